@@ -1,0 +1,302 @@
+//! The one word for people and statistics.
+
+use super::sets::{Akm, AkmSet, Cipher, CipherSet, Flag, FlagSet, Protocol};
+use super::{Mark, MarkSet, Pmf, Security};
+
+/// How a network is secured, in one word.
+///
+/// Derived from a [`Security`] and never kept alone, so that it can follow when the rules change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum SecurityClass {
+    /// Nothing reliable is stated.
+    #[default]
+    Unknown,
+    /// The string describes a network without protection. People act on this, so it is never guessed.
+    Open,
+    /// The open half of an OWE transition pair.
+    OpenOweTransition,
+    /// WEP.
+    Wep,
+    /// Pre-RSN ad-hoc with a fixed key.
+    WpaNone,
+    /// WPA, key management not stated.
+    WpaUnstated,
+    /// WPA and WPA2, key management not stated.
+    WpaWpa2Unstated,
+    /// WPA2, key management not stated.
+    Wpa2Unstated,
+    /// WPA3, key management not stated.
+    Wpa3Unstated,
+    /// Protected, by what is not known.
+    SecuredUnknown,
+    /// WPA with one key.
+    WpaPersonal,
+    /// WPA and WPA2 with one key.
+    WpaWpa2Personal,
+    /// WPA2 with one key.
+    Wpa2Personal,
+    /// WPA2 and WPA3 with one key.
+    Wpa2Wpa3Personal,
+    /// WPA3 with one key.
+    Wpa3Personal,
+    /// WPA with a server.
+    WpaEnterprise,
+    /// WPA and WPA2 with a server.
+    WpaWpa2Enterprise,
+    /// WPA2 with a server.
+    Wpa2Enterprise,
+    /// WPA2 and WPA3 with a server.
+    Wpa2Wpa3Enterprise,
+    /// WPA3 with a server.
+    Wpa3Enterprise,
+    /// WPA3 with a server and at least 192 bits.
+    Wpa3Enterprise192,
+    /// With one key or with a server.
+    MixedPersonalEnterprise,
+    /// Encrypted without a key: opportunistic wireless encryption.
+    Owe,
+    /// Wi-Fi Easy Connect.
+    Dpp,
+    /// Hotspot 2.0 online sign-up.
+    Osen,
+    /// WAPI with one key.
+    WapiPersonal,
+    /// WAPI with certificates.
+    WapiEnterprise,
+}
+
+impl SecurityClass {
+    /// The word for machines.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Open => "open",
+            Self::OpenOweTransition => "open-owe-transition",
+            Self::Wep => "wep",
+            Self::WpaNone => "wpa-none",
+            Self::WpaUnstated => "wpa-unstated",
+            Self::WpaWpa2Unstated => "wpa-wpa2-unstated",
+            Self::Wpa2Unstated => "wpa2-unstated",
+            Self::Wpa3Unstated => "wpa3-unstated",
+            Self::SecuredUnknown => "secured-unknown",
+            Self::WpaPersonal => "wpa-personal",
+            Self::WpaWpa2Personal => "wpa-wpa2-personal",
+            Self::Wpa2Personal => "wpa2-personal",
+            Self::Wpa2Wpa3Personal => "wpa2-wpa3-personal",
+            Self::Wpa3Personal => "wpa3-personal",
+            Self::WpaEnterprise => "wpa-enterprise",
+            Self::WpaWpa2Enterprise => "wpa-wpa2-enterprise",
+            Self::Wpa2Enterprise => "wpa2-enterprise",
+            Self::Wpa2Wpa3Enterprise => "wpa2-wpa3-enterprise",
+            Self::Wpa3Enterprise => "wpa3-enterprise",
+            Self::Wpa3Enterprise192 => "wpa3-enterprise-192",
+            Self::MixedPersonalEnterprise => "mixed-personal-enterprise",
+            Self::Owe => "owe",
+            Self::Dpp => "dpp",
+            Self::Osen => "osen",
+            Self::WapiPersonal => "wapi-personal",
+            Self::WapiEnterprise => "wapi-enterprise",
+        }
+    }
+
+    /// The words for people.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Unknown => "Unknown",
+            Self::Open => "Open",
+            Self::OpenOweTransition => "Open (OWE transition)",
+            Self::Wep => "WEP",
+            Self::WpaNone => "WPA-None",
+            Self::WpaUnstated => "WPA",
+            Self::WpaWpa2Unstated => "WPA/WPA2",
+            Self::Wpa2Unstated => "WPA2",
+            Self::Wpa3Unstated => "WPA3",
+            Self::SecuredUnknown => "Secured (unknown)",
+            Self::WpaPersonal => "WPA Personal",
+            Self::WpaWpa2Personal => "WPA/WPA2 Personal",
+            Self::Wpa2Personal => "WPA2 Personal",
+            Self::Wpa2Wpa3Personal => "WPA2/WPA3 Personal",
+            Self::Wpa3Personal => "WPA3 Personal",
+            Self::WpaEnterprise => "WPA Enterprise",
+            Self::WpaWpa2Enterprise => "WPA/WPA2 Enterprise",
+            Self::Wpa2Enterprise => "WPA2 Enterprise",
+            Self::Wpa2Wpa3Enterprise => "WPA2/WPA3 Enterprise",
+            Self::Wpa3Enterprise => "WPA3 Enterprise",
+            Self::Wpa3Enterprise192 => "WPA3 Enterprise 192-bit",
+            Self::MixedPersonalEnterprise => "Personal and Enterprise",
+            Self::Owe => "OWE",
+            Self::Dpp => "DPP",
+            Self::Osen => "OSEN",
+            Self::WapiPersonal => "WAPI Personal",
+            Self::WapiEnterprise => "WAPI Enterprise",
+        }
+    }
+}
+
+/// Flags of networks that have a security element: without one in the string, something is missing.
+const FLAGS_OF_SECURED: FlagSet = FlagSet::of(&[
+    Flag::Preauth,
+    Flag::RsnOverride,
+    Flag::SaeHashToElement,
+    Flag::SaePublicKey,
+    Flag::OweTransitionEncrypted,
+]);
+
+/// Marks of strings that may hide something.
+const DOUBTS: MarkSet = MarkSet::of(&[Mark::Damaged, Mark::Leftovers]);
+
+impl Security {
+    /// How the network is secured, in one word: by the first rule that fits, in the order of the code.
+    pub fn class(self) -> SecurityClass {
+        let akms = self.akms();
+        if akms.contains(Akm::WapiCert) {
+            return SecurityClass::WapiEnterprise;
+        }
+        if akms.contains(Akm::WapiPsk) {
+            return SecurityClass::WapiPersonal;
+        }
+        self.enterprise()
+            .or_else(|| self.personal())
+            .or_else(|| self.other_akm())
+            .or_else(|| self.without_akm())
+            .unwrap_or_default()
+    }
+
+    /// Networks with a server. What tells WPA3 from WPA2 is AOSP's (`ScanResultUtil.isScanResultForWpa3EnterpriseOnlyNetwork`
+    /// and its kin).
+    fn enterprise(self) -> Option<SecurityClass> {
+        let akms = self.akms();
+        if !akms.intersects(AkmSet::EAP_FAMILY) {
+            return None;
+        }
+        if akms.intersects(AkmSet::PSK_FAMILY.union(AkmSet::SAE_FAMILY)) {
+            return Some(SecurityClass::MixedPersonalEnterprise);
+        }
+        if !akms.intersects(AkmSet::EAP_FAMILY.without(AkmSet::EAP_192)) {
+            return Some(SecurityClass::Wpa3Enterprise192);
+        }
+        if self.says_wpa3() {
+            return Some(SecurityClass::Wpa3Enterprise);
+        }
+        if akms.contains(Akm::EapSha256) && !self.pairwise().contains(Cipher::Tkip) {
+            let sha1 = AkmSet::of(&[Akm::Eap, Akm::FtEap]);
+            match self.pmf {
+                Pmf::Required if !akms.intersects(sha1) => {
+                    return Some(SecurityClass::Wpa3Enterprise);
+                }
+                Pmf::Capable if akms.contains(Akm::Eap) => {
+                    return Some(SecurityClass::Wpa2Wpa3Enterprise);
+                }
+                _ => {}
+            }
+        }
+        self.by_protocol(
+            AkmSet::EAP_FAMILY,
+            [
+                SecurityClass::WpaWpa2Enterprise,
+                SecurityClass::WpaEnterprise,
+                SecurityClass::Wpa2Enterprise,
+            ],
+        )
+    }
+
+    /// Networks with one key for all.
+    fn personal(self) -> Option<SecurityClass> {
+        let akms = self.akms();
+        if akms.intersects(AkmSet::SAE_FAMILY) {
+            let both = akms.intersects(AkmSet::PSK_FAMILY);
+            return Some(if both {
+                SecurityClass::Wpa2Wpa3Personal
+            } else {
+                SecurityClass::Wpa3Personal
+            });
+        }
+        self.by_protocol(
+            AkmSet::PSK_FAMILY,
+            [
+                SecurityClass::WpaWpa2Personal,
+                SecurityClass::WpaPersonal,
+                SecurityClass::Wpa2Personal,
+            ],
+        )
+    }
+
+    /// Chooses by where the family is offered: in both, in WPA only, in RSN only.
+    fn by_protocol(
+        self,
+        family: AkmSet,
+        [both, wpa, rsn]: [SecurityClass; 3],
+    ) -> Option<SecurityClass> {
+        match (
+            self.wpa_akms.intersects(family),
+            self.rsn_akms.intersects(family),
+        ) {
+            (true, true) => Some(both),
+            (true, false) => Some(wpa),
+            (false, true) => Some(rsn),
+            (false, false) => None,
+        }
+    }
+
+    /// Networks with some other key management.
+    fn other_akm(self) -> Option<SecurityClass> {
+        let akms = self.akms();
+        if akms.contains(Akm::Owe) {
+            return Some(SecurityClass::Owe);
+        }
+        if akms.contains(Akm::Dpp) {
+            return Some(SecurityClass::Dpp);
+        }
+        if akms.contains(Akm::Osen) || self.protocols.contains(Protocol::Osen) {
+            return Some(SecurityClass::Osen);
+        }
+        // A pointer to the encrypted twin makes a network open only if nothing speaks of protection.
+        if akms.contains(Akm::OweTransition) && !self.speaks_of_protection() && !self.is_damaged() {
+            return Some(SecurityClass::OpenOweTransition);
+        }
+        if self.wpa_akms.contains(Akm::None) {
+            return Some(SecurityClass::WpaNone);
+        }
+        if self.says_wpa3() {
+            return Some(SecurityClass::Wpa3Unstated);
+        }
+        akms.intersects(AkmSet::of(&[Akm::Unknown, Akm::None]))
+            .then_some(SecurityClass::SecuredUnknown)
+    }
+
+    fn without_akm(self) -> Option<SecurityClass> {
+        let protocols = self.protocols;
+        match (
+            protocols.contains(Protocol::Wpa),
+            protocols.contains(Protocol::Rsn),
+        ) {
+            (true, true) => return Some(SecurityClass::WpaWpa2Unstated),
+            (true, false) => return Some(SecurityClass::WpaUnstated),
+            (false, true) => return Some(SecurityClass::Wpa2Unstated),
+            (false, false) => {}
+        }
+        let wep_or_none = CipherSet::WEP.union(CipherSet::of(&[Cipher::None]));
+        if protocols.contains(Protocol::Wapi)
+            || !self.other_pairwise.without(wep_or_none).is_empty()
+        {
+            return Some(SecurityClass::SecuredUnknown);
+        }
+        if protocols.contains(Protocol::Wep) {
+            return Some(SecurityClass::Wep);
+        }
+        let doubtful = self.marks.intersects(DOUBTS)
+            || self.pmf != Pmf::NotStated
+            || self.flags.intersects(FLAGS_OF_SECURED)
+            || self.akms().contains(Akm::OweTransition);
+        let described = self.topology.is_some() || self.says_open();
+        (described && !doubtful).then_some(SecurityClass::Open)
+    }
+
+    /// Whether any protocol, cipher or key management is stated. The pointer of an OWE pair is none of these.
+    fn speaks_of_protection(self) -> bool {
+        let pointer = AkmSet::of(&[Akm::OweTransition]);
+        !self.protocols.is_empty()
+            || !self.pairwise().is_empty()
+            || !self.akms().without(pointer).is_empty()
+    }
+}

@@ -1,0 +1,288 @@
+//! How a network is secured, read from its capabilities string.
+//!
+//! The `capabilities` of Android's `ScanResult`, the flags of `wpa_supplicant` and the `AuthMode` column of `WiGLE`'s CSV
+//! are dialects of one notation that no standard fixes: `[WPA2-PSK-CCMP][RSN-PSK+SAE-CCMP][ESS][WPS][MFPC]`.
+//! Reading never fails, because phones invent words faster than we learn them: what is not known is kept aside, and
+//! a string with such a rest is never taken for that of an open network.
+//!
+//! - [`sets`]: the vocabulary.
+//! - [`names`]: how producers spell it.
+//! - [`decode`]: from string to value.
+//! - [`class`]: the one word for people and statistics.
+//! - [`kismet`]: Kismet's numbers and texts.
+//! - [`android`]: from value to string.
+
+mod android;
+mod class;
+mod decode;
+mod kismet;
+mod names;
+mod sets;
+#[cfg(test)]
+mod tests;
+
+pub use class::SecurityClass;
+pub use kismet::KismetText;
+pub use sets::{Akm, AkmSet, Cipher, CipherSet, Flag, FlagSet, Protocol, ProtocolSet};
+
+/// What an access point says it offers, as sent and as understood.
+///
+/// The text is kept because the `WiGLE` export must give it back unchanged.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Capabilities {
+    raw: Box<str>,
+    security: Security,
+}
+
+impl Capabilities {
+    /// The string as sent.
+    pub fn raw(&self) -> &str {
+        &self.raw
+    }
+
+    /// What it means.
+    pub fn security(&self) -> Security {
+        self.security
+    }
+}
+
+impl From<&str> for Capabilities {
+    fn from(raw: &str) -> Self {
+        Self {
+            raw: raw.into(),
+            security: Security::decode(raw),
+        }
+    }
+}
+
+/// What a capabilities string states of one network of one access point.
+///
+/// Everything here is a statement of the string, and nothing is concluded: what is not stated is not denied either.
+/// Group ciphers are missing because no producer writes them.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Security {
+    wpa_akms: AkmSet,
+    rsn_akms: AkmSet,
+    other_akms: AkmSet,
+    flags: FlagSet,
+    wpa_pairwise: CipherSet,
+    rsn_pairwise: CipherSet,
+    other_pairwise: CipherSet,
+    protocols: ProtocolSet,
+    marks: MarkSet,
+    wps: Option<Wps>,
+    pmf: Pmf,
+    topology: Option<Topology>,
+}
+
+// One is kept for each network of each access point, and there may be ten million of those.
+const _: () = assert!(size_of::<Security>() <= 28);
+
+/// Wi-Fi Protected Setup, in the order in which `wpa_supplicant` prefers to mention it (`wps_ie_txt`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Wps {
+    /// The element is present.
+    Yes,
+    /// A registrar waits for a PIN.
+    Pin,
+    /// A registrar waits for this very station.
+    Auth,
+    /// A registrar's button was pressed.
+    Pbc,
+}
+
+impl Wps {
+    /// One word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Yes => "yes",
+            Self::Pin => "pin",
+            Self::Auth => "auth",
+            Self::Pbc => "pbc",
+        }
+    }
+}
+
+/// Protection of management frames (IEEE 802.11w). Only Android 12 and later tell, so silence is no denial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Pmf {
+    /// The string does not say.
+    #[default]
+    NotStated,
+    /// Offered.
+    Capable,
+    /// Demanded, and therefore offered.
+    Required,
+}
+
+impl Pmf {
+    /// One word for it, if there is something to say.
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            Self::NotStated => None,
+            Self::Capable => Some("capable"),
+            Self::Required => Some("required"),
+        }
+    }
+}
+
+/// What kind of network the sender belongs to. Of two statements the later in this order, the more special one, counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Topology {
+    /// Infrastructure: the sender is an access point.
+    Ap,
+    /// A personal network at 60 GHz.
+    Pbss,
+    /// The sender is one of equal peers.
+    AdHoc,
+    /// The sender is a mesh point.
+    Mesh,
+}
+
+impl Topology {
+    /// One word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ap => "AP",
+            Self::Pbss => "PBSS",
+            Self::AdHoc => "ad-hoc",
+            Self::Mesh => "mesh",
+        }
+    }
+}
+
+/// What a string shows besides the network's own properties.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mark {
+    /// Brackets are missing, text stands outside of them, or the string passes a bound.
+    Damaged,
+    /// Something was not understood, or the producer says that it could not tell.
+    Leftovers,
+    /// The word `WPA3` was used, which says more than the element does.
+    Wpa3Word,
+    /// The producer says in a word that there is no protection.
+    OpenWord,
+}
+
+impl Mark {
+    const ALL: [Self; 4] = [
+        Self::Damaged,
+        Self::Leftovers,
+        Self::Wpa3Word,
+        Self::OpenWord,
+    ];
+}
+
+sets::set_of! {
+    /// A set of [`Mark`]s.
+    struct MarkSet(u8) of Mark
+}
+
+impl Security {
+    /// Nothing is stated, as by an absent or empty string. Equal to the default.
+    pub const UNKNOWN: Self = Self {
+        wpa_akms: AkmSet::EMPTY,
+        rsn_akms: AkmSet::EMPTY,
+        other_akms: AkmSet::EMPTY,
+        flags: FlagSet::EMPTY,
+        wpa_pairwise: CipherSet::EMPTY,
+        rsn_pairwise: CipherSet::EMPTY,
+        other_pairwise: CipherSet::EMPTY,
+        protocols: ProtocolSet::EMPTY,
+        marks: MarkSet::EMPTY,
+        wps: None,
+        pmf: Pmf::NotStated,
+        topology: None,
+    };
+
+    /// Reads a string. Never fails and allocates nothing; the work is bounded, and past the bounds (1 KiB, 64 tokens,
+    /// 32 names in a token) the value is [damaged](Self::is_damaged).
+    pub fn decode(raw: &str) -> Self {
+        decode::read(raw, |_| ())
+    }
+
+    /// The security elements that the network sends.
+    pub const fn protocols(self) -> ProtocolSet {
+        self.protocols
+    }
+
+    /// The key managements of all protocols.
+    pub const fn akms(self) -> AkmSet {
+        self.wpa_akms.union(self.rsn_akms).union(self.other_akms)
+    }
+
+    /// The key managements of one protocol. All but WPA and RSN share one set.
+    pub const fn akms_of(self, protocol: Protocol) -> AkmSet {
+        match protocol {
+            Protocol::Wpa => self.wpa_akms,
+            Protocol::Rsn => self.rsn_akms,
+            Protocol::Wep | Protocol::Osen | Protocol::Wapi => self.other_akms,
+        }
+    }
+
+    /// The pairwise ciphers of all protocols.
+    pub const fn pairwise(self) -> CipherSet {
+        self.wpa_pairwise
+            .union(self.rsn_pairwise)
+            .union(self.other_pairwise)
+    }
+
+    /// The pairwise ciphers of one protocol. All but WPA and RSN share one set.
+    pub const fn pairwise_of(self, protocol: Protocol) -> CipherSet {
+        match protocol {
+            Protocol::Wpa => self.wpa_pairwise,
+            Protocol::Rsn => self.rsn_pairwise,
+            Protocol::Wep | Protocol::Osen | Protocol::Wapi => self.other_pairwise,
+        }
+    }
+
+    /// Wi-Fi Protected Setup, if stated. Everything but [`Wps::Yes`] passes within minutes.
+    pub const fn wps(self) -> Option<Wps> {
+        self.wps
+    }
+
+    /// Protection of management frames.
+    pub const fn pmf(self) -> Pmf {
+        self.pmf
+    }
+
+    /// The kind of network, if stated.
+    pub const fn topology(self) -> Option<Topology> {
+        self.topology
+    }
+
+    /// The flags that have no place of their own in this value.
+    pub const fn flags(self) -> FlagSet {
+        self.flags
+    }
+
+    /// Whether [`leftovers`] has something to show.
+    pub const fn has_leftovers(self) -> bool {
+        self.marks.contains(Mark::Leftovers)
+    }
+
+    /// Whether brackets were missing, text stood outside of them, or the string passed a bound.
+    pub const fn is_damaged(self) -> bool {
+        self.marks.contains(Mark::Damaged)
+    }
+
+    /// Whether the producer used the word `WPA3`. Android and `wpa_supplicant` never do.
+    pub const fn says_wpa3(self) -> bool {
+        self.marks.contains(Mark::Wpa3Word)
+    }
+
+    /// Whether the producer said in a word that there is no protection. That is a claim; [`class`](Self::class) weighs it.
+    pub const fn says_open(self) -> bool {
+        self.marks.contains(Mark::OpenWord)
+    }
+}
+
+/// The parts of a string that were not understood, as sent and in their order.
+///
+/// Whole tokens, or single names of a token of which the rest was understood. Text outside of brackets is not among
+/// them; it makes the string [damaged](Security::is_damaged).
+pub fn leftovers(raw: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    decode::read(raw, |part| parts.push(part));
+    parts
+}

@@ -1,0 +1,242 @@
+//! Hardware addresses and what makes one fit to identify a station.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A 48-bit hardware address (IEEE 802-2014, clause 8). Holding one means the text was already checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MacAddr([u8; 6]);
+
+/// The text is not a 48-bit hardware address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a hardware address (12 hex digits, parted by `:`, `-`, `.` or nothing)")]
+pub struct ParseMacError;
+
+impl MacAddr {
+    /// The all-ones address, which every station listens to and none has.
+    pub const BROADCAST: Self = Self([0xff; 6]);
+    /// The all-zero address, which drivers give for "none".
+    pub const ZERO: Self = Self([0; 6]);
+
+    /// Takes the six octets as they stand on the air, first octet first.
+    pub const fn new(octets: [u8; 6]) -> Self {
+        Self(octets)
+    }
+
+    /// The six octets, first octet first.
+    pub const fn octets(self) -> [u8; 6] {
+        self.0
+    }
+
+    /// Whether the address names a group of stations (the I/G bit is set).
+    pub const fn is_multicast(self) -> bool {
+        let [first, ..] = self.0;
+        first & 1 != 0
+    }
+}
+
+impl FromStr for MacAddr {
+    type Err = ParseMacError;
+
+    /// Reads `AA:BB:CC:DD:EE:FF`, `aa-bb-cc-dd-ee-ff`, `aabb.ccdd.eeff` and `AABBCCDDEEFF`, any case.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bytes = text.as_bytes();
+        let (separator, group_digits) = match bytes.len() {
+            12 => (None, 12),
+            14 => (Some(b'.'), 4),
+            17 => (
+                bytes
+                    .get(2)
+                    .copied()
+                    .filter(|byte| matches!(byte, b':' | b'-')),
+                2,
+            ),
+            _ => return Err(ParseMacError),
+        };
+        if bytes.len() != 12 && separator.is_none() {
+            return Err(ParseMacError);
+        }
+        let mut octets = [0u8; 6];
+        let mut digits = 0usize;
+        for (at, &byte) in bytes.iter().enumerate() {
+            if separator.is_some() && at % (group_digits + 1) == group_digits {
+                if Some(byte) != separator {
+                    return Err(ParseMacError);
+                }
+                continue;
+            }
+            let octet = octets.get_mut(digits / 2).ok_or(ParseMacError)?;
+            *octet = (*octet << 4) | hex_digit(byte).ok_or(ParseMacError)?;
+            digits += 1;
+        }
+        if digits == 12 {
+            Ok(Self(octets))
+        } else {
+            Err(ParseMacError)
+        }
+    }
+}
+
+fn hex_digit(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        b'A'..=b'F' => Some(byte - b'A' + 10),
+        _ => None,
+    }
+}
+
+/// Upper case with colons, as Kismet writes addresses.
+impl fmt::Display for MacAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, g] = self.0;
+        write!(f, "{a:02X}:{b:02X}:{c:02X}:{d:02X}:{e:02X}:{g:02X}")
+    }
+}
+
+impl serde::Serialize for MacAddr {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Why an address cannot be that of one station.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotAStation {
+    /// All octets are zero: a driver's "none".
+    #[error("the zero address is no station")]
+    Zero,
+    /// All bits are set: everybody.
+    #[error("the broadcast address is no station")]
+    Broadcast,
+    /// The I/G bit is set: a group.
+    #[error("a multicast address is no station")]
+    Multicast,
+}
+
+/// The address of one Wi-Fi basic service set (IEEE 802.11-2020, clause 9.2.4.3.4): never zero, broadcast or multicast.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Bssid(MacAddr);
+
+impl Bssid {
+    /// The address without the proof.
+    pub const fn addr(self) -> MacAddr {
+        self.0
+    }
+}
+
+impl TryFrom<MacAddr> for Bssid {
+    type Error = NotAStation;
+
+    fn try_from(addr: MacAddr) -> Result<Self, Self::Error> {
+        match addr {
+            MacAddr::ZERO => Err(NotAStation::Zero),
+            MacAddr::BROADCAST => Err(NotAStation::Broadcast),
+            addr if addr.is_multicast() => Err(NotAStation::Multicast),
+            addr => Ok(Self(addr)),
+        }
+    }
+}
+
+/// The address of one Bluetooth device: never zero or all ones.
+///
+/// The I/G bit means nothing here: random addresses set any bit below the two topmost
+/// (Bluetooth Core Specification, Vol 6, Part B, 1.3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BluetoothAddr(MacAddr);
+
+impl BluetoothAddr {
+    /// The address without the proof.
+    pub const fn addr(self) -> MacAddr {
+        self.0
+    }
+}
+
+impl TryFrom<MacAddr> for BluetoothAddr {
+    type Error = NotAStation;
+
+    fn try_from(addr: MacAddr) -> Result<Self, Self::Error> {
+        match addr {
+            MacAddr::ZERO => Err(NotAStation::Zero),
+            MacAddr::BROADCAST => Err(NotAStation::Broadcast),
+            addr => Ok(Self(addr)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: Option<&str>) {
+        assert_eq!(
+            text.parse::<MacAddr>()
+                .ok()
+                .map(|addr| addr.to_string())
+                .as_deref(),
+            expected,
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn every_usual_spelling_is_read() {
+        for text in [
+            "0a:1B:2c:3D:4e:5F",
+            "0A-1b-2C-3d-4E-5f",
+            "0a1b.2C3d.4E5f",
+            "0A1b2c3d4e5F",
+        ] {
+            check(text, Some("0A:1B:2C:3D:4E:5F"));
+        }
+    }
+
+    #[test]
+    fn other_lengths_and_mixtures_are_not_addresses() {
+        for text in [
+            "",
+            "0a:1b:2c:3d:4e",
+            "0a:1b:2c:3d:4e:5f:60",
+            "a:1b:2c:3d:4e:5f",
+            "0a:1b-2c:3d:4e:5f",
+            "0a:1b:2c:3d:4e:+f",
+            "0a1b2c3d4e5",
+            "0a1b2c3d4e5f6",
+            "0a1b:2c3d:4e5f",
+            "0a1b.2c3d:4e5f",
+            "not-a-mac",
+            "0a 1b 2c 3d 4e 5f",
+            "éa:1b:2c:3d:4e:5",
+        ] {
+            check(text, None);
+        }
+    }
+
+    #[test]
+    fn groups_and_nobody_are_no_access_point() {
+        let station = |text: &str| Bssid::try_from(text.parse::<MacAddr>().unwrap());
+        assert_eq!(station("00:00:00:00:00:00"), Err(NotAStation::Zero));
+        assert_eq!(station("ff:ff:ff:ff:ff:ff"), Err(NotAStation::Broadcast));
+        assert_eq!(station("01:23:45:67:89:ab"), Err(NotAStation::Multicast));
+        assert!(station("02:23:45:67:89:ab").is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn an_address_survives_every_spelling(octets: [u8; 6]) {
+            let addr = MacAddr::new(octets);
+            let colons = addr.to_string();
+            for text in [colons.clone(), colons.replace(':', "-"), colons.replace(':', ""), colons.to_lowercase()] {
+                prop_assert_eq!(text.parse(), Ok(addr));
+            }
+        }
+
+        #[test]
+        fn no_text_panics_the_parser(text in ".{0,20}") {
+            let _result: Result<MacAddr, _> = text.parse();
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Where a scanner stood.
+
+/// A point on earth in fixed point, so that sums are exact and do not depend on order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position {
+    lat_e7: i32,
+    lon_e7: i32,
+    alt_mm: Option<i32>,
+    speed_m_h: u32,
+}
+
+/// Which part of a position cannot be, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadPosition {
+    /// A latitude outside of ±90°.
+    #[error("lat: out of range, a latitude lies between -90 and 90 degrees")]
+    Latitude,
+    /// A longitude outside of ±180°.
+    #[error("lon: out of range, a longitude lies between -180 and 180 degrees")]
+    Longitude,
+    /// A latitude without a longitude.
+    #[error("lon: missing beside lat")]
+    NoLongitude,
+    /// A longitude without a latitude.
+    #[error("lat: missing beside lon")]
+    NoLatitude,
+    /// Below the deepest trench or above the air.
+    #[error("alt: out of range, an altitude lies between -11000 and 100000 m")]
+    Altitude,
+    /// Faster than anything that scans.
+    #[error("speed: out of range, a speed is at most 100000 km/h")]
+    Speed,
+}
+
+impl Position {
+    /// Reads degrees, metres and km/h.
+    ///
+    /// Without coordinates, or at exactly 0/0, there is no fix. An altitude of 0 is none, as scanners
+    /// without one send it; a negative speed is none, as phones send it for "unknown".
+    pub fn from_wire(
+        lat: Option<f64>,
+        lon: Option<f64>,
+        alt_m: Option<f64>,
+        speed_km_h: Option<f64>,
+    ) -> Result<Option<Self>, BadPosition> {
+        let (lat, lon) = match (lat, lon) {
+            (None | Some(0.0), None | Some(0.0)) => return Ok(None),
+            (Some(_), None) => return Err(BadPosition::NoLongitude),
+            (None, Some(_)) => return Err(BadPosition::NoLatitude),
+            (Some(lat), Some(lon)) => (lat, lon),
+        };
+        let lat_e7 = fixed(lat, 90.0, 1e7).ok_or(BadPosition::Latitude)?;
+        let lon_e7 = fixed(lon, 180.0, 1e7).ok_or(BadPosition::Longitude)?;
+        let alt_mm = match alt_m {
+            None | Some(0.0) => None,
+            Some(alt) if alt < -11_000.0 => return Err(BadPosition::Altitude),
+            Some(alt) => Some(fixed(alt, 100_000.0, 1e3).ok_or(BadPosition::Altitude)?),
+        };
+        let speed_m_h = match speed_km_h {
+            None => 0,
+            Some(speed) if speed < 0.0 => 0,
+            Some(speed) => fixed(speed, 100_000.0, 1e3)
+                .and_then(|speed| u32::try_from(speed).ok())
+                .ok_or(BadPosition::Speed)?,
+        };
+        Ok(Some(Self {
+            lat_e7,
+            lon_e7,
+            alt_mm,
+            speed_m_h,
+        }))
+    }
+
+    /// Latitude in 10⁻⁷ degrees, north positive.
+    pub const fn lat_e7(self) -> i32 {
+        self.lat_e7
+    }
+
+    /// Longitude in 10⁻⁷ degrees, east positive.
+    pub const fn lon_e7(self) -> i32 {
+        self.lon_e7
+    }
+
+    /// Altitude in mm, with a 3D fix.
+    pub const fn alt_mm(self) -> Option<i32> {
+        self.alt_mm
+    }
+
+    /// Speed in m/h, 0 when not known.
+    pub const fn speed_m_h(self) -> u32 {
+        self.speed_m_h
+    }
+}
+
+/// `value` in units of 1/`scale`, if it lies within ±`max`.
+fn fixed(value: f64, max: f64, scale: f64) -> Option<i32> {
+    if !(-max..=max).contains(&value) {
+        return None;
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "every max times its scale fits in 31 bits"
+    )]
+    Some((value * scale).round() as i32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(lat: f64, lon: f64) -> Result<Option<(i32, i32)>, BadPosition> {
+        let position = Position::from_wire(Some(lat), Some(lon), None, None);
+        position.map(|position| position.map(|position| (position.lat_e7(), position.lon_e7())))
+    }
+
+    #[test]
+    fn the_equator_and_greenwich_are_places_and_null_island_is_not() {
+        assert_eq!(at(0.0, 12.5), Ok(Some((0, 125_000_000))));
+        assert_eq!(at(51.5, 0.0), Ok(Some((515_000_000, 0))));
+        assert_eq!(at(0.0, 0.0), Ok(None));
+        assert_eq!(Position::from_wire(None, None, Some(5.0), None), Ok(None));
+    }
+
+    #[test]
+    fn the_poles_and_the_date_line_are_the_last_places() {
+        assert_eq!(at(90.0, 180.0), Ok(Some((900_000_000, 1_800_000_000))));
+        assert_eq!(at(-90.0, -180.0), Ok(Some((-900_000_000, -1_800_000_000))));
+        assert_eq!(at(90.000_000_1, 1.0), Err(BadPosition::Latitude));
+        assert_eq!(at(1.0, -180.000_000_1), Err(BadPosition::Longitude));
+        assert_eq!(at(f64::NAN, 1.0), Err(BadPosition::Latitude));
+    }
+
+    #[test]
+    fn half_a_position_is_a_mistake() {
+        assert_eq!(
+            Position::from_wire(Some(5.0), None, None, None),
+            Err(BadPosition::NoLongitude)
+        );
+        assert_eq!(
+            Position::from_wire(None, Some(5.0), None, None),
+            Err(BadPosition::NoLatitude)
+        );
+        assert_eq!(Position::from_wire(Some(0.0), None, None, None), Ok(None));
+    }
+
+    #[test]
+    fn altitude_zero_is_none_and_has_bounds() {
+        let alt = |alt| {
+            Position::from_wire(Some(1.0), Some(1.0), Some(alt), None)
+                .map(|at| at.unwrap().alt_mm())
+        };
+        assert_eq!(alt(0.0), Ok(None));
+        assert_eq!(alt(-3.5), Ok(Some(-3500)));
+        assert_eq!(alt(100_000.0), Ok(Some(100_000_000)));
+        assert_eq!(alt(100_001.0), Err(BadPosition::Altitude));
+        assert_eq!(alt(-11_000.0), Ok(Some(-11_000_000)));
+        assert_eq!(alt(-11_001.0), Err(BadPosition::Altitude));
+    }
+
+    #[test]
+    fn a_negative_speed_is_unknown() {
+        let speed = |speed| {
+            Position::from_wire(Some(1.0), Some(1.0), None, Some(speed))
+                .map(|at| at.unwrap().speed_m_h())
+        };
+        assert_eq!(speed(-1.0), Ok(0));
+        assert_eq!(speed(1.5), Ok(1500));
+        assert_eq!(speed(100_001.0), Err(BadPosition::Speed));
+    }
+}

@@ -1,0 +1,338 @@
+//! Signal, frequency and channel.
+
+use std::fmt;
+
+/// A received signal strength in dBm, within -150..=+30. Zero never occurs: scanners send it for "unknown".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Dbm(i16);
+
+/// The strength cannot be one of a receiver on earth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("out of range, a signal lies between -150 and 30 dBm")]
+pub struct SignalOutOfRange;
+
+impl Dbm {
+    /// Reads a strength in dBm, fractions cut; 0 is no sample.
+    pub fn from_wire(dbm: f64) -> Result<Option<Self>, SignalOutOfRange> {
+        let whole = dbm.trunc();
+        // A range over floats also turns NaN away.
+        if !(-150.0..=30.0).contains(&whole) {
+            return Err(SignalOutOfRange);
+        }
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the range was checked above"
+        )]
+        let dbm = whole as i16;
+        Ok((dbm != 0).then_some(Self(dbm)))
+    }
+
+    /// The strength in dBm.
+    pub const fn get(self) -> i16 {
+        self.0
+    }
+}
+
+/// A carrier frequency in kHz, within 100 MHz to 100 GHz.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Frequency(u32);
+
+/// The number is no frequency in kHz that these radios use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadFrequency {
+    /// The number makes sense in MHz only.
+    #[error("out of range: the unit is kHz, this looks like MHz (channel 6 is 2437000)")]
+    LooksLikeMegahertz,
+    /// The number makes no sense.
+    #[error("out of range, a frequency lies between 100000 and 100000000 kHz")]
+    OutOfRange,
+}
+
+impl Frequency {
+    /// Where Kismet puts every Bluetooth device: the foot of the 2.4 GHz band.
+    pub const BLUETOOTH: Self = Self(2_400_000);
+
+    /// Reads a frequency in kHz, rounded; 0 is none.
+    pub fn from_wire(khz: f64) -> Result<Option<Self>, BadFrequency> {
+        let whole = khz.round();
+        if whole == 0.0 {
+            return Ok(None);
+        }
+        if (2_400.0..=7_125.0).contains(&whole) || (57_000.0..=71_000.0).contains(&whole) {
+            return Err(BadFrequency::LooksLikeMegahertz);
+        }
+        if !(100_000.0..=100_000_000.0).contains(&whole) {
+            return Err(BadFrequency::OutOfRange);
+        }
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "the range was checked above"
+        )]
+        let khz = whole as u32;
+        Ok(Some(Self(khz)))
+    }
+
+    /// The frequency in kHz.
+    pub const fn khz(self) -> u32 {
+        self.0
+    }
+
+    /// The channel's name by frequency, as Kismet names it (`phy_80211.cc`): 6 GHz channels carry the
+    /// suffix `W6e`, because their numbers repeat those of the lower bands.
+    pub fn channel(self) -> Channel {
+        let mhz = self.0 / 1000;
+        match mhz {
+            2484 => Channel::from_display(14),
+            2412..=2483 => Channel::from_display((mhz - 2407) / 5),
+            4910..=4980 => Channel::from_display((mhz - 4000) / 5),
+            5935 => Channel::from_display(2),
+            5000..=5949 => Channel::from_display((mhz - 5000) / 5),
+            5950..=45_000 => Channel::from_display(format_args!("{}W6e", (mhz - 5950) / 5)),
+            58_320..=70_200 => Channel::from_display((mhz - 56_160) / 2160),
+            _ => Channel::from_display(format_args!("{mhz}MHz")),
+        }
+    }
+}
+
+/// A channel as the scanner names it (`6`, `42HT40P`, `1W6e`): 1 to 16 bytes of printable text.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Channel([u8; Self::BYTES_MAX]);
+
+/// The text is no channel name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadChannel {
+    /// Longer than any radio's notation.
+    #[error("{0} bytes long, a channel has at most {max} bytes", max = Channel::BYTES_MAX)]
+    TooLong(usize),
+    /// Control characters.
+    #[error("has characters that cannot be printed")]
+    Unprintable,
+}
+
+impl Channel {
+    /// The longest name, in bytes; `149VHT80+80` and its like need 11.
+    pub const BYTES_MAX: usize = 16;
+
+    /// Kismet's channel of every Bluetooth device: it hops.
+    pub fn fhss() -> Self {
+        Self::from_display("FHSS")
+    }
+
+    /// Reads a channel's name; the empty text and `0` are none.
+    pub fn from_wire(text: &str) -> Result<Option<Self>, BadChannel> {
+        let text = text.trim();
+        if text.is_empty() || text == "0" {
+            return Ok(None);
+        }
+        if text.chars().any(char::is_control) {
+            return Err(BadChannel::Unprintable);
+        }
+        let mut name = [0; Self::BYTES_MAX];
+        name.get_mut(..text.len())
+            .ok_or(BadChannel::TooLong(text.len()))?
+            .copy_from_slice(text.as_bytes());
+        Ok(Some(Self(name)))
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        let end = self
+            .0
+            .iter()
+            .position(|&byte| byte == 0)
+            .unwrap_or(Self::BYTES_MAX);
+        let text = self.0.get(..end).unwrap_or_default();
+        std::str::from_utf8(text).unwrap_or_default()
+    }
+
+    /// Only for names that are known to fit.
+    fn from_display(name: impl fmt::Display) -> Self {
+        let text = name.to_string();
+        let mut bytes = [0; Self::BYTES_MAX];
+        for (to, from) in bytes.iter_mut().zip(text.bytes()) {
+            *to = from;
+        }
+        Self(bytes)
+    }
+}
+
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Channel({:?})", self.as_str())
+    }
+}
+
+impl fmt::Display for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How wide the channel is that the access point uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ChannelWidth {
+    /// 20 MHz.
+    Mhz20,
+    /// 40 MHz.
+    Mhz40,
+    /// 80 MHz.
+    Mhz80,
+    /// 160 MHz in one piece.
+    Mhz160,
+    /// Two pieces of 80 MHz.
+    Mhz80Plus80,
+    /// 320 MHz (IEEE 802.11be).
+    Mhz320,
+}
+
+impl ChannelWidth {
+    /// Reads Android's and Kismet's spellings; anything else says nothing.
+    pub fn from_wire(text: &str) -> Option<Self> {
+        match text.trim() {
+            "20" => Some(Self::Mhz20),
+            "40" => Some(Self::Mhz40),
+            "80" => Some(Self::Mhz80),
+            "160" => Some(Self::Mhz160),
+            "80+80" => Some(Self::Mhz80Plus80),
+            "320" => Some(Self::Mhz320),
+            _ => None,
+        }
+    }
+
+    /// Kismet's name of the mode.
+    pub fn ht_mode(self) -> &'static str {
+        match self {
+            Self::Mhz20 => "HT20",
+            Self::Mhz40 => "HT40",
+            Self::Mhz80 => "HT80",
+            Self::Mhz160 => "HT160",
+            Self::Mhz80Plus80 => "HT80+80",
+            Self::Mhz320 => "HT320",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[track_caller]
+    fn named(mhz: u32, expected: &str) {
+        let frequency = Frequency::from_wire(f64::from(mhz) * 1000.0)
+            .unwrap()
+            .unwrap();
+        assert_eq!(frequency.channel().as_str(), expected, "{mhz} MHz");
+    }
+
+    #[test]
+    fn channels_are_named_by_the_plans_of_all_bands() {
+        for (mhz, channel) in [
+            (2412, "1"),
+            (2437, "6"),
+            (2472, "13"),
+            (2484, "14"),
+            (4920, "184"),
+            (5180, "36"),
+            (5825, "165"),
+            (5935, "2"),
+            (5955, "1W6e"),
+            (6415, "93W6e"),
+            (7115, "233W6e"),
+            (58_320, "1"),
+            (60_480, "2"),
+            (2407, "2407MHz"),
+            (915, "915MHz"),
+            (50_000, "50000MHz"),
+        ] {
+            named(mhz, channel);
+        }
+    }
+
+    #[test]
+    fn a_signal_is_cut_and_zero_is_none() {
+        assert_eq!(Dbm::from_wire(-61.9).unwrap().unwrap().get(), -61);
+        assert_eq!(Dbm::from_wire(0.0), Ok(None));
+        assert_eq!(Dbm::from_wire(-0.4), Ok(None));
+        assert_eq!(Dbm::from_wire(-150.0).unwrap().unwrap().get(), -150);
+        assert_eq!(Dbm::from_wire(30.0).unwrap().unwrap().get(), 30);
+        for out in [-151.0, 31.0, f64::NAN, f64::INFINITY, -1e300] {
+            assert_eq!(Dbm::from_wire(out), Err(SignalOutOfRange), "{out}");
+        }
+    }
+
+    #[test]
+    fn a_frequency_in_the_wrong_unit_says_so() {
+        assert_eq!(
+            Frequency::from_wire(2437.0),
+            Err(BadFrequency::LooksLikeMegahertz)
+        );
+        assert_eq!(
+            Frequency::from_wire(6415.0),
+            Err(BadFrequency::LooksLikeMegahertz)
+        );
+        assert_eq!(
+            Frequency::from_wire(2_437_000_000.0),
+            Err(BadFrequency::OutOfRange)
+        );
+        assert_eq!(Frequency::from_wire(-1.0), Err(BadFrequency::OutOfRange));
+        assert_eq!(
+            Frequency::from_wire(f64::NAN),
+            Err(BadFrequency::OutOfRange)
+        );
+        assert_eq!(Frequency::from_wire(0.0), Ok(None));
+        assert_eq!(
+            Frequency::from_wire(100_000.0).unwrap().unwrap().khz(),
+            100_000
+        );
+        assert_eq!(
+            Frequency::from_wire(99_999.0),
+            Err(BadFrequency::OutOfRange)
+        );
+        assert_eq!(
+            Frequency::from_wire(100_000_000.0).unwrap().unwrap().khz(),
+            100_000_000
+        );
+        assert_eq!(
+            Frequency::from_wire(100_000_001.0),
+            Err(BadFrequency::OutOfRange)
+        );
+    }
+
+    #[test]
+    fn sixteen_bytes_of_channel_fit_and_one_more_does_not() {
+        assert_eq!(
+            Channel::from_wire("1234567890123456")
+                .unwrap()
+                .unwrap()
+                .as_str(),
+            "1234567890123456"
+        );
+        assert_eq!(
+            Channel::from_wire("12345678901234567"),
+            Err(BadChannel::TooLong(17))
+        );
+        assert_eq!(Channel::from_wire("6\u{7}"), Err(BadChannel::Unprintable));
+        assert_eq!(Channel::from_wire("0"), Ok(None));
+        assert_eq!(Channel::from_wire(""), Ok(None));
+    }
+
+    proptest! {
+        #[test]
+        fn a_channel_name_round_trips(text in "[0-9A-Za-z+/-]{1,16}") {
+            prop_assume!(text != "0");
+            let channel = Channel::from_wire(&text).unwrap().unwrap();
+            prop_assert_eq!(channel.as_str(), &text);
+            prop_assert_eq!(Channel::from_wire(channel.as_str()), Ok(Some(channel)));
+        }
+
+        #[test]
+        fn no_text_panics_the_channel_parser(text in ".{0,40}") {
+            if let Ok(Some(channel)) = Channel::from_wire(&text) {
+                prop_assert_eq!(channel.as_str(), text.trim());
+            }
+        }
+    }
+}

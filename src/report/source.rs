@@ -1,0 +1,72 @@
+//! Who reports.
+
+use std::fmt;
+use std::str::FromStr;
+
+use uuid::Uuid;
+
+/// The identity of a scanner: a UUID of its own choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SourceId(Uuid);
+
+/// The text is no UUID.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a UUID (five groups of hex digits: 8-4-4-4-12)")]
+pub struct ParseSourceIdError;
+
+impl SourceId {
+    /// Takes a UUID.
+    pub const fn new(uuid: Uuid) -> Self {
+        Self(uuid)
+    }
+
+    /// The UUID.
+    pub const fn uuid(self) -> Uuid {
+        self.0
+    }
+}
+
+impl FromStr for SourceId {
+    type Err = ParseSourceIdError;
+
+    /// Reads the hyphenated form only, any case: other forms are more often a mistake than a UUID.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.len() {
+            36 => Uuid::try_parse(text)
+                .map(Self)
+                .map_err(|_| ParseSourceIdError),
+            _ => Err(ParseSourceIdError),
+        }
+    }
+}
+
+/// Upper case, as Kismet writes UUIDs.
+impl fmt::Display for SourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut buffer = Uuid::encode_buffer();
+        f.write_str(self.0.hyphenated().encode_upper(&mut buffer))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_uuids_are_read() {
+        let id: SourceId = "5fe308bd-0000-0000-0000-00000000000a".parse().unwrap();
+        assert_eq!(id.to_string(), "5FE308BD-0000-0000-0000-00000000000A");
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for text in [
+            "",
+            "1-2-3-4-5",
+            "not-a-uuid",
+            "5fe308bd00000000000000000000000a",
+            "{5fe308bd-0000-0000-0000-00000000000a}",
+            "5fe308bd-0000-0000-0000-00000000000a x",
+            "urn:uuid:5fe308bd-0000-0000-0000-00000000000a",
+        ] {
+            assert_eq!(text.parse::<SourceId>(), Err(ParseSourceIdError), "{text}");
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Network names.
+
+use std::fmt;
+
+/// A network name: up to 32 octets of any value (IEEE 802.11-2020, clause 9.4.2.2). Empty means hidden.
+///
+/// The octets are kept as they are; only showing them escapes what is no UTF-8.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ssid(Box<[u8]>);
+
+/// The name is longer than the air can carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{length_bytes} bytes long, an SSID has at most {max} bytes", max = Ssid::BYTES_MAX)]
+pub struct SsidTooLong {
+    /// The length that was found, in octets.
+    pub length_bytes: usize,
+}
+
+impl Ssid {
+    /// The longest name that a beacon can carry, in octets.
+    pub const BYTES_MAX: usize = 32;
+
+    /// The name of a network that does not tell its name.
+    pub fn hidden() -> Self {
+        Self::default()
+    }
+
+    /// Whether the network hides its name.
+    pub fn is_hidden(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The octets as sent on the air.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl TryFrom<&[u8]> for Ssid {
+    type Error = SsidTooLong;
+
+    /// Access points that hide their name send nothing or as many NULs as the name is long: both are the hidden name.
+    fn try_from(bytes: &[u8]) -> Result<Self, Self::Error> {
+        if Self::BYTES_MAX < bytes.len() {
+            return Err(SsidTooLong {
+                length_bytes: bytes.len(),
+            });
+        }
+        if bytes.iter().all(|&byte| byte == 0) {
+            return Ok(Self::hidden());
+        }
+        Ok(Self(bytes.into()))
+    }
+}
+
+/// The name as text: UTF-8 as it is, every other octet as `\xHH`, none dropped.
+impl fmt::Display for Ssid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for chunk in self.0.utf8_chunks() {
+            f.write_str(chunk.valid())?;
+            for byte in chunk.invalid() {
+                write!(f, "\\x{byte:02X}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl serde::Serialize for Ssid {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match std::str::from_utf8(&self.0) {
+            Ok(text) => serializer.serialize_str(text),
+            Err(_) => serializer.collect_str(self),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(bytes: &[u8], shown: &str) {
+        assert_eq!(Ssid::try_from(bytes).unwrap().to_string(), shown);
+    }
+
+    #[test]
+    fn text_stays_and_other_octets_are_escaped() {
+        check("Café ☕".as_bytes(), "Café ☕");
+        check(b"\"quoted\" \\ back", "\"quoted\" \\ back");
+        check(b"ab\xffcd", "ab\\xFFcd");
+        check(b"\xc3", "\\xC3");
+        check(b"a\0b", "a\0b");
+    }
+
+    #[test]
+    fn nothing_and_only_nuls_are_the_hidden_name() {
+        assert!(Ssid::try_from(b"".as_slice()).unwrap().is_hidden());
+        assert!(Ssid::try_from([0; 32].as_slice()).unwrap().is_hidden());
+        assert!(!Ssid::try_from(b" ".as_slice()).unwrap().is_hidden());
+    }
+
+    #[test]
+    fn thirty_two_octets_fit_and_one_more_does_not() {
+        assert!(Ssid::try_from([b'a'; 32].as_slice()).is_ok());
+        assert_eq!(
+            Ssid::try_from([b'a'; 33].as_slice()),
+            Err(SsidTooLong { length_bytes: 33 })
+        );
+    }
+}
