@@ -1,0 +1,204 @@
+//! When a device was heard: counts a second, a minute and an hour, by the time of the reports.
+//!
+//! The windows end at the newest report, so the same reports give the same counts in any order:
+//! what falls out of a window would never have been in the last one.
+
+use smallvec::SmallVec;
+
+use crate::report::{Dbm, UnixTime};
+
+/// Seconds and minutes that are told apart.
+const SLOTS: usize = 60;
+/// Hours that are told apart.
+const HOURS: usize = 24;
+/// Below this many reports in the window they are kept one by one, which takes less room than the counters.
+const FEW_MAX: usize = 16;
+
+/// Counts of reports over the last minute, hour and day before the newest one.
+#[derive(Clone, Debug)]
+pub struct Activity(Kept);
+
+#[derive(Clone, Debug)]
+enum Kept {
+    Few(SmallVec<[Sample; 1]>),
+    Many(Box<Counts>),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Sample {
+    time: UnixTime,
+    signal: Option<Dbm>,
+}
+
+/// The counters, each at the index of its time modulo its length.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counts {
+    /// Time of the newest report.
+    pub newest: UnixTime,
+    /// Reports by second.
+    pub seconds: [u32; SLOTS],
+    /// Reports by minute.
+    pub minutes: [u32; SLOTS],
+    /// Reports by hour.
+    pub hours: [u32; HOURS],
+    /// The strongest signal by second.
+    pub signals: [Option<Dbm>; SLOTS],
+}
+
+impl Default for Activity {
+    fn default() -> Self {
+        Self(Kept::Few(SmallVec::new()))
+    }
+}
+
+impl Activity {
+    /// Counts one report.
+    pub(super) fn add(&mut self, time: UnixTime, signal: Option<Dbm>) {
+        match &mut self.0 {
+            Kept::Many(counts) => counts.add(time, signal),
+            Kept::Few(samples) => {
+                samples.push(Sample { time, signal });
+                if FEW_MAX < samples.len() {
+                    let counts = Counts::of(samples);
+                    self.0 = Kept::Many(Box::new(counts));
+                }
+            }
+        }
+    }
+
+    /// The counters, or `None` when there never was a report.
+    pub fn counts(&self) -> Option<Counts> {
+        match &self.0 {
+            Kept::Few(samples) if samples.is_empty() => None,
+            Kept::Few(samples) => Some(Counts::of(samples)),
+            Kept::Many(counts) => Some(counts.as_ref().clone()),
+        }
+    }
+}
+
+impl Counts {
+    fn of(samples: &[Sample]) -> Self {
+        let mut counts = Self {
+            newest: UnixTime::new(0),
+            seconds: [0; SLOTS],
+            minutes: [0; SLOTS],
+            hours: [0; HOURS],
+            signals: [None; SLOTS],
+        };
+        for sample in samples {
+            counts.add(sample.time, sample.signal);
+        }
+        counts
+    }
+
+    fn add(&mut self, time: UnixTime, signal: Option<Dbm>) {
+        let (new, old) = (time.seconds(), self.newest.seconds());
+        if old < new {
+            forget(&mut self.seconds, old, new);
+            forget(&mut self.signals, old, new);
+            forget(&mut self.minutes, old / 60, new / 60);
+            forget(&mut self.hours, old / 3600, new / 3600);
+            self.newest = time;
+        }
+        let newest = self.newest.seconds();
+        if let Some(count) = slot(&mut self.seconds, new, newest) {
+            *count = count.saturating_add(1);
+        }
+        if let Some(strongest) = slot(&mut self.signals, new, newest) {
+            *strongest = (*strongest).max(signal);
+        }
+        if let Some(count) = slot(&mut self.minutes, new / 60, newest / 60) {
+            *count = count.saturating_add(1);
+        }
+        if let Some(count) = slot(&mut self.hours, new / 3600, newest / 3600) {
+            *count = count.saturating_add(1);
+        }
+    }
+}
+
+/// The slot of `tick`, if it lies in the window that ends at `newest`.
+fn slot<T>(ring: &mut [T], tick: u32, newest: u32) -> Option<&mut T> {
+    let age = usize::try_from(newest.checked_sub(tick)?).ok()?;
+    let index = usize::try_from(tick).ok()? % ring.len();
+    if age < ring.len() {
+        ring.get_mut(index)
+    } else {
+        None
+    }
+}
+
+/// Empties the slots that the window gains when it moves from `old` to `new`.
+fn forget<T: Default>(ring: &mut [T], old: u32, new: u32) {
+    let gained = usize::try_from(new - old)
+        .unwrap_or(usize::MAX)
+        .min(ring.len());
+    for back in 0..u32::try_from(gained).unwrap_or(u32::MAX) {
+        if let Some(slot) = slot(ring, new - back, new) {
+            *slot = T::default();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn counted(times: &[u32]) -> Counts {
+        let mut activity = Activity::default();
+        for &time in times {
+            activity.add(UnixTime::new(time), None);
+        }
+        activity.counts().unwrap()
+    }
+
+    /// The same counts by the definition, with no window that moves.
+    fn expected(times: &[u32]) -> Counts {
+        let newest = times.iter().copied().max().unwrap();
+        let mut counts = Counts::of(&[]);
+        counts.newest = UnixTime::new(newest);
+        for &time in times {
+            if newest - time < 60 {
+                counts.seconds[time as usize % 60] += 1;
+            }
+            if newest / 60 - time / 60 < 60 {
+                counts.minutes[time as usize / 60 % 60] += 1;
+            }
+            if newest / 3600 - time / 3600 < 24 {
+                counts.hours[time as usize / 3600 % 24] += 1;
+            }
+        }
+        counts
+    }
+
+    #[test]
+    fn a_gap_loses_no_sample_and_keeps_no_old_one() {
+        let counts = counted(&[1_700_000_000, 1_700_000_000, 1_700_007_200]);
+        assert_eq!(counts.seconds.iter().sum::<u32>(), 1);
+        assert_eq!(counts.minutes.iter().sum::<u32>(), 1);
+        assert_eq!(counts.hours.iter().sum::<u32>(), 3);
+    }
+
+    #[test]
+    fn the_strongest_signal_of_a_second_is_shown() {
+        let dbm = |dbm: f64| Dbm::from_wire(dbm).unwrap();
+        let mut activity = Activity::default();
+        for signal in [dbm(-70.0), dbm(-50.0), None, dbm(-60.0)] {
+            activity.add(UnixTime::new(120), signal);
+        }
+        assert_eq!(activity.counts().unwrap().signals[0], dbm(-50.0));
+    }
+
+    proptest! {
+        #[test]
+        fn counts_are_those_of_the_definition(times in proptest::collection::vec(1_700_000_000u32..1_700_200_000, 1..60)) {
+            prop_assert_eq!(counted(&times), expected(&times));
+        }
+
+        #[test]
+        fn dense_counts_are_those_of_the_definition(times in proptest::collection::vec(1_700_000_000u32..1_700_000_200, 1..200)) {
+            prop_assert_eq!(counted(&times), expected(&times));
+        }
+    }
+}

@@ -1,0 +1,409 @@
+//! How one report changes one device: the rules of the domain, and nothing else.
+//!
+//! Every rule is a least, a greatest, a sum, or the latest by the report's own time, so the order in which
+//! reports arrive does not matter. Of two reports of the same second the one later in the log counts.
+//! Only past a bound (networks, sources, frequencies or tags a device) can order show.
+
+use smallvec::{Array, SmallVec};
+
+use super::Bounds;
+use super::activity::Activity;
+use super::device::{
+    Advertised, Bluetooth, ChannelLayout, Device, Latest, Peak, Place, Radio, SeenBy, SignalRange,
+    SourceNumber, SsidRecord, Wifi,
+};
+use crate::report::{
+    BluetoothSighting, Channel, Dbm, DeviceId, Frequency, Position, ReceivedAt, Report,
+    ServiceData, Sighting, UnixTime, WifiSighting, kismet_checksum,
+};
+
+impl<T> Latest<T> {
+    fn offer(slot: &mut Option<Self>, time: UnixTime, value: T) {
+        match slot {
+            Some(latest) if time < latest.time => {}
+            _ => *slot = Some(Self { time, value }),
+        }
+    }
+}
+
+impl Device {
+    pub(super) fn new(id: DeviceId, report: &Report) -> Self {
+        Self {
+            id,
+            first_time: report.time,
+            last_time: report.time,
+            modified_at: ReceivedAt::from_micros(0),
+            reports: 0,
+            signal: None,
+            peak: None,
+            channel: None,
+            frequency: None,
+            frequencies: SmallVec::new(),
+            place: None,
+            seen_by: SmallVec::new(),
+            activity: Activity::default(),
+            tags: Vec::new(),
+            radio: match report.sighting {
+                Sighting::Wifi(_) => Radio::Wifi(Wifi::default()),
+                Sighting::Bluetooth(_) => Radio::Bluetooth(Box::default()),
+            },
+        }
+    }
+
+    /// Takes in one report.
+    pub(super) fn merge(
+        &mut self,
+        report: &Report,
+        source: SourceNumber,
+        modified_at: ReceivedAt,
+        bounds: &Bounds,
+    ) {
+        let time = report.time;
+        self.first_time = self.first_time.min(time);
+        self.last_time = self.last_time.max(time);
+        self.modified_at = modified_at;
+        self.reports += 1;
+        let channel = report
+            .channel
+            .or_else(|| report.frequency.map(Frequency::channel));
+        if let Some(channel) = channel {
+            Latest::offer(&mut self.channel, time, channel);
+        }
+        if let Some(frequency) = report.frequency {
+            Latest::offer(&mut self.frequency, time, frequency);
+            count_frequency(
+                &mut self.frequencies,
+                frequency,
+                bounds.frequencies_per_device_max,
+            );
+        }
+        if let Some(signal) = report.signal {
+            SignalRange::offer(&mut self.signal, time, signal);
+        }
+        if let Some(position) = report.position {
+            Place::offer(&mut self.place, time, position);
+            Peak::offer(&mut self.peak, time, report.signal, position);
+        }
+        self.activity.add(time, report.signal);
+        self.merge_source(report, source, bounds);
+        for tag in &report.tags {
+            offer_keyed(
+                &mut self.tags,
+                time,
+                tag,
+                |known| known.name == tag.name,
+                bounds.tags_per_device_max,
+            );
+        }
+        match (&mut self.radio, &report.sighting) {
+            (Radio::Wifi(wifi), Sighting::Wifi(sighting)) => {
+                wifi.merge(sighting, time, channel, bounds);
+            }
+            (Radio::Bluetooth(bluetooth), Sighting::Bluetooth(sighting)) => {
+                bluetooth.merge(sighting, time, bounds);
+            }
+            // A device is found by its radio technology, so its report is of the same one.
+            (Radio::Wifi(_), Sighting::Bluetooth(_)) | (Radio::Bluetooth(_), Sighting::Wifi(_)) => {
+            }
+        }
+    }
+
+    fn merge_source(&mut self, report: &Report, source: SourceNumber, bounds: &Bounds) {
+        let time = report.time;
+        let fresh = || SeenBy {
+            source,
+            first_time: time,
+            last_time: time,
+            reports: 0,
+            signal: None,
+            frequencies: SmallVec::new(),
+        };
+        let place = self.seen_by.iter().position(|seen| seen.source == source);
+        let max = bounds.sources_per_device_max;
+        let Some(seen) = find_or_insert(
+            &mut self.seen_by,
+            place,
+            max,
+            time,
+            |seen| seen.last_time,
+            fresh,
+        ) else {
+            return;
+        };
+        seen.first_time = seen.first_time.min(time);
+        seen.last_time = seen.last_time.max(time);
+        seen.reports += 1;
+        if let Some(signal) = report.signal {
+            SignalRange::offer(&mut seen.signal, time, signal);
+        }
+        if let Some(frequency) = report.frequency {
+            count_frequency(
+                &mut seen.frequencies,
+                frequency,
+                bounds.frequencies_per_device_max,
+            );
+        }
+    }
+}
+
+impl SignalRange {
+    fn offer(slot: &mut Option<Self>, time: UnixTime, signal: Dbm) {
+        match slot {
+            None => {
+                *slot = Some(Self {
+                    last: Latest {
+                        time,
+                        value: signal,
+                    },
+                    min: signal,
+                    max: signal,
+                });
+            }
+            Some(range) => {
+                range.min = range.min.min(signal);
+                range.max = range.max.max(signal);
+                if range.last.time <= time {
+                    range.last = Latest {
+                        time,
+                        value: signal,
+                    };
+                }
+            }
+        }
+    }
+}
+
+impl Peak {
+    fn offer(slot: &mut Option<Self>, time: UnixTime, signal: Option<Dbm>, position: Position) {
+        let Some(signal) = signal else { return };
+        match slot {
+            Some(peak) if (signal, time) < (peak.signal, peak.time) => {}
+            _ => {
+                *slot = Some(Self {
+                    signal,
+                    time,
+                    position,
+                });
+            }
+        }
+    }
+}
+
+impl Place {
+    fn offer(slot: &mut Option<Box<Self>>, time: UnixTime, position: Position) {
+        let place = slot.get_or_insert_with(|| Box::new(Self::around(time, position)));
+        if place.fixes == u32::MAX {
+            // The sums have room for this many; a mean of four billion fixes has settled.
+            return;
+        }
+        place.lat_min_e7 = place.lat_min_e7.min(position.lat_e7());
+        place.lat_max_e7 = place.lat_max_e7.max(position.lat_e7());
+        place.lon_min_e7 = place.lon_min_e7.min(position.lon_e7());
+        place.lon_max_e7 = place.lon_max_e7.max(position.lon_e7());
+        place.lat_sum_e7 += i64::from(position.lat_e7());
+        place.lon_sum_e7 += i64::from(position.lon_e7());
+        place.fixes += 1;
+        place.fixes_west += u32::from(position.lon_e7() < 0);
+        if let Some(alt_mm) = position.alt_mm() {
+            let (min, max) = place.alt_range_mm.unwrap_or((alt_mm, alt_mm));
+            place.alt_range_mm = Some((min.min(alt_mm), max.max(alt_mm)));
+            place.alt_sum_mm += i64::from(alt_mm);
+            place.fixes_3d += 1;
+        }
+        if place.last.time <= time {
+            place.last = Latest {
+                time,
+                value: position,
+            };
+        }
+    }
+
+    /// A place without a fix yet, whose box is this position.
+    fn around(time: UnixTime, position: Position) -> Self {
+        Self {
+            lat_min_e7: position.lat_e7(),
+            lat_max_e7: position.lat_e7(),
+            lon_min_e7: position.lon_e7(),
+            lon_max_e7: position.lon_e7(),
+            alt_range_mm: None,
+            last: Latest {
+                time,
+                value: position,
+            },
+            lat_sum_e7: 0,
+            lon_sum_e7: 0,
+            alt_sum_mm: 0,
+            fixes: 0,
+            fixes_3d: 0,
+            fixes_west: 0,
+        }
+    }
+}
+
+impl Wifi {
+    fn merge(
+        &mut self,
+        sighting: &WifiSighting,
+        time: UnixTime,
+        channel: Option<Channel>,
+        bounds: &Bounds,
+    ) {
+        let advertised = sighting
+            .capabilities
+            .as_ref()
+            .map(|capabilities| Advertised {
+                security: capabilities.security(),
+                checksum: kismet_checksum([
+                    sighting.ssid.as_bytes(),
+                    capabilities.raw().as_bytes(),
+                ]),
+            });
+        if let Some(topology) = advertised.and_then(|advertised| advertised.security.topology()) {
+            Latest::offer(&mut self.topology, time, topology);
+        }
+        let fresh = || SsidRecord {
+            ssid: sighting.ssid.clone(),
+            first_time: time,
+            last_time: time,
+            reports: 0,
+            channel: None,
+            security: None,
+            layout: None,
+        };
+        let place = self
+            .ssids
+            .iter()
+            .position(|record| record.ssid == sighting.ssid);
+        let max = bounds.ssids_per_device_max;
+        let Some(record) = find_or_insert(
+            &mut self.ssids,
+            place,
+            max,
+            time,
+            |record| record.last_time,
+            fresh,
+        ) else {
+            return;
+        };
+        record.first_time = record.first_time.min(time);
+        record.last_time = record.last_time.max(time);
+        record.reports += 1;
+        if let Some(channel) = channel {
+            Latest::offer(&mut record.channel, time, channel);
+        }
+        if let Some(advertised) = advertised {
+            Latest::offer(&mut record.security, time, advertised);
+        }
+        let layout = ChannelLayout {
+            width: sighting.width,
+            center0_mhz: sighting.center0_mhz,
+            center1_mhz: sighting.center1_mhz,
+        };
+        if layout
+            != (ChannelLayout {
+                width: None,
+                center0_mhz: None,
+                center1_mhz: None,
+            })
+        {
+            Latest::offer(&mut record.layout, time, layout);
+        }
+        if let (Some(place), true) = (place, record.last_time <= time) {
+            // The latest stands last, so that of two networks of the same second the later in the log counts.
+            let record = self.ssids.remove(place);
+            self.ssids.push(record);
+        }
+    }
+}
+
+impl Bluetooth {
+    fn merge(&mut self, sighting: &BluetoothSighting, time: UnixTime, bounds: &Bounds) {
+        if let Some(name) = &sighting.name {
+            Latest::offer(&mut self.name, time, name.clone());
+        }
+        if let Some(device_type) = &sighting.device_type {
+            Latest::offer(&mut self.device_type, time, device_type.clone());
+        }
+        if let Some(tx_power_dbm) = sighting.tx_power_dbm {
+            Latest::offer(&mut self.tx_power_dbm, time, tx_power_dbm);
+        }
+        if let Some(path_loss_db) = sighting.path_loss_db {
+            Latest::offer(&mut self.path_loss_db, time, path_loss_db);
+        }
+        if !sighting.scan_data.is_empty() {
+            Latest::offer(&mut self.scan_data, time, sighting.scan_data.clone());
+        }
+        for service in &sighting.service_data {
+            let same = |known: &ServiceData| known.service == service.service;
+            offer_keyed(
+                &mut self.service_data,
+                time,
+                service,
+                same,
+                bounds.tags_per_device_max,
+            );
+        }
+    }
+}
+
+/// Offers `value` to the element that is the `same` thing, or adds it while there is room.
+fn offer_keyed<T: Clone>(
+    list: &mut Vec<Latest<T>>,
+    time: UnixTime,
+    value: &T,
+    same: impl Fn(&T) -> bool,
+    max: usize,
+) {
+    let has_room = list.len() < max;
+    match list.iter_mut().find(|known| same(&known.value)) {
+        Some(known) if time < known.time => {}
+        Some(known) => {
+            *known = Latest {
+                time,
+                value: value.clone(),
+            }
+        }
+        None if has_room => list.push(Latest {
+            time,
+            value: value.clone(),
+        }),
+        None => {}
+    }
+}
+
+/// The element at `place`, or a fresh one. When the list is full, the fresh one takes the place of the
+/// least recently seen, unless that is itself.
+fn find_or_insert<A: Array>(
+    list: &mut SmallVec<A>,
+    place: Option<usize>,
+    max: usize,
+    time: UnixTime,
+    last_time: impl Fn(&A::Item) -> UnixTime,
+    fresh: impl FnOnce() -> A::Item,
+) -> Option<&mut A::Item> {
+    if let Some(place) = place {
+        return list.get_mut(place);
+    }
+    if max <= list.len() {
+        let (oldest, when) = list
+            .iter()
+            .map(last_time)
+            .enumerate()
+            .min_by_key(|&(_, when)| when)?;
+        if time < when {
+            return None;
+        }
+        list.remove(oldest);
+    }
+    list.push(fresh());
+    list.last_mut()
+}
+
+fn count_frequency(counts: &mut SmallVec<[(Frequency, u32); 1]>, frequency: Frequency, max: usize) {
+    let has_room = counts.len() < max;
+    match counts.iter_mut().find(|(known, _)| *known == frequency) {
+        Some((_, count)) => *count = count.saturating_add(1),
+        None if has_room => counts.push((frequency, 1)),
+        None => {}
+    }
+}

@@ -1,0 +1,399 @@
+//! The in-memory state: a pure fold of the log.
+//!
+//! [`Tracker::apply`] is the only way in, and reads no clock, file or socket: the same log gives the same
+//! devices. Devices are spread over shards, each under a lock of its own, so that readers and the writer
+//! meet seldom and for moments only; readers copy out a bounded piece at a time.
+
+mod activity;
+mod device;
+mod merge;
+mod shard;
+mod sources;
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+pub use self::activity::{Activity, Counts};
+pub use self::device::{
+    Advertised, Bluetooth, ChannelLayout, Device, Latest, Peak, Place, Radio, SeenBy, SignalRange,
+    SourceNumber, SsidRecord, Wifi,
+};
+use self::shard::{ChangeMark, ChangeNumber, Shard};
+pub use self::sources::Source;
+use self::sources::Sources;
+use crate::log::Entry;
+use crate::report::{Batch, DeviceId, MacAddr, Phy, ReceivedAt, Report, SourceId, UnixTime};
+
+/// More shards than cores, so that a reader seldom waits for the writer; few enough to look at each when evicting.
+const SHARDS: usize = 64;
+/// How many slots a reader looks at under one lock: some 50 µs.
+const SLOTS_PER_LOOK: usize = 1024;
+
+/// How large the state may grow.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Tracked devices; past it the least recently changed go.
+    pub devices_max: usize,
+    /// Sources; past it new ones are turned away.
+    pub sources_max: usize,
+    /// Networks a device.
+    pub ssids_per_device_max: usize,
+    /// Sources a device.
+    pub sources_per_device_max: usize,
+    /// Frequencies a device, and a device and source.
+    pub frequencies_per_device_max: usize,
+    /// Tags a device, and Bluetooth services a device.
+    pub tags_per_device_max: usize,
+}
+
+/// What applying a batch did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// Devices that were not known before.
+    pub created: u64,
+    /// Devices that had to go.
+    pub evicted: u64,
+}
+
+/// How much there is of one radio technology.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PhyTotals {
+    /// Devices tracked now.
+    pub devices: u64,
+    /// Reports ever taken.
+    pub reports: u64,
+}
+
+/// The source is new, and there are as many as there may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("source_uuid: a new source, and the bound of {max} sources is reached")]
+pub struct TooManySources {
+    /// The bound.
+    pub max: usize,
+}
+
+/// Admits batches, counting the sources that the group itself would make.
+#[derive(Debug)]
+pub struct Admission<'t> {
+    tracker: &'t Tracker,
+    fresh: HashSet<SourceId>,
+}
+
+impl Admission<'_> {
+    /// Whether `batch` may be logged.
+    pub fn admit(&mut self, batch: &Batch) -> Result<(), TooManySources> {
+        let sources = read(&self.tracker.sources);
+        if sources.get(batch.source).is_some() || self.fresh.contains(&batch.source) {
+            return Ok(());
+        }
+        let max = self.tracker.bounds.sources_max;
+        if max <= sources.all().len() + self.fresh.len() {
+            return Err(TooManySources { max });
+        }
+        self.fresh.insert(batch.source);
+        Ok(())
+    }
+}
+
+/// All tracked state.
+#[derive(Debug)]
+pub struct Tracker {
+    bounds: Bounds,
+    shards: [RwLock<Shard>; SHARDS],
+    sources: RwLock<Sources>,
+    clock: Mutex<Clock>,
+    wifi: Totals,
+    bluetooth: Totals,
+    evicted: AtomicU64,
+}
+
+/// What orders changes: a count, and our clock as far as the log tells it.
+#[derive(Debug)]
+struct Clock {
+    change: ChangeNumber,
+    now: ReceivedAt,
+}
+
+#[derive(Debug, Default)]
+struct Totals {
+    devices: AtomicU64,
+    reports: AtomicU64,
+}
+
+/// How far a walk over devices has come.
+#[derive(Clone, Debug)]
+pub struct Walk {
+    shard: usize,
+    step: Step,
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Slots {
+        next: usize,
+    },
+    Changes {
+        since: UnixTime,
+        mark: Option<ChangeMark>,
+    },
+}
+
+impl Walk {
+    /// Over all devices.
+    pub fn over_all() -> Self {
+        Self {
+            shard: 0,
+            step: Step::Slots { next: 0 },
+        }
+    }
+
+    /// Over the devices that changed at or after `since`, by our clock. Costs what changed, not what exists.
+    pub fn over_changed(since: UnixTime) -> Self {
+        Self {
+            shard: 0,
+            step: Step::Changes { since, mark: None },
+        }
+    }
+}
+
+impl Tracker {
+    /// A tracker that knows nothing yet.
+    pub fn new(bounds: Bounds) -> Self {
+        Self {
+            bounds,
+            shards: std::array::from_fn(|_| RwLock::default()),
+            sources: RwLock::default(),
+            clock: Mutex::new(Clock {
+                change: ChangeNumber::default(),
+                now: ReceivedAt::from_micros(0),
+            }),
+            wifi: Totals::default(),
+            bluetooth: Totals::default(),
+            evicted: AtomicU64::new(0),
+        }
+    }
+
+    /// Decides which batches of a group may be logged. Only for the one writer: what it admits it has to apply.
+    pub fn admission(&self) -> Admission<'_> {
+        Admission {
+            tracker: self,
+            fresh: HashSet::new(),
+        }
+    }
+
+    /// Merges a logged batch. Entries have to come in the order of the log.
+    pub fn apply(&self, entry: &Entry) -> Applied {
+        let batch = &entry.batch;
+        let mut clock = lock(&self.clock);
+        clock.now = clock.now.max(batch.received_at);
+        let source = write(&self.sources).contact(batch, clock.now);
+        let mut applied = Applied::default();
+        self.for_each_shard(&batch.reports, |shard, report| {
+            clock.change.0 += 1;
+            let id = report.device();
+            let Some((device, new)) = shard.touch(id, clock.change, || Device::new(id, report))
+            else {
+                return;
+            };
+            device.merge(report, source, clock.now, &self.bounds);
+            let totals = self.totals_of(id.phy);
+            totals.reports.fetch_add(1, Ordering::Relaxed);
+            if new {
+                totals.devices.fetch_add(1, Ordering::Relaxed);
+                applied.created += 1;
+            }
+        });
+        while 0 < applied.created
+            && self.bounds.devices_max < self.device_count()
+            && self.evict_one()
+        {
+            applied.evicted += 1;
+        }
+        self.evicted.fetch_add(applied.evicted, Ordering::Relaxed);
+        applied
+    }
+
+    /// A device.
+    pub fn device(&self, id: DeviceId) -> Option<Device> {
+        read(self.shard_of(id)).get(id).cloned()
+    }
+
+    /// The devices of any radio technology that have this address.
+    pub fn devices_by_addr(&self, addr: MacAddr) -> Vec<Device> {
+        Phy::ALL
+            .into_iter()
+            .filter_map(|phy| self.device(DeviceId { phy, addr }))
+            .collect()
+    }
+
+    /// Goes on with a walk: copies out the next devices that `wanted` wants, at most `count` of them.
+    ///
+    /// `None` is the end. An empty piece is not: there was much to look at and nothing wanted in it.
+    pub fn next_devices(
+        &self,
+        walk: &mut Walk,
+        count: usize,
+        wanted: impl Fn(&Device) -> bool,
+    ) -> Option<Vec<Device>> {
+        let shard = read(self.shards.get(walk.shard)?);
+        let mut devices = Vec::new();
+        let ended = match &mut walk.step {
+            Step::Slots { next } => match shard.slots_from(*next) {
+                None => true,
+                Some(slots) => {
+                    for device in slots.take(SLOTS_PER_LOOK) {
+                        *next += 1;
+                        devices.extend(device.filter(|device| wanted(device)).cloned());
+                        if count <= devices.len() {
+                            break;
+                        }
+                    }
+                    false
+                }
+            },
+            Step::Changes { since, mark } => {
+                let mut looks = 0;
+                loop {
+                    if count <= devices.len() || SLOTS_PER_LOOK <= looks {
+                        break false;
+                    }
+                    let Some((device, at)) = shard.changed_before(*mark, *since) else {
+                        break true;
+                    };
+                    looks += 1;
+                    *mark = Some(at);
+                    devices.extend(wanted(device).then(|| device.clone()));
+                }
+            }
+        };
+        drop(shard);
+        if ended {
+            walk.next_shard();
+        }
+        Some(devices)
+    }
+
+    /// All sources in the order of their numbers.
+    pub fn sources(&self) -> Vec<Source> {
+        read(&self.sources).all().to_vec()
+    }
+
+    /// A source.
+    pub fn source(&self, id: SourceId) -> Option<Source> {
+        read(&self.sources).get(id).cloned()
+    }
+
+    /// The source with a number.
+    pub fn source_by_number(&self, number: SourceNumber) -> Option<Source> {
+        let place = usize::try_from(number.get()).ok()?.checked_sub(1)?;
+        read(&self.sources).all().get(place).cloned()
+    }
+
+    /// How much there is of a radio technology.
+    pub fn totals(&self, phy: Phy) -> PhyTotals {
+        let totals = self.totals_of(phy);
+        PhyTotals {
+            devices: totals.devices.load(Ordering::Relaxed),
+            reports: totals.reports.load(Ordering::Relaxed),
+        }
+    }
+
+    /// How many devices are tracked.
+    pub fn device_count(&self) -> usize {
+        let devices = Phy::ALL
+            .into_iter()
+            .map(|phy| self.totals(phy).devices)
+            .sum::<u64>();
+        usize::try_from(devices).unwrap_or(usize::MAX)
+    }
+
+    /// How many devices had to go since the start.
+    pub fn evicted(&self) -> u64 {
+        self.evicted.load(Ordering::Relaxed)
+    }
+
+    /// Visits the reports with their shards, each shard locked once; reports of one device stay in order.
+    fn for_each_shard(&self, reports: &[Report], mut visit: impl FnMut(&mut Shard, &Report)) {
+        let mut by_shard: Vec<(usize, &Report)> = reports
+            .iter()
+            .map(|report| (shard_index(report.device()), report))
+            .collect();
+        by_shard.sort_by_key(|&(shard, _)| shard);
+        for run in by_shard.chunk_by(|(one, _), (other, _)| one == other) {
+            let Some(shard) = run.first().and_then(|&(shard, _)| self.shards.get(shard)) else {
+                continue;
+            };
+            let mut shard = write(shard);
+            for (_, report) in run {
+                visit(&mut shard, report);
+            }
+        }
+    }
+
+    /// Drops the device that changed least recently of all.
+    fn evict_one(&self) -> bool {
+        let oldest = self
+            .shards
+            .iter()
+            .filter_map(|shard| Some((read(shard).oldest_change()?, shard)));
+        let Some((_, shard)) = oldest.min_by_key(|&(change, _)| change) else {
+            return false;
+        };
+        let Some(device) = write(shard).evict_oldest() else {
+            return false;
+        };
+        self.totals_of(device.id.phy)
+            .devices
+            .fetch_sub(1, Ordering::Relaxed);
+        true
+    }
+
+    fn totals_of(&self, phy: Phy) -> &Totals {
+        match phy {
+            Phy::Wifi => &self.wifi,
+            Phy::Bluetooth => &self.bluetooth,
+        }
+    }
+
+    fn shard_of(&self, id: DeviceId) -> &RwLock<Shard> {
+        let [first, ..] = &self.shards;
+        self.shards.get(shard_index(id)).unwrap_or(first)
+    }
+}
+
+impl Walk {
+    fn next_shard(&mut self) {
+        self.shard += 1;
+        match &mut self.step {
+            Step::Slots { next } => *next = 0,
+            Step::Changes { mark, .. } => *mark = None,
+        }
+    }
+}
+
+/// Which shard a device is in: the same on every machine, so that views list devices in the same order.
+fn shard_index(id: DeviceId) -> usize {
+    let [a, b, c, d, e, f] = id.addr.octets();
+    let number = u64::from_be_bytes([0, u8::from(id.phy == Phy::Bluetooth), a, b, c, d, e, f]);
+    // Multiplying by 2^64 over the golden ratio spreads addresses that differ in any octet over the top bits.
+    let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58;
+    usize::try_from(mixed).unwrap_or_default() % SHARDS
+}
+
+// A panic while a lock was held leaves at worst one device half merged; refusing all reads after it would be worse.
+
+fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn lock<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+    lock.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(any())]
+mod tests;

@@ -1,0 +1,73 @@
+//! The registry of scanners: virtual datasources, made by their first report.
+
+use std::collections::HashMap;
+
+use super::activity::Activity;
+use super::device::SourceNumber;
+use crate::report::{Batch, Phy, ReceivedAt, SourceId};
+
+/// A scanner that has reported.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Its number, from 1 in order of first contact.
+    pub number: SourceNumber,
+    /// Its identity.
+    pub id: SourceId,
+    /// What it called itself last; its UUID until it says a name.
+    pub name: Box<str>,
+    /// The radio of its first request.
+    pub phy: Phy,
+    /// How many reports were taken from it.
+    pub reports: u64,
+    /// When it first reported, by our clock.
+    pub first_contact: ReceivedAt,
+    /// When it last reported, by our clock.
+    pub last_contact: ReceivedAt,
+    /// When its reports were made.
+    pub activity: Activity,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Sources {
+    by_id: HashMap<SourceId, usize>,
+    list: Vec<Source>,
+}
+
+impl Sources {
+    /// Takes note of a batch; gives the number of its source, made if it is new.
+    pub(super) fn contact(&mut self, batch: &Batch, received_at: ReceivedAt) -> SourceNumber {
+        let place = *self.by_id.entry(batch.source).or_insert(self.list.len());
+        if place == self.list.len() {
+            self.list.push(Source {
+                number: SourceNumber(u32::try_from(place + 1).unwrap_or(u32::MAX)),
+                id: batch.source,
+                name: batch.source.to_string().into(),
+                phy: batch.phy,
+                reports: 0,
+                first_contact: received_at,
+                last_contact: received_at,
+                activity: Activity::default(),
+            });
+        }
+        let Some(source) = self.list.get_mut(place) else {
+            return SourceNumber(u32::MAX);
+        };
+        if let Some(name) = &batch.source_name {
+            source.name.clone_from(name);
+        }
+        source.reports += u64::try_from(batch.reports.len()).unwrap_or_default();
+        source.last_contact = received_at;
+        for report in &batch.reports {
+            source.activity.add(report.time, None);
+        }
+        source.number
+    }
+
+    pub(super) fn get(&self, id: SourceId) -> Option<&Source> {
+        self.list.get(*self.by_id.get(&id)?)
+    }
+
+    pub(super) fn all(&self) -> &[Source] {
+        &self.list
+    }
+}
