@@ -4,3 +4,4 @@
 pub mod log;
 pub mod report;
 pub mod tracker;
+pub mod views;

@@ -395,5 +395,5 @@ fn lock<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
     lock.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-#[cfg(any())]
+#[cfg(test)]
 mod tests;

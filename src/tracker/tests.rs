@@ -1,0 +1,421 @@
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use serde_json::Value as Json;
+use uuid::Uuid;
+
+use super::*;
+use crate::log::Log;
+use crate::report::{
+    Bssid, Capabilities, Channel, Dbm, Frequency, Position, Sighting, Ssid, Tag, WifiSighting,
+};
+use crate::views::kismet::{Context, DeviceRecord, Sources as SourceRecords};
+use crate::views::to_json;
+
+const BOUNDS: Bounds = Bounds {
+    devices_max: 1000,
+    sources_max: 10,
+    ssids_per_device_max: 8,
+    sources_per_device_max: 8,
+    frequencies_per_device_max: 8,
+    tags_per_device_max: 8,
+};
+
+const RECEIVED_AT: ReceivedAt = ReceivedAt::from_micros(1_700_100_000_000_000);
+
+fn source(number: u128) -> SourceId {
+    SourceId::new(Uuid::from_u128(number))
+}
+
+fn addr(last: u8) -> MacAddr {
+    MacAddr::new([0x02, 0, 0, 0, 0, last])
+}
+
+fn device_id(last: u8) -> DeviceId {
+    DeviceId {
+        phy: Phy::Wifi,
+        addr: addr(last),
+    }
+}
+
+fn report(last: u8, seconds: u32) -> Report {
+    Report {
+        time: UnixTime::new(seconds),
+        signal: None,
+        frequency: None,
+        channel: None,
+        position: None,
+        tags: Vec::new(),
+        sighting: Sighting::Wifi(WifiSighting {
+            bssid: Bssid::try_from(addr(last)).unwrap(),
+            ssid: Ssid::hidden(),
+            capabilities: None,
+            width: None,
+            center0_mhz: None,
+            center1_mhz: None,
+            ie_tags: None,
+        }),
+    }
+}
+
+fn named(last: u8, seconds: u32, ssid: &str, capabilities: &str) -> Report {
+    let mut report = report(last, seconds);
+    if let Sighting::Wifi(wifi) = &mut report.sighting {
+        wifi.ssid = Ssid::try_from(ssid.as_bytes()).unwrap();
+        wifi.capabilities = (!capabilities.is_empty()).then(|| capabilities.into());
+    }
+    report
+}
+
+/// A tracker and the log in front of it.
+struct Folded {
+    tracker: Tracker,
+    log: Log,
+}
+
+impl Folded {
+    fn new(bounds: Bounds) -> Self {
+        Self {
+            tracker: Tracker::new(bounds),
+            log: Log::in_memory(),
+        }
+    }
+
+    fn apply(&mut self, from: u128, received_at: ReceivedAt, reports: Vec<Report>) -> Applied {
+        let batch = Batch {
+            source: source(from),
+            source_name: None,
+            phy: Phy::Wifi,
+            received_at,
+            reports,
+        };
+        let entries = self.log.append(vec![batch]).unwrap();
+        self.tracker.apply(&entries[0])
+    }
+
+    fn add(&mut self, reports: Vec<Report>) {
+        self.apply(1, RECEIVED_AT, reports);
+    }
+
+    fn device(&self, last: u8) -> Device {
+        self.tracker.device(device_id(last)).unwrap()
+    }
+
+    /// Every device as the views show it.
+    fn shown(&self) -> BTreeMap<String, Json> {
+        let context = Context {
+            server: Uuid::nil(),
+            now: RECEIVED_AT.time(),
+        };
+        let mut sources = SourceRecords::default();
+        let mut shown = BTreeMap::new();
+        for device in walk(&self.tracker, Walk::over_all()) {
+            sources.add(std::slice::from_ref(&device), &self.tracker, context);
+            let mut json = Vec::new();
+            to_json(
+                &mut json,
+                &DeviceRecord {
+                    device: &device,
+                    sources: &sources,
+                    context,
+                },
+            );
+            shown.insert(
+                device.id.addr.to_string(),
+                serde_json::from_slice(&json).unwrap(),
+            );
+        }
+        shown
+    }
+}
+
+fn walk(tracker: &Tracker, mut walk: Walk) -> Vec<Device> {
+    let pieces = std::iter::from_fn(|| tracker.next_devices(&mut walk, 3, |_| true));
+    pieces.flatten().collect()
+}
+
+fn changed(tracker: &Tracker, since: u32) -> Vec<u8> {
+    let devices = walk(tracker, Walk::over_changed(UnixTime::new(since)));
+    let mut found: Vec<u8> = devices
+        .iter()
+        .map(|device| device.id.addr.octets()[5])
+        .collect();
+    found.sort_unstable();
+    found
+}
+
+#[test]
+fn of_two_reports_of_one_second_the_later_in_the_log_counts() {
+    let mut folded = Folded::new(BOUNDS);
+    let on = |channel: &str| Report {
+        channel: Channel::from_wire(channel).unwrap(),
+        ..report(1, 100)
+    };
+    folded.add(vec![on("1"), on("6")]);
+    folded.add(vec![on("11")]);
+    assert_eq!(folded.device(1).channel.unwrap().value.as_str(), "11");
+    folded.add(vec![
+        named(1, 200, "A", ""),
+        named(1, 201, "B", ""),
+        named(1, 210, "B", ""),
+        named(1, 210, "A", ""),
+    ]);
+    assert_eq!(folded.device(1).main_ssid().unwrap().ssid.to_string(), "A");
+}
+
+#[test]
+fn a_report_without_a_name_does_not_hide_a_network() {
+    let mut folded = Folded::new(BOUNDS);
+    folded.add(vec![named(1, 100, "Home", "[ESS]"), report(1, 200)]);
+    let device = folded.device(1);
+    assert_eq!(device.main_ssid().unwrap().ssid.to_string(), "Home");
+    let Radio::Wifi(wifi) = &device.radio else {
+        panic!("not Wi-Fi")
+    };
+    assert_eq!(wifi.ssids.len(), 2);
+}
+
+#[test]
+fn the_mean_of_positions_at_the_date_line_is_at_the_date_line() {
+    let mut folded = Folded::new(BOUNDS);
+    let at = |lon| Report {
+        position: Position::from_wire(Some(-17.0), Some(lon), None, None).unwrap(),
+        ..report(1, 100)
+    };
+    folded.add(vec![at(179.9), at(-179.7)]);
+    let (lat, lon) = folded.device(1).place.unwrap().mean_degrees();
+    assert!(
+        (lat - -17.0).abs() < 1e-9 && (lon - -179.9).abs() < 1e-9,
+        "{lat} {lon}"
+    );
+    folded.add(vec![at(179.9), at(179.9)]);
+    let (_, lon) = folded.device(1).place.unwrap().mean_degrees();
+    assert!((lon - 180.0).abs() < 1e-9, "{lon}");
+}
+
+#[test]
+fn past_the_bound_the_least_recently_changed_devices_go() {
+    let mut folded = Folded::new(Bounds {
+        devices_max: 3,
+        ..BOUNDS
+    });
+    folded.add(vec![report(1, 500), report(2, 400), report(3, 300)]);
+    assert_eq!(folded.tracker.device_count(), 3);
+    // Seen again with an old timestamp: what counts is when it changed.
+    folded.add(vec![report(1, 100)]);
+    let applied = folded.apply(1, RECEIVED_AT, vec![report(4, 50)]);
+    assert_eq!(
+        applied,
+        Applied {
+            created: 1,
+            evicted: 1
+        }
+    );
+    assert_eq!(folded.tracker.device_count(), 3);
+    assert_eq!(folded.tracker.evicted(), 1);
+    assert!(folded.tracker.device(device_id(1)).is_some());
+    assert!(folded.tracker.device(device_id(4)).is_some());
+    assert_eq!(walk(&folded.tracker, Walk::over_all()).len(), 3);
+    assert_eq!(changed(&folded.tracker, 0).len(), 3);
+}
+
+#[test]
+fn evicted_places_are_used_again() {
+    let mut folded = Folded::new(Bounds {
+        devices_max: 2,
+        ..BOUNDS
+    });
+    for round in 0..200u8 {
+        folded.add(vec![report(round, 100)]);
+    }
+    assert_eq!(changed(&folded.tracker, 0), [198, 199]);
+    assert_eq!(
+        folded.tracker.totals(Phy::Wifi),
+        PhyTotals {
+            devices: 2,
+            reports: 200
+        }
+    );
+}
+
+#[test]
+fn bounds_of_a_device_keep_the_latest() {
+    let mut folded = Folded::new(Bounds {
+        ssids_per_device_max: 2,
+        sources_per_device_max: 2,
+        ..BOUNDS
+    });
+    folded.add(vec![
+        named(1, 10, "a", ""),
+        named(1, 20, "b", ""),
+        named(1, 30, "c", ""),
+        named(1, 5, "d", ""),
+    ]);
+    let Radio::Wifi(wifi) = folded.device(1).radio else {
+        panic!("not Wi-Fi")
+    };
+    assert_eq!(
+        wifi.ssids
+            .iter()
+            .map(|record| record.ssid.to_string())
+            .collect::<Vec<_>>(),
+        ["b", "c"]
+    );
+    for (from, seconds) in [(2, 100), (3, 110), (4, 1)] {
+        folded.apply(from, RECEIVED_AT, vec![report(1, seconds)]);
+    }
+    let seen: Vec<u32> = folded
+        .device(1)
+        .seen_by
+        .iter()
+        .map(|seen| seen.source.get())
+        .collect();
+    assert_eq!(seen, [2, 3]);
+    assert_eq!(folded.device(1).reports, 7);
+}
+
+#[test]
+fn a_poll_finds_what_changed_and_nothing_else() {
+    let mut folded = Folded::new(BOUNDS);
+    let at = |seconds: u64| ReceivedAt::from_micros(seconds * 1_000_000);
+    for last in 0..100u8 {
+        folded.apply(1, at(1000 + u64::from(last)), vec![report(last, 5)]);
+    }
+    assert_eq!(changed(&folded.tracker, 1098), [98, 99]);
+    assert_eq!(changed(&folded.tracker, 1100), [0u8; 0]);
+    folded.apply(1, at(1200), vec![report(7, 1)]);
+    assert_eq!(changed(&folded.tracker, 1100), [7]);
+    assert_eq!(changed(&folded.tracker, 0).len(), 100);
+}
+
+#[test]
+fn a_poll_goes_on_after_the_device_it_stood_at_changed() {
+    let mut folded = Folded::new(BOUNDS);
+    for last in 0..200u8 {
+        folded.add(vec![report(last, 5)]);
+    }
+    let mut walk = Walk::over_changed(UnixTime::new(0));
+    let mut found = std::collections::BTreeSet::new();
+    while let Some(devices) = folded.tracker.next_devices(&mut walk, 1, |_| true) {
+        for device in devices {
+            found.insert(device.id);
+            folded.add(vec![report(device.id.addr.octets()[5], 6)]);
+        }
+    }
+    assert_eq!(found.len(), 200);
+}
+
+#[test]
+fn a_clock_set_back_does_not_hide_changes() {
+    let mut folded = Folded::new(BOUNDS);
+    folded.apply(
+        1,
+        ReceivedAt::from_micros(5_000_000_000),
+        vec![report(1, 5)],
+    );
+    folded.apply(
+        1,
+        ReceivedAt::from_micros(1_000_000_000),
+        vec![report(2, 5)],
+    );
+    assert_eq!(changed(&folded.tracker, 5000), [1, 2]);
+}
+
+fn any_report() -> impl Strategy<Value = (u128, Report)> {
+    let names = prop::sample::select(vec!["", "Home", "Café", "x"]);
+    let capabilities = prop::sample::select(vec![
+        "",
+        "[ESS]",
+        "[WPA2-PSK-CCMP][ESS]",
+        "[RSN-SAE-CCMP][ESS]",
+        "[IBSS]",
+        "[WEP]",
+    ]);
+    let channels = prop::sample::select(vec!["", "1", "6", "36"]);
+    let mhz = prop::sample::select(vec![0.0, 2412.0, 2437.0, 5180.0, 5955.0]);
+    let place = prop_oneof![
+        Just(None),
+        (
+            -90.0..90.0,
+            -180.0..180.0,
+            prop::sample::select(vec![0.0, 12.5, -3.0])
+        )
+            .prop_map(Some)
+    ];
+    let tag = prop::option::of((prop::sample::select(vec!["a", "b"]), "[a-z]{1,3}"));
+    let what = (names, capabilities, channels, mhz, place, tag);
+    (1u128..4, 1u8..5, -151i16..0, what).prop_map(
+        |(from, last, dbm, (name, text, channel, mhz, place, tag))| {
+            let mut report = named(last, 0, name, "");
+            if let (Sighting::Wifi(wifi), false) = (&mut report.sighting, text.is_empty()) {
+                wifi.capabilities = Some(Capabilities::from(text));
+            }
+            report.signal = Dbm::from_wire(f64::from(dbm)).unwrap_or_default();
+            report.channel = Channel::from_wire(channel).unwrap();
+            report.frequency = Frequency::from_wire(mhz * 1000.0).unwrap();
+            report.position = place.and_then(|(lat, lon, alt)| {
+                Position::from_wire(Some(lat), Some(lon), Some(alt), Some(5.0)).unwrap()
+            });
+            report.tags = tag
+                .into_iter()
+                .map(|(name, value)| Tag {
+                    name: name.into(),
+                    value: value.into(),
+                })
+                .collect();
+            (from, report)
+        },
+    )
+}
+
+/// Reports at times of their own: ties go by the order in the log, which is what changes here.
+fn reports_of_different_times() -> impl Strategy<Value = Vec<(u128, Report)>> {
+    let times = prop::collection::btree_set(1_700_000_000u32..1_700_100_000, 1..60);
+    let times = times.prop_map(|times| times.into_iter().collect::<Vec<_>>());
+    times.prop_flat_map(|times| {
+        prop::collection::vec(any_report(), times.len()).prop_map(move |reports| {
+            reports
+                .into_iter()
+                .zip(&times)
+                .map(|((from, report), &seconds)| {
+                    (
+                        from,
+                        Report {
+                            time: UnixTime::new(seconds),
+                            ..report
+                        },
+                    )
+                })
+                .collect()
+        })
+    })
+}
+
+/// The state after `reports` in batches of at most `cut`.
+fn folded(reports: &[(u128, Report)], cut: usize) -> BTreeMap<String, Json> {
+    let mut folded = Folded::new(BOUNDS);
+    // Sources are numbered by first contact, so they meet in the same order.
+    for from in 1..4 {
+        folded.apply(from, RECEIVED_AT, Vec::new());
+    }
+    for run in reports.chunk_by(|(one, _), (other, _)| one == other) {
+        for batch in run.chunks(cut) {
+            folded.apply(
+                batch[0].0,
+                RECEIVED_AT,
+                batch.iter().map(|(_, report)| report.clone()).collect(),
+            );
+        }
+    }
+    folded.shown()
+}
+
+proptest! {
+    #[test]
+    fn any_order_and_any_cut_into_batches_give_the_same_devices(
+        (sorted, shuffled) in reports_of_different_times().prop_flat_map(|reports| (Just(reports.clone()), Just(reports).prop_shuffle())),
+        cut in 1usize..20,
+    ) {
+        prop_assert_eq!(folded(&sorted, 1), folded(&shuffled, cut));
+    }
+}

@@ -1,0 +1,336 @@
+//! `kismet.device.base.*`: a device (`devicetracker_component.cc`).
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::value::RawValue;
+
+use super::activity::Rrd;
+use super::bluetooth::BluetoothRecord;
+use super::dot11::Dot11Record;
+use super::location::Location;
+use super::signal::Signal;
+use super::source::SourceRecord;
+use super::system::Nothing;
+use super::{Context, zeros};
+use crate::report::{Frequency, SourceId};
+use crate::tracker::{Device, Latest, Radio, SeenBy, SourceNumber, Tracker};
+use crate::views::to_json;
+
+/// Basic type of a Wi-Fi access point.
+const BASIC_TYPE_AP: u64 = 1;
+/// Basic type of an ad-hoc peer.
+const BASIC_TYPE_PEER: u64 = 8;
+/// Basic type of anything else.
+const BASIC_TYPE_DEVICE: u64 = 0;
+
+/// The records of sources, each written once however many devices show it.
+#[derive(Debug, Default)]
+pub struct Sources(HashMap<SourceNumber, (SourceId, Box<RawValue>)>);
+
+impl Sources {
+    /// Adds the sources that saw `devices`.
+    pub fn add(&mut self, devices: &[Device], tracker: &Tracker, context: Context) {
+        for number in devices
+            .iter()
+            .flat_map(|device| &device.seen_by)
+            .map(|seen| seen.source)
+        {
+            if self.0.contains_key(&number) {
+                continue;
+            }
+            let Some(source) = tracker.source_by_number(number) else {
+                continue;
+            };
+            let mut json = Vec::new();
+            to_json(
+                &mut json,
+                &SourceRecord {
+                    source: &source,
+                    context,
+                },
+            );
+            let record = String::from_utf8(json)
+                .ok()
+                .and_then(|json| RawValue::from_string(json).ok());
+            if let Some(record) = record {
+                self.0.insert(number, (source.id, record));
+            }
+        }
+    }
+}
+
+/// A device.
+#[derive(Clone, Copy, Debug)]
+pub struct DeviceRecord<'d> {
+    /// What to show.
+    pub device: &'d Device,
+    /// The sources that saw it.
+    pub sources: &'d Sources,
+    /// When and by whom.
+    pub context: Context,
+}
+
+impl DeviceRecord<'_> {
+    /// The network's or the device's own name; a hidden network goes by its address.
+    fn name(&self) -> Cow<'_, str> {
+        match &self.device.radio {
+            Radio::Wifi(_) => match self.device.main_ssid() {
+                Some(record) if record.ssid.is_hidden() => self.device.id.addr.to_string().into(),
+                Some(record) => record.ssid.to_string().into(),
+                None => "".into(),
+            },
+            Radio::Bluetooth(bluetooth) => text(bluetooth.name.as_ref()).into(),
+        }
+    }
+
+    fn type_name(&self) -> &str {
+        match &self.device.radio {
+            Radio::Wifi(_) if self.device.is_ad_hoc() => "Wi-Fi Ad-Hoc",
+            Radio::Wifi(_) => "Wi-Fi AP",
+            Radio::Bluetooth(bluetooth) => match text(bluetooth.device_type.as_ref()) {
+                "" => "Bluetooth Device",
+                stated => stated,
+            },
+        }
+    }
+
+    fn basic_type(&self) -> u64 {
+        match &self.device.radio {
+            Radio::Wifi(_) if self.device.is_ad_hoc() => BASIC_TYPE_PEER,
+            Radio::Wifi(_) => BASIC_TYPE_AP,
+            Radio::Bluetooth(_) => BASIC_TYPE_DEVICE,
+        }
+    }
+
+    /// How the network is secured: that of the name shown, else the latest that is known of the device.
+    fn crypt(&self) -> String {
+        let Radio::Wifi(wifi) = &self.device.radio else {
+            return String::new();
+        };
+        let latest = wifi
+            .ssids
+            .iter()
+            .filter_map(|record| record.security)
+            .max_by_key(|latest| latest.time);
+        let shown = self
+            .device
+            .main_ssid()
+            .and_then(|record| record.security)
+            .or(latest);
+        shown
+            .map(|latest| latest.value.security.kismet_text().to_string())
+            .unwrap_or_default()
+    }
+
+    fn identity<M: SerializeMap>(&self, record: &mut M) -> Result<(), M::Error> {
+        let device = self.device;
+        let name = self.name();
+        record.serialize_entry("kismet.device.base.key", &device.id.key())?;
+        record.serialize_entry("kismet.device.base.macaddr", &device.id.addr)?;
+        record.serialize_entry("kismet.device.base.related_devices", &Nothing)?;
+        record.serialize_entry("kismet.device.base.name", &name)?;
+        let addr = device.id.addr.to_string();
+        record.serialize_entry(
+            "kismet.device.base.commonname",
+            if name.is_empty() {
+                addr.as_str()
+            } else {
+                &name
+            },
+        )?;
+        record.serialize_entry("kismet.server.uuid", &self.context.server_text())?;
+        record.serialize_entry("kismet.device.base.basic_type_set", &self.basic_type())?;
+        record.serialize_entry("kismet.device.base.crypt", &self.crypt())?;
+        record.serialize_entry("kismet.device.base.basic_crypt_set", &0)
+    }
+
+    fn counts<M: SerializeMap>(&self, record: &mut M) -> Result<(), M::Error> {
+        let device = self.device;
+        record.serialize_entry(
+            "kismet.device.base.first_time",
+            &device.first_time.seconds(),
+        )?;
+        record.serialize_entry("kismet.device.base.last_time", &device.last_time.seconds())?;
+        record.serialize_entry(
+            "kismet.device.base.mod_time",
+            &device.modified_at.time().seconds(),
+        )?;
+        record.serialize_entry("kismet.device.base.packets.total", &device.reports)?;
+        zeros(record, &["kismet.device.base.packets.rx_total"])?;
+        record.serialize_entry("kismet.device.base.packets.tx_total", &device.reports)?;
+        record.serialize_entry("kismet.device.base.packets.llc", &device.reports)?;
+        zeros(
+            record,
+            &[
+                "kismet.device.base.packets.error",
+                "kismet.device.base.packets.data",
+            ],
+        )?;
+        zeros(
+            record,
+            &[
+                "kismet.device.base.packets.crypt",
+                "kismet.device.base.packets.filtered",
+            ],
+        )?;
+        zeros(record, &["kismet.device.base.datasize"])?;
+        let channel = device
+            .channel
+            .as_ref()
+            .map(|latest| latest.value.as_str())
+            .unwrap_or_default();
+        record.serialize_entry("kismet.device.base.channel", channel)?;
+        let khz = device.frequency.map_or(0, |latest| latest.value.khz());
+        record.serialize_entry("kismet.device.base.frequency", &khz)?;
+        record.serialize_entry(
+            "kismet.device.base.freq_khz_map",
+            &FrequencyCounts(&device.frequencies),
+        )
+    }
+}
+
+impl Serialize for DeviceRecord<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self {
+            device, context, ..
+        } = self;
+        let mut record = serializer.serialize_map(None)?;
+        self.identity(&mut record)?;
+        self.counts(&mut record)?;
+        zeros(&mut record, &["kismet.device.base.num_alerts"])?;
+        record.serialize_entry("kismet.device.base.seenby", &SeenByRecords(self))?;
+        record.serialize_entry("kismet.device.base.phyname", device.id.phy.name())?;
+        record.serialize_entry("kismet.device.base.manuf", "Unknown")?;
+        record.serialize_entry("kismet.device.base.type", self.type_name())?;
+        if !device.tags.is_empty() {
+            record.serialize_entry("kismet.device.base.tags", &Tags(device))?;
+        }
+        let (counts, now) = (device.activity.counts(), context.now);
+        if device.signal.is_some() || device.channel.is_some() {
+            let history = counts.as_ref().filter(|_| device.signal.is_some());
+            let signal = Signal {
+                range: device.signal,
+                peak: device.peak,
+                counts: history,
+                now,
+            };
+            record.serialize_entry("kismet.device.base.signal", &signal)?;
+        }
+        if let Some(place) = &device.place {
+            let location = Location {
+                place,
+                modified_at: device.modified_at,
+            };
+            record.serialize_entry("kismet.device.base.location", &location)?;
+        }
+        record.serialize_entry(
+            "kismet.device.base.packets.rrd",
+            &Rrd {
+                counts: counts.as_ref(),
+                now,
+            },
+        )?;
+        record.serialize_entry(
+            "kismet.device.base.tx_packets.rrd",
+            &Rrd {
+                counts: counts.as_ref(),
+                now,
+            },
+        )?;
+        match &device.radio {
+            Radio::Wifi(wifi) => {
+                record.serialize_entry("dot11.device", &Dot11Record { device, wifi })?;
+            }
+            Radio::Bluetooth(bluetooth) => {
+                record.serialize_entry("bluetooth.device", &BluetoothRecord(bluetooth))?;
+            }
+        }
+        record.end()
+    }
+}
+
+fn text(latest: Option<&Latest<Box<str>>>) -> &str {
+    latest
+        .map(|latest| latest.value.as_ref())
+        .unwrap_or_default()
+}
+
+/// Reports by frequency in kHz, ascending.
+struct FrequencyCounts<'d>(&'d [(Frequency, u32)]);
+
+impl Serialize for FrequencyCounts<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut counts: Vec<_> = self
+            .0
+            .iter()
+            .map(|&(frequency, count)| (frequency.khz(), count))
+            .collect();
+        counts.sort_unstable();
+        serializer.collect_map(counts)
+    }
+}
+
+struct Tags<'d>(&'d Device);
+
+impl Serialize for Tags<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut tags: Vec<_> = self
+            .0
+            .tags
+            .iter()
+            .map(|latest| (&latest.value.name, &latest.value.value))
+            .collect();
+        tags.sort_unstable();
+        serializer.collect_map(tags)
+    }
+}
+
+/// Who saw the device, in the order of the sources' numbers.
+struct SeenByRecords<'d>(&'d DeviceRecord<'d>);
+
+impl Serialize for SeenByRecords<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut seen_by: Vec<_> = self.0.device.seen_by.iter().collect();
+        seen_by.sort_unstable_by_key(|seen| seen.source);
+        serializer.collect_seq(seen_by.into_iter().map(|seen| SeenByRecord {
+            seen,
+            record: self.0,
+        }))
+    }
+}
+
+struct SeenByRecord<'d> {
+    seen: &'d SeenBy,
+    record: &'d DeviceRecord<'d>,
+}
+
+impl Serialize for SeenByRecord<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let seen = self.seen;
+        let mut record = serializer.serialize_map(None)?;
+        if let Some((id, source)) = self.record.sources.0.get(&seen.source) {
+            record.serialize_entry("kismet.common.seenby.uuid", &format_args!("{id}"))?;
+            record.serialize_entry("kismet.common.seenby.source", source)?;
+        }
+        record.serialize_entry(
+            "kismet.common.seenby.first_time",
+            &seen.first_time.seconds(),
+        )?;
+        record.serialize_entry("kismet.common.seenby.last_time", &seen.last_time.seconds())?;
+        record.serialize_entry("kismet.common.seenby.num_packets", &seen.reports)?;
+        record.serialize_entry(
+            "kismet.common.seenby.freq_khz_map",
+            &FrequencyCounts(&seen.frequencies),
+        )?;
+        let signal = Signal {
+            range: seen.signal,
+            peak: None,
+            counts: None,
+            now: self.record.context.now,
+        };
+        record.serialize_entry("kismet.common.seenby.signal", &signal)?;
+        record.end()
+    }
+}

@@ -1,0 +1,87 @@
+//! Tracked state as Kismet 2025-09-R1 shows it: its field names, types and shapes.
+//!
+//! Every record is a wrapper around a tracked thing that serialises itself. What scanning mode cannot
+//! know stands there as Kismet shows it then: zero or empty.
+
+mod activity;
+mod bluetooth;
+mod device;
+mod dot11;
+mod location;
+mod phy;
+mod signal;
+mod source;
+mod system;
+
+use serde::ser::SerializeMap;
+use uuid::Uuid;
+
+pub use self::device::{DeviceRecord, Sources};
+pub use self::phy::{PhyRecord, phys};
+pub use self::source::SourceRecord;
+pub use self::system::{Status, TimestampRecord};
+use crate::report::UnixTime;
+use crate::tracker::Device;
+
+/// What records need besides the tracked state.
+#[derive(Clone, Copy, Debug)]
+pub struct Context {
+    /// The server's own identity.
+    pub server: Uuid,
+    /// When the request was answered.
+    pub now: UnixTime,
+}
+
+impl Context {
+    /// The server's identity in upper case, as Kismet writes UUIDs.
+    fn server_text(self) -> String {
+        self.server.as_hyphenated().to_string().to_uppercase()
+    }
+}
+
+/// A list of devices that Kismet keeps under a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceView {
+    /// All devices.
+    All,
+    /// Wi-Fi networks: access points and, as with Kismet, ad-hoc peers.
+    AccessPoints,
+    /// One radio technology, or one that scanning mode never has.
+    Phy(&'static str),
+}
+
+impl DeviceView {
+    /// The view with this name.
+    pub fn by_id(id: &str) -> Option<Self> {
+        match id {
+            "all" => Some(Self::All),
+            "phydot11_accesspoints" => Some(Self::AccessPoints),
+            _ => phys()
+                .find(|&(_, name)| id.strip_prefix("phy-") == Some(name))
+                .map(|(_, name)| Self::Phy(name)),
+        }
+    }
+
+    /// Whether the view lists `device`.
+    pub fn lists(self, device: &Device) -> bool {
+        match self {
+            Self::All => true,
+            Self::AccessPoints => device.id.phy == crate::report::Phy::Wifi,
+            Self::Phy(name) => device.id.phy.name() == name,
+        }
+    }
+}
+
+/// Writes fields that are always 0 here.
+fn zeros<M: SerializeMap>(record: &mut M, names: &[&'static str]) -> Result<(), M::Error> {
+    names
+        .iter()
+        .try_for_each(|name| record.serialize_entry(name, &0))
+}
+
+/// Writes fields that are always empty text here.
+fn empties<M: SerializeMap>(record: &mut M, names: &[&'static str]) -> Result<(), M::Error> {
+    names
+        .iter()
+        .try_for_each(|name| record.serialize_entry(name, ""))
+}

@@ -1,0 +1,50 @@
+//! `kismet.common.signal.*`: how strong a device was (`devicetracker_component.h`).
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use super::activity::SignalRrd;
+use super::location::PeakLocation;
+use crate::report::UnixTime;
+use crate::tracker::{Counts, Peak, SignalRange};
+
+pub(super) struct Signal<'d> {
+    pub(super) range: Option<SignalRange>,
+    pub(super) peak: Option<Peak>,
+    /// The history, where the record has one.
+    pub(super) counts: Option<&'d Counts>,
+    pub(super) now: UnixTime,
+}
+
+impl Serialize for Signal<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut record = serializer.serialize_map(None)?;
+        let (last, min, max) = match self.range {
+            Some(range) => (range.last.value.get(), range.min.get(), range.max.get()),
+            None => (0, 0, 0),
+        };
+        record.serialize_entry(
+            "kismet.common.signal.type",
+            if self.range.is_some() { "dbm" } else { "none" },
+        )?;
+        record.serialize_entry("kismet.common.signal.last_signal", &last)?;
+        record.serialize_entry("kismet.common.signal.last_noise", &0)?;
+        record.serialize_entry("kismet.common.signal.min_signal", &min)?;
+        record.serialize_entry("kismet.common.signal.min_noise", &0)?;
+        record.serialize_entry("kismet.common.signal.max_signal", &max)?;
+        record.serialize_entry("kismet.common.signal.max_noise", &0)?;
+        record.serialize_entry("kismet.common.signal.maxseenrate", &0)?;
+        record.serialize_entry("kismet.common.signal.encodingset", &0)?;
+        record.serialize_entry("kismet.common.signal.carrierset", &0)?;
+        if let Some(peak) = self.peak {
+            record.serialize_entry("kismet.common.signal.peak_loc", &PeakLocation(peak))?;
+        }
+        if let Some(counts) = self.counts {
+            let rrd = SignalRrd {
+                counts,
+                now: self.now,
+            };
+            record.serialize_entry("kismet.common.signal.signal_rrd", &rrd)?;
+        }
+        record.end()
+    }
+}

@@ -1,0 +1,132 @@
+//! `kismet.datasource.*`: scanners as virtual datasources (`kis_datasource.h`, `datasource_virtual.h`).
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use super::activity::Rrd;
+use super::{Context, zeros};
+use crate::report::kismet_checksum;
+use crate::tracker::Source;
+
+const DRIVER_CANNOT: [&str; 7] = [
+    "kismet.datasource.driver.probe_capable",
+    "kismet.datasource.driver.probe_ipc",
+    "kismet.datasource.driver.list_capable",
+    "kismet.datasource.driver.list_ipc",
+    "kismet.datasource.driver.local_capable",
+    "kismet.datasource.driver.local_ipc",
+    "kismet.datasource.driver.remote_capable",
+];
+
+/// A source.
+#[derive(Clone, Copy, Debug)]
+pub struct SourceRecord<'s> {
+    /// What to show.
+    pub source: &'s Source,
+    /// When and by whom.
+    pub context: Context,
+}
+
+/// Nothing here has a radio of its own, so most of a datasource is the same for all: text, numbers and lists without content.
+const BEFORE_NAME: [Blank; 9] = [
+    Blank::Zero("kismet.datasource.cmd_pending"),
+    Blank::Zero("kismet.datasource.paused"),
+    Blank::Empty("kismet.datasource.ipc_binary"),
+    Blank::Zero("kismet.datasource.ipc_pid"),
+    Blank::Zero("kismet.datasource.running"),
+    Blank::Empty("kismet.datasource.datasource_version"),
+    Blank::Empty("kismet.datasource.remote_ip"),
+    Blank::Zero("kismet.datasource.remote"),
+    Blank::Zero("kismet.datasource.passive"),
+];
+const AFTER_HARDWARE: [Blank; 13] = [
+    Blank::Zero("kismet.datasource.dlt"),
+    Blank::Empty("kismet.datasource.warning"),
+    Blank::List("kismet.datasource.channels"),
+    Blank::Zero("kismet.datasource.hopping"),
+    Blank::Empty("kismet.datasource.channel"),
+    Blank::Zero("kismet.datasource.hop_rate"),
+    Blank::List("kismet.datasource.hop_channels"),
+    Blank::Zero("kismet.datasource.hop_split"),
+    Blank::Zero("kismet.datasource.hop_offset"),
+    Blank::Zero("kismet.datasource.hop_shuffle"),
+    Blank::Zero("kismet.datasource.hop_shuffle_skip"),
+    Blank::Zero("kismet.datasource.error"),
+    Blank::Empty("kismet.datasource.error_reason"),
+];
+const AFTER_PACKETS: [Blank; 10] = [
+    Blank::Zero("kismet.datasource.retry"),
+    Blank::Zero("kismet.datasource.retry_attempts"),
+    Blank::Zero("kismet.datasource.total_retry_attempts"),
+    Blank::Empty("kismet.datasource.info.antenna_type"),
+    Blank::Zero("kismet.datasource.info.antenna_gain"),
+    Blank::Zero("kismet.datasource.info.antenna_orientation"),
+    Blank::Zero("kismet.datasource.info.antenna_beamwidth"),
+    Blank::Empty("kismet.datasource.info.amp_type"),
+    Blank::Zero("kismet.datasource.info.amp_gain"),
+    Blank::Zero("kismet.datasource.linktype_override"),
+];
+
+/// A field without content.
+enum Blank {
+    Zero(&'static str),
+    Empty(&'static str),
+    List(&'static str),
+}
+
+fn blanks<M: SerializeMap>(record: &mut M, fields: &[Blank]) -> Result<(), M::Error> {
+    let none: [u8; 0] = [];
+    fields.iter().try_for_each(|field| match field {
+        Blank::Zero(name) => record.serialize_entry(name, &0),
+        Blank::Empty(name) => record.serialize_entry(name, ""),
+        Blank::List(name) => record.serialize_entry(name, &none),
+    })
+}
+
+impl Serialize for SourceRecord<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let source = self.source;
+        let uuid = source.id.to_string();
+        let key = kismet_checksum([uuid.as_bytes()]);
+        let mut record = serializer.serialize_map(None)?;
+        record.serialize_entry("kismet.datasource.source_number", &source.number.get())?;
+        record.serialize_entry("kismet.datasource.source_key", &key)?;
+        blanks(&mut record, &BEFORE_NAME)?;
+        record.serialize_entry("kismet.datasource.name", &source.name)?;
+        record.serialize_entry("kismet.datasource.uuid", &uuid)?;
+        record.serialize_entry("kismet.datasource.definition", "")?;
+        record.serialize_entry("kismet.datasource.interface", "")?;
+        record.serialize_entry("kismet.datasource.capture_interface", "virtual")?;
+        record.serialize_entry("kismet.datasource.hardware", source.phy.hardware())?;
+        blanks(&mut record, &AFTER_HARDWARE)?;
+        record.serialize_entry("kismet.datasource.num_packets", &source.reports)?;
+        record.serialize_entry("kismet.datasource.num_error_packets", &0)?;
+        let (counts, now) = (source.activity.counts(), self.context.now);
+        let fed = Rrd {
+            counts: counts.as_ref(),
+            now,
+        };
+        record.serialize_entry("kismet.datasource.packets_rrd", &fed)?;
+        let unfed = Rrd { counts: None, now };
+        record.serialize_entry("kismet.datasource.packets_datasize_rrd", &unfed)?;
+        blanks(&mut record, &AFTER_PACKETS)?;
+        record.serialize_entry("kismet.datasource.type_driver", &Driver)?;
+        record.end()
+    }
+}
+
+/// The one driver: there is no radio here.
+struct Driver;
+
+impl Serialize for Driver {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut record = serializer.serialize_map(None)?;
+        record.serialize_entry("kismet.datasource.driver.type", "virtual")?;
+        let description = "A scanner that sends reports over HTTP";
+        record.serialize_entry("kismet.datasource.driver.description", description)?;
+        zeros(&mut record, &DRIVER_CANNOT)?;
+        record.serialize_entry("kismet.datasource.driver.passive_capable", &1)?;
+        record.serialize_entry("kismet.datasource.driver.tuning_capable", &1)?;
+        zeros(&mut record, &["kismet.datasource_driver.hop_capable"])?;
+        record.end()
+    }
+}

@@ -1,0 +1,111 @@
+//! `kismet.system.*`: the server itself (`systemmonitor.cc`).
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use super::activity::Gauge;
+use super::{Context, empties, zeros};
+use crate::report::ReceivedAt;
+
+/// The release whose interface this is. Clients compare it, so it goes first in what is called the version.
+const KISMET_RELEASE: &str = "2025.09.0";
+
+/// The time.
+#[derive(Clone, Copy, Debug)]
+pub struct TimestampRecord(pub ReceivedAt);
+
+impl Serialize for TimestampRecord {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut record = serializer.serialize_map(None)?;
+        record.serialize_entry("kismet.system.timestamp.sec", &self.0.time().seconds())?;
+        record.serialize_entry("kismet.system.timestamp.usec", &self.0.subsec_micros())?;
+        record.end()
+    }
+}
+
+/// How the server is.
+#[derive(Clone, Debug)]
+pub struct Status<'s> {
+    /// The server's own identity, and the time in seconds.
+    pub context: Context,
+    /// The time.
+    pub now: ReceivedAt,
+    /// When the server started.
+    pub started_at: ReceivedAt,
+    /// Memory in use, in kB.
+    pub memory_kb: u64,
+    /// Tracked devices.
+    pub devices: u64,
+    /// Open connections.
+    pub connections: u64,
+    /// The user that the server runs as.
+    pub user: &'s str,
+    /// What the operator calls it.
+    pub name: &'s str,
+    /// What the operator says of it.
+    pub description: &'s str,
+    /// Where it is, in the operator's words.
+    pub location: &'s str,
+}
+
+impl Serialize for Status<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let now = self.context.now;
+        let program = concat!("scanpost-", env!("CARGO_PKG_VERSION"));
+        let mut record = serializer.serialize_map(None)?;
+        zeros(&mut record, &["kismet.system.battery.percentage"])?;
+        record.serialize_entry("kismet.system.battery.charging", "charged")?;
+        record.serialize_entry("kismet.system.battery.ac", &1)?;
+        zeros(&mut record, &["kismet.system.battery.remaining"])?;
+        record.serialize_entry("kismet.system.timestamp.sec", &self.now.time().seconds())?;
+        record.serialize_entry("kismet.system.timestamp.usec", &self.now.subsec_micros())?;
+        record.serialize_entry(
+            "kismet.system.timestamp.start_sec",
+            &self.started_at.time().seconds(),
+        )?;
+        record.serialize_entry("kismet.system.memory.rss", &self.memory_kb)?;
+        record.serialize_entry("kismet.system.devices.count", &self.devices)?;
+        record.serialize_entry("kismet.system.user", self.user)?;
+        record.serialize_entry(
+            "kismet.system.version",
+            &format_args!("{KISMET_RELEASE}-{program}"),
+        )?;
+        record.serialize_entry("kismet.system.git", program)?;
+        empties(&mut record, &["kismet.system.build_time"])?;
+        record.serialize_entry("kismet.system.server_name", self.name)?;
+        record.serialize_entry("kismet.system.server_description", self.description)?;
+        record.serialize_entry("kismet.system.server_location", self.location)?;
+        record.serialize_entry(
+            "kismet.system.memory.rrd",
+            &Gauge {
+                value: self.memory_kb,
+                now,
+            },
+        )?;
+        record.serialize_entry(
+            "kismet.system.devices.rrd",
+            &Gauge {
+                value: self.devices,
+                now,
+            },
+        )?;
+        record.serialize_entry("kismet.system.sensors.fan", &Nothing)?;
+        record.serialize_entry("kismet.system.sensors.temp", &Nothing)?;
+        zeros(
+            &mut record,
+            &["kismet.system.num_fields", "kismet.system.num_components"],
+        )?;
+        record.serialize_entry("kismet.system.num_http_connections", &self.connections)?;
+        zeros(&mut record, &["kismet.system.string_cache_size"])?;
+        record.serialize_entry("kismet.server.uuid", &self.context.server_text())?;
+        record.end()
+    }
+}
+
+/// An empty object.
+pub(super) struct Nothing;
+
+impl Serialize for Nothing {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_map(Some(0))?.end()
+    }
+}
