@@ -1,0 +1,434 @@
+//! Kismet's scan report (`datasource_scan.cc`), Wi-Fi and Bluetooth: bytes in, a batch or the reason out.
+//!
+//! Pure: no clock, no I/O. Lenient where the meaning is certain (numbers in strings, a channel as a number,
+//! addresses in any spelling), strict where it is not; a report that is refused spoils only itself.
+
+mod repair;
+mod wire;
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use serde::de::DeserializeSeed;
+
+use self::wire::{Bounds, Document, DocumentSeed, Fields, Item, Reports, Value};
+use super::decode::{DecodeError, Decoded, Reason, Rejected};
+use crate::report::{
+    Batch, BluetoothAddr, BluetoothSighting, Bssid, Capabilities, Channel, ChannelWidth, Dbm,
+    Frequency, MacAddr, Phy, Position, ReceivedAt, Report, ServiceData, Sighting, SourceId, Ssid,
+    Tag, UnixTime, WifiSighting,
+};
+
+/// The longest Bluetooth name, in bytes (Bluetooth Core Specification, Vol 3, Part C, 3.2.2).
+const BLUETOOTH_NAME_BYTES_MAX: usize = 248;
+/// The longest device type text, in bytes.
+const DEVICE_TYPE_BYTES_MAX: usize = 64;
+/// The most advertising data one device can send, in bytes (Bluetooth Core Specification, Vol 4, Part E, 7.8.57).
+const ADVERTISING_BYTES_MAX: usize = 1650;
+/// The longest `ietags`, in bytes: a beacon body of 2304 octets in hex.
+const IE_TAGS_BYTES_MAX: usize = 4608;
+
+/// What bounds a scan report.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How many reports a batch may have.
+    pub reports_per_batch_max: usize,
+    /// How many arrays and objects may stand in each other.
+    pub json_depth_max: usize,
+    /// How far a report's clock may be ahead of ours.
+    pub clock_skew_max: Duration,
+    /// How long a source's name may be, in bytes.
+    pub source_name_bytes_max: usize,
+    /// How long a capabilities string may be, in bytes.
+    pub capabilities_bytes_max: usize,
+    /// How many tags a report may carry.
+    pub tags_max: usize,
+    /// How long a tag's name and its value may each be, in bytes.
+    pub tag_bytes_max: usize,
+}
+
+/// Reads the scan report that `json` holds.
+///
+/// # Errors
+///
+/// When the request cannot be understood as a whole, or when no report in it is valid.
+pub fn decode(
+    phy: Phy,
+    json: &str,
+    received_at: ReceivedAt,
+    limits: &Limits,
+) -> Result<Decoded, DecodeError> {
+    match parse(json, limits) {
+        Ok(document) => Decoder {
+            phy,
+            received_at,
+            limits,
+            repaired: false,
+        }
+        .batch(document),
+        Err(broken) => {
+            let repaired =
+                repair::repair(json).ok_or_else(|| DecodeError::NotAReport(broken.to_string()))?;
+            // The first message counts: its line and column are those of what was sent.
+            let document = parse(&repaired, limits)
+                .map_err(|_| DecodeError::NotAReport(broken.to_string()))?;
+            Decoder {
+                phy,
+                received_at,
+                limits,
+                repaired: true,
+            }
+            .batch(document)
+        }
+    }
+}
+
+fn parse<'a>(json: &'a str, limits: &Limits) -> Result<Document<'a>, serde_json::Error> {
+    let bounds = Bounds {
+        depth: limits.json_depth_max,
+        reports_max: limits.reports_per_batch_max,
+        entries_max: limits.tags_max,
+    };
+    let mut parser = serde_json::Deserializer::from_str(json);
+    let document = DocumentSeed(bounds).deserialize(&mut parser)?;
+    parser.end()?;
+    Ok(document)
+}
+
+struct Decoder<'l> {
+    phy: Phy,
+    received_at: ReceivedAt,
+    limits: &'l Limits,
+    /// Whether strings may hold stand-ins for bytes.
+    repaired: bool,
+}
+
+impl Decoder<'_> {
+    fn batch(&self, document: Document<'_>) -> Result<Decoded, DecodeError> {
+        let source = source(&document.source_uuid)?;
+        let source_name = self.source_name(document.source_name)?;
+        let items = match document.reports {
+            Reports::Items(_, count) if self.limits.reports_per_batch_max < count => {
+                return Err(DecodeError::TooManyReports {
+                    count,
+                    max: self.limits.reports_per_batch_max,
+                });
+            }
+            Reports::Items(items, _) => items,
+            Reports::Missing => return Err(DecodeError::NoReports("nothing")),
+            Reports::NotAnArray(kind) => return Err(DecodeError::NoReports(kind)),
+        };
+        let mut reports = Vec::with_capacity(items.len());
+        let mut rejected = Vec::new();
+        for (index, item) in items.into_iter().enumerate() {
+            match self.report(item) {
+                Ok(report) => reports.push(report),
+                Err(reason) => rejected.push(Rejected { index, reason }),
+            }
+        }
+        if reports.is_empty() && !rejected.is_empty() {
+            return Err(DecodeError::NothingValid(rejected));
+        }
+        let batch = Batch {
+            source,
+            source_name,
+            phy: self.phy,
+            received_at: self.received_at,
+            reports,
+        };
+        Ok(Decoded { batch, rejected })
+    }
+
+    /// Absent is a mistake, as with Kismet; null and empty come from reporters that were not given a name.
+    fn source_name(&self, value: Option<Value<'_>>) -> Result<Option<Box<str>>, DecodeError> {
+        let max = self.limits.source_name_bytes_max;
+        match value {
+            None => Err(DecodeError::Source(Reason::missing("source_name"))),
+            Some(value) => text("source_name", value, max).map_err(DecodeError::Source),
+        }
+    }
+
+    fn report(&self, item: Item<'_>) -> Result<Report, Reason> {
+        let mut fields = match item {
+            Item::Report(fields) => fields,
+            Item::NotAnObject(kind) => {
+                return Err(Reason::new(
+                    "report",
+                    format!("expected an object, found {kind}"),
+                ));
+            }
+        };
+        let sighting = match self.phy {
+            Phy::Wifi => Sighting::Wifi(self.wifi(&mut fields)?),
+            Phy::Bluetooth => Sighting::Bluetooth(Box::new(bluetooth(&mut fields)?)),
+        };
+        let (default_channel, default_frequency) = match self.phy {
+            Phy::Wifi => (None, None),
+            // Bluetooth hops: Kismet's constant stands for all of its channels.
+            Phy::Bluetooth => (Some(Channel::fhss()), Some(Frequency::BLUETOOTH)),
+        };
+        Ok(Report {
+            time: self.time(&fields.timestamp)?,
+            signal: optional("signal", &fields.signal, Dbm::from_wire)?,
+            frequency: match default_frequency {
+                None => optional("freqkhz", &fields.freqkhz, Frequency::from_wire)?,
+                constant => constant,
+            },
+            channel: match default_channel {
+                None => channel(&fields.channel)?,
+                constant => constant,
+            },
+            position: position(&fields)?,
+            tags: self.tags(std::mem::take(&mut fields.tags))?,
+            sighting,
+        })
+    }
+
+    fn time(&self, value: &Value<'_>) -> Result<UnixTime, Reason> {
+        let read =
+            |seconds| UnixTime::from_wire(seconds, self.received_at, self.limits.clock_skew_max);
+        Ok(optional("timestamp", value, read)?.unwrap_or_else(|| self.received_at.time()))
+    }
+
+    fn wifi(&self, fields: &mut Fields<'_>) -> Result<WifiSighting, Reason> {
+        let bssid = Bssid::try_from(address("bssid", &fields.bssid)?)
+            .map_err(|wrong| Reason::new("bssid", wrong))?;
+        let capabilities = text(
+            "capabilities",
+            std::mem::take(&mut fields.capabilities),
+            self.limits.capabilities_bytes_max,
+        )?;
+        Ok(WifiSighting {
+            bssid,
+            ssid: self.ssid(&fields.ssid)?,
+            capabilities: capabilities
+                .filter(|raw| !raw.trim().is_empty())
+                .map(|raw| Capabilities::from(&*raw)),
+            width: match &fields.chanwidth {
+                Value::Text(text) => ChannelWidth::from_wire(text),
+                Value::Number(mhz) => ChannelWidth::from_wire(&mhz.to_string()),
+                _ => None,
+            },
+            center0_mhz: whole_mhz(&fields.centerfreq0),
+            center1_mhz: whole_mhz(&fields.centerfreq1),
+            ie_tags: match std::mem::take(&mut fields.ietags) {
+                value @ Value::Text(_) => text("ietags", value, IE_TAGS_BYTES_MAX)?,
+                _ => None,
+            },
+        })
+    }
+
+    fn ssid(&self, value: &Value<'_>) -> Result<Ssid, Reason> {
+        let bytes = match value {
+            Value::Absent => return Ok(Ssid::hidden()),
+            Value::Text(text) if self.repaired => Cow::Owned(repair::bytes(text)),
+            Value::Text(text) => Cow::Borrowed(text.as_bytes()),
+            other => return Err(Reason::wrong_type("ssid", "a string", other.kind())),
+        };
+        Ssid::try_from(bytes.as_ref()).map_err(|wrong| Reason::new("ssid", wrong))
+    }
+
+    fn tags(&self, entries: Vec<(Cow<'_, str>, Value<'_>)>) -> Result<Vec<Tag>, Reason> {
+        if self.limits.tags_max < entries.len() {
+            return Err(Reason::new(
+                "tags",
+                format!("more than {} entries", self.limits.tags_max),
+            ));
+        }
+        let mut tags = Vec::with_capacity(entries.len());
+        for (name, value) in entries {
+            let value = match value {
+                Value::Text(text) => text,
+                Value::Number(number) => Cow::Owned(number.to_string()),
+                _ => continue,
+            };
+            if self.limits.tag_bytes_max < name.len().max(value.len()) {
+                return Err(Reason::too_long(
+                    "tags",
+                    name.len().max(value.len()),
+                    self.limits.tag_bytes_max,
+                ));
+            }
+            tags.push(Tag {
+                name: name.into(),
+                value: value.into(),
+            });
+        }
+        Ok(tags)
+    }
+}
+
+fn source(value: &Value<'_>) -> Result<SourceId, DecodeError> {
+    let wrong = |reason| DecodeError::Source(reason);
+    match value {
+        Value::Absent => Err(wrong(Reason::missing("source_uuid"))),
+        Value::Text(text) => text
+            .parse()
+            .map_err(|error| wrong(Reason::new("source_uuid", error))),
+        other => Err(wrong(Reason::wrong_type(
+            "source_uuid",
+            "a string",
+            other.kind(),
+        ))),
+    }
+}
+
+fn bluetooth(fields: &mut Fields<'_>) -> Result<BluetoothSighting, Reason> {
+    let addr = BluetoothAddr::try_from(address("btaddr", &fields.btaddr)?)
+        .map_err(|wrong| Reason::new("btaddr", wrong))?;
+    let mut service_data = Vec::with_capacity(fields.service_data.len());
+    for (service, value) in std::mem::take(&mut fields.service_data) {
+        service_data.push(ServiceData {
+            service: service.into(),
+            bytes: hex_bytes("service_data", &value)?,
+        });
+    }
+    Ok(BluetoothSighting {
+        addr,
+        name: text(
+            "name",
+            std::mem::take(&mut fields.name),
+            BLUETOOTH_NAME_BYTES_MAX,
+        )?,
+        device_type: text(
+            "devicetype",
+            std::mem::take(&mut fields.devicetype),
+            DEVICE_TYPE_BYTES_MAX,
+        )?,
+        tx_power_dbm: whole_i16("txpowerlevel", &fields.txpowerlevel)?,
+        path_loss_db: whole_i16("pathloss", &fields.pathloss)?,
+        scan_data: hex_bytes("scan_data", &fields.scan_data)?,
+        service_data,
+    })
+}
+
+fn address(field: &'static str, value: &Value<'_>) -> Result<MacAddr, Reason> {
+    match value {
+        Value::Absent => Err(Reason::missing(field)),
+        Value::Text(text) => text
+            .trim()
+            .parse()
+            .map_err(|wrong| Reason::new(field, wrong)),
+        other => Err(Reason::wrong_type(field, "a string", other.kind())),
+    }
+}
+
+/// A number, or a string that holds one. Null and the empty string are none: bridges fill what they do not know with them.
+fn number(field: &'static str, value: &Value<'_>) -> Result<Option<f64>, Reason> {
+    match value {
+        Value::Absent => Ok(None),
+        Value::Number(number) => Ok(Some(*number)),
+        Value::Text(text) if text.trim().is_empty() => Ok(None),
+        Value::Text(text) => match text.trim().parse::<f64>() {
+            Ok(number) if number.is_finite() => Ok(Some(number)),
+            _ => Err(Reason::wrong_type(
+                field,
+                "a number",
+                "a string that holds none",
+            )),
+        },
+        other => Err(Reason::wrong_type(field, "a number", other.kind())),
+    }
+}
+
+/// A number that `read` gives a meaning, which may be "none".
+fn optional<T, E: std::error::Error>(
+    field: &'static str,
+    value: &Value<'_>,
+    read: impl FnOnce(f64) -> Result<Option<T>, E>,
+) -> Result<Option<T>, Reason> {
+    match number(field, value)? {
+        None => Ok(None),
+        Some(number) => read(number).map_err(|wrong| Reason::new(field, wrong)),
+    }
+}
+
+/// A string; null and empty are none.
+fn text(
+    field: &'static str,
+    value: Value<'_>,
+    bytes_max: usize,
+) -> Result<Option<Box<str>>, Reason> {
+    match value {
+        Value::Absent => Ok(None),
+        Value::Text(text) if text.is_empty() => Ok(None),
+        Value::Text(text) if bytes_max < text.len() => {
+            Err(Reason::too_long(field, text.len(), bytes_max))
+        }
+        Value::Text(text) => Ok(Some(text.into())),
+        other => Err(Reason::wrong_type(field, "a string", other.kind())),
+    }
+}
+
+fn channel(value: &Value<'_>) -> Result<Option<Channel>, Reason> {
+    let text = match value {
+        Value::Absent => return Ok(None),
+        Value::Text(text) => Cow::Borrowed(text.as_ref()),
+        Value::Number(number) => Cow::Owned(number.to_string()),
+        other => return Err(Reason::wrong_type("channel", "a string", other.kind())),
+    };
+    Channel::from_wire(&text).map_err(|wrong| Reason::new("channel", wrong))
+}
+
+fn position(fields: &Fields<'_>) -> Result<Option<Position>, Reason> {
+    let speed = match number("speed", &fields.speed)? {
+        None => number("spd", &fields.spd)?,
+        speed => speed,
+    };
+    let (lat, lon) = (number("lat", &fields.lat)?, number("lon", &fields.lon)?);
+    let alt = number("alt", &fields.alt)?;
+    Position::from_wire(lat, lon, alt, speed).map_err(Reason::named)
+}
+
+/// Centre frequencies only refine what is shown, so one that makes no sense is left out instead of refused.
+fn whole_mhz(value: &Value<'_>) -> Option<u32> {
+    let mhz = number("centerfreq", value).ok().flatten()?.round();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the range is checked here"
+    )]
+    (100.0..=100_000.0).contains(&mhz).then_some(mhz as u32)
+}
+
+fn whole_i16(field: &'static str, value: &Value<'_>) -> Result<Option<i16>, Reason> {
+    let Some(number) = number(field, value)? else {
+        return Ok(None);
+    };
+    let whole = number.trunc();
+    if !(f64::from(i16::MIN)..=f64::from(i16::MAX)).contains(&whole) {
+        return Err(Reason::new(field, "out of range, expected a 16-bit number"));
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the range was checked above"
+    )]
+    Ok(Some(whole as i16))
+}
+
+fn hex_bytes(field: &'static str, value: &Value<'_>) -> Result<Box<[u8]>, Reason> {
+    let text = match value {
+        Value::Absent => return Ok(Box::default()),
+        Value::Text(text) => text,
+        other => return Err(Reason::wrong_type(field, "a hex string", other.kind())),
+    };
+    if ADVERTISING_BYTES_MAX < text.len() / 2 {
+        return Err(Reason::too_long(
+            field,
+            text.len() / 2,
+            ADVERTISING_BYTES_MAX,
+        ));
+    }
+    let pairs = text.as_bytes().chunks(2).map(|pair| {
+        let pair = std::str::from_utf8(pair)
+            .ok()
+            .filter(|pair| pair.len() == 2 && !pair.starts_with('+'))?;
+        u8::from_str_radix(pair, 16).ok()
+    });
+    pairs
+        .collect::<Option<Box<[u8]>>>()
+        .ok_or_else(|| Reason::wrong_type(field, "a hex string", "other text"))
+}
+
+#[cfg(test)]
+mod tests;

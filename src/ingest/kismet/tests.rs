@@ -1,0 +1,486 @@
+use proptest::prelude::*;
+use serde_json::{Value as Json, json};
+
+use super::*;
+
+const NOW: ReceivedAt = ReceivedAt::from_micros(1_700_000_000_000_000);
+
+const LIMITS: Limits = Limits {
+    reports_per_batch_max: 10,
+    json_depth_max: 8,
+    clock_skew_max: Duration::from_secs(86_400),
+    source_name_bytes_max: 16,
+    capabilities_bytes_max: 64,
+    tags_max: 3,
+    tag_bytes_max: 8,
+};
+
+fn body(reports: &Json) -> String {
+    json!({ "source_uuid": "44444444-0000-0000-0000-000000000001", "source_name": "x", "reports": reports }).to_string()
+}
+
+fn wifi(json: &str) -> Result<Decoded, DecodeError> {
+    decode(Phy::Wifi, json, NOW, &LIMITS)
+}
+
+/// The one report that comes out of `fields`.
+#[track_caller]
+fn one(fields: &Json) -> Report {
+    let mut fields = fields.clone();
+    fields["bssid"] = json!("00:11:22:33:44:55");
+    let mut decoded = wifi(&body(&json!([fields]))).unwrap();
+    decoded.batch.reports.remove(0)
+}
+
+/// The reason why `fields` are refused.
+#[track_caller]
+fn refused(fields: &Json) -> String {
+    let mut fields = fields.clone();
+    if fields.get("bssid").is_none() {
+        fields["bssid"] = json!("00:11:22:33:44:55");
+    }
+    match wifi(&body(&json!([fields]))) {
+        Err(DecodeError::NothingValid(rejected)) => rejected[0].reason.to_string(),
+        other => panic!("{fields} gave {other:?}"),
+    }
+}
+
+fn sighting(report: &Report) -> &WifiSighting {
+    match &report.sighting {
+        Sighting::Wifi(wifi) => wifi,
+        Sighting::Bluetooth(_) => panic!("not Wi-Fi"),
+    }
+}
+
+#[test]
+fn numbers_may_stand_in_strings() {
+    let report = one(
+        &json!({ "signal": "-60", "freqkhz": " 2437000.0 ", "lat": "52.5", "lon": "13.4", "timestamp": "1699999999" }),
+    );
+    assert_eq!(report.signal.unwrap().get(), -60);
+    assert_eq!(report.frequency.unwrap().khz(), 2_437_000);
+    assert_eq!(report.position.unwrap().lat_e7(), 525_000_000);
+    assert_eq!(report.time.seconds(), 1_699_999_999);
+}
+
+#[test]
+fn null_and_empty_are_absent() {
+    let all_null = json!({
+        "timestamp": null, "lat": null, "lon": null, "alt": null, "speed": null, "signal": null, "freqkhz": null,
+        "channel": null, "ssid": null, "capabilities": null, "tags": null, "chanwidth": null,
+    });
+    let all_empty = json!({
+        "timestamp": "", "lat": "", "lon": "", "alt": "", "signal": "", "freqkhz": "", "channel": "", "ssid": "",
+        "capabilities": "", "ietags": "",
+    });
+    assert_eq!(one(&all_null), one(&json!({})));
+    assert_eq!(one(&all_empty), one(&json!({})));
+}
+
+#[test]
+fn a_channel_may_be_a_number() {
+    assert_eq!(one(&json!({ "channel": 6 })).channel.unwrap().as_str(), "6");
+    assert_eq!(
+        one(&json!({ "channel": 6.0 })).channel.unwrap().as_str(),
+        "6"
+    );
+    assert_eq!(one(&json!({ "channel": 0 })).channel, None);
+}
+
+#[test]
+fn speed_goes_by_two_names() {
+    let speed = |fields: Json| one(&fields).position.unwrap().speed_m_h();
+    assert_eq!(
+        speed(json!({ "lat": 1, "lon": 1, "speed": 1.5, "spd": 9 })),
+        1500
+    );
+    assert_eq!(speed(json!({ "lat": 1, "lon": 1, "spd": 9 })), 9000);
+}
+
+#[test]
+fn undocumented_keys_are_understood() {
+    let report = one(&json!({
+        "tags": { "notes": "roof", "n": 5, "skipped": [] }, "chanwidth": "80+80", "centerfreq0": 5210, "centerfreq1": "5690",
+        "ietags": "0000", "never heard of": { "a": [{}] },
+    }));
+    assert_eq!(
+        report
+            .tags
+            .iter()
+            .map(|tag| (&*tag.name, &*tag.value))
+            .collect::<Vec<_>>(),
+        [("n", "5"), ("notes", "roof")]
+    );
+    let wifi = sighting(&report);
+    assert_eq!(wifi.width, Some(ChannelWidth::Mhz80Plus80));
+    assert_eq!(
+        (wifi.center0_mhz, wifi.center1_mhz),
+        (Some(5210), Some(5690))
+    );
+    assert_eq!(wifi.ie_tags.as_deref(), Some("0000"));
+    assert_eq!(
+        sighting(&one(&json!({ "chanwidth": 40 }))).width,
+        Some(ChannelWidth::Mhz40)
+    );
+    assert_eq!(sighting(&one(&json!({ "chanwidth": "???" }))).width, None);
+    assert_eq!(one(&json!({ "tags": ["a", "b"] })).tags, []);
+}
+
+#[test]
+fn of_a_key_that_occurs_twice_the_last_counts() {
+    let json = r#"{"source_uuid":"x","source_uuid":"44444444-0000-0000-0000-000000000001","source_name":"x","reports":1,
+        "reports":[{"bssid":5,"bssid":"00:11:22:33:44:55","signal":-1,"signal":-2}]}"#;
+    assert_eq!(
+        wifi(json).unwrap().batch.reports[0].signal.unwrap().get(),
+        -2
+    );
+}
+
+#[test]
+fn one_bad_report_spoils_only_itself() {
+    let decoded = wifi(&body(&json!([
+        { "bssid": "00:11:22:33:44:55", "signal": -1 },
+        { "bssid": "00:11:22:33:44:55", "signal": true },
+        5,
+        { "ssid": "x" },
+        { "bssid": "00:11:22:33:44:56" },
+    ])))
+    .unwrap();
+    assert_eq!(decoded.batch.reports.len(), 2);
+    let reasons: Vec<_> = decoded
+        .rejected
+        .iter()
+        .map(|one| (one.index, one.reason.to_string()))
+        .collect();
+    assert_eq!(
+        reasons,
+        [
+            (1, "signal: expected a number, found a boolean".to_owned()),
+            (2, "report: expected an object, found a number".to_owned()),
+            (3, "bssid: missing".to_owned()),
+        ]
+    );
+}
+
+#[test]
+fn the_reason_names_the_field() {
+    for (fields, reason) in [
+        (json!({ "bssid": "zz" }), "bssid: not a hardware address"),
+        (
+            json!({ "bssid": "00:00:00:00:00:00" }),
+            "bssid: the zero address",
+        ),
+        (
+            json!({ "bssid": "FF-FF-FF-FF-FF-FF" }),
+            "bssid: the broadcast address",
+        ),
+        (
+            json!({ "bssid": "01005e901000" }),
+            "bssid: a multicast address",
+        ),
+        (
+            json!({ "bssid": 5 }),
+            "bssid: expected a string, found a number",
+        ),
+        (json!({ "signal": -151 }), "signal: out of range"),
+        (json!({ "signal": "x" }), "signal: expected a number"),
+        (json!({ "signal": "nan" }), "signal: expected a number"),
+        (json!({ "lat": 91, "lon": 1 }), "lat: out of range"),
+        (json!({ "lat": 1, "lon": -181 }), "lon: out of range"),
+        (json!({ "lat": 1 }), "lon: missing"),
+        (
+            json!({ "lat": 1, "lon": 1, "alt": 1e9 }),
+            "alt: out of range",
+        ),
+        (
+            json!({ "lat": 1, "lon": 1, "speed": 1e9 }),
+            "speed: out of range",
+        ),
+        (
+            json!({ "freqkhz": 2437 }),
+            "freqkhz: out of range: the unit is kHz",
+        ),
+        (
+            json!({ "freqkhz": [] }),
+            "freqkhz: expected a number, found an array",
+        ),
+        (
+            json!({ "channel": "12345678901234567" }),
+            "channel: 17 bytes long",
+        ),
+        (
+            json!({ "channel": {} }),
+            "channel: expected a string, found an object",
+        ),
+        (
+            json!({ "ssid": "123456789012345678901234567890123" }),
+            "ssid: 33 bytes long",
+        ),
+        (
+            json!({ "ssid": 5 }),
+            "ssid: expected a string, found a number",
+        ),
+        (
+            json!({ "capabilities": "x".repeat(65) }),
+            "capabilities: 65 bytes long, at most 64",
+        ),
+        (
+            json!({ "timestamp": 1_700_000_000_000_u64 }),
+            "timestamp: too far in the future: the unit is seconds, this looks like milliseconds",
+        ),
+        (
+            json!({ "timestamp": 1_700_086_401 }),
+            "timestamp: 86401 s in the future",
+        ),
+        (
+            json!({ "timestamp": {} }),
+            "timestamp: expected a number, found an object",
+        ),
+        (
+            json!({ "tags": { "a": "123456789" } }),
+            "tags: 9 bytes long",
+        ),
+        (
+            json!({ "tags": { "a": 1, "b": 2, "c": 3, "d": 4 } }),
+            "tags: more than 3",
+        ),
+        (
+            json!({ "ietags": "0".repeat(4609) }),
+            "ietags: 4609 bytes long",
+        ),
+    ] {
+        let found = refused(&fields);
+        assert!(found.starts_with(reason), "{fields}: {found}");
+    }
+}
+
+#[test]
+fn values_at_the_bound_are_taken() {
+    one(&json!({ "capabilities": "x".repeat(64), "ssid": "12345678901234567890123456789012" }));
+    one(&json!({ "tags": { "a": "12345678", "b": 2, "12345678": 3 }, "ietags": "0".repeat(4608) }));
+    one(
+        &json!({ "timestamp": 1_700_086_400, "signal": -150, "lat": 90, "lon": 180, "channel": "1234567890123456" }),
+    );
+}
+
+#[test]
+fn a_request_that_cannot_be_understood_is_refused_whole() {
+    #[track_caller]
+    fn check(json: &str, reason: &str) {
+        let error = wifi(json).unwrap_err().to_string();
+        assert!(error.contains(reason), "{json}: {error}");
+    }
+    let uuid = r#""source_uuid":"44444444-0000-0000-0000-000000000001""#;
+    check(
+        "not json",
+        "not a scan report: expected ident at line 1 column 2",
+    );
+    check("", "not a scan report");
+    check("[]", "not a scan report");
+    check("{}", "source_uuid: missing");
+    check(
+        r#"{"source_uuid":null,"source_name":"x","reports":[]}"#,
+        "source_uuid: missing",
+    );
+    check(
+        r#"{"source_uuid":5,"source_name":"x","reports":[]}"#,
+        "source_uuid: expected a string",
+    );
+    check(
+        r#"{"source_uuid":"1-2-3-4-5","source_name":"x","reports":[]}"#,
+        "source_uuid: not a UUID",
+    );
+    check(
+        &format!(r#"{{{uuid},"reports":[]}}"#),
+        "source_name: missing",
+    );
+    check(
+        &format!(r#"{{{uuid},"source_name":5,"reports":[]}}"#),
+        "source_name: expected a string",
+    );
+    check(
+        &format!(r#"{{{uuid},"source_name":"12345678901234567","reports":[]}}"#),
+        "source_name: 17 bytes long",
+    );
+    check(
+        &format!(r#"{{{uuid},"source_name":"x"}}"#),
+        "reports: expected an array, found nothing",
+    );
+    check(
+        &format!(r#"{{{uuid},"source_name":"x","reports":"nope"}}"#),
+        "reports: expected an array, found a string",
+    );
+    check(
+        &format!(r#"{{{uuid},"source_name":"x","reports":{{}}}}"#),
+        "reports: expected an array, found an object",
+    );
+    check(
+        &format!(r#"{{{uuid},"source_name":"x","reports":[]}} more"#),
+        "trailing characters",
+    );
+    check(
+        &format!(r#"{{{uuid},"source_name":"x","reports":[{{"bssid":"00:11:22:33:44:55"}}"#),
+        "EOF",
+    );
+}
+
+#[test]
+fn a_batch_at_the_bound_is_taken_and_one_report_more_is_not() {
+    let reports = |count: usize| {
+        body(&Json::from(vec![
+            json!({ "bssid": "00:11:22:33:44:55" });
+            count
+        ]))
+    };
+    assert_eq!(wifi(&reports(10)).unwrap().batch.reports.len(), 10);
+    assert!(matches!(
+        wifi(&reports(11)),
+        Err(DecodeError::TooManyReports { count: 11, max: 10 })
+    ));
+    assert!(wifi(&body(&json!([]))).unwrap().batch.reports.is_empty());
+}
+
+#[test]
+fn depth_at_the_bound_is_taken_and_one_more_is_not() {
+    // Document, list and report are three; the rest is in a key that is not known.
+    let nested = |arrays: usize| {
+        let value = format!("{}{}", "[".repeat(arrays), "]".repeat(arrays));
+        body(&json!([])).replace(
+            "[]",
+            &format!(r#"[{{"bssid":"00:11:22:33:44:55","unknown":{value}}}]"#),
+        )
+    };
+    assert!(wifi(&nested(5)).is_ok());
+    assert!(
+        wifi(&nested(6))
+            .unwrap_err()
+            .to_string()
+            .contains("nested too deep")
+    );
+    assert!(
+        wifi(&nested(100_000))
+            .unwrap_err()
+            .to_string()
+            .contains("nested too deep")
+    );
+}
+
+#[test]
+fn escapes_of_iw_in_an_ssid_are_mended() {
+    let json = body(&json!([{ "bssid": "00:11:22:33:44:55", "ssid": "MARK" }]));
+    let ssid = |text: &str| {
+        let decoded = wifi(&json.replace("MARK", text)).unwrap();
+        sighting(&decoded.batch.reports[0]).ssid.as_bytes().to_vec()
+    };
+    assert_eq!(ssid(r"Caf\xc3\xa9"), "Café".as_bytes());
+    assert_eq!(ssid(r"a\xffb"), b"a\xffb");
+    assert_eq!(ssid(r"a\udcffb"), b"a\xffb");
+    assert_eq!(ssid(r"back\\x41"), br"back\x41");
+    assert!(
+        wifi(&json.replace("MARK", r"\q"))
+            .unwrap_err()
+            .to_string()
+            .contains("invalid escape")
+    );
+}
+
+#[test]
+fn a_bluetooth_report_keeps_its_data() {
+    let reports = json!([{
+        "btaddr": "C0:FF:EE:00:00:01", "name": "Headset", "devicetype": "BR/EDR", "txpowerlevel": 4, "pathloss": "60",
+        "scan_data": "0201060aff4c001005", "service_data": { "0000180f-0000-1000-8000-00805f9b34fb": "64" }, "signal": -56,
+    }]);
+    let decoded = decode(Phy::Bluetooth, &body(&reports), NOW, &LIMITS).unwrap();
+    let report = &decoded.batch.reports[0];
+    let Sighting::Bluetooth(bluetooth) = &report.sighting else {
+        panic!("not Bluetooth")
+    };
+    assert_eq!(bluetooth.name.as_deref(), Some("Headset"));
+    assert_eq!(
+        (bluetooth.tx_power_dbm, bluetooth.path_loss_db),
+        (Some(4), Some(60))
+    );
+    assert_eq!(&*bluetooth.scan_data, [2, 1, 6, 10, 0xff, 0x4c, 0, 0x10, 5]);
+    assert_eq!(&*bluetooth.service_data[0].bytes, [0x64]);
+    assert_eq!(report.channel.unwrap().as_str(), "FHSS");
+    for (key, value) in [
+        ("scan_data", json!("0")),
+        ("scan_data", json!("zz")),
+        ("txpowerlevel", json!(40_000)),
+        ("btaddr", json!("")),
+    ] {
+        let mut reports = reports.clone();
+        reports[0][key] = value;
+        let error = decode(Phy::Bluetooth, &body(&reports), NOW, &LIMITS).unwrap_err();
+        assert!(
+            matches!(error, DecodeError::NothingValid(ref rejected) if rejected[0].reason.to_string().starts_with(key))
+        );
+    }
+}
+
+/// JSON of any shape, with the keys that mean something.
+fn any_json() -> impl Strategy<Value = Json> {
+    let key = prop::sample::select(vec![
+        "source_uuid",
+        "source_name",
+        "reports",
+        "bssid",
+        "btaddr",
+        "ssid",
+        "signal",
+        "lat",
+        "lon",
+        "alt",
+        "speed",
+        "timestamp",
+        "channel",
+        "freqkhz",
+        "tags",
+        "capabilities",
+        "service_data",
+        "scan_data",
+        "other",
+    ]);
+    let leaf = prop_oneof![
+        Just(Json::Null),
+        any::<bool>().prop_map(Json::from),
+        any::<i64>().prop_map(Json::from),
+        any::<f64>().prop_map(Json::from),
+        ".{0,8}".prop_map(Json::from),
+        Just(json!("00:11:22:33:44:55")),
+        Just(json!("44444444-0000-0000-0000-000000000001")),
+    ];
+    leaf.prop_recursive(5, 60, 8, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Json::from),
+            prop::collection::vec((key.clone(), inner), 0..8).prop_map(|entries| entries
+                .into_iter()
+                .map(|(key, value)| (key.to_owned(), value))
+                .collect()),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_text_panics_the_decoder(text in ".*") {
+        let _result = wifi(&text);
+    }
+
+    #[test]
+    fn no_json_panics_the_decoder(json in any_json()) {
+        for phy in Phy::ALL {
+            let _result = decode(phy, &json.to_string(), NOW, &LIMITS);
+        }
+    }
+
+    #[test]
+    fn no_report_panics_the_decoder(report in any_json(), cut in 0usize..200) {
+        let body = body(&json!([report]));
+        let cut = body.floor_char_boundary(cut);
+        for phy in Phy::ALL {
+            let _result = decode(phy, &body, NOW, &LIMITS);
+            let _result = decode(phy, body.get(..cut).unwrap(), NOW, &LIMITS);
+        }
+    }
+}

@@ -1,0 +1,423 @@
+//! Kismet's scan report as JSON, before any of it means something.
+//!
+//! One pass over the document. A value of the wrong type is kept as what it is instead of ending the
+//! parse, so that it spoils its own report only. Of a key that occurs twice the last counts, and keys that
+//! are not known are skipped: Kismet promises both to its clients.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+/// A JSON value as far as a scan report can use it.
+#[derive(Debug, Default)]
+pub(super) enum Value<'a> {
+    #[default]
+    Absent,
+    Bool,
+    Number(f64),
+    Text(Cow<'a, str>),
+    Array,
+    Object,
+}
+
+impl Value<'_> {
+    /// What the value is, for a person.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Absent => "nothing",
+            Self::Bool => "a boolean",
+            Self::Number(_) => "a number",
+            Self::Text(_) => "a string",
+            Self::Array => "an array",
+            Self::Object => "an object",
+        }
+    }
+}
+
+/// The request body.
+#[derive(Debug, Default)]
+pub(super) struct Document<'a> {
+    pub(super) source_uuid: Value<'a>,
+    pub(super) source_name: Option<Value<'a>>,
+    pub(super) reports: Reports<'a>,
+}
+
+/// The `reports` key.
+#[derive(Debug, Default)]
+pub(super) enum Reports<'a> {
+    #[default]
+    Missing,
+    NotAnArray(&'static str),
+    /// At most as many as the bound allows, and how many there were.
+    Items(Vec<Item<'a>>, usize),
+}
+
+/// One element of `reports`.
+#[derive(Debug)]
+pub(super) enum Item<'a> {
+    Report(Box<Fields<'a>>),
+    NotAnObject(&'static str),
+}
+
+/// The keys of one report, Wi-Fi and Bluetooth together.
+#[derive(Debug, Default)]
+pub(super) struct Fields<'a> {
+    pub(super) timestamp: Value<'a>,
+    pub(super) lat: Value<'a>,
+    pub(super) lon: Value<'a>,
+    pub(super) alt: Value<'a>,
+    pub(super) speed: Value<'a>,
+    /// Not Kismet's key, but the public BLE reporter sends it for `speed`.
+    pub(super) spd: Value<'a>,
+    pub(super) signal: Value<'a>,
+    pub(super) freqkhz: Value<'a>,
+    pub(super) channel: Value<'a>,
+    pub(super) tags: Vec<(Cow<'a, str>, Value<'a>)>,
+    pub(super) bssid: Value<'a>,
+    pub(super) ssid: Value<'a>,
+    pub(super) capabilities: Value<'a>,
+    pub(super) ietags: Value<'a>,
+    pub(super) chanwidth: Value<'a>,
+    pub(super) centerfreq0: Value<'a>,
+    pub(super) centerfreq1: Value<'a>,
+    pub(super) btaddr: Value<'a>,
+    pub(super) name: Value<'a>,
+    pub(super) devicetype: Value<'a>,
+    pub(super) txpowerlevel: Value<'a>,
+    pub(super) pathloss: Value<'a>,
+    pub(super) scan_data: Value<'a>,
+    pub(super) service_data: Vec<(Cow<'a, str>, Value<'a>)>,
+}
+
+impl<'a> Fields<'a> {
+    fn slot(&mut self, key: &str) -> Option<&mut Value<'a>> {
+        Some(match key {
+            "timestamp" => &mut self.timestamp,
+            "lat" => &mut self.lat,
+            "lon" => &mut self.lon,
+            "alt" => &mut self.alt,
+            "speed" => &mut self.speed,
+            "spd" => &mut self.spd,
+            "signal" => &mut self.signal,
+            "freqkhz" => &mut self.freqkhz,
+            "channel" => &mut self.channel,
+            "bssid" => &mut self.bssid,
+            "ssid" => &mut self.ssid,
+            "capabilities" => &mut self.capabilities,
+            "ietags" => &mut self.ietags,
+            "chanwidth" => &mut self.chanwidth,
+            "centerfreq0" => &mut self.centerfreq0,
+            "centerfreq1" => &mut self.centerfreq1,
+            "btaddr" => &mut self.btaddr,
+            "name" => &mut self.name,
+            "devicetype" => &mut self.devicetype,
+            "txpowerlevel" => &mut self.txpowerlevel,
+            "pathloss" => &mut self.pathloss,
+            "scan_data" => &mut self.scan_data,
+            _ => return None,
+        })
+    }
+}
+
+/// What bounds the parse, handed down from the document to its values.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// How many arrays and objects may still be opened.
+    pub(super) depth: usize,
+    /// How many reports are kept.
+    pub(super) reports_max: usize,
+    /// How many entries of a map in a report (`tags`, `service_data`) are kept.
+    pub(super) entries_max: usize,
+}
+
+impl Bounds {
+    fn deeper<E: Error>(self) -> Result<Self, E> {
+        match self.depth.checked_sub(1) {
+            Some(depth) => Ok(Self { depth, ..self }),
+            None => Err(E::custom("nested too deep")),
+        }
+    }
+}
+
+/// Reads an object key without copying it.
+struct Key;
+
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
+        from.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Key {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(text))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(text.to_owned()))
+    }
+}
+
+/// Reads any value, walking through arrays and objects only to count their depth.
+struct Any(Bounds);
+
+impl<'de> DeserializeSeed<'de> for Any {
+    type Value = Value<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Any {
+    type Value = Value<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Value::Absent)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(Value::Bool)
+    }
+
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "every allowed number is far below 2^53; larger ones are refused"
+    )]
+    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+        Ok(Value::Number(number as f64))
+    }
+
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "every allowed number is far below 2^53; larger ones are refused"
+    )]
+    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(Value::Number(number as f64))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
+        Ok(Value::Number(number))
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Value::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Value::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let bounds = self.0.deeper()?;
+        while seq.next_element_seed(Any(bounds))?.is_some() {}
+        Ok(Value::Array)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let bounds = self.0.deeper()?;
+        while map.next_key_seed(Key)?.is_some() {
+            map.next_value_seed(Any(bounds))?;
+        }
+        Ok(Value::Object)
+    }
+}
+
+/// Reads an object of plain values; anything else has no entries.
+struct Entries(Bounds);
+
+impl<'de> DeserializeSeed<'de> for Entries {
+    type Value = Vec<(Cow<'de, str>, Value<'de>)>;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+/// Everything that is not the shape asked for, told to `$other` by its kind.
+macro_rules! visit_others {
+    ($other:expr) => {
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok($other(Value::Absent.kind()))
+        }
+
+        fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+            Ok($other(Value::Bool.kind()))
+        }
+
+        fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+            Ok($other(Value::Number(0.0).kind()))
+        }
+
+        fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+            Ok($other(Value::Number(0.0).kind()))
+        }
+
+        fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+            Ok($other(Value::Number(0.0).kind()))
+        }
+
+        fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
+            Ok($other(Value::Text(Cow::Borrowed("")).kind()))
+        }
+    };
+}
+
+impl<'de> Visitor<'de> for Entries {
+    type Value = Vec<(Cow<'de, str>, Value<'de>)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    visit_others!(|_| Vec::new());
+
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
+        Any(self.0).visit_seq(seq).map(|_| Vec::new())
+    }
+
+    /// One entry more than allowed is kept: enough to know that there are too many.
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let bounds = self.0.deeper()?;
+        let mut entries = Vec::new();
+        while let Some(key) = map.next_key_seed(Key)? {
+            let value = map.next_value_seed(Any(bounds))?;
+            if entries.len() <= bounds.entries_max {
+                entries.push((key, value));
+            }
+        }
+        Ok(entries)
+    }
+}
+
+struct ItemSeed(Bounds);
+
+impl<'de> DeserializeSeed<'de> for ItemSeed {
+    type Value = Item<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ItemSeed {
+    type Value = Item<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a report")
+    }
+
+    visit_others!(Item::NotAnObject);
+
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
+        Any(self.0)
+            .visit_seq(seq)
+            .map(|value| Item::NotAnObject(value.kind()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let bounds = self.0.deeper()?;
+        let mut fields = Box::<Fields<'de>>::default();
+        while let Some(key) = map.next_key_seed(Key)? {
+            match (key.as_ref(), fields.slot(&key)) {
+                (_, Some(slot)) => *slot = map.next_value_seed(Any(bounds))?,
+                ("tags", None) => fields.tags = map.next_value_seed(Entries(bounds))?,
+                ("service_data", None) => {
+                    fields.service_data = map.next_value_seed(Entries(bounds))?;
+                }
+                (_, None) => drop(map.next_value_seed(Any(bounds))?),
+            }
+        }
+        Ok(Item::Report(fields))
+    }
+}
+
+struct ReportsSeed(Bounds);
+
+impl<'de> DeserializeSeed<'de> for ReportsSeed {
+    type Value = Reports<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ReportsSeed {
+    type Value = Reports<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of reports")
+    }
+
+    visit_others!(Reports::NotAnArray);
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let bounds = self.0.deeper()?;
+        let mut items = Vec::new();
+        let mut count = 0usize;
+        while items.len() < bounds.reports_max {
+            match seq.next_element_seed(ItemSeed(bounds))? {
+                Some(item) => items.push(item),
+                None => return Ok(Reports::Items(items, count)),
+            }
+            count += 1;
+        }
+        // The rest is counted, so that the answer can say by how much the batch is too large.
+        while seq.next_element_seed(Any(bounds))?.is_some() {
+            count += 1;
+        }
+        Ok(Reports::Items(items, count))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        Any(self.0)
+            .visit_map(map)
+            .map(|value| Reports::NotAnArray(value.kind()))
+    }
+}
+
+/// Reads the whole document.
+pub(super) struct DocumentSeed(pub(super) Bounds);
+
+impl<'de> DeserializeSeed<'de> for DocumentSeed {
+    type Value = Document<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
+        from.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for DocumentSeed {
+    type Value = Document<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with source_uuid, source_name and reports")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let bounds = self.0.deeper()?;
+        let mut document = Document::default();
+        while let Some(key) = map.next_key_seed(Key)? {
+            match key.as_ref() {
+                "source_uuid" => document.source_uuid = map.next_value_seed(Any(bounds))?,
+                "source_name" => document.source_name = Some(map.next_value_seed(Any(bounds))?),
+                "reports" => document.reports = map.next_value_seed(ReportsSeed(bounds))?,
+                _ => drop(map.next_value_seed(Any(bounds))?),
+            }
+        }
+        Ok(document)
+    }
+}
