@@ -1,8 +1,47 @@
 //! scanpost takes Wi-Fi and Bluetooth scan reports over HTTP and merges them into one picture of the
 //! devices around, speaking the scanning-mode REST interface of the Kismet wireless server.
+//!
+//! # The way of a report
+//!
+//! ```text
+//! HTTP ─ decode ──▶ Batch ──▶ log.append ──▶ tracker.apply ──▶ answer 200
+//!                                                 │
+//!                                                 └──▶ views
+//! ```
+//!
+//! One way, one direction. What got `200` is in the log and in the views; what did not is nowhere.
+//!
+//! # The parts
+//!
+//! | module | owns | must not know |
+//! |---|---|---|
+//! | [`report`] | the typed domain: addresses, times, signals, positions, a [`report::Batch`] | anything else here |
+//! | [`ingest`] | decoders (bytes to batch), the queue, the writer thread | HTTP |
+//! | [`log`] | the ordered record of accepted batches | who reads it |
+//! | [`tracker`] | the fold of the log: devices, sources | clocks, files, JSON |
+//! | [`views`] | tracked state in somebody's words | HTTP |
+//! | `http` | routes, limits, errors to statuses | how anything is kept |
+//! | [`config`] | file, environment and flags to one checked value | what it is for |
+//!
+//! Dependencies point one way: `http → {ingest, views} → {log, tracker} → report`.
+//!
+//! # What holds everywhere
+//!
+//! 1. Devices change only through [`tracker::Tracker::apply`], in the order of the log, on one thread.
+//! 2. Nothing that must finish lives in a request's future: a client that hangs up drops it.
+//! 3. `report`, the decoders, `tracker` and `views` hold no `async`, read no clock and open no file.
+//! 4. No lock is held across an await, or while an answer is written: readers copy out a bounded piece.
+//! 5. Everything from outside has a bound, and the bound is in the config.
 
+pub mod config;
+mod http;
+mod identity;
 pub mod ingest;
 pub mod log;
 pub mod report;
+mod serve;
 pub mod tracker;
 pub mod views;
+
+pub use identity::IdentityError;
+pub use serve::{ServeError, serve};

@@ -1,0 +1,228 @@
+//! The layers of the configuration: the defaults, the file over them, the environment over both.
+//!
+//! This file knows how keys are written and compared, and no key by name: it learns them from
+//! the defaults, so a new field of [`Config`] needs nothing here.
+
+use std::ffi::OsString;
+use std::fmt::{self, Display};
+use std::fs;
+use std::path::Path;
+
+use toml::{Table, Value};
+
+use super::{Config, ConfigError};
+
+/// What every environment variable of ours starts with.
+const ENVIRONMENT_PREFIX: &str = "SCANPOST_";
+
+/// The defaults, and over them what was given so far.
+///
+/// A value is checked when it is given, alone over the defaults: so the error can say which key,
+/// and whether the file or the environment is to be mended.
+pub(super) struct Layers {
+    defaults: Table,
+    given: Table,
+}
+
+impl Default for Layers {
+    fn default() -> Self {
+        let defaults = Table::try_from(Config::default())
+            .expect("the defaults are plain strings and integers");
+        Self {
+            given: defaults.clone(),
+            defaults,
+        }
+    }
+}
+
+impl Layers {
+    pub(super) fn add_file(&mut self, path: &Path) -> Result<(), ConfigError> {
+        let text = fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        self.add_text(path, &text)
+    }
+
+    pub(super) fn add_text(&mut self, path: &Path, text: &str) -> Result<(), ConfigError> {
+        let table: Table = text.parse().map_err(|source| ConfigError::Syntax {
+            path: path.to_owned(),
+            source: Box::new(source),
+        })?;
+        let origin = path.display().to_string();
+        for (section, value) in table {
+            match value {
+                Value::Table(keys) if self.defaults.contains_key(&section) || !keys.is_empty() => {
+                    for (name, value) in keys {
+                        self.set(&origin, &Key::new(&section, &name), value)?;
+                    }
+                }
+                _ => return Err(self.unknown(&origin, &section, Key::to_string)),
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn add_environment(
+        &mut self,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<(), ConfigError> {
+        for (name, text) in environment {
+            let Some(name) = name
+                .to_str()
+                .filter(|name| name.starts_with(ENVIRONMENT_PREFIX))
+            else {
+                continue;
+            };
+            if is_set_by_kubernetes(name) {
+                continue;
+            }
+            let Some(key) = self.keys().find(|key| key.environment_name() == name) else {
+                return Err(self.unknown("environment", name, Key::environment_name));
+            };
+            let origin = format!("environment variable {name}");
+            let text = text.into_string().map_err(|text| ConfigError::BadValue {
+                origin: origin.clone(),
+                key: key.to_string(),
+                value: text.display().to_string(),
+                reason: "must be Unicode text".to_owned(),
+            })?;
+            // What cannot be read as its kind goes on as text, and is refused as text.
+            let value = match self.default_of(&key) {
+                Some(Value::Integer(_)) => text.parse().map_or(Value::String(text), Value::Integer),
+                Some(Value::Boolean(_)) => text.parse().map_or(Value::String(text), Value::Boolean),
+                _ => Value::String(text),
+            };
+            self.set(&origin, &key, value)?;
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, origin: &str, key: &Key, value: Value) -> Result<(), ConfigError> {
+        let Some(default) = self.default_of(key) else {
+            return Err(self.unknown(origin, &key.to_string(), Key::to_string));
+        };
+        check_alone(key, default, &value).map_err(|reason| ConfigError::BadValue {
+            origin: origin.to_owned(),
+            key: key.to_string(),
+            value: value.to_string(),
+            reason,
+        })?;
+        if let Some(Value::Table(section)) = self.given.get_mut(&key.section) {
+            section.insert(key.name.clone(), value);
+        }
+        Ok(())
+    }
+
+    /// What was given, over the defaults.
+    pub(super) fn into_config(self) -> Config {
+        self.given
+            .try_into()
+            .expect("every value was read by itself before")
+    }
+
+    fn default_of(&self, key: &Key) -> Option<&Value> {
+        self.defaults.get(&key.section)?.get(&key.name)
+    }
+
+    /// Every known key.
+    pub(super) fn keys(&self) -> impl Iterator<Item = Key> {
+        self.defaults.iter().flat_map(|(section, keys)| {
+            let names = keys.as_table().into_iter().flat_map(Table::keys);
+            names.map(move |name| Key::new(section, name))
+        })
+    }
+
+    /// `spelling` writes a known key the way that the unknown one was written.
+    fn unknown(&self, origin: &str, key: &str, spelling: impl Fn(&Key) -> String) -> ConfigError {
+        let dotted = dotted(key);
+        let nearest = self
+            .keys()
+            .max_by(|a, b| likeness(&dotted, a).total_cmp(&likeness(&dotted, b)));
+        ConfigError::UnknownKey {
+            origin: origin.to_owned(),
+            key: key.to_owned(),
+            nearest: nearest.map(|key| spelling(&key)).unwrap_or_default(),
+        }
+    }
+}
+
+/// What is wrong with one value, the rest being as it is by default.
+fn check_alone(key: &Key, default: &Value, value: &Value) -> Result<(), String> {
+    let (wanted, found) = (default.type_str(), value.type_str());
+    if wanted != found {
+        return Err(format!(
+            "must be of the kind {wanted}, as {default} is, not {found}"
+        ));
+    }
+    if value.as_integer().is_some_and(i64::is_negative) {
+        return Err("must not be negative".to_owned());
+    }
+    let section = Table::from_iter([(key.name.clone(), value.clone())]);
+    let alone = Table::from_iter([(key.section.clone(), Value::Table(section))]);
+    let config: Config = alone
+        .try_into()
+        .map_err(|error: toml::de::Error| error.message().to_owned())?;
+    config.check_each()
+}
+
+/// A key as text: dotted in the file and in messages, with a prefix and in capitals in the environment.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key {
+    pub(super) section: String,
+    pub(super) name: String,
+}
+
+impl Key {
+    fn new(section: &str, name: &str) -> Self {
+        Self {
+            section: section.to_owned(),
+            name: name.to_owned(),
+        }
+    }
+
+    fn environment_name(&self) -> String {
+        let Self { section, name } = self;
+        format!("{ENVIRONMENT_PREFIX}{section}__{name}").to_uppercase()
+    }
+}
+
+impl Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.section, self.name)
+    }
+}
+
+/// `SCANPOST_AUTH__MODE` as `auth.mode`, so that keys from everywhere are compared alike.
+fn dotted(key: &str) -> String {
+    match key.strip_prefix(ENVIRONMENT_PREFIX) {
+        Some(name) => name.to_lowercase().replace("__", "."),
+        None => key.to_lowercase(),
+    }
+}
+
+/// How much an unknown key looks like a known one: as a whole, and without its section and the
+/// order of its words, since those are what people mistake.
+fn likeness(dotted: &str, known: &Key) -> f64 {
+    let name = dotted.rsplit_once('.').map_or(dotted, |(_, name)| name);
+    strsim::normalized_damerau_levenshtein(dotted, &known.to_string())
+        + strsim::normalized_damerau_levenshtein(&sorted_words(name), &sorted_words(&known.name))
+}
+
+fn sorted_words(name: &str) -> String {
+    let mut words: Vec<_> = name.split('_').collect();
+    words.sort_unstable();
+    words.join("_")
+}
+
+/// Kubernetes gives every pod these variables for each service of its namespace,
+/// so a service that is called `scanpost` must not keep the server from starting.
+fn is_set_by_kubernetes(name: &str) -> bool {
+    match name.strip_prefix(ENVIRONMENT_PREFIX) {
+        Some("SERVICE_HOST" | "SERVICE_PORT" | "PORT") => true,
+        Some(rest) => ["SERVICE_PORT_", "PORT_"]
+            .iter()
+            .any(|start| rest.starts_with(start)),
+        None => false,
+    }
+}

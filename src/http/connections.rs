@@ -1,0 +1,318 @@
+//! Connections: accepted, bounded in number and time, and closed in order at the end.
+
+use std::convert::Infallible;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::Uri;
+use axum::http::uri::PathAndQuery;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, Sleep, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
+use tracing::{debug, warn};
+
+/// How long to wait when the operating system gives no more connections.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How many clients are told at once that there are too many.
+const TURNED_AWAY_MAX: usize = 64;
+/// How long such a client may take to hear it.
+const TURN_AWAY_TIMEOUT: Duration = Duration::from_secs(1);
+/// What it hears.
+const TURNED_AWAY: &str = concat!(
+    "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\nconnection: close\r\n",
+    "content-length: 80\r\n\r\n",
+    r#"{"status":"too many connections are open, try again in a while","success":false}"#
+);
+
+/// What bounds connections.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ConnectionLimits {
+    /// How many may be open.
+    pub(crate) connections_max: usize,
+    /// How long a request's head may take.
+    pub(crate) header_timeout: Duration,
+    /// How long nothing may move on a connection.
+    pub(crate) idle_timeout: Duration,
+    /// How long what is under way may take at the end.
+    pub(crate) shutdown_grace: Duration,
+}
+
+/// Counts open connections.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OpenConnections(Arc<AtomicU64>);
+
+impl OpenConnections {
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn count(&self) -> CountedConnection {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        CountedConnection(Arc::clone(&self.0))
+    }
+}
+
+struct CountedConnection(Arc<AtomicU64>);
+
+impl Drop for CountedConnection {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Serves `router` on `listener` until `shutdown`, then lets what is under way finish, for a bounded time.
+pub(crate) async fn run(
+    listener: TcpListener,
+    router: Router,
+    limits: ConnectionLimits,
+    open: OpenConnections,
+    shutdown: CancellationToken,
+) {
+    let tasks = TaskTracker::new();
+    let places = Arc::new(Semaphore::new(limits.connections_max));
+    let turned_away = Arc::new(Semaphore::new(TURNED_AWAY_MAX));
+    let cut = CancellationToken::new();
+    loop {
+        let stream = tokio::select! {
+            () = shutdown.cancelled() => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    warn!(%error, "no connection could be accepted");
+                    sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            },
+        };
+        match Arc::clone(&places).try_acquire_owned() {
+            Ok(place) => {
+                let (router, shutdown, cut, counted) =
+                    (router.clone(), shutdown.clone(), cut.clone(), open.count());
+                tasks.spawn(async move {
+                    tokio::select! {
+                        () = serve_one(stream, router, limits, shutdown) => {}
+                        () = cut.cancelled() => {}
+                    }
+                    drop((place, counted));
+                });
+            }
+            // Past the second bound the connection is closed without a word.
+            Err(_) => {
+                if let Ok(place) = Arc::clone(&turned_away).try_acquire_owned() {
+                    tasks.spawn(async move {
+                        timeout(TURN_AWAY_TIMEOUT, turn_away(stream)).await.ok();
+                        drop(place);
+                    });
+                }
+            }
+        }
+    }
+    drop(listener);
+    tasks.close();
+    if timeout(limits.shutdown_grace, tasks.wait()).await.is_err() {
+        warn!(
+            server.open_connections = open.get(),
+            "connections are cut, they took too long to finish"
+        );
+        cut.cancel();
+        tasks.wait().await;
+    }
+}
+
+async fn serve_one(
+    stream: TcpStream,
+    router: Router,
+    limits: ConnectionLimits,
+    shutdown: CancellationToken,
+) {
+    // Answers are written whole; waiting for more to put in a packet only delays them.
+    stream.set_nodelay(true).ok();
+    let service = router
+        .map_request(|request: Request<Incoming>| merge_slashes(request))
+        .map_err(|never: Infallible| never);
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header_timeout)
+        .serve_connection(
+            TokioIo::new(Watched::new(stream, limits.idle_timeout)),
+            TowerToHyperService::new(service),
+        )
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        () = shutdown.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = result {
+        debug!(%error, "a connection ended early");
+    }
+}
+
+/// Says that there are too many connections.
+///
+/// Not before the client has spoken: an answer that comes first is an error to many. And what it sends is
+/// read to its end, because closing on unread bytes would take the answer away again.
+async fn turn_away(mut stream: TcpStream) -> io::Result<()> {
+    let mut sent = [0; 1024];
+    if 0 < stream.read(&mut sent).await? {
+        stream.write_all(TURNED_AWAY.as_bytes()).await?;
+    }
+    stream.shutdown().await?;
+    while 0 < stream.read(&mut sent).await? {}
+    Ok(())
+}
+
+/// Runs of `/` count as one, as with Kismet: clients join a base address that ends in one with paths that start with one.
+fn merge_slashes<B>(mut request: Request<B>) -> Request<B> {
+    if !request.uri().path().contains("//") {
+        return request;
+    }
+    let mut path = String::with_capacity(request.uri().path().len());
+    for character in request.uri().path().chars() {
+        if character != '/' || !path.ends_with('/') {
+            path.push(character);
+        }
+    }
+    if let Some(query) = request.uri().query() {
+        path.push('?');
+        path.push_str(query);
+    }
+    let mut parts = request.uri().clone().into_parts();
+    if let Ok(path) = PathAndQuery::try_from(path) {
+        parts.path_and_query = Some(path);
+        if let Ok(uri) = Uri::from_parts(parts) {
+            *request.uri_mut() = uri;
+        }
+    }
+    request
+}
+
+/// A stream that fails when nothing moves on it for too long, whichever side is slow.
+struct Watched {
+    stream: TcpStream,
+    idle_max: Duration,
+    moved_at: Instant,
+    alarm: Pin<Box<Sleep>>,
+}
+
+impl Watched {
+    fn new(stream: TcpStream, idle_max: Duration) -> Self {
+        Self {
+            stream,
+            idle_max,
+            moved_at: Instant::now(),
+            alarm: Box::pin(sleep(idle_max)),
+        }
+    }
+
+    /// The alarm is set again only when it goes off, which is much seldomer than bytes move.
+    fn check<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        moved: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if moved.is_ready() {
+            self.moved_at = Instant::now();
+            return moved;
+        }
+        loop {
+            ready!(self.alarm.as_mut().poll(context));
+            let due = self.moved_at + self.idle_max;
+            if due <= Instant::now() {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+            self.alarm.as_mut().reset(due);
+        }
+    }
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let moved = Pin::new(&mut self.stream).poll_read(context, buffer);
+        self.check(context, moved)
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let moved = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.check(context, moved)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let moved = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.check(context, moved)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+
+    #[test]
+    fn the_answer_to_one_too_many_tells_its_length() {
+        let (head, body) = TURNED_AWAY.split_once("\r\n\r\n").unwrap();
+        assert!(
+            head.contains(&format!("content-length: {}", body.len())),
+            "{} bytes",
+            body.len()
+        );
+    }
+
+    #[test]
+    fn runs_of_slashes_count_as_one() {
+        let merged = |uri: &str| {
+            merge_slashes(Request::builder().uri(uri).body(Body::empty()).unwrap())
+                .uri()
+                .to_string()
+        };
+        assert_eq!(
+            merged("//phy///all_phys.json?a=//b"),
+            "/phy/all_phys.json?a=//b"
+        );
+        assert_eq!(merged("/plain?x"), "/plain?x");
+    }
+}

@@ -1,0 +1,129 @@
+//! Every way a request can fail, and the one place where a status is chosen.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+
+use super::body::BodyError;
+use crate::ingest::IngestError;
+use crate::ingest::decode::{DecodeError, Rejected};
+use crate::report::{DeviceKey, ParseDeviceKeyError, ParseMacError, ParseSourceIdError, SourceId};
+
+/// A refused request. Its text goes to the client, unless the fault is ours.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ApiError {
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    #[error(transparent)]
+    Ingest(#[from] IngestError),
+    #[error("there is nothing at this path")]
+    NoSuchPath,
+    #[error("this path does not take that method, see the Allow header")]
+    MethodNotAllowed,
+    #[error("path: not UTF-8 once decoded")]
+    BadPath,
+    #[error("mac: {0}")]
+    BadAddress(#[from] ParseMacError),
+    #[error("key: {0}")]
+    BadKey(#[from] ParseDeviceKeyError),
+    #[error("uuid: {0}")]
+    BadSourceId(#[from] ParseSourceIdError),
+    #[error("timestamp: expected seconds since 1970, or a negative number of seconds before now")]
+    BadTimestamp,
+    #[error("no device has the key {0}")]
+    NoSuchDevice(DeviceKey),
+    #[error("no source has the UUID {0}")]
+    NoSuchSource(SourceId),
+    #[error("there is no view of that name")]
+    NoSuchView,
+    #[error("a handler panicked")]
+    Panicked,
+}
+
+impl ApiError {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Body(error) => match error {
+                BodyError::TooLarge { .. } | BodyError::InflatesTooLarge { .. } => {
+                    StatusCode::PAYLOAD_TOO_LARGE
+                }
+                BodyError::UnknownType | BodyError::UnknownEncoding => {
+                    StatusCode::UNSUPPORTED_MEDIA_TYPE
+                }
+                BodyError::TooSlow => StatusCode::REQUEST_TIMEOUT,
+                BodyError::NoMemory => StatusCode::SERVICE_UNAVAILABLE,
+                BodyError::BrokenOff
+                | BodyError::BadGzip
+                | BodyError::NotUtf8
+                | BodyError::NoJsonVariable => StatusCode::BAD_REQUEST,
+            },
+            Self::Decode(error) => match error {
+                DecodeError::NotAReport(_) | DecodeError::Source(_) | DecodeError::NoReports(_) => {
+                    StatusCode::BAD_REQUEST
+                }
+                DecodeError::TooManyReports { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+                DecodeError::NothingValid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            },
+            Self::Ingest(error) => match error {
+                IngestError::Overloaded | IngestError::Stopped | IngestError::TooManySources(_) => {
+                    StatusCode::SERVICE_UNAVAILABLE
+                }
+            },
+            Self::NoSuchPath | Self::NoSuchDevice(_) | Self::NoSuchSource(_) | Self::NoSuchView => {
+                StatusCode::NOT_FOUND
+            }
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::BadPath
+            | Self::BadAddress(_)
+            | Self::BadKey(_)
+            | Self::BadSourceId(_)
+            | Self::BadTimestamp => StatusCode::BAD_REQUEST,
+            Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// What a person at the other end may read.
+    fn message(&self, status: StatusCode) -> String {
+        match status {
+            StatusCode::INTERNAL_SERVER_ERROR => {
+                "an error of the server's own, its log tells more".to_owned()
+            }
+            _ => self.to_string(),
+        }
+    }
+}
+
+/// Refused reports as the answer names them.
+pub(super) fn rejected_json(rejected: &[Rejected]) -> Value {
+    rejected
+        .iter()
+        .map(|one| json!({ "index": one.index, "reason": one.reason.to_string() }))
+        .collect()
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let mut body = Map::from_iter([
+            ("status".to_owned(), Value::from(self.message(status))),
+            ("success".to_owned(), Value::from(false)),
+        ]);
+        if let Self::Decode(DecodeError::NothingValid(rejected)) = &self {
+            body.insert("rejected".to_owned(), rejected_json(rejected));
+        }
+        let mut response = (status, Json(body)).into_response();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        // The trace layer says it, once.
+        response.extensions_mut().insert(Arc::new(self));
+        response
+    }
+}

@@ -1,0 +1,72 @@
+//! Reports come in.
+
+use axum::extract::{Request, State};
+use serde_json::json;
+use tokio::task::spawn_blocking;
+
+use super::App;
+use super::error::{ApiError, rejected_json};
+use super::extract::Argument;
+use super::json::KismetJson;
+use crate::ingest::decode::Decoded;
+use crate::ingest::kismet;
+use crate::report::Phy;
+
+/// `POST /phy/phy80211/scan/scan_report.cmd`: what a Wi-Fi scanner saw.
+pub(super) async fn wifi_scan_report(
+    State(app): State<App>,
+    Argument(file): Argument,
+    request: Request,
+) -> Result<KismetJson, ApiError> {
+    scan_report(app, &file, Phy::Wifi, request).await
+}
+
+/// `POST /phy/phybluetooth/scan/scan_report.cmd`: what a Bluetooth scanner saw.
+pub(super) async fn bluetooth_scan_report(
+    State(app): State<App>,
+    Argument(file): Argument,
+    request: Request,
+) -> Result<KismetJson, ApiError> {
+    scan_report(app, &file, Phy::Bluetooth, request).await
+}
+
+/// The reply means logged and visible: the sender may now forget what it sent.
+async fn scan_report(
+    app: App,
+    file: &str,
+    phy: Phy,
+    request: Request,
+) -> Result<KismetJson, ApiError> {
+    if !is_scan_report(file) {
+        return Err(ApiError::NoSuchPath);
+    }
+    let Decoded { batch, rejected } = decode(&app, phy, request).await?;
+    let receipt = app.ingest.submit(batch).await?;
+    Ok(KismetJson::of(&json!({
+        "status": "Scan report accepted",
+        "success": true,
+        "accepted": receipt.accepted,
+        "duplicate": false,
+        "rejected": rejected_json(&rejected),
+    })))
+}
+
+async fn decode(app: &App, phy: Phy, request: Request) -> Result<Decoded, ApiError> {
+    let received = app.bodies.receive(request).await?;
+    let (received_at, limits) = (App::now(), app.kismet_limits);
+    let heavy = received.is_heavy();
+    let decode = move || received.json(|json| Ok(kismet::decode(phy, json, received_at, &limits)?));
+    if !heavy {
+        return decode();
+    }
+    spawn_blocking(decode)
+        .await
+        .map_err(|_| ApiError::Panicked)?
+}
+
+/// Kismet takes any extension of letters and digits, and clients use `.cmd` and `.json`.
+fn is_scan_report(file: &str) -> bool {
+    file.strip_prefix("scan_report.").is_some_and(|extension| {
+        !extension.is_empty() && extension.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    })
+}

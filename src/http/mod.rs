@@ -1,0 +1,143 @@
+//! Routes, limits, and errors to statuses. Handlers are thin: who may ask, what they sent, what we do, what we answer.
+
+mod body;
+pub(crate) mod connections;
+mod devices;
+mod error;
+mod extract;
+mod ingest;
+mod json;
+mod sources;
+mod system;
+mod trace;
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use axum::Router;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get, post};
+use tower_http::catch_panic::CatchPanicLayer;
+use tracing::error;
+use uuid::Uuid;
+
+use self::body::Bodies;
+use self::connections::OpenConnections;
+use self::error::ApiError;
+use crate::config::{Config, Server};
+use crate::ingest::{Ingest, kismet};
+use crate::report::ReceivedAt;
+use crate::tracker::Tracker;
+use crate::views::kismet::Context;
+
+/// What handlers work with: handles, cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct App {
+    ingest: Ingest,
+    tracker: Arc<Tracker>,
+    bodies: Bodies,
+    kismet_limits: kismet::Limits,
+    server: Arc<Server>,
+    server_uuid: Uuid,
+    started_at: ReceivedAt,
+    open_connections: OpenConnections,
+}
+
+impl App {
+    pub(crate) fn new(
+        config: &Config,
+        server_uuid: Uuid,
+        ingest: Ingest,
+        tracker: Arc<Tracker>,
+        open_connections: OpenConnections,
+    ) -> Self {
+        let limits = &config.limits;
+        Self {
+            ingest,
+            tracker,
+            bodies: Bodies::new(
+                limits.body_bytes_max,
+                limits.bodies_bytes_max,
+                limits.body_timeout,
+            ),
+            kismet_limits: kismet::Limits {
+                reports_per_batch_max: limits.reports_per_batch_max,
+                json_depth_max: limits.json_depth_max,
+                clock_skew_max: config.ingest.clock_skew_max,
+                source_name_bytes_max: limits.source_name_bytes_max,
+                capabilities_bytes_max: limits.capabilities_bytes_max,
+                tags_max: limits.tags_per_device_max,
+                tag_bytes_max: limits.tag_bytes_max,
+            },
+            server: Arc::new(config.server.clone()),
+            server_uuid,
+            started_at: SystemTime::now().into(),
+            open_connections,
+        }
+    }
+
+    /// The clock is read here and not deeper.
+    fn now() -> ReceivedAt {
+        SystemTime::now().into()
+    }
+
+    fn context(&self) -> Context {
+        Context {
+            server: self.server_uuid,
+            now: Self::now().time(),
+        }
+    }
+}
+
+/// All routes.
+pub(crate) fn router(app: App) -> Router {
+    Router::new()
+        .route("/phy/phy80211/scan/{file}", post(ingest::wifi_scan_report))
+        .route(
+            "/phy/phybluetooth/scan/{file}",
+            post(ingest::bluetooth_scan_report),
+        )
+        .route("/devices/views/{view}/devices.json", read(devices::in_view))
+        .route(
+            "/devices/last-time/{timestamp}/devices.json",
+            read(devices::changed_since),
+        )
+        .route("/devices/by-mac/{mac}/devices.json", read(devices::by_mac))
+        .route("/devices/by-key/{key}/device.json", read(devices::by_key))
+        .route("/datasource/all_sources.json", read(sources::all))
+        .route(
+            "/datasource/by-uuid/{uuid}/source.json",
+            read(sources::by_uuid),
+        )
+        .route("/phy/all_phys.json", read(system::phys))
+        .route("/system/status.json", read(system::status))
+        .route("/system/timestamp.json", read(system::timestamp))
+        .fallback(async || ApiError::NoSuchPath)
+        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(axum::middleware::from_fn(trace::request))
+        .with_state(app)
+}
+
+/// Kismet answers reads to GET, and to POST with a command dictionary.
+fn read<H, T>(handler: H) -> MethodRouter<App>
+where
+    H: axum::handler::Handler<T, App>,
+    T: 'static,
+{
+    get(handler.clone()).post(handler)
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the layer hands it over like this"
+)]
+fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let message = text
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or_default();
+    error!(panic.message = message, "a handler panicked");
+    ApiError::Panicked.into_response()
+}

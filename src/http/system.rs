@@ -1,0 +1,43 @@
+//! Kismet's reads about the server itself.
+
+use axum::extract::State;
+use axum::response::IntoResponse;
+
+use super::App;
+use super::json::KismetJson;
+use crate::views::kismet::{PhyRecord, Status, TimestampRecord};
+
+/// `/phy/all_phys.json`: the radio technologies.
+pub(super) async fn phys(State(app): State<App>) -> impl IntoResponse {
+    KismetJson::of(&PhyRecord::all(&app.tracker))
+}
+
+/// `/system/timestamp.json`: the server's clock.
+pub(super) async fn timestamp() -> impl IntoResponse {
+    KismetJson::of(&TimestampRecord(App::now()))
+}
+
+/// `/system/status.json`: how the server is.
+pub(super) async fn status(State(app): State<App>) -> impl IntoResponse {
+    let user = std::env::var("USER").unwrap_or_default();
+    KismetJson::of(&Status {
+        context: app.context(),
+        now: App::now(),
+        started_at: app.started_at,
+        memory_kb: memory_kb(),
+        devices: u64::try_from(app.tracker.device_count()).unwrap_or(u64::MAX),
+        connections: app.open_connections.get(),
+        user: &user,
+        name: &app.server.name,
+        description: &app.server.description,
+        location: &app.server.location,
+    })
+}
+
+/// Memory in use by this process, in kB; 0 where the system does not tell.
+fn memory_kb() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse().ok())
+        .unwrap_or_default()
+}

@@ -1,0 +1,37 @@
+//! A span a request, on the route's template: addresses may carry credentials, so they are never logged.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request};
+use axum::middleware::Next;
+use axum::response::Response;
+use tracing::{Instrument, debug, error, info_span};
+
+use super::error::ApiError;
+
+/// Opens the span, and says how the request ended.
+pub(super) async fn request(request: Request, next: Next) -> Response {
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("none", MatchedPath::as_str)
+        .to_owned();
+    let span = info_span!("request", http.method = %request.method(), http.route = route);
+    let started = Instant::now();
+    async move {
+        let response = next.run(request).await;
+        let (status, duration_us) = (response.status(), started.elapsed().as_micros());
+        match response.extensions().get::<Arc<ApiError>>() {
+            Some(error) if status.is_server_error() => {
+                error!(http.status = status.as_u16(), http.duration_us = duration_us, %error, "failed");
+            }
+            // The reason may quote what the client sent, so it goes to the client only.
+            Some(_) => debug!(http.status = status.as_u16(), http.duration_us = duration_us, "refused"),
+            None => debug!(http.status = status.as_u16(), http.duration_us = duration_us, "answered"),
+        }
+        response
+    }
+    .instrument(span)
+    .await
+}

@@ -1,0 +1,97 @@
+//! Wires the parts together, and takes them down in order.
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use crate::config::{Config, ConfigError};
+use crate::http::connections::{self, ConnectionLimits, OpenConnections};
+use crate::http::{self, App};
+use crate::identity;
+use crate::ingest::{self, WriterError};
+use crate::log::Log;
+use crate::tracker::{Bounds, Tracker};
+
+/// Why the server could not start, or stopped without being told to.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The configuration cannot be served.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    Identity(#[from] identity::IdentityError),
+    /// The system gives no thread for the writer.
+    #[error("no thread for the writer")]
+    Thread(#[source] io::Error),
+    /// The writer ended; nothing can be accepted any more.
+    #[error("the writer ended")]
+    Writer(#[from] WriterError),
+}
+
+/// Serves on `listener` until `shutdown`, then stops accepting, finishes what is under way, and returns.
+///
+/// # Errors
+///
+/// When it cannot start, or when the writer fails: then nothing more would be kept.
+pub async fn serve(
+    listener: TcpListener,
+    config: Config,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), ServeError> {
+    config.check_exposure()?;
+    let server_uuid = identity::load_or_make(&config.server.data_dir()?)?;
+    let limits = &config.limits;
+    let tracker = Arc::new(Tracker::new(Bounds {
+        devices_max: limits.devices_max,
+        sources_max: limits.sources_max,
+        ssids_per_device_max: limits.ssids_per_device_max,
+        sources_per_device_max: limits.sources_per_device_max,
+        frequencies_per_device_max: limits.frequencies_per_device_max,
+        tags_per_device_max: limits.tags_per_device_max,
+    }));
+    let (ingest, mut writer) = ingest::start(
+        Log::in_memory(),
+        Arc::clone(&tracker),
+        limits.queue_batches_max,
+    )
+    .map_err(ServeError::Thread)?;
+    let open = OpenConnections::default();
+    let router = http::router(App::new(
+        &config,
+        server_uuid,
+        ingest,
+        tracker,
+        open.clone(),
+    ));
+    let connection_limits = ConnectionLimits {
+        connections_max: limits.connections_max,
+        header_timeout: limits.header_timeout,
+        idle_timeout: limits.idle_timeout,
+        shutdown_grace: config.server.shutdown_grace,
+    };
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn(connections::run(
+        listener,
+        router,
+        connection_limits,
+        open,
+        stop.clone(),
+    ));
+    let early = tokio::select! {
+        () = shutdown => None,
+        ended = writer.ended() => Some(ended),
+    };
+    info!("shutting down");
+    stop.cancel();
+    // With the last connection the last handle to the writer goes, so it ends after what they sent.
+    serving.await.ok();
+    match early {
+        Some(ended) => ended?,
+        None => writer.ended().await?,
+    }
+    Ok(())
+}
