@@ -1,0 +1,252 @@
+//! A scanner posts a report, the access point appears in the views.
+
+use serde_json::{Value, json};
+
+use crate::server::{BLUETOOTH, SOURCE, TestServer, WIFI, batch, gzip};
+
+#[tokio::test]
+async fn a_report_appears_in_the_views() {
+    let server = TestServer::start().await;
+    let answer = server
+        .report(json!([{
+            "timestamp": 1_700_000_000, "ssid": "CoffeeShop", "bssid": "aa:bb:cc:11:22:33",
+            "capabilities": "[WPA2-PSK-CCMP][ESS]", "channel": "6", "freqkhz": 2_437_000, "signal": -61,
+            "lat": 40.7128, "lon": -74.006, "alt": 12.5, "speed": 1.5,
+        }]))
+        .await;
+    let expected = json!({
+        "status": "Scan report accepted", "success": true, "accepted": 1, "duplicate": false, "rejected": [],
+    });
+    assert_eq!(answer, expected);
+    let device = server.device("AA:BB:CC:11:22:33").await;
+    assert_eq!(device["kismet.device.base.name"], "CoffeeShop");
+    assert_eq!(device["kismet.device.base.channel"], "6");
+    assert_eq!(device["kismet.device.base.crypt"], "WPA2 WPA2-PSK AES-CCMP");
+    let last = &device["kismet.device.base.location"]["kismet.common.location.last"];
+    assert_eq!(
+        last["kismet.common.location.geopoint"],
+        json!([-74.006, 40.7128])
+    );
+    assert_eq!(
+        server
+            .read("/devices/views/phydot11_accesspoints/devices.json")
+            .await[0],
+        device
+    );
+}
+
+#[tokio::test]
+async fn every_spelling_of_a_body_is_understood() {
+    let server = TestServer::start().await;
+    let body = |last: u8| {
+        batch(json!([{ "bssid": format!("00:00:00:00:00:{last:02x}"), "ssid": "AT&T + 100%" }]))
+            .to_string()
+    };
+    let form = |last: u8| {
+        let encoded =
+            percent_encoding::utf8_percent_encode(&body(last), percent_encoding::NON_ALPHANUMERIC)
+                .to_string();
+        format!("page=0&json={encoded}")
+    };
+    let form_type = "application/x-www-form-urlencoded";
+    let utf8_form = "application/x-www-form-urlencoded; charset=UTF-8";
+    let bodies: [(Option<&str>, String); 9] = [
+        (Some("application/json"), body(1)),
+        (Some("application/json; charset=UTF-8"), body(2)),
+        (Some("Application/JSON;charset=utf-8;x=y"), body(3)),
+        (None, body(4)),
+        (Some(form_type), form(5)),
+        (Some(utf8_form), form(6)),
+        (None, form(7)),
+        (Some(form_type), body(8)),
+        (Some("application/json"), format!("\u{feff}{}", body(9))),
+    ];
+    for (content_type, body) in bodies {
+        let answer = server.post(WIFI, content_type, body.clone()).await;
+        assert_eq!(
+            answer.status, 200,
+            "{content_type:?} {body}: {}",
+            answer.text
+        );
+    }
+    for last in 1..=9 {
+        let device = server.device(&format!("00:00:00:00:00:{last:02X}")).await;
+        assert_eq!(device["kismet.device.base.name"], "AT&T + 100%", "{last}");
+    }
+}
+
+#[tokio::test]
+async fn gzip_is_inflated() {
+    let server = TestServer::start().await;
+    let body = batch(json!([{ "bssid": "00:00:00:00:00:01" }])).to_string();
+    for (encoding, body) in [
+        ("gzip", gzip(body.as_bytes())),
+        ("x-gzip", gzip(body.as_bytes())),
+        ("identity", body.into_bytes()),
+    ] {
+        let request = server
+            .request(reqwest::Method::POST, WIFI)
+            .header("content-encoding", encoding)
+            .body(body);
+        assert_eq!(request.send().await.unwrap().status(), 200, "{encoding}");
+    }
+    assert_eq!(
+        server.device("00:00:00:00:00:01").await["kismet.device.base.packets.total"],
+        3
+    );
+}
+
+#[tokio::test]
+async fn any_extension_of_letters_and_digits_is_taken() {
+    let server = TestServer::start().await;
+    let body = batch(json!([{ "bssid": "00:00:00:00:00:01" }]));
+    for extension in ["cmd", "json", "jcmd", "x9"] {
+        server
+            .post_json(
+                &format!("/phy/phy80211/scan/scan_report.{extension}"),
+                &body,
+            )
+            .await
+            .expect_status(200);
+    }
+    for file in [
+        "scan_report",
+        "scan_report.",
+        "scan_report.a-b",
+        "other.cmd",
+    ] {
+        server
+            .post_json(&format!("/phy/phy80211/scan/{file}"), &body)
+            .await
+            .expect_error(404, "nothing at this path");
+    }
+    server
+        .post_json("//phy//phy80211/scan///scan_report.cmd", &body)
+        .await
+        .expect_status(200);
+}
+
+#[tokio::test]
+async fn each_refused_report_is_named_and_the_others_are_taken() {
+    let server = TestServer::start().await;
+    let reports = json!([
+        { "bssid": "00:00:00:00:00:01" },
+        { "bssid": "ff:ff:ff:ff:ff:ff" },
+        { "bssid": "00:00:00:00:00:02", "signal": 31 },
+        { "bssid": "00:00:00:00:00:03" },
+    ]);
+    let answer = server
+        .post_json(WIFI, &batch(reports))
+        .await
+        .expect_status(200)
+        .json();
+    assert_eq!(answer["accepted"], 2);
+    let expected = json!([
+        { "index": 1, "reason": "bssid: the broadcast address is no station" },
+        { "index": 2, "reason": "signal: out of range, a signal lies between -150 and 30 dBm" },
+    ]);
+    assert_eq!(answer["rejected"], expected);
+    assert_eq!(server.device_count().await, 2);
+}
+
+#[tokio::test]
+async fn a_source_is_made_by_its_first_report_and_renamed_by_a_later_one() {
+    let server = TestServer::start().await;
+    let mut body =
+        batch(json!([{ "bssid": "00:00:00:00:00:01" }, { "bssid": "00:00:00:00:00:02" }]));
+    server.post_json(WIFI, &body).await.expect_status(200);
+    let path = format!("/datasource/by-uuid/{}/source.json", SOURCE.to_lowercase());
+    assert_eq!(server.read(&path).await["kismet.datasource.name"], "phone");
+    body["source_name"] = json!("phone of Ann");
+    body["reports"] = json!([]);
+    assert_eq!(
+        server
+            .post_json(WIFI, &body)
+            .await
+            .expect_status(200)
+            .json()["accepted"],
+        0
+    );
+    let source = server.read(&path).await;
+    assert_eq!(source["kismet.datasource.name"], "phone of Ann");
+    assert_eq!(source["kismet.datasource.num_packets"], 2);
+    assert_eq!(source["kismet.datasource.source_number"], 1);
+    // A reporter that was not given a name does not take the name away.
+    body["source_name"] = Value::Null;
+    server.post_json(WIFI, &body).await.expect_status(200);
+    assert_eq!(
+        server.read(&path).await["kismet.datasource.name"],
+        "phone of Ann"
+    );
+    assert_eq!(
+        server
+            .read("/datasource/all_sources.json")
+            .await
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn bluetooth_devices_are_tracked_apart() {
+    let server = TestServer::start().await;
+    let reports = json!([{ "btaddr": "C0:FF:EE:00:00:01", "name": "Headset", "devicetype": "BR/EDR", "signal": -56 }]);
+    server
+        .post_json(BLUETOOTH, &batch(reports))
+        .await
+        .expect_status(200);
+    server
+        .report(json!([{ "bssid": "C0:FF:EE:00:00:01", "ssid": "Net" }]))
+        .await;
+    let both = server
+        .read("/devices/by-mac/c0ffee000001/devices.json")
+        .await;
+    let names: Vec<_> = both
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|device| &device["kismet.device.base.name"])
+        .collect();
+    assert_eq!(names, ["Net", "Headset"]);
+    for (view, count) in [
+        ("all", 2),
+        ("phy-Bluetooth", 1),
+        ("phy-IEEE802.11", 1),
+        ("phydot11_accesspoints", 1),
+        ("phy-BTLE", 0),
+    ] {
+        let devices = server
+            .read(&format!("/devices/views/{view}/devices.json"))
+            .await;
+        assert_eq!(devices.as_array().unwrap().len(), count, "{view}");
+    }
+    let device = server
+        .read("/devices/by-key/B603E01100000000_10000EEFFC0/device.json")
+        .await;
+    assert_eq!(device["kismet.device.base.type"], "BR/EDR");
+    assert_eq!(device["kismet.device.base.channel"], "FHSS");
+}
+
+#[tokio::test]
+async fn a_scanner_without_a_clock_is_stamped_by_ours() {
+    let server = TestServer::start().await;
+    let before = server.read("/system/timestamp.json").await["kismet.system.timestamp.sec"]
+        .as_u64()
+        .unwrap();
+    server
+        .report(json!([
+            { "bssid": "00:00:00:00:00:01" },
+            { "bssid": "00:00:00:00:00:02", "timestamp": 0 },
+            { "bssid": "00:00:00:00:00:03", "timestamp": 946_684_799 },
+        ]))
+        .await;
+    for last in 1..=3 {
+        let device = server.device(&format!("00:00:00:00:00:0{last}")).await;
+        assert!(
+            before <= device["kismet.device.base.last_time"].as_u64().unwrap(),
+            "{device}"
+        );
+    }
+}

@@ -1,0 +1,227 @@
+//! Bounds: at the bound all is well, one past it is a clear error.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::server::{Answer, TestServer, WIFI, batch, gzip};
+
+/// Long enough for a machine under load; only a server that never answers takes it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn padded(bytes: usize) -> String {
+    let body = batch(json!([{ "bssid": "00:00:00:00:00:01" }])).to_string();
+    let padding = bytes - body.len();
+    body + &" ".repeat(padding)
+}
+
+#[tokio::test]
+async fn a_body_at_the_bound_is_taken_and_one_byte_more_is_413() {
+    let server = TestServer::start_with(|config| config.limits.body_bytes_max = 1000).await;
+    let json = Some("application/json");
+    server
+        .post(WIFI, json, padded(1000))
+        .await
+        .expect_status(200);
+    server
+        .post(WIFI, json, padded(1001))
+        .await
+        .expect_error(413, "at most 1000 bytes");
+    // Without a Content-Length the bound is met while reading.
+    let chunks = |text: String| reqwest::Body::wrap_stream(ChunksOf100(text));
+    server
+        .post(WIFI, json, chunks(padded(1000)))
+        .await
+        .expect_status(200);
+    server
+        .post(WIFI, json, chunks(padded(1001)))
+        .await
+        .expect_error(413, "at most 1000 bytes");
+}
+
+/// A body sent in pieces.
+struct ChunksOf100(String);
+
+impl futures_core::Stream for ChunksOf100 {
+    type Item = Result<Vec<u8>, std::io::Error>;
+
+    fn poll_next(
+        mut self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Self::Item>> {
+        if self.0.is_empty() {
+            return std::task::Poll::Ready(None);
+        }
+        let cut = self.0.len().min(100);
+        let rest = self.0.split_off(cut);
+        let piece = std::mem::replace(&mut self.0, rest);
+        std::task::Poll::Ready(Some(Ok(piece.into_bytes())))
+    }
+}
+
+#[tokio::test]
+async fn an_inflated_body_at_the_bound_is_taken_and_one_byte_more_is_413() {
+    let server = TestServer::start_with(|config| config.limits.body_bytes_max = 100_000).await;
+    for (bytes, status) in [(100_000, 200), (100_001, 413), (50_000_000, 413)] {
+        let body = gzip(padded(bytes).as_bytes());
+        assert!(body.len() < 100_000);
+        let request = server
+            .request(reqwest::Method::POST, WIFI)
+            .header("content-encoding", "gzip")
+            .body(body);
+        let answer = Answer::of(request).await.expect_status(status);
+        assert!(
+            status == 200 || answer.text.contains("more than 100000 bytes"),
+            "{}",
+            answer.text
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_batch_at_the_bound_is_taken_and_one_report_more_is_413() {
+    let server = TestServer::start().await;
+    let reports = |count: usize| {
+        batch(Value::from(vec![
+            json!({ "bssid": "00:00:00:00:00:01" });
+            count
+        ]))
+    };
+    server
+        .post_json(WIFI, &reports(10_000))
+        .await
+        .expect_status(200);
+    let answer = server.post_json(WIFI, &reports(10_001)).await;
+    answer.expect_error(413, "10001 reports, at most 10000 are allowed");
+    assert_eq!(
+        server.device("00:00:00:00:00:01").await["kismet.device.base.packets.total"],
+        10_000
+    );
+}
+
+#[tokio::test]
+async fn sources_at_the_bound_are_made_and_one_more_is_503() {
+    let server = TestServer::start_with(|config| config.limits.sources_max = 2).await;
+    let from = |number: u32| json!({ "source_uuid": format!("44444444-0000-0000-0000-{number:012}"), "source_name": "x", "reports": [{ "bssid": "00:00:00:00:00:01" }] });
+    server.post_json(WIFI, &from(1)).await.expect_status(200);
+    server.post_json(WIFI, &from(2)).await.expect_status(200);
+    let answer = server.post_json(WIFI, &from(3)).await;
+    assert!(answer.headers.contains_key("retry-after"));
+    answer.expect_error(503, "the bound of 2 sources");
+    server.post_json(WIFI, &from(1)).await.expect_status(200);
+    assert_eq!(
+        server.device("00:00:00:00:00:01").await["kismet.device.base.packets.total"],
+        3
+    );
+}
+
+#[tokio::test]
+async fn connections_past_the_bound_are_told_so() {
+    let server = TestServer::start_with(|config| config.limits.connections_max = 2).await;
+    let one = TcpStream::connect(server.addr).await.unwrap();
+    let mut two = TcpStream::connect(server.addr).await.unwrap();
+    // An answer on the second shows that both have been accepted.
+    two.write_all(b"GET /phy/all_phys.json HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .unwrap();
+    let mut first_bytes = [0; 15];
+    two.read_exact(&mut first_bytes).await.unwrap();
+    assert_eq!(&first_bytes, b"HTTP/1.1 200 OK");
+    let answer = server.get("/phy/all_phys.json").await;
+    assert_eq!(answer.headers["retry-after"], "1");
+    answer.expect_error(503, "too many connections");
+    drop((one, two));
+    // Their places are given back when the server has seen them go.
+    let freed = async {
+        while server.get("/phy/all_phys.json").await.status != 200 {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, freed).await.unwrap();
+}
+
+/// Sends `sent`, then nothing, and gives what the server says until it closes.
+async fn say_and_wait(server: &TestServer, sent: &str) -> String {
+    let mut stream = TcpStream::connect(server.addr).await.unwrap();
+    stream.write_all(sent.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    timeout(PATIENCE, stream.read_to_end(&mut answer))
+        .await
+        .expect("the connection is held for ever")
+        .ok();
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test]
+async fn a_slow_head_does_not_hold_a_connection() {
+    let server =
+        TestServer::start_with(|config| config.limits.header_timeout = Duration::from_millis(100))
+            .await;
+    say_and_wait(
+        &server,
+        "GET /phy/all_phys.json HTTP/1.1\r\nhost: x\r\nx-slow",
+    )
+    .await;
+    say_and_wait(&server, "").await;
+}
+
+#[tokio::test]
+async fn a_slow_body_is_408() {
+    let server =
+        TestServer::start_with(|config| config.limits.body_timeout = Duration::from_millis(100))
+            .await;
+    let answer = say_and_wait(
+        &server,
+        &format!(
+            "POST {WIFI} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 10\r\n\r\n{{"
+        ),
+    )
+    .await;
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert!(answer.contains("did not arrive in time"), "{answer}");
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed() {
+    let server =
+        TestServer::start_with(|config| config.limits.idle_timeout = Duration::from_millis(100))
+            .await;
+    let answer = say_and_wait(
+        &server,
+        "GET /phy/all_phys.json HTTP/1.1\r\nhost: x\r\n\r\n",
+    )
+    .await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_reader_that_stops_reading_does_not_hold_a_connection() {
+    let server =
+        TestServer::start_with(|config| config.limits.idle_timeout = Duration::from_millis(300))
+            .await;
+    let reports: Vec<Value> = (0..5000)
+        .map(|number| json!({ "bssid": format!("0200{number:08x}") }))
+        .collect();
+    server.report(Value::from(reports)).await;
+    let mut stream = TcpStream::connect(server.addr).await.unwrap();
+    stream
+        .write_all(b"GET /devices/views/all/devices.json HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .unwrap();
+    // The view is far larger than what the sockets hold, so the server has to give up before its end.
+    let gone = async {
+        while server.read("/system/status.json").await["kismet.system.num_http_connections"] != 1 {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, gone).await.unwrap();
+    let mut read = Vec::new();
+    stream.read_to_end(&mut read).await.ok();
+    assert!(
+        !read.ends_with(b"0\r\n\r\n"),
+        "the view was sent whole, so the test shows nothing"
+    );
+}

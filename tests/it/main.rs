@@ -1,0 +1,17 @@
+//! The server from outside: real sockets, real files, real processes.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
+
+//mod captures;
+mod defects;
+mod errors;
+mod ingest;
+mod limits;
+mod program;
+mod server;
+mod tidy;
+mod views;

@@ -1,0 +1,246 @@
+//! The program itself: arguments, configuration, signals, exit codes.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Output, Stdio};
+
+use reqwest::Client;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::server::{WIFI, batch};
+
+fn scanpost() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_scanpost"));
+    // What a developer has set for itself must not change what is tested.
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("SCANPOST_") || name == "RUST_LOG" {
+            command.env_remove(name);
+        }
+    }
+    command.env("SCANPOST_LOGGING__FORMAT", "json");
+    command
+}
+
+/// A running program.
+struct Running {
+    child: Child,
+    addr: String,
+    log: BufReader<std::process::ChildStderr>,
+    data: TempDir,
+}
+
+impl Running {
+    fn start(change: impl FnOnce(&mut Command)) -> Self {
+        Self::start_on(tempfile::tempdir().unwrap(), change)
+    }
+
+    fn start_on(data: TempDir, change: impl FnOnce(&mut Command)) -> Self {
+        let mut command = scanpost();
+        command
+            .args(["--listen", "127.0.0.1:0", "--data-dir"])
+            .arg(data.path())
+            .stderr(Stdio::piped());
+        change(&mut command);
+        let mut child = command.spawn().unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap());
+        let addr = loop {
+            let mut line = String::new();
+            assert_ne!(
+                log.read_line(&mut line).unwrap(),
+                0,
+                "the program ended before it listened"
+            );
+            let event: Value = serde_json::from_str(&line).unwrap();
+            if event["fields"]["message"] == "listening" {
+                break event["fields"]["server.address"]
+                    .as_str()
+                    .unwrap()
+                    .to_owned();
+            }
+        };
+        Self {
+            child,
+            addr,
+            log,
+            data,
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        let status = Command::new("kill")
+            .args(["-s", name, &self.child.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(status.success());
+    }
+
+    /// The exit code, and what was logged until then.
+    fn end(mut self) -> (Option<i32>, String) {
+        let mut log = String::new();
+        self.log.read_to_string(&mut log).unwrap();
+        (self.child.wait().unwrap().code(), log)
+    }
+}
+
+fn run(command: &mut Command) -> (Option<i32>, String, String) {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command.output().unwrap();
+    (
+        status.code(),
+        String::from_utf8(stdout).unwrap(),
+        String::from_utf8(stderr).unwrap(),
+    )
+}
+
+#[tokio::test]
+async fn a_report_in_flight_is_finished_when_the_program_is_told_to_stop() {
+    for signal in ["TERM", "INT"] {
+        let running = Running::start(|_| {});
+        let url = format!("http://{}{WIFI}", running.addr);
+        let body = batch(json!([{ "bssid": "00:00:00:00:00:01" }]));
+        let answer = Client::new().post(&url).json(&body).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        running.signal(signal);
+        let (code, log) = running.end();
+        assert_eq!(code, Some(0), "{log}");
+        assert!(log.contains("stopped"), "{log}");
+    }
+}
+
+#[tokio::test]
+async fn the_identity_of_the_server_stays_over_a_restart() {
+    let running = Running::start(|_| {});
+    let uuid = async |addr: &str| {
+        let status: Value = reqwest::get(format!("http://{addr}/system/status.json"))
+            .await
+            .unwrap()
+            .json()
+            .await
+            .unwrap();
+        status["kismet.server.uuid"].as_str().unwrap().to_owned()
+    };
+    let first = uuid(&running.addr).await;
+    running.signal("TERM");
+    let Running {
+        mut child, data, ..
+    } = running;
+    child.wait().unwrap();
+    let again = Running::start_on(data, |_| {});
+    assert_eq!(uuid(&again.addr).await, first);
+    again.signal("TERM");
+    again.end();
+}
+
+#[tokio::test]
+async fn nothing_that_may_be_secret_is_logged() {
+    let running = Running::start(|command| {
+        command.env("RUST_LOG", "trace");
+    });
+    let client = Client::new();
+    let path = format!(
+        "http://{}/phy/all_phys.json?user=u&password=hunter2&KISMET=token5",
+        running.addr
+    );
+    client
+        .get(&path)
+        .header("authorization", "Basic c2VjcmV0OmJhc2lj")
+        .send()
+        .await
+        .unwrap();
+    let url = format!("http://{}{WIFI}?KISMET=token5", running.addr);
+    client
+        .post(&url)
+        .body("{\"ssid\": \"bodytext\", broken")
+        .send()
+        .await
+        .unwrap();
+    running.signal("TERM");
+    let (_, log) = running.end();
+    assert!(log.contains("/phy/all_phys.json"), "{log}");
+    for secret in ["hunter2", "token5", "c2VjcmV0OmJhc2lj", "bodytext"] {
+        assert!(!log.contains(secret), "{secret} is in the log");
+    }
+}
+
+#[test]
+fn the_version_and_the_help_are_told() {
+    let (code, out, _) = run(scanpost().arg("--version"));
+    assert_eq!(
+        (code, out.trim()),
+        (Some(0), concat!("scanpost ", env!("CARGO_PKG_VERSION")))
+    );
+    let (code, out, _) = run(scanpost().arg("--help"));
+    assert_eq!(code, Some(0));
+    for word in [
+        "serve",
+        "check-config",
+        "--config",
+        "--listen",
+        "--data-dir",
+    ] {
+        assert!(out.contains(word), "{out}");
+    }
+}
+
+#[test]
+fn the_example_is_a_valid_configuration() {
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/config.example.toml");
+    let (code, out, err) = run(scanpost().args(["check-config", "--config", example]));
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("valid"), "{out}");
+}
+
+#[test]
+fn a_mistake_in_the_configuration_is_named_and_nothing_starts() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("scanpost.toml");
+    for (text, words) in [
+        (
+            "[server]\nlisten_on = \"127.0.0.1:1\"\n",
+            ["server.listen_on", "server.listen"],
+        ),
+        (
+            "[limits]\nconnections_max = 0\n",
+            ["limits.connections_max", "0"],
+        ),
+        (
+            "[limits]\njson_depth_max = \"x\"\n",
+            ["limits.json_depth_max", "x"],
+        ),
+        ("[nothing]\n", ["nothing", "logging"]),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        for command in ["check-config", "serve"] {
+            let (code, _, err) = run(scanpost().arg(command).arg("--config").arg(&file));
+            assert_eq!(code, Some(2), "{text}: {err}");
+            assert!(words.iter().all(|word| err.contains(word)), "{text}: {err}");
+        }
+    }
+    let (code, _, err) = run(scanpost()
+        .arg("check-config")
+        .env("SCANPOST_AUTH__MODES", "off"));
+    assert_eq!(code, Some(2), "{err}");
+    assert!(err.contains("SCANPOST_AUTH__MODE`"), "{err}");
+}
+
+#[test]
+fn an_address_that_others_reach_is_refused_unless_asked_for() {
+    let data = tempfile::tempdir().unwrap();
+    let (code, _, err) = run(scanpost()
+        .args(["--listen", "0.0.0.0:0", "--data-dir"])
+        .arg(data.path()));
+    assert_ne!(code, Some(0));
+    assert!(err.contains("auth.mode"), "{err}");
+    let running = Running::start(|command| {
+        command
+            .env("SCANPOST_AUTH__MODE", "off")
+            .env("SCANPOST_SERVER__LISTEN", "127.0.0.1:1");
+    });
+    // The flag wins over the environment.
+    assert!(!running.addr.ends_with(":1"), "{}", running.addr);
+    running.signal("TERM");
+    assert_eq!(running.end().0, Some(0));
+}

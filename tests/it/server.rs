@@ -1,0 +1,171 @@
+//! The harness: a server of our own on a port of its own, and requests to it.
+
+use std::io::Write;
+use std::net::SocketAddr;
+
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use scanpost::config::Config;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+pub(crate) const WIFI: &str = "/phy/phy80211/scan/scan_report.cmd";
+pub(crate) const BLUETOOTH: &str = "/phy/phybluetooth/scan/scan_report.cmd";
+pub(crate) const SOURCE: &str = "44444444-0000-0000-0000-000000000001";
+
+/// A running server, which stops when it is dropped.
+pub(crate) struct TestServer {
+    pub(crate) addr: SocketAddr,
+    pub(crate) client: Client,
+    _stop: oneshot::Sender<()>,
+    _data: TempDir,
+}
+
+/// What the server answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) text: String,
+}
+
+impl TestServer {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// Starts with a configuration that `change` has changed.
+    pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let mut config = Config::default();
+        config.server.data_dir = data.path().to_owned();
+        change(&mut config);
+        // Bound here, so that no test ever waits for the server to listen.
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let shutdown = async { stopped.await.unwrap_or_default() };
+        tokio::spawn(scanpost::serve(listener, config, shutdown));
+        Self {
+            addr,
+            client: Client::new(),
+            _stop: stop,
+            _data: data,
+        }
+    }
+
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client
+            .request(method, format!("http://{}{path}", self.addr))
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        Answer::of(self.request(Method::GET, path)).await
+    }
+
+    /// The JSON that a path answers.
+    pub(crate) async fn read(&self, path: &str) -> Value {
+        self.get(path).await.expect_status(200).json()
+    }
+
+    pub(crate) async fn post_json(&self, path: &str, body: &Value) -> Answer {
+        self.post(path, Some("application/json"), body.to_string())
+            .await
+    }
+
+    pub(crate) async fn post(
+        &self,
+        path: &str,
+        content_type: Option<&str>,
+        body: impl Into<reqwest::Body>,
+    ) -> Answer {
+        let mut request = self.request(Method::POST, path).body(body);
+        if let Some(content_type) = content_type {
+            request = request.header("content-type", content_type);
+        }
+        Answer::of(request).await
+    }
+
+    /// Sends Wi-Fi reports from [`SOURCE`] and expects them to be accepted, all of them.
+    pub(crate) async fn report(&self, reports: Value) -> Value {
+        let count = reports.as_array().unwrap().len();
+        let answer = self
+            .post_json(WIFI, &batch(reports))
+            .await
+            .expect_status(200)
+            .json();
+        assert_eq!(answer["accepted"], count, "{answer}");
+        answer
+    }
+
+    /// The one device with this address.
+    pub(crate) async fn device(&self, mac: &str) -> Value {
+        let devices = self
+            .read(&format!("/devices/by-mac/{mac}/devices.json"))
+            .await;
+        assert_eq!(devices.as_array().unwrap().len(), 1, "{mac}: {devices}");
+        devices[0].clone()
+    }
+
+    /// How many devices there are.
+    pub(crate) async fn device_count(&self) -> usize {
+        self.read("/devices/views/all/devices.json")
+            .await
+            .as_array()
+            .unwrap()
+            .len()
+    }
+}
+
+impl Answer {
+    pub(crate) async fn of(request: RequestBuilder) -> Self {
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        Self {
+            status,
+            headers,
+            text: response.text().await.unwrap(),
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn expect_status(self, status: u16) -> Self {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text);
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    /// An error in the one envelope, whose text holds `reason`.
+    #[track_caller]
+    pub(crate) fn expect_error(self, status: u16, reason: &str) -> Value {
+        let answer = self.expect_status(status);
+        assert_eq!(answer.headers["content-type"], "application/json");
+        let json = answer.json();
+        assert_eq!(json["success"], false, "{json}");
+        assert!(
+            json["status"].as_str().unwrap().contains(reason),
+            "{reason:?} is not in {json}"
+        );
+        json
+    }
+}
+
+/// A request body with these reports.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it is always called with a value made on the spot"
+)]
+pub(crate) fn batch(reports: Value) -> Value {
+    json!({ "source_uuid": SOURCE, "source_name": "phone", "reports": reports })
+}
+
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
