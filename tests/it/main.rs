@@ -6,7 +6,7 @@
     reason = "a test may panic"
 )]
 
-//mod captures;
+mod captures;
 mod defects;
 mod errors;
 mod ingest;
