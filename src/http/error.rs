@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
 use super::body::BodyError;
+use super::json::KismetJson;
 use crate::ingest::IngestError;
 use crate::ingest::decode::{DecodeError, Rejected};
 use crate::report::{DeviceKey, ParseDeviceKeyError, ParseMacError, ParseSourceIdError, SourceId};
@@ -116,7 +116,7 @@ impl IntoResponse for ApiError {
         if let Self::Decode(DecodeError::NothingValid(rejected)) = &self {
             body.insert("rejected".to_owned(), rejected_json(rejected));
         }
-        let mut response = (status, Json(body)).into_response();
+        let mut response = (status, KismetJson::of(&body)).into_response();
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response
                 .headers_mut()
