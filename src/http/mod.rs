@@ -92,6 +92,10 @@ impl App {
 
 /// All routes.
 pub(crate) fn router(app: App) -> Router {
+    layered(routes()).with_state(app)
+}
+
+fn routes() -> Router<App> {
     Router::new()
         .route("/phy/phy80211/scan/{file}", post(ingest::wifi_scan_report))
         .route(
@@ -113,11 +117,15 @@ pub(crate) fn router(app: App) -> Router {
         .route("/phy/all_phys.json", read(system::phys))
         .route("/system/status.json", read(system::status))
         .route("/system/timestamp.json", read(system::timestamp))
+}
+
+/// What holds for every route: the last layer is the outermost.
+fn layered<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
+    routes
         .fallback(async || ApiError::NoSuchPath)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .layer(CatchPanicLayer::custom(panicked))
         .layer(axum::middleware::from_fn(trace::request))
-        .with_state(app)
 }
 
 /// Kismet answers reads to GET, and to POST with a command dictionary.
@@ -140,4 +148,29 @@ fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
         .unwrap_or_default();
     error!(panic.message = message, "a handler panicked");
     ApiError::Panicked.into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::{Request, StatusCode};
+    use http_body_util::BodyExt;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_in_a_handler_is_an_error_like_any_other() {
+        async fn broken() -> &'static str {
+            panic!("the secret of the house")
+        }
+        let router = layered(Router::new().route("/broken", get(broken))).with_state(());
+        let request = Request::get("/broken").body(Body::empty()).unwrap();
+        let response = router.oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let expected =
+            r#"{"status": "an error of the server's own, its log tells more","success": false}"#;
+        assert_eq!(body, expected);
+    }
 }

@@ -1,6 +1,7 @@
 //! The program itself: arguments, configuration, signals, exit codes.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::process::{Child, Command, Output, Stdio};
 
 use reqwest::Client;
@@ -66,6 +67,19 @@ impl Running {
         }
     }
 
+    /// Reads the log up to the line with this message.
+    fn wait_for(&mut self, message: &str) {
+        let mut line = String::new();
+        while !line.contains(message) {
+            line.clear();
+            assert_ne!(
+                self.log.read_line(&mut line).unwrap(),
+                0,
+                "{message} never came"
+            );
+        }
+    }
+
     fn signal(&self, name: &str) {
         let status = Command::new("kill")
             .args(["-s", name, &self.child.id().to_string()])
@@ -95,19 +109,49 @@ fn run(command: &mut Command) -> (Option<i32>, String, String) {
     )
 }
 
-#[tokio::test]
-async fn a_report_in_flight_is_finished_when_the_program_is_told_to_stop() {
+/// A request of which the server has read the head and waits for the body.
+fn half_a_request(running: &Running, body: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(&running.addr).unwrap();
+    let length = body.len();
+    let head = format!(
+        "POST {WIFI} HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: {length}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    // The server asks for the body when the request is in its hands.
+    let mut asked = [0; 25];
+    stream.read_exact(&mut asked).unwrap();
+    assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream
+}
+
+#[test]
+fn a_report_in_flight_is_finished_when_the_program_is_told_to_stop() {
     for signal in ["TERM", "INT"] {
-        let running = Running::start(|_| {});
-        let url = format!("http://{}{WIFI}", running.addr);
-        let body = batch(json!([{ "bssid": "00:00:00:00:00:01" }]));
-        let answer = Client::new().post(&url).json(&body).send().await.unwrap();
-        assert_eq!(answer.status(), 200);
+        let mut running = Running::start(|_| {});
+        let body = batch(json!([{ "bssid": "00:00:00:00:00:01" }])).to_string();
+        let mut stream = half_a_request(&running, &body);
         running.signal(signal);
+        running.wait_for("shutting down");
+        stream.write_all(body.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
         let (code, log) = running.end();
         assert_eq!(code, Some(0), "{log}");
-        assert!(log.contains("stopped"), "{log}");
     }
+}
+
+#[test]
+fn a_request_that_never_ends_does_not_keep_the_program_from_stopping() {
+    let running = Running::start(|command| {
+        command.env("SCANPOST_SERVER__SHUTDOWN_GRACE", "100ms");
+    });
+    let stream = half_a_request(&running, "never sent");
+    running.signal("TERM");
+    let (code, log) = running.end();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("connections are cut"), "{log}");
+    drop(stream);
 }
 
 #[tokio::test]
