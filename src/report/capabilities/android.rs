@@ -1,7 +1,9 @@
 //! From value to string.
 
-use super::sets::{Akm, AkmSet, Cipher, CipherSet, Flag, FlagSet, Protocol};
-use super::{Mark, MarkSet, Pmf, Security, Topology, Wps};
+use super::{
+    Akm, AkmSet, Cipher, CipherSet, Flag, FlagSet, Mark, MarkSet, Pmf, Protocol, Security,
+    Topology, Wps,
+};
 
 /// What stands where something was not understood: no reader understands it either.
 const NOT_UNDERSTOOD: &str = "UNDEFINED";
@@ -16,8 +18,8 @@ impl Security {
     /// Writes the value as Android 13 would (AOSP's `InformationElementUtil.Capabilities.generateCapabilitiesString`),
     /// for exports of networks of which no string was received.
     ///
-    /// What Android has no word for is written in the other producers' (`[WPA3]`, `[MESH]`, `[HS20]`), behind Android's.
-    /// Decoding the text gives the value again, with these limits:
+    /// What Android has no word for is written in the other producers' (`[WPA3]`, `[MESH]`, `[HS20]`), behind
+    /// Android's. Decoding the text gives the value again, with these limits:
     ///
     /// - What was not understood comes back as one leftover, `UNDEFINED`.
     /// - A [damaged](Self::is_damaged) value is not written as a damaged string but as one with that leftover, and

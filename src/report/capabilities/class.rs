@@ -1,7 +1,8 @@
 //! The one word for people and statistics.
 
-use super::sets::{Akm, AkmSet, Cipher, CipherSet, Flag, FlagSet, Protocol};
-use super::{Mark, MarkSet, Pmf, Security};
+use super::{
+    Akm, AkmSet, Cipher, CipherSet, Flag, FlagSet, Mark, MarkSet, Pmf, Protocol, Security,
+};
 
 /// How a network is secured, in one word.
 ///
@@ -162,8 +163,8 @@ impl Security {
             .unwrap_or_default()
     }
 
-    /// Networks with a server. What tells WPA3 from WPA2 is AOSP's (`ScanResultUtil.isScanResultForWpa3EnterpriseOnlyNetwork`
-    /// and its kin).
+    /// Networks with a server. What tells WPA3 from WPA2 without the word is AOSP's rule (`ScanResultUtil`,
+    /// `isScanResultForWpa3EnterpriseOnlyNetwork` and its kin).
     fn enterprise(self) -> Option<SecurityClass> {
         let akms = self.akms();
         if !akms.intersects(AkmSet::EAP_FAMILY) {

@@ -1,8 +1,7 @@
 //! From string to value.
 
 use super::names::{self, Atom, Name, Statement, Word, WordSet};
-use super::sets::{Akm, AkmSet, Cipher, CipherSet, Flag, Protocol};
-use super::{Mark, Security};
+use super::{Akm, AkmSet, Cipher, CipherSet, Flag, Mark, Protocol, Security};
 
 /// How much of a string is read.
 pub(super) const BYTES_MAX: usize = 1024;

@@ -14,8 +14,7 @@
 
 use std::fmt;
 
-use super::sets::{Akm, AkmSet, Cipher, Protocol};
-use super::{Security, SecurityClass};
+use super::{Akm, AkmSet, Cipher, Protocol, Security, SecurityClass};
 
 /// The bits of `crypt_bitfield` (`packet_ieee80211.h`).
 mod bit {

@@ -1,29 +1,36 @@
 //! How a network is secured, read from its capabilities string.
 //!
-//! The `capabilities` of Android's `ScanResult`, the flags of `wpa_supplicant` and the `AuthMode` column of `WiGLE`'s CSV
-//! are dialects of one notation that no standard fixes: `[WPA2-PSK-CCMP][RSN-PSK+SAE-CCMP][ESS][WPS][MFPC]`.
+//! The `capabilities` of Android's `ScanResult`, the flags of `wpa_supplicant` and the `AuthMode` column of `WiGLE`'s
+//! CSV are dialects of one notation that no standard fixes: `[WPA2-PSK-CCMP][RSN-PSK+SAE-CCMP][ESS][WPS][MFPC]`.
 //! Reading never fails, because phones invent words faster than we learn them: what is not known is kept aside, and
 //! a string with such a rest is never taken for that of an open network.
 //!
-//! - [`sets`]: the vocabulary.
-//! - [`names`]: how producers spell it.
-//! - [`decode`]: from string to value.
-//! - [`class`]: the one word for people and statistics.
-//! - [`kismet`]: Kismet's numbers and texts.
-//! - [`android`]: from value to string.
+//! - `akm`, `cipher`, `flag`, `protocol`: the vocabulary; `set`: sets of it.
+//! - `names`: how producers spell it.
+//! - `decode`: from string to value.
+//! - `class`: the one word for people and statistics.
+//! - `kismet`: Kismet's numbers and texts.
+//! - `android`: from value to string.
 
+mod akm;
 mod android;
+mod cipher;
 mod class;
 mod decode;
+mod flag;
 mod kismet;
 mod names;
-mod sets;
+mod protocol;
+mod set;
 #[cfg(test)]
 mod tests;
 
+pub use akm::{Akm, AkmSet};
+pub use cipher::{Cipher, CipherSet};
 pub use class::SecurityClass;
+pub use flag::{Flag, FlagSet};
 pub use kismet::KismetText;
-pub use sets::{Akm, AkmSet, Cipher, CipherSet, Flag, FlagSet, Protocol, ProtocolSet};
+pub use protocol::{Protocol, ProtocolSet};
 
 /// What an access point says it offers, as sent and as understood.
 ///
@@ -173,7 +180,7 @@ impl Mark {
     ];
 }
 
-sets::set_of! {
+set::set_of! {
     /// A set of [`Mark`]s.
     struct MarkSet(u8) of Mark
 }
@@ -271,7 +278,7 @@ impl Security {
         self.marks.contains(Mark::Wpa3Word)
     }
 
-    /// Whether the producer said in a word that there is no protection. That is a claim; [`class`](Self::class) weighs it.
+    /// Whether the producer said in a word that there is no protection. A claim, which [`class`](Self::class) weighs.
     pub const fn says_open(self) -> bool {
         self.marks.contains(Mark::OpenWord)
     }

@@ -75,6 +75,27 @@ fn the_corpus_is_read_as_agreed() {
     assert_eq!(rows, 138 + 15);
 }
 
+#[test]
+fn lists_of_all_members_are_whole_and_in_order() {
+    let numbers = |count| (0..count).collect::<Vec<usize>>();
+    assert_eq!(
+        Akm::ALL.map(|akm| akm as usize).to_vec(),
+        numbers(Akm::WapiCert as usize + 1)
+    );
+    assert_eq!(
+        Cipher::ALL.map(|cipher| cipher as usize).to_vec(),
+        numbers(Cipher::Unknown as usize + 1)
+    );
+    assert_eq!(
+        Flag::ALL.map(|flag| flag as usize).to_vec(),
+        numbers(Flag::Ble as usize + 1)
+    );
+    assert_eq!(
+        Protocol::ALL.map(|protocol| protocol as usize).to_vec(),
+        numbers(Protocol::Wapi as usize + 1)
+    );
+}
+
 #[track_caller]
 fn check_class(raw: &str, class: &str) {
     assert_eq!(Security::decode(raw).class().as_str(), class, "{raw}");
@@ -479,9 +500,9 @@ fn what_holds_of_every_string_holds_of_the_corpus() {
 }
 
 /// Names, words and flags of every kind, and some that nobody knows.
-const PIECES: &str = "WPA WPA2 WPA3 RSN RSNO OSEN WAPI None ? PSK FT/PSK PSK-SHA256 SAE FT/SAE SAE_EXT_KEY EAP EAP/SHA1 \
-    EAP/SHA256 EAP-SHA384 SUITE_B_192 EAP-FILS-SHA256 OWE OWE_TRANSITION DPP PASN WAPI-PSK CERT NONE UNKNOWN CCMP \
-    CCMP-128 CCMP-256 TKIP GCMP GCMP-56 WEP40 WEP-104 SMS4 preauth ESS IBSS MESH WPS WPS-PBC MFPR MFPC WEP OPEN \
+const PIECES: &str = "WPA WPA2 WPA3 RSN RSNO OSEN WAPI None ? PSK FT/PSK PSK-SHA256 SAE FT/SAE SAE_EXT_KEY EAP \
+    EAP/SHA1 EAP/SHA256 EAP-SHA384 SUITE_B_192 EAP-FILS-SHA256 OWE OWE_TRANSITION DPP PASN WAPI-PSK CERT NONE UNKNOWN \
+    CCMP CCMP-128 CCMP-256 TKIP GCMP GCMP-56 WEP40 WEP-104 SMS4 preauth ESS IBSS MESH WPS WPS-PBC MFPR MFPC WEP OPEN \
     OWE-TRANS OWE-TRANS-OPEN SAE-H2E UTF-8 BLE UNDEFINED FOO é";
 
 fn token() -> impl Strategy<Value = String> {
@@ -524,7 +545,11 @@ proptest! {
     }
 
     #[test]
-    fn damage_is_borne(tokens in proptest::collection::vec(token(), 0..5), at: prop::sample::Index, with in "[\\[\\]\\-+_ é]{0,2}") {
+    fn damage_is_borne(
+        tokens in proptest::collection::vec(token(), 0..5),
+        at: prop::sample::Index,
+        with in "[\\[\\]\\-+_ é]{0,2}",
+    ) {
         let raw = bracketed(&tokens);
         let mut raw: Vec<char> = raw.chars().collect();
         let at = at.index(raw.len() + 1);

@@ -1,0 +1,70 @@
+//! Sets of the vocabulary, one bit a member.
+
+/// Makes `$set` a set of `$member`s, one bit each in a `$bits`.
+macro_rules! set_of {
+    ($(#[$doc:meta])* $vis:vis struct $set:ident($bits:ty) of $member:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+        $vis struct $set($bits);
+
+        #[allow(unreachable_pub, dead_code, reason = "some sets serve this module only, and not all need everything")]
+        impl $set {
+            /// The set without members.
+            pub const EMPTY: Self = Self(0);
+
+            /// The set of the given members.
+            pub const fn of(members: &[$member]) -> Self {
+                let (mut set, mut rest) = (Self::EMPTY, members);
+                while let [first, tail @ ..] = rest {
+                    set.insert(*first);
+                    rest = tail;
+                }
+                set
+            }
+
+            /// Adds a member.
+            pub const fn insert(&mut self, member: $member) {
+                self.0 |= 1 << member as u32;
+            }
+
+            /// Whether the member is in the set.
+            pub const fn contains(self, member: $member) -> bool {
+                self.0 & 1 << member as u32 != 0
+            }
+
+            /// What is in either set.
+            #[must_use]
+            pub const fn union(self, other: Self) -> Self {
+                Self(self.0 | other.0)
+            }
+
+            /// What is in this set and not in the other.
+            #[must_use]
+            pub const fn without(self, other: Self) -> Self {
+                Self(self.0 & !other.0)
+            }
+
+            /// Whether the sets have a member in common.
+            pub const fn intersects(self, other: Self) -> bool {
+                self.0 & other.0 != 0
+            }
+
+            /// Whether nothing is in the set.
+            pub const fn is_empty(self) -> bool {
+                self.0 == 0
+            }
+
+            /// The members, in the order of their definition.
+            pub fn iter(self) -> impl Iterator<Item = $member> {
+                $member::ALL.into_iter().filter(move |member| self.contains(*member))
+            }
+        }
+
+        impl std::fmt::Debug for $set {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_set().entries(self.iter()).finish()
+            }
+        }
+    };
+}
+pub(super) use set_of;
