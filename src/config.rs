@@ -34,6 +34,8 @@ pub struct Config {
     pub auth: Auth,
     /// What is logged, and in which form.
     pub logging: Logging,
+    /// How accepted reports are kept.
+    pub log: Log,
     /// How reports are judged.
     pub ingest: Ingest,
     /// The bounds of everything that comes from outside.
@@ -140,6 +142,25 @@ pub enum LogFormat {
     Json,
 }
 
+/// `[log]`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// What keeps the log of accepted reports. Default `sqlite`.
+    pub kind: LogKind,
+}
+
+/// What keeps the log of accepted reports.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogKind {
+    /// An SQLite file in the data directory: an answer of 200 means that the report is on disk.
+    #[default]
+    Sqlite,
+    /// Memory: a restart forgets.
+    Memory,
+}
+
 /// `[ingest]`
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -147,12 +168,19 @@ pub struct Ingest {
     /// How far ahead of this server's clock a report's timestamp may be. Default 1 day.
     #[serde(with = "duration_text")]
     pub clock_skew_max: Duration,
+    /// For how long a batch that is sent again is recognised. Default 7 days.
+    #[serde(with = "duration_text")]
+    pub resend_window: Duration,
+    /// How many batches are remembered to recognise them when they are sent again. Default 100 000.
+    pub resend_batches_max: usize,
 }
 
 impl Default for Ingest {
     fn default() -> Self {
         Self {
             clock_skew_max: DAY,
+            resend_window: DAY * 7,
+            resend_batches_max: 100_000,
         }
     }
 }
@@ -347,6 +375,8 @@ impl Config {
         } = self;
         time(server.shutdown_grace, Duration::ZERO..=HOUR)?;
         time(ingest.clock_skew_max, Duration::ZERO..=DAY * 365)?;
+        time(ingest.resend_window, Duration::ZERO..=DAY * 365)?;
+        count(ingest.resend_batches_max, 0..=100_000_000)?;
         log_filter(&logging.level)?;
         limits.check_each()
     }

@@ -35,7 +35,6 @@
 
 pub mod config;
 mod http;
-mod identity;
 pub mod ingest;
 pub mod log;
 pub mod report;
@@ -43,5 +42,4 @@ mod serve;
 pub mod tracker;
 pub mod views;
 
-pub use identity::IdentityError;
 pub use serve::{ServeError, serve};

@@ -2,17 +2,17 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, LogKind};
 use crate::http::connections::{self, ConnectionLimits, OpenConnections};
 use crate::http::{self, App};
-use crate::identity;
-use crate::ingest::{self, WriterError};
-use crate::log::Log;
+use crate::ingest::{self, WindowBounds, WriterBounds, WriterError};
+use crate::log::{Log, LogError};
 use crate::tracker::{Bounds, Tracker};
 
 /// Why the server could not start, or stopped without being told to.
@@ -21,14 +21,14 @@ pub enum ServeError {
     /// The configuration cannot be served.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The data directory cannot be used.
+    /// The log cannot be opened.
     #[error(transparent)]
-    Identity(#[from] identity::IdentityError),
+    Log(#[from] LogError),
     /// The system gives no thread for the writer.
     #[error("no thread for the writer")]
     Thread(#[source] io::Error),
     /// The writer ended; nothing can be accepted any more.
-    #[error("the writer ended")]
+    #[error("nothing can be accepted any more: {0}")]
     Writer(#[from] WriterError),
 }
 
@@ -43,7 +43,11 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
     config.check_exposure()?;
-    let server_uuid = identity::load_or_make(&config.server.data_dir()?)?;
+    let log = match config.log.kind {
+        LogKind::Sqlite => Log::in_directory(&config.server.data_dir()?)?,
+        LogKind::Memory => Log::in_memory(),
+    };
+    let server_uuid = log.server_uuid();
     let limits = &config.limits;
     let tracker = Arc::new(Tracker::new(Bounds {
         devices_max: limits.devices_max,
@@ -53,12 +57,16 @@ pub async fn serve(
         frequencies_per_device_max: limits.frequencies_per_device_max,
         tags_per_device_max: limits.tags_per_device_max,
     }));
-    let (ingest, mut writer) = ingest::start(
-        Log::in_memory(),
-        Arc::clone(&tracker),
-        limits.queue_batches_max,
-    )
-    .map_err(ServeError::Thread)?;
+    let writer_bounds = WriterBounds {
+        queue_batches_max: limits.queue_batches_max,
+        window: WindowBounds {
+            batches_max: config.ingest.resend_batches_max,
+            age_max: config.ingest.resend_window,
+        },
+    };
+    let now = SystemTime::now().into();
+    let (ingest, mut writer) =
+        ingest::start(log, Arc::clone(&tracker), now, writer_bounds).map_err(ServeError::Thread)?;
     let open = OpenConnections::default();
     let router = http::router(App::new(
         &config,

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::body::BodyError;
 use super::json::KismetJson;
 use crate::ingest::IngestError;
-use crate::ingest::decode::{DecodeError, Rejected};
+use crate::ingest::decode::DecodeError;
 use crate::report::{DeviceKey, ParseDeviceKeyError, ParseMacError, ParseSourceIdError, SourceId};
 
 /// A refused request. Its text goes to the client, unless the fault is ours.
@@ -25,6 +25,8 @@ pub(super) enum ApiError {
     NoSuchPath,
     #[error("this path does not take that method, see the Allow header")]
     MethodNotAllowed,
+    #[error("Idempotency-Key: longer than {bytes_max} bytes")]
+    BadIdempotencyKey { bytes_max: usize },
     #[error("path: not UTF-8 once decoded")]
     BadPath,
     #[error("mac: {0}")]
@@ -70,15 +72,18 @@ impl ApiError {
                 DecodeError::NothingValid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             },
             Self::Ingest(error) => match error {
-                IngestError::Overloaded | IngestError::Stopped | IngestError::TooManySources(_) => {
-                    StatusCode::SERVICE_UNAVAILABLE
-                }
+                IngestError::Overloaded
+                | IngestError::Starting
+                | IngestError::Stopped
+                | IngestError::TooManySources(_) => StatusCode::SERVICE_UNAVAILABLE,
+                IngestError::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
             },
             Self::NoSuchPath | Self::NoSuchDevice(_) | Self::NoSuchSource(_) | Self::NoSuchView => {
                 StatusCode::NOT_FOUND
             }
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BadPath
+            | Self::BadIdempotencyKey { .. }
             | Self::BadAddress(_)
             | Self::BadKey(_)
             | Self::BadSourceId(_)
@@ -98,14 +103,6 @@ impl ApiError {
     }
 }
 
-/// Refused reports as the answer names them.
-pub(super) fn rejected_json(rejected: &[Rejected]) -> Value {
-    rejected
-        .iter()
-        .map(|one| json!({ "index": one.index, "reason": one.reason.to_string() }))
-        .collect()
-}
-
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let status = self.status();
@@ -114,10 +111,13 @@ impl IntoResponse for ApiError {
             ("success".to_owned(), Value::from(false)),
         ]);
         if let Self::Decode(DecodeError::NothingValid(rejected)) = &self {
-            body.insert("rejected".to_owned(), rejected_json(rejected));
+            body.insert("rejected".to_owned(), json!(rejected));
         }
         let mut response = (status, KismetJson::of(&body)).into_response();
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        if matches!(
+            status,
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::INSUFFICIENT_STORAGE
+        ) {
             response
                 .headers_mut()
                 .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));

@@ -1,16 +1,16 @@
 //! Reports come in.
 
 use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue};
 use serde_json::json;
 use tokio::task::spawn_blocking;
 
 use super::App;
-use super::error::{ApiError, rejected_json};
+use super::error::ApiError;
 use super::extract::Argument;
 use super::json::KismetJson;
-use crate::ingest::decode::Decoded;
 use crate::ingest::kismet;
-use crate::report::Phy;
+use crate::report::{Batch, BatchIdentity, Phy};
 
 /// `POST /phy/phy80211/scan/scan_report.cmd`: what a Wi-Fi scanner saw.
 pub(super) async fn wifi_scan_report(
@@ -40,18 +40,34 @@ async fn scan_report(
     if !is_scan_report(file) {
         return Err(ApiError::NoSuchPath);
     }
-    let Decoded { batch, rejected } = decode(&app, phy, request).await?;
+    let key = idempotency_key(request.headers())?;
+    let mut batch = decode(&app, phy, request).await?;
+    if let Some(key) = key {
+        batch.identity = Some(BatchIdentity::of_key(batch.source, &key));
+    }
     let receipt = app.ingest.submit(batch).await?;
     Ok(KismetJson::of(&json!({
         "status": "Scan report accepted",
         "success": true,
-        "accepted": receipt.accepted,
-        "duplicate": false,
-        "rejected": rejected_json(&rejected),
+        "accepted": receipt.answered.accepted,
+        "duplicate": receipt.duplicate,
+        "rejected": receipt.answered.rejected,
     })))
 }
 
-async fn decode(app: &App, phy: Phy, request: Request) -> Result<Decoded, ApiError> {
+/// The name that a client gives its batch, so that it may send it again.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<Vec<u8>>, ApiError> {
+    const BYTES_MAX: usize = 255;
+    match headers.get("idempotency-key").map(HeaderValue::as_bytes) {
+        None | Some([]) => Ok(None),
+        Some(key) if BYTES_MAX < key.len() => Err(ApiError::BadIdempotencyKey {
+            bytes_max: BYTES_MAX,
+        }),
+        Some(key) => Ok(Some(key.to_vec())),
+    }
+}
+
+async fn decode(app: &App, phy: Phy, request: Request) -> Result<Batch, ApiError> {
     let received = app.bodies.receive(request).await?;
     let (received_at, limits) = (App::now(), app.kismet_limits);
     let heavy = received.is_heavy();

@@ -5,6 +5,7 @@ pub(crate) mod connections;
 mod devices;
 mod error;
 mod extract;
+mod health;
 mod ingest;
 mod json;
 mod sources;
@@ -15,9 +16,9 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use axum::Router;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
+use axum::{Router, middleware};
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::error;
 use uuid::Uuid;
@@ -92,7 +93,11 @@ impl App {
 
 /// All routes.
 pub(crate) fn router(app: App) -> Router {
-    layered(routes()).with_state(app)
+    let gated = routes().layer(middleware::from_fn_with_state(app.clone(), health::gate));
+    let open = Router::new()
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready));
+    layered(open.merge(gated)).with_state(app)
 }
 
 fn routes() -> Router<App> {
@@ -125,7 +130,7 @@ fn layered<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
         .fallback(async || ApiError::NoSuchPath)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(axum::middleware::from_fn(trace::request))
+        .layer(middleware::from_fn(trace::request))
 }
 
 /// Kismet answers reads to GET, and to POST with a command dictionary.

@@ -1,26 +1,8 @@
-//! What every decoder gives: a batch with the reports it refused, or the reason why there is no batch.
+//! Why a decoder gives no batch, or left a report out of it.
 
 use std::fmt;
 
-use crate::report::{BadPosition, Batch};
-
-/// An understood request: what is valid in it, and what is not.
-#[derive(Debug)]
-pub struct Decoded {
-    /// The valid reports.
-    pub batch: Batch,
-    /// The others, each with its reason.
-    pub rejected: Vec<Rejected>,
-}
-
-/// One report that was refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rejected {
-    /// Where it stood in the request, from 0.
-    pub index: usize,
-    /// What is wrong with it.
-    pub reason: Reason,
-}
+use crate::report::{BadPosition, Rejected};
 
 /// What is wrong with a field: its name and, for a person, why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +35,16 @@ impl Reason {
     /// A position names the part that is wrong by itself.
     pub fn named(wrong: BadPosition) -> Self {
         Self(wrong.to_string().into())
+    }
+}
+
+impl Reason {
+    /// Names the report that is refused for it.
+    pub fn of_report(self, index: usize) -> Rejected {
+        Rejected {
+            index,
+            reason: self.0,
+        }
     }
 }
 

@@ -4,37 +4,45 @@
 
 pub mod decode;
 pub mod kismet;
+mod window;
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
-use tracing::warn;
+use tracing::{info, warn};
 
-use crate::log::{Log, LogError, LogPosition};
-use crate::report::Batch;
+use self::window::Window;
+pub use self::window::WindowBounds;
+use crate::log::{Answered, Known, Log, LogError, LogPosition};
+use crate::report::{Batch, BatchIdentity, ReceivedAt};
 use crate::tracker::{TooManySources, Tracker};
 
 /// How many batches one commit takes at most.
 const GROUP_MAX: usize = 256;
 /// How often at most the log of the program says that devices had to go.
-const EVICTION_NOTE_INTERVAL: Duration = Duration::from_secs(60);
+const NOTE_INTERVAL: Duration = Duration::from_secs(60);
+/// How often a long replay says how far it is.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Hands batches to the writer.
 #[derive(Clone, Debug)]
 pub struct Ingest {
     queue: mpsc::Sender<Job>,
+    ready: Arc<AtomicBool>,
 }
 
-/// The batch was accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The batch was accepted, now or earlier.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
-    /// Where it stands in the log.
-    pub position: LogPosition,
-    /// How many reports it had.
-    pub accepted: usize,
+    /// What its sender is told.
+    pub answered: Answered,
+    /// Whether it had been accepted earlier, and was not counted again.
+    pub duplicate: bool,
 }
 
 /// Why a batch was not accepted. Nothing of it is kept.
@@ -43,27 +51,38 @@ pub enum IngestError {
     /// More batches wait than the queue holds.
     #[error("too many batches are waiting to be written, try again")]
     Overloaded,
+    /// The log is still being read.
+    #[error("the server is starting, try again")]
+    Starting,
     /// The server is going down.
     #[error("the server is shutting down")]
     Stopped,
+    /// There is no room to keep it.
+    #[error("the disk is full, nothing was taken")]
+    DiskFull,
     /// No room for another source.
     #[error(transparent)]
     TooManySources(#[from] TooManySources),
 }
 
+type Answer = Result<Receipt, IngestError>;
+
 #[derive(Debug)]
 struct Job {
     batch: Batch,
-    done: oneshot::Sender<Result<Receipt, IngestError>>,
+    done: oneshot::Sender<Answer>,
 }
 
 impl Ingest {
-    /// Hands a batch to the writer and waits until it is in the log and in the tracker.
+    /// Hands a batch to the writer and waits until it is durable and in the tracker.
     ///
     /// # Cancel safety
     ///
     /// Dropping this future abandons the waiting, never the write.
-    pub async fn submit(&self, batch: Batch) -> Result<Receipt, IngestError> {
+    pub async fn submit(&self, batch: Batch) -> Answer {
+        if !self.is_ready() {
+            return Err(IngestError::Starting);
+        }
         let (done, receipt) = oneshot::channel();
         self.queue
             .try_send(Job { batch, done })
@@ -72,6 +91,11 @@ impl Ingest {
                 TrySendError::Closed(_) => IngestError::Stopped,
             })?;
         receipt.await.unwrap_or(Err(IngestError::Stopped))
+    }
+
+    /// Whether the tracker is what the log says, so that reports are taken and views are true.
+    pub fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Acquire)
     }
 }
 
@@ -85,7 +109,7 @@ pub struct Writer {
 #[derive(Debug, thiserror::Error)]
 pub enum WriterError {
     /// The log failed. What was acknowledged is in it; what was not is not.
-    #[error("the log failed")]
+    #[error(transparent)]
     Log(#[from] LogError),
     /// A defect of ours.
     #[error("the writer panicked")]
@@ -106,7 +130,16 @@ impl Writer {
     }
 }
 
-/// Starts the writer.
+/// What bounds the writer.
+#[derive(Clone, Copy, Debug)]
+pub struct WriterBounds {
+    /// How many batches may wait.
+    pub queue_batches_max: usize,
+    /// Which batches are recognised when they are sent again.
+    pub window: WindowBounds,
+}
+
+/// Starts the writer: it brings the tracker to what the log says, and then takes batches.
 ///
 /// # Errors
 ///
@@ -114,77 +147,191 @@ impl Writer {
 pub fn start(
     log: Log,
     tracker: Arc<Tracker>,
-    queue_batches_max: usize,
+    now: ReceivedAt,
+    bounds: WriterBounds,
 ) -> std::io::Result<(Ingest, Writer)> {
-    let (queue, jobs) = mpsc::channel(queue_batches_max);
+    let (queue, jobs) = mpsc::channel(bounds.queue_batches_max);
     let (end, ended) = oneshot::channel();
+    let ready = Arc::new(AtomicBool::new(false));
+    let is_ready = Arc::clone(&ready);
     thread::Builder::new()
         .name("writer".into())
         .spawn(move || {
-            // Nobody waits for the end any more when the server's own start failed.
-            end.send(write(jobs, log, &tracker)).ok();
-        })?;
-    Ok((Ingest { queue }, Writer { ended }))
-}
-
-/// Appends, merges, answers: in that order, on one thread, one append for all that gathered.
-///
-/// A failed append ends the thread, and with it the process: what is on disk after it only replay can tell.
-fn write(mut queue: mpsc::Receiver<Job>, mut log: Log, tracker: &Tracker) -> Result<(), LogError> {
-    let mut jobs = Vec::with_capacity(GROUP_MAX);
-    let mut evictions = EvictionNote::default();
-    while 0 < queue.blocking_recv_many(&mut jobs, GROUP_MAX) {
-        let (batches, waiting) = admitted(jobs.drain(..), tracker);
-        for (entry, done) in log.append(batches)?.iter().zip(waiting) {
-            let applied = tracker.apply(entry);
-            evictions.add(applied.evicted);
-            let receipt = Receipt {
-                position: entry.position,
-                accepted: entry.batch.reports.len(),
+            let run = || {
+                let started = Instant::now();
+                let window = recover(&log, &tracker, now, bounds.window)?;
+                is_ready.store(true, Ordering::Release);
+                let replay_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+                let (last, devices) = (log.last().get(), tracker.device_count());
+                info!(
+                    log.last = last,
+                    log.replay_ms = replay_ms,
+                    tracker.devices = devices,
+                    "ready"
+                );
+                Running {
+                    log,
+                    tracker,
+                    window,
+                    evictions: Note::default(),
+                }
+                .write(jobs)
             };
-            done.send(Ok(receipt)).ok(); // The client may have hung up.
-        }
-    }
-    Ok(())
+            // Nobody waits for the end any more when the server's own start failed.
+            end.send(run()).ok();
+        })?;
+    Ok((Ingest { queue, ready }, Writer { ended }))
 }
 
-/// The batches that may be logged; the others are answered.
-fn admitted(
-    jobs: impl Iterator<Item = Job>,
+/// Folds the log into the tracker, and learns which batches may come again.
+fn recover(
+    log: &Log,
     tracker: &Tracker,
-) -> (
-    Vec<Batch>,
-    Vec<oneshot::Sender<Result<Receipt, IngestError>>>,
-) {
-    let mut admission = tracker.admission();
-    let (mut batches, mut waiting) = (Vec::new(), Vec::new());
-    for Job { batch, done } in jobs {
-        match admission.admit(&batch) {
-            Ok(()) => {
-                batches.push(batch);
-                waiting.push(done);
+    now: ReceivedAt,
+    bounds: WindowBounds,
+) -> Result<Window, LogError> {
+    let last = log.last();
+    let mut told = Instant::now();
+    log.replay(LogPosition::START, |entry| {
+        tracker.apply(&entry);
+        if PROGRESS_INTERVAL <= told.elapsed() {
+            told = Instant::now();
+            info!(
+                log.position = entry.position.get(),
+                log.last = last.get(),
+                "replaying the log"
+            );
+        }
+    })?;
+    let mut window = Window::new(bounds);
+    for known in log.known(window.since(now), bounds.batches_max)? {
+        window.add(known);
+    }
+    Ok(window)
+}
+
+struct Running {
+    log: Log,
+    tracker: Arc<Tracker>,
+    window: Window,
+    evictions: Note,
+}
+
+/// Jobs that have been looked at: what is to be appended, who waits for which of it, and who gets an earlier answer.
+#[derive(Default)]
+struct Group {
+    batches: Vec<Batch>,
+    /// For each batch those who wait for it: its sender, then those who sent it again in the meantime.
+    waiting: Vec<Vec<oneshot::Sender<Answer>>>,
+    fresh: HashMap<BatchIdentity, usize>,
+    again: Vec<(LogPosition, oneshot::Sender<Answer>)>,
+}
+
+impl Running {
+    /// Appends, merges, answers: in that order, on one thread, one append for all that gathered.
+    ///
+    /// A failed append ends the thread, and with it the process: what is on disk after it only replay can
+    /// tell. A full disk is told apart, because then nothing was written.
+    fn write(mut self, mut queue: mpsc::Receiver<Job>) -> Result<(), LogError> {
+        let mut jobs = Vec::with_capacity(GROUP_MAX);
+        while 0 < queue.blocking_recv_many(&mut jobs, GROUP_MAX) {
+            let group = self.look_at(jobs.drain(..));
+            for (position, done) in group.again {
+                let answered = self.log.answered(position)?;
+                let gone = || LogError::Damaged("a batch that was acknowledged is gone".into());
+                let receipt = Receipt {
+                    answered: answered.ok_or_else(gone)?,
+                    duplicate: true,
+                };
+                done.send(Ok(receipt)).ok(); // The client may have hung up.
             }
-            Err(refused) => drop(done.send(Err(refused.into()))),
+            match self.log.append(group.batches) {
+                Ok(entries) => {
+                    for (entry, waiting) in entries.into_iter().zip(group.waiting) {
+                        let applied = self.tracker.apply(&entry);
+                        self.evictions.add(applied.evicted);
+                        self.remember(&entry.batch, entry.position);
+                        answer(entry.position, entry.batch, waiting);
+                    }
+                }
+                Err(LogError::DiskFull) => {
+                    warn!("the disk is full, reports are refused");
+                    let all = group.waiting.into_iter().flatten();
+                    all.for_each(|done| drop(done.send(Err(IngestError::DiskFull))));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn look_at(&self, jobs: impl Iterator<Item = Job>) -> Group {
+        let mut admission = self.tracker.admission();
+        let mut group = Group::default();
+        for Job { batch, done } in jobs {
+            let earlier = batch
+                .identity
+                .and_then(|identity| self.window.find(identity));
+            let waits = batch
+                .identity
+                .and_then(|identity| group.fresh.get(&identity));
+            if let Some(position) = earlier {
+                group.again.push((position, done));
+            } else if let Some(waiting) = waits.and_then(|&place| group.waiting.get_mut(place)) {
+                waiting.push(done);
+            } else if let Err(refused) = admission.admit(&batch) {
+                done.send(Err(refused.into())).ok();
+            } else {
+                if let Some(identity) = batch.identity {
+                    group.fresh.insert(identity, group.batches.len());
+                }
+                group.batches.push(batch);
+                group.waiting.push(vec![done]);
+            }
+        }
+        group
+    }
+
+    fn remember(&mut self, batch: &Batch, position: LogPosition) {
+        if let Some(identity) = batch.identity {
+            let received_at = batch.received_at;
+            self.window.add(Known {
+                identity,
+                position,
+                received_at,
+            });
         }
     }
-    (batches, waiting)
+}
+
+/// The first of those who wait sent the batch; the others sent it again.
+fn answer(position: LogPosition, batch: Batch, waiting: Vec<oneshot::Sender<Answer>>) {
+    let answered = Answered {
+        position,
+        accepted: batch.reports.len(),
+        rejected: batch.rejected,
+    };
+    for (place, done) in waiting.into_iter().enumerate() {
+        let receipt = Receipt {
+            answered: answered.clone(),
+            duplicate: 0 < place,
+        };
+        done.send(Ok(receipt)).ok();
+    }
 }
 
 /// Says that devices had to go, but not for each of them.
 #[derive(Default)]
-struct EvictionNote {
+struct Note {
     untold: u64,
     last: Option<Instant>,
 }
 
-impl EvictionNote {
+impl Note {
     fn add(&mut self, evicted: u64) {
         self.untold += evicted;
-        if self.untold == 0
-            || self
-                .last
-                .is_some_and(|last| last.elapsed() < EVICTION_NOTE_INTERVAL)
-        {
+        let is_soon = self.last.is_some_and(|last| last.elapsed() < NOTE_INTERVAL);
+        if self.untold == 0 || is_soon {
             return;
         }
         warn!(
@@ -196,104 +343,4 @@ impl EvictionNote {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::report::{Phy, ReceivedAt, SourceId};
-    use crate::tracker::Bounds;
-
-    fn batch(source: u128) -> Batch {
-        Batch {
-            source: SourceId::new(uuid::Uuid::from_u128(source)),
-            source_name: None,
-            phy: Phy::Wifi,
-            received_at: ReceivedAt::from_micros(1_700_000_000_000_000),
-            reports: Vec::new(),
-        }
-    }
-
-    fn tracker(sources_max: usize) -> Arc<Tracker> {
-        Arc::new(Tracker::new(Bounds {
-            devices_max: 10,
-            sources_max,
-            ssids_per_device_max: 4,
-            sources_per_device_max: 4,
-            frequencies_per_device_max: 4,
-            tags_per_device_max: 4,
-        }))
-    }
-
-    #[tokio::test]
-    async fn a_client_that_hangs_up_does_not_undo_its_batch() {
-        let tracker = tracker(10);
-        let (ingest, mut writer) = start(Log::in_memory(), Arc::clone(&tracker), 8).unwrap();
-        let mut hung_up = Box::pin(ingest.submit(batch(1)));
-        // One poll hands the batch over; then the client goes away.
-        assert!(futures_poll_once(hung_up.as_mut()).await.is_none());
-        drop(hung_up);
-        drop(ingest);
-        writer.ended().await.unwrap();
-        assert_eq!(tracker.sources().len(), 1);
-    }
-
-    #[test]
-    fn a_full_queue_takes_nothing() {
-        let (queue, jobs) = mpsc::channel(1);
-        let ingest = Ingest { queue };
-        let (done, _) = oneshot::channel();
-        ingest
-            .queue
-            .try_send(Job {
-                batch: batch(1),
-                done,
-            })
-            .unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .unwrap();
-        assert_eq!(
-            runtime.block_on(ingest.submit(batch(2))),
-            Err(IngestError::Overloaded)
-        );
-        drop(jobs);
-        assert_eq!(
-            runtime.block_on(ingest.submit(batch(2))),
-            Err(IngestError::Stopped)
-        );
-    }
-
-    #[test]
-    fn new_sources_of_one_group_count_against_the_bound_together() {
-        let tracker = tracker(2);
-        let jobs = [1, 2, 1, 3].map(|source| {
-            let (done, answer) = oneshot::channel();
-            (
-                Job {
-                    batch: batch(source),
-                    done,
-                },
-                answer,
-            )
-        });
-        let (jobs, answers): (Vec<_>, Vec<_>) = jobs.into_iter().unzip();
-        let (batches, _waiting) = admitted(jobs.into_iter(), &tracker);
-        assert_eq!(batches.len(), 3);
-        let refused: Vec<_> = answers
-            .into_iter()
-            .filter_map(|mut answer| answer.try_recv().ok())
-            .collect();
-        assert_eq!(
-            refused,
-            [Err(IngestError::TooManySources(TooManySources { max: 2 }))]
-        );
-    }
-
-    async fn futures_poll_once<F: Future + Unpin>(mut future: F) -> Option<F::Output> {
-        std::future::poll_fn(
-            |context| match std::pin::Pin::new(&mut future).poll(context) {
-                std::task::Poll::Ready(output) => std::task::Poll::Ready(Some(output)),
-                std::task::Poll::Pending => std::task::Poll::Ready(None),
-            },
-        )
-        .await
-    }
-}
+mod tests;

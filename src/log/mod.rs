@@ -1,15 +1,29 @@
 //! The ordered record of accepted batches: the only truth, which the tracker is a fold of.
 //!
-//! One writer appends; what it gets back is numbered and may be acknowledged. Only the backends know how
-//! batches are kept. For now there is one backend, which keeps none: what it numbers lives in the tracker.
+//! One writer appends. What [`Log::append`] gives back is durable and numbered, and may be acknowledged;
+//! what it did not take is nowhere. Only the backends know how batches are kept.
 
-use crate::report::Batch;
+mod memory;
+mod sqlite;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use uuid::Uuid;
+
+pub use self::memory::MemoryLog;
+pub use self::sqlite::SqliteLog;
+use crate::report::{Batch, BatchIdentity, ReceivedAt, Rejected};
 
 /// Where a batch stands in the log: the first has 1, and no number is given twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct LogPosition(u64);
 
 impl LogPosition {
+    /// Before the first batch.
+    pub const START: Self = Self(0);
+
     /// The number.
     pub const fn get(self) -> u64 {
         self.0
@@ -29,36 +43,132 @@ pub struct Entry {
     pub batch: Batch,
 }
 
-/// Why the log did not take a group of batches. None of the group may be acknowledged.
+/// A batch that may be sent again: where it stands and when it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// By what it is recognised.
+    pub identity: BatchIdentity,
+    /// Where it stands.
+    pub position: LogPosition,
+    /// When it came.
+    pub received_at: ReceivedAt,
+}
+
+/// What was said to the sender of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// Where the batch stands.
+    pub position: LogPosition,
+    /// How many reports were taken.
+    pub accepted: usize,
+    /// Which were refused.
+    pub rejected: Vec<Rejected>,
+}
+
+/// Why the log did not take a group of batches, or cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum LogError {}
+pub enum LogError {
+    /// No room. Nothing of the group was taken, and the log goes on once there is room again.
+    #[error("the disk is full")]
+    DiskFull,
+    /// The directory cannot be made, or written to.
+    #[error("the data directory {path} cannot be used: {cause}")]
+    Directory {
+        /// Which.
+        path: Box<str>,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// Another server has it.
+    #[error("the data directory {path} is in use by another scanpost")]
+    InUse {
+        /// Which.
+        path: Box<str>,
+    },
+    /// A later program wrote it.
+    #[error("the log has version {found}, this program knows up to {known}; it was left as it is")]
+    TooNew {
+        /// The version it has.
+        found: i64,
+        /// The latest version that is known here.
+        known: i64,
+    },
+    /// What is there is not what was written.
+    #[error("the log is damaged: {0}")]
+    Damaged(Box<str>),
+    /// It cannot be read or written. What is on disk after that only a new start can tell.
+    #[error("the log failed: {0}")]
+    Failed(Box<str>),
+}
 
 /// The log, whatever keeps it.
 #[derive(Debug)]
 pub enum Log {
-    /// Numbers batches and keeps none: a restart forgets.
-    Memory(LogPosition),
+    /// Keeps batches until the end of the process.
+    Memory(MemoryLog),
+    /// Keeps batches in an SQLite file.
+    Sqlite(Box<SqliteLog>),
 }
 
 impl Log {
     /// A log that forgets at the end of the process.
     pub fn in_memory() -> Self {
-        Self::Memory(LogPosition::default())
+        Self::Memory(MemoryLog::default())
     }
 
-    /// Takes all of `batches`, in order, or none of them.
+    /// The log in a directory, made if there is none.
+    pub fn in_directory(path: &Path) -> Result<Self, LogError> {
+        Ok(Self::Sqlite(Box::new(SqliteLog::open(path)?)))
+    }
+
+    /// Takes all of `batches`, in order, or none of them. They are durable when this returns.
     pub fn append(&mut self, batches: Vec<Batch>) -> Result<Vec<Entry>, LogError> {
         match self {
-            Self::Memory(last) => Ok(batches
-                .into_iter()
-                .map(|batch| {
-                    *last = last.next();
-                    Entry {
-                        position: *last,
-                        batch,
-                    }
-                })
-                .collect()),
+            Self::Memory(log) => Ok(log.append(batches)),
+            Self::Sqlite(log) => log.append(batches),
+        }
+    }
+
+    /// Gives the batches behind `after` to `visit`, in order.
+    pub fn replay(&self, after: LogPosition, mut visit: impl FnMut(Entry)) -> Result<(), LogError> {
+        match self {
+            Self::Memory(log) => {
+                log.replay(after, visit);
+                Ok(())
+            }
+            Self::Sqlite(log) => log.replay(after, &mut visit),
+        }
+    }
+
+    /// The newest batches that have an identity, at most `count` of them that came at `since` or later; oldest first.
+    pub fn known(&self, since: ReceivedAt, count: usize) -> Result<Vec<Known>, LogError> {
+        match self {
+            Self::Memory(log) => Ok(log.known(since, count)),
+            Self::Sqlite(log) => log.known(since, count),
+        }
+    }
+
+    /// What was said to the sender of a batch.
+    pub fn answered(&self, position: LogPosition) -> Result<Option<Answered>, LogError> {
+        match self {
+            Self::Memory(log) => Ok(log.answered(position)),
+            Self::Sqlite(log) => log.answered(position),
+        }
+    }
+
+    /// Where the newest batch stands.
+    pub fn last(&self) -> LogPosition {
+        match self {
+            Self::Memory(log) => log.last(),
+            Self::Sqlite(log) => log.last(),
+        }
+    }
+
+    /// The identity of the server that the log belongs to.
+    pub fn server_uuid(&self) -> Uuid {
+        match self {
+            Self::Memory(log) => log.server_uuid(),
+            Self::Sqlite(log) => log.server_uuid(),
         }
     }
 }

@@ -28,6 +28,20 @@ impl MacAddr {
         self.0
     }
 
+    /// The octets as one number of 48 bits, first octet highest.
+    pub const fn to_u64(self) -> u64 {
+        let [a, b, c, d, e, g] = self.0;
+        u64::from_be_bytes([0, 0, a, b, c, d, e, g])
+    }
+
+    /// The address that is this number, if it has no more than 48 bits.
+    pub const fn from_u64(number: u64) -> Option<Self> {
+        match number.to_be_bytes() {
+            [0, 0, a, b, c, d, e, g] => Some(Self([a, b, c, d, e, g])),
+            _ => None,
+        }
+    }
+
     /// Whether the address names a group of stations (the I/G bit is set).
     pub const fn is_multicast(self) -> bool {
         let [first, ..] = self.0;
@@ -232,6 +246,7 @@ mod tests {
             for text in [colons.clone(), colons.replace(':', "-"), colons.replace(':', ""), colons.to_lowercase()] {
                 prop_assert_eq!(text.parse(), Ok(addr));
             }
+            prop_assert_eq!(MacAddr::from_u64(addr.to_u64()), Some(addr));
         }
 
         #[test]

@@ -3,6 +3,7 @@
 //! Every value here was checked when it was made, so nothing behind the decoders checks again.
 //! Knows nothing of HTTP, disk or the tracker, and reads no clock.
 
+mod batch;
 pub mod capabilities;
 mod checksum;
 mod device;
@@ -13,6 +14,7 @@ mod source;
 mod ssid;
 mod time;
 
+pub use batch::{Batch, BatchIdentity, Rejected};
 pub use capabilities::Capabilities;
 pub use checksum::kismet_checksum;
 pub use device::{DeviceId, DeviceKey, ParseDeviceKeyError, Phy};
@@ -123,19 +125,4 @@ pub struct ServiceData {
     pub service: Box<str>,
     /// What was said.
     pub bytes: Box<[u8]>,
-}
-
-/// The reports of one request, from one source: the unit of acceptance.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Batch {
-    /// Who reports.
-    pub source: SourceId,
-    /// What the scanner calls itself; `None` keeps the name it had.
-    pub source_name: Option<Box<str>>,
-    /// The radio that this request is about.
-    pub phy: Phy,
-    /// When the batch reached us.
-    pub received_at: ReceivedAt,
-    /// What was seen, in the order sent. May be empty: then the batch only introduces or renames its source.
-    pub reports: Vec<Report>,
 }

@@ -71,6 +71,25 @@ impl Position {
         }))
     }
 
+    /// Takes fixed-point values as the accessors give them, if they are ones of a position.
+    pub fn from_fixed(
+        lat_e7: i32,
+        lon_e7: i32,
+        alt_mm: Option<i32>,
+        speed_m_h: u32,
+    ) -> Option<Self> {
+        let degrees =
+            lat_e7.unsigned_abs() <= 900_000_000 && lon_e7.unsigned_abs() <= 1_800_000_000;
+        let rest = alt_mm.is_none_or(|alt| (-11_000_000..=100_000_000).contains(&alt))
+            && speed_m_h <= 100_000_000;
+        (degrees && rest).then_some(Self {
+            lat_e7,
+            lon_e7,
+            alt_mm,
+            speed_m_h,
+        })
+    }
+
     /// Latitude in 10⁻⁷ degrees, north positive.
     pub const fn lat_e7(self) -> i32 {
         self.lat_e7

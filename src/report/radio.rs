@@ -200,6 +200,18 @@ impl ChannelWidth {
         }
     }
 
+    /// The width in MHz, as `from_wire` reads it.
+    pub fn mhz(self) -> &'static str {
+        match self {
+            Self::Mhz20 => "20",
+            Self::Mhz40 => "40",
+            Self::Mhz80 => "80",
+            Self::Mhz160 => "160",
+            Self::Mhz80Plus80 => "80+80",
+            Self::Mhz320 => "320",
+        }
+    }
+
     /// Kismet's name of the mode.
     pub fn ht_mode(self) -> &'static str {
         match self {

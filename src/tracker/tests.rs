@@ -87,7 +87,9 @@ impl Folded {
             source_name: None,
             phy: Phy::Wifi,
             received_at,
+            identity: None,
             reports,
+            rejected: Vec::new(),
         };
         let entries = self.log.append(vec![batch]).unwrap();
         self.tracker.apply(&entries[0])

@@ -3,16 +3,18 @@
 //! Pure: no clock, no I/O. Lenient where the meaning is certain (numbers in strings, a channel as a number,
 //! addresses in any spelling), strict where it is not; a report that is refused spoils only itself.
 
+mod identity;
 mod repair;
 mod wire;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::de::DeserializeSeed;
 
 use self::wire::{Bounds, Document, DocumentSeed, Fields, Item, Reports, Value};
-use super::decode::{DecodeError, Decoded, Reason, Rejected};
+use super::decode::{DecodeError, Reason};
 use crate::report::{
     Batch, BluetoothAddr, BluetoothSighting, Bssid, Capabilities, Channel, ChannelWidth, Dbm,
     Frequency, MacAddr, Phy, Position, ReceivedAt, Report, ServiceData, Sighting, SourceId, Ssid,
@@ -57,7 +59,7 @@ pub fn decode(
     json: &str,
     received_at: ReceivedAt,
     limits: &Limits,
-) -> Result<Decoded, DecodeError> {
+) -> Result<Batch, DecodeError> {
     match parse(json, limits) {
         Ok(document) => Decoder {
             phy,
@@ -104,7 +106,7 @@ struct Decoder<'l> {
 }
 
 impl Decoder<'_> {
-    fn batch(&self, document: Document<'_>) -> Result<Decoded, DecodeError> {
+    fn batch(&self, document: Document<'_>) -> Result<Batch, DecodeError> {
         let source = source(&document.source_uuid)?;
         let source_name = self.source_name(document.source_name)?;
         let items = match document.reports {
@@ -118,25 +120,27 @@ impl Decoder<'_> {
             Reports::Missing => return Err(DecodeError::NoReports("nothing")),
             Reports::NotAnArray(kind) => return Err(DecodeError::NoReports(kind)),
         };
+        let identity = identity::of(source, self.phy, &items);
         let mut reports = Vec::with_capacity(items.len());
         let mut rejected = Vec::new();
         for (index, item) in items.into_iter().enumerate() {
             match self.report(item) {
                 Ok(report) => reports.push(report),
-                Err(reason) => rejected.push(Rejected { index, reason }),
+                Err(reason) => rejected.push(reason.of_report(index)),
             }
         }
         if reports.is_empty() && !rejected.is_empty() {
             return Err(DecodeError::NothingValid(rejected));
         }
-        let batch = Batch {
+        Ok(Batch {
             source,
             source_name,
             phy: self.phy,
             received_at: self.received_at,
+            identity,
             reports,
-        };
-        Ok(Decoded { batch, rejected })
+            rejected,
+        })
     }
 
     /// Absent is a mistake, as with Kismet; null and empty come from reporters that were not given a name.
@@ -235,26 +239,25 @@ impl Decoder<'_> {
                 format!("more than {} entries", self.limits.tags_max),
             ));
         }
-        let mut tags = Vec::with_capacity(entries.len());
+        // By name and each once, the last of a name: equal tags are then equal however they were written.
+        let mut tags = BTreeMap::new();
         for (name, value) in entries {
             let value = match value {
                 Value::Text(text) => text,
                 Value::Number(number) => Cow::Owned(number.to_string()),
                 _ => continue,
             };
-            if self.limits.tag_bytes_max < name.len().max(value.len()) {
-                return Err(Reason::too_long(
-                    "tags",
-                    name.len().max(value.len()),
-                    self.limits.tag_bytes_max,
-                ));
+            let longest = name.len().max(value.len());
+            if self.limits.tag_bytes_max < longest {
+                return Err(Reason::too_long("tags", longest, self.limits.tag_bytes_max));
             }
-            tags.push(Tag {
-                name: name.into(),
-                value: value.into(),
-            });
+            tags.insert(name, value);
         }
-        Ok(tags)
+        let tag = |(name, value): (Cow<'_, str>, Cow<'_, str>)| Tag {
+            name: name.into(),
+            value: value.into(),
+        };
+        Ok(tags.into_iter().map(tag).collect())
     }
 }
 

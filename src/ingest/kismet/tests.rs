@@ -19,7 +19,7 @@ fn body(reports: &Json) -> String {
     json!({ "source_uuid": "44444444-0000-0000-0000-000000000001", "source_name": "x", "reports": reports }).to_string()
 }
 
-fn wifi(json: &str) -> Result<Decoded, DecodeError> {
+fn wifi(json: &str) -> Result<Batch, DecodeError> {
     decode(Phy::Wifi, json, NOW, &LIMITS)
 }
 
@@ -29,7 +29,7 @@ fn one(fields: &Json) -> Report {
     let mut fields = fields.clone();
     fields["bssid"] = json!("00:11:22:33:44:55");
     let mut decoded = wifi(&body(&json!([fields]))).unwrap();
-    decoded.batch.reports.remove(0)
+    decoded.reports.remove(0)
 }
 
 /// The reason why `fields` are refused.
@@ -130,10 +130,7 @@ fn undocumented_keys_are_understood() {
 fn of_a_key_that_occurs_twice_the_last_counts() {
     let json = r#"{"source_uuid":"x","source_uuid":"44444444-0000-0000-0000-000000000001","source_name":"x","reports":1,
         "reports":[{"bssid":5,"bssid":"00:11:22:33:44:55","signal":-1,"signal":-2}]}"#;
-    assert_eq!(
-        wifi(json).unwrap().batch.reports[0].signal.unwrap().get(),
-        -2
-    );
+    assert_eq!(wifi(json).unwrap().reports[0].signal.unwrap().get(), -2);
 }
 
 #[test]
@@ -146,7 +143,7 @@ fn one_bad_report_spoils_only_itself() {
         { "bssid": "00:11:22:33:44:56" },
     ])))
     .unwrap();
-    assert_eq!(decoded.batch.reports.len(), 2);
+    assert_eq!(decoded.reports.len(), 2);
     let reasons: Vec<_> = decoded
         .rejected
         .iter()
@@ -332,12 +329,12 @@ fn a_batch_at_the_bound_is_taken_and_one_report_more_is_not() {
             count
         ]))
     };
-    assert_eq!(wifi(&reports(10)).unwrap().batch.reports.len(), 10);
+    assert_eq!(wifi(&reports(10)).unwrap().reports.len(), 10);
     assert!(matches!(
         wifi(&reports(11)),
         Err(DecodeError::TooManyReports { count: 11, max: 10 })
     ));
-    assert!(wifi(&body(&json!([]))).unwrap().batch.reports.is_empty());
+    assert!(wifi(&body(&json!([]))).unwrap().reports.is_empty());
 }
 
 #[test]
@@ -370,7 +367,7 @@ fn escapes_of_iw_in_an_ssid_are_mended() {
     let json = body(&json!([{ "bssid": "00:11:22:33:44:55", "ssid": "MARK" }]));
     let ssid = |text: &str| {
         let decoded = wifi(&json.replace("MARK", text)).unwrap();
-        sighting(&decoded.batch.reports[0]).ssid.as_bytes().to_vec()
+        sighting(&decoded.reports[0]).ssid.as_bytes().to_vec()
     };
     assert_eq!(ssid(r"Caf\xc3\xa9"), "Café".as_bytes());
     assert_eq!(ssid(r"a\xffb"), b"a\xffb");
@@ -391,7 +388,7 @@ fn a_bluetooth_report_keeps_its_data() {
         "scan_data": "0201060aff4c001005", "service_data": { "0000180f-0000-1000-8000-00805f9b34fb": "64" }, "signal": -56,
     }]);
     let decoded = decode(Phy::Bluetooth, &body(&reports), NOW, &LIMITS).unwrap();
-    let report = &decoded.batch.reports[0];
+    let report = &decoded.reports[0];
     let Sighting::Bluetooth(bluetooth) = &report.sighting else {
         panic!("not Bluetooth")
     };

@@ -91,6 +91,34 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
+    /// Every plain value, in an order that stays: identities that are kept on disk are made of it.
+    pub(super) fn plain(&self) -> [&Value<'a>; 22] {
+        [
+            &self.timestamp,
+            &self.lat,
+            &self.lon,
+            &self.alt,
+            &self.speed,
+            &self.spd,
+            &self.signal,
+            &self.freqkhz,
+            &self.channel,
+            &self.bssid,
+            &self.ssid,
+            &self.capabilities,
+            &self.ietags,
+            &self.chanwidth,
+            &self.centerfreq0,
+            &self.centerfreq1,
+            &self.btaddr,
+            &self.name,
+            &self.devicetype,
+            &self.txpowerlevel,
+            &self.pathloss,
+            &self.scan_data,
+        ]
+    }
+
     fn slot(&mut self, key: &str) -> Option<&mut Value<'a>> {
         Some(match key {
             "timestamp" => &mut self.timestamp,

@@ -1,0 +1,73 @@
+//! By what a batch is recognised when it is sent again.
+//!
+//! The identity is made of what was sent, before any of it is judged: whether a report is refused may
+//! depend on our clock, and a batch must be the same batch tomorrow.
+
+use super::number;
+use super::wire::{Fields, Item, Value};
+use crate::report::{BatchIdentity, Phy, SourceId, UnixTime};
+
+/// The identity of a batch in which every report carries a time of its own; without one, two equal
+/// batches may well be two sightings.
+pub(super) fn of(source: SourceId, phy: Phy, items: &[Item<'_>]) -> Option<BatchIdentity> {
+    let mut content = Content(Vec::with_capacity(items.len() * 128));
+    content.0.extend_from_slice(phy.name().as_bytes());
+    for item in items {
+        match item {
+            Item::Report(fields) if has_own_time(fields) => content.add_report(fields),
+            Item::Report(_) => return None,
+            Item::NotAnObject(kind) => content.add_text(kind),
+        }
+    }
+    (!items.is_empty()).then(|| BatchIdentity::of_content(source, &content.0))
+}
+
+fn has_own_time(fields: &Fields<'_>) -> bool {
+    let seconds = number("timestamp", &fields.timestamp).ok().flatten();
+    seconds.is_some_and(|seconds| f64::from(UnixTime::CLOCK_MIN.seconds()) <= seconds)
+}
+
+/// What was sent, written so that different content gives different bytes: each value begins with its kind,
+/// and each text with its length.
+struct Content(Vec<u8>);
+
+impl Content {
+    fn add_report(&mut self, fields: &Fields<'_>) {
+        for value in fields.plain() {
+            self.add_value(value);
+        }
+        for entries in [&fields.tags, &fields.service_data] {
+            // Clients that keep objects in hash maps write them in another order each time.
+            let mut sorted: Vec<_> = entries.iter().collect();
+            sorted.sort_by(|(one, _), (other, _)| one.cmp(other));
+            for (name, value) in sorted {
+                self.0.push(b'e');
+                self.add_text(name);
+                self.add_value(value);
+            }
+            self.0.push(b'.');
+        }
+    }
+
+    fn add_value(&mut self, value: &Value<'_>) {
+        match value {
+            Value::Absent => self.0.push(b'0'),
+            Value::Bool => self.0.push(b'b'),
+            Value::Array => self.0.push(b'a'),
+            Value::Object => self.0.push(b'o'),
+            Value::Number(number) => {
+                self.0.push(b'n');
+                self.0.extend_from_slice(&number.to_bits().to_be_bytes());
+            }
+            Value::Text(text) => {
+                self.0.push(b't');
+                self.add_text(text);
+            }
+        }
+    }
+
+    fn add_text(&mut self, text: &str) {
+        self.0.extend_from_slice(&text.len().to_be_bytes());
+        self.0.extend_from_slice(text.as_bytes());
+    }
+}

@@ -1,0 +1,161 @@
+use std::pin::Pin;
+use std::task::Poll;
+
+use super::*;
+use crate::report::{Phy, SourceId};
+use crate::tracker::Bounds;
+
+const BOUNDS: WriterBounds = WriterBounds {
+    queue_batches_max: 8,
+    window: WindowBounds {
+        batches_max: 100,
+        age_max: Duration::from_secs(3600),
+    },
+};
+
+const NOW: ReceivedAt = ReceivedAt::from_micros(1_700_000_000_000_000);
+
+fn source(number: u128) -> SourceId {
+    SourceId::new(uuid::Uuid::from_u128(number))
+}
+
+fn batch(from: u128) -> Batch {
+    Batch {
+        source: source(from),
+        source_name: None,
+        phy: Phy::Wifi,
+        received_at: NOW,
+        identity: None,
+        reports: Vec::new(),
+        rejected: Vec::new(),
+    }
+}
+
+fn keyed(from: u128, key: &str) -> Batch {
+    Batch {
+        identity: Some(BatchIdentity::of_key(source(from), key.as_bytes())),
+        ..batch(from)
+    }
+}
+
+fn tracker(sources_max: usize) -> Arc<Tracker> {
+    Arc::new(Tracker::new(Bounds {
+        devices_max: 10,
+        sources_max,
+        ssids_per_device_max: 4,
+        sources_per_device_max: 4,
+        frequencies_per_device_max: 4,
+        tags_per_device_max: 4,
+    }))
+}
+
+fn running(sources_max: usize) -> Running {
+    Running {
+        log: Log::in_memory(),
+        tracker: tracker(sources_max),
+        window: Window::new(BOUNDS.window),
+        evictions: Note::default(),
+    }
+}
+
+/// Sends all of `batches` before the writer looks at any, and gives the answers.
+fn written_together(running: Running, batches: Vec<Batch>) -> Vec<Answer> {
+    let (queue, jobs) = mpsc::channel(batches.len());
+    let answers: Vec<_> = batches
+        .into_iter()
+        .map(|batch| {
+            let (done, answer) = oneshot::channel();
+            queue.try_send(Job { batch, done }).unwrap();
+            answer
+        })
+        .collect();
+    drop(queue);
+    running.write(jobs).unwrap();
+    answers
+        .into_iter()
+        .map(|mut answer| answer.try_recv().unwrap())
+        .collect()
+}
+
+async fn poll_once<F: Future + Unpin>(mut future: F) -> Option<F::Output> {
+    std::future::poll_fn(|context| match Pin::new(&mut future).poll(context) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_does_not_undo_its_batch() {
+    let tracker = tracker(10);
+    let (ingest, mut writer) = start(Log::in_memory(), Arc::clone(&tracker), NOW, BOUNDS).unwrap();
+    while !ingest.is_ready() {
+        tokio::task::yield_now().await;
+    }
+    let mut hung_up = Box::pin(ingest.submit(batch(1)));
+    // One poll hands the batch over; then the client goes away.
+    poll_once(hung_up.as_mut()).await;
+    drop(hung_up);
+    drop(ingest);
+    writer.ended().await.unwrap();
+    assert_eq!(tracker.sources().len(), 1);
+}
+
+#[test]
+fn a_full_queue_takes_nothing() {
+    let (queue, jobs) = mpsc::channel(1);
+    let ingest = Ingest {
+        queue,
+        ready: Arc::new(AtomicBool::new(true)),
+    };
+    let (done, _) = oneshot::channel();
+    ingest
+        .queue
+        .try_send(Job {
+            batch: batch(1),
+            done,
+        })
+        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    assert_eq!(
+        runtime.block_on(ingest.submit(batch(2))),
+        Err(IngestError::Overloaded)
+    );
+    drop(jobs);
+    assert_eq!(
+        runtime.block_on(ingest.submit(batch(2))),
+        Err(IngestError::Stopped)
+    );
+    let starting = Ingest {
+        ready: Arc::new(AtomicBool::new(false)),
+        ..ingest
+    };
+    assert_eq!(
+        runtime.block_on(starting.submit(batch(2))),
+        Err(IngestError::Starting)
+    );
+}
+
+#[test]
+fn new_sources_of_one_group_count_against_the_bound_together() {
+    let answers = written_together(running(2), vec![batch(1), batch(2), batch(1), batch(3)]);
+    let refused = Err(IngestError::TooManySources(TooManySources { max: 2 }));
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 3);
+    assert_eq!(answers.get(3), Some(&refused));
+}
+
+#[test]
+fn a_batch_sent_again_while_the_first_waits_is_counted_once() {
+    let answers = written_together(
+        running(9),
+        vec![keyed(1, "a"), keyed(1, "a"), keyed(2, "a"), keyed(1, "b")],
+    );
+    let told: Vec<_> = answers.into_iter().map(|answer| answer.unwrap()).collect();
+    let flags: Vec<_> = told
+        .iter()
+        .map(|receipt| (receipt.answered.position.get(), receipt.duplicate))
+        .collect();
+    assert_eq!(flags, [(1, false), (1, true), (2, false), (3, false)]);
+}

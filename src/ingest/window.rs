@@ -1,0 +1,129 @@
+//! Batches that may be sent again, and where they stand in the log.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use crate::log::{Known, LogPosition};
+use crate::report::{BatchIdentity, ReceivedAt};
+
+/// How many batches are remembered, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub struct WindowBounds {
+    /// How many; past it the oldest are forgotten.
+    pub batches_max: usize,
+    /// How long.
+    pub age_max: Duration,
+}
+
+/// The batches of the window, in the order of the log.
+#[derive(Debug)]
+pub(super) struct Window {
+    bounds: WindowBounds,
+    positions: HashMap<BatchIdentity, LogPosition>,
+    order: VecDeque<Known>,
+}
+
+impl Window {
+    pub(super) fn new(bounds: WindowBounds) -> Self {
+        Self {
+            bounds,
+            positions: HashMap::new(),
+            order: VecDeque::new(),
+        }
+    }
+
+    /// When a batch must have come to be remembered at `now`.
+    pub(super) fn since(&self, now: ReceivedAt) -> ReceivedAt {
+        let age_max_us = u64::try_from(self.bounds.age_max.as_micros()).unwrap_or(u64::MAX);
+        ReceivedAt::from_micros(now.micros().saturating_sub(age_max_us))
+    }
+
+    pub(super) fn add(&mut self, known: Known) {
+        self.positions.insert(known.identity, known.position);
+        self.order.push_back(known);
+        let since = self.since(known.received_at);
+        while let Some(oldest) = self.order.front() {
+            if self.order.len() <= self.bounds.batches_max && since <= oldest.received_at {
+                break;
+            }
+            // The same identity may have been added again since: then it stays.
+            if self.positions.get(&oldest.identity) == Some(&oldest.position) {
+                self.positions.remove(&oldest.identity);
+            }
+            self.order.pop_front();
+        }
+    }
+
+    pub(super) fn find(&self, identity: BatchIdentity) -> Option<LogPosition> {
+        self.positions.get(&identity).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::Log;
+    use crate::report::{Batch, Phy, SourceId};
+
+    /// Known batches, made by a real log.
+    fn known(count: u8) -> Vec<Known> {
+        let source = SourceId::new(uuid::Uuid::nil());
+        let batch = |number: u8| Batch {
+            source,
+            source_name: None,
+            phy: Phy::Wifi,
+            received_at: ReceivedAt::from_micros(u64::from(number) * 1_000_000),
+            identity: Some(BatchIdentity::of_key(source, &[number])),
+            reports: Vec::new(),
+            rejected: Vec::new(),
+        };
+        let mut log = Log::in_memory();
+        log.append((0..count).map(batch).collect()).unwrap();
+        log.known(ReceivedAt::from_micros(0), usize::MAX).unwrap()
+    }
+
+    #[track_caller]
+    fn check(bounds: WindowBounds, remembered: usize) {
+        let all = known(10);
+        let mut window = Window::new(bounds);
+        for known in &all {
+            window.add(*known);
+        }
+        for (place, known) in all.iter().enumerate() {
+            let found = window.find(known.identity) == Some(known.position);
+            assert_eq!(found, 10 - remembered <= place, "{place}");
+        }
+    }
+
+    #[test]
+    fn the_window_is_bounded_by_count_and_by_age() {
+        check(
+            WindowBounds {
+                batches_max: 10,
+                age_max: Duration::from_secs(100),
+            },
+            10,
+        );
+        check(
+            WindowBounds {
+                batches_max: 3,
+                age_max: Duration::from_secs(100),
+            },
+            3,
+        );
+        check(
+            WindowBounds {
+                batches_max: 10,
+                age_max: Duration::from_secs(4),
+            },
+            5,
+        );
+        check(
+            WindowBounds {
+                batches_max: 0,
+                age_max: Duration::from_secs(4),
+            },
+            0,
+        );
+    }
+}

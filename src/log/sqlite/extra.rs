@@ -1,0 +1,148 @@
+//! What few reports have, as one JSON text beside the columns.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use serde::{Deserialize, Serialize};
+
+use super::{LogError, damaged};
+use crate::report::{
+    BluetoothAddr, BluetoothSighting, ChannelWidth, Report, ServiceData, Sighting, Tag,
+    WifiSighting,
+};
+
+/// Every field may be missing, and one that is not known is a later program's.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Extra {
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    tags: BTreeMap<Box<str>, Box<str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    width_mhz: Option<Box<str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    center0_mhz: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    center1_mhz: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ie_tags: Option<Box<str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<Box<str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_type: Option<Box<str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tx_power_dbm: Option<i16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_loss_db: Option<i16>,
+    /// In hex, as are the values of the next.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    scan_data: Box<str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    service_data: Vec<(Box<str>, Box<str>)>,
+}
+
+impl Extra {
+    pub(super) fn of(report: &Report) -> Self {
+        let tags = report
+            .tags
+            .iter()
+            .map(|tag| (tag.name.clone(), tag.value.clone()))
+            .collect();
+        match &report.sighting {
+            Sighting::Wifi(wifi) => Self {
+                tags,
+                width_mhz: wifi.width.map(|width| width.mhz().into()),
+                center0_mhz: wifi.center0_mhz,
+                center1_mhz: wifi.center1_mhz,
+                ie_tags: wifi.ie_tags.clone(),
+                ..Self::default()
+            },
+            Sighting::Bluetooth(bluetooth) => Self {
+                tags,
+                name: bluetooth.name.clone(),
+                device_type: bluetooth.device_type.clone(),
+                tx_power_dbm: bluetooth.tx_power_dbm,
+                path_loss_db: bluetooth.path_loss_db,
+                scan_data: hex(&bluetooth.scan_data),
+                service_data: bluetooth
+                    .service_data
+                    .iter()
+                    .map(|data| (data.service.clone(), hex(&data.bytes)))
+                    .collect(),
+                ..Self::default()
+            },
+        }
+    }
+
+    /// `None` when there is nothing to keep, which is the rule.
+    pub(super) fn to_text(&self) -> Result<Option<String>, LogError> {
+        if *self == Self::default() {
+            return Ok(None);
+        }
+        serde_json::to_string(self)
+            .map(Some)
+            .map_err(|error| LogError::Failed(error.to_string().into()))
+    }
+
+    pub(super) fn from_text(text: Option<&str>) -> Result<Self, LogError> {
+        match text {
+            None => Ok(Self::default()),
+            Some(text) => serde_json::from_str(text).map_err(|_| damaged("extra cannot be read")),
+        }
+    }
+
+    /// Adds what the columns do not have.
+    pub(super) fn wifi(self, columns: WifiSighting) -> (Vec<Tag>, Sighting) {
+        let sighting = Sighting::Wifi(WifiSighting {
+            width: self.width_mhz.as_deref().and_then(ChannelWidth::from_wire),
+            center0_mhz: self.center0_mhz,
+            center1_mhz: self.center1_mhz,
+            ie_tags: self.ie_tags,
+            ..columns
+        });
+        (tags(self.tags), sighting)
+    }
+
+    pub(super) fn bluetooth(self, addr: BluetoothAddr) -> Result<(Vec<Tag>, Sighting), LogError> {
+        let service_data = self.service_data.into_iter().map(|(service, data)| {
+            Ok(ServiceData {
+                service,
+                bytes: bytes(&data)?,
+            })
+        });
+        let sighting = Sighting::Bluetooth(Box::new(BluetoothSighting {
+            addr,
+            name: self.name,
+            device_type: self.device_type,
+            tx_power_dbm: self.tx_power_dbm,
+            path_loss_db: self.path_loss_db,
+            scan_data: bytes(&self.scan_data)?,
+            service_data: service_data.collect::<Result<_, LogError>>()?,
+        }));
+        Ok((tags(self.tags), sighting))
+    }
+}
+
+fn tags(tags: BTreeMap<Box<str>, Box<str>>) -> Vec<Tag> {
+    tags.into_iter()
+        .map(|(name, value)| Tag { name, value })
+        .collect()
+}
+
+fn hex(bytes: &[u8]) -> Box<str> {
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        // Writing to a string does not fail.
+        write!(text, "{byte:02x}").ok();
+    }
+    text.into()
+}
+
+fn bytes(hex: &str) -> Result<Box<[u8]>, LogError> {
+    let pairs = hex.as_bytes().chunks(2).map(|pair| {
+        let pair = std::str::from_utf8(pair).ok()?;
+        u8::from_str_radix(pair, 16).ok()
+    });
+    pairs
+        .collect::<Option<_>>()
+        .ok_or_else(|| damaged("bytes are no hex"))
+}

@@ -1,0 +1,240 @@
+//! The contract, held by every backend; then what only the file can do.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::ingest::kismet::{self, Limits};
+use crate::report::{Phy, SourceId};
+
+const LIMITS: Limits = Limits {
+    reports_per_batch_max: 100,
+    json_depth_max: 32,
+    clock_skew_max: std::time::Duration::from_secs(86_400),
+    source_name_bytes_max: 256,
+    capabilities_bytes_max: 1024,
+    tags_max: 32,
+    tag_bytes_max: 256,
+};
+
+/// A Wi-Fi batch with everything that a report can say, some of it refused.
+fn wifi(number: u64) -> Batch {
+    let json = format!(
+        r#"{{"source_uuid": "44444444-0000-0000-0000-00000000000{}", "source_name": "phone {number}", "reports": [
+            {{"timestamp": {}, "bssid": "00:11:22:33:44:55", "ssid": "Café", "capabilities": "[WPA2-PSK-CCMP][ESS]",
+              "channel": "6", "freqkhz": 2437000, "signal": -61, "lat": -40.7128, "lon": -179.9, "alt": -12.5,
+              "speed": 1.5, "tags": {{"b": "2", "a": "1"}}, "chanwidth": "80+80", "centerfreq0": 5210,
+              "centerfreq1": 5690, "ietags": "00"}},
+            {{"timestamp": 1700000001, "bssid": "zz"}},
+            {{"timestamp": 1700000001, "bssid": "fe:ff:ff:ff:ff:ff", "ssid": "a\xffb"}}
+        ]}}"#,
+        number % 3,
+        1_700_000_000 + number,
+    );
+    kismet::decode(
+        Phy::Wifi,
+        &json,
+        ReceivedAt::from_micros(1_700_000_000_000_000 + number),
+        &LIMITS,
+    )
+    .unwrap()
+}
+
+fn bluetooth() -> Batch {
+    let json = r#"{"source_uuid": "44444444-0000-0000-0000-000000000001", "source_name": null, "reports": [
+        {"timestamp": 1700000000, "btaddr": "01:FF:EE:00:00:01", "name": "Headset", "devicetype": "BR/EDR",
+         "txpowerlevel": 4, "pathloss": -60, "scan_data": "0201060aff4c001005", "service_data": {"180f": "64"}}]}"#;
+    kismet::decode(
+        Phy::Bluetooth,
+        json,
+        ReceivedAt::from_micros(1_700_000_000_000_000),
+        &LIMITS,
+    )
+    .unwrap()
+}
+
+fn replayed(log: &Log, after: LogPosition) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    log.replay(after, |entry| entries.push(entry)).unwrap();
+    entries
+}
+
+/// What every backend has to do.
+fn contract(log: &mut Log) {
+    assert_eq!(log.last(), LogPosition::START);
+    assert!(log.append(Vec::new()).unwrap().is_empty());
+
+    let first = log.append(vec![wifi(1), bluetooth(), wifi(2)]).unwrap();
+    let empty = Batch {
+        reports: Vec::new(),
+        identity: None,
+        ..wifi(3)
+    };
+    let second = log.append(vec![empty, wifi(4)]).unwrap();
+    let all = [first, second].concat();
+    let positions: Vec<_> = all.iter().map(|entry| entry.position.get()).collect();
+    assert_eq!(positions, [1, 2, 3, 4, 5]);
+    assert_eq!(log.last().get(), 5);
+
+    // What comes back is what went in, from the start and from any place.
+    assert_eq!(replayed(log, LogPosition::START), all);
+    for entry in &all {
+        let place = usize::try_from(entry.position.get()).unwrap();
+        assert_eq!(replayed(log, entry.position), all[place..]);
+    }
+
+    let known = log.known(ReceivedAt::from_micros(0), 3).unwrap();
+    let positions: Vec<_> = known.iter().map(|known| known.position.get()).collect();
+    assert_eq!(positions, [2, 3, 5]);
+    assert_eq!(Some(known[2].identity), wifi(4).identity);
+    let since = ReceivedAt::from_micros(1_700_000_000_000_002);
+    assert_eq!(log.known(since, 10).unwrap().len(), 2);
+
+    let answered = log.answered(all[0].position).unwrap().unwrap();
+    assert_eq!(answered.accepted, 2);
+    assert_eq!(answered.rejected, all[0].batch.rejected);
+    assert_eq!(answered.rejected.len(), 1);
+    assert_eq!(log.answered(all[4].position.next()).unwrap(), None);
+}
+
+#[test]
+fn the_log_in_memory_keeps_the_contract() {
+    contract(&mut Log::in_memory());
+}
+
+#[test]
+fn the_log_on_disk_keeps_the_contract_and_is_the_same_when_opened_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut log = Log::in_directory(directory.path()).unwrap();
+    contract(&mut log);
+    let (before, server) = (replayed(&log, LogPosition::START), log.server_uuid());
+    drop(log);
+
+    let mut log = Log::in_directory(directory.path()).unwrap();
+    assert_eq!(replayed(&log, LogPosition::START), before);
+    assert_eq!(log.server_uuid(), server);
+    assert_eq!(log.append(vec![wifi(9)]).unwrap()[0].position.get(), 6);
+}
+
+#[test]
+fn two_servers_cannot_share_a_directory() {
+    let directory = tempfile::tempdir().unwrap();
+    let _log = Log::in_directory(directory.path()).unwrap();
+    let second = Log::in_directory(directory.path()).unwrap_err().to_string();
+    assert!(second.contains("in use by another scanpost"), "{second}");
+}
+
+#[test]
+fn a_log_of_a_later_version_is_left_as_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut log = Log::in_directory(directory.path()).unwrap();
+    log.append(vec![wifi(1)]).unwrap();
+    drop(log);
+    let file = directory.path().join("scanpost.db");
+    let db = rusqlite::Connection::open(&file).unwrap();
+    db.pragma_update(None, "user_version", 99).unwrap();
+    drop(db);
+    let before = std::fs::read(&file).unwrap();
+    let refused = Log::in_directory(directory.path()).unwrap_err();
+    assert!(
+        matches!(refused, LogError::TooNew { found: 99, .. }),
+        "{refused}"
+    );
+    assert_eq!(std::fs::read(&file).unwrap(), before);
+}
+
+#[test]
+#[cfg(unix)]
+fn the_directory_is_made_for_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = tempfile::tempdir().unwrap();
+    let directory = home.path().join("a/b");
+    drop(Log::in_directory(&directory).unwrap());
+    assert_eq!(
+        std::fs::metadata(&directory).unwrap().permissions().mode() & 0o777,
+        0o700
+    );
+}
+
+#[test]
+fn the_views_for_people_answer_their_questions() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut log = Log::in_directory(directory.path()).unwrap();
+    log.append(vec![wifi(1), bluetooth(), wifi(2)]).unwrap();
+    drop(log);
+    let db = rusqlite::Connection::open(directory.path().join("scanpost.db")).unwrap();
+    let row = db.query_row(
+        "SELECT bssid, ssid, capabilities, reports, strongest_dbm, first_seen FROM access_points ORDER BY bssid",
+        [],
+        |row| {
+            let texts: (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok((texts, row.get::<_, i64>(3)?, row.get::<_, i64>(4)?, row.get::<_, String>(5)?))
+        },
+    );
+    let texts = (
+        "00:11:22:33:44:55".to_owned(),
+        "Café".to_owned(),
+        "[WPA2-PSK-CCMP][ESS]".to_owned(),
+    );
+    assert_eq!(
+        row.unwrap(),
+        (texts, 2, -61, "2023-11-14 22:13:21".to_owned())
+    );
+    let count: i64 = db
+        .query_row("SELECT count(*) FROM observations_readable", [], |row| {
+            row.get(0)
+        })
+        .unwrap();
+    assert_eq!(count, 5);
+}
+
+#[test]
+fn a_full_disk_takes_nothing_and_the_log_goes_on_when_there_is_room() {
+    let directory = tempfile::tempdir().unwrap();
+    let Log::Sqlite(mut log) = Log::in_directory(directory.path()).unwrap() else {
+        panic!("not SQLite")
+    };
+    log.append(vec![wifi(1)]).unwrap();
+    // SQLite's own limit of pages fails as a disk without room does.
+    log.limit_pages(Some(30)).unwrap();
+    let large = |key: u32| Batch {
+        reports: (0..500).flat_map(|_| wifi(1).reports).collect(),
+        identity: Some(BatchIdentity::of_key(
+            SourceId::new(Uuid::nil()),
+            &key.to_be_bytes(),
+        )),
+        ..wifi(1)
+    };
+    let full = log.append(vec![wifi(2), large(1)]).unwrap_err();
+    assert!(matches!(full, LogError::DiskFull), "{full}");
+    log.limit_pages(None).unwrap();
+    assert_eq!(
+        log.append(vec![wifi(3), large(1)]).unwrap()[0]
+            .position
+            .get(),
+        2
+    );
+    let log = Log::Sqlite(log);
+    let positions: Vec<_> = replayed(&log, LogPosition::START)
+        .iter()
+        .map(|entry| entry.position.get())
+        .collect();
+    assert_eq!(positions, [1, 2, 3]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn any_cut_into_groups_gives_the_same_log(cuts in prop::collection::vec(1usize..5, 1..8)) {
+        let directory = tempfile::tempdir().unwrap();
+        let mut log = Log::in_directory(directory.path()).unwrap();
+        let mut sent = Vec::new();
+        for group in cuts {
+            let batches: Vec<_> = (0..group).map(|place| wifi((sent.len() + place) as u64)).collect();
+            sent.extend_from_slice(&batches);
+            log.append(batches).unwrap();
+        }
+        let kept: Vec<_> = replayed(&log, LogPosition::START).into_iter().map(|entry| entry.batch).collect();
+        prop_assert_eq!(kept, sent);
+    }
+}
