@@ -7,7 +7,9 @@
 )]
 
 mod captures;
+mod crash;
 mod defects;
+mod durability;
 mod errors;
 mod ingest;
 mod limits;

@@ -2,7 +2,9 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread;
 
 use reqwest::Client;
 use serde_json::{Value, json};
@@ -22,20 +24,35 @@ fn scanpost() -> Command {
     command
 }
 
+/// The lines of a stream, read as they come: a program whose log nobody reads would stand still.
+fn lines_of(stream: ChildStderr) -> Receiver<String> {
+    let (sender, lines) = sync_channel(1_000_000);
+    thread::spawn(move || {
+        let mut stream = BufReader::new(stream);
+        let mut line = String::new();
+        while 0 < stream.read_line(&mut line).unwrap() {
+            if sender.send(std::mem::take(&mut line)).is_err() {
+                return;
+            }
+        }
+    });
+    lines
+}
+
 /// A running program.
-struct Running {
+pub(crate) struct Running {
     child: Child,
-    addr: String,
-    log: BufReader<std::process::ChildStderr>,
+    pub(crate) addr: String,
+    log: Receiver<String>,
     data: TempDir,
 }
 
 impl Running {
-    fn start(change: impl FnOnce(&mut Command)) -> Self {
+    pub(crate) fn start(change: impl FnOnce(&mut Command)) -> Self {
         Self::start_on(tempfile::tempdir().unwrap(), change)
     }
 
-    fn start_on(data: TempDir, change: impl FnOnce(&mut Command)) -> Self {
+    pub(crate) fn start_on(data: TempDir, change: impl FnOnce(&mut Command)) -> Self {
         let mut command = scanpost();
         command
             .args(["--listen", "127.0.0.1:0", "--data-dir"])
@@ -43,20 +60,22 @@ impl Running {
             .stderr(Stdio::piped());
         change(&mut command);
         let mut child = command.spawn().unwrap();
-        let mut log = BufReader::new(child.stderr.take().unwrap());
+        let log = lines_of(child.stderr.take().unwrap());
+        let (mut addr, mut is_ready) = (None, false);
         let addr = loop {
-            let mut line = String::new();
-            assert_ne!(
-                log.read_line(&mut line).unwrap(),
-                0,
-                "the program ended before it listened"
-            );
+            let line = log.recv().expect("the program ended before it listened");
             let event: Value = serde_json::from_str(&line).unwrap();
-            if event["fields"]["message"] == "listening" {
-                break event["fields"]["server.address"]
-                    .as_str()
-                    .unwrap()
-                    .to_owned();
+            match event["fields"]["message"].as_str() {
+                Some("listening") => {
+                    addr = event["fields"]["server.address"]
+                        .as_str()
+                        .map(str::to_owned);
+                }
+                Some("ready") => is_ready = true,
+                _ => {}
+            }
+            if let (Some(addr), true) = (&addr, is_ready) {
+                break addr.clone();
             }
         };
         Self {
@@ -69,15 +88,8 @@ impl Running {
 
     /// Reads the log up to the line with this message.
     fn wait_for(&mut self, message: &str) {
-        let mut line = String::new();
-        while !line.contains(message) {
-            line.clear();
-            assert_ne!(
-                self.log.read_line(&mut line).unwrap(),
-                0,
-                "{message} never came"
-            );
-        }
+        let found = self.log.iter().any(|line| line.contains(message));
+        assert!(found, "{message} never came");
     }
 
     fn signal(&self, name: &str) {
@@ -88,10 +100,16 @@ impl Running {
         assert!(status.success());
     }
 
+    /// Ends the program as a power cut would, and gives its data.
+    pub(crate) fn kill(mut self) -> TempDir {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.data
+    }
+
     /// The exit code, and what was logged until then.
     fn end(mut self) -> (Option<i32>, String) {
-        let mut log = String::new();
-        self.log.read_to_string(&mut log).unwrap();
+        let log = self.log.iter().collect();
         (self.child.wait().unwrap().code(), log)
     }
 }
@@ -254,7 +272,7 @@ fn a_mistake_in_the_configuration_is_named_and_nothing_starts() {
             "[limits]\njson_depth_max = \"x\"\n",
             ["limits.json_depth_max", "x"],
         ),
-        ("[nothing]\n", ["nothing", "logging"]),
+        ("[nothing]\n", ["nothing", "nearest"]),
     ] {
         std::fs::write(&file, text).unwrap();
         for command in ["check-config", "serve"] {

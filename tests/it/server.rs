@@ -4,11 +4,14 @@ use std::io::Write;
 use std::net::SocketAddr;
 
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use scanpost::ServeError;
 use scanpost::config::Config;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 pub(crate) const WIFI: &str = "/phy/phy80211/scan/scan_report.cmd";
 pub(crate) const BLUETOOTH: &str = "/phy/phybluetooth/scan/scan_report.cmd";
@@ -18,8 +21,10 @@ pub(crate) const SOURCE: &str = "44444444-0000-0000-0000-000000000001";
 pub(crate) struct TestServer {
     pub(crate) addr: SocketAddr,
     pub(crate) client: Client,
-    _stop: oneshot::Sender<()>,
-    _data: TempDir,
+    config: Config,
+    stop: oneshot::Sender<()>,
+    running: JoinHandle<Result<(), ServeError>>,
+    data: TempDir,
 }
 
 /// What the server answered.
@@ -37,22 +42,59 @@ impl TestServer {
 
     /// Starts with a configuration that `change` has changed.
     pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
-        let data = tempfile::tempdir().unwrap();
         let mut config = Config::default();
-        config.server.data_dir = data.path().to_owned();
         change(&mut config);
+        Self::start_on(tempfile::tempdir().unwrap(), config).await
+    }
+
+    /// Starts on a data directory, and waits until the log is read.
+    async fn start_on(data: TempDir, mut config: Config) -> Self {
+        config.server.data_dir = data.path().to_owned();
         // Bound here, so that no test ever waits for the server to listen.
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let shutdown = async { stopped.await.unwrap_or_default() };
-        tokio::spawn(scanpost::serve(listener, config, shutdown));
-        Self {
+        let running = tokio::spawn(scanpost::serve(listener, config.clone(), shutdown));
+        let server = Self {
             addr,
             client: Client::new(),
-            _stop: stop,
-            _data: data,
+            config,
+            stop,
+            running,
+            data,
+        };
+        while !server.is_ready().await {
+            assert!(
+                !server.running.is_finished(),
+                "the server ended at its start"
+            );
         }
+        server
+    }
+
+    /// Asked on a connection of its own, so that none is left behind.
+    async fn is_ready(&self) -> bool {
+        let mut stream = TcpStream::connect(self.addr).await.unwrap();
+        let request = "GET /readyz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer.starts_with("HTTP/1.1 200")
+    }
+
+    /// Stops in order and starts again on the same data.
+    pub(crate) async fn restart(self) -> Self {
+        let Self {
+            config,
+            stop,
+            running,
+            data,
+            ..
+        } = self;
+        drop(stop);
+        running.await.unwrap().unwrap();
+        Self::start_on(data, config).await
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {

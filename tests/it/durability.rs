@@ -1,0 +1,187 @@
+//! What was acknowledged is kept, exactly once.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::server::{Answer, SOURCE, TestServer, WIFI, batch};
+
+const AP: &str = "00:00:00:00:00:01";
+
+/// A device as it is shown, without what the clock changes between two reads.
+async fn shown(server: &TestServer) -> Value {
+    let mut device = server.device(AP).await;
+    let text = device.to_string().replace("serial_time", "rrd.last_time");
+    device = serde_json::from_str(&text).unwrap();
+    strip(&mut device);
+    device
+}
+
+fn strip(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|name, _| {
+                !name.ends_with("packets_datasize_rrd") && !name.ends_with("rrd.last_time")
+            });
+            fields.values_mut().for_each(strip);
+        }
+        Value::Array(items) => items.iter_mut().for_each(strip),
+        _ => {}
+    }
+}
+
+async fn post_with_key(server: &TestServer, key: &str, body: &Value) -> Answer {
+    let request = server
+        .request(Method::POST, WIFI)
+        .header("idempotency-key", key);
+    Answer::of(request.body(body.to_string())).await
+}
+
+#[tokio::test]
+async fn an_accepted_report_survives_a_restart() {
+    let server = TestServer::start().await;
+    server
+        .report(json!([{
+            "timestamp": 1_700_000_000, "bssid": AP, "ssid": "Caf\u{e9}", "capabilities": "[WPA2-PSK-CCMP][ESS]",
+            "channel": "6", "freqkhz": 2_437_000, "signal": -61, "lat": 40.7, "lon": -74.0, "alt": 12.5,
+            "tags": { "notes": "roof" }, "chanwidth": "40", "centerfreq0": 2447,
+        }]))
+        .await;
+    server
+        .report(json!([{ "bssid": AP, "timestamp": 1_700_000_100, "signal": -50 }]))
+        .await;
+    let uuid = server.read("/system/status.json").await["kismet.server.uuid"].clone();
+    let before = shown(&server).await;
+
+    let server = server.restart().await;
+
+    assert_eq!(shown(&server).await, before);
+    assert_eq!(
+        server.read("/system/status.json").await["kismet.server.uuid"],
+        uuid
+    );
+}
+
+#[tokio::test]
+async fn a_batch_sent_again_is_acknowledged_again_and_not_counted_again() {
+    let server = TestServer::start().await;
+    let reports = json!([
+        { "bssid": AP, "timestamp": 1_700_000_000, "tags": { "a": "1", "b": "2" } },
+        { "bssid": "zz", "timestamp": 1_700_000_000 },
+    ]);
+    let mut body = batch(reports);
+    let first = server
+        .post_json(WIFI, &body)
+        .await
+        .expect_status(200)
+        .json();
+    assert_eq!(first["duplicate"], false);
+    // Blanks and the order of keys are not content, nor is the name of the source.
+    body["source_name"] = json!("renamed");
+    let again = server
+        .post(WIFI, None, serde_json::to_string_pretty(&body).unwrap())
+        .await
+        .expect_status(200)
+        .json();
+    let mut expected = first;
+    expected["duplicate"] = json!(true);
+    assert_eq!(again, expected);
+
+    let server = server.restart().await;
+
+    assert_eq!(
+        server
+            .post_json(WIFI, &body)
+            .await
+            .expect_status(200)
+            .json(),
+        expected
+    );
+    assert_eq!(
+        server.device(AP).await["kismet.device.base.packets.total"],
+        1
+    );
+    // Another source that saw the same is another batch.
+    body["source_uuid"] = json!(SOURCE.replace('4', "5"));
+    assert_eq!(
+        server
+            .post_json(WIFI, &body)
+            .await
+            .expect_status(200)
+            .json()["duplicate"],
+        false
+    );
+    assert_eq!(
+        server.device(AP).await["kismet.device.base.packets.total"],
+        2
+    );
+}
+
+#[tokio::test]
+async fn without_times_of_their_own_equal_batches_are_two_sightings() {
+    let server = TestServer::start().await;
+    let body = batch(json!([{ "bssid": AP, "timestamp": 1_700_000_000 }, { "bssid": AP }]));
+    for _ in 0..2 {
+        assert_eq!(
+            server
+                .post_json(WIFI, &body)
+                .await
+                .expect_status(200)
+                .json()["duplicate"],
+            false
+        );
+    }
+    assert_eq!(
+        server.device(AP).await["kismet.device.base.packets.total"],
+        4
+    );
+}
+
+#[tokio::test]
+async fn a_key_makes_any_batch_recognisable() {
+    let server = TestServer::start().await;
+    let body = batch(json!([{ "bssid": AP }]));
+    for (key, duplicate) in [("one", false), ("one", true), ("two", false)] {
+        let answer = post_with_key(&server, key, &body)
+            .await
+            .expect_status(200)
+            .json();
+        assert_eq!(answer["duplicate"], duplicate, "{key}");
+    }
+    assert_eq!(
+        server.device(AP).await["kismet.device.base.packets.total"],
+        2
+    );
+    post_with_key(&server, &"k".repeat(255), &body)
+        .await
+        .expect_status(200);
+    post_with_key(&server, &"k".repeat(256), &body)
+        .await
+        .expect_error(400, "Idempotency-Key: longer than 255");
+}
+
+#[tokio::test]
+async fn the_memory_of_batches_is_bounded() {
+    let server = TestServer::start_with(|config| config.ingest.resend_batches_max = 2).await;
+    let body = batch(json!([{ "bssid": AP }]));
+    for (key, duplicate) in [
+        ("1", false),
+        ("2", false),
+        ("3", false),
+        ("3", true),
+        ("2", true),
+        ("1", false),
+    ] {
+        let answer = post_with_key(&server, key, &body)
+            .await
+            .expect_status(200)
+            .json();
+        assert_eq!(answer["duplicate"], duplicate, "{key}");
+    }
+}
+
+#[tokio::test]
+async fn operators_can_ask_for_life_and_readiness() {
+    let server = TestServer::start().await;
+    assert_eq!(server.read("/healthz").await["status"], "alive");
+    assert_eq!(server.read("/readyz").await["status"], "ready");
+}
