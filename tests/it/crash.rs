@@ -150,3 +150,63 @@ async fn what_was_acknowledged_is_there_once_after_every_kill() {
     assert!(resent.values().all(|&reports| reports == REPORTS_PER_BATCH));
     running.kill();
 }
+
+/// What a file system may leave of the last writes after a power cut.
+#[tokio::test]
+async fn a_write_ahead_log_that_is_cut_off_loses_its_end_and_nothing_before() {
+    let running = Running::start(|_| {});
+    let client = Client::new();
+    for number in 0..50 {
+        let post = client
+            .post(format!("http://{}{WIFI}", running.addr))
+            .json(&body(number));
+        assert_eq!(post.send().await.unwrap().status(), 200);
+    }
+    let data = running.kill();
+    let wal = data.path().join("scanpost.db-wal");
+    let file = std::fs::OpenOptions::new().write(true).open(&wal).unwrap();
+    let length = file.metadata().unwrap().len();
+    file.set_len(length - 5000).unwrap();
+    drop(file);
+
+    let running = Running::start_on(data, |_| {});
+
+    let counted = counted(&running.addr).await;
+    let kept = u64::try_from(counted.len()).unwrap();
+    assert!((1..50).contains(&kept), "{kept} are kept");
+    // The first ones, each whole.
+    let expected = (0..kept).map(|number| (number, REPORTS_PER_BATCH));
+    assert_eq!(counted, expected.collect());
+    running.kill();
+}
+
+#[test]
+fn a_directory_that_cannot_be_used_is_named_and_the_program_ends() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let (code, log) = Running::fail_to_start(&file.join("data"));
+    assert_eq!(code, Some(1), "{log}");
+    assert!(log.contains("cannot be used"), "{log}");
+
+    let running = Running::start(|_| {});
+    let (code, log) = Running::fail_to_start(running.data());
+    assert_eq!(code, Some(1), "{log}");
+    assert!(log.contains("in use by another scanpost"), "{log}");
+    running.kill();
+}
+
+#[test]
+fn a_damaged_log_is_not_served_as_if_it_were_whole() {
+    let running = Running::start(|_| {});
+    let data = running.kill();
+    let file = data.path().join("scanpost.db");
+    let mut bytes = std::fs::read(&file).unwrap();
+    // Every page but the first, which holds the schema.
+    bytes.iter_mut().skip(4096).for_each(|byte| *byte = 0xa5);
+    std::fs::write(&file, bytes).unwrap();
+    std::fs::remove_file(data.path().join("scanpost.db-wal")).ok();
+    let (code, log) = Running::fail_to_start(data.path());
+    assert_eq!(code, Some(1), "{log}");
+    assert!(log.contains("the log is damaged"), "{log}");
+}

@@ -185,3 +185,26 @@ async fn operators_can_ask_for_life_and_readiness() {
     assert_eq!(server.read("/healthz").await["status"], "alive");
     assert_eq!(server.read("/readyz").await["status"], "ready");
 }
+
+/// Written by the first version that kept a log, from the reports of `tests/fixtures/captures`.
+#[tokio::test]
+async fn a_log_of_version_1_is_read() {
+    let server = TestServer::start_on_fixture("v1").await;
+    let devices = server.read("/devices/views/all/devices.json").await;
+    let total = |device: &Value| device["kismet.device.base.packets.total"].as_u64().unwrap();
+    let devices = devices.as_array().unwrap();
+    assert_eq!(
+        (devices.len(), devices.iter().map(total).sum::<u64>()),
+        (37, 42)
+    );
+    let device = server.device("02:00:5E:10:00:01").await;
+    assert_eq!(device["kismet.device.base.name"], "Home");
+    assert_eq!(device["kismet.device.base.channel"], "11");
+    let headset = server.device("C0:FF:EE:00:00:01").await;
+    assert_eq!(
+        headset["bluetooth.device"]["bluetooth.device.scan_data_bytes"],
+        "0201060aff4c001005"
+    );
+    let uuid = &server.read("/system/status.json").await["kismet.server.uuid"];
+    assert_eq!(uuid, "7D730934-846F-4BE2-8276-06D6EF0E517A");
+}

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
@@ -98,6 +99,20 @@ impl Running {
             .status()
             .unwrap();
         assert!(status.success());
+    }
+
+    /// Starts on a directory where it has to fail, and gives the exit code and what was logged.
+    pub(crate) fn fail_to_start(data: &Path) -> (Option<i32>, String) {
+        let mut command = scanpost();
+        command
+            .args(["--listen", "127.0.0.1:0", "--data-dir"])
+            .arg(data);
+        let (code, _, log) = run(&mut command);
+        (code, log)
+    }
+
+    pub(crate) fn data(&self) -> &Path {
+        self.data.path()
     }
 
     /// Ends the program as a power cut would, and gives its data.

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use scanpost::ServeError;
@@ -45,6 +46,19 @@ impl TestServer {
         let mut config = Config::default();
         change(&mut config);
         Self::start_on(tempfile::tempdir().unwrap(), config).await
+    }
+
+    /// Starts on a copy of a data directory from `tests/fixtures/data`.
+    pub(crate) async fn start_on_fixture(version: &str) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let fixture = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/fixtures/data")
+            .join(version);
+        for file in std::fs::read_dir(fixture).unwrap() {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), data.path().join(file.file_name())).unwrap();
+        }
+        Self::start_on(data, Config::default()).await
     }
 
     /// Starts on a data directory, and waits until the log is read.
