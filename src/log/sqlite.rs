@@ -9,6 +9,8 @@ use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use rusqlite::types::ValueRef;
 use rusqlite::{
@@ -27,6 +29,9 @@ use crate::report::{
 const FILE: &str = "scanpost.db";
 /// Held for as long as the process lives.
 const LOCK_FILE: &str = "lock";
+/// How often the lock is tried, and how long is waited between.
+const LOCK_TRIES: u32 = 10;
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
 /// The version that this program writes. Stored as SQLite's `user_version`.
 const VERSION: i64 = 1;
 /// Makes a log of version 1.
@@ -55,11 +60,10 @@ impl SqliteLog {
         };
         make_private(directory).map_err(unusable)?;
         let lock = File::create(directory.join(LOCK_FILE)).map_err(unusable)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(LogError::InUse { path }),
-            Err(TryLockError::Error(cause)) => return Err(unusable(cause)),
-        }
+        take(&lock).map_err(|refused| match refused {
+            TryLockError::WouldBlock => LogError::InUse { path: path.clone() },
+            TryLockError::Error(cause) => unusable(cause),
+        })?;
         let mut db = Connection::open(directory.join(FILE))?;
         db.set_prepared_statement_cache_capacity(64);
         migrate(&mut db)?;
@@ -207,6 +211,17 @@ impl From<rusqlite::Error> for LogError {
             _ => Self::Failed(error.to_string().into()),
         }
     }
+}
+
+/// Takes the lock, with some patience: a server that is being replaced may be on its last instructions.
+fn take(lock: &File) -> Result<(), TryLockError> {
+    for _ in 0..LOCK_TRIES {
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),
+            taken => return taken,
+        }
+    }
+    lock.try_lock()
 }
 
 fn damaged(what: &str) -> LogError {

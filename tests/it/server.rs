@@ -70,7 +70,7 @@ impl TestServer {
         let (stop, stopped) = oneshot::channel();
         let shutdown = async { stopped.await.unwrap_or_default() };
         let running = tokio::spawn(scanpost::serve(listener, config.clone(), shutdown));
-        let server = Self {
+        let mut server = Self {
             addr,
             client: Client::new(),
             config,
@@ -79,22 +79,24 @@ impl TestServer {
             data,
         };
         while !server.is_ready().await {
-            assert!(
-                !server.running.is_finished(),
-                "the server ended at its start"
-            );
+            if server.running.is_finished() {
+                let ended = (&mut server.running).await;
+                panic!("the server ended at its start: {ended:?}");
+            }
         }
         server
     }
 
     /// Asked on a connection of its own, so that none is left behind.
     async fn is_ready(&self) -> bool {
-        let mut stream = TcpStream::connect(self.addr).await.unwrap();
         let request = "GET /readyz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
-        stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        answer.starts_with("HTTP/1.1 200")
+        let asked = async {
+            let mut stream = TcpStream::connect(self.addr).await?;
+            stream.write_all(request.as_bytes()).await?;
+            stream.read_to_string(&mut answer).await
+        };
+        asked.await.is_ok() && answer.starts_with("HTTP/1.1 200")
     }
 
     /// Stops in order and starts again on the same data.
