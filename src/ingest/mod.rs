@@ -164,8 +164,8 @@ pub fn start(
                 let replay_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
                 let (last, devices) = (log.last().get(), tracker.device_count());
                 info!(
-                    log.last = last,
-                    log.replay_ms = replay_ms,
+                    replay.last = last,
+                    replay.duration_ms = replay_ms,
                     tracker.devices = devices,
                     "ready"
                 );
@@ -197,8 +197,8 @@ fn recover(
         if PROGRESS_INTERVAL <= told.elapsed() {
             told = Instant::now();
             info!(
-                log.position = entry.position.get(),
-                log.last = last.get(),
+                replay.position = entry.position.get(),
+                replay.last = last.get(),
                 "replaying the log"
             );
         }
