@@ -34,8 +34,6 @@ pub struct Config {
     pub auth: Auth,
     /// What is logged, and in which form.
     pub logging: Logging,
-    /// How accepted reports are kept.
-    pub log: Log,
     /// How reports are judged.
     pub ingest: Ingest,
     /// The bounds of everything that comes from outside.
@@ -140,25 +138,6 @@ pub enum LogFormat {
     Human,
     /// One JSON object an event, for log collectors.
     Json,
-}
-
-/// `[log]`
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Log {
-    /// What keeps the log of accepted reports. Default `sqlite`.
-    pub kind: LogKind,
-}
-
-/// What keeps the log of accepted reports.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogKind {
-    /// An SQLite file in the data directory: an answer of 200 means that the report is on disk.
-    #[default]
-    Sqlite,
-    /// Memory: a restart forgets.
-    Memory,
 }
 
 /// `[ingest]`

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use crate::config::{Config, ConfigError, LogKind};
+use crate::config::{Config, ConfigError};
 use crate::http::connections::{self, ConnectionLimits, OpenConnections};
 use crate::http::{self, App};
 use crate::ingest::{self, WindowBounds, WriterBounds, WriterError};
@@ -43,10 +43,7 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
     config.check_exposure()?;
-    let log = match config.log.kind {
-        LogKind::Sqlite => Log::in_directory(&config.server.data_dir()?)?,
-        LogKind::Memory => Log::in_memory(),
-    };
+    let log = Log::in_directory(&config.server.data_dir()?)?;
     let server_uuid = log.server_uuid();
     let limits = &config.limits;
     let tracker = Arc::new(Tracker::new(Bounds {
