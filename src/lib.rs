@@ -42,4 +42,4 @@ mod serve;
 pub mod tracker;
 pub mod views;
 
-pub use serve::{ServeError, serve};
+pub use serve::{ServeError, serve, serve_log};

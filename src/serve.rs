@@ -44,6 +44,20 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     config.check_exposure()?;
     let log = Log::in_directory(&config.server.data_dir()?)?;
+    serve_log(listener, config, log, shutdown).await
+}
+
+/// As [`serve`], on a log that is open already.
+///
+/// # Errors
+///
+/// As [`serve`].
+pub async fn serve_log(
+    listener: TcpListener,
+    config: Config,
+    log: Log,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), ServeError> {
     let server_uuid = log.server_uuid();
     let limits = &config.limits;
     let tracker = Arc::new(Tracker::new(Bounds {

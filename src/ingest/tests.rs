@@ -51,7 +51,7 @@ fn tracker(sources_max: usize) -> Arc<Tracker> {
 
 fn running(sources_max: usize) -> Running {
     Running {
-        log: Log::in_memory(),
+        log: Log::in_memory(usize::MAX),
         tracker: tracker(sources_max),
         window: Window::new(BOUNDS.window),
         evictions: Note::default(),
@@ -88,7 +88,13 @@ async fn poll_once<F: Future + Unpin>(mut future: F) -> Option<F::Output> {
 #[tokio::test]
 async fn a_client_that_hangs_up_does_not_undo_its_batch() {
     let tracker = tracker(10);
-    let (ingest, mut writer) = start(Log::in_memory(), Arc::clone(&tracker), NOW, BOUNDS).unwrap();
+    let (ingest, mut writer) = start(
+        Log::in_memory(usize::MAX),
+        Arc::clone(&tracker),
+        NOW,
+        BOUNDS,
+    )
+    .unwrap();
     while !ingest.is_ready() {
         tokio::task::yield_now().await;
     }

@@ -77,7 +77,7 @@ mod tests {
             reports: Vec::new(),
             rejected: Vec::new(),
         };
-        let mut log = Log::in_memory();
+        let mut log = Log::in_memory(usize::MAX);
         log.append((0..count).map(batch).collect()).unwrap();
         log.known(ReceivedAt::from_micros(0), usize::MAX).unwrap()
     }

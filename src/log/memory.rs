@@ -1,4 +1,7 @@
-//! Batches kept until the end of the process, for tests: nothing bounds it, so no setting chooses it.
+//! The newest batches, kept until the end of the process: for tests, and to measure what the disk costs.
+//! It keeps no promise of a log, so no setting chooses it.
+
+use std::collections::VecDeque;
 
 use uuid::Uuid;
 
@@ -8,30 +11,37 @@ use crate::report::{Batch, ReceivedAt};
 /// A log that forgets at the end of the process.
 #[derive(Debug)]
 pub struct MemoryLog {
-    entries: Vec<Entry>,
+    entries: VecDeque<Entry>,
+    entries_max: usize,
+    last: LogPosition,
     server_uuid: Uuid,
 }
 
-impl Default for MemoryLog {
-    fn default() -> Self {
+impl MemoryLog {
+    /// A log that forgets all but the newest `entries_max` batches.
+    pub(super) fn new(entries_max: usize) -> Self {
         Self {
-            entries: Vec::new(),
+            entries: VecDeque::new(),
+            entries_max,
+            last: LogPosition::START,
             server_uuid: Uuid::new_v4(),
         }
     }
-}
 
-impl MemoryLog {
     pub(super) fn append(&mut self, batches: Vec<Batch>) -> Vec<Entry> {
-        let mut position = self.last();
-        let appended: Vec<_> = batches
-            .into_iter()
-            .map(|batch| {
-                position = position.next();
-                Entry { position, batch }
-            })
-            .collect();
-        self.entries.extend_from_slice(&appended);
+        let numbered = batches.into_iter().map(|batch| {
+            self.last = self.last.next();
+            Entry {
+                position: self.last,
+                batch,
+            }
+        });
+        let appended: Vec<_> = numbered.collect();
+        let kept = appended.len().saturating_sub(self.entries_max);
+        self.entries.extend(appended.iter().skip(kept).cloned());
+        while self.entries_max < self.entries.len() {
+            self.entries.pop_front();
+        }
         appended
     }
 
@@ -76,9 +86,7 @@ impl MemoryLog {
     }
 
     pub(super) fn last(&self) -> LogPosition {
-        self.entries
-            .last()
-            .map_or(LogPosition::START, |entry| entry.position)
+        self.last
     }
 
     pub(super) fn server_uuid(&self) -> Uuid {

@@ -111,9 +111,9 @@ pub enum Log {
 }
 
 impl Log {
-    /// A log that forgets at the end of the process.
-    pub fn in_memory() -> Self {
-        Self::Memory(MemoryLog::default())
+    /// A log that forgets all but its newest batches, and those at the end of the process.
+    pub fn in_memory(entries_max: usize) -> Self {
+        Self::Memory(MemoryLog::new(entries_max))
     }
 
     /// The log in a directory, made if there is none.

@@ -98,7 +98,7 @@ fn contract(log: &mut Log) {
 
 #[test]
 fn the_log_in_memory_keeps_the_contract() {
-    contract(&mut Log::in_memory());
+    contract(&mut Log::in_memory(usize::MAX));
 }
 
 #[test]

@@ -77,7 +77,7 @@ impl Folded {
     fn new(bounds: Bounds) -> Self {
         Self {
             tracker: Tracker::new(bounds),
-            log: Log::in_memory(),
+            log: Log::in_memory(usize::MAX),
         }
     }
 

@@ -1,0 +1,210 @@
+//! From rows to batches.
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::extra::Extra;
+use super::{damaged, number, position, signed, unsigned};
+use crate::log::{Answered, Entry, Known, LogError, LogPosition};
+use crate::report::{
+    Batch, BatchIdentity, BluetoothAddr, Bssid, Capabilities, Channel, Dbm, Frequency, MacAddr,
+    Phy, Position, ReceivedAt, Rejected, Report, Ssid, UnixTime, WifiSighting,
+};
+
+pub(super) fn replay(
+    db: &Connection,
+    after: LogPosition,
+    visit: &mut dyn FnMut(Entry),
+) -> Result<(), LogError> {
+    let mut batches = db.prepare(
+        "SELECT b.position, s.uuid, b.source_name, b.phy, b.received_at_us, b.identity, b.rejected, b.accepted
+         FROM batches b JOIN sources s ON s.id = b.source WHERE b.position > ?1 ORDER BY b.position",
+    )?;
+    let mut observations = db.prepare(
+        "SELECT o.time, o.address, s.ssid, c.text, n.text, o.frequency_khz, o.signal_dbm,
+                o.lat_e7, o.lon_e7, o.alt_mm, o.speed_m_h, o.extra, o.batch
+         FROM observations o LEFT JOIN ssids s ON s.id = o.ssid
+              LEFT JOIN capabilities c ON c.id = o.capabilities LEFT JOIN channels n ON n.id = o.channel
+         WHERE o.id > ?1 ORDER BY o.id",
+    )?;
+    let before: Option<i64> = db.query_row(
+        "SELECT max(id) FROM observations WHERE batch <= ?1",
+        [number(after)],
+        |row| row.get(0),
+    )?;
+    let mut rows = observations.query([before.unwrap_or_default()])?;
+    let mut next = rows.next()?;
+    let mut batch_rows = batches.query([number(after)])?;
+    while let Some(row) = batch_rows.next()? {
+        let mut entry = read_batch(row)?;
+        let here = number(entry.position);
+        while let Some(observation) = next {
+            if observation.get::<_, i64>(12)? != here {
+                break;
+            }
+            entry
+                .batch
+                .reports
+                .push(read_report(observation, entry.batch.phy)?);
+            next = rows.next()?;
+        }
+        visit(entry);
+    }
+    match next {
+        None => Ok(()),
+        Some(_) => Err(LogError::Damaged(
+            "an observation belongs to no batch".into(),
+        )),
+    }
+}
+
+pub(super) fn known(
+    db: &Connection,
+    since: ReceivedAt,
+    count: usize,
+) -> Result<Vec<Known>, LogError> {
+    let mut query = db.prepare(
+        "SELECT identity, position, received_at_us FROM batches
+         WHERE identity IS NOT NULL AND received_at_us >= ?1 ORDER BY position DESC LIMIT ?2",
+    )?;
+    let mut rows = query.query(params![signed(since.micros()), signed(count)])?;
+    let mut known = Vec::new();
+    while let Some(row) = rows.next()? {
+        let identity =
+            identity(row.get_ref(0)?)?.ok_or_else(|| damaged("an identity is missing"))?;
+        let received_at = ReceivedAt::from_micros(unsigned(row.get(2)?)?);
+        known.push(Known {
+            identity,
+            position: position(row.get(1)?)?,
+            received_at,
+        });
+    }
+    known.reverse();
+    Ok(known)
+}
+
+pub(super) fn answered(db: &Connection, at: LogPosition) -> Result<Option<Answered>, LogError> {
+    let mut query =
+        db.prepare_cached("SELECT accepted, rejected FROM batches WHERE position = ?1")?;
+    let row = query.query_row([number(at)], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, Option<String>>(1)?))
+    });
+    let Some((accepted, rejected)) = row.optional()? else {
+        return Ok(None);
+    };
+    let accepted = usize::try_from(accepted).map_err(|_| damaged("a count is negative"))?;
+    Ok(Some(Answered {
+        position: at,
+        accepted,
+        rejected: read_rejected(rejected.as_deref())?,
+    }))
+}
+
+fn read_batch(row: &Row<'_>) -> Result<Entry, LogError> {
+    let source: String = row.get(1)?;
+    let phy: String = row.get(3)?;
+    let reports: i64 = row.get(7)?;
+    let batch = Batch {
+        source: source.parse().map_err(|_| damaged("a source is no UUID"))?,
+        source_name: row.get::<_, Option<String>>(2)?.map(Into::into),
+        phy: Phy::ALL
+            .into_iter()
+            .find(|known| known.name() == phy)
+            .ok_or_else(|| damaged("a phy is unknown"))?,
+        received_at: ReceivedAt::from_micros(unsigned(row.get(4)?)?),
+        identity: identity(row.get_ref(5)?)?,
+        rejected: read_rejected(row.get::<_, Option<String>>(6)?.as_deref())?,
+        reports: Vec::with_capacity(usize::try_from(reports).unwrap_or_default()),
+    };
+    Ok(Entry {
+        position: position(row.get(0)?)?,
+        batch,
+    })
+}
+
+fn read_report(row: &Row<'_>, phy: Phy) -> Result<Report, LogError> {
+    let extra = Extra::from_text(
+        row.get_ref(11)?
+            .as_str_or_null()
+            .map_err(|_| damaged("extra is no text"))?,
+    )?;
+    let address: i64 = row.get(1)?;
+    let addr =
+        MacAddr::from_u64(unsigned(address)?).ok_or_else(|| damaged("an address is too long"))?;
+    let channel: Option<String> = row.get(4)?;
+    let place: (Option<i32>, Option<i32>) = (row.get(7)?, row.get(8)?);
+    let (tags, sighting) = match phy {
+        Phy::Bluetooth => {
+            let addr =
+                BluetoothAddr::try_from(addr).map_err(|_| damaged("an address is no station's"))?;
+            extra.bluetooth(addr)?
+        }
+        Phy::Wifi => {
+            let ssid: Option<Vec<u8>> = row.get(2)?;
+            let capabilities: Option<String> = row.get(3)?;
+            extra.wifi(WifiSighting {
+                bssid: Bssid::try_from(addr).map_err(|_| damaged("an address is no station's"))?,
+                ssid: Ssid::try_from(ssid.unwrap_or_default().as_slice())
+                    .map_err(|_| damaged("an SSID is too long"))?,
+                capabilities: capabilities.map(|text| Capabilities::from(text.as_str())),
+                width: None,
+                center0_mhz: None,
+                center1_mhz: None,
+                ie_tags: None,
+            })
+        }
+    };
+    Ok(Report {
+        time: UnixTime::new(row.get(0)?),
+        signal: read_with(row.get::<_, Option<f64>>(6)?, Dbm::from_wire)?,
+        frequency: read_with(row.get::<_, Option<f64>>(5)?, Frequency::from_wire)?,
+        channel: match channel {
+            None => None,
+            Some(text) => {
+                Channel::from_wire(&text).map_err(|_| damaged("a channel is too long"))?
+            }
+        },
+        position: match place {
+            (Some(lat_e7), Some(lon_e7)) => {
+                let (alt_mm, speed_m_h) = (
+                    row.get(9)?,
+                    row.get::<_, Option<u32>>(10)?.unwrap_or_default(),
+                );
+                let position = Position::from_fixed(lat_e7, lon_e7, alt_mm, speed_m_h);
+                Some(position.ok_or_else(|| damaged("a position is out of range"))?)
+            }
+            _ => None,
+        },
+        tags,
+        sighting,
+    })
+}
+
+fn read_with<T, E>(
+    value: Option<f64>,
+    read: fn(f64) -> Result<Option<T>, E>,
+) -> Result<Option<T>, LogError> {
+    match value {
+        None => Ok(None),
+        Some(value) => read(value).map_err(|_| damaged("a number is out of range")),
+    }
+}
+
+fn read_rejected(text: Option<&str>) -> Result<Vec<Rejected>, LogError> {
+    match text {
+        None => Ok(Vec::new()),
+        Some(text) => {
+            serde_json::from_str(text).map_err(|_| damaged("refused reports cannot be read"))
+        }
+    }
+}
+
+fn identity(value: ValueRef<'_>) -> Result<Option<BatchIdentity>, LogError> {
+    match value.as_blob_or_null().ok().flatten() {
+        None => Ok(None),
+        Some(bytes) => match bytes.try_into() {
+            Ok(bytes) => Ok(Some(BatchIdentity::from_bytes(bytes))),
+            Err(_) => Err(damaged("an identity has another length")),
+        },
+    }
+}
