@@ -9,6 +9,7 @@ mod write;
 
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -97,7 +98,10 @@ impl SqliteLog {
         after: LogPosition,
         visit: &mut dyn FnMut(Entry),
     ) -> Result<(), LogError> {
-        read::replay(&self.db, after, visit)
+        read::replay(&self.db, after, &mut |entry| {
+            visit(entry);
+            ControlFlow::Continue(())
+        })
     }
 
     pub(super) fn known(&self, since: ReceivedAt, count: usize) -> Result<Vec<Known>, LogError> {

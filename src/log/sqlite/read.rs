@@ -1,5 +1,8 @@
 //! From rows to batches.
 
+use std::cmp::Ordering;
+use std::ops::ControlFlow;
+
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -11,10 +14,15 @@ use crate::report::{
     Phy, Position, ReceivedAt, Rejected, Report, Ssid, UnixTime, WifiSighting,
 };
 
+/// How many reports room is made for before they are read: a damaged count must not ask for all memory.
+const REPORTS_EXPECTED_MAX: i64 = 10_000;
+const STRAY: &str = "an observation does not stand with its batch";
+
+/// Gives the batches behind `after` to `visit`, in order, until it breaks off.
 pub(super) fn replay(
     db: &Connection,
     after: LogPosition,
-    visit: &mut dyn FnMut(Entry),
+    visit: &mut dyn FnMut(Entry) -> ControlFlow<()>,
 ) -> Result<(), LogError> {
     let mut batches = db.prepare(
         "SELECT b.position, s.uuid, b.source_name, b.phy, b.received_at_us, b.identity, b.rejected, b.accepted
@@ -39,8 +47,10 @@ pub(super) fn replay(
         let mut entry = read_batch(row)?;
         let here = number(entry.position);
         while let Some(observation) = next {
-            if observation.get::<_, i64>(12)? != here {
-                break;
+            match observation.get::<_, i64>(12)?.cmp(&here) {
+                Ordering::Less => return Err(damaged(STRAY)),
+                Ordering::Equal => {}
+                Ordering::Greater => break,
             }
             entry
                 .batch
@@ -48,13 +58,13 @@ pub(super) fn replay(
                 .push(read_report(observation, entry.batch.phy)?);
             next = rows.next()?;
         }
-        visit(entry);
+        if visit(entry).is_break() {
+            return Ok(());
+        }
     }
     match next {
         None => Ok(()),
-        Some(_) => Err(LogError::Damaged(
-            "an observation belongs to no batch".into(),
-        )),
+        Some(_) => Err(damaged(STRAY)),
     }
 }
 
@@ -114,7 +124,9 @@ fn read_batch(row: &Row<'_>) -> Result<Entry, LogError> {
         received_at: ReceivedAt::from_micros(unsigned(row.get(4)?)?),
         identity: identity(row.get_ref(5)?)?,
         rejected: read_rejected(row.get::<_, Option<String>>(6)?.as_deref())?,
-        reports: Vec::with_capacity(usize::try_from(reports).unwrap_or_default()),
+        reports: Vec::with_capacity(
+            usize::try_from(reports.min(REPORTS_EXPECTED_MAX)).unwrap_or_default(),
+        ),
     };
     Ok(Entry {
         position: position(row.get(0)?)?,
