@@ -13,7 +13,7 @@ use std::path::Path;
 use uuid::Uuid;
 
 pub use self::memory::MemoryLog;
-pub use self::sqlite::SqliteLog;
+pub use self::sqlite::{Checked, Finding, Findings, LogReader, SqliteLog};
 use crate::report::{Batch, BatchIdentity, ReceivedAt, Rejected};
 
 /// Where a batch stands in the log: the first has 1, and no number is given twice.
@@ -27,6 +27,11 @@ impl LogPosition {
     /// The number.
     pub const fn get(self) -> u64 {
         self.0
+    }
+
+    /// The position with this number.
+    pub const fn new(number: u64) -> Self {
+        Self(number)
     }
 
     const fn next(self) -> Self {
@@ -79,6 +84,12 @@ pub enum LogError {
         /// Why.
         cause: std::io::Error,
     },
+    /// There is none to look at.
+    #[error("there is no log at {path}")]
+    Missing {
+        /// The file that was looked for.
+        path: Box<str>,
+    },
     /// Another server has it.
     #[error("the data directory {path} is in use by another scanpost")]
     InUse {
@@ -93,6 +104,9 @@ pub enum LogError {
         /// The latest version that is known here.
         known: i64,
     },
+    /// What was read may be neither what was there before nor what is there now.
+    #[error("the log was changed by a server that started while it was read: read it again")]
+    Changed,
     /// What is there is not what was written.
     #[error("the log is damaged: {0}")]
     Damaged(Box<str>),

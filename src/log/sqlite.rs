@@ -5,6 +5,8 @@
 
 mod extra;
 mod read;
+mod reader;
+mod verify;
 mod write;
 
 use std::fs::{self, DirBuilder, File, TryLockError};
@@ -17,6 +19,8 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior, params};
 use uuid::Uuid;
 
+pub use self::reader::LogReader;
+pub use self::verify::{Checked, Finding, Findings};
 use self::write::Dictionaries;
 use super::{Answered, Entry, Known, LogError, LogPosition};
 use crate::report::{Batch, ReceivedAt};

@@ -1,5 +1,7 @@
 //! The contract, held by every backend; then what only the file can do.
 
+mod reader;
+
 use proptest::prelude::*;
 
 use super::*;

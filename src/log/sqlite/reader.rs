@@ -1,0 +1,174 @@
+//! The log as whoever only looks at it has it: beside a server, or without one.
+
+use std::fs;
+use std::io;
+use std::ops::ControlFlow;
+use std::path::{self, Path, PathBuf};
+use std::time::SystemTime;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
+
+use super::verify::{self, Checked};
+use super::{FILE, VERSION, damaged, position, read};
+use crate::log::{Entry, LogError, LogPosition};
+
+/// What may stand in the path of a URI as it is.
+const PATH: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.');
+
+/// A log in an SQLite file, as it was when it was opened. Takes no lock that a server would miss, and makes and
+/// changes no file that holds data.
+#[derive(Debug)]
+pub struct LogReader {
+    db: Connection,
+    at_rest: Option<AtRest>,
+}
+
+impl LogReader {
+    /// Opens the log in a directory.
+    pub fn open(directory: &Path) -> Result<Self, LogError> {
+        let path = directory.join(FILE);
+        // The time goes first: a server that begins after it is noticed.
+        let at_rest = AtRest::new(&path)?;
+        let (db, at_rest) = if has_all(&path) {
+            // SQLite would make the files of a write-ahead log, even to read, and leave them there.
+            (connect(&path, "immutable=1")?, Some(at_rest))
+        } else {
+            let db = connect(&path, "readonly_shm=1").or_else(|error| {
+                match error.sqlite_error_code() {
+                    // Shared memory that is missing, as beside a copy, or that is not filled in yet has to be
+                    // written to: it holds no data.
+                    Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) => connect(&path, ""),
+                    _ => Err(error),
+                }
+            })?;
+            (db, None)
+        };
+        match db.pragma_query_value(None, "user_version", |row| row.get(0))? {
+            0 => Err(damaged("the file was made, but no log in it")),
+            found if VERSION < found => Err(LogError::TooNew {
+                found,
+                known: VERSION,
+            }),
+            _ => Ok(Self { db, at_rest }),
+        }
+    }
+
+    /// Gives the batches behind `after` to `visit`, in order, until it fails.
+    pub fn replay<E: From<LogError>>(
+        &self,
+        after: LogPosition,
+        mut visit: impl FnMut(Entry) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let after = after.max(self.expired_to()?.unwrap_or_default());
+        let mut failed = None;
+        let read = read::replay(&self.db, after, &mut |entry| match visit(entry) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
+            }
+        });
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        self.still_at_rest()?;
+        Ok(read?)
+    }
+
+    /// Reads all of it, and tells how much there is and what is wrong with it.
+    pub fn verify(&self) -> Result<Checked, LogError> {
+        let checked = verify::check(self);
+        self.still_at_rest()?;
+        Ok(checked)
+    }
+
+    pub(super) fn db(&self) -> &Connection {
+        &self.db
+    }
+
+    /// The newest batch whose observations have been deleted for their age.
+    pub(super) fn expired_to(&self) -> Result<Option<LogPosition>, LogError> {
+        let query = "SELECT value FROM meta WHERE key = 'expired_to'";
+        let text: Option<String> = self.db.query_row(query, [], |row| row.get(0)).optional()?;
+        let read = |text: String| match text.parse() {
+            Ok(number) => position(number),
+            Err(_) => Err(damaged("the place that the log has expired to is none")),
+        };
+        text.map(read).transpose()
+    }
+
+    fn still_at_rest(&self) -> Result<(), LogError> {
+        match &self.at_rest {
+            Some(at_rest) if at_rest.is_over()? => Err(LogError::Changed),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A file that nobody writes to is read without SQLite's locks, so that it has to be seen from outside when
+/// somebody begins to. It is when a server moves its write-ahead log into the file, not before.
+#[derive(Debug)]
+struct AtRest {
+    path: PathBuf,
+    modified: SystemTime,
+    length: u64,
+}
+
+impl AtRest {
+    fn new(path: &Path) -> Result<Self, LogError> {
+        let unusable = |cause: io::Error| {
+            let path = path.display().to_string().into();
+            match cause.kind() {
+                io::ErrorKind::NotFound => LogError::Missing { path },
+                _ => LogError::Directory { path, cause },
+            }
+        };
+        let data = fs::metadata(path).map_err(unusable)?;
+        Ok(Self {
+            path: path.to_owned(),
+            modified: data.modified().map_err(unusable)?,
+            length: data.len(),
+        })
+    }
+
+    fn is_over(&self) -> Result<bool, LogError> {
+        let now = Self::new(&self.path)?;
+        Ok((now.modified, now.length) != (self.modified, self.length))
+    }
+}
+
+/// Whether nothing of the log is in another file, and no server is about to put it there.
+fn has_all(path: &Path) -> bool {
+    let length = |suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        fs::metadata(name).ok().map(|data| data.len())
+    };
+    let is_logged_ahead = match length("-wal") {
+        None => false,
+        Some(0) => length("-shm").is_some(),
+        Some(_) => true,
+    };
+    !is_logged_ahead && length("-journal").is_none()
+}
+
+/// Opens the file for reading, and begins the transaction that all is read in.
+fn connect(path: &Path, option: &str) -> rusqlite::Result<Connection> {
+    let absolute = path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let text = percent_encode(absolute.as_os_str().as_encoded_bytes(), PATH).to_string();
+    // A path with a drive letter has no slash of its own.
+    let slash = if text.starts_with('/') { "" } else { "/" };
+    let db = Connection::open_with_flags(
+        format!("file://{slash}{text}?{option}"),
+        OpenFlags::SQLITE_OPEN_READ_ONLY
+            | OpenFlags::SQLITE_OPEN_URI
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    db.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema")?;
+    Ok(db)
+}

@@ -1,0 +1,310 @@
+//! Whether the log is what was written: SQLite's own checks, then the rules that no schema can state.
+
+use std::collections::HashSet;
+
+use rusqlite::{Connection, OptionalExtension};
+use uuid::Uuid;
+
+use super::reader::LogReader;
+use super::{damaged, number, position, unsigned};
+use crate::log::{LogError, LogPosition};
+use crate::report::Report;
+
+/// How many findings are told; what one broken page brings about can be without end.
+const LISTED_MAX: usize = 20;
+
+/// What there is in a log, and what is wrong with it. What has expired is not counted, and what cannot be
+/// counted is `None`.
+#[derive(Debug, Default)]
+pub struct Checked {
+    /// Batches.
+    pub batches: Option<u64>,
+    /// Observations.
+    pub observations: Option<u64>,
+    /// Where the oldest batch stands, if there is one.
+    pub first: Option<LogPosition>,
+    /// Where the newest batch stands, if there is one.
+    pub last: Option<LogPosition>,
+    /// The newest batch whose observations have been deleted for their age.
+    pub expired_to: Option<LogPosition>,
+    /// Devices that were seen.
+    pub devices: Option<usize>,
+    /// Sources that reported.
+    pub sources: Option<usize>,
+    /// Bytes of the file, with what waits to be moved into it.
+    pub size_bytes: u64,
+    /// What is wrong.
+    pub findings: Findings,
+}
+
+/// What is wrong with a log: nothing, if it is sound.
+#[derive(Debug, Default)]
+pub struct Findings {
+    listed: Vec<Finding>,
+    unlisted: u64,
+}
+
+/// Something that is wrong with a log.
+#[derive(Debug, thiserror::Error)]
+pub enum Finding {
+    /// SQLite finds its file damaged.
+    #[error("SQLite finds: {0}")]
+    File(Box<str>),
+    /// A row refers to one that does not exist.
+    #[error("row {row} of {table} refers to a row of {parent} that is not there")]
+    Reference {
+        /// The table.
+        table: Box<str>,
+        /// The number of the row.
+        row: i64,
+        /// Where the other row should be.
+        parent: Box<str>,
+    },
+    /// There should be batches.
+    #[error("the positions from {from} to {to} are missing")]
+    Missing {
+        /// The first.
+        from: i64,
+        /// The last.
+        to: i64,
+    },
+    /// An observation stands where those of a later batch do.
+    #[error("observation {observation} of batch {batch} stands behind one of batch {before}")]
+    Order {
+        /// The observation.
+        observation: i64,
+        /// Its batch.
+        batch: i64,
+        /// The batch of the one before it.
+        before: i64,
+    },
+    /// Observations are missing, or there are too many.
+    #[error("batch {batch} has {found} observations, not the {accepted} that were accepted")]
+    Count {
+        /// The batch.
+        batch: i64,
+        /// How many it should have.
+        accepted: i64,
+        /// How many it has.
+        found: i64,
+    },
+    /// A server would not start with it.
+    #[error("behind position {} a server cannot read on: {cause}", after.get())]
+    Unreadable {
+        /// The last batch that could be read.
+        after: LogPosition,
+        /// What stands behind it.
+        cause: LogError,
+    },
+    /// A check could not be made.
+    #[error("{what} cannot be checked: {cause}")]
+    Unchecked {
+        /// What was to be checked.
+        what: &'static str,
+        /// Why.
+        cause: LogError,
+    },
+}
+
+impl Findings {
+    /// Whether nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.listed.is_empty()
+    }
+
+    /// The first ones.
+    pub fn listed(&self) -> &[Finding] {
+        &self.listed
+    }
+
+    /// How many there are besides those.
+    pub fn unlisted(&self) -> u64 {
+        self.unlisted
+    }
+
+    fn add(&mut self, finding: Finding) {
+        if self.listed.len() < LISTED_MAX {
+            self.listed.push(finding);
+        } else {
+            self.unlisted += 1;
+        }
+    }
+
+    /// A check that fails half-way is a finding too, and no reason to leave out the others.
+    fn note(&mut self, what: &'static str, result: Result<(), LogError>) {
+        if let Err(cause) = result {
+            self.add(Finding::Unchecked { what, cause });
+        }
+    }
+}
+
+pub(super) fn check(log: &LogReader) -> Checked {
+    let db = log.db();
+    let mut checked = Checked::default();
+    let result = check_meta(log, &mut checked);
+    let expired_to = checked.expired_to.unwrap_or_default();
+    let findings = &mut checked.findings;
+    findings.note("the facts of the log", result);
+    let result = check_file(db, findings);
+    findings.note("the file", result);
+    let result = check_references(db, findings);
+    findings.note("what rows refer to", result);
+    let result = check_order(db, expired_to, findings);
+    let is_ordered = *result.as_ref().unwrap_or(&false);
+    findings.note("the order of observations", result.map(drop));
+    let result = check_batches(db, expired_to, is_ordered, findings);
+    findings.note("the positions of batches", result);
+    let result = count(db, expired_to, &mut checked);
+    checked.findings.note("the number of rows", result);
+    replay(log, &mut checked);
+    checked
+}
+
+fn check_file(db: &Connection, findings: &mut Findings) -> Result<(), LogError> {
+    let mut check = db.prepare("PRAGMA integrity_check")?;
+    let mut rows = check.query([])?;
+    while let Some(row) = rows.next()? {
+        let text: String = row.get(0)?;
+        let is_said = |line: &&str| *line != "ok" && !line.starts_with("***");
+        for line in text.lines().filter(is_said) {
+            findings.add(Finding::File(line.into()));
+        }
+    }
+    Ok(())
+}
+
+fn check_references(db: &Connection, findings: &mut Findings) -> Result<(), LogError> {
+    let mut check = db.prepare("PRAGMA foreign_key_check")?;
+    let mut rows = check.query([])?;
+    while let Some(row) = rows.next()? {
+        findings.add(Finding::Reference {
+            table: row.get::<_, String>(0)?.into(),
+            row: row.get(1)?,
+            parent: row.get::<_, String>(2)?.into(),
+        });
+    }
+    Ok(())
+}
+
+fn check_meta(log: &LogReader, checked: &mut Checked) -> Result<(), LogError> {
+    checked.size_bytes = pragma(log.db(), "page_count")? * pragma(log.db(), "page_size")?;
+    checked.expired_to = log.expired_to()?;
+    let query = "SELECT value FROM meta WHERE key = 'server_uuid'";
+    let uuid: Option<String> = log.db().query_row(query, [], |row| row.get(0)).optional()?;
+    // A log without one gets one at the next start.
+    match uuid.map(|text| text.parse::<Uuid>()) {
+        Some(Err(_)) => Err(damaged("the server's UUID is none")),
+        None | Some(Ok(_)) => Ok(()),
+    }
+}
+
+fn count(db: &Connection, expired_to: LogPosition, checked: &mut Checked) -> Result<(), LogError> {
+    let (batches, first, last): (i64, Option<i64>, Option<i64>) = db.query_row(
+        "SELECT count(*), min(position), max(position) FROM batches WHERE position > ?1",
+        [number(expired_to)],
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+    )?;
+    checked.batches = Some(unsigned(batches)?);
+    checked.first = first.map(position).transpose()?;
+    checked.last = last.map(position).transpose()?;
+    let query = "SELECT count(*) FROM observations WHERE batch > ?1";
+    let observations = db.query_row(query, [number(expired_to)], |row| row.get(0))?;
+    checked.observations = Some(unsigned(observations)?);
+    Ok(())
+}
+
+/// Observations that belong to no batch are left out here: they are among the references.
+const OBSERVATIONS: &str =
+    "SELECT o.id, o.batch FROM observations o CROSS JOIN batches b ON b.position = o.batch
+     WHERE o.batch > ?1 ORDER BY";
+
+/// Whether the observations stand in the order of their batches.
+fn check_order(
+    db: &Connection,
+    expired_to: LogPosition,
+    findings: &mut Findings,
+) -> Result<bool, LogError> {
+    let mut observations = db.prepare(&format!("{OBSERVATIONS} o.id"))?;
+    let mut rows = observations.query([number(expired_to)])?;
+    let (mut before, mut is_kept) = (0, true);
+    while let Some(row) = rows.next()? {
+        let batch = row.get(1)?;
+        if batch < before {
+            findings.add(Finding::Order {
+                observation: row.get(0)?,
+                batch,
+                before,
+            });
+            is_kept = false;
+        }
+        before = batch;
+    }
+    Ok(is_kept)
+}
+
+fn check_batches(
+    db: &Connection,
+    expired_to: LogPosition,
+    is_ordered: bool,
+    findings: &mut Findings,
+) -> Result<(), LogError> {
+    // Sorting them takes room that a sound log does not need.
+    let order = if is_ordered { "o.id" } else { "o.batch" };
+    let mut observations = db.prepare(&format!("{OBSERVATIONS} {order}"))?;
+    let mut rows = observations.query([number(expired_to)])?;
+    let mut batch_of_next = || match rows.next()? {
+        None => Ok::<_, LogError>(None),
+        Some(row) => Ok(Some(row.get::<_, i64>(1)?)),
+    };
+    let mut next = batch_of_next()?;
+    let mut batches =
+        db.prepare("SELECT position, accepted FROM batches WHERE position > ?1 ORDER BY position")?;
+    let mut rows = batches.query([number(expired_to)])?;
+    let mut before = number(expired_to);
+    while let Some(row) = rows.next()? {
+        let (batch, accepted): (i64, i64) = (row.get(0)?, row.get(1)?);
+        if before + 1 < batch {
+            findings.add(Finding::Missing {
+                from: before + 1,
+                to: batch - 1,
+            });
+        }
+        before = batch;
+        let mut found = 0;
+        while next == Some(batch) {
+            found += 1;
+            next = batch_of_next()?;
+        }
+        if found != accepted {
+            findings.add(Finding::Count {
+                batch,
+                accepted,
+                found,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Reads all that a server would read at its start.
+fn replay(log: &LogReader, checked: &mut Checked) {
+    let (mut devices, mut sources) = (HashSet::new(), HashSet::new());
+    let mut after = checked.expired_to.unwrap_or_default();
+    let result = log.replay(after, |entry| {
+        devices.extend(entry.batch.reports.iter().map(Report::device));
+        sources.insert(entry.batch.source);
+        after = entry.position;
+        Ok::<_, LogError>(())
+    });
+    match result {
+        Ok(()) => {
+            checked.devices = Some(devices.len());
+            checked.sources = Some(sources.len());
+        }
+        Err(cause) => checked.findings.add(Finding::Unreadable { after, cause }),
+    }
+}
+
+fn pragma(db: &Connection, name: &str) -> Result<u64, LogError> {
+    unsigned(db.pragma_query_value(None, name, |row| row.get(0))?)
+}

@@ -1,0 +1,312 @@
+//! Reading and checking a log that a server may be writing to.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use super::*;
+
+/// A directory with batches 1 to 6 at rest: 2 observations each, and 1 for number 3.
+fn written() -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let mut log = Log::in_directory(directory.path()).unwrap();
+    let batches = vec![wifi(1), wifi(2), bluetooth(), wifi(4), wifi(5), wifi(6)];
+    log.append(batches).unwrap();
+    directory
+}
+
+/// Changes the log in a way that no program would.
+fn change(directory: &TempDir, statements: &str) {
+    let db = rusqlite::Connection::open(directory.path().join("scanpost.db")).unwrap();
+    db.execute_batch("PRAGMA foreign_keys = off").unwrap();
+    db.execute_batch(statements).unwrap();
+}
+
+fn verified(directory: &Path) -> Checked {
+    LogReader::open(directory).unwrap().verify().unwrap()
+}
+
+#[track_caller]
+fn finds(directory: &TempDir, expected: &[&str]) {
+    let findings = verified(directory.path()).findings;
+    let told: Vec<_> = findings.listed().iter().map(ToString::to_string).collect();
+    assert_eq!(told, expected);
+}
+
+fn positions(log: &LogReader, after: u64) -> Vec<u64> {
+    let mut positions = Vec::new();
+    let read = log.replay(LogPosition::new(after), |entry| {
+        positions.push(entry.position.get());
+        Ok::<_, LogError>(())
+    });
+    read.unwrap();
+    positions
+}
+
+fn files(directory: &Path) -> BTreeMap<String, Vec<u8>> {
+    let files = fs::read_dir(directory).unwrap().map(|file| {
+        let file = file.unwrap();
+        let name = file.file_name().into_string().unwrap();
+        (name, fs::read(file.path()).unwrap())
+    });
+    files.collect()
+}
+
+#[test]
+fn a_sound_log_is_counted() {
+    let directory = written();
+    let before = files(directory.path());
+    let checked = verified(directory.path());
+    assert!(checked.findings.is_empty(), "{checked:?}");
+    assert_eq!((checked.batches, checked.observations), (Some(6), Some(11)));
+    assert_eq!(checked.first.map(LogPosition::get), Some(1));
+    assert_eq!(checked.last.map(LogPosition::get), Some(6));
+    assert_eq!((checked.devices, checked.sources), (Some(3), Some(3)));
+    let length = fs::metadata(directory.path().join("scanpost.db")).unwrap();
+    assert_eq!(checked.size_bytes, length.len());
+    assert_eq!(files(directory.path()), before);
+}
+
+#[test]
+fn a_log_without_batches_is_sound() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(Log::in_directory(directory.path()).unwrap());
+    let checked = verified(directory.path());
+    assert!(checked.findings.is_empty(), "{checked:?}");
+    assert_eq!((checked.batches, checked.first), (Some(0), None));
+}
+
+#[test]
+fn a_reader_beside_a_server_sees_the_log_as_it_was_when_it_was_opened() {
+    let directory = written();
+    let mut log = Log::in_directory(directory.path()).unwrap();
+    log.append(vec![wifi(7)]).unwrap();
+    let reader = LogReader::open(directory.path()).unwrap();
+    log.append(vec![wifi(8)]).unwrap();
+    assert_eq!(positions(&reader, 0), [1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!(positions(&reader, 5), [6, 7]);
+    assert_eq!(reader.verify().unwrap().batches, Some(7));
+    assert_eq!(verified(directory.path()).batches, Some(8));
+}
+
+#[test]
+fn a_server_that_writes_into_a_log_at_rest_is_noticed() {
+    let directory = written();
+    let reader = LogReader::open(directory.path()).unwrap();
+    let mut log = Log::in_directory(directory.path()).unwrap();
+    // Enough to make the file longer, however coarse its time is.
+    log.append((7..207).map(wifi).collect()).unwrap();
+    // As long as it writes beside the file, the file is what it was.
+    assert_eq!(positions(&reader, 0), [1, 2, 3, 4, 5, 6]);
+    drop(log);
+    let refused = reader.verify().unwrap_err();
+    assert!(matches!(refused, LogError::Changed), "{refused}");
+    assert_eq!(verified(directory.path()).batches, Some(206));
+}
+
+#[test]
+fn a_copy_without_the_shared_memory_is_read_with_what_was_written_ahead() {
+    let directory = written();
+    let mut log = Log::in_directory(directory.path()).unwrap();
+    log.append(vec![wifi(7)]).unwrap();
+    let copy = tempfile::tempdir().unwrap();
+    for file in ["scanpost.db", "scanpost.db-wal"] {
+        fs::copy(directory.path().join(file), copy.path().join(file)).unwrap();
+    }
+    let before = files(copy.path());
+    assert_eq!(verified(copy.path()).batches, Some(7));
+    let mut after = files(copy.path());
+    after.remove("scanpost.db-shm");
+    assert_eq!(after, before);
+}
+
+#[test]
+fn a_visit_that_fails_is_the_last() {
+    let directory = written();
+    let mut visits = 0;
+    let failed = LogReader::open(directory.path())
+        .unwrap()
+        .replay(LogPosition::START, |_| {
+            visits += 1;
+            Err(LogError::DiskFull)
+        });
+    assert!(matches!(failed, Err(LogError::DiskFull)));
+    assert_eq!(visits, 1);
+}
+
+#[test]
+fn a_directory_without_a_log_stays_as_it_is() {
+    let home = tempfile::tempdir().unwrap();
+    let directory = home.path().join("a #?%41b");
+    let missing = LogReader::open(&directory).unwrap_err();
+    assert!(missing.to_string().contains("a #?%41b"), "{missing}");
+    assert!(!directory.exists());
+    // A path with characters that mean something in a URI is one like any other.
+    drop(Log::in_directory(&directory).unwrap());
+    assert!(verified(&directory).findings.is_empty());
+}
+
+#[test]
+fn a_log_of_a_later_version_and_a_file_without_one_are_refused() {
+    let directory = written();
+    change(&directory, "PRAGMA user_version = 99");
+    let refused = LogReader::open(directory.path()).unwrap_err();
+    assert!(
+        matches!(refused, LogError::TooNew { found: 99, .. }),
+        "{refused}"
+    );
+    for content in ["", "no database, however long the file may be"] {
+        fs::write(directory.path().join("scanpost.db"), content).unwrap();
+        let refused = LogReader::open(directory.path()).unwrap_err();
+        assert!(matches!(refused, LogError::Damaged(_)), "{refused}");
+    }
+}
+
+#[test]
+fn a_wrong_count_is_found() {
+    let directory = written();
+    change(
+        &directory,
+        "UPDATE batches SET accepted = 3 WHERE position = 2;
+         UPDATE batches SET accepted = 9223372036854775807 WHERE position = 4;",
+    );
+    finds(
+        &directory,
+        &[
+            "batch 2 has 2 observations, not the 3 that were accepted",
+            "batch 4 has 2 observations, not the 9223372036854775807 that were accepted",
+        ],
+    );
+}
+
+#[test]
+fn a_gap_is_found() {
+    let directory = written();
+    change(
+        &directory,
+        "DELETE FROM observations WHERE batch IN (1, 3, 4); DELETE FROM batches WHERE position IN (1, 3, 4);",
+    );
+    finds(
+        &directory,
+        &[
+            "the positions from 1 to 1 are missing",
+            "the positions from 3 to 4 are missing",
+        ],
+    );
+}
+
+#[test]
+fn an_observation_of_no_batch_is_found() {
+    let directory = written();
+    change(
+        &directory,
+        "UPDATE observations SET batch = 99 WHERE id = 3",
+    );
+    finds(
+        &directory,
+        &[
+            "row 3 of observations refers to a row of batches that is not there",
+            "batch 2 has 1 observations, not the 2 that were accepted",
+            "behind position 6 a server cannot read on: the log is damaged: an observation does not stand with its batch",
+        ],
+    );
+}
+
+#[test]
+fn an_observation_at_the_wrong_place_is_found() {
+    let directory = written();
+    change(&directory, "UPDATE observations SET id = 99 WHERE id = 3");
+    finds(
+        &directory,
+        &[
+            "observation 99 of batch 2 stands behind one of batch 6",
+            "behind position 5 a server cannot read on: the log is damaged: an observation does not stand with its batch",
+        ],
+    );
+}
+
+#[test]
+fn what_cannot_be_read_is_found() {
+    let directory = written();
+    change(
+        &directory,
+        "UPDATE observations SET address = 0 WHERE batch = 4;
+         UPDATE meta SET value = 'x' WHERE key = 'server_uuid';",
+    );
+    finds(
+        &directory,
+        &[
+            "the facts of the log cannot be checked: the log is damaged: the server's UUID is none",
+            "behind position 3 a server cannot read on: the log is damaged: an address is no station's",
+        ],
+    );
+}
+
+#[test]
+fn a_damaged_page_is_found_wherever_it_is() {
+    let directory = written();
+    let file = directory.path().join("scanpost.db");
+    let whole = fs::read(&file).unwrap();
+    let check = |bytes: &[u8], what: &str| {
+        fs::write(&file, bytes).unwrap();
+        match LogReader::open(directory.path()) {
+            Ok(log) => assert!(!log.verify().unwrap().findings.is_empty(), "{what}"),
+            // Without its tables, there is nothing to check.
+            Err(refused) => assert!(matches!(refused, LogError::Damaged(_)), "{what}: {refused}"),
+        }
+    };
+    for page in 0..whole.len() / 4096 {
+        let mut bytes = whole.clone();
+        bytes[page * 4096..][..4096].fill(0xa5);
+        check(&bytes, &format!("page {page}"));
+    }
+    check(&whole[..whole.len() / 2], "cut off in the middle");
+}
+
+#[test]
+fn findings_without_end_are_counted_only() {
+    let directory = written();
+    let batch =
+        "INSERT INTO batches SELECT 2 * value + 100, 1, NULL, 'Bluetooth', 0, NULL, 0, NULL FROM";
+    change(
+        &directory,
+        &format!(
+            "WITH RECURSIVE n (value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM n LIMIT 30) {batch} n"
+        ),
+    );
+    let findings = verified(directory.path()).findings;
+    assert_eq!((findings.listed().len(), findings.unlisted()), (20, 10));
+}
+
+#[test]
+fn what_has_expired_is_not_missed() {
+    let directory = written();
+    change(
+        &directory,
+        "INSERT INTO meta VALUES ('expired_to', '3'); DELETE FROM observations WHERE batch <= 3;",
+    );
+    // The batches may stay for those that are sent again, or go.
+    for statement in ["", "DELETE FROM batches WHERE position <= 3"] {
+        change(&directory, statement);
+        let checked = verified(directory.path());
+        assert!(checked.findings.is_empty(), "{checked:?}");
+        assert_eq!((checked.batches, checked.observations), (Some(3), Some(6)));
+        assert_eq!(checked.expired_to.map(LogPosition::get), Some(3));
+        assert_eq!(checked.first.map(LogPosition::get), Some(4));
+        let reader = LogReader::open(directory.path()).unwrap();
+        assert_eq!(positions(&reader, 0), [4, 5, 6]);
+    }
+    change(&directory, "DELETE FROM batches WHERE position = 4");
+    let findings = verified(directory.path()).findings;
+    assert_eq!(
+        findings.listed()[0].to_string(),
+        "row 6 of observations refers to a row of batches that is not there"
+    );
+    change(
+        &directory,
+        "UPDATE meta SET value = '-1' WHERE key = 'expired_to'",
+    );
+    assert!(!verified(directory.path()).findings.is_empty());
+}
