@@ -1,11 +1,10 @@
 //! `bluetooth.device.*`: what a Bluetooth device tells (`phy_bluetooth.h`).
 
-use std::fmt;
-
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::empties;
 use crate::tracker::Bluetooth;
+use crate::views::hex::Hex;
 
 pub(super) struct BluetoothRecord<'d>(pub(super) &'d Bluetooth);
 
@@ -49,19 +48,5 @@ impl Serialize for Services<'_> {
                 .iter()
                 .map(|latest| (&latest.value.service, Hex(&latest.value.bytes))),
         )
-    }
-}
-
-struct Hex<'d>(&'d [u8]);
-
-impl fmt::Display for Hex<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl Serialize for Hex<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
     }
 }
