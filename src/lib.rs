@@ -19,7 +19,7 @@
 //! | [`ingest`] | decoders (bytes to batch), the queue, the writer thread | HTTP |
 //! | [`log`] | the ordered record of accepted batches | who reads it |
 //! | [`tracker`] | the fold of the log: devices, sources | clocks, files, JSON |
-//! | [`views`] | tracked state in somebody's words | HTTP |
+//! | [`views`] | tracked state and logged reports in somebody's words | HTTP |
 //! | `http` | routes, limits, errors to statuses | how anything is kept |
 //! | [`config`] | file, environment and flags to one checked value | what it is for |
 //!

@@ -10,6 +10,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 use std::{env, iter, process};
 
+#[path = "main/log_command.rs"]
+mod log_command;
+
 use clap::{Args, Parser, Subcommand};
 use scanpost::config::{AuthMode, Config, ConfigError, LogFormat, Logging, Overrides};
 use tokio::net::TcpListener;
@@ -42,6 +45,9 @@ enum Command {
     Serve(ServeArgs),
     /// Says whether the configuration is right, and starts nothing.
     CheckConfig(ConfigArgs),
+    /// Looks at the log, whether or not a server runs on it.
+    #[command(subcommand, disable_help_subcommand = true)]
+    Log(log_command::LogCommand),
 }
 
 #[derive(Debug, Default, Args)]
@@ -68,6 +74,7 @@ fn main() -> ExitCode {
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(args) => serve(args),
         Command::CheckConfig(args) => check_config(&args),
+        Command::Log(command) => log_command::run(&command),
     }
 }
 
@@ -109,8 +116,12 @@ fn load(args: &ConfigArgs, flags: Overrides) -> Result<Config, ConfigError> {
 
 /// Logging is not set up yet, or was misconfigured itself: so to standard error, as plain text.
 fn misused(error: &dyn Error) -> ExitCode {
-    writeln!(io::stderr(), "scanpost: {}", in_full(error)).ok(); // Without standard error there is nobody to tell.
+    complain(&in_full(error));
     ExitCode::from(EXIT_MISUSED)
+}
+
+fn complain(what: &str) {
+    writeln!(io::stderr(), "scanpost: {what}").ok(); // Without standard error there is nobody to tell.
 }
 
 /// An error with all that caused it: each says its own part only.

@@ -13,6 +13,7 @@ mod durability;
 mod errors;
 mod ingest;
 mod limits;
+mod log_command;
 mod program;
 mod server;
 mod tidy;

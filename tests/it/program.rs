@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::server::{WIFI, batch};
 
-fn scanpost() -> Command {
+pub(crate) fn scanpost() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_scanpost"));
     // What a developer has set for itself must not change what is tested.
     for (name, _) in std::env::vars_os() {
@@ -122,6 +122,13 @@ impl Running {
         self.data
     }
 
+    /// Ends the program as it wants to be ended, and gives its data.
+    pub(crate) fn stop(mut self) -> TempDir {
+        self.signal("TERM");
+        self.child.wait().unwrap();
+        self.data
+    }
+
     /// The exit code, and what was logged until then.
     fn end(mut self) -> (Option<i32>, String) {
         let log = self.log.iter().collect();
@@ -129,7 +136,7 @@ impl Running {
     }
 }
 
-fn run(command: &mut Command) -> (Option<i32>, String, String) {
+pub(crate) fn run(command: &mut Command) -> (Option<i32>, String, String) {
     let Output {
         status,
         stdout,
@@ -200,12 +207,7 @@ async fn the_identity_of_the_server_stays_over_a_restart() {
         status["kismet.server.uuid"].as_str().unwrap().to_owned()
     };
     let first = uuid(&running.addr).await;
-    running.signal("TERM");
-    let Running {
-        mut child, data, ..
-    } = running;
-    child.wait().unwrap();
-    let again = Running::start_on(data, |_| {});
+    let again = Running::start_on(running.stop(), |_| {});
     assert_eq!(uuid(&again.addr).await, first);
     again.signal("TERM");
     again.end();

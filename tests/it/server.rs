@@ -28,6 +28,19 @@ pub(crate) struct TestServer {
     data: TempDir,
 }
 
+/// A copy of a data directory from `tests/fixtures/data`.
+pub(crate) fn copy_of_fixture(version: &str) -> TempDir {
+    let data = tempfile::tempdir().unwrap();
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures/data")
+        .join(version);
+    for file in std::fs::read_dir(fixture).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), data.path().join(file.file_name())).unwrap();
+    }
+    data
+}
+
 /// What the server answered.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -50,15 +63,7 @@ impl TestServer {
 
     /// Starts on a copy of a data directory from `tests/fixtures/data`.
     pub(crate) async fn start_on_fixture(version: &str) -> Self {
-        let data = tempfile::tempdir().unwrap();
-        let fixture = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/fixtures/data")
-            .join(version);
-        for file in std::fs::read_dir(fixture).unwrap() {
-            let file = file.unwrap();
-            std::fs::copy(file.path(), data.path().join(file.file_name())).unwrap();
-        }
-        Self::start_on(data, Config::default()).await
+        Self::start_on(copy_of_fixture(version), Config::default()).await
     }
 
     /// Starts on a data directory, and waits until the log is read.

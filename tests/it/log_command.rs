@@ -1,0 +1,196 @@
+//! `scanpost log`: a look at the log from the command line, beside a server or without one.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use crate::program::{Running, run, scanpost};
+use crate::server::{WIFI, batch, copy_of_fixture};
+
+/// The exit code, standard output, and standard error of `scanpost log`.
+fn log(command: &str, data: &Path) -> (Option<i32>, String, String) {
+    let mut program = scanpost();
+    program.arg("log").args(command.split(' '));
+    run(program.arg("--data-dir").arg(data))
+}
+
+fn verify(data: &Path) -> String {
+    let (code, out, err) = log("verify", data);
+    assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+    assert!(out.ends_with("the log is sound\n"), "{out}");
+    out
+}
+
+fn replay(data: &Path) -> Vec<Value> {
+    replay_with("replay --to-json", data)
+}
+
+fn replay_with(command: &str, data: &Path) -> Vec<Value> {
+    let (code, out, err) = log(command, data);
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    out.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+fn files(data: &Path) -> BTreeMap<String, Vec<u8>> {
+    let files = fs::read_dir(data).unwrap().map(|file| {
+        let file = file.unwrap();
+        let name = file.file_name().into_string().unwrap();
+        (name, fs::read(file.path()).unwrap())
+    });
+    files.collect()
+}
+
+async fn report(running: &Running, bssid: &str) {
+    let body = batch(json!([{ "bssid": bssid }]));
+    let url = format!("http://{}{WIFI}", running.addr);
+    let answer = reqwest::Client::new().post(url).json(&body).send().await;
+    assert_eq!(answer.unwrap().status(), 200);
+}
+
+#[test]
+fn a_log_at_rest_is_read_and_left_as_it_is() {
+    let data = copy_of_fixture("v1");
+    let before = files(data.path());
+    let told = "batches: 13\nobservations: 42\nfirst position: 1\nlast position: 13\n\
+                devices: 37\nsources: 2\nsize in bytes: 57344\nthe log is sound\n";
+    assert_eq!(verify(data.path()), told);
+    let observations = replay(data.path());
+    assert_eq!(observations.len(), 42);
+    assert_eq!(
+        observations[0],
+        json!({
+            "position": 1, "source": "5FE308BD-0000-0000-0000-00000000000A", "source_name": "bt-pi",
+            "received_at": 1_795_386_446.775_449, "time": 1_700_000_000, "phy": "Bluetooth",
+            "address": "C0:FF:EE:00:00:01", "name": "Headset", "device_type": "BR/EDR", "tx_power_dbm": 4,
+            "path_loss_db": 60, "scan_data": "0201060aff4c001005",
+            "service_data": { "0000180f-0000-1000-8000-00805f9b34fb": "64" },
+            "channel": "FHSS", "frequency_khz": 2_400_000, "signal_dbm": -56,
+            "lat": 48.1, "lon": 11.5, "alt_m": 500.0,
+        })
+    );
+    assert_eq!(
+        replay_with("replay --to-json --since-position 11", data.path()),
+        observations[40..]
+    );
+    assert_eq!(files(data.path()), before);
+}
+
+#[tokio::test]
+async fn a_log_is_read_while_a_server_writes_it_and_after_it_was_killed() {
+    let data = Running::start(|_| {}).stop();
+    let running = Running::start_on(data, |_| {});
+    for (number, bssid) in [(1, "00:00:00:00:00:01"), (2, "00:00:00:00:00:02")] {
+        report(&running, bssid).await;
+        assert!(verify(running.data()).contains(&format!("batches: {number}\n")));
+        let observations = replay(running.data());
+        assert_eq!(observations.last().unwrap()["address"], bssid);
+        assert_eq!(observations.len(), number);
+    }
+    let data = running.kill();
+    let before = files(data.path());
+    assert!(before.contains_key("scanpost.db-wal"));
+    verify(data.path());
+    assert_eq!(replay(data.path()).len(), 2);
+    assert_eq!(files(data.path()), before);
+
+    let running = Running::start_on(data, |_| {});
+    report(&running, "00:00:00:00:00:03").await;
+    assert_eq!(replay(running.data()).len(), 3);
+    let data = running.stop();
+    assert_eq!(replay(data.path()).len(), 3);
+}
+
+#[test]
+fn a_log_that_is_not_there_is_named_and_nothing_is_made() {
+    let home = tempfile::tempdir().unwrap();
+    let missing = home.path().join("nobody");
+    for command in ["verify", "replay --to-json"] {
+        let (code, out, err) = log(command, &missing);
+        assert_eq!((code, out.as_str()), (Some(1), ""));
+        let file = missing.join("scanpost.db");
+        let expected = format!("scanpost: there is no log at {}\n", file.display());
+        assert_eq!(err, expected);
+        assert!(!missing.exists());
+    }
+}
+
+#[test]
+fn a_log_of_a_later_version_is_refused() {
+    let data = copy_of_fixture("v1");
+    let file = data.path().join("scanpost.db");
+    let mut bytes = fs::read(&file).unwrap();
+    // The user version, as SQLite's file format has it.
+    bytes[60..64].copy_from_slice(&99u32.to_be_bytes());
+    fs::write(&file, &bytes).unwrap();
+    for command in ["verify", "replay --to-json"] {
+        let (code, out, err) = log(command, data.path());
+        assert_eq!((code, out.as_str()), (Some(1), ""));
+        assert!(err.contains("the log has version 99"), "{err}");
+    }
+    assert_eq!(fs::read(&file).unwrap(), bytes);
+}
+
+#[test]
+fn what_is_wrong_with_a_log_is_told() {
+    let data = copy_of_fixture("v1");
+    let file = data.path().join("scanpost.db");
+    let mut bytes = fs::read(&file).unwrap();
+    // The one page that all observations are on.
+    bytes[11 * 4096..][..4096].fill(0xa5);
+    fs::write(&file, &bytes).unwrap();
+    let (code, out, err) = log("verify", data.path());
+    assert_eq!(code, Some(1), "{out}");
+    assert!(
+        out.contains("batches: 13\nobservations: unknown\n"),
+        "{out}"
+    );
+    assert!(!out.contains("sound"), "{out}");
+    assert!(err.contains("a server cannot read on"), "{err}");
+    for line in err.lines() {
+        assert!(line.starts_with("scanpost: "), "{line}");
+    }
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    let data = copy_of_fixture("v1");
+    let mut program = scanpost();
+    program
+        .args(["log", "replay", "--to-json", "--data-dir"])
+        .arg(data.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = program.spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(output.stderr.is_empty());
+}
+
+#[test]
+fn the_configuration_says_where_the_log_is() {
+    let data = copy_of_fixture("v1");
+    let file = data.path().join("scanpost.toml");
+    let text = format!("[server]\ndata_dir = {:?}\n", data.path());
+    fs::write(&file, text).unwrap();
+    let mut program = scanpost();
+    program.args(["log", "verify", "--config"]).arg(&file);
+    let (code, out, err) = run(&mut program);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.starts_with("batches: 13\n"), "{out}");
+    fs::write(&file, "[nothing]").unwrap();
+    assert_eq!(run(&mut program).0, Some(2));
+}
+
+#[test]
+fn the_form_has_to_be_said() {
+    let data = copy_of_fixture("v1");
+    let (code, _, err) = log("replay", data.path());
+    assert_eq!(code, Some(2));
+    assert!(err.contains("--to-json"), "{err}");
+}
