@@ -23,6 +23,8 @@ use layers::Layers;
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// An empty log has some 100 KiB, which no expiry makes smaller.
+const SIZE_LEAST_BYTES: u64 = 1 << 20;
 
 /// Everything that can be set, one field a section.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -36,6 +38,10 @@ pub struct Config {
     pub logging: Logging,
     /// How reports are judged.
     pub ingest: Ingest,
+    /// How often the picture is put on disk.
+    pub snapshots: Snapshots,
+    /// What is forgotten, and when.
+    pub retention: Retention,
     /// The bounds of everything that comes from outside.
     pub limits: Limits,
 }
@@ -161,6 +167,49 @@ impl Default for Ingest {
             resend_window: DAY * 7,
             resend_batches_max: 100_000,
         }
+    }
+}
+
+/// `[snapshots]`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Snapshots {
+    /// How often what changed is put on disk. Default 1 minute.
+    #[serde(with = "duration_text")]
+    pub interval: Duration,
+}
+
+impl Default for Snapshots {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(60),
+        }
+    }
+}
+
+/// `[retention]`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retention {
+    /// For how many days after they came reports stay in the log; 0 is for ever. Default 0.
+    pub days: u32,
+    /// How large the log may become before its oldest reports go, in bytes; 0 is without a bound. Default 0.
+    #[serde(with = "size_text")]
+    pub size: u64,
+    /// How long a device stays without a new report; 0 is for ever. Default 0.
+    #[serde(with = "duration_text")]
+    pub device_timeout: Duration,
+}
+
+impl Retention {
+    /// For how long reports stay in the log.
+    pub fn age_max(&self) -> Option<Duration> {
+        (0 < self.days).then(|| DAY * self.days)
+    }
+
+    /// How large the log may become, in bytes.
+    pub fn size_max_bytes(&self) -> Option<u64> {
+        (0 < self.size).then_some(self.size)
     }
 }
 
@@ -349,6 +398,8 @@ impl Config {
             server,
             logging,
             ingest,
+            snapshots,
+            retention,
             limits,
             ..
         } = self;
@@ -357,6 +408,14 @@ impl Config {
         time(ingest.resend_window, Duration::ZERO..=DAY * 365)?;
         count(ingest.resend_batches_max, 0..=100_000_000)?;
         log_filter(&logging.level)?;
+        time(snapshots.interval, Duration::from_millis(1)..=DAY)?;
+        if 36_500 < retention.days {
+            return Err("must be 0 to 36500".to_owned());
+        }
+        if 0 < retention.size && retention.size < SIZE_LEAST_BYTES {
+            return Err("must be 0 or at least 1MiB".to_owned());
+        }
+        time(retention.device_timeout, Duration::ZERO..=DAY * 36_500)?;
         limits.check_each()
     }
 
@@ -469,6 +528,30 @@ mod duration_text {
                 "must be a time span such as \"30s\" or \"1day\" ({error})"
             ))
         })
+    }
+}
+
+/// A size as people write it: `"500MB"`, `"20GiB"`.
+mod size_text {
+    use bytesize::ByteSize;
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde hands it over like this"
+    )]
+    pub(super) fn serialize<S: Serializer>(bytes: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{bytes}B"))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let size: ByteSize = text.parse().map_err(|error| {
+            de::Error::custom(format!(
+                "must be a size such as \"500MB\" or \"20GiB\" ({error})"
+            ))
+        })?;
+        Ok(size.as_u64())
     }
 }
 
@@ -758,6 +841,22 @@ mod tests {
             &["0", "1000000001"],
         );
         check("limits.sources_max", &["1", "1000000"], &["0", "1000001"]);
+        check("retention.days", &["0", "36500"], &["36501", "-1"]);
+        check(
+            "retention.size",
+            &["\"0B\"", "\"1MiB\"", "\"20 GB\""],
+            &["\"1048575B\"", "\"much\"", "\"-1MB\"", "5"],
+        );
+        check(
+            "retention.device_timeout",
+            &["\"0s\"", "\"36500days\""],
+            &["\"36500days 1s\"", "\"5\""],
+        );
+        check(
+            "snapshots.interval",
+            &["\"1ms\"", "\"1day\""],
+            &["\"999us\"", "\"1day 1s\""],
+        );
         for entries in ["ssids", "sources", "frequencies", "tags"] {
             let key = format!("limits.{entries}_per_device_max");
             check(&key, &["1", "10000"], &["0", "10001"]);

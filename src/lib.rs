@@ -6,7 +6,8 @@
 //! ```text
 //! HTTP ─ decode ──▶ Batch ──▶ log.append ──▶ tracker.apply ──▶ answer 200
 //!                                                 │
-//!                                                 └──▶ views
+//!                                                 ├──▶ views
+//!                                                 └──▶ snapshots
 //! ```
 //!
 //! One way, one direction. What got `200` is in the log and in the views; what did not is nowhere.
@@ -16,14 +17,15 @@
 //! | module | owns | must not know |
 //! |---|---|---|
 //! | [`report`] | the typed domain: addresses, times, signals, positions, a [`report::Batch`] | anything else here |
-//! | [`ingest`] | decoders (bytes to batch), the queue, the writer thread | HTTP |
+//! | [`ingest`] | decoders (bytes to batch), the queue, the writer thread, housekeeping | HTTP |
 //! | [`log`] | the ordered record of accepted batches | who reads it |
 //! | [`tracker`] | the fold of the log: devices, sources | clocks, files, JSON |
+//! | [`snapshot`] | the tracker on disk, so that a start need not read the whole log | what devices mean |
 //! | [`views`] | tracked state and logged reports in somebody's words | HTTP |
 //! | `http` | routes, limits, errors to statuses | how anything is kept |
 //! | [`config`] | file, environment and flags to one checked value | what it is for |
 //!
-//! Dependencies point one way: `http → {ingest, views} → {log, tracker} → report`.
+//! Dependencies point one way: `http → {ingest, views} → snapshot → tracker → log → report`.
 //!
 //! # What holds everywhere
 //!
@@ -39,6 +41,7 @@ pub mod ingest;
 pub mod log;
 pub mod report;
 mod serve;
+pub mod snapshot;
 pub mod tracker;
 pub mod views;
 

@@ -1,16 +1,19 @@
 //! Wires the parts together, and takes them down in order.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use tokio::net::TcpListener;
+use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::config::{Config, ConfigError};
 use crate::http::connections::{self, ConnectionLimits, OpenConnections};
 use crate::http::{self, App};
+use crate::ingest::housekeeping::{self, Schedule};
 use crate::ingest::{self, WindowBounds, WriterBounds, WriterError};
 use crate::log::{Log, LogError};
 use crate::tracker::{Bounds, Tracker};
@@ -24,8 +27,8 @@ pub enum ServeError {
     /// The log cannot be opened.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// The system gives no thread for the writer.
-    #[error("no thread for the writer")]
+    /// The system gives no thread.
+    #[error("no thread for the writer or the housekeeping")]
     Thread(#[source] io::Error),
     /// The writer ended; nothing can be accepted any more.
     #[error("nothing can be accepted any more: {0}")]
@@ -43,11 +46,12 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
     config.check_exposure()?;
-    let log = Log::in_directory(&config.server.data_dir()?)?;
-    serve_log(listener, config, log, shutdown).await
+    let data = config.server.data_dir()?;
+    let log = Log::in_directory(&data)?;
+    run(listener, config, log, Some(data), shutdown).await
 }
 
-/// As [`serve`], on a log that is open already.
+/// As [`serve`], on a log that is open already, and without snapshots.
 ///
 /// # Errors
 ///
@@ -56,6 +60,16 @@ pub async fn serve_log(
     listener: TcpListener,
     config: Config,
     log: Log,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), ServeError> {
+    run(listener, config, log, None, shutdown).await
+}
+
+async fn run(
+    listener: TcpListener,
+    config: Config,
+    log: Log,
+    data: Option<PathBuf>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
     let server_uuid = log.server_uuid();
@@ -67,6 +81,7 @@ pub async fn serve_log(
         sources_per_device_max: limits.sources_per_device_max,
         frequencies_per_device_max: limits.frequencies_per_device_max,
         tags_per_device_max: limits.tags_per_device_max,
+        device_timeout: config.retention.device_timeout,
     }));
     let writer_bounds = WriterBounds {
         queue_batches_max: limits.queue_batches_max,
@@ -76,8 +91,24 @@ pub async fn serve_log(
         },
     };
     let now = SystemTime::now().into();
-    let (ingest, mut writer) =
-        ingest::start(log, Arc::clone(&tracker), now, writer_bounds).map_err(ServeError::Thread)?;
+    let (orders, told) = housekeeping::orders();
+    let begin = orders.clone();
+    let (ingest, mut writer) = ingest::start(
+        log,
+        data,
+        Arc::clone(&tracker),
+        now,
+        writer_bounds,
+        move |snapshots| begin.begin(snapshots),
+    )
+    .map_err(ServeError::Thread)?;
+    let schedule = Schedule {
+        interval: config.snapshots.interval,
+        age_max: config.retention.age_max(),
+        size_max_bytes: config.retention.size_max_bytes(),
+    };
+    let housekeeping = housekeeping::start(told, Arc::clone(&tracker), ingest.clone(), schedule)
+        .map_err(ServeError::Thread)?;
     let open = OpenConnections::default();
     let router = http::router(App::new(
         &config,
@@ -106,8 +137,11 @@ pub async fn serve_log(
     };
     info!("shutting down");
     stop.cancel();
-    // With the last connection the last handle to the writer goes, so it ends after what they sent.
     serving.await.ok();
+    // After the last connection nothing changes any more. With the housekeeping the last handle to the writer
+    // goes, so it ends too.
+    orders.stop();
+    spawn_blocking(move || housekeeping.join()).await.ok();
     match early {
         Some(ended) => ended?,
         None => writer.ended().await?,

@@ -3,10 +3,12 @@
 //! Knows the log and the tracker; no format, no HTTP. A format is a decoder of its own in a file of its own.
 
 pub mod decode;
+pub mod housekeeping;
 pub mod kismet;
 mod window;
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -14,12 +16,13 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use self::window::Window;
 pub use self::window::WindowBounds;
-use crate::log::{Answered, Known, Log, LogError, LogPosition};
+use crate::log::{Answered, Expired, Expiry, Known, Log, LogError, LogPosition};
 use crate::report::{Batch, BatchIdentity, ReceivedAt};
+use crate::snapshot::{SnapshotError, Snapshots};
 use crate::tracker::{TooManySources, Tracker};
 
 /// How many batches one commit takes at most.
@@ -32,7 +35,7 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
 /// Hands batches to the writer.
 #[derive(Clone, Debug)]
 pub struct Ingest {
-    queue: mpsc::Sender<Job>,
+    queue: mpsc::Sender<Work>,
     ready: Arc<AtomicBool>,
 }
 
@@ -67,6 +70,13 @@ pub enum IngestError {
 
 type Answer = Result<Receipt, IngestError>;
 
+/// What the writer is asked to do.
+#[derive(Debug)]
+enum Work {
+    Write(Job),
+    Expire(Expiry, oneshot::Sender<Result<Expired, LogError>>),
+}
+
 #[derive(Debug)]
 struct Job {
     batch: Batch,
@@ -85,12 +95,21 @@ impl Ingest {
         }
         let (done, receipt) = oneshot::channel();
         self.queue
-            .try_send(Job { batch, done })
+            .try_send(Work::Write(Job { batch, done }))
             .map_err(|refused| match refused {
                 TrySendError::Full(_) => IngestError::Overloaded,
                 TrySendError::Closed(_) => IngestError::Stopped,
             })?;
         receipt.await.unwrap_or(Err(IngestError::Stopped))
+    }
+
+    /// Asks for one step of expiry, and waits for it. `None` when the writer is gone.
+    ///
+    /// Which batches are remembered the writer knows better: that part of the `expiry` is its own.
+    fn expire(&self, expiry: Expiry) -> Option<Result<Expired, LogError>> {
+        let (done, expired) = oneshot::channel();
+        self.queue.blocking_send(Work::Expire(expiry, done)).ok()?;
+        expired.blocking_recv().ok()
     }
 
     /// Whether the tracker is what the log says, so that reports are taken and views are true.
@@ -102,7 +121,7 @@ impl Ingest {
 /// The writer thread, which ends when every [`Ingest`] handle is gone and all they sent is written.
 #[derive(Debug)]
 pub struct Writer {
-    ended: oneshot::Receiver<Result<(), LogError>>,
+    ended: oneshot::Receiver<Result<(), WriterError>>,
 }
 
 /// Why the writer ended before it was told to.
@@ -111,6 +130,9 @@ pub enum WriterError {
     /// The log failed. What was acknowledged is in it; what was not is not.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// The snapshots cannot be read.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
     /// A defect of ours.
     #[error("the writer panicked")]
     Panicked,
@@ -139,60 +161,78 @@ pub struct WriterBounds {
     pub window: WindowBounds,
 }
 
-/// Starts the writer: it brings the tracker to what the log says, and then takes batches.
+/// Starts the writer: it brings the tracker to what snapshots and log say, and then takes batches.
+///
+/// `snapshots` is the data directory that they are in; `ready` gets them when the tracker is up to date.
 ///
 /// # Errors
 ///
 /// When the operating system gives no thread.
 pub fn start(
     log: Log,
+    snapshots: Option<PathBuf>,
     tracker: Arc<Tracker>,
     now: ReceivedAt,
     bounds: WriterBounds,
+    ready: impl FnOnce(Option<Snapshots>) + Send + 'static,
 ) -> std::io::Result<(Ingest, Writer)> {
-    let (queue, jobs) = mpsc::channel(bounds.queue_batches_max);
+    let (queue, work) = mpsc::channel(bounds.queue_batches_max);
     let (end, ended) = oneshot::channel();
-    let ready = Arc::new(AtomicBool::new(false));
-    let is_ready = Arc::clone(&ready);
+    let is_ready = Arc::new(AtomicBool::new(false));
+    let ingest = Ingest {
+        queue,
+        ready: Arc::clone(&is_ready),
+    };
     thread::Builder::new()
         .name("writer".into())
         .spawn(move || {
             let run = || {
-                let started = Instant::now();
-                let window = recover(&log, &tracker, now, bounds.window)?;
+                let (snapshots, window) =
+                    recover(&log, snapshots.as_deref(), &tracker, now, bounds.window)?;
                 is_ready.store(true, Ordering::Release);
-                let replay_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-                let (last, devices) = (log.last().get(), tracker.device_count());
-                info!(
-                    replay.last = last,
-                    replay.duration_ms = replay_ms,
-                    tracker.devices = devices,
-                    "ready"
-                );
-                Running {
+                ready(snapshots);
+                let running = Running {
                     log,
                     tracker,
                     window,
                     evictions: Note::default(),
-                }
-                .write(jobs)
+                };
+                Ok(running.write(work)?)
             };
             // Nobody waits for the end any more when the server's own start failed.
             end.send(run()).ok();
         })?;
-    Ok((Ingest { queue, ready }, Writer { ended }))
+    Ok((ingest, Writer { ended }))
 }
 
-/// Folds the log into the tracker, and learns which batches may come again.
+/// Brings the tracker to what snapshots and log say, and learns which batches may come again.
 fn recover(
     log: &Log,
+    snapshots: Option<&Path>,
     tracker: &Tracker,
     now: ReceivedAt,
     bounds: WindowBounds,
-) -> Result<Window, LogError> {
+) -> Result<(Option<Snapshots>, Window), WriterError> {
+    let started = Instant::now();
     let last = log.last();
+    let mut snapshots = match snapshots {
+        None => None,
+        Some(data) => Some(Snapshots::open(data, log.server_uuid(), last)?),
+    };
+    let from = match &mut snapshots {
+        None => LogPosition::START,
+        Some(snapshots) => snapshots.restore(tracker)?,
+    };
+    let expired_to = log.expired_to()?;
+    if from < expired_to {
+        error!(
+            snapshot.position = from.get(),
+            log.expired_to = expired_to.get(),
+            "no snapshot has all that is expired from the log: devices that were seen only then are missing"
+        );
+    }
     let mut told = Instant::now();
-    log.replay(LogPosition::START, |entry| {
+    log.replay(from, |entry| {
         tracker.apply(&entry);
         if PROGRESS_INTERVAL <= told.elapsed() {
             told = Instant::now();
@@ -207,7 +247,14 @@ fn recover(
     for known in log.known(window.since(now), bounds.batches_max)? {
         window.add(known);
     }
-    Ok(window)
+    info!(
+        snapshot.position = from.get(),
+        replay.last = last.get(),
+        replay.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        tracker.devices = tracker.device_count(),
+        "ready"
+    );
+    Ok((snapshots, window))
 }
 
 struct Running {
@@ -232,10 +279,17 @@ impl Running {
     ///
     /// A failed append ends the thread, and with it the process: what is on disk after it only replay can
     /// tell. A full disk is told apart, because then nothing was written.
-    fn write(mut self, mut queue: mpsc::Receiver<Job>) -> Result<(), LogError> {
-        let mut jobs = Vec::with_capacity(GROUP_MAX);
-        while 0 < queue.blocking_recv_many(&mut jobs, GROUP_MAX) {
-            let group = self.look_at(jobs.drain(..));
+    fn write(mut self, mut queue: mpsc::Receiver<Work>) -> Result<(), LogError> {
+        let mut work = Vec::with_capacity(GROUP_MAX);
+        while 0 < queue.blocking_recv_many(&mut work, GROUP_MAX) {
+            let (mut jobs, mut expiries) = (Vec::with_capacity(work.len()), Vec::new());
+            for work in work.drain(..) {
+                match work {
+                    Work::Write(job) => jobs.push(job),
+                    Work::Expire(expiry, done) => expiries.push((expiry, done)),
+                }
+            }
+            let group = self.look_at(jobs.into_iter());
             for (position, done) in group.again {
                 let answered = self.log.answered(position)?;
                 let gone = || LogError::Damaged("a batch that was acknowledged is gone".into());
@@ -260,6 +314,17 @@ impl Running {
                     all.for_each(|done| drop(done.send(Err(IngestError::DiskFull))));
                 }
                 Err(error) => return Err(error),
+            }
+            for (expiry, done) in expiries {
+                let remembered_from = self
+                    .window
+                    .oldest()
+                    .unwrap_or_else(|| self.log.last().next());
+                let expired = self.log.expire(&Expiry {
+                    remembered_from,
+                    ..expiry
+                });
+                done.send(expired).ok();
             }
         }
         Ok(())

@@ -46,6 +46,7 @@ fn tracker(sources_max: usize) -> Arc<Tracker> {
         sources_per_device_max: 4,
         frequencies_per_device_max: 4,
         tags_per_device_max: 4,
+        device_timeout: Duration::ZERO,
     }))
 }
 
@@ -65,7 +66,7 @@ fn written_together(running: Running, batches: Vec<Batch>) -> Vec<Answer> {
         .into_iter()
         .map(|batch| {
             let (done, answer) = oneshot::channel();
-            queue.try_send(Job { batch, done }).unwrap();
+            queue.try_send(Work::Write(Job { batch, done })).unwrap();
             answer
         })
         .collect();
@@ -90,9 +91,11 @@ async fn a_client_that_hangs_up_does_not_undo_its_batch() {
     let tracker = tracker(10);
     let (ingest, mut writer) = start(
         Log::in_memory(usize::MAX),
+        None,
         Arc::clone(&tracker),
         NOW,
         BOUNDS,
+        |_| {},
     )
     .unwrap();
     while !ingest.is_ready() {
@@ -117,10 +120,10 @@ fn a_full_queue_takes_nothing() {
     let (done, _) = oneshot::channel();
     ingest
         .queue
-        .try_send(Job {
+        .try_send(Work::Write(Job {
             batch: batch(1),
             done,
-        })
+        }))
         .unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()

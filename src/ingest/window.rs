@@ -34,8 +34,7 @@ impl Window {
 
     /// When a batch must have come to be remembered at `now`.
     pub(super) fn since(&self, now: ReceivedAt) -> ReceivedAt {
-        let age_max_us = u64::try_from(self.bounds.age_max.as_micros()).unwrap_or(u64::MAX);
-        ReceivedAt::from_micros(now.micros().saturating_sub(age_max_us))
+        now.before(self.bounds.age_max)
     }
 
     pub(super) fn add(&mut self, known: Known) {
@@ -52,6 +51,11 @@ impl Window {
             }
             self.order.pop_front();
         }
+    }
+
+    /// Where the oldest batch stands that is remembered.
+    pub(super) fn oldest(&self) -> Option<LogPosition> {
+        self.order.front().map(|oldest| oldest.position)
     }
 
     pub(super) fn find(&self, identity: BatchIdentity) -> Option<LogPosition> {

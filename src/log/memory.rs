@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use uuid::Uuid;
 
-use super::{Answered, Entry, Known, LogPosition};
+use super::{Answered, Entry, Expired, Expiry, Known, LogPosition};
 use crate::report::{Batch, ReceivedAt};
 
 /// A log that forgets at the end of the process.
@@ -43,6 +43,31 @@ impl MemoryLog {
             self.entries.pop_front();
         }
         appended
+    }
+
+    /// Only by age: there is no file that could be too large.
+    pub(super) fn expire(&mut self, expiry: &Expiry) -> Expired {
+        let before = self.entries.len();
+        let mut is_held = false;
+        while let Some(oldest) = self.entries.front() {
+            let is_old = oldest.batch.received_at < expiry.came_before;
+            is_held = is_old && expiry.up_to < oldest.position;
+            if !is_old || is_held {
+                break;
+            }
+            self.entries.pop_front();
+        }
+        Expired {
+            observations: u64::try_from(before - self.entries.len()).unwrap_or_default(),
+            to: self.expired_to(),
+            is_done: true,
+            is_held,
+        }
+    }
+
+    pub(super) fn expired_to(&self) -> LogPosition {
+        let before = |entry: &Entry| LogPosition(entry.position.get() - 1);
+        self.entries.front().map_or(self.last, before)
     }
 
     pub(super) fn replay(&self, after: LogPosition, visit: impl FnMut(Entry)) {

@@ -8,6 +8,7 @@ mod sqlite;
 #[cfg(test)]
 mod tests;
 
+use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 use uuid::Uuid;
@@ -17,7 +18,9 @@ pub use self::sqlite::{Checked, Finding, Findings, LogReader, SqliteLog};
 use crate::report::{Batch, BatchIdentity, ReceivedAt, Rejected};
 
 /// Where a batch stands in the log: the first has 1, and no number is given twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 pub struct LogPosition(u64);
 
 impl LogPosition {
@@ -34,7 +37,9 @@ impl LogPosition {
         Self(number)
     }
 
-    const fn next(self) -> Self {
+    /// That of the next batch.
+    #[must_use]
+    pub const fn next(self) -> Self {
         Self(self.0 + 1)
     }
 }
@@ -68,6 +73,32 @@ pub struct Answered {
     pub accepted: usize,
     /// Which were refused.
     pub rejected: Vec<Rejected>,
+}
+
+/// Which observations may go.
+#[derive(Clone, Copy, Debug)]
+pub struct Expiry {
+    /// Those of batches that came before this.
+    pub came_before: ReceivedAt,
+    /// Those that make the log larger than this, in bytes.
+    pub size_max_bytes: u64,
+    /// None behind this batch: what they say is not safe elsewhere yet.
+    pub up_to: LogPosition,
+    /// The first batch that is recognised when it is sent again, whether its observations are there or not.
+    pub remembered_from: LogPosition,
+}
+
+/// What one step of expiry did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expired {
+    /// How many observations went.
+    pub observations: u64,
+    /// Up to which batch they are gone.
+    pub to: LogPosition,
+    /// Whether nothing more may go now.
+    pub is_done: bool,
+    /// Whether more would go, were it not for [`Expiry::up_to`].
+    pub is_held: bool,
 }
 
 /// Why the log did not take a group of batches, or cannot be used.
@@ -143,7 +174,23 @@ impl Log {
         }
     }
 
-    /// Gives the batches behind `after` to `visit`, in order.
+    /// Takes out the oldest observations of those that may go: a small step, after which more may be left.
+    pub fn expire(&mut self, expiry: &Expiry) -> Result<Expired, LogError> {
+        match self {
+            Self::Memory(log) => Ok(log.expire(expiry)),
+            Self::Sqlite(log) => log.expire(expiry),
+        }
+    }
+
+    /// Up to which batch the observations are gone.
+    pub fn expired_to(&self) -> Result<LogPosition, LogError> {
+        match self {
+            Self::Memory(log) => Ok(log.expired_to()),
+            Self::Sqlite(log) => log.expired_to(),
+        }
+    }
+
+    /// Gives the batches behind `after` to `visit`, in order; those whose observations are gone are left out.
     pub fn replay(&self, after: LogPosition, mut visit: impl FnMut(Entry)) -> Result<(), LogError> {
         match self {
             Self::Memory(log) => {

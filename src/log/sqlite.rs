@@ -3,6 +3,7 @@
 //! The file is in WAL mode with full synchronous, so that a commit is on disk when it returns. One process
 //! has it at a time: a lock file next to it says so.
 
+mod expire;
 mod extra;
 mod read;
 mod reader;
@@ -22,7 +23,7 @@ use uuid::Uuid;
 pub use self::reader::LogReader;
 pub use self::verify::{Checked, Finding, Findings};
 use self::write::Dictionaries;
-use super::{Answered, Entry, Known, LogError, LogPosition};
+use super::{Answered, Entry, Expired, Expiry, Known, LogError, LogPosition};
 use crate::report::{Batch, ReceivedAt};
 
 /// The log's file in the data directory.
@@ -68,6 +69,8 @@ impl SqliteLog {
         db.pragma_update(None, "journal_mode", "wal")?;
         db.pragma_update(None, "synchronous", "full")?;
         db.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+        // The numbers of one transaction come out of it; to look each of them up again is half its cost.
+        db.pragma_update(None, "foreign_keys", false)?;
         let server_uuid = server_uuid(&db)?;
         let last: Option<i64> =
             db.query_row("SELECT max(position) FROM batches", [], |row| row.get(0))?;
@@ -95,6 +98,14 @@ impl SqliteLog {
             Entry { position, batch }
         });
         Ok(entries.collect())
+    }
+
+    pub(super) fn expire(&mut self, expiry: &Expiry) -> Result<Expired, LogError> {
+        expire::expire(&mut self.db, self.last, expiry)
+    }
+
+    pub(super) fn expired_to(&self) -> Result<LogPosition, LogError> {
+        expire::expired_to(&self.db)
     }
 
     pub(super) fn replay(

@@ -1,12 +1,13 @@
 //! Who is tracked: a radio technology and an address in it.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
 use super::MacAddr;
 
 /// The radio technologies that scan reports come from, with Kismet's names and numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Phy {
     /// IEEE 802.11.
     Wifi,
@@ -44,7 +45,7 @@ impl Phy {
 }
 
 /// Who is tracked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct DeviceId {
     /// The radio technology.
     pub phy: Phy,

@@ -14,6 +14,8 @@ mod source;
 mod ssid;
 mod time;
 
+use serde::{Deserialize, Serialize};
+
 pub use batch::{Batch, BatchIdentity, Rejected};
 pub use capabilities::Capabilities;
 pub use checksum::kismet_checksum;
@@ -63,7 +65,7 @@ impl Report {
 }
 
 /// A name and a value that a scanner attaches to a device.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tag {
     /// What the tag is called.
     pub name: Box<str>,
@@ -119,7 +121,7 @@ pub struct BluetoothSighting {
 }
 
 /// What a Bluetooth device says of one of its services.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceData {
     /// The service's UUID, as sent.
     pub service: Box<str>,

@@ -1,7 +1,9 @@
 //! Where a scanner stood.
 
+use serde::{Deserialize, Serialize};
+
 /// A point on earth in fixed point, so that sums are exact and do not depend on order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Position {
     lat_e7: i32,
     lon_e7: i32,

@@ -1,9 +1,10 @@
 //! Signal, frequency and channel.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A received signal strength in dBm, within -150..=+30. Zero never occurs: scanners send it for "unknown".
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Dbm(i16);
 
 /// The strength cannot be one of a receiver on earth.
@@ -34,7 +35,7 @@ impl Dbm {
 }
 
 /// A carrier frequency in kHz, within 100 MHz to 100 GHz.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Frequency(u32);
 
 /// The number is no frequency in kHz that these radios use.
@@ -96,7 +97,7 @@ impl Frequency {
 }
 
 /// A channel as the scanner names it (`6`, `42HT40P`, `1W6e`): 1 to 16 bytes of printable text.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Channel([u8; Self::BYTES_MAX]);
 
 /// The text is no channel name.
@@ -170,7 +171,7 @@ impl fmt::Display for Channel {
 }
 
 /// How wide the channel is that the access point uses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ChannelWidth {
     /// 20 MHz.
     Mhz20,

@@ -1,12 +1,13 @@
 //! Who reports.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
 use uuid::Uuid;
 
 /// The identity of a scanner: a UUID of its own choice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SourceId(Uuid);
 
 /// The text is no UUID.

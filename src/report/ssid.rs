@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
 /// A network name: up to 32 octets of any value (IEEE 802.11-2020, clause 9.4.2.2). Empty means hidden.
 ///
 /// The octets are kept as they are; only showing them escapes what is no UTF-8.
@@ -66,12 +68,24 @@ impl fmt::Display for Ssid {
     }
 }
 
-impl serde::Serialize for Ssid {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+/// As text where people read, else as its octets.
+impl Serialize for Ssid {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if !serializer.is_human_readable() {
+            return serializer.serialize_bytes(&self.0);
+        }
         match std::str::from_utf8(&self.0) {
             Ok(text) => serializer.serialize_str(text),
             Err(_) => serializer.collect_str(self),
         }
+    }
+}
+
+/// From its octets: text does not tell whether a backslash was escaped.
+impl<'de> Deserialize<'de> for Ssid {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let octets = <&[u8]>::deserialize(deserializer)?;
+        Self::try_from(octets).map_err(de::Error::custom)
     }
 }
 

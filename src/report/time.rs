@@ -1,9 +1,10 @@
 //! Times: when something was seen, and when we were told.
 
+use serde::{Deserialize, Serialize};
 use std::time::{Duration, SystemTime};
 
 /// A moment in whole seconds since 1970, UTC: the resolution that scan reports have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct UnixTime(u32);
 
 /// Why a timestamp cannot be when a report was made.
@@ -92,7 +93,9 @@ impl UnixTime {
 }
 
 /// When a batch reached us, in microseconds since 1970: the clock read once, at the door.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 pub struct ReceivedAt {
     micros: u64,
 }
@@ -101,6 +104,13 @@ impl ReceivedAt {
     /// Takes microseconds since 1970.
     pub const fn from_micros(micros: u64) -> Self {
         Self { micros }
+    }
+
+    /// As long before as `span`.
+    #[must_use]
+    pub fn before(self, span: Duration) -> Self {
+        let span_us = u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
+        Self::from_micros(self.micros().saturating_sub(span_us))
     }
 
     /// Microseconds since 1970.

@@ -1,5 +1,6 @@
 //! What is known of one device.
 
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::activity::Activity;
@@ -10,7 +11,7 @@ use crate::report::{
 };
 
 /// A value and the time of the report that said it: a later report replaces it, an earlier one does not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Latest<T> {
     /// When it was so.
     pub time: UnixTime,
@@ -19,7 +20,7 @@ pub struct Latest<T> {
 }
 
 /// A tracked device.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Device {
     /// Who it is.
     pub id: DeviceId,
@@ -54,7 +55,7 @@ pub struct Device {
 }
 
 /// The part of a device that differs by radio.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Radio {
     /// A Wi-Fi access point or ad-hoc peer.
     Wifi(Wifi),
@@ -63,7 +64,7 @@ pub enum Radio {
 }
 
 /// What a Wi-Fi device tells.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Wifi {
     /// What kind of network it belongs to, where the capabilities say it.
     pub topology: Option<Latest<Topology>>,
@@ -72,7 +73,7 @@ pub struct Wifi {
 }
 
 /// One network of an access point.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SsidRecord {
     /// Its name; empty when hidden.
     pub ssid: Ssid,
@@ -91,7 +92,7 @@ pub struct SsidRecord {
 }
 
 /// What a network's capabilities said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Advertised {
     /// How it is secured.
     pub security: Security,
@@ -100,7 +101,7 @@ pub struct Advertised {
 }
 
 /// Width and middle of a channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChannelLayout {
     /// How wide it is.
     pub width: Option<ChannelWidth>,
@@ -111,7 +112,7 @@ pub struct ChannelLayout {
 }
 
 /// What a Bluetooth device tells.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Bluetooth {
     /// Its name.
     pub name: Option<Latest<Box<str>>>,
@@ -128,7 +129,7 @@ pub struct Bluetooth {
 }
 
 /// The range of signals.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignalRange {
     /// The signal of the latest report that had one.
     pub last: Latest<Dbm>,
@@ -139,7 +140,7 @@ pub struct SignalRange {
 }
 
 /// The strongest sighting with a position; of equally strong ones the latest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Peak {
     /// How strong it was.
     pub signal: Dbm,
@@ -150,7 +151,7 @@ pub struct Peak {
 }
 
 /// Where a device was seen from. Sums are exact integers, so order does not matter.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// Least latitude, in 10⁻⁷ degrees.
     pub lat_min_e7: i32,
@@ -174,7 +175,7 @@ pub struct Place {
 }
 
 /// What one source saw of a device.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SeenBy {
     /// The source, by its number.
     pub source: SourceNumber,
@@ -191,7 +192,7 @@ pub struct SeenBy {
 }
 
 /// A source's number: sources count from 1 in the order in which they first reported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SourceNumber(pub(super) u32);
 
 impl SourceNumber {

@@ -6,6 +6,7 @@
 
 mod activity;
 mod device;
+mod image;
 mod merge;
 mod shard;
 mod sources;
@@ -13,16 +14,20 @@ mod sources;
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
 pub use self::activity::{Activity, Counts};
 pub use self::device::{
     Advertised, Bluetooth, ChannelLayout, Device, Latest, Peak, Place, Radio, SeenBy, SignalRange,
     SourceNumber, SsidRecord, Wifi,
 };
-use self::shard::{ChangeMark, ChangeNumber, Shard};
+use self::image::Images;
+pub use self::image::{Image, ImageHead};
+pub use self::shard::ChangeNumber;
+use self::shard::{ChangeMark, Shard};
 pub use self::sources::Source;
 use self::sources::Sources;
-use crate::log::Entry;
+use crate::log::{Entry, LogPosition};
 use crate::report::{Batch, DeviceId, MacAddr, Phy, ReceivedAt, Report, SourceId, UnixTime};
 
 /// More shards than cores, so that a reader seldom waits for the writer; few enough to look at each when evicting.
@@ -45,6 +50,8 @@ pub struct Bounds {
     pub frequencies_per_device_max: usize,
     /// Tags a device, and Bluetooth services a device.
     pub tags_per_device_max: usize,
+    /// For how long a device stays without a report, by our clock as the log tells it; zero is for ever.
+    pub device_timeout: Duration,
 }
 
 /// What applying a batch did.
@@ -52,7 +59,7 @@ pub struct Bounds {
 pub struct Applied {
     /// Devices that were not known before.
     pub created: u64,
-    /// Devices that had to go.
+    /// Devices that had to make room.
     pub evicted: u64,
 }
 
@@ -109,16 +116,28 @@ pub struct Tracker {
 }
 
 /// What orders changes: a count, and our clock as far as the log tells it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Clock {
     change: ChangeNumber,
     now: ReceivedAt,
+    position: LogPosition,
+    images: Images,
 }
 
 #[derive(Debug, Default)]
 struct Totals {
     devices: AtomicU64,
     reports: AtomicU64,
+}
+
+impl Totals {
+    fn set_devices(&self, count: u64) {
+        self.devices.store(count, Ordering::Relaxed);
+    }
+
+    fn set_reports(&self, count: u64) {
+        self.reports.store(count, Ordering::Relaxed);
+    }
 }
 
 /// How far a walk over devices has come.
@@ -164,10 +183,7 @@ impl Tracker {
             bounds,
             shards: std::array::from_fn(|_| RwLock::default()),
             sources: RwLock::default(),
-            clock: Mutex::new(Clock {
-                change: ChangeNumber::default(),
-                now: ReceivedAt::from_micros(0),
-            }),
+            clock: Mutex::default(),
             wifi: Totals::default(),
             bluetooth: Totals::default(),
             evicted: AtomicU64::new(0),
@@ -186,12 +202,17 @@ impl Tracker {
     pub fn apply(&self, entry: &Entry) -> Applied {
         let batch = &entry.batch;
         let mut clock = lock(&self.clock);
-        clock.now = clock.now.max(batch.received_at);
-        let source = write(&self.sources).contact(batch, clock.now);
+        let clock = &mut *clock;
+        let before = clock.now;
+        clock.now = before.max(batch.received_at);
+        clock.position = entry.position;
+        clock.change.0 += 1;
+        let source = write(&self.sources).contact(batch, clock.now, clock.change);
         let mut applied = Applied::default();
         self.for_each_shard(&batch.reports, |shard, report| {
             clock.change.0 += 1;
             let id = report.device();
+            shard.join(clock.images.round);
             let Some((device, new)) = shard.touch(id, clock.change, || Device::new(id, report))
             else {
                 return;
@@ -204,13 +225,12 @@ impl Tracker {
                 applied.created += 1;
             }
         });
-        while 0 < applied.created
-            && self.bounds.devices_max < self.device_count()
-            && self.evict_one()
-        {
-            applied.evicted += 1;
+        if before.time() < clock.now.time() {
+            self.age(clock);
         }
-        self.evicted.fetch_add(applied.evicted, Ordering::Relaxed);
+        if 0 < applied.created {
+            applied.evicted = self.evict(clock);
+        }
         applied
     }
 
@@ -331,21 +351,51 @@ impl Tracker {
         }
     }
 
-    /// Drops the device that changed least recently of all.
-    fn evict_one(&self) -> bool {
-        let oldest = self
-            .shards
-            .iter()
-            .filter_map(|shard| Some((read(shard).oldest_change()?, shard)));
-        let Some((_, shard)) = oldest.min_by_key(|&(change, _)| change) else {
+    /// Lets devices go, those that changed least recently first, until no more are left than there may be.
+    fn evict(&self, clock: &mut Clock) -> u64 {
+        let mut evicted = 0;
+        while self.bounds.devices_max < self.device_count() {
+            let oldest = self
+                .shards
+                .iter()
+                .filter_map(|shard| Some((read(shard).oldest_change()?, shard)));
+            let Some((_, shard)) = oldest.min_by_key(|&(change, _)| change) else {
+                break;
+            };
+            if !self.let_oldest_go(&mut write(shard), clock) {
+                break;
+            }
+            evicted += 1;
+        }
+        self.evicted.fetch_add(evicted, Ordering::Relaxed);
+        evicted
+    }
+
+    /// Lets the devices go that nobody has reported for too long.
+    fn age(&self, clock: &mut Clock) {
+        let timeout = self.bounds.device_timeout;
+        if timeout.is_zero() {
+            return;
+        }
+        let since = clock.now.before(timeout);
+        for shard in &self.shards {
+            let is_due = |shard: &Shard| shard.oldest_modified_at().is_some_and(|at| at < since);
+            if !is_due(&read(shard)) {
+                continue;
+            }
+            let mut shard = write(shard);
+            while is_due(&shard) && self.let_oldest_go(&mut shard, clock) {}
+        }
+    }
+
+    fn let_oldest_go(&self, shard: &mut Shard, clock: &mut Clock) -> bool {
+        shard.join(clock.images.round);
+        let Some(device) = shard.evict_oldest() else {
             return false;
         };
-        let Some(device) = write(shard).evict_oldest() else {
-            return false;
-        };
-        self.totals_of(device.id.phy)
-            .devices
-            .fetch_sub(1, Ordering::Relaxed);
+        clock.images.note_gone(device.id);
+        let devices = &self.totals_of(device.id.phy).devices;
+        devices.fetch_sub(1, Ordering::Relaxed);
         true
     }
 

@@ -3,13 +3,24 @@
 use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
+use serde::{Deserialize, Serialize};
 
 use super::device::Device;
-use crate::report::{DeviceId, UnixTime};
+use crate::report::{DeviceId, ReceivedAt, UnixTime};
 
 /// Counts the changes of all devices, so that one change is before or after any other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(super) struct ChangeNumber(pub(super) u64);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+pub struct ChangeNumber(pub(super) u64);
+
+/// A device, and when it changed last.
+pub(super) type Changed = (ChangeNumber, Device);
+
+/// Which image is being taken, and after which change it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Round {
+    pub(super) number: u64,
+    pub(super) after: ChangeNumber,
+}
 
 /// Where a device stands in its shard. Kept in 32 bits: a shard of four billion devices fits no machine.
 type Slot = u32;
@@ -25,6 +36,17 @@ pub(super) struct Shard {
     hasher: DefaultHashBuilder,
     /// The least recently changed and the most recently changed device.
     chain: Option<(Slot, Slot)>,
+    copying: Option<Copying>,
+}
+
+/// How far an image has been copied out of the shard.
+#[derive(Debug)]
+struct Copying {
+    round: Round,
+    /// The newest device that is still to be copied; all before it in the chain are too.
+    next: Slot,
+    /// Devices that changed or went before they were copied, as they were when the image began.
+    set_aside: Vec<Changed>,
 }
 
 /// A device, and its neighbours in the order of change.
@@ -57,6 +79,7 @@ impl Shard {
     ) -> Option<(&mut Device, bool)> {
         let (slot, new) = match self.find(id) {
             Some(slot) => {
+                self.set_aside(slot);
                 self.unlink(slot);
                 (slot, false)
             }
@@ -72,17 +95,123 @@ impl Shard {
         Some(self.node(oldest)?.changed)
     }
 
+    /// When the least recently changed device changed, by our clock.
+    pub(super) fn oldest_modified_at(&self) -> Option<ReceivedAt> {
+        let (oldest, _) = self.chain?;
+        Some(self.device(oldest)?.modified_at)
+    }
+
     /// Takes the least recently changed device out.
     pub(super) fn evict_oldest(&mut self) -> Option<Device> {
         let (oldest, _) = self.chain?;
-        self.unlink(oldest);
-        let id = self.device(oldest)?.id;
+        self.set_aside(oldest);
+        self.take_out(oldest)
+    }
+
+    /// Takes part in an image, or in none. To be told before anything changes.
+    pub(super) fn join(&mut self, round: Option<Round>) {
+        if self.copying.as_ref().map(|copying| copying.round) != round {
+            let next = self.chain.map_or(NONE, |(_, newest)| newest);
+            self.copying = round.map(|round| Copying {
+                round,
+                next,
+                set_aside: Vec::new(),
+            });
+        }
+    }
+
+    /// Copies out the next devices of the image, at most `count` besides those set aside. The flag says whether
+    /// these were the last.
+    pub(super) fn copy_next(&mut self, round: Round, count: usize) -> (Vec<Changed>, bool) {
+        self.join(Some(round));
+        let Some(copying) = &mut self.copying else {
+            return (Vec::new(), true);
+        };
+        let mut copied = std::mem::take(&mut copying.set_aside);
+        let mut next = copying.next;
+        for _ in 0..count {
+            match self.node(next) {
+                Some(node) if round.after < node.changed => {
+                    copied.extend(node.device.clone().map(|device| (node.changed, device)));
+                    next = node.before;
+                }
+                _ => next = NONE,
+            }
+        }
+        if let Some(copying) = &mut self.copying {
+            copying.next = next;
+        }
+        (copied, next == NONE)
+    }
+
+    /// Keeps a device for the image as it is, if it was not copied yet.
+    fn set_aside(&mut self, slot: Slot) {
+        let Some(copying) = &self.copying else { return };
+        let (Some(next), Some(node)) = (self.node(copying.next), self.node(slot)) else {
+            return;
+        };
+        if node.changed <= copying.round.after || next.changed < node.changed {
+            return;
+        }
+        let as_it_is = node.device.clone().map(|device| (node.changed, device));
+        if let Some(copying) = &mut self.copying {
+            copying.set_aside.extend(as_it_is);
+        }
+    }
+
+    /// Puts back a device of an image. When all are back, [`Shard::restored`] has to follow.
+    pub(super) fn restore(&mut self, changed: ChangeNumber, device: Device) {
+        let slot = match self.find(device.id) {
+            Some(slot) => {
+                if let Some(node) = self.node_mut(slot) {
+                    node.device = Some(device);
+                }
+                slot
+            }
+            None => self.insert(device),
+        };
+        if let Some(node) = self.node_mut(slot) {
+            node.changed = changed;
+        }
+    }
+
+    /// Takes out a device that a later image says to be gone.
+    pub(super) fn restore_gone(&mut self, id: DeviceId) {
+        if let Some(slot) = self.find(id) {
+            self.take_out(slot);
+        }
+    }
+
+    /// Puts the devices that were put back in the order of change.
+    pub(super) fn restored(&mut self) {
+        let mut order: Vec<(ChangeNumber, Slot)> = self
+            .nodes
+            .iter()
+            .zip(0..)
+            .filter(|(node, _)| node.device.is_some())
+            .map(|(node, slot)| (node.changed, slot))
+            .collect();
+        order.sort_unstable();
+        self.chain = None;
+        for (changed, slot) in order {
+            self.link_last(slot, changed);
+        }
+    }
+
+    /// All devices, in no order.
+    pub(super) fn devices(&self) -> impl Iterator<Item = &Device> {
+        self.nodes.iter().filter_map(|node| node.device.as_ref())
+    }
+
+    fn take_out(&mut self, slot: Slot) -> Option<Device> {
+        self.unlink(slot);
+        let id = self.device(slot)?.id;
         let hash = self.hasher.hash_one(id);
-        if let Ok(entry) = self.by_id.find_entry(hash, |&slot| slot == oldest) {
+        if let Ok(entry) = self.by_id.find_entry(hash, |&other| other == slot) {
             entry.remove();
         }
-        self.free.push(oldest);
-        self.node_mut(oldest)?.device.take()
+        self.free.push(slot);
+        self.node_mut(slot)?.device.take()
     }
 
     /// The slots from `start` on, in order; a slot may be free. `None` past the last slot.
@@ -186,6 +315,9 @@ impl Shard {
         }
         if let Some(node) = self.node_mut(after) {
             node.before = before;
+        }
+        if let Some(copying) = self.copying.as_mut().filter(|copying| copying.next == slot) {
+            copying.next = before;
         }
         self.chain = match self.chain {
             Some((oldest, newest)) if oldest == slot && newest == slot => None,

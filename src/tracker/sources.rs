@@ -2,12 +2,15 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::activity::Activity;
 use super::device::SourceNumber;
+use super::shard::ChangeNumber;
 use crate::report::{Batch, Phy, ReceivedAt, SourceId};
 
 /// A scanner that has reported.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Source {
     /// Its number, from 1 in order of first contact.
     pub number: SourceNumber,
@@ -25,6 +28,8 @@ pub struct Source {
     pub last_contact: ReceivedAt,
     /// When its reports were made.
     pub activity: Activity,
+    /// Its last batch, in the order of all changes.
+    pub(super) changed: ChangeNumber,
 }
 
 #[derive(Debug, Default)]
@@ -35,7 +40,12 @@ pub(super) struct Sources {
 
 impl Sources {
     /// Takes note of a batch; gives the number of its source, made if it is new.
-    pub(super) fn contact(&mut self, batch: &Batch, received_at: ReceivedAt) -> SourceNumber {
+    pub(super) fn contact(
+        &mut self,
+        batch: &Batch,
+        received_at: ReceivedAt,
+        changed: ChangeNumber,
+    ) -> SourceNumber {
         let place = *self.by_id.entry(batch.source).or_insert(self.list.len());
         if place == self.list.len() {
             self.list.push(Source {
@@ -47,6 +57,7 @@ impl Sources {
                 first_contact: received_at,
                 last_contact: received_at,
                 activity: Activity::default(),
+                changed,
             });
         }
         let Some(source) = self.list.get_mut(place) else {
@@ -57,6 +68,7 @@ impl Sources {
         }
         source.reports += u64::try_from(batch.reports.len()).unwrap_or_default();
         source.last_contact = received_at;
+        source.changed = changed;
         for report in &batch.reports {
             source.activity.add(report.time, None);
         }
@@ -65,6 +77,15 @@ impl Sources {
 
     pub(super) fn get(&self, id: SourceId) -> Option<&Source> {
         self.list.get(*self.by_id.get(&id)?)
+    }
+
+    /// Puts back a source of an image. They have to come in the order of their numbers, each at most once more.
+    pub(super) fn restore(&mut self, source: Source) {
+        let place = *self.by_id.entry(source.id).or_insert(self.list.len());
+        match self.list.get_mut(place) {
+            Some(known) => *known = source,
+            None => self.list.push(source),
+        }
     }
 
     pub(super) fn all(&self) -> &[Source] {

@@ -19,6 +19,7 @@ const BOUNDS: Bounds = Bounds {
     sources_per_device_max: 8,
     frequencies_per_device_max: 8,
     tags_per_device_max: 8,
+    device_timeout: Duration::ZERO,
 };
 
 const RECEIVED_AT: ReceivedAt = ReceivedAt::from_micros(1_700_100_000_000_000);
@@ -420,4 +421,162 @@ proptest! {
     ) {
         prop_assert_eq!(folded(&sorted, 1), folded(&shuffled, cut));
     }
+}
+
+/// An image as it would be kept.
+type Kept = (ImageHead, Vec<(ChangeNumber, Device)>);
+
+/// All that can be seen of a tracker, with the devices of each shard in the order of change.
+fn seen(tracker: &Tracker) -> String {
+    format!(
+        "{:#?}\n{:#?}\n{:?}",
+        walk(tracker, Walk::over_changed(UnixTime::new(0))),
+        tracker.sources(),
+        Phy::ALL.map(|phy| tracker.totals(phy)),
+    )
+}
+
+/// A tracker made from images, as a start makes it.
+fn restored(images: &[Kept], bounds: Bounds) -> Tracker {
+    let tracker = Tracker::new(bounds);
+    for (head, devices) in images {
+        tracker.restore_head(head.clone());
+        tracker.restore_devices(devices.clone());
+    }
+    tracker.restored();
+    tracker
+}
+
+/// A tracker that applied the log up to a position.
+fn folded_up_to(log: &Log, position: LogPosition, bounds: Bounds) -> Tracker {
+    let tracker = Tracker::new(bounds);
+    log.replay(LogPosition::START, |entry| {
+        if entry.position <= position {
+            tracker.apply(&entry);
+        }
+    })
+    .unwrap();
+    tracker
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Apply {
+        from: u8,
+        devices: Vec<u8>,
+        after_s: u64,
+    },
+    Begin {
+        of_everything: bool,
+    },
+    CopySome,
+    Keep,
+    GiveUp,
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (1u8..4, prop::collection::vec(0u8..40, 0..6), 0u64..4)
+            .prop_map(|(from, devices, after_s)| Step::Apply { from, devices, after_s }),
+        2 => prop::bool::weighted(0.2).prop_map(|of_everything| Step::Begin { of_everything }),
+        2 => Just(Step::CopySome),
+        2 => Just(Step::Keep),
+        1 => Just(Step::GiveUp),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn images_taken_while_reports_come_in_are_exact(steps in prop::collection::vec(any_step(), 1..60)) {
+        let bounds = Bounds { devices_max: 20, device_timeout: Duration::from_secs(12), ..BOUNDS };
+        let mut log = Log::in_memory(usize::MAX);
+        let tracker = Tracker::new(bounds);
+        let mut now = RECEIVED_AT;
+        let mut image = None;
+        let mut copied = Vec::new();
+        let mut kept: Vec<Kept> = Vec::new();
+        for step in steps {
+            match step {
+                Step::Apply { from, devices, after_s } => {
+                    now = ReceivedAt::from_micros(now.micros() + after_s * 1_000_000);
+                    let batch = Batch {
+                        source: source(u128::from(from)),
+                        source_name: None,
+                        phy: Phy::Wifi,
+                        received_at: now,
+                        identity: None,
+                        reports: devices.into_iter().map(|last| report(last, 1_700_000_000 + u32::from(last))).collect(),
+                        rejected: Vec::new(),
+                    };
+                    tracker.apply(&log.append(vec![batch]).unwrap()[0]);
+                }
+                Step::Begin { of_everything } if image.is_none() => {
+                    image = tracker.image(of_everything);
+                    copied = Vec::new();
+                }
+                Step::CopySome => copied.extend(image.as_mut().and_then(Image::next_devices).unwrap_or_default()),
+                Step::Keep => {
+                    let Some(mut image) = image.take() else { continue };
+                    copied.extend(std::iter::from_fn(|| image.next_devices()).flatten());
+                    if image.head().is_whole {
+                        kept.clear();
+                    }
+                    kept.push((image.head().clone(), std::mem::take(&mut copied)));
+                    image.keep();
+                }
+                Step::GiveUp => image = None,
+                Step::Begin { .. } => {}
+            }
+        }
+        drop(image);
+        let Some((head, _)) = kept.last() else { return Ok(()) };
+        let position = head.position;
+        let again = restored(&kept, bounds);
+        prop_assert_eq!(seen(&again), seen(&folded_up_to(&log, position, bounds)));
+        // And it goes on from there as if nothing had happened.
+        log.replay(position, |entry| {
+            again.apply(&entry);
+        })
+        .unwrap();
+        prop_assert_eq!(seen(&again), seen(&tracker));
+    }
+}
+
+#[test]
+fn an_image_has_what_changed_and_nothing_else() {
+    let mut folded = Folded::new(BOUNDS);
+    folded.add((0..50).map(|last| report(last, 100)).collect());
+    let whole = folded.tracker.image(false).unwrap();
+    assert!(whole.head().is_whole);
+    whole.keep();
+    folded.add(vec![report(7, 101)]);
+    let mut changed = folded.tracker.image(false).unwrap();
+    assert!(!changed.head().is_whole);
+    let devices: Vec<_> = std::iter::from_fn(|| changed.next_devices())
+        .flatten()
+        .collect();
+    assert_eq!(devices.len(), 1);
+    assert!(folded.tracker.image(false).is_none(), "one at a time");
+    changed.keep();
+    assert!(!folded.tracker.changed_since_image());
+}
+
+#[test]
+fn a_device_that_nobody_reports_goes_by_the_time_of_the_log() {
+    let timeout = Duration::from_secs(60);
+    let mut folded = Folded::new(Bounds {
+        device_timeout: timeout,
+        ..BOUNDS
+    });
+    let at = |seconds: u64| ReceivedAt::from_micros(RECEIVED_AT.micros() + seconds * 1_000_000);
+    folded.apply(1, at(0), vec![report(1, 100), report(2, 100)]);
+    folded.apply(1, at(60), vec![report(2, 100)]);
+    assert_eq!(folded.tracker.device_count(), 2);
+    // A report that came late counts as one; only its arrival matters.
+    folded.apply(1, at(61), vec![report(3, 1)]);
+    assert_eq!(folded.tracker.device_count(), 2);
+    assert!(folded.tracker.device(device_id(1)).is_none());
+    // A clock that was set back lets nothing go and nothing come back.
+    folded.apply(1, at(10), vec![report(4, 100)]);
+    assert_eq!(folded.tracker.device_count(), 3);
 }

@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::expire::expired_to;
 use super::extra::Extra;
 use super::{damaged, number, position, signed, unsigned};
 use crate::log::{Answered, Entry, Known, LogError, LogPosition};
@@ -33,14 +34,10 @@ pub(super) fn replay(
                 o.lat_e7, o.lon_e7, o.alt_mm, o.speed_m_h, o.extra, o.batch
          FROM observations o LEFT JOIN ssids s ON s.id = o.ssid
               LEFT JOIN capabilities c ON c.id = o.capabilities LEFT JOIN channels n ON n.id = o.channel
-         WHERE o.id > ?1 ORDER BY o.id",
+         WHERE o.id >= ?1 ORDER BY o.id",
     )?;
-    let before: Option<i64> = db.query_row(
-        "SELECT max(id) FROM observations WHERE batch <= ?1",
-        [number(after)],
-        |row| row.get(0),
-    )?;
-    let mut rows = observations.query([before.unwrap_or_default()])?;
+    let after = after.max(expired_to(db)?);
+    let mut rows = observations.query([first_observation_after(db, after)?])?;
     let mut next = rows.next()?;
     let mut batch_rows = batches.query([number(after)])?;
     while let Some(row) = batch_rows.next()? {
@@ -66,6 +63,36 @@ pub(super) fn replay(
         None => Ok(()),
         Some(_) => Err(damaged(STRAY)),
     }
+}
+
+/// The number of the first observation behind a batch, found by halving: batches stand in order.
+pub(super) fn first_observation_after(
+    db: &Connection,
+    after: LogPosition,
+) -> Result<i64, LogError> {
+    let bounds = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let (first, last): (Option<i64>, Option<i64>) = db.query_row(
+        "SELECT (SELECT min(id) FROM observations), (SELECT max(id) FROM observations)",
+        [],
+        bounds,
+    )?;
+    let (Some(mut low), Some(last)) = (first, last) else {
+        return Ok(0);
+    };
+    let mut high = last + 1;
+    let mut batch_from =
+        db.prepare_cached("SELECT id, batch FROM observations WHERE id >= ?1 ORDER BY id LIMIT 1")?;
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let (id, batch): (i64, i64) =
+            batch_from.query_row([middle], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        if number(after) < batch {
+            high = middle;
+        } else {
+            low = id + 1;
+        }
+    }
+    Ok(low)
 }
 
 pub(super) fn known(

@@ -25,6 +25,8 @@ mod set;
 #[cfg(test)]
 mod tests;
 
+use serde::{Deserialize, Serialize};
+
 pub use akm::{Akm, AkmSet};
 pub use cipher::{Cipher, CipherSet};
 pub use class::SecurityClass;
@@ -66,7 +68,7 @@ impl From<&str> for Capabilities {
 ///
 /// Everything here is a statement of the string, and nothing is concluded: what is not stated is not denied either.
 /// Group ciphers are missing because no producer writes them.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct Security {
     wpa_akms: AkmSet,
     rsn_akms: AkmSet,
@@ -86,7 +88,7 @@ pub struct Security {
 const _: () = assert!(size_of::<Security>() <= 28);
 
 /// Wi-Fi Protected Setup, in the order in which `wpa_supplicant` prefers to mention it (`wps_ie_txt`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Wps {
     /// The element is present.
     Yes,
@@ -111,7 +113,9 @@ impl Wps {
 }
 
 /// Protection of management frames (IEEE 802.11w). Only Android 12 and later tell, so silence is no denial.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 pub enum Pmf {
     /// The string does not say.
     #[default]
@@ -134,7 +138,7 @@ impl Pmf {
 }
 
 /// What kind of network the sender belongs to. Of two statements the later in this order, the more special one, counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Topology {
     /// Infrastructure: the sender is an access point.
     Ap,

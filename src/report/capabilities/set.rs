@@ -4,7 +4,7 @@
 macro_rules! set_of {
     ($(#[$doc:meta])* $vis:vis struct $set:ident($bits:ty) of $member:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
         $vis struct $set($bits);
 
         #[allow(unreachable_pub, dead_code, reason = "some sets serve this module only, and not all need everything")]

@@ -1,0 +1,130 @@
+//! Old observations go, the oldest first, a few at a time.
+
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+
+use super::read::first_observation_after;
+use super::{number, position, signed, unsigned};
+use crate::log::{Expired, Expiry, LogError, LogPosition};
+
+/// How many observations go in one step: some 10 ms.
+const OBSERVATIONS_PER_STEP: u64 = 4096;
+/// How many batches one step looks at, and how many of their rows it takes out.
+const BATCHES_PER_STEP: i64 = 1024;
+const KEY: &str = "expired_to";
+
+/// Up to which batch the observations are gone.
+pub(super) fn expired_to(db: &Connection) -> Result<LogPosition, LogError> {
+    let text: Option<String> = db
+        .query_row("SELECT value FROM meta WHERE key = ?1", [KEY], |row| {
+            row.get(0)
+        })
+        .optional()?;
+    match text {
+        None => Ok(LogPosition::START),
+        Some(text) => position(
+            text.parse()
+                .map_err(|_| LogError::Damaged("the end of what is expired is no number".into()))?,
+        ),
+    }
+}
+
+/// Takes out the oldest observations that are due, as many as one step may.
+pub(super) fn expire(
+    db: &mut Connection,
+    last: LogPosition,
+    expiry: &Expiry,
+) -> Result<Expired, LogError> {
+    let from = expired_to(db)?;
+    let due = due(db, from, expiry)?;
+    if from < due.to || has_forgotten(db, due.to, last, expiry)? {
+        let to = number(due.to);
+        let first_kept = first_observation_after(db, due.to)?;
+        let step = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        step.execute("DELETE FROM observations WHERE id < ?1", [first_kept])?;
+        step.execute(
+            "INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)",
+            params![KEY, to.to_string()],
+        )?;
+        // The last one stays: it tells which position comes next.
+        step.execute(
+            "DELETE FROM batches WHERE position <= ?1 AND position < ?2 AND position < ?3
+             AND position < (SELECT min(position) FROM batches) + ?4",
+            params![
+                to,
+                number(expiry.remembered_from),
+                number(last),
+                BATCHES_PER_STEP
+            ],
+        )?;
+        step.commit()?;
+    }
+    Ok(Expired {
+        observations: due.observations,
+        to: due.to,
+        is_done: due.is_done && !has_forgotten(db, due.to, last, expiry)?,
+        is_held: due.is_held,
+    })
+}
+
+struct Due {
+    to: LogPosition,
+    observations: u64,
+    is_done: bool,
+    is_held: bool,
+}
+
+fn due(db: &Connection, from: LogPosition, expiry: &Expiry) -> Result<Due, LogError> {
+    let mut due = Due {
+        to: from,
+        observations: 0,
+        is_done: false,
+        is_held: false,
+    };
+    let is_too_large = expiry.size_max_bytes < used_bytes(db)?;
+    let mut query = db.prepare_cached(
+        "SELECT position, accepted, received_at_us FROM batches WHERE position > ?1 ORDER BY position LIMIT ?2",
+    )?;
+    let mut rows = query.query([number(from), BATCHES_PER_STEP])?;
+    while let Some(row) = rows.next()? {
+        let here = position(row.get(0)?)?;
+        let is_old = row.get::<_, i64>(2)? < signed(expiry.came_before.micros());
+        if !is_old && !is_too_large {
+            due.is_done = true;
+            return Ok(due);
+        }
+        if expiry.up_to < here {
+            (due.is_done, due.is_held) = (true, true);
+            return Ok(due);
+        }
+        if OBSERVATIONS_PER_STEP <= due.observations {
+            return Ok(due);
+        }
+        due.to = here;
+        due.observations += unsigned(row.get(1)?)?;
+    }
+    due.is_done = due.to == from;
+    Ok(due)
+}
+
+/// Whether there are rows of batches that nobody will send again.
+fn has_forgotten(
+    db: &Connection,
+    expired_to: LogPosition,
+    last: LogPosition,
+    expiry: &Expiry,
+) -> Result<bool, LogError> {
+    let oldest: Option<i64> =
+        db.query_row("SELECT min(position) FROM batches", [], |row| row.get(0))?;
+    Ok(oldest.is_some_and(|oldest| {
+        oldest <= number(expired_to)
+            && oldest < number(expiry.remembered_from)
+            && oldest < number(last)
+    }))
+}
+
+/// How much of the file is in use, in bytes.
+fn used_bytes(db: &Connection) -> Result<u64, LogError> {
+    let pragma = |name| db.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let pages = pragma("page_count")? - pragma("freelist_count")?;
+    unsigned(pages * pragma("page_size")?)
+}

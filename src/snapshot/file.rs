@@ -1,0 +1,265 @@
+//! One snapshot file: a head, then rounds of frames, each frame with its own checksum.
+//!
+//! ```text
+//! magic and version │ the server's UUID │ frame │ frame │ …
+//! frame: length (u32, little endian) │ XXH3-64 of the payload (u64), seeded with the place in the file │ payload
+//! ```
+//!
+//! A round is an [`ImageHead`], its devices, and an end. What stands behind the last end does not count: a
+//! write that was cut short leaves the rounds before it as they were.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use twox_hash::XxHash3_64;
+use uuid::Uuid;
+
+use crate::log::LogPosition;
+use crate::tracker::{ChangeNumber, Device, ImageHead};
+
+/// Begins every file. A later shape of what is inside gets another number and keeps a reader for this one.
+const MAGIC: [u8; 16] = *b"scanpost snap 1\n";
+const FRAME_HEAD_BYTES: usize = 12;
+/// About how many devices go into one frame.
+const BUFFER_BYTES: usize = 1 << 20;
+
+/// One piece of a round.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Frame {
+    Head(Box<ImageHead>),
+    Devices(Vec<(ChangeNumber, Device)>),
+    End(End),
+}
+
+/// Closes a round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct End {
+    /// The last batch that the rounds up to here contain.
+    pub(super) position: LogPosition,
+    /// How many devices the round has.
+    pub(super) devices: u64,
+    /// Whether the round is of everything.
+    pub(super) is_whole: bool,
+}
+
+/// Up to where a file counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Extent {
+    /// The last batch that it contains.
+    pub(super) position: LogPosition,
+    /// How long it is up to the last end, in bytes.
+    pub(super) bytes: u64,
+    /// How much of that the first round takes, in bytes.
+    pub(super) whole_bytes: u64,
+}
+
+/// Why a file, or the rest of it, cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unreadable {
+    #[error("it is no snapshot of this version")]
+    NoSnapshot,
+    #[error("it is the snapshot of another server's log")]
+    OtherServer,
+    #[error("it is damaged at byte {at}")]
+    Damaged { at: u64 },
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Writes one round.
+#[derive(Debug)]
+pub(super) struct Writer {
+    file: BufWriter<File>,
+    at: u64,
+    payload: Vec<u8>,
+}
+
+impl Writer {
+    /// Begins a file.
+    pub(super) fn create(path: &Path, server: Uuid) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        // It tells where people live.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = BufWriter::with_capacity(BUFFER_BYTES, options.open(path)?);
+        file.write_all(&MAGIC)?;
+        file.write_all(server.as_bytes())?;
+        Ok(Self {
+            file,
+            at: head_bytes(),
+            payload: Vec::new(),
+        })
+    }
+
+    /// Goes on behind the last round of a file; what stands there is of a write that was cut short.
+    pub(super) fn append(path: &Path, extent: Extent) -> io::Result<Self> {
+        let mut file = OpenOptions::new().write(true).open(path)?;
+        file.set_len(extent.bytes)?;
+        file.seek(SeekFrom::End(0))?;
+        Ok(Self {
+            file: BufWriter::with_capacity(BUFFER_BYTES, file),
+            at: extent.bytes,
+            payload: Vec::new(),
+        })
+    }
+
+    pub(super) fn write(&mut self, frame: &Frame) -> io::Result<()> {
+        self.payload.clear();
+        let payload = std::mem::take(&mut self.payload);
+        self.payload = postcard::to_extend(frame, payload).map_err(io::Error::other)?;
+        let length = u32::try_from(self.payload.len()).map_err(io::Error::other)?;
+        self.file.write_all(&length.to_le_bytes())?;
+        let checksum = checksum(self.at, &self.payload);
+        self.file.write_all(&checksum.to_le_bytes())?;
+        self.file.write_all(&self.payload)?;
+        self.at += bytes(FRAME_HEAD_BYTES) + u64::from(length);
+        Ok(())
+    }
+
+    /// Puts the round on disk; gives how long the file is now, in bytes.
+    pub(super) fn finish(self) -> io::Result<u64> {
+        let file = self
+            .file
+            .into_inner()
+            .map_err(io::IntoInnerError::into_error)?;
+        file.sync_data()?;
+        Ok(self.at)
+    }
+}
+
+/// Reads frames, up to where the file counts or is damaged.
+#[derive(Debug)]
+pub(super) struct Reader {
+    file: BufReader<File>,
+    at: u64,
+    length: u64,
+    payload: Vec<u8>,
+}
+
+impl Reader {
+    pub(super) fn open(path: &Path, server: Uuid) -> Result<Self, Unreadable> {
+        let file = File::open(path)?;
+        let length = file.metadata()?.len();
+        let mut file = BufReader::with_capacity(BUFFER_BYTES, file);
+        let mut head = [0; MAGIC.len() + 16];
+        if length < head_bytes() {
+            return Err(Unreadable::NoSnapshot);
+        }
+        file.read_exact(&mut head)?;
+        match head.split_first_chunk() {
+            Some((&MAGIC, uuid)) if uuid == server.as_bytes() => {}
+            Some((&MAGIC, _)) => return Err(Unreadable::OtherServer),
+            _ => return Err(Unreadable::NoSnapshot),
+        }
+        Ok(Self {
+            file,
+            at: head_bytes(),
+            length,
+            payload: Vec::new(),
+        })
+    }
+
+    /// Ends at this byte instead of at the end of the file.
+    pub(super) fn up_to(mut self, bytes: u64) -> Self {
+        self.length = self.length.min(bytes);
+        self
+    }
+
+    /// The next payload, its checksum found right. `None` is the end.
+    pub(super) fn next_payload(&mut self) -> Result<Option<&[u8]>, Unreadable> {
+        let at = self.at;
+        let left = self.length - at;
+        if left == 0 {
+            return Ok(None);
+        }
+        let damaged = Unreadable::Damaged { at };
+        let Some(left) = left.checked_sub(bytes(FRAME_HEAD_BYTES)) else {
+            return Err(damaged);
+        };
+        let (mut length, mut expected) = ([0; 4], [0; 8]);
+        self.file.read_exact(&mut length)?;
+        self.file.read_exact(&mut expected)?;
+        let length = u32::from_le_bytes(length);
+        if left < u64::from(length) {
+            return Err(damaged);
+        }
+        self.payload
+            .resize(usize::try_from(length).unwrap_or(usize::MAX), 0);
+        self.file.read_exact(&mut self.payload)?;
+        if checksum(at, &self.payload) != u64::from_le_bytes(expected) {
+            return Err(damaged);
+        }
+        self.at += bytes(FRAME_HEAD_BYTES) + u64::from(length);
+        Ok(Some(&self.payload))
+    }
+
+    /// Where the next frame begins.
+    pub(super) fn at(&self) -> u64 {
+        self.at
+    }
+}
+
+impl Frame {
+    /// Reads a payload whose checksum was right.
+    pub(super) fn read(payload: &[u8], at: u64) -> Result<Self, Unreadable> {
+        postcard::from_bytes(payload).map_err(|_| Unreadable::Damaged { at })
+    }
+
+    /// The end that a payload is, if it is one; does not look into devices.
+    fn end_of(payload: &[u8]) -> Option<End> {
+        // Longer than any end, shorter than any devices.
+        const BYTES_MAX: usize = 32;
+        if BYTES_MAX < payload.len() {
+            return None;
+        }
+        match postcard::from_bytes(payload) {
+            Ok(Self::End(end)) => Some(end),
+            _ => None,
+        }
+    }
+}
+
+/// Up to where a file counts, and what is wrong with the rest. `None` when there is no whole round.
+pub(super) fn measure(
+    path: &Path,
+    server: Uuid,
+) -> Result<(Option<Extent>, Option<Unreadable>), Unreadable> {
+    let mut reader = Reader::open(path, server)?;
+    let mut extent: Option<Extent> = None;
+    loop {
+        let end = match reader.next_payload() {
+            Ok(Some(payload)) => Frame::end_of(payload),
+            Ok(None) => return Ok((extent, None)),
+            Err(error @ Unreadable::Damaged { .. }) => return Ok((extent, Some(error))),
+            Err(error) => return Err(error),
+        };
+        let Some(end) = end else { continue };
+        let bytes = reader.at();
+        match &mut extent {
+            None if end.is_whole => {
+                extent = Some(Extent {
+                    position: end.position,
+                    bytes,
+                    whole_bytes: bytes,
+                });
+            }
+            None => return Ok((None, Some(Unreadable::NoSnapshot))),
+            Some(extent) => (extent.position, extent.bytes) = (end.position, bytes),
+        }
+    }
+}
+
+fn checksum(at: u64, payload: &[u8]) -> u64 {
+    XxHash3_64::oneshot_with_seed(at, payload)
+}
+
+fn head_bytes() -> u64 {
+    bytes(MAGIC.len() + 16)
+}
+
+fn bytes(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,322 @@
+//! Snapshots: the tracker on disk, so that a start need not read the whole log.
+//!
+//! A generation is one file: a round of everything, then a round of what changed for each snapshot since.
+//! When what changed outweighs the whole, the next generation begins. The one before it is kept: should the
+//! newest be damaged, the start goes by the older one, and what is expired from the log is in that one too.
+
+mod file;
+#[cfg(test)]
+mod tests;
+
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use self::file::{End, Extent, Frame, Reader, Unreadable, Writer};
+use crate::log::LogPosition;
+use crate::tracker::Tracker;
+
+/// The folder in the data directory.
+const FOLDER: &str = "snapshots";
+/// The file name of a generation ends with this.
+const SUFFIX: &str = "snapshot";
+/// That of one that is not whole yet.
+const UNFINISHED: &str = "unfinished";
+/// That of one which cannot be used.
+const UNUSABLE: &str = "unusable";
+/// How many generations are kept.
+const GENERATIONS: usize = 2;
+/// How much may be appended to a generation, besides as much as its first round has.
+const APPENDED_BYTES_MIN: u64 = 16 << 20;
+
+/// The snapshots in a data directory.
+#[derive(Debug)]
+pub struct Snapshots {
+    folder: PathBuf,
+    server: Uuid,
+    /// The newest last.
+    generations: Vec<Generation>,
+    next_number: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Generation {
+    path: PathBuf,
+    extent: Extent,
+}
+
+/// What a snapshot took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// The last batch that is in it.
+    pub position: LogPosition,
+    /// How many devices were written.
+    pub devices: u64,
+    /// How long the generation is now, in bytes.
+    pub bytes: u64,
+    /// Whether it is of everything.
+    pub is_whole: bool,
+}
+
+/// A snapshot could not be taken; the ones before it are as they were.
+#[derive(Debug, thiserror::Error)]
+#[error("no snapshot in {}: {cause}", folder.display())]
+pub struct SnapshotError {
+    folder: PathBuf,
+    cause: io::Error,
+}
+
+impl Snapshots {
+    /// The snapshots that belong to the log of a data directory. What is unusable is moved aside, with a warning.
+    pub fn open(data: &Path, server: Uuid, log_end: LogPosition) -> Result<Self, SnapshotError> {
+        let folder = data.join(FOLDER);
+        let mut snapshots = Self {
+            folder: folder.clone(),
+            server,
+            generations: Vec::new(),
+            next_number: 1,
+        };
+        match snapshots.look(log_end) {
+            Ok(()) => Ok(snapshots),
+            Err(cause) => Err(SnapshotError { folder, cause }),
+        }
+    }
+
+    fn look(&mut self, log_end: LogPosition) -> io::Result<()> {
+        let mut builder = DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&self.folder)?;
+        let mut numbers = Vec::new();
+        for entry in fs::read_dir(&self.folder)? {
+            let path = entry?.path();
+            let is = |suffix| path.extension().is_some_and(|found| found == suffix);
+            let number = path
+                .file_stem()
+                .and_then(|stem| stem.to_str()?.parse().ok());
+            if is(UNFINISHED) {
+                fs::remove_file(&path)?;
+            } else if let (true, Some(number)) = (is(SUFFIX) || is(UNUSABLE), number) {
+                self.next_number = self.next_number.max(number + 1);
+                if is(SUFFIX) {
+                    numbers.push(number);
+                }
+            }
+        }
+        numbers.sort_unstable();
+        for number in numbers {
+            let path = self.path(number, SUFFIX);
+            match usable(&path, self.server, log_end)? {
+                Some(extent) => self.generations.push(Generation { path, extent }),
+                None => fs::rename(&path, self.path(number, UNUSABLE))?,
+            }
+        }
+        // Damage may have left the newest with less than the one before it has.
+        self.generations
+            .sort_by_key(|generation| generation.extent.position);
+        Ok(())
+    }
+
+    /// Puts the newest snapshot that can be read into a tracker that knows nothing yet; gives the last batch
+    /// that is in it.
+    pub fn restore(&mut self, tracker: &Tracker) -> Result<LogPosition, SnapshotError> {
+        while let Some(newest) = self.generations.pop() {
+            match fill(tracker, &newest, self.server) {
+                Ok(()) => {
+                    let position = newest.extent.position;
+                    self.generations.push(newest);
+                    return Ok(position);
+                }
+                Err(Unreadable::Io(cause)) => return Err(self.error(cause)),
+                Err(fault) => {
+                    warn!(snapshot.path = %newest.path.display(), %fault, "a snapshot is not used");
+                    tracker.clear();
+                    let aside = newest.path.with_extension(UNUSABLE);
+                    fs::rename(&newest.path, aside).map_err(|cause| self.error(cause))?;
+                }
+            }
+        }
+        Ok(LogPosition::START)
+    }
+
+    /// Up to which batch the log may forget its reports: they are in a snapshot that is no longer written to.
+    pub fn safe_position(&self) -> LogPosition {
+        match self.generations.as_slice() {
+            [.., older, _] => older.extent.position,
+            _ => LogPosition::START,
+        }
+    }
+
+    /// How long a snapshot of everything is, as far as the newest one tells, in bytes.
+    pub fn whole_bytes(&self) -> u64 {
+        self.generations
+            .last()
+            .map_or(0, |newest| newest.extent.whole_bytes)
+    }
+
+    /// Writes what changed since the last snapshot, or everything when that is due or wanted.
+    ///
+    /// `None` when nothing changed.
+    pub fn take(
+        &mut self,
+        tracker: &Tracker,
+        of_everything: bool,
+    ) -> Result<Option<Taken>, SnapshotError> {
+        if !of_everything && !tracker.changed_since_image() {
+            return Ok(None);
+        }
+        let is_due = self.generations.last().is_none_or(|newest| {
+            let extent = newest.extent;
+            extent.whole_bytes.saturating_mul(2) + APPENDED_BYTES_MIN < extent.bytes
+        });
+        match self.write(tracker, of_everything || is_due) {
+            Ok(taken) => Ok(taken),
+            Err(cause) => {
+                // On a full disk the room is needed.
+                fs::remove_file(self.path(self.next_number, UNFINISHED)).ok();
+                Err(self.error(cause))
+            }
+        }
+    }
+
+    fn write(&mut self, tracker: &Tracker, of_everything: bool) -> io::Result<Option<Taken>> {
+        let Some(mut image) = tracker.image(of_everything) else {
+            return Ok(None);
+        };
+        let head = image.head();
+        let (position, is_whole) = (head.position, head.is_whole);
+        let unfinished = self.path(self.next_number, UNFINISHED);
+        let mut writer = match self.generations.last() {
+            Some(newest) if !is_whole => Writer::append(&newest.path, newest.extent)?,
+            _ => Writer::create(&unfinished, self.server)?,
+        };
+        writer.write(&Frame::Head(Box::new(head.clone())))?;
+        let mut devices = 0;
+        while let Some(next) = image.next_devices() {
+            devices += u64::try_from(next.len()).unwrap_or_default();
+            writer.write(&Frame::Devices(next))?;
+        }
+        writer.write(&Frame::End(End {
+            position,
+            devices,
+            is_whole,
+        }))?;
+        let bytes = writer.finish()?;
+        if is_whole {
+            self.begin_generation(&unfinished, position, bytes)?;
+        } else if let Some(newest) = self.generations.last_mut() {
+            (newest.extent.position, newest.extent.bytes) = (position, bytes);
+        }
+        image.keep();
+        Ok(Some(Taken {
+            position,
+            devices,
+            bytes,
+            is_whole,
+        }))
+    }
+
+    fn begin_generation(
+        &mut self,
+        unfinished: &Path,
+        position: LogPosition,
+        bytes: u64,
+    ) -> io::Result<()> {
+        let path = self.path(self.next_number, SUFFIX);
+        fs::rename(unfinished, &path)?;
+        sync_folder(&self.folder)?;
+        self.next_number += 1;
+        let extent = Extent {
+            position,
+            bytes,
+            whole_bytes: bytes,
+        };
+        self.generations.push(Generation { path, extent });
+        while GENERATIONS < self.generations.len() {
+            let oldest = self.generations.remove(0);
+            fs::remove_file(oldest.path)?;
+        }
+        Ok(())
+    }
+
+    fn path(&self, number: u64, suffix: &str) -> PathBuf {
+        self.folder.join(format!("{number:08}.{suffix}"))
+    }
+
+    fn error(&self, cause: io::Error) -> SnapshotError {
+        SnapshotError {
+            folder: self.folder.clone(),
+            cause,
+        }
+    }
+}
+
+/// Up to where a file can be used.
+fn usable(path: &Path, server: Uuid, log_end: LogPosition) -> io::Result<Option<Extent>> {
+    let (extent, fault) = match file::measure(path, server) {
+        Ok((extent, fault)) => (extent, fault),
+        Err(Unreadable::Io(cause)) => return Err(cause),
+        Err(fault) => (None, Some(fault)),
+    };
+    let path = path.display();
+    match (extent, fault) {
+        // What was written after the log's end would be taken for what is written there later.
+        (Some(extent), _) if log_end < extent.position => {
+            warn!(
+                snapshot.path = %path,
+                snapshot.position = extent.position.get(),
+                log.end = log_end.get(),
+                "the log ends before this snapshot: the snapshot is not used"
+            );
+            Ok(None)
+        }
+        (Some(extent), None) => Ok(Some(extent)),
+        (Some(extent), Some(fault)) => {
+            warn!(snapshot.path = %path, snapshot.position = extent.position.get(), %fault, "the end of a snapshot is not used");
+            Ok(Some(extent))
+        }
+        (None, fault) => {
+            let fault = fault.map_or_else(String::new, |fault| fault.to_string());
+            warn!(snapshot.path = %path, fault, "a snapshot is not used");
+            Ok(None)
+        }
+    }
+}
+
+fn fill(tracker: &Tracker, generation: &Generation, server: Uuid) -> Result<(), Unreadable> {
+    let mut reader = Reader::open(&generation.path, server)?.up_to(generation.extent.bytes);
+    let mut devices = 0;
+    loop {
+        let at = reader.at();
+        let Some(payload) = reader.next_payload()? else {
+            break;
+        };
+        match Frame::read(payload, at)? {
+            Frame::Head(head) => tracker.restore_head(*head),
+            Frame::Devices(some) => {
+                devices += some.len();
+                tracker.restore_devices(some);
+            }
+            Frame::End(_) => {}
+        }
+    }
+    tracker.restored();
+    info!(
+        snapshot.position = generation.extent.position.get(),
+        snapshot.devices = devices,
+        "read a snapshot"
+    );
+    Ok(())
+}
+
+/// So that a file that was renamed is found under its name after a power cut.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) {
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}

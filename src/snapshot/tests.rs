@@ -1,0 +1,238 @@
+use std::time::Duration;
+
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::*;
+use crate::ingest::kismet::{self, Limits};
+use crate::log::Log;
+use crate::report::{Phy, ReceivedAt, UnixTime};
+use crate::tracker::{Bounds, Walk};
+
+const BOUNDS: Bounds = Bounds {
+    devices_max: 1000,
+    sources_max: 10,
+    ssids_per_device_max: 8,
+    sources_per_device_max: 8,
+    frequencies_per_device_max: 8,
+    tags_per_device_max: 8,
+    device_timeout: Duration::ZERO,
+};
+
+const LIMITS: Limits = Limits {
+    reports_per_batch_max: 100,
+    json_depth_max: 32,
+    clock_skew_max: Duration::from_secs(86_400),
+    source_name_bytes_max: 256,
+    capabilities_bytes_max: 1024,
+    tags_max: 32,
+    tag_bytes_max: 256,
+};
+
+/// A log, its tracker, and a folder for snapshots.
+struct Kept {
+    log: Log,
+    tracker: Tracker,
+    data: TempDir,
+    snapshots: Snapshots,
+    /// What the tracker was at each position.
+    history: Vec<String>,
+}
+
+/// All that can be seen of a tracker.
+fn seen(tracker: &Tracker) -> String {
+    let mut walk = Walk::over_changed(UnixTime::new(0));
+    let devices: Vec<_> =
+        std::iter::from_fn(|| tracker.next_devices(&mut walk, 9, |_| true)).collect();
+    format!(
+        "{:?} {:?} {:?}",
+        devices.concat(),
+        tracker.sources(),
+        Phy::ALL.map(|phy| tracker.totals(phy))
+    )
+}
+
+impl Kept {
+    fn new() -> Self {
+        let (log, data, tracker) = (
+            Log::in_memory(usize::MAX),
+            tempfile::tempdir().unwrap(),
+            Tracker::new(BOUNDS),
+        );
+        let snapshots =
+            Snapshots::open(data.path(), log.server_uuid(), LogPosition::START).unwrap();
+        let history = vec![seen(&tracker)];
+        Self {
+            log,
+            tracker,
+            data,
+            snapshots,
+            history,
+        }
+    }
+
+    /// A Wi-Fi and a Bluetooth batch with everything that a report can say.
+    fn report(&mut self, number: u64) {
+        let wifi = format!(
+            r#"{{"source_uuid": "44444444-0000-0000-0000-00000000000{}", "source_name": "phone {number}", "reports": [
+                {{"timestamp": {}, "bssid": "00:11:22:33:44:55", "ssid": "Café {}", "capabilities": "[WPA2-PSK-CCMP][WPS][ESS]",
+                  "channel": "6", "freqkhz": 2437000, "signal": -{}, "lat": -40.7128, "lon": -179.9, "alt": -12.5,
+                  "speed": 1.5, "tags": {{"b": "2", "a": "{number}"}}, "chanwidth": "80+80", "centerfreq0": 5210,
+                  "centerfreq1": 5690}},
+                {{"timestamp": 1700000001, "bssid": "00:00:00:00:00:{:02x}", "ssid": "a\xffb"}}]}}"#,
+            number % 3,
+            1_700_000_000 + number,
+            number % 4,
+            40 + number % 30,
+            number % 256,
+        );
+        let bluetooth = r#"{"source_uuid": "44444444-0000-0000-0000-000000000001", "source_name": null, "reports": [
+            {"timestamp": 1700000000, "btaddr": "00:FF:EE:00:00:01", "name": "Headset", "devicetype": "BR/EDR",
+             "txpowerlevel": 4, "pathloss": -60, "scan_data": "0201060aff4c001005", "service_data": {"180f": "64"}}]}"#;
+        let at = ReceivedAt::from_micros(1_700_000_000_000_000 + number);
+        let batches = [(Phy::Wifi, wifi.as_str()), (Phy::Bluetooth, bluetooth)]
+            .map(|(phy, json)| kismet::decode(phy, json, at, &LIMITS).unwrap());
+        for entry in self.log.append(batches.into()).unwrap() {
+            self.tracker.apply(&entry);
+            self.history.push(seen(&self.tracker));
+        }
+    }
+
+    fn snapshot(&mut self) -> Taken {
+        self.snapshots.take(&self.tracker, false).unwrap().unwrap()
+    }
+
+    /// What a start finds: the position, and whether the tracker is what it was there.
+    fn start(&self) -> (u64, bool) {
+        let tracker = Tracker::new(BOUNDS);
+        let log = &self.log;
+        let mut snapshots =
+            Snapshots::open(self.data.path(), log.server_uuid(), log.last()).unwrap();
+        let position = snapshots.restore(&tracker).unwrap().get();
+        let place = usize::try_from(position).unwrap();
+        (position, seen(&tracker) == self.history[place])
+    }
+
+    fn file(&self, number: u64) -> PathBuf {
+        self.snapshots.path(number, SUFFIX)
+    }
+}
+
+#[test]
+fn what_was_written_comes_back() {
+    let mut kept = Kept::new();
+    assert_eq!(kept.start(), (0, true));
+    assert_eq!(kept.snapshots.take(&kept.tracker, false).unwrap(), None);
+    kept.report(1);
+    let taken = kept.snapshot();
+    assert!(taken.is_whole);
+    assert_eq!((taken.position.get(), taken.devices), (2, 3));
+    assert_eq!(kept.start(), (2, true));
+    // Over the point where the activity of a device is counted in another way.
+    for number in 2..30 {
+        kept.report(number);
+    }
+    let taken = kept.snapshot();
+    assert!(!taken.is_whole);
+    assert_eq!(kept.start(), (58, true));
+    assert_eq!(kept.snapshots.take(&kept.tracker, false).unwrap(), None);
+}
+
+#[test]
+fn the_snapshot_before_the_newest_is_kept_and_tells_what_the_log_may_forget() {
+    let mut kept = Kept::new();
+    assert_eq!(kept.snapshots.safe_position(), LogPosition::START);
+    for number in 1..=3 {
+        kept.report(number);
+        kept.snapshots.take(&kept.tracker, true).unwrap();
+    }
+    assert_eq!(kept.snapshots.safe_position().get(), 4);
+    let files = fs::read_dir(kept.data.path().join(FOLDER)).unwrap().count();
+    assert_eq!(files, GENERATIONS);
+    // The newest is gone for good: the one before it serves.
+    fs::write(kept.file(3), b"nonsense").unwrap();
+    assert_eq!(kept.start(), (4, true));
+    assert!(!kept.file(3).exists(), "moved aside");
+    assert_eq!(kept.start(), (4, true));
+    fs::write(kept.file(2), b"").unwrap();
+    assert_eq!(kept.start(), (0, true));
+}
+
+#[test]
+fn a_snapshot_that_the_log_does_not_reach_is_not_used() {
+    let mut kept = Kept::new();
+    kept.report(1);
+    kept.snapshot();
+    let mut shorter = Kept::new();
+    shorter.data = kept.data;
+    shorter.log = Log::in_memory(0);
+    let open = |server, end| Snapshots::open(shorter.data.path(), server, end).unwrap();
+    let log = &kept.log;
+    assert_eq!(open(log.server_uuid(), log.last()).generations.len(), 1);
+    assert_eq!(
+        open(log.server_uuid(), LogPosition::START)
+            .generations
+            .len(),
+        0
+    );
+    // It was moved aside, so a log that grows again is not taken for the one it was made from.
+    assert_eq!(open(log.server_uuid(), log.last()).generations.len(), 0);
+}
+
+#[test]
+fn a_snapshot_of_another_log_is_not_used() {
+    let mut kept = Kept::new();
+    kept.report(1);
+    kept.snapshot();
+    let other = Snapshots::open(kept.data.path(), Uuid::new_v4(), kept.log.last()).unwrap();
+    assert!(other.generations.is_empty());
+}
+
+#[test]
+fn a_write_that_was_cut_short_is_written_over() {
+    let mut kept = Kept::new();
+    kept.report(1);
+    kept.snapshot();
+    let whole = fs::read(kept.file(1)).unwrap();
+    kept.report(2);
+    kept.snapshot();
+    let grown = fs::read(kept.file(1)).unwrap();
+    fs::write(kept.file(1), &grown[..grown.len() - 1]).unwrap();
+    assert!(whole.len() < grown.len());
+    let tracker = Tracker::new(BOUNDS);
+    let log = &kept.log;
+    let mut snapshots = Snapshots::open(kept.data.path(), log.server_uuid(), log.last()).unwrap();
+    let position = snapshots.restore(&tracker).unwrap();
+    assert_eq!(position.get(), 2);
+    log.replay(position, |entry| {
+        tracker.apply(&entry);
+    })
+    .unwrap();
+    assert!(!snapshots.take(&tracker, false).unwrap().unwrap().is_whole);
+    assert_eq!(kept.start(), (4, true));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_file_that_is_cut_or_damaged_anywhere_gives_a_state_that_was(
+        place in any::<prop::sample::Index>(), cut in any::<bool>(), bit in 0u8..8,
+    ) {
+        let mut kept = Kept::new();
+        for number in 1..=3 {
+            kept.report(number);
+            kept.snapshot();
+        }
+        let mut bytes = fs::read(kept.file(1)).unwrap();
+        let place = place.index(bytes.len());
+        if cut {
+            bytes.truncate(place);
+        } else {
+            bytes[place] ^= 1 << bit;
+        }
+        fs::write(kept.file(1), bytes).unwrap();
+        let (position, is_what_it_was) = kept.start();
+        prop_assert!(position < 6 && is_what_it_was, "{}", position);
+    }
+}
