@@ -187,14 +187,22 @@ pub fn start(
         .name("writer".into())
         .spawn(move || {
             let run = || {
-                let (snapshots, window) =
-                    recover(&log, snapshots.as_deref(), &tracker, now, bounds.window)?;
+                let started = Instant::now();
+                let recovered = recover(&log, snapshots.as_deref(), &tracker, now, bounds.window)?;
                 is_ready.store(true, Ordering::Release);
-                ready(snapshots);
+                info!(
+                    snapshot.position = recovered.from.get(),
+                    replay.last = log.last().get(),
+                    replay.duration_ms =
+                        u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+                    tracker.devices = tracker.device_count(),
+                    "ready"
+                );
+                ready(recovered.snapshots);
                 let running = Running {
                     log,
                     tracker,
-                    window,
+                    window: recovered.window,
                     evictions: Note::default(),
                 };
                 Ok(running.write(work)?)
@@ -205,6 +213,13 @@ pub fn start(
     Ok((ingest, Writer { ended }))
 }
 
+struct Recovered {
+    snapshots: Option<Snapshots>,
+    window: Window,
+    /// What the snapshots had, and the log did not have to tell.
+    from: LogPosition,
+}
+
 /// Brings the tracker to what snapshots and log say, and learns which batches may come again.
 fn recover(
     log: &Log,
@@ -212,8 +227,7 @@ fn recover(
     tracker: &Tracker,
     now: ReceivedAt,
     bounds: WindowBounds,
-) -> Result<(Option<Snapshots>, Window), WriterError> {
-    let started = Instant::now();
+) -> Result<Recovered, WriterError> {
     let last = log.last();
     let mut snapshots = match snapshots {
         None => None,
@@ -247,14 +261,11 @@ fn recover(
     for known in log.known(window.since(now), bounds.batches_max)? {
         window.add(known);
     }
-    info!(
-        snapshot.position = from.get(),
-        replay.last = last.get(),
-        replay.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-        tracker.devices = tracker.device_count(),
-        "ready"
-    );
-    Ok((snapshots, window))
+    Ok(Recovered {
+        snapshots,
+        window,
+        from,
+    })
 }
 
 struct Running {

@@ -1,6 +1,7 @@
 //! The real program, killed at random instants: what it acknowledged is there once, and nothing is half there.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -86,12 +87,17 @@ async fn counted(addr: &str) -> BTreeMap<u64, u64> {
         .collect()
 }
 
+/// Snapshots as often as possible, so that many kills hit one.
+fn often(command: &mut Command) {
+    command.env("SCANPOST_SNAPSHOTS__INTERVAL", "2ms");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acknowledged_is_there_once_after_every_kill() {
     let kills = std::env::var("SCANPOST_TEST_KILLS").map_or(KILLS, |kills| kills.parse().unwrap());
     let next = Arc::new(AtomicU64::new(0));
     let mut all = Sent::default();
-    let mut running = Running::start(|_| {});
+    let mut running = Running::start(often);
     for kill in 0..kills {
         let stopped = Arc::new(AtomicBool::new(false));
         let mut clients = JoinSet::new();
@@ -113,7 +119,7 @@ async fn what_was_acknowledged_is_there_once_after_every_kill() {
             all.acknowledged.extend(sent.acknowledged);
             all.unknown.extend(sent.unknown);
         }
-        running = Running::start_on(data, |_| {});
+        running = Running::start_on(data, often);
     }
     let counted = counted(&running.addr).await;
     assert!(
@@ -178,35 +184,4 @@ async fn a_write_ahead_log_that_is_cut_off_loses_its_end_and_nothing_before() {
     let expected = (0..kept).map(|number| (number, REPORTS_PER_BATCH));
     assert_eq!(counted, expected.collect());
     running.kill();
-}
-
-#[test]
-fn a_directory_that_cannot_be_used_is_named_and_the_program_ends() {
-    let home = tempfile::tempdir().unwrap();
-    let file = home.path().join("file");
-    std::fs::write(&file, "").unwrap();
-    let (code, log) = Running::fail_to_start(&file.join("data"));
-    assert_eq!(code, Some(1), "{log}");
-    assert!(log.contains("cannot be used"), "{log}");
-
-    let running = Running::start(|_| {});
-    let (code, log) = Running::fail_to_start(running.data());
-    assert_eq!(code, Some(1), "{log}");
-    assert!(log.contains("in use by another scanpost"), "{log}");
-    running.kill();
-}
-
-#[test]
-fn a_damaged_log_is_not_served_as_if_it_were_whole() {
-    let running = Running::start(|_| {});
-    let data = running.kill();
-    let file = data.path().join("scanpost.db");
-    let mut bytes = std::fs::read(&file).unwrap();
-    // Every page but the first, which holds the schema.
-    bytes.iter_mut().skip(4096).for_each(|byte| *byte = 0xa5);
-    std::fs::write(&file, bytes).unwrap();
-    std::fs::remove_file(data.path().join("scanpost.db-wal")).ok();
-    let (code, log) = Running::fail_to_start(data.path());
-    assert_eq!(code, Some(1), "{log}");
-    assert!(log.contains("the log is damaged"), "{log}");
 }

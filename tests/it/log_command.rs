@@ -37,12 +37,14 @@ fn replay_with(command: &str, data: &Path) -> Vec<Value> {
 }
 
 fn files(data: &Path) -> BTreeMap<String, Vec<u8>> {
-    let files = fs::read_dir(data).unwrap().map(|file| {
-        let file = file.unwrap();
-        let name = file.file_name().into_string().unwrap();
-        (name, fs::read(file.path()).unwrap())
-    });
-    files.collect()
+    let files = fs::read_dir(data).unwrap().map(Result::unwrap);
+    files
+        .filter(|file| file.file_type().unwrap().is_file())
+        .map(|file| {
+            let name = file.file_name().into_string().unwrap();
+            (name, fs::read(file.path()).unwrap())
+        })
+        .collect()
 }
 
 async fn report(running: &Running, bssid: &str) {

@@ -11,6 +11,7 @@ mod crash;
 mod defects;
 mod durability;
 mod errors;
+mod faults;
 mod ingest;
 mod limits;
 mod log_command;

@@ -44,6 +44,8 @@ fn lines_of(stream: ChildStderr) -> Receiver<String> {
 pub(crate) struct Running {
     child: Child,
     pub(crate) addr: String,
+    /// What it logged until it was ready.
+    pub(crate) start: String,
     log: Receiver<String>,
     data: TempDir,
 }
@@ -63,8 +65,10 @@ impl Running {
         let mut child = command.spawn().unwrap();
         let log = lines_of(child.stderr.take().unwrap());
         let (mut addr, mut is_ready) = (None, false);
+        let mut start = String::new();
         let addr = loop {
             let line = log.recv().expect("the program ended before it listened");
+            start.push_str(&line);
             let event: Value = serde_json::from_str(&line).unwrap();
             match event["fields"]["message"].as_str() {
                 Some("listening") => {
@@ -82,18 +86,19 @@ impl Running {
         Self {
             child,
             addr,
+            start,
             log,
             data,
         }
     }
 
     /// Reads the log up to the line with this message.
-    fn wait_for(&mut self, message: &str) {
+    pub(crate) fn wait_for(&mut self, message: &str) {
         let found = self.log.iter().any(|line| line.contains(message));
         assert!(found, "{message} never came");
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill")
             .args(["-s", name, &self.child.id().to_string()])
             .status()
@@ -122,15 +127,15 @@ impl Running {
         self.data
     }
 
-    /// Ends the program as it wants to be ended, and gives its data.
+    /// Ends the program in order, and gives its data.
     pub(crate) fn stop(mut self) -> TempDir {
         self.signal("TERM");
-        self.child.wait().unwrap();
+        assert!(self.child.wait().unwrap().success());
         self.data
     }
 
     /// The exit code, and what was logged until then.
-    fn end(mut self) -> (Option<i32>, String) {
+    pub(crate) fn end(mut self) -> (Option<i32>, String) {
         let log = self.log.iter().collect();
         (self.child.wait().unwrap().code(), log)
     }

@@ -7,10 +7,10 @@ use std::path::{self, Path, PathBuf};
 use std::time::SystemTime;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::verify::{self, Checked};
-use super::{FILE, VERSION, damaged, position, read};
+use super::{FILE, VERSION, damaged, read};
 use crate::log::{Entry, LogError, LogPosition};
 
 /// What may stand in the path of a URI as it is.
@@ -64,7 +64,6 @@ impl LogReader {
         after: LogPosition,
         mut visit: impl FnMut(Entry) -> Result<(), E>,
     ) -> Result<(), E> {
-        let after = after.max(self.expired_to()?.unwrap_or_default());
         let mut failed = None;
         let read = read::replay(&self.db, after, &mut |entry| match visit(entry) {
             Ok(()) => ControlFlow::Continue(()),
@@ -89,17 +88,6 @@ impl LogReader {
 
     pub(super) fn db(&self) -> &Connection {
         &self.db
-    }
-
-    /// The newest batch whose observations have been deleted for their age.
-    pub(super) fn expired_to(&self) -> Result<Option<LogPosition>, LogError> {
-        let query = "SELECT value FROM meta WHERE key = 'expired_to'";
-        let text: Option<String> = self.db.query_row(query, [], |row| row.get(0)).optional()?;
-        let read = |text: String| match text.parse() {
-            Ok(number) => position(number),
-            Err(_) => Err(damaged("the place that the log has expired to is none")),
-        };
-        text.map(read).transpose()
     }
 
     fn still_at_rest(&self) -> Result<(), LogError> {

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use rusqlite::{Connection, OptionalExtension};
 use uuid::Uuid;
 
+use super::expire::expired_to;
 use super::reader::LogReader;
 use super::{damaged, number, position, unsigned};
 use crate::log::{LogError, LogPosition};
@@ -188,7 +189,7 @@ fn check_references(db: &Connection, findings: &mut Findings) -> Result<(), LogE
 
 fn check_meta(log: &LogReader, checked: &mut Checked) -> Result<(), LogError> {
     checked.size_bytes = pragma(log.db(), "page_count")? * pragma(log.db(), "page_size")?;
-    checked.expired_to = log.expired_to()?;
+    checked.expired_to = Some(expired_to(log.db())?).filter(|to| *to != LogPosition::START);
     let query = "SELECT value FROM meta WHERE key = 'server_uuid'";
     let uuid: Option<String> = log.db().query_row(query, [], |row| row.get(0)).optional()?;
     // A log without one gets one at the next start.

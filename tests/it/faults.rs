@@ -1,0 +1,297 @@
+//! What goes wrong around the server: disks, directories, files, clocks.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use reqwest::Client;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::program::Running;
+use crate::server::{TestServer, WIFI, batch};
+
+#[test]
+fn a_directory_that_cannot_be_used_is_named_and_the_program_ends() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let (code, log) = Running::fail_to_start(&file.join("data"));
+    assert_eq!(code, Some(1), "{log}");
+    assert!(log.contains("cannot be used"), "{log}");
+
+    let running = Running::start(|_| {});
+    let (code, log) = Running::fail_to_start(running.data());
+    assert_eq!(code, Some(1), "{log}");
+    assert!(log.contains("in use by another scanpost"), "{log}");
+    running.kill();
+}
+
+#[test]
+fn a_damaged_log_is_not_served_as_if_it_were_whole() {
+    let running = Running::start(|_| {});
+    let data = running.kill();
+    let file = data.path().join("scanpost.db");
+    let mut bytes = std::fs::read(&file).unwrap();
+    // Every page but the first, which holds the schema.
+    bytes.iter_mut().skip(4096).for_each(|byte| *byte = 0xa5);
+    std::fs::write(&file, bytes).unwrap();
+    std::fs::remove_file(data.path().join("scanpost.db-wal")).ok();
+    let (code, log) = Running::fail_to_start(data.path());
+    assert_eq!(code, Some(1), "{log}");
+    assert!(log.contains("the log is damaged"), "{log}");
+}
+
+/// Snapshots as often as possible, and told of.
+fn often(command: &mut Command) {
+    command
+        .env("SCANPOST_SNAPSHOTS__INTERVAL", "2ms")
+        .env("SCANPOST_LOGGING__LEVEL", "debug");
+}
+
+async fn post(running: &Running, body: &Value) -> u16 {
+    let url = format!("http://{}{WIFI}", running.addr);
+    let answer = Client::new().post(url).json(body).send().await.unwrap();
+    answer.status().as_u16()
+}
+
+/// How many reports the views show.
+async fn reports(running: &Running) -> u64 {
+    let url = format!("http://{}/devices/views/all/devices.json", running.addr);
+    let devices: Vec<Value> = reqwest::get(url).await.unwrap().json().await.unwrap();
+    let total = |device: &Value| device["kismet.device.base.packets.total"].as_u64().unwrap();
+    devices.iter().map(total).sum()
+}
+
+/// The fields of the line that says that the program is ready.
+fn ready(running: &Running) -> Value {
+    let events = running
+        .start
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let mut ready = events.filter(|event| event["fields"]["message"] == "ready");
+    ready.next().unwrap()["fields"].clone()
+}
+
+/// A directory that holds no more than this, or `None`, loudly, where the machine does not allow one.
+fn small_disk(kib: u32) -> Option<TempDir> {
+    let disk = tempfile::tempdir().unwrap();
+    if mount(
+        disk.path(),
+        &["-t", "tmpfs", "-o", &format!("size={kib}k"), "tmpfs"],
+    ) {
+        return Some(disk);
+    }
+    writeln!(
+        std::io::stderr(),
+        "SKIPPED: this machine does not let a test mount a small disk"
+    )
+    .unwrap();
+    None
+}
+
+/// Mounts as root, or as whoever may become root without a password.
+fn mount(at: &Path, options: &[&str]) -> bool {
+    [&["mount"][..], &["sudo", "-n", "mount"]]
+        .into_iter()
+        .any(|command| {
+            let (program, first) = command.split_first().unwrap();
+            let mut command = Command::new(program);
+            command
+                .args(first)
+                .args(options)
+                .arg(at)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null());
+            command.status().is_ok_and(|status| status.success())
+        })
+}
+
+fn unmount(disk: &TempDir) {
+    for command in [&["umount"][..], &["sudo", "-n", "umount"]] {
+        let (program, first) = command.split_first().unwrap();
+        let status = Command::new(program)
+            .args(first)
+            .arg(disk.path())
+            .stderr(Stdio::null())
+            .status();
+        if status.is_ok_and(|status| status.success()) {
+            return;
+        }
+    }
+    panic!("cannot unmount {}", disk.path().display());
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_reports_loses_none_and_takes_them_again_when_there_is_room() {
+    let Some(disk) = small_disk(2048) else { return };
+    let running = Running::start_on(disk, often);
+    let body = |first: u32| {
+        let bssid = |number: u32| format!("02:00:00:00:{:02x}:{:02x}", number / 256, number % 256);
+        let reports: Vec<_> = (first..first + 100)
+            .map(|number| json!({ "bssid": bssid(number % 300), "ssid": format!("net {number}") }))
+            .collect();
+        batch(json!(reports))
+    };
+    let (mut taken, mut refused) = (0, 0);
+    for round in 0..400 {
+        match post(&running, &body(round * 100)).await {
+            200 => taken += 100,
+            507 => refused += 1,
+            other => panic!("{other}"),
+        }
+    }
+    assert!(0 < taken && 0 < refused, "{taken} {refused}");
+    assert_eq!(reports(&running).await, taken);
+    assert!(mount(running.data(), &["-o", "remount,size=64m"]));
+
+    assert_eq!(post(&running, &body(0)).await, 200);
+
+    assert_eq!(reports(&running).await, taken + 100);
+    let running = Running::start_on(running.kill(), often);
+    assert_eq!(reports(&running).await, taken + 100);
+    unmount(&running.kill());
+}
+
+#[test]
+fn a_directory_that_is_read_only_is_named_and_the_program_ends() {
+    let Some(disk) = small_disk(1024) else { return };
+    assert!(mount(disk.path(), &["-o", "remount,ro"]));
+    let (code, log) = Running::fail_to_start(disk.path());
+    assert_eq!(code, Some(1), "{log}");
+    assert!(
+        log.contains("cannot be used") && log.contains("Read-only"),
+        "{log}"
+    );
+    unmount(&disk);
+}
+
+#[tokio::test]
+async fn a_start_goes_by_the_snapshot_and_without_one_by_the_log() {
+    let mut running = Running::start(often);
+    let body = batch(json!([{ "bssid": "00:00:00:00:00:01" }, { "bssid": "00:00:00:00:00:02" }]));
+    assert_eq!(post(&running, &body).await, 200);
+    running.wait_for("wrote a snapshot");
+    let running = Running::start_on(running.kill(), |_| {});
+    assert_eq!(ready(&running)["snapshot.position"], 1);
+    assert_eq!(reports(&running).await, 2);
+    // After one kill the snapshot is a whole file; a stroke of lightning does not care.
+    let data = running.kill();
+    for file in std::fs::read_dir(data.path().join("snapshots")).unwrap() {
+        let path = file.unwrap().path();
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes.iter_mut().skip(60).for_each(|byte| *byte = !*byte);
+        std::fs::write(path, bytes).unwrap();
+    }
+    let running = Running::start_on(data, |_| {});
+    assert!(
+        running.start.contains("a snapshot is not used"),
+        "{}",
+        running.start
+    );
+    assert_eq!(ready(&running)["snapshot.position"], 0);
+    assert_eq!(reports(&running).await, 2);
+    running.kill();
+}
+
+#[tokio::test]
+async fn an_orderly_stop_leaves_nothing_to_replay() {
+    let running = Running::start(|_| {});
+    for last in 1..4 {
+        let body = batch(json!([{ "bssid": format!("00:00:00:00:00:0{last}") }]));
+        assert_eq!(post(&running, &body).await, 200);
+    }
+    let running = Running::start_on(running.stop(), |_| {});
+    let ready = ready(&running);
+    assert_eq!(
+        (&ready["snapshot.position"], &ready["replay.last"]),
+        (&json!(3), &json!(3))
+    );
+    assert_eq!(reports(&running).await, 3);
+    running.kill();
+}
+
+#[tokio::test]
+async fn a_clock_that_was_set_back_hides_no_change() {
+    let running = Running::start(|_| {});
+    let body = |last: u8| {
+        batch(json!([{ "bssid": format!("00:00:00:00:00:0{last}"), "timestamp": 1_700_000_000 }]))
+    };
+    assert_eq!(post(&running, &body(1)).await, 200);
+    let data = running.stop();
+    // As if the first report had come when the clock was a day ahead.
+    let db = rusqlite::Connection::open(data.path().join("scanpost.db")).unwrap();
+    let shifted = db.execute(
+        "UPDATE batches SET received_at_us = received_at_us + 86400000000",
+        [],
+    );
+    assert_eq!(shifted.unwrap(), 1);
+    drop(db);
+    std::fs::remove_dir_all(data.path().join("snapshots")).unwrap();
+
+    let running = Running::start_on(data, |_| {});
+
+    assert_eq!(post(&running, &body(2)).await, 200);
+    let mod_time = async |since: u64| -> Vec<u64> {
+        let url = format!(
+            "http://{}/devices/last-time/{since}/devices.json",
+            running.addr
+        );
+        let devices: Vec<Value> = reqwest::get(url).await.unwrap().json().await.unwrap();
+        devices
+            .iter()
+            .map(|device| device["kismet.device.base.mod_time"].as_u64().unwrap())
+            .collect()
+    };
+    // A poller that saw the first change asks for what came since: the second is there, and not before the first.
+    let seen = mod_time(0).await;
+    assert_eq!(seen.len(), 2);
+    let newest = *seen.iter().max().unwrap();
+    assert_eq!(mod_time(newest).await, [newest, newest]);
+    // And what was sent ahead of time is still known when it is sent again.
+    assert_eq!(post(&running, &body(1)).await, 200);
+    assert_eq!(reports(&running).await, 2);
+    running.kill();
+}
+
+#[tokio::test]
+async fn what_expires_from_the_log_stays_in_the_picture() {
+    let server = TestServer::start_with(|config| {
+        config.retention.size = 1 << 20;
+        config.snapshots.interval = std::time::Duration::from_millis(2);
+    })
+    .await;
+    let reports_of = |batch: u64| {
+        let report = |number: u64| json!({ "bssid": format!("02:00:00:00:00:{:02x}", number % 100), "ssid": format!("network {batch}"), "timestamp": 1_700_000_000 + batch });
+        json!((0..1000).map(report).collect::<Vec<_>>())
+    };
+    for batch in 0..100 {
+        server.report(reports_of(batch)).await;
+    }
+    // The first batches go, the last ones stay.
+    let db = rusqlite::Connection::open(server.data().join("scanpost.db")).unwrap();
+    let count = |what: &str| -> i64 { db.query_row(what, [], |row| row.get(0)).unwrap() };
+    while 50_000 < count("SELECT count(*) FROM observations") {
+        tokio::task::yield_now().await;
+    }
+    assert!(0 < count("SELECT count(*) FROM observations WHERE batch = 100"));
+    assert_eq!(
+        count("SELECT count(*) FROM observations WHERE batch = 1"),
+        0
+    );
+    drop(db);
+    let total = async |server: &TestServer| {
+        server.device("02:00:00:00:00:01").await["kismet.device.base.packets.total"].clone()
+    };
+    assert_eq!(total(&server).await, 1000);
+    // A batch that is sent again is known, whether its reports are still in the log or not.
+    let again = server.report(reports_of(0)).await;
+    assert_eq!(again["duplicate"], true);
+
+    let server = server.restart().await;
+
+    assert_eq!(total(&server).await, 1000);
+    assert_eq!(server.device_count().await, 100);
+    assert_eq!(server.report(reports_of(0)).await["duplicate"], true);
+    assert_eq!(total(&server).await, 1000);
+}
