@@ -250,6 +250,8 @@ pub struct Limits {
     pub frequencies_per_device_max: usize,
     /// Tags kept a device. Default 32.
     pub tags_per_device_max: usize,
+    /// Items in one page of a list. Default 1 000.
+    pub page_items_max: usize,
     /// Bytes of a source's name. Default 256.
     pub source_name_bytes_max: usize,
     /// Bytes of a capabilities text. Default 1 024.
@@ -276,6 +278,7 @@ impl Default for Limits {
             sources_per_device_max: 64,
             frequencies_per_device_max: 64,
             tags_per_device_max: 32,
+            page_items_max: 1000,
             source_name_bytes_max: 256,
             capabilities_bytes_max: 1024,
             tag_bytes_max: 256,
@@ -453,6 +456,7 @@ impl Limits {
         count(self.queue_batches_max, 1..=1_000_000)?;
         count(self.devices_max, 1..=1_000_000_000)?;
         count(self.sources_max, 1..=1_000_000)?;
+        count(self.page_items_max, 1..=1_000_000)?;
         for entries in [
             self.ssids_per_device_max,
             self.sources_per_device_max,
@@ -841,6 +845,11 @@ mod tests {
             &["0", "1000000001"],
         );
         check("limits.sources_max", &["1", "1000000"], &["0", "1000001"]);
+        check(
+            "limits.page_items_max",
+            &["1", "1000000"],
+            &["0", "1000001"],
+        );
         check("retention.days", &["0", "36500"], &["36501", "-1"]);
         check(
             "retention.size",

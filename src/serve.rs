@@ -72,7 +72,7 @@ async fn run(
     data: Option<PathBuf>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
-    let server_uuid = log.server_uuid();
+    let (server_uuid, history) = (log.server_uuid(), log.history());
     let limits = &config.limits;
     let tracker = Arc::new(Tracker::new(Bounds {
         devices_max: limits.devices_max,
@@ -115,6 +115,7 @@ async fn run(
         server_uuid,
         ingest,
         tracker,
+        history,
         open.clone(),
     ));
     let connection_limits = ConnectionLimits {

@@ -8,9 +8,13 @@ use serde_json::{Map, Value, json};
 
 use super::body::BodyError;
 use super::json::KismetJson;
+use super::query::BadParameter;
 use crate::ingest::IngestError;
 use crate::ingest::decode::DecodeError;
-use crate::report::{DeviceKey, ParseDeviceKeyError, ParseMacError, ParseSourceIdError, SourceId};
+use crate::log::LogError;
+use crate::report::{
+    DeviceKey, MacAddr, ParseDeviceKeyError, ParseMacError, ParseSourceIdError, SourceId,
+};
 
 /// A refused request. Its text goes to the client, unless the fault is ours.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +43,12 @@ pub(super) enum ApiError {
     BadTimestamp,
     #[error("no device has the key {0}")]
     NoSuchDevice(DeviceKey),
+    #[error(transparent)]
+    BadParameter(#[from] BadParameter),
+    #[error("nothing is known of a device with the address {0}")]
+    NoSuchAddress(MacAddr),
+    #[error("the log cannot be read: {0}")]
+    History(LogError),
     #[error("no source has the UUID {0}")]
     NoSuchSource(SourceId),
     #[error("there is no view of that name")]
@@ -78,17 +88,20 @@ impl ApiError {
                 | IngestError::TooManySources(_) => StatusCode::SERVICE_UNAVAILABLE,
                 IngestError::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
             },
-            Self::NoSuchPath | Self::NoSuchDevice(_) | Self::NoSuchSource(_) | Self::NoSuchView => {
-                StatusCode::NOT_FOUND
-            }
+            Self::NoSuchPath
+            | Self::NoSuchAddress(_)
+            | Self::NoSuchDevice(_)
+            | Self::NoSuchSource(_)
+            | Self::NoSuchView => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BadPath
+            | Self::BadParameter(_)
             | Self::BadIdempotencyKey { .. }
             | Self::BadAddress(_)
             | Self::BadKey(_)
             | Self::BadSourceId(_)
             | Self::BadTimestamp => StatusCode::BAD_REQUEST,
-            Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::History(_) | Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 

@@ -8,6 +8,8 @@ mod extract;
 mod health;
 mod ingest;
 mod json;
+mod native;
+mod query;
 mod sources;
 mod system;
 mod trace;
@@ -19,6 +21,7 @@ use std::time::SystemTime;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use axum::{Router, middleware};
+use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::error;
 use uuid::Uuid;
@@ -28,6 +31,7 @@ use self::connections::OpenConnections;
 use self::error::ApiError;
 use crate::config::{Config, Server};
 use crate::ingest::{Ingest, kismet};
+use crate::log::History;
 use crate::report::ReceivedAt;
 use crate::tracker::Tracker;
 use crate::views::kismet::Context;
@@ -43,7 +47,13 @@ pub(crate) struct App {
     server_uuid: Uuid,
     started_at: ReceivedAt,
     open_connections: OpenConnections,
+    history: Option<Arc<History>>,
+    history_reads: Arc<Semaphore>,
+    page_items_max: usize,
 }
+
+/// How many reads of the log are under way at one time.
+const HISTORY_READS: usize = 2;
 
 impl App {
     pub(crate) fn new(
@@ -51,6 +61,7 @@ impl App {
         server_uuid: Uuid,
         ingest: Ingest,
         tracker: Arc<Tracker>,
+        history: Option<History>,
         open_connections: OpenConnections,
     ) -> Self {
         let limits = &config.limits;
@@ -75,6 +86,9 @@ impl App {
             server_uuid,
             started_at: SystemTime::now().into(),
             open_connections,
+            history: history.map(Arc::new),
+            history_reads: Arc::new(Semaphore::new(HISTORY_READS)),
+            page_items_max: limits.page_items_max,
         }
     }
 
@@ -122,6 +136,10 @@ fn routes() -> Router<App> {
         .route("/phy/all_phys.json", read(system::phys))
         .route("/system/status.json", read(system::status))
         .route("/system/timestamp.json", read(system::timestamp))
+        .route(
+            "/api/v1/devices/{mac}/observations",
+            get(native::observations),
+        )
 }
 
 /// What holds for every route: the last layer is the outermost.

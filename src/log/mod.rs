@@ -8,14 +8,14 @@ mod sqlite;
 #[cfg(test)]
 mod tests;
 
-use serde::{Deserialize, Serialize};
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use self::memory::MemoryLog;
-pub use self::sqlite::{Checked, Finding, Findings, LogReader, SqliteLog};
-use crate::report::{Batch, BatchIdentity, ReceivedAt, Rejected};
+pub use self::sqlite::{Checked, Finding, Findings, History, LogReader, SqliteLog};
+use crate::report::{Batch, BatchIdentity, MacAddr, ReceivedAt, Rejected, UnixTime};
 
 /// Where a batch stands in the log: the first has 1, and no number is given twice.
 #[derive(
@@ -73,6 +73,39 @@ pub struct Answered {
     pub accepted: usize,
     /// Which were refused.
     pub rejected: Vec<Rejected>,
+}
+
+/// Which observations of a device are wanted.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    /// The device's address, in any radio technology.
+    pub addr: MacAddr,
+    /// Not earlier than this, by their own time.
+    pub since: UnixTime,
+    /// Not later than this, by their own time.
+    pub until: UnixTime,
+    /// Only what stands behind this one, where the newest is first.
+    pub before: Option<Place>,
+    /// How many at most.
+    pub count: usize,
+}
+
+/// Where an observation stands among those of its device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Its own time.
+    pub time: UnixTime,
+    /// Its number, for those of one second.
+    pub id: i64,
+}
+
+/// One observation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observed {
+    /// Where it stands.
+    pub place: Place,
+    /// Its batch, with no other report.
+    pub entry: Entry,
 }
 
 /// Which observations may go.
@@ -214,6 +247,14 @@ impl Log {
         match self {
             Self::Memory(log) => Ok(log.answered(position)),
             Self::Sqlite(log) => log.answered(position),
+        }
+    }
+
+    /// Reads what single devices said. `None` where the log has no file.
+    pub fn history(&self) -> Option<History> {
+        match self {
+            Self::Memory(_) => None,
+            Self::Sqlite(log) => Some(log.history()),
         }
     }
 

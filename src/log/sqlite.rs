@@ -5,6 +5,7 @@
 
 mod expire;
 mod extra;
+mod history;
 mod read;
 mod reader;
 mod verify;
@@ -13,13 +14,14 @@ mod write;
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior, params};
 use uuid::Uuid;
 
+pub use self::history::History;
 pub use self::reader::LogReader;
 pub use self::verify::{Checked, Finding, Findings};
 use self::write::Dictionaries;
@@ -44,6 +46,7 @@ const CHECKPOINT_PAGES: i64 = 4096;
 #[derive(Debug)]
 pub struct SqliteLog {
     db: Connection,
+    directory: PathBuf,
     last: LogPosition,
     server_uuid: Uuid,
     numbers: Dictionaries,
@@ -75,6 +78,7 @@ impl SqliteLog {
         let last: Option<i64> =
             db.query_row("SELECT max(position) FROM batches", [], |row| row.get(0))?;
         Ok(Self {
+            directory: directory.to_owned(),
             last: position(last.unwrap_or_default())?,
             db,
             server_uuid,
@@ -98,6 +102,10 @@ impl SqliteLog {
             Entry { position, batch }
         });
         Ok(entries.collect())
+    }
+
+    pub(super) fn history(&self) -> History {
+        History::new(&self.directory)
     }
 
     pub(super) fn expire(&mut self, expiry: &Expiry) -> Result<Expired, LogError> {

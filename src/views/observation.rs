@@ -1,12 +1,14 @@
 //! A report as it is in the log, in scanpost's own words: units in the names, nothing where nothing was said.
 
+use std::time::{Duration, UNIX_EPOCH};
+
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::hex::Hex;
 use crate::log::Entry;
 use crate::report::{
     BluetoothSighting, Capabilities, Channel, ChannelWidth, Dbm, Frequency, Position, ReceivedAt,
-    Report, Sighting, Tag, WifiSighting,
+    Report, Sighting, Tag, UnixTime, WifiSighting,
 };
 
 /// One observation.
@@ -37,6 +39,7 @@ impl Serialize for ObservationRecord<'_> {
         entry_if_some(&mut record, "source_name", batch.source_name.as_ref())?;
         record.serialize_entry("received_at", &seconds(batch.received_at))?;
         record.serialize_entry("time", &report.time.seconds())?;
+        record.serialize_entry("time_utc", &Utc(report.time))?;
         record.serialize_entry("phy", device.phy.name())?;
         record.serialize_entry("address", &device.addr)?;
         match &report.sighting {
@@ -118,6 +121,16 @@ fn seconds(received_at: ReceivedAt) -> f64 {
     received_at.micros() as f64 / 1e6
 }
 
+/// A time in ISO 8601, for people.
+struct Utc(UnixTime);
+
+impl Serialize for Utc {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let time = UNIX_EPOCH + Duration::from_secs(self.0.seconds().into());
+        serializer.collect_str(&humantime::format_rfc3339_seconds(time))
+    }
+}
+
 struct Tags<'r>(&'r [Tag]);
 
 impl Serialize for Tags<'_> {
@@ -176,8 +189,8 @@ mod tests {
                  "centerfreq1": 5690, "ietags": "00"},
                 {"timestamp": 1700000001, "bssid": "fe:ff:ff:ff:ff:ff"}]}"#,
             &[
-                r#"{"position":7,"source":"44444444-0000-0000-0000-00000000000A","source_name":"phone","received_at":1700000000.123457,"time":1700000000,"phy":"IEEE802.11","address":"00:11:22:33:44:55","ssid":"a\\xFFb","capabilities":"[WPA2-PSK-CCMP][ESS]","channel_width_mhz":"80+80","center0_mhz":5210,"center1_mhz":5690,"ie_tags":"00","channel":"6","frequency_khz":2437000,"signal_dbm":-61,"lat":-40.7128001,"lon":-179.9,"alt_m":-12.5,"speed_km_h":1.5,"tags":{"a":"1","b":"2"}}"#,
-                r#"{"position":7,"source":"44444444-0000-0000-0000-00000000000A","source_name":"phone","received_at":1700000000.123457,"time":1700000001,"phy":"IEEE802.11","address":"FE:FF:FF:FF:FF:FF","ssid":""}"#,
+                r#"{"position":7,"source":"44444444-0000-0000-0000-00000000000A","source_name":"phone","received_at":1700000000.123457,"time":1700000000,"time_utc":"2023-11-14T22:13:20Z","phy":"IEEE802.11","address":"00:11:22:33:44:55","ssid":"a\\xFFb","capabilities":"[WPA2-PSK-CCMP][ESS]","channel_width_mhz":"80+80","center0_mhz":5210,"center1_mhz":5690,"ie_tags":"00","channel":"6","frequency_khz":2437000,"signal_dbm":-61,"lat":-40.7128001,"lon":-179.9,"alt_m":-12.5,"speed_km_h":1.5,"tags":{"a":"1","b":"2"}}"#,
+                r#"{"position":7,"source":"44444444-0000-0000-0000-00000000000A","source_name":"phone","received_at":1700000000.123457,"time":1700000001,"time_utc":"2023-11-14T22:13:21Z","phy":"IEEE802.11","address":"FE:FF:FF:FF:FF:FF","ssid":""}"#,
             ],
         );
     }
@@ -190,7 +203,7 @@ mod tests {
                 {"timestamp": 1700000000, "btaddr": "01:FF:EE:00:00:01", "name": "Headset", "devicetype": "BR/EDR",
                  "txpowerlevel": 4, "pathloss": -60, "scan_data": "0201060AFF", "service_data": {"180f": "64"}}]}"#,
             &[
-                r#"{"position":7,"source":"44444444-0000-0000-0000-000000000001","received_at":1700000000.123457,"time":1700000000,"phy":"Bluetooth","address":"01:FF:EE:00:00:01","name":"Headset","device_type":"BR/EDR","tx_power_dbm":4,"path_loss_db":-60,"scan_data":"0201060aff","service_data":{"180f":"64"},"channel":"FHSS","frequency_khz":2400000}"#,
+                r#"{"position":7,"source":"44444444-0000-0000-0000-000000000001","received_at":1700000000.123457,"time":1700000000,"time_utc":"2023-11-14T22:13:20Z","phy":"Bluetooth","address":"01:FF:EE:00:00:01","name":"Headset","device_type":"BR/EDR","tx_power_dbm":4,"path_loss_db":-60,"scan_data":"0201060aff","service_data":{"180f":"64"},"channel":"FHSS","frequency_khz":2400000}"#,
             ],
         );
     }

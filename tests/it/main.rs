@@ -12,6 +12,7 @@ mod defects;
 mod durability;
 mod errors;
 mod faults;
+mod history;
 mod ingest;
 mod limits;
 mod log_command;

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::expire::expired_to;
 use super::extra::Extra;
 use super::{damaged, number, position, signed, unsigned};
-use crate::log::{Answered, Entry, Known, LogError, LogPosition};
+use crate::log::{Answered, Entry, Known, LogError, LogPosition, Observed, Place, Wanted};
 use crate::report::{
     Batch, BatchIdentity, BluetoothAddr, Bssid, Capabilities, Channel, Dbm, Frequency, MacAddr,
     Phy, Position, ReceivedAt, Rejected, Report, Ssid, UnixTime, WifiSighting,
@@ -19,23 +19,29 @@ use crate::report::{
 const REPORTS_EXPECTED_MAX: i64 = 10_000;
 const STRAY: &str = "an observation does not stand with its batch";
 
+/// What [`read_batch`] reads.
+const SELECT_BATCH: &str =
+    "SELECT b.position, s.uuid, b.source_name, b.phy, b.received_at_us, b.identity, b.rejected, b.accepted
+     FROM batches b JOIN sources s ON s.id = b.source";
+/// What [`read_report`] reads, and last the batch.
+const SELECT_OBSERVATION: &str =
+    "SELECT o.time, o.address, s.ssid, c.text, n.text, o.frequency_khz, o.signal_dbm,
+            o.lat_e7, o.lon_e7, o.alt_mm, o.speed_m_h, o.extra, o.batch
+     FROM observations o LEFT JOIN ssids s ON s.id = o.ssid
+          LEFT JOIN capabilities c ON c.id = o.capabilities LEFT JOIN channels n ON n.id = o.channel";
+
 /// Gives the batches behind `after` to `visit`, in order, until it breaks off.
 pub(super) fn replay(
     db: &Connection,
     after: LogPosition,
     visit: &mut dyn FnMut(Entry) -> ControlFlow<()>,
 ) -> Result<(), LogError> {
-    let mut batches = db.prepare(
-        "SELECT b.position, s.uuid, b.source_name, b.phy, b.received_at_us, b.identity, b.rejected, b.accepted
-         FROM batches b JOIN sources s ON s.id = b.source WHERE b.position > ?1 ORDER BY b.position",
-    )?;
-    let mut observations = db.prepare(
-        "SELECT o.time, o.address, s.ssid, c.text, n.text, o.frequency_khz, o.signal_dbm,
-                o.lat_e7, o.lon_e7, o.alt_mm, o.speed_m_h, o.extra, o.batch
-         FROM observations o LEFT JOIN ssids s ON s.id = o.ssid
-              LEFT JOIN capabilities c ON c.id = o.capabilities LEFT JOIN channels n ON n.id = o.channel
-         WHERE o.id >= ?1 ORDER BY o.id",
-    )?;
+    let mut batches = db.prepare(&format!(
+        "{SELECT_BATCH} WHERE b.position > ?1 ORDER BY b.position"
+    ))?;
+    let mut observations = db.prepare(&format!(
+        "{SELECT_OBSERVATION} WHERE o.id >= ?1 ORDER BY o.id"
+    ))?;
     let after = after.max(expired_to(db)?);
     let mut rows = observations.query([first_observation_after(db, after)?])?;
     let mut next = rows.next()?;
@@ -93,6 +99,48 @@ pub(super) fn first_observation_after(
         }
     }
     Ok(low)
+}
+
+/// The observations of a device, the newest first, each as a batch of its own.
+pub(super) fn history(db: &Connection, wanted: &Wanted) -> Result<Vec<Observed>, LogError> {
+    // There is no index on the address: it would make writing many times slower, and this read only so much faster.
+    let mut ids = db.prepare_cached(
+        "SELECT o.id FROM observations o
+         WHERE o.address = ?1 AND o.time BETWEEN ?2 AND ?3 AND (o.time, o.id) < (?4, ?5)
+         ORDER BY o.time DESC, o.id DESC LIMIT ?6",
+    )?;
+    let mut observation = db.prepare_cached(&format!("{SELECT_OBSERVATION} WHERE o.id = ?1"))?;
+    let mut batch = db.prepare_cached(&format!("{SELECT_BATCH} WHERE b.position = ?1"))?;
+    let before = wanted.before.unwrap_or(Place {
+        time: UnixTime::new(u32::MAX),
+        id: i64::MAX,
+    });
+    let ids = ids.query_map(
+        params![
+            signed(wanted.addr.to_u64()),
+            wanted.since.seconds(),
+            wanted.until.seconds(),
+            before.time.seconds(),
+            before.id,
+            signed(wanted.count),
+        ],
+        |row| row.get::<_, i64>(0),
+    )?;
+    let read = |id: rusqlite::Result<i64>| {
+        let id = id?;
+        let mut rows = observation.query([id])?;
+        let row = rows.next()?.ok_or_else(|| damaged(STRAY))?;
+        let mut batches = batch.query([row.get::<_, i64>(12)?])?;
+        let mut entry = read_batch(batches.next()?.ok_or_else(|| damaged(STRAY))?)?;
+        let report = read_report(row, entry.batch.phy)?;
+        let time = report.time;
+        entry.batch.reports = vec![report];
+        Ok(Observed {
+            place: Place { time, id },
+            entry,
+        })
+    };
+    ids.map(read).collect()
 }
 
 pub(super) fn known(

@@ -1,0 +1,51 @@
+//! What single devices said, read beside the writer.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::{FILE, read};
+use crate::log::{LogError, Observed, Wanted};
+
+/// How many connections are kept open for the next reads.
+const IDLE_MAX: usize = 2;
+
+/// Reads a log that this process writes.
+#[derive(Debug)]
+pub struct History {
+    path: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl History {
+    pub(super) fn new(directory: &Path) -> Self {
+        Self {
+            path: directory.join(FILE),
+            idle: Mutex::default(),
+        }
+    }
+
+    /// The observations of a device, the newest first. Looks at all of the log: some 70 ms a million observations.
+    pub fn read(&self, wanted: &Wanted) -> Result<Vec<Observed>, LogError> {
+        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = idle().pop();
+        let db = match kept {
+            Some(db) => db,
+            None => Connection::open_with_flags(
+                &self.path,
+                OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+            )?,
+        };
+        let observed = {
+            // One transaction, so that what expires meanwhile does not tear it.
+            let transaction = db.unchecked_transaction()?;
+            read::history(&transaction, wanted)?
+        };
+        let mut idle = idle();
+        if idle.len() < IDLE_MAX {
+            idle.push(db);
+        }
+        Ok(observed)
+    }
+}
