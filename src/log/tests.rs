@@ -117,6 +117,93 @@ fn the_log_on_disk_keeps_the_contract_and_is_the_same_when_opened_again() {
     assert_eq!(log.append(vec![wifi(9)]).unwrap()[0].position.get(), 6);
 }
 
+/// Expires until there is nothing left to do.
+fn expire(log: &mut Log, came_before: u64, up_to: u64, remembered_from: u64) -> Expired {
+    let expiry = Expiry {
+        came_before: ReceivedAt::from_micros(1_700_000_000_000_000 + came_before),
+        size_max_bytes: u64::MAX,
+        up_to: LogPosition(up_to),
+        remembered_from: LogPosition(remembered_from),
+    };
+    loop {
+        let expired = log.expire(&expiry).unwrap();
+        if expired.is_done {
+            return expired;
+        }
+    }
+}
+
+/// What every backend has to do when reports expire.
+fn expiry(log: &mut Log) {
+    let all = log.append((1..=6).map(wifi).collect()).unwrap();
+    assert_eq!(log.expired_to().unwrap(), LogPosition::START);
+    let expired = expire(log, 1, 6, 1);
+    assert_eq!((expired.to.get(), expired.is_held), (0, false));
+    // The third and later are not safe elsewhere.
+    let expired = expire(log, 5, 2, 1);
+    assert_eq!((expired.to.get(), expired.is_held), (2, true));
+    assert_eq!(replayed(log, LogPosition::START), all[2..]);
+    let expired = expire(log, 5, 6, 1);
+    assert_eq!((expired.to.get(), expired.is_held), (4, false));
+    assert_eq!(log.expired_to().unwrap().get(), 4);
+    assert_eq!(replayed(log, LogPosition::START), all[4..]);
+    assert_eq!(replayed(log, all[4].position), all[5..]);
+    // All of them may go, and no position is given again.
+    expire(log, 100, 100, 100);
+    assert_eq!(replayed(log, LogPosition::START), []);
+    assert_eq!(log.append(vec![wifi(7)]).unwrap()[0].position.get(), 7);
+}
+
+#[test]
+fn old_reports_expire_from_the_log_in_memory() {
+    expiry(&mut Log::in_memory(usize::MAX));
+}
+
+#[test]
+fn old_reports_expire_from_the_log_on_disk() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut log = Log::in_directory(directory.path()).unwrap();
+    expiry(&mut log);
+    expire(&mut log, 100, 100, 100);
+    let known = |log: &Log| log.known(ReceivedAt::from_micros(0), 10).unwrap().len();
+    assert_eq!(known(&log), 1, "the last one stays");
+    drop(log);
+    let mut log = Log::in_directory(directory.path()).unwrap();
+    assert_eq!(log.append(vec![wifi(8)]).unwrap()[0].position.get(), 8);
+    assert_eq!(replayed(&log, LogPosition::START).len(), 1);
+    // What is remembered can be answered for, whether its reports are there or not.
+    expire(&mut log, 100, 100, 1);
+    assert_eq!(known(&log), 2);
+    let answered = log.answered(LogPosition(8)).unwrap().unwrap();
+    assert_eq!(answered.accepted, 2);
+}
+
+#[test]
+fn a_log_that_is_too_large_lets_its_oldest_reports_go_and_uses_the_room_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut log = Log::in_directory(directory.path()).unwrap();
+    let large = |number: u64| Batch {
+        reports: (0..2000).flat_map(|_| wifi(number).reports).collect(),
+        ..wifi(number)
+    };
+    let file = directory.path().join("scanpost.db");
+    let mut most = 0;
+    for number in 1..=30 {
+        log.append(vec![large(number)]).unwrap();
+        let expiry = Expiry {
+            came_before: ReceivedAt::from_micros(0),
+            size_max_bytes: 1 << 20,
+            up_to: LogPosition(number),
+            remembered_from: LogPosition(number),
+        };
+        while !log.expire(&expiry).unwrap().is_done {}
+        most = most.max(std::fs::metadata(&file).unwrap().len());
+        assert!(log.expired_to().unwrap().get() < number || number == 1);
+    }
+    assert!(most < 3 << 20, "{most}");
+    assert!(20 < log.expired_to().unwrap().get());
+}
+
 #[test]
 fn two_servers_cannot_share_a_directory() {
     let directory = tempfile::tempdir().unwrap();
