@@ -1,0 +1,102 @@
+//! What runs in the process of the server.
+
+use std::convert::Infallible;
+use std::io::{self, Read, Write};
+use std::net::Ipv4Addr;
+use std::thread;
+use std::time::SystemTime;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use scanpost::config::Config;
+use scanpost::ingest::kismet;
+use scanpost::log::Log;
+use scanpost::report::Phy;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime;
+use tokio::sync::oneshot;
+use tower::ServiceExt;
+
+use super::server::Variant;
+use super::traffic::{SCAN_REPORT, taken};
+use super::{Result, decode_limits};
+
+/// How many batches the log in memory keeps.
+const MEMORY_ENTRIES_MAX: usize = 1000;
+
+/// Serves until the end of standard input, on a port that is told on standard output.
+pub(crate) fn serve(variant: Variant) -> Result<()> {
+    tracing_subscriber::fmt()
+        // Every question whether it is ready that comes too early would be an error in the log.
+        .with_env_filter("warn,scanpost::http::trace=off")
+        .with_ansi(false)
+        .with_writer(io::stderr)
+        .init();
+    let runtime = runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        writeln!(io::stdout(), "{}", listener.local_addr()?.port())?;
+        let (config, shutdown) = (Config::default(), end_of_input());
+        match variant {
+            Variant::Durable(directory) => {
+                let mut config = config;
+                config.server.data_dir = directory;
+                scanpost::serve(listener, config, shutdown).await?;
+            }
+            Variant::Memory => {
+                let log = Log::in_memory(MEMORY_ENTRIES_MAX);
+                scanpost::serve_log(listener, config, log, shutdown).await?;
+            }
+            Variant::Ceiling => tokio::select! {
+                () = shutdown => {}
+                ended = serve_ceiling(listener) => ended?,
+            },
+        }
+        Ok(())
+    })
+}
+
+async fn end_of_input() {
+    let (end, ended) = oneshot::channel::<()>();
+    // A thread, because a read of standard input cannot be given up, and would hold the runtime.
+    thread::spawn(move || {
+        io::stdin().read_to_end(&mut Vec::new()).ok();
+        drop(end);
+    });
+    ended.await.ok();
+}
+
+/// The least that a server on these libraries does with a report: it reads it and forgets it.
+async fn serve_ceiling(listener: TcpListener) -> Result<()> {
+    let router = Router::new()
+        .route(SCAN_REPORT, post(decode_only))
+        .route("/readyz", get(async || "ready"));
+    loop {
+        let (stream, _) = listener.accept().await?;
+        tokio::spawn(serve_connection(stream, router.clone()));
+    }
+}
+
+async fn serve_connection(stream: TcpStream, router: Router) {
+    stream.set_nodelay(true).ok();
+    let service = router
+        .map_request(|request: Request<Incoming>| request)
+        .map_err(|never: Infallible| never);
+    http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+        .await
+        .ok();
+}
+
+async fn decode_only(json: String) -> std::result::Result<String, StatusCode> {
+    let now = SystemTime::now().into();
+    let batch = kismet::decode(Phy::Wifi, &json, now, &decode_limits())
+        .map_err(|_| StatusCode::BAD_REQUEST)?;
+    Ok(taken(batch.reports.len()) + "}")
+}

@@ -1,0 +1,51 @@
+//! A log of any length, made without HTTP.
+
+use std::path::Path;
+use std::time::SystemTime;
+
+use scanpost::ingest::kismet;
+use scanpost::log::Log;
+use scanpost::report::{Batch, Phy};
+
+use super::access_point::AccessPoint;
+use super::random::Random;
+use super::traffic::{Body, since_1970};
+use super::{Result, decode_limits};
+
+const REPORTS_PER_BATCH: u32 = 100;
+const BATCHES_PER_COMMIT: usize = 100;
+/// Prime, so that a walk in steps of it visits every device before it visits one again, far from the last.
+const STEP: u64 = 611_953;
+const SCANNERS: u32 = 20;
+
+/// Fills a new log in `directory` with so many observations of so many devices.
+pub(crate) fn fill(directory: &Path, observations: u32, devices: u32) -> Result<()> {
+    let mut log = Log::in_directory(directory)?;
+    let mut group = Vec::with_capacity(BATCHES_PER_COMMIT);
+    for first in (0..observations).step_by(REPORTS_PER_BATCH as usize) {
+        group.push(batch(first, devices)?);
+        if group.len() == BATCHES_PER_COMMIT {
+            log.append(std::mem::take(&mut group))?;
+        }
+    }
+    log.append(group)?;
+    Ok(())
+}
+
+fn batch(first: u32, devices: u32) -> Result<Batch> {
+    let now = SystemTime::now();
+    let mut random = Random::new(u64::from(first));
+    let serial = first / REPORTS_PER_BATCH;
+    let mut body = Body::new(serial % SCANNERS, serial, since_1970(now));
+    for number in first..first + REPORTS_PER_BATCH {
+        let device = u64::from(number) * STEP % u64::from(devices);
+        body.report(&AccessPoint::known(u32::try_from(device)?), &mut random);
+    }
+    let json = body.into_json();
+    Ok(kismet::decode(
+        Phy::Wifi,
+        &json,
+        now.into(),
+        &decode_limits(),
+    )?)
+}

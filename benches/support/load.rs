@@ -1,0 +1,208 @@
+//! A client that costs little: requests made beforehand, one thread, and one request at a time on each of many connections.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::runtime;
+use tokio::task::JoinSet;
+use tokio::time::{sleep_until, timeout};
+
+use super::response::parse;
+use super::server::ServerProcess;
+use super::traffic::{Request, Serials};
+use super::{Result, cpu};
+
+/// How much longer than planned a run may take before the server counts as hanging.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What one run measured.
+pub(crate) struct Run {
+    /// Of each request that was answered in time.
+    pub(crate) latencies_us: Vec<u32>,
+    pub(crate) requests_per_s: f64,
+    /// Processors that the client kept busy: at 1 it is the client that was measured.
+    pub(crate) client_cpus: Option<f64>,
+    pub(crate) server_cpus: Option<f64>,
+}
+
+/// Sends requests one after the other and returns when all are taken.
+pub(crate) fn send_all(
+    server: &ServerProcess,
+    serials: &Serials,
+    requests: Vec<Request>,
+) -> Result<()> {
+    on_this_thread(async {
+        let mut connection = Connection::open(server).await?;
+        for mut request in requests {
+            request.renew(serials);
+            if let Some(refusal) = connection.exchange(&request).await? {
+                return Err(refusal.into());
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Sends from each of `pools` on a connection of its own, round and round, and measures after `warm_up`.
+pub(crate) fn run(
+    server: &ServerProcess,
+    serials: &Arc<Serials>,
+    pools: Vec<Vec<Request>>,
+    warm_up: Duration,
+    measured: Duration,
+) -> Result<Run> {
+    on_this_thread(async {
+        let running = run_all(server, serials, pools, warm_up, measured);
+        timeout(warm_up + measured + PATIENCE, running).await?
+    })
+}
+
+fn on_this_thread<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+    let mut runtime = runtime::Builder::new_current_thread();
+    runtime.enable_all().build()?.block_on(future)
+}
+
+async fn run_all(
+    server: &ServerProcess,
+    serials: &Arc<Serials>,
+    pools: Vec<Vec<Request>>,
+    warm_up: Duration,
+    measured: Duration,
+) -> Result<Run> {
+    let mut connections = Vec::new();
+    for pool in pools {
+        connections.push((Connection::open(server).await?, pool));
+    }
+    let start = Instant::now() + warm_up;
+    let window = Window {
+        start,
+        end: start + measured,
+    };
+    let mut tasks = JoinSet::new();
+    for (connection, pool) in connections {
+        tasks.spawn(drive(connection, pool, Arc::clone(serials), window));
+    }
+    let (client_cpus, server_cpus) = measure_cpus(server, window).await;
+    let mut all = Answers::default();
+    while let Some(answers) = tasks.join_next().await {
+        all.add(answers??);
+    }
+    if let Some(first) = all.first_refusal {
+        let refused = all.refused;
+        return Err(format!("{refused} requests were refused, the first with: {first}").into());
+    }
+    Ok(Run {
+        requests_per_s: all.latencies_us.len() as f64 / measured.as_secs_f64(),
+        latencies_us: all.latencies_us,
+        client_cpus,
+        server_cpus,
+    })
+}
+
+/// When what happens counts.
+#[derive(Clone, Copy)]
+struct Window {
+    start: Instant,
+    end: Instant,
+}
+
+async fn measure_cpus(server: &ServerProcess, window: Window) -> (Option<f64>, Option<f64>) {
+    let used = || {
+        (
+            cpu::of_this_thread(),
+            cpu::of_process(server.id()),
+            Instant::now(),
+        )
+    };
+    sleep_until(window.start.into()).await;
+    let (client, server, since) = used();
+    sleep_until(window.end.into()).await;
+    let (client_then, server_then, until) = used();
+    let cpus = |before: Option<Duration>, after: Option<Duration>| {
+        Some(after?.checked_sub(before?)?.div_duration_f64(until - since))
+    };
+    (cpus(client, client_then), cpus(server, server_then))
+}
+
+#[derive(Default)]
+struct Answers {
+    latencies_us: Vec<u32>,
+    refused: u64,
+    first_refusal: Option<String>,
+}
+
+impl Answers {
+    fn add(&mut self, other: Self) {
+        self.latencies_us.extend(other.latencies_us);
+        self.refused += other.refused;
+        self.first_refusal = self.first_refusal.take().or(other.first_refusal);
+    }
+}
+
+async fn drive(
+    mut connection: Connection,
+    mut pool: Vec<Request>,
+    serials: Arc<Serials>,
+    window: Window,
+) -> Result<Answers> {
+    let mut answers = Answers::default();
+    loop {
+        for request in &mut pool {
+            request.renew(&serials);
+            let sent = Instant::now();
+            if window.end <= sent {
+                return Ok(answers);
+            }
+            let refusal = connection.exchange(request).await?;
+            let answered = Instant::now();
+            if refusal.is_some() {
+                answers.refused += 1;
+                answers.first_refusal = answers.first_refusal.take().or(refusal);
+            } else if window.start <= answered && answered < window.end {
+                let micros = (answered - sent).as_micros();
+                answers
+                    .latencies_us
+                    .push(u32::try_from(micros).unwrap_or(u32::MAX));
+            }
+        }
+    }
+}
+
+struct Connection {
+    stream: TcpStream,
+    received: Vec<u8>,
+}
+
+impl Connection {
+    async fn open(server: &ServerProcess) -> Result<Self> {
+        let stream = TcpStream::connect(server.address()).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self {
+            stream,
+            received: Vec::with_capacity(4096),
+        })
+    }
+
+    /// Sends a request and reads the answer. Gives back what the server said if that was not that it took
+    /// all reports, and for the first time.
+    async fn exchange(&mut self, request: &Request) -> Result<Option<String>> {
+        self.stream.write_all(request.bytes()).await?;
+        self.received.clear();
+        let response = loop {
+            if self.stream.read_buf(&mut self.received).await? == 0 {
+                return Err("the server closed a connection".into());
+            }
+            if let Some(response) = parse(&self.received)? {
+                break response;
+            }
+        };
+        let body = self.received.get(response.body).unwrap_or_default();
+        if response.status == 200 && body.starts_with(request.taken.as_bytes()) {
+            return Ok(None);
+        }
+        let said = String::from_utf8_lossy(body);
+        Ok(Some(format!("{} {said}", response.status)))
+    }
+}

@@ -1,0 +1,41 @@
+//! What benches share: traffic, a client that keeps up with the server, and the server in a process of its own.
+
+pub(crate) mod access_point;
+pub(crate) mod child;
+pub(crate) mod cpu;
+pub(crate) mod fill;
+pub(crate) mod load;
+pub(crate) mod random;
+pub(crate) mod response;
+pub(crate) mod server;
+pub(crate) mod stats;
+pub(crate) mod traffic;
+
+use scanpost::config::Config;
+use scanpost::ingest::kismet;
+use tempfile::TempDir;
+
+pub(crate) type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// A directory on the disk that the build is on: the system's own folder for such things is often memory.
+pub(crate) fn data_directory() -> Result<TempDir> {
+    let parent = env!("CARGO_TARGET_TMPDIR");
+    std::fs::create_dir_all(parent)?;
+    Ok(tempfile::Builder::new()
+        .prefix("bench-")
+        .tempdir_in(parent)?)
+}
+
+/// The bounds that the server decodes with by default.
+pub(crate) fn decode_limits() -> kismet::Limits {
+    let Config { limits, ingest, .. } = Config::default();
+    kismet::Limits {
+        reports_per_batch_max: limits.reports_per_batch_max,
+        json_depth_max: limits.json_depth_max,
+        clock_skew_max: ingest.clock_skew_max,
+        source_name_bytes_max: limits.source_name_bytes_max,
+        capabilities_bytes_max: limits.capabilities_bytes_max,
+        tags_max: limits.tags_per_device_max,
+        tag_bytes_max: limits.tag_bytes_max,
+    }
+}

@@ -1,0 +1,118 @@
+//! The server in a process of its own, so that what it costs is told apart from the client.
+
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+use std::{env, io};
+
+use super::Result;
+
+/// The first argument of a process that is to be the server.
+const SERVE: &str = "--serve";
+/// How often a server that starts is asked whether it is ready.
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// What is served.
+pub(crate) enum Variant {
+    /// The server, with its log in a directory.
+    Durable(PathBuf),
+    /// The server, with its log in memory.
+    Memory,
+    /// HTTP and decoding alone: what no server on these can be faster than.
+    Ceiling,
+}
+
+impl Variant {
+    /// What this process was asked to serve, if it was.
+    pub(crate) fn of_arguments() -> Option<Result<Self>> {
+        let mut arguments = env::args_os().skip(1);
+        if arguments.next()? != SERVE {
+            return None;
+        }
+        let variant = arguments.next().unwrap_or_default();
+        Some(match (variant.to_str(), arguments.next()) {
+            (Some("durable"), Some(directory)) => Ok(Self::Durable(directory.into())),
+            (Some("memory"), None) => Ok(Self::Memory),
+            (Some("ceiling"), None) => Ok(Self::Ceiling),
+            _ => Err("--serve: expected durable DIRECTORY, memory or ceiling".into()),
+        })
+    }
+
+    fn to_arguments(&self) -> Vec<OsString> {
+        match self {
+            Self::Durable(directory) => vec![SERVE.into(), "durable".into(), directory.into()],
+            Self::Memory => vec![SERVE.into(), "memory".into()],
+            Self::Ceiling => vec![SERVE.into(), "ceiling".into()],
+        }
+    }
+}
+
+/// A server that stops when it is dropped, and with this process.
+pub(crate) struct ServerProcess {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl ServerProcess {
+    /// Starts it and waits until it takes reports.
+    pub(crate) fn start(variant: &Variant) -> Result<Self> {
+        let child = Command::new(env::current_exe()?)
+            .args(variant.to_arguments())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let mut server = Self {
+            child,
+            address: (Ipv4Addr::LOCALHOST, 0).into(),
+        };
+        let output = server
+            .child
+            .stdout
+            .take()
+            .ok_or("no output of the server")?;
+        let mut port = String::new();
+        BufReader::new(output).read_line(&mut port)?;
+        server.address.set_port(port.trim().parse()?);
+        while !server.is_ready() {
+            if let Some(status) = server.child.try_wait()? {
+                return Err(format!("the server ended at its start: {status}").into());
+            }
+            sleep(PAUSE);
+        }
+        Ok(server)
+    }
+
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The number of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    fn is_ready(&self) -> bool {
+        let ask = || -> io::Result<bool> {
+            let mut stream = TcpStream::connect(self.address)?;
+            stream.write_all(
+                b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
+            )?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer)?;
+            Ok(answer.starts_with("HTTP/1.1 200"))
+        };
+        ask().unwrap_or(false)
+    }
+}
+
+impl Drop for ServerProcess {
+    fn drop(&mut self) {
+        // The server ends when it sees the end of its input.
+        drop(self.child.stdin.take());
+        self.child.wait().ok();
+    }
+}
