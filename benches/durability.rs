@@ -1,7 +1,7 @@
 //! What it costs that an answer means "on disk", and how long the server takes to start from its log.
 //!
 //! ```text
-//! cargo bench --bench durability -- [--seconds N] [--ceiling] [--full]
+//! cargo bench --bench durability -- [--seconds N] [--ceiling] [--full] [--index]
 //! ```
 #![expect(clippy::print_stdout, reason = "the tables are the result")]
 #![expect(
@@ -14,10 +14,15 @@ mod support;
 use std::fs::File;
 use std::io::Write;
 use std::iter;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use rusqlite::Connection;
+use scanpost::log::{Log, Wanted};
+use scanpost::report::UnixTime;
+use support::access_point::AccessPoint;
 use support::load::{self, Run};
 use support::server::{ServerProcess, Variant};
 use support::stats::{Latencies, median};
@@ -38,8 +43,9 @@ const RESTART_OBSERVATIONS: u32 = 1_000_000;
 const RESTART_OBSERVATIONS_FULL: u32 = 10_000_000;
 
 #[derive(Parser)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 struct Arguments {
-    /// How long each run is measured. There are three runs of each variant in each case.
+    /// How long each run is measured. There are three runs of each variant in each case; 0 leaves them out.
     #[arg(long, default_value_t = 2.0)]
     seconds: f64,
     /// Measures a server that only decodes, too.
@@ -48,6 +54,9 @@ struct Arguments {
     /// Restarts from 10 000 000 observations, too.
     #[arg(long)]
     full: bool,
+    /// Measures what an index for the history of single devices would cost and bring.
+    #[arg(long)]
+    index: bool,
     /// Comes from `cargo bench`.
     #[arg(long, hide = true)]
     bench: bool,
@@ -63,10 +72,15 @@ fn main() -> Result<()> {
         return Ok(());
     }
     measure_disk()?;
-    measure_load(&arguments)?;
+    if 0.0 < arguments.seconds {
+        measure_load(&arguments)?;
+    }
     measure_restart(RESTART_OBSERVATIONS)?;
     if arguments.full {
         measure_restart(RESTART_OBSERVATIONS_FULL)?;
+    }
+    if arguments.index {
+        measure_index(RESTART_OBSERVATIONS_FULL)?;
     }
     Ok(())
 }
@@ -228,21 +242,76 @@ fn measure_case(
 
 fn measure_restart(observations: u32) -> Result<()> {
     let data = data_directory()?;
-    let started = Instant::now();
-    fill::fill(data.path(), observations, RESTART_DEVICES)?;
-    let filled_s = started.elapsed().as_secs_f64();
+    let filled = fill::fill(data.path(), observations, RESTART_DEVICES)?;
     let bytes = data.path().join("scanpost.db").metadata()?.len();
-    let started = Instant::now();
-    let server = ServerProcess::start(&Variant::Durable(data.path().to_owned()))?;
-    let ready_s = started.elapsed().as_secs_f64();
-    drop(server);
     println!(
-        "Restart: ready in {ready_s:.2} s from {observations} observations of {RESTART_DEVICES} devices, \
-         {:.0} observations/s. The log of {:.0} MB was in the page cache; it was made without HTTP in \
-         {filled_s:.1} s, {:.0} observations/s.",
-        f64::from(observations) / ready_s,
+        "\n{observations} observations of {RESTART_DEVICES} devices: a log of {:.0} MB, made without HTTP in {:.1} s, \
+         {:.0} observations/s.",
         bytes as f64 / 1e6,
-        f64::from(observations) / filled_s
+        filled.as_secs_f64(),
+        f64::from(observations) / filled.as_secs_f64()
     );
+    let server = measure_start("from the log alone", data.path())?;
+    // It writes a snapshot when it stops.
+    drop(server);
+    let server = measure_start("with a fresh snapshot", data.path())?;
+    measure_history(&server)
+}
+
+fn measure_start(what: &str, data: &Path) -> Result<ServerProcess> {
+    let started = Instant::now();
+    let server = ServerProcess::start(&Variant::Durable(data.to_owned()))?;
+    let ready_s = started.elapsed().as_secs_f64();
+    println!("Restart {what}: ready in {ready_s:.2} s, the files in the page cache.");
+    Ok(server)
+}
+
+/// Reads what single devices said.
+fn measure_history(server: &ServerProcess) -> Result<()> {
+    let mut reads_s = Vec::new();
+    for number in 0..5 {
+        let mac = AccessPoint::known(number * 1000).bssid;
+        let started = Instant::now();
+        server.get(&format!("/api/v1/devices/{mac}/observations"))?;
+        reads_s.push(started.elapsed().as_secs_f64());
+    }
+    println!("History of one device: {:.0} ms.", median(reads_s) * 1e3);
+    Ok(())
+}
+
+/// What an index on the address would cost the writer, and what it would spare the reader.
+fn measure_index(observations: u32) -> Result<()> {
+    println!("\nThe log with an index on the address and the time, and without:");
+    for index in [false, true] {
+        let data = data_directory()?;
+        drop(Log::in_directory(data.path())?);
+        if index {
+            let db = Connection::open(data.path().join("scanpost.db"))?;
+            db.execute_batch("CREATE INDEX by_address ON observations (address, time)")?;
+        }
+        let filled = fill::fill(data.path(), observations, RESTART_DEVICES)?;
+        let history = Log::in_directory(data.path())?
+            .history()
+            .ok_or("no history")?;
+        let mut reads_s = Vec::new();
+        for number in 0..5 {
+            let wanted = Wanted {
+                addr: AccessPoint::known(number * 1000).bssid.parse()?,
+                since: UnixTime::new(0),
+                until: UnixTime::new(u32::MAX),
+                before: None,
+                count: 100,
+            };
+            let started = Instant::now();
+            history.read(&wanted)?;
+            reads_s.push(started.elapsed().as_secs_f64());
+        }
+        println!(
+            "{:>7} index: {:.0} observations/s appended, {:.1} ms for the history of one device, among {observations}",
+            if index { "with" } else { "without" },
+            f64::from(observations) / filled.as_secs_f64(),
+            median(reads_s) * 1e3
+        );
+    }
     Ok(())
 }

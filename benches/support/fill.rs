@@ -1,7 +1,7 @@
 //! A log of any length, made without HTTP.
 
 use std::path::Path;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use scanpost::ingest::kismet;
 use scanpost::log::Log;
@@ -18,18 +18,21 @@ const BATCHES_PER_COMMIT: usize = 100;
 const STEP: u64 = 611_953;
 const SCANNERS: u32 = 20;
 
-/// Fills a new log in `directory` with so many observations of so many devices.
-pub(crate) fn fill(directory: &Path, observations: u32, devices: u32) -> Result<()> {
+/// Fills a log in `directory` with so many observations of so many devices; tells how long the appending took.
+pub(crate) fn fill(directory: &Path, observations: u32, devices: u32) -> Result<Duration> {
     let mut log = Log::in_directory(directory)?;
+    let mut appending = Duration::ZERO;
     let mut group = Vec::with_capacity(BATCHES_PER_COMMIT);
     for first in (0..observations).step_by(REPORTS_PER_BATCH as usize) {
         group.push(batch(first, devices)?);
         if group.len() == BATCHES_PER_COMMIT {
+            let started = Instant::now();
             log.append(std::mem::take(&mut group))?;
+            appending += started.elapsed();
         }
     }
     log.append(group)?;
-    Ok(())
+    Ok(appending)
 }
 
 fn batch(first: u32, devices: u32) -> Result<Batch> {

@@ -1,5 +1,6 @@
 //! The server in a process of its own, so that what it costs is told apart from the client.
 
+use std::env;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -7,7 +8,6 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
-use std::{env, io};
 
 use super::Result;
 
@@ -95,17 +95,22 @@ impl ServerProcess {
         self.child.id()
     }
 
+    /// What a path answers, which has to be a success.
+    pub(crate) fn get(&self, path: &str) -> Result<String> {
+        let mut stream = TcpStream::connect(self.address)?;
+        let request =
+            format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes())?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        if answer.starts_with("HTTP/1.1 200") {
+            return Ok(answer);
+        }
+        Err(format!("{path}: {answer}").into())
+    }
+
     fn is_ready(&self) -> bool {
-        let ask = || -> io::Result<bool> {
-            let mut stream = TcpStream::connect(self.address)?;
-            stream.write_all(
-                b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
-            )?;
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer)?;
-            Ok(answer.starts_with("HTTP/1.1 200"))
-        };
-        ask().unwrap_or(false)
+        self.get("/readyz").is_ok()
     }
 }
 

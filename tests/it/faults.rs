@@ -1,6 +1,5 @@
 //! What goes wrong around the server: disks, directories, files, clocks.
 
-use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -74,6 +73,7 @@ fn ready(running: &Running) -> Value {
 }
 
 /// A directory that holds no more than this, or `None`, loudly, where the machine does not allow one.
+#[expect(clippy::print_stderr, reason = "what is skipped has to be seen")]
 fn small_disk(kib: u32) -> Option<TempDir> {
     let disk = tempfile::tempdir().unwrap();
     if mount(
@@ -82,11 +82,7 @@ fn small_disk(kib: u32) -> Option<TempDir> {
     ) {
         return Some(disk);
     }
-    writeln!(
-        std::io::stderr(),
-        "SKIPPED: this machine does not let a test mount a small disk"
-    )
-    .unwrap();
+    eprintln!("SKIPPED: this machine does not let a test mount a small disk");
     None
 }
 
