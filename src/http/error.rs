@@ -105,6 +105,11 @@ impl ApiError {
         }
     }
 
+    /// Whether it is only that the log is still being read.
+    pub(super) fn is_starting(&self) -> bool {
+        matches!(self, Self::Ingest(IngestError::Starting))
+    }
+
     /// What a person at the other end may read.
     fn message(&self, status: StatusCode) -> String {
         match status {

@@ -23,7 +23,8 @@ pub(super) async fn request(request: Request, next: Next) -> Response {
         let response = next.run(request).await;
         let (status, duration_us) = (response.status(), started.elapsed().as_micros());
         match response.extensions().get::<Arc<ApiError>>() {
-            Some(error) if status.is_server_error() => {
+            // Whoever asks whether the server is ready does so often, and knows the answer.
+            Some(error) if status.is_server_error() && !error.is_starting() => {
                 error!(http.status = status.as_u16(), http.duration_us = duration_us, %error, "failed");
             }
             // The reason may quote what the client sent, so it goes to the client only.

@@ -6,6 +6,7 @@
 mod expire;
 mod extra;
 mod history;
+mod migrate;
 mod read;
 mod reader;
 mod verify;
@@ -18,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, params};
 use uuid::Uuid;
 
 pub use self::history::History;
@@ -35,10 +36,6 @@ const LOCK_FILE: &str = "lock";
 /// How often the lock is tried, and how long is waited between.
 const LOCK_TRIES: u32 = 10;
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
-/// The version that this program writes. Stored as SQLite's `user_version`.
-const VERSION: i64 = 1;
-/// Makes a log of version 1.
-const SCHEMA: &str = include_str!("schema.sql");
 /// After how many pages of 4 KiB the write-ahead log is moved into the file.
 const CHECKPOINT_PAGES: i64 = 4096;
 
@@ -68,21 +65,22 @@ impl SqliteLog {
         })?;
         let mut db = Connection::open(directory.join(FILE))?;
         db.set_prepared_statement_cache_capacity(64);
-        migrate(&mut db)?;
+        // Steps from old versions replace tables that others refer to. And the numbers of one transaction come
+        // out of it: to look each of them up again would be half its cost.
+        db.pragma_update(None, "foreign_keys", false)?;
+        migrate::migrate(&mut db)?;
         db.pragma_update(None, "journal_mode", "wal")?;
         db.pragma_update(None, "synchronous", "full")?;
         db.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
-        // The numbers of one transaction come out of it; to look each of them up again is half its cost.
-        db.pragma_update(None, "foreign_keys", false)?;
         let server_uuid = server_uuid(&db)?;
         let last: Option<i64> =
             db.query_row("SELECT max(position) FROM batches", [], |row| row.get(0))?;
         Ok(Self {
             directory: directory.to_owned(),
             last: position(last.unwrap_or_default())?,
+            numbers: Dictionaries::learnt(&db)?,
             db,
             server_uuid,
-            numbers: Dictionaries::default(),
             _lock: lock,
         })
     }
@@ -187,24 +185,6 @@ fn make_private(path: &Path) -> io::Result<()> {
     builder.create(path)?;
     // A directory that was there before keeps the rights that its owner chose.
     fs::metadata(path).map(drop)
-}
-
-/// Brings the file to the version of this program, or leaves it alone if it is of a later one.
-fn migrate(db: &mut Connection) -> Result<(), LogError> {
-    let found: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if VERSION < found {
-        return Err(LogError::TooNew {
-            found,
-            known: VERSION,
-        });
-    }
-    if found == 0 {
-        let step = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        step.execute_batch(SCHEMA)?;
-        step.pragma_update(None, "user_version", VERSION)?;
-        step.commit()?;
-    }
-    Ok(())
 }
 
 fn server_uuid(db: &Connection) -> Result<Uuid, LogError> {

@@ -9,8 +9,9 @@ use std::time::SystemTime;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::migrate::VERSION;
 use super::verify::{self, Checked};
-use super::{FILE, VERSION, damaged, read};
+use super::{FILE, damaged, read};
 use crate::log::{Entry, LogError, LogPosition};
 
 /// What may stand in the path of a URI as it is.

@@ -1,6 +1,8 @@
 //! From batches to rows.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
+use std::hash::Hash;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
@@ -12,8 +14,8 @@ use crate::report::{
     SourceId, Ssid,
 };
 
-/// How many strings of a dictionary are remembered; past it all are forgotten and learnt anew.
-const DICTIONARY_MAX: usize = 100_000;
+/// How many strings of a dictionary are remembered, at least half of them the latest.
+const DICTIONARY_MAX: usize = 200_000;
 
 pub(super) fn write_all(
     db: &mut Connection,
@@ -35,10 +37,64 @@ pub(super) fn write_all(
 /// The numbers of strings that were seen lately.
 #[derive(Debug, Default)]
 pub(super) struct Dictionaries {
-    sources: HashMap<SourceId, i64>,
-    ssids: HashMap<Ssid, i64>,
-    capabilities: HashMap<Box<str>, i64>,
-    channels: HashMap<Channel, i64>,
+    sources: Recent<SourceId>,
+    ssids: Recent<Ssid>,
+    capabilities: Recent<Box<str>>,
+    channels: Recent<Channel>,
+}
+
+impl Dictionaries {
+    /// Those that a file has, as far as they have to be remembered to be found again.
+    pub(super) fn learnt(db: &Connection) -> Result<Self, LogError> {
+        let mut numbers = Self::default();
+        let mut query = db.prepare("SELECT ssid, id FROM ssids ORDER BY id DESC LIMIT ?1")?;
+        let mut rows = query.query([signed(DICTIONARY_MAX / 2)])?;
+        while let Some(row) = rows.next()? {
+            let octets = row.get_ref(0)?.as_blob().unwrap_or_default();
+            if let Ok(ssid) = Ssid::try_from(octets) {
+                numbers.ssids.insert(ssid, row.get(1)?);
+            }
+        }
+        Ok(numbers)
+    }
+}
+
+/// Numbers by string; the half that was used least lately is forgotten when there are too many.
+#[derive(Debug)]
+struct Recent<K> {
+    young: HashMap<K, i64>,
+    old: HashMap<K, i64>,
+}
+
+impl<K> Default for Recent<K> {
+    fn default() -> Self {
+        Self {
+            young: HashMap::new(),
+            old: HashMap::new(),
+        }
+    }
+}
+
+impl<K: Eq + Hash> Recent<K> {
+    fn find<Q>(&mut self, key: &Q) -> Option<i64>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        if let Some(&number) = self.young.get(key) {
+            return Some(number);
+        }
+        let (key, number) = self.old.remove_entry(key)?;
+        self.insert(key, number);
+        Some(number)
+    }
+
+    fn insert(&mut self, key: K, number: i64) {
+        if DICTIONARY_MAX / 2 <= self.young.len() {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(key, number);
+    }
 }
 
 /// The statements of one transaction.
@@ -102,10 +158,7 @@ impl<'t> Inserts<'t> {
         let (ssid, capabilities) = match &report.sighting {
             Sighting::Bluetooth(_) => (None, None),
             Sighting::Wifi(wifi) => {
-                let ssid =
-                    self.number_of(&mut numbers.ssids, "ssids", "ssid", &wifi.ssid, |ssid| {
-                        ssid.as_bytes().to_vec()
-                    })?;
+                let ssid = self.number_of_ssid(&mut numbers.ssids, &wifi.ssid)?;
                 let capabilities = match &wifi.capabilities {
                     None => None,
                     Some(text) => Some(self.number_of_text(&mut numbers.capabilities, text.raw())?),
@@ -140,39 +193,45 @@ impl<'t> Inserts<'t> {
 
     fn number_of<K, V>(
         &self,
-        numbers: &mut HashMap<K, i64>,
+        numbers: &mut Recent<K>,
         table: &str,
         column: &str,
         key: &K,
         value: impl FnOnce(&K) -> V,
     ) -> Result<i64, LogError>
     where
-        K: Clone + Eq + std::hash::Hash,
+        K: Clone + Eq + Hash,
         V: rusqlite::ToSql,
     {
-        if let Some(&number) = numbers.get(key) {
+        if let Some(number) = numbers.find(key) {
             return Ok(number);
         }
         let number = self.learn(table, column, &value(key))?;
-        if DICTIONARY_MAX <= numbers.len() {
-            numbers.clear();
-        }
         numbers.insert(key.clone(), number);
         Ok(number)
     }
 
     /// Like `number_of`, without making a key of a text that is known.
-    fn number_of_text(
-        &self,
-        numbers: &mut HashMap<Box<str>, i64>,
-        text: &str,
-    ) -> Result<i64, LogError> {
-        match numbers.get(text) {
-            Some(&number) => Ok(number),
+    fn number_of_text(&self, numbers: &mut Recent<Box<str>>, text: &str) -> Result<i64, LogError> {
+        match numbers.find(text) {
+            Some(number) => Ok(number),
             None => self.number_of(numbers, "capabilities", "text", &text.into(), |text| {
                 text.to_string()
             }),
         }
+    }
+
+    /// Names are many, so one that is not remembered counts as new.
+    fn number_of_ssid(&self, numbers: &mut Recent<Ssid>, ssid: &Ssid) -> Result<i64, LogError> {
+        if let Some(number) = numbers.find(ssid) {
+            return Ok(number);
+        }
+        let number = self
+            .transaction
+            .prepare_cached("INSERT INTO ssids (ssid) VALUES (?1)")?
+            .insert([ssid.as_bytes()])?;
+        numbers.insert(ssid.clone(), number);
+        Ok(number)
     }
 
     fn learn(
