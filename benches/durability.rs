@@ -16,12 +16,16 @@ use std::io::Write;
 use std::iter;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
 use rusqlite::Connection;
-use scanpost::log::{Log, Wanted};
+use scanpost::log::{Log, LogPosition, Wanted};
 use scanpost::report::UnixTime;
+use scanpost::snapshot::Snapshots;
+use scanpost::tracker::{Bounds, Tracker};
 use support::access_point::AccessPoint;
 use support::load::{self, Run};
 use support::server::{ServerProcess, Variant};
@@ -29,6 +33,7 @@ use support::stats::{Latencies, median};
 use support::traffic::{Serials, Traffic};
 use support::{Result, child, data_directory, fill};
 use tempfile::TempDir;
+use uuid::Uuid;
 
 const REPORTS: [usize; 3] = [1, 20, 100];
 const CONNECTIONS: [usize; 3] = [1, 16, 64];
@@ -75,6 +80,7 @@ fn main() -> Result<()> {
     if 0.0 < arguments.seconds {
         measure_load(&arguments)?;
     }
+    measure_stall()?;
     measure_restart(RESTART_OBSERVATIONS)?;
     if arguments.full {
         measure_restart(RESTART_OBSERVATIONS_FULL)?;
@@ -276,6 +282,65 @@ fn measure_history(server: &ServerProcess) -> Result<()> {
         reads_s.push(started.elapsed().as_secs_f64());
     }
     println!("History of one device: {:.0} ms.", median(reads_s) * 1e3);
+    Ok(())
+}
+
+/// For how long merging a batch of 100 waits for a snapshot that is being written: every device is in it.
+fn measure_stall() -> Result<()> {
+    let data = data_directory()?;
+    let mut log = Log::in_memory(0);
+    let tracker = Tracker::new(Bounds {
+        devices_max: usize::MAX,
+        sources_max: 1000,
+        ssids_per_device_max: 32,
+        sources_per_device_max: 64,
+        frequencies_per_device_max: 64,
+        tags_per_device_max: 32,
+        device_timeout: Duration::ZERO,
+    });
+    let mut number = 0;
+    let mut merge = |until: &dyn Fn() -> bool| -> Result<Latencies> {
+        let mut waits_us = Vec::new();
+        while !until() {
+            let batch = fill::batch(number, RESTART_DEVICES)?;
+            number = (number + fill::REPORTS_PER_BATCH) % (RESTART_DEVICES * 100);
+            for entry in log.append(vec![batch])? {
+                let started = Instant::now();
+                tracker.apply(&entry);
+                waits_us.push(u32::try_from(started.elapsed().as_micros())?);
+            }
+        }
+        Ok(Latencies::new(waits_us))
+    };
+    merge(&|| tracker.device_count() == RESTART_DEVICES as usize)?;
+    let started = Instant::now();
+    let alone = merge(&|| 2 <= started.elapsed().as_secs())?;
+    let written = AtomicBool::new(false);
+    let mut snapshots = Snapshots::open(data.path(), Uuid::nil(), LogPosition::START)?;
+    let (beside, taken) = thread::scope(|scope| {
+        let taken = scope.spawn(|| {
+            let started = Instant::now();
+            let taken = snapshots.take(&tracker, true);
+            written.store(true, Ordering::Release);
+            taken.map(|taken| (taken, started.elapsed()))
+        });
+        (merge(&|| written.load(Ordering::Acquire)), taken.join())
+    });
+    let (beside, (taken, duration)) = (beside?, taken.map_err(|_| "a panic")??);
+    let taken = taken.ok_or("no snapshot")?;
+    println!(
+        "\nA snapshot of all {} devices, {:.0} MB in {:.2} s. Merging a batch of 100 takes {:.2} ms (p50), {:.2} ms (p99), \
+         {:.2} ms (longest) meanwhile, and {:.2}, {:.2}, {:.2} ms without it.",
+        taken.devices,
+        taken.bytes as f64 / 1e6,
+        duration.as_secs_f64(),
+        beside.per_mille_ms(500),
+        beside.per_mille_ms(990),
+        beside.per_mille_ms(1000),
+        alone.per_mille_ms(500),
+        alone.per_mille_ms(990),
+        alone.per_mille_ms(1000),
+    );
     Ok(())
 }
 

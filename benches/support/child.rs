@@ -33,8 +33,7 @@ const MEMORY_ENTRIES_MAX: usize = 1000;
 /// Serves until the end of standard input, on a port that is told on standard output.
 pub(crate) fn serve(variant: Variant) -> Result<()> {
     tracing_subscriber::fmt()
-        // Every question whether it is ready that comes too early would be an error in the log.
-        .with_env_filter("warn,scanpost::http::trace=off")
+        .with_env_filter("warn")
         .with_ansi(false)
         .with_writer(io::stderr)
         .init();

@@ -12,7 +12,7 @@ use super::random::Random;
 use super::traffic::{Body, since_1970};
 use super::{Result, decode_limits};
 
-const REPORTS_PER_BATCH: u32 = 100;
+pub(crate) const REPORTS_PER_BATCH: u32 = 100;
 const BATCHES_PER_COMMIT: usize = 100;
 /// Prime, so that a walk in steps of it visits every device before it visits one again, far from the last.
 const STEP: u64 = 611_953;
@@ -35,7 +35,8 @@ pub(crate) fn fill(directory: &Path, observations: u32, devices: u32) -> Result<
     Ok(appending)
 }
 
-fn batch(first: u32, devices: u32) -> Result<Batch> {
+/// The next hundred observations in a walk over so many devices.
+pub(crate) fn batch(first: u32, devices: u32) -> Result<Batch> {
     let now = SystemTime::now();
     let mut random = Random::new(u64::from(first));
     let serial = first / REPORTS_PER_BATCH;

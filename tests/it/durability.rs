@@ -3,7 +3,9 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::server::{Answer, SOURCE, TestServer, WIFI, batch};
+use scanpost::config::Config;
+
+use crate::server::{Answer, SOURCE, TestServer, WIFI, batch, copy_of_fixture};
 
 const AP: &str = "00:00:00:00:00:01";
 
@@ -190,6 +192,26 @@ async fn operators_can_ask_for_life_and_readiness() {
 #[tokio::test]
 async fn a_log_of_version_1_is_read() {
     let server = TestServer::start_on_fixture("v1").await;
+    check_fixture(&server, "7D730934-846F-4BE2-8276-06D6EF0E517A").await;
+}
+
+/// The same reports, and the first snapshots.
+#[tokio::test]
+async fn a_log_of_version_2_and_its_snapshot_are_read() {
+    let server = TestServer::start_on_fixture("v2").await;
+    check_fixture(&server, "03207BE9-8CB4-47CB-8A30-4748BF6E6CBE").await;
+
+    let data = copy_of_fixture("v2");
+    // Without its reports the log cannot stand in for the snapshot.
+    let db = rusqlite::Connection::open(data.path().join("scanpost.db")).unwrap();
+    db.execute_batch("UPDATE batches SET accepted = 0; DELETE FROM observations")
+        .unwrap();
+    drop(db);
+    let server = TestServer::start_on(data, Config::default()).await;
+    check_fixture(&server, "03207BE9-8CB4-47CB-8A30-4748BF6E6CBE").await;
+}
+
+async fn check_fixture(server: &TestServer, uuid: &str) {
     let devices = server.read("/devices/views/all/devices.json").await;
     let total = |device: &Value| device["kismet.device.base.packets.total"].as_u64().unwrap();
     let devices = devices.as_array().unwrap();
@@ -205,6 +227,6 @@ async fn a_log_of_version_1_is_read() {
         headset["bluetooth.device"]["bluetooth.device.scan_data_bytes"],
         "0201060aff4c001005"
     );
-    let uuid = &server.read("/system/status.json").await["kismet.server.uuid"];
-    assert_eq!(uuid, "7D730934-846F-4BE2-8276-06D6EF0E517A");
+    let status = server.read("/system/status.json").await;
+    assert_eq!(status["kismet.server.uuid"], uuid);
 }

@@ -67,7 +67,7 @@ fn a_log_at_rest_is_read_and_left_as_it_is() {
         observations[0],
         json!({
             "position": 1, "source": "5FE308BD-0000-0000-0000-00000000000A", "source_name": "bt-pi",
-            "received_at": 1_795_386_446.775_449, "time": 1_700_000_000, "phy": "Bluetooth",
+            "received_at": 1_795_386_446.775_449, "time": 1_700_000_000, "time_utc": "2023-11-14T22:13:20Z", "phy": "Bluetooth",
             "address": "C0:FF:EE:00:00:01", "name": "Headset", "device_type": "BR/EDR", "tx_power_dbm": 4,
             "path_loss_db": 60, "scan_data": "0201060aff4c001005",
             "service_data": { "0000180f-0000-1000-8000-00805f9b34fb": "64" },

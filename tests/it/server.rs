@@ -34,11 +34,21 @@ pub(crate) fn copy_of_fixture(version: &str) -> TempDir {
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/fixtures/data")
         .join(version);
-    for file in std::fs::read_dir(fixture).unwrap() {
-        let file = file.unwrap();
-        std::fs::copy(file.path(), data.path().join(file.file_name())).unwrap();
-    }
+    copy(&fixture, data.path());
     data
+}
+
+fn copy(from: &Path, to: &Path) {
+    for file in std::fs::read_dir(from).unwrap() {
+        let file = file.unwrap();
+        let to = to.join(file.file_name());
+        if file.file_type().unwrap().is_dir() {
+            std::fs::create_dir(&to).unwrap();
+            copy(&file.path(), &to);
+        } else {
+            std::fs::copy(file.path(), to).unwrap();
+        }
+    }
 }
 
 /// What the server answered.
@@ -67,7 +77,7 @@ impl TestServer {
     }
 
     /// Starts on a data directory, and waits until the log is read.
-    async fn start_on(data: TempDir, mut config: Config) -> Self {
+    pub(crate) async fn start_on(data: TempDir, mut config: Config) -> Self {
         config.server.data_dir = data.path().to_owned();
         // Bound here, so that no test ever waits for the server to listen.
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
