@@ -252,6 +252,8 @@ pub struct Limits {
     pub tags_per_device_max: usize,
     /// Items in one page of a list. Default 1 000.
     pub page_items_max: usize,
+    /// Fields, patterns or addresses in one command. Default 1 000.
+    pub command_items_max: usize,
     /// Bytes of a source's name. Default 256.
     pub source_name_bytes_max: usize,
     /// Bytes of a capabilities text. Default 1 024.
@@ -279,6 +281,7 @@ impl Default for Limits {
             frequencies_per_device_max: 64,
             tags_per_device_max: 32,
             page_items_max: 1000,
+            command_items_max: 1000,
             source_name_bytes_max: 256,
             capabilities_bytes_max: 1024,
             tag_bytes_max: 256,
@@ -457,6 +460,7 @@ impl Limits {
         count(self.devices_max, 1..=1_000_000_000)?;
         count(self.sources_max, 1..=1_000_000)?;
         count(self.page_items_max, 1..=1_000_000)?;
+        count(self.command_items_max, 1..=1_000_000)?;
         for entries in [
             self.ssids_per_device_max,
             self.sources_per_device_max,
@@ -847,6 +851,11 @@ mod tests {
         check("limits.sources_max", &["1", "1000000"], &["0", "1000001"]);
         check(
             "limits.page_items_max",
+            &["1", "1000000"],
+            &["0", "1000001"],
+        );
+        check(
+            "limits.command_items_max",
             &["1", "1000000"],
             &["0", "1000001"],
         );

@@ -9,6 +9,7 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, header};
 use http_body_util::BodyExt;
 use percent_encoding::percent_decode;
+use serde_json::{Map, Value};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
@@ -39,6 +40,8 @@ pub(super) enum BodyError {
     BadGzip,
     #[error("the body is not UTF-8")]
     NotUtf8,
+    #[error("json: expected an object ({0})")]
+    NotACommand(String),
     #[error("the form has no variable json")]
     NoJsonVariable,
 }
@@ -173,6 +176,35 @@ impl Received {
         let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
         read(std::str::from_utf8(json).map_err(|_| BodyError::NotUtf8)?)
     }
+}
+
+/// A command document, and the variables beside it.
+pub(super) type Command = (Map<String, Value>, Vec<(String, String)>);
+
+impl Received {
+    /// What a read is asked for; an empty body asks for nothing.
+    pub(super) fn command(self) -> Result<Command, BodyError> {
+        let inflated = if self.gzip {
+            Some(inflate(&self.bytes, self.bytes_max)?)
+        } else {
+            None
+        };
+        let bytes = inflated.as_deref().unwrap_or(&self.bytes).trim_ascii();
+        if bytes.first() == Some(&b'{') || (self.form == Form::Json && !bytes.is_empty()) {
+            return Ok((document(bytes)?, Vec::new()));
+        }
+        let mut variables: Vec<(String, String)> =
+            form_urlencoded::parse(bytes).into_owned().collect();
+        let document = match variables.iter().position(|(name, _)| name == "json") {
+            None => Map::new(),
+            Some(at) => document(variables.remove(at).1.as_bytes())?,
+        };
+        Ok((document, variables))
+    }
+}
+
+fn document(json: &[u8]) -> Result<Map<String, Value>, BodyError> {
+    serde_json::from_slice(json).map_err(|error| BodyError::NotACommand(error.to_string()))
 }
 
 fn form(headers: &HeaderMap) -> Result<Form, BodyError> {

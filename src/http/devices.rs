@@ -1,61 +1,187 @@
-//! Kismet's device reads: views, one device, and what changed.
+//! Kismet's device reads: views, single devices, and what changed.
 
-use std::convert::Infallible;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll};
-
-use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::State;
-use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use hyper::body::Frame;
+use serde_json::Value;
+use tokio::task::spawn_blocking;
 
 use super::App;
+use super::device_list::{DeviceList, Supply};
 use super::error::ApiError;
-use super::extract::Argument;
-use super::json::KismetJson;
+use super::extract::{Argument, Arguments};
+use super::query::BadParameter;
+use super::read::{Answer, Arrangement, Format, Read, Rows};
 use crate::report::{DeviceKey, MacAddr, UnixTime};
-use crate::tracker::{Tracker, Walk};
-use crate::views::kismet::{Context, DeviceRecord, DeviceView, Sources};
-use crate::views::to_json;
+use crate::tracker::{Device, Walk};
+use crate::views::kismet::{DeviceRecord, DeviceView, Sources, ViewRecord};
 
-/// How many devices are copied out at a time.
-const DEVICES_PER_PIECE: usize = 16;
-/// How large a piece of an answer is at least, the last aside.
-const PIECE_BYTES_MIN: usize = 32 * 1024;
+/// `/devices/views/all_views`: the views that there are.
+pub(super) async fn all_views(State(app): State<App>, read: Read) -> Answer {
+    read.list(&ViewRecord::all(&app.tracker))
+}
 
-/// `/devices/views/{view}/devices.json`: the devices of a view.
+/// `/devices/views/{view}/devices`: the devices of a view.
 pub(super) async fn in_view(
     State(app): State<App>,
     Argument(view): Argument,
+    read: Read,
 ) -> Result<Response, ApiError> {
-    let view = DeviceView::by_id(&view).ok_or(ApiError::NoSuchView)?;
-    Ok(DeviceList::new(&app, Walk::over_all(), view).into_response())
+    let view = view_of(&app, &view)?;
+    let walk = match read.command.get("last_time") {
+        None | Some(Value::Null) => Walk::over_all(),
+        Some(Value::Number(since)) => {
+            Walk::over_changed(moment(&since.to_string(), App::now().time())?)
+        }
+        Some(_) => return Err(BadParameter::new("last_time", "expected a number").into()),
+    };
+    listed(&app, walk, view, read).await
 }
 
-/// `/devices/last-time/{timestamp}/devices.json`: the devices that changed since then.
+/// `/devices/views/{view}/last-time/{timestamp}/devices`: those that changed since then.
+pub(super) async fn in_view_since(
+    State(app): State<App>,
+    Arguments(view, since): Arguments,
+    read: Read,
+) -> Result<Response, ApiError> {
+    let since = moment(&since, App::now().time())?;
+    let view = view_of(&app, &view)?;
+    listed(&app, Walk::over_changed(since), view, read).await
+}
+
+/// `/devices/last-time/{timestamp}/devices`: the devices that changed since then.
 ///
 /// Unlike Kismet's this looks at when a device changed, not at when it was seen, so that reports that
 /// come late reach pollers too; and the second itself is included, so that no change in it is missed.
 pub(super) async fn changed_since(
     State(app): State<App>,
     Argument(since): Argument,
+    read: Read,
 ) -> Result<Response, ApiError> {
     let since = moment(&since, App::now().time())?;
-    Ok(DeviceList::new(&app, Walk::over_changed(since), DeviceView::All).into_response())
+    listed(&app, Walk::over_changed(since), DeviceView::All, read).await
 }
 
-/// `/devices/by-mac/{mac}/devices.json`: the devices with an address, of any radio technology.
+/// `/devices/all_devices`: all, one a line; Kismet has no other form of it.
+pub(super) async fn all_devices(State(app): State<App>, read: Read) -> Result<Response, ApiError> {
+    match read.format {
+        Format::Lines | Format::LinesUnderscores => {
+            listed(&app, Walk::over_all(), DeviceView::All, read).await
+        }
+        _ => Err(ApiError::NoSuchPath),
+    }
+}
+
+/// `/devices/by-mac/{mac}/devices`: the devices with an address, or with one that looks like it through a mask.
 pub(super) async fn by_mac(
     State(app): State<App>,
     Argument(mac): Argument,
-) -> Result<impl IntoResponse, ApiError> {
-    let addr: MacAddr = mac.parse()?;
-    let devices = app.tracker.devices_by_addr(addr);
+    read: Read,
+) -> Result<Response, ApiError> {
+    let wanted = [Masked::read(&mac)?];
+    with_addresses(&app, &wanted, read).await
+}
+
+/// `/devices/multimac/devices`: the devices with any of several addresses.
+pub(super) async fn multimac(State(app): State<App>, read: Read) -> Result<Response, ApiError> {
+    let mut wanted = Vec::new();
+    for (at, text) in read.command.texts("devices")?.into_iter().enumerate() {
+        let masked = Masked::read(text);
+        wanted.push(masked.map_err(|error| BadParameter::new(&format!("devices[{at}]"), &error))?);
+    }
+    with_addresses(&app, &wanted, read).await
+}
+
+/// `/devices/by-key/{key}/device`: one device.
+pub(super) async fn by_key(
+    State(app): State<App>,
+    Argument(key): Argument,
+    read: Read,
+) -> Result<Answer, ApiError> {
+    let key: DeviceKey = key.parse()?;
+    let device = app
+        .tracker
+        .device(key.device())
+        .ok_or(ApiError::NoSuchDevice(key))?;
+    let devices = [device];
+    Ok(with_records(
+        &app,
+        &devices,
+        &read,
+        |records| match records {
+            [record] => read.one(record),
+            records => read.list(records),
+        },
+    ))
+}
+
+/// `/devices/multikey/devices`: those of several devices that are known.
+pub(super) async fn multikey(State(app): State<App>, read: Read) -> Result<Answer, ApiError> {
+    let devices = by_keys(&app, &read)?;
+    Ok(with_records(&app, &devices, &read, |records| {
+        read.list(records)
+    }))
+}
+
+/// `/devices/multikey/as-object/devices`: the same, by key.
+pub(super) async fn multikey_as_object(
+    State(app): State<App>,
+    read: Read,
+) -> Result<Answer, ApiError> {
+    let devices = by_keys(&app, &read)?;
+    Ok(with_records(&app, &devices, &read, |records| {
+        let by_key = records
+            .iter()
+            .map(|record| (record.device.id.key().to_string(), record));
+        read.map(by_key)
+    }))
+}
+
+/// `/phy/phy80211/clients-of/{key}/clients`: scans tell of no clients.
+pub(super) async fn clients_of(
+    State(app): State<App>,
+    Argument(key): Argument,
+    read: Read,
+) -> Result<Answer, ApiError> {
+    let key: DeviceKey = key.parse()?;
+    let known = app.tracker.device(key.device());
+    known.ok_or(ApiError::NoSuchDevice(key))?;
+    Ok(read.list::<()>(&[]))
+}
+
+/// `/phy/phy80211/related-to/{key}/devices`: the device itself; scans tell of no others.
+pub(super) async fn related_to(
+    State(app): State<App>,
+    Argument(key): Argument,
+    read: Read,
+) -> Result<Answer, ApiError> {
+    let key: DeviceKey = key.parse()?;
+    let device = app.tracker.device(key.device());
+    let devices = [device.ok_or(ApiError::NoSuchDevice(key))?];
+    Ok(with_records(&app, &devices, &read, |records| {
+        read.list(records)
+    }))
+}
+
+fn by_keys(app: &App, read: &Read) -> Result<Vec<Device>, ApiError> {
+    let keys = read.command.texts("devices")?;
+    // A key that cannot be read is that of no device.
+    let keys = keys
+        .into_iter()
+        .filter_map(|key| key.parse::<DeviceKey>().ok());
+    Ok(keys
+        .filter_map(|key| app.tracker.device(key.device()))
+        .collect())
+}
+
+fn with_records<T>(
+    app: &App,
+    devices: &[Device],
+    read: &Read,
+    answer: impl FnOnce(&[DeviceRecord<'_>]) -> T,
+) -> T {
     let context = app.context();
-    let mut sources = Sources::default();
-    sources.add(&devices, &app.tracker, context);
+    let mut sources = Sources::new(read.format.style());
+    sources.add(devices, &app.tracker, context);
     let records: Vec<_> = devices
         .iter()
         .map(|device| DeviceRecord {
@@ -64,31 +190,115 @@ pub(super) async fn by_mac(
             context,
         })
         .collect();
-    Ok(KismetJson::of(&records))
+    answer(&records)
 }
 
-/// `/devices/by-key/{key}/device.json`: one device.
-pub(super) async fn by_key(
-    State(app): State<App>,
-    Argument(key): Argument,
-) -> Result<impl IntoResponse, ApiError> {
-    let key: DeviceKey = key.parse()?;
-    let device = app
-        .tracker
-        .device(key.device())
-        .ok_or(ApiError::NoSuchDevice(key))?;
-    let context = app.context();
-    let mut sources = Sources::default();
-    sources.add(std::slice::from_ref(&device), &app.tracker, context);
-    Ok(KismetJson::of(&DeviceRecord {
-        device: &device,
-        sources: &sources,
-        context,
-    }))
+/// Addresses that agree with one in the bits of a mask.
+#[derive(Clone, Copy, Debug)]
+struct Masked {
+    addr: u64,
+    mask: Option<u64>,
+}
+
+impl Masked {
+    /// Kismet writes `ADDRESS/MASK`, and `ADDRESS*MASK` where a slash would part the path.
+    fn read(text: &str) -> Result<Self, ApiError> {
+        match text.split_once(['/', '*']) {
+            None => Ok(Self {
+                addr: text.parse::<MacAddr>()?.to_u64(),
+                mask: None,
+            }),
+            Some((addr, mask)) => Ok(Self {
+                addr: addr.parse::<MacAddr>()?.to_u64(),
+                mask: Some(mask.parse::<MacAddr>()?.to_u64()),
+            }),
+        }
+    }
+
+    fn fits(self, addr: MacAddr) -> bool {
+        let mask = self.mask.unwrap_or(u64::MAX);
+        addr.to_u64() & mask == self.addr & mask
+    }
+}
+
+/// A list by address: looked up where there is no mask, else looked for.
+async fn with_addresses(app: &App, wanted: &[Masked], read: Read) -> Result<Response, ApiError> {
+    if wanted.iter().all(|masked| masked.mask.is_none()) {
+        let addrs = wanted
+            .iter()
+            .filter_map(|masked| MacAddr::from_u64(masked.addr));
+        let devices: Vec<_> = addrs
+            .flat_map(|addr| app.tracker.devices_by_addr(addr))
+            .collect();
+        return Ok(
+            with_records(app, &devices, &read, |records| read.list(records)).into_response(),
+        );
+    }
+    let (app, wanted) = (app.clone(), wanted.to_vec());
+    let found = spawn_blocking(move || {
+        let fits = |device: &Device| wanted.iter().any(|masked| masked.fits(device.id.addr));
+        let mut walk = Walk::over_all();
+        let mut found = Vec::new();
+        while let Some(devices) = app.tracker.next_devices(&mut walk, 1024, fits) {
+            found.extend(devices.iter().map(|device| device.id));
+        }
+        DeviceList::new(&app, Supply::Listed(found.into_iter()), read.shape())
+    });
+    Ok(found.await.map_err(|_| ApiError::Panicked)?.into_response())
+}
+
+/// A list of devices: as they come where that will do, else sorted and cut first.
+async fn listed(
+    app: &App,
+    mut walk: Walk,
+    view: DeviceView,
+    read: Read,
+) -> Result<Response, ApiError> {
+    let arrangement = Arrangement::read(&read.command)?;
+    if arrangement.is_plain() {
+        let supply = Supply::Walked {
+            walk,
+            view,
+            arrangement: Box::new(arrangement),
+        };
+        return Ok(DeviceList::new(app, supply, read.shape()).into_response());
+    }
+    let app = app.clone();
+    let list = spawn_blocking(move || {
+        let context = app.context();
+        let (mut rows, mut sources) = (Rows::new(arrangement), Sources::default());
+        while let Some(devices) = app
+            .tracker
+            .next_devices(&mut walk, 256, |device| view.lists(device))
+        {
+            sources.add(&devices, &app.tracker, context);
+            for device in &devices {
+                let record = DeviceRecord {
+                    device,
+                    sources: &sources,
+                    context,
+                };
+                rows.look_at(&record, device.id);
+            }
+        }
+        let page = rows.page();
+        let supply = Supply::Listed(page.rows.into_iter());
+        DeviceList::new(&app, supply, read.shape()).within(page.before, page.after)
+    });
+    Ok(list.await.map_err(|_| ApiError::Panicked)?.into_response())
+}
+
+fn view_of(app: &App, id: &str) -> Result<DeviceView, ApiError> {
+    if let Some(uuid) = id.strip_prefix("seenby-") {
+        let source = uuid.parse().ok().and_then(|id| app.tracker.source(id));
+        let number = source.ok_or(ApiError::NoSuchView)?.number;
+        return Ok(DeviceView::SeenBy(number));
+    }
+    DeviceView::by_id(id).ok_or(ApiError::NoSuchView)
 }
 
 /// Seconds since 1970, or as many before `now` when negative; fractions are cut.
-fn moment(text: &str, now: UnixTime) -> Result<UnixTime, ApiError> {
+pub(super) fn moment(text: &str, now: UnixTime) -> Result<UnixTime, ApiError> {
     let seconds = text
         .parse::<f64>()
         .ok()
@@ -105,93 +315,6 @@ fn moment(text: &str, now: UnixTime) -> Result<UnixTime, ApiError> {
         reason = "a float casts saturating"
     )]
     Ok(UnixTime::new(absolute.floor() as u32))
-}
-
-/// An array of devices, written piece by piece: never more than a piece is in memory.
-struct DeviceList {
-    tracker: Arc<Tracker>,
-    view: DeviceView,
-    context: Context,
-    sources: Sources,
-    progress: Progress,
-}
-
-enum Progress {
-    Start(Walk),
-    Middle { walk: Walk, first: bool },
-    Done,
-}
-
-impl DeviceList {
-    fn new(app: &App, walk: Walk, view: DeviceView) -> Self {
-        Self {
-            tracker: Arc::clone(&app.tracker),
-            view,
-            context: app.context(),
-            sources: Sources::default(),
-            progress: Progress::Start(walk),
-        }
-    }
-
-    fn next_piece(&mut self) -> Option<Vec<u8>> {
-        let (mut walk, mut first, mut piece) =
-            match std::mem::replace(&mut self.progress, Progress::Done) {
-                Progress::Start(walk) => (walk, true, vec![b'[']),
-                Progress::Middle { walk, first } => {
-                    (walk, first, Vec::with_capacity(2 * PIECE_BYTES_MIN))
-                }
-                Progress::Done => return None,
-            };
-        while piece.len() < PIECE_BYTES_MIN {
-            let view = self.view;
-            let devices = self
-                .tracker
-                .next_devices(&mut walk, DEVICES_PER_PIECE, |device| view.lists(device));
-            let Some(devices) = devices else {
-                piece.push(b']');
-                return Some(piece);
-            };
-            self.sources.add(&devices, &self.tracker, self.context);
-            for device in &devices {
-                if !first {
-                    piece.push(b',');
-                }
-                first = false;
-                to_json(
-                    &mut piece,
-                    &DeviceRecord {
-                        device,
-                        sources: &self.sources,
-                        context: self.context,
-                    },
-                );
-            }
-        }
-        self.progress = Progress::Middle { walk, first };
-        Some(piece)
-    }
-}
-
-impl HttpBody for DeviceList {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut TaskContext<'_>,
-    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        Poll::Ready(self.next_piece().map(|piece| Ok(Frame::data(piece.into()))))
-    }
-}
-
-impl IntoResponse for DeviceList {
-    fn into_response(self) -> Response {
-        (
-            [(header::CONTENT_TYPE, "application/json")],
-            Body::new(self),
-        )
-            .into_response()
-    }
 }
 
 #[cfg(test)]

@@ -51,6 +51,10 @@ pub(super) enum ApiError {
     History(LogError),
     #[error("no source has the UUID {0}")]
     NoSuchSource(SourceId),
+    #[error("no alert has the hash {0}")]
+    NoSuchAlert(String),
+    #[error("no network has the hash {0}")]
+    NoSuchSsid(u32),
     #[error("there is no view of that name")]
     NoSuchView,
     #[error("a handler panicked")]
@@ -71,6 +75,7 @@ impl ApiError {
                 BodyError::NoMemory => StatusCode::SERVICE_UNAVAILABLE,
                 BodyError::BrokenOff
                 | BodyError::BadGzip
+                | BodyError::NotACommand(_)
                 | BodyError::NotUtf8
                 | BodyError::NoJsonVariable => StatusCode::BAD_REQUEST,
             },
@@ -90,6 +95,8 @@ impl ApiError {
             },
             Self::NoSuchPath
             | Self::NoSuchAddress(_)
+            | Self::NoSuchAlert(_)
+            | Self::NoSuchSsid(_)
             | Self::NoSuchDevice(_)
             | Self::NoSuchSource(_)
             | Self::NoSuchView => StatusCode::NOT_FOUND,

@@ -2,6 +2,7 @@
 
 mod body;
 pub(crate) mod connections;
+mod device_list;
 mod devices;
 mod error;
 mod extract;
@@ -9,7 +10,10 @@ mod health;
 mod ingest;
 mod json;
 mod native;
+mod networks;
+mod nothing;
 mod query;
+mod read;
 mod sources;
 mod system;
 mod trace;
@@ -22,6 +26,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use axum::{Router, middleware};
 use tokio::sync::Semaphore;
+use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::error;
 use uuid::Uuid;
@@ -50,6 +55,7 @@ pub(crate) struct App {
     history: Option<Arc<History>>,
     history_reads: Arc<Semaphore>,
     page_items_max: usize,
+    command_items_max: usize,
 }
 
 /// How many reads of the log are under way at one time.
@@ -89,6 +95,7 @@ impl App {
             history: history.map(Arc::new),
             history_reads: Arc::new(Semaphore::new(HISTORY_READS)),
             page_items_max: limits.page_items_max,
+            command_items_max: limits.command_items_max,
         }
     }
 
@@ -111,7 +118,9 @@ pub(crate) fn router(app: App) -> Router {
     let open = Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready));
-    layered(open.merge(gated)).with_state(app)
+    let routes = layered(open.merge(gated)).with_state(app);
+    // Before the routes are looked at, so around them.
+    Router::new().fallback_service(routes.map_request(read::split_extension))
 }
 
 fn routes() -> Router<App> {
@@ -121,25 +130,75 @@ fn routes() -> Router<App> {
             "/phy/phybluetooth/scan/{file}",
             post(ingest::bluetooth_scan_report),
         )
-        .route("/devices/views/{view}/devices.json", read(devices::in_view))
-        .route(
-            "/devices/last-time/{timestamp}/devices.json",
-            read(devices::changed_since),
-        )
-        .route("/devices/by-mac/{mac}/devices.json", read(devices::by_mac))
-        .route("/devices/by-key/{key}/device.json", read(devices::by_key))
-        .route("/datasource/all_sources.json", read(sources::all))
-        .route(
-            "/datasource/by-uuid/{uuid}/source.json",
-            read(sources::by_uuid),
-        )
-        .route("/phy/all_phys.json", read(system::phys))
-        .route("/system/status.json", read(system::status))
-        .route("/system/timestamp.json", read(system::timestamp))
+        .merge(kismet())
         .route(
             "/api/v1/devices/{mac}/observations",
             get(native::observations),
         )
+}
+
+/// Kismet's reads. Paths have no extension here: it chooses the form of the answer, and is taken off before.
+fn kismet() -> Router<App> {
+    let lists = nothing::LISTS.map(|path| (path, read(nothing::list)));
+    let maps = nothing::MAPS.map(|path| (path, read(nothing::map)));
+    let nothings = lists.into_iter().chain(maps);
+    nothings
+        .fold(Router::new(), |router, (path, route)| {
+            router.route(path, route)
+        })
+        .route("/alerts/alerts_view", read(nothing::table))
+        .route("/alerts/by-id/{hash}/alert", read(nothing::alert))
+        .route(
+            "/alerts/wrapped/last-time/{timestamp}/alerts",
+            read(nothing::wrapped_alerts),
+        )
+        .route(
+            "/messagebus/last-time/{timestamp}/messages",
+            read(nothing::messages_since),
+        )
+        .route("/datasource/defaults", read(nothing::source_defaults))
+        .route("/gps/location", read(nothing::location))
+        .route("/packetchain/packet_stats", read(nothing::packet_stats))
+        .route("/packetchain/{kind}", read(nothing::packet_stat))
+        .route("/system/user_status", read(nothing::user_status))
+        .route("/channels/channels", read(networks::channels))
+        .route("/phy/phy80211/ssids/views/ssids", read(networks::ssids))
+        .route(
+            "/phy/phy80211/ssids/by-hash/{hash}/ssid",
+            read(networks::ssid),
+        )
+        .route("/devices/views/all_views", read(devices::all_views))
+        .route("/devices/views/{view}/devices", read(devices::in_view))
+        .route(
+            "/devices/views/{view}/last-time/{timestamp}/devices",
+            read(devices::in_view_since),
+        )
+        .route(
+            "/devices/last-time/{timestamp}/devices",
+            read(devices::changed_since),
+        )
+        .route("/devices/all_devices", read(devices::all_devices))
+        .route("/devices/by-mac/{mac}/devices", read(devices::by_mac))
+        .route("/devices/multimac/devices", post(devices::multimac))
+        .route("/devices/by-key/{key}/device", read(devices::by_key))
+        .route("/devices/multikey/devices", post(devices::multikey))
+        .route(
+            "/devices/multikey/as-object/devices",
+            post(devices::multikey_as_object),
+        )
+        .route(
+            "/phy/phy80211/clients-of/{key}/clients",
+            read(devices::clients_of),
+        )
+        .route(
+            "/phy/phy80211/related-to/{key}/devices",
+            read(devices::related_to),
+        )
+        .route("/datasource/all_sources", read(sources::all))
+        .route("/datasource/by-uuid/{uuid}/source", read(sources::by_uuid))
+        .route("/phy/all_phys", read(system::phys))
+        .route("/system/status", read(system::status))
+        .route("/system/timestamp", read(system::timestamp))
 }
 
 /// What holds for every route: the last layer is the outermost.

@@ -1,26 +1,25 @@
 //! Kismet's reads about the server itself.
 
 use axum::extract::State;
-use axum::response::IntoResponse;
 
 use super::App;
-use super::json::KismetJson;
+use super::read::{Answer, Read};
 use crate::views::kismet::{PhyRecord, Status, TimestampRecord};
 
 /// `/phy/all_phys.json`: the radio technologies.
-pub(super) async fn phys(State(app): State<App>) -> impl IntoResponse {
-    KismetJson::of(&PhyRecord::all(&app.tracker))
+pub(super) async fn phys(State(app): State<App>, read: Read) -> Answer {
+    read.list(&PhyRecord::all(&app.tracker))
 }
 
 /// `/system/timestamp.json`: the server's clock.
-pub(super) async fn timestamp() -> impl IntoResponse {
-    KismetJson::of(&TimestampRecord(App::now()))
+pub(super) async fn timestamp(read: Read) -> Answer {
+    read.one(&TimestampRecord(App::now()))
 }
 
 /// `/system/status.json`: how the server is.
-pub(super) async fn status(State(app): State<App>) -> impl IntoResponse {
+pub(super) async fn status(State(app): State<App>, read: Read) -> Answer {
     let user = std::env::var("USER").unwrap_or_default();
-    KismetJson::of(&Status {
+    read.one(&Status {
         context: app.context(),
         now: App::now(),
         started_at: app.started_at,

@@ -70,6 +70,18 @@ impl Activity {
         }
     }
 
+    /// The counts of several together, in the windows that end at the newest report of all.
+    pub fn sum<'a>(all: impl Iterator<Item = &'a Self>) -> Option<Counts> {
+        let all: Vec<Counts> = all.filter_map(Self::counts).collect();
+        let newest = all.iter().map(|counts| counts.newest).max()?;
+        let mut sum = Counts::of(&[]);
+        sum.newest = newest;
+        for counts in &all {
+            sum.add_all(counts);
+        }
+        Some(sum)
+    }
+
     /// The counters, or `None` when there never was a report.
     pub fn counts(&self) -> Option<Counts> {
         match &self.0 {
@@ -93,6 +105,25 @@ impl Counts {
             counts.add(sample.time, sample.signal);
         }
         counts
+    }
+
+    /// Adds the counts of another that is not newer, as far as they fall into the windows.
+    fn add_all(&mut self, other: &Self) {
+        fn add(sum: &mut [u32], newest: u32, other: &[u32], others_newest: u32) {
+            for back in 0..u32::try_from(other.len()).unwrap_or(u32::MAX) {
+                let Some(tick) = others_newest.checked_sub(back) else {
+                    return;
+                };
+                let at = usize::try_from(tick).unwrap_or_default() % other.len();
+                if let (Some(sum), Some(count)) = (slot(sum, tick, newest), other.get(at)) {
+                    *sum = sum.saturating_add(*count);
+                }
+            }
+        }
+        let (new, old) = (self.newest.seconds(), other.newest.seconds());
+        add(&mut self.seconds, new, &other.seconds, old);
+        add(&mut self.minutes, new / 60, &other.minutes, old / 60);
+        add(&mut self.hours, new / 3600, &other.hours, old / 3600);
     }
 
     fn add(&mut self, time: UnixTime, signal: Option<Dbm>) {
@@ -221,6 +252,25 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn sums_are_those_of_all_reports(
+            times in proptest::collection::vec((0usize..3, 1_700_000_000u32..1_700_090_000), 1..60)
+        ) {
+            let mut parts = [const { Vec::new() }; 3];
+            for &(part, time) in &times {
+                parts[part].push(time);
+            }
+            let parts = parts.map(|times| {
+                let mut activity = Activity::default();
+                for &time in &times {
+                    activity.add(UnixTime::new(time), None);
+                }
+                activity
+            });
+            let all: Vec<u32> = times.iter().map(|&(_, time)| time).collect();
+            prop_assert_eq!(Activity::sum(parts.iter()).unwrap(), expected(&all));
+        }
+
         #[test]
         fn counts_are_those_of_the_definition(times in proptest::collection::vec(1_700_000_000u32..1_700_200_000, 1..60)) {
             prop_assert_eq!(counted(&times), expected(&times));

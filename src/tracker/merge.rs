@@ -18,7 +18,7 @@ use crate::report::{
 };
 
 impl<T> Latest<T> {
-    fn offer(slot: &mut Option<Self>, time: UnixTime, value: T) {
+    pub(super) fn offer(slot: &mut Option<Self>, time: UnixTime, value: T) {
         match slot {
             Some(latest) if time < latest.time => {}
             _ => *slot = Some(Self { time, value }),
@@ -50,14 +50,14 @@ impl Device {
         }
     }
 
-    /// Takes in one report.
+    /// Takes in one report. Tells whether its source is new to the device, and whose place it took.
     pub(super) fn merge(
         &mut self,
         report: &Report,
         source: SourceNumber,
         modified_at: ReceivedAt,
         bounds: &Bounds,
-    ) {
+    ) -> Seers {
         let time = report.time;
         self.first_time = self.first_time.min(time);
         self.last_time = self.last_time.max(time);
@@ -85,7 +85,7 @@ impl Device {
             Peak::offer(&mut self.peak, time, report.signal, position);
         }
         self.activity.add(time, report.signal);
-        self.merge_source(report, source, bounds);
+        let seers = self.merge_source(report, source, bounds);
         for tag in &report.tags {
             offer_keyed(
                 &mut self.tags,
@@ -106,9 +106,10 @@ impl Device {
             (Radio::Wifi(_), Sighting::Bluetooth(_)) | (Radio::Bluetooth(_), Sighting::Wifi(_)) => {
             }
         }
+        seers
     }
 
-    fn merge_source(&mut self, report: &Report, source: SourceNumber, bounds: &Bounds) {
+    fn merge_source(&mut self, report: &Report, source: SourceNumber, bounds: &Bounds) -> Seers {
         let time = report.time;
         let fresh = || SeenBy {
             source,
@@ -120,6 +121,9 @@ impl Device {
         };
         let place = self.seen_by.iter().position(|seen| seen.source == source);
         let max = bounds.sources_per_device_max;
+        let is_full = place.is_none() && max <= self.seen_by.len();
+        let oldest = self.seen_by.iter().min_by_key(|seen| seen.last_time);
+        let gone = oldest.filter(|_| is_full).map(|seen| seen.source);
         let Some(seen) = find_or_insert(
             &mut self.seen_by,
             place,
@@ -128,7 +132,7 @@ impl Device {
             |seen| seen.last_time,
             fresh,
         ) else {
-            return;
+            return Seers::default();
         };
         seen.first_time = seen.first_time.min(time);
         seen.last_time = seen.last_time.max(time);
@@ -143,7 +147,20 @@ impl Device {
                 bounds.frequencies_per_device_max,
             );
         }
+        Seers {
+            is_new: place.is_none(),
+            gone,
+        }
     }
+}
+
+/// What a report changed in who has seen a device.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Seers {
+    /// The report's source had not seen it.
+    pub(super) is_new: bool,
+    /// A source that had to make room.
+    pub(super) gone: Option<SourceNumber>,
 }
 
 impl SignalRange {

@@ -208,6 +208,7 @@ impl Tracker {
         clock.position = entry.position;
         clock.change.0 += 1;
         let source = write(&self.sources).contact(batch, clock.now, clock.change);
+        let (mut newly_seen, mut unseen) = (0, Vec::new());
         let mut applied = Applied::default();
         self.for_each_shard(&batch.reports, |shard, report| {
             clock.change.0 += 1;
@@ -217,7 +218,9 @@ impl Tracker {
             else {
                 return;
             };
-            device.merge(report, source, clock.now, &self.bounds);
+            let seers = device.merge(report, source, clock.now, &self.bounds);
+            newly_seen += i64::from(seers.is_new);
+            unseen.extend(seers.gone);
             let totals = self.totals_of(id.phy);
             totals.reports.fetch_add(1, Ordering::Relaxed);
             if new {
@@ -225,6 +228,13 @@ impl Tracker {
                 applied.created += 1;
             }
         });
+        if newly_seen != 0 || !unseen.is_empty() {
+            let mut sources = write(&self.sources);
+            sources.count(source, newly_seen, clock.change);
+            for gone in unseen {
+                sources.count(gone, -1, clock.change);
+            }
+        }
         if before.time() < clock.now.time() {
             self.age(clock);
         }
@@ -393,9 +403,14 @@ impl Tracker {
         let Some(device) = shard.evict_oldest() else {
             return false;
         };
+        clock.change.0 += 1;
         clock.images.note_gone(device.id);
         let devices = &self.totals_of(device.id.phy).devices;
         devices.fetch_sub(1, Ordering::Relaxed);
+        let mut sources = write(&self.sources);
+        for seen in &device.seen_by {
+            sources.count(seen.source, -1, clock.change);
+        }
         true
     }
 

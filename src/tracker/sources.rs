@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::activity::Activity;
-use super::device::SourceNumber;
+use super::device::{Latest, SourceNumber};
 use super::shard::ChangeNumber;
-use crate::report::{Batch, Phy, ReceivedAt, SourceId};
+use crate::report::{Batch, Phy, Position, ReceivedAt, SourceId};
 
 /// A scanner that has reported.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -28,6 +28,10 @@ pub struct Source {
     pub last_contact: ReceivedAt,
     /// When its reports were made.
     pub activity: Activity,
+    /// How many of the tracked devices it has seen.
+    pub devices: u64,
+    /// Where it was last, by the times of its reports.
+    pub place: Option<Latest<Position>>,
     /// Its last batch, in the order of all changes.
     pub(super) changed: ChangeNumber,
 }
@@ -57,6 +61,8 @@ impl Sources {
                 first_contact: received_at,
                 last_contact: received_at,
                 activity: Activity::default(),
+                devices: 0,
+                place: None,
                 changed,
             });
         }
@@ -71,8 +77,23 @@ impl Sources {
         source.changed = changed;
         for report in &batch.reports {
             source.activity.add(report.time, None);
+            if let Some(position) = report.position {
+                Latest::offer(&mut source.place, report.time, position);
+            }
         }
         source.number
+    }
+
+    /// Counts devices that a source has seen now, or that are gone.
+    pub(super) fn count(&mut self, number: SourceNumber, devices: i64, changed: ChangeNumber) {
+        let place = usize::try_from(number.get()).unwrap_or_default();
+        if let Some(source) = place
+            .checked_sub(1)
+            .and_then(|place| self.list.get_mut(place))
+        {
+            source.devices = source.devices.saturating_add_signed(devices);
+            source.changed = changed;
+        }
     }
 
     pub(super) fn get(&self, id: SourceId) -> Option<&Source> {

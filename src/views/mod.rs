@@ -1,9 +1,11 @@
 //! Tracked state and logged reports in somebody's words. Knows no HTTP, reads no clock.
 
+mod find;
 mod hex;
 mod json;
 pub mod kismet;
 mod observation;
 
-pub use json::to_json;
+pub use find::find;
+pub use json::{Spreader, Style, to_json, to_json_as};
 pub use observation::ObservationRecord;

@@ -17,6 +17,7 @@ mod ingest;
 mod limits;
 mod log_command;
 mod program;
+mod reads;
 mod server;
 mod tidy;
 mod views;

@@ -16,7 +16,7 @@ use super::system::Nothing;
 use super::{Context, zeros};
 use crate::report::{Frequency, SourceId};
 use crate::tracker::{Device, Latest, Radio, SeenBy, SourceNumber, Tracker};
-use crate::views::to_json;
+use crate::views::{Style, to_json_as};
 
 /// Basic type of a Wi-Fi access point.
 const BASIC_TYPE_AP: u64 = 1;
@@ -27,9 +27,20 @@ const BASIC_TYPE_DEVICE: u64 = 0;
 
 /// The records of sources, each written once however many devices show it.
 #[derive(Debug, Default)]
-pub struct Sources(HashMap<SourceNumber, (SourceId, Box<RawValue>)>);
+pub struct Sources {
+    records: HashMap<SourceNumber, (SourceId, Box<RawValue>)>,
+    style: Style,
+}
 
 impl Sources {
+    /// None yet, to be shown in devices that are written in this style.
+    pub fn new(style: Style) -> Self {
+        Self {
+            records: HashMap::new(),
+            style,
+        }
+    }
+
     /// Adds the sources that saw `devices`.
     pub fn add(&mut self, devices: &[Device], tracker: &Tracker, context: Context) {
         for number in devices
@@ -37,25 +48,23 @@ impl Sources {
             .flat_map(|device| &device.seen_by)
             .map(|seen| seen.source)
         {
-            if self.0.contains_key(&number) {
+            if self.records.contains_key(&number) {
                 continue;
             }
             let Some(source) = tracker.source_by_number(number) else {
                 continue;
             };
             let mut json = Vec::new();
-            to_json(
-                &mut json,
-                &SourceRecord {
-                    source: &source,
-                    context,
-                },
-            );
+            let record = SourceRecord {
+                source: &source,
+                context,
+            };
+            to_json_as(&mut json, &record, self.style);
             let record = String::from_utf8(json)
                 .ok()
                 .and_then(|json| RawValue::from_string(json).ok());
             if let Some(record) = record {
-                self.0.insert(number, (source.id, record));
+                self.records.insert(number, (source.id, record));
             }
         }
     }
@@ -310,7 +319,7 @@ impl Serialize for SeenByRecord<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let seen = self.seen;
         let mut record = serializer.serialize_map(None)?;
-        if let Some((id, source)) = self.record.sources.0.get(&seen.source) {
+        if let Some((id, source)) = self.record.sources.records.get(&seen.source) {
             record.serialize_entry("kismet.common.seenby.uuid", &format_args!("{id}"))?;
             record.serialize_entry("kismet.common.seenby.source", source)?;
         }

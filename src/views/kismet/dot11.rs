@@ -173,7 +173,7 @@ impl Serialize for AdvertisedSsid<'_> {
 }
 
 /// Kismet's hash of a network's name: xxHash32 over the octets and then their number, little-endian.
-fn ssid_hash(ssid: &[u8]) -> u32 {
+pub(super) fn ssid_hash(ssid: &[u8]) -> u32 {
     let length = u32::try_from(ssid.len()).unwrap_or_default();
     let mut hashed = Vec::with_capacity(ssid.len() + 4);
     hashed.extend_from_slice(ssid);

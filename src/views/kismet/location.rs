@@ -11,6 +11,9 @@ const FIX: &str = "kismet.common.location.fix";
 const TIME_SEC: &str = "kismet.common.location.time_sec";
 const TIME_USEC: &str = "kismet.common.location.time_usec";
 
+/// What Kismet shows where there is no position.
+pub(super) const EMPTY_GEOPOINT: (&str, [u8; 2]) = (GEOPOINT, [0, 0]);
+
 /// Longitude goes first in Kismet's geopoints.
 fn geopoint(lat_e7: i32, lon_e7: i32) -> [f64; 2] {
     [f64::from(lon_e7) / 1e7, f64::from(lat_e7) / 1e7]
@@ -72,7 +75,7 @@ impl Serialize for Corner {
     }
 }
 
-struct Last(Position);
+pub(super) struct Last(pub(super) Position);
 
 impl Serialize for Last {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

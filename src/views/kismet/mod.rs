@@ -5,23 +5,31 @@
 
 mod activity;
 mod bluetooth;
+mod channel;
 mod device;
 mod dot11;
 mod location;
 mod phy;
+mod server;
 mod signal;
 mod source;
+mod ssid;
 mod system;
+mod view;
 
 use serde::ser::SerializeMap;
 use uuid::Uuid;
 
+pub use self::channel::Channels;
 pub use self::device::{DeviceRecord, Sources};
 pub use self::phy::{PhyRecord, phys};
+pub use self::server::{PacketStats, ServerLocation, SourceDefaults};
 pub use self::source::SourceRecord;
+pub use self::ssid::{SsidGroup, SsidGroups, hash_of};
 pub use self::system::{Status, TimestampRecord};
+pub use self::view::ViewRecord;
 use crate::report::UnixTime;
-use crate::tracker::Device;
+use crate::tracker::{Device, SourceNumber};
 
 /// What records need besides the tracked state.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +56,8 @@ pub enum DeviceView {
     AccessPoints,
     /// One radio technology, or one that scanning mode never has.
     Phy(&'static str),
+    /// What one source has seen.
+    SeenBy(SourceNumber),
 }
 
 impl DeviceView {
@@ -68,6 +78,7 @@ impl DeviceView {
             Self::All => true,
             Self::AccessPoints => device.id.phy == crate::report::Phy::Wifi,
             Self::Phy(name) => device.id.phy.name() == name,
+            Self::SeenBy(number) => device.seen_by.iter().any(|seen| seen.source == number),
         }
     }
 }

@@ -1,0 +1,114 @@
+//! Kismet's reads of what a server without radios has none of: clients would break on a 404.
+
+use axum::extract::State;
+use serde_json::{Value, json};
+
+use super::App;
+use super::error::ApiError;
+use super::extract::Argument;
+use super::read::{Answer, Read};
+use crate::views::kismet::{PacketStats, ServerLocation, SourceDefaults};
+
+/// Lists without items.
+pub(super) const LISTS: [&str; 14] = [
+    "/datasource/types",
+    "/datasource/list_interfaces",
+    "/alerts/definitions",
+    "/alerts/all_alerts",
+    "/alerts/last-time/{timestamp}/alerts",
+    "/devices/alerts/mac/{kind}/macs",
+    "/gps/all_gps",
+    "/gps/drivers",
+    "/plugins/all_plugins",
+    "/poi/list_poi",
+    "/poi/all_poi",
+    "/logging/active",
+    "/logging/drivers",
+    "/messagebus/all_messages",
+];
+/// Maps without entries.
+pub(super) const MAPS: [&str; 4] = [
+    "/gps/all_locations",
+    "/streams/all_streams",
+    "/antennas/antennas",
+    "/radiation/sensors/all_sensors",
+];
+
+/// A list without items.
+pub(super) async fn list(read: Read) -> Answer {
+    read.list::<()>(&[])
+}
+
+/// A list without items that could be cut into pages.
+pub(super) async fn table(read: Read) -> Result<Answer, ApiError> {
+    read.table::<()>(&[])
+}
+
+/// A map without entries.
+pub(super) async fn map(read: Read) -> Answer {
+    read.one(&json!({}))
+}
+
+/// `/alerts/wrapped/last-time/{timestamp}/alerts`.
+pub(super) async fn wrapped_alerts(read: Read) -> Answer {
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "microseconds have 53 bits until 2255"
+    )]
+    let now = App::now().micros() as f64 / 1e6;
+    read.one(&json!({ "kismet.alert.list": [], "kismet.alert.timestamp": now }))
+}
+
+/// `/messagebus/last-time/{timestamp}/messages`.
+pub(super) async fn messages_since(read: Read) -> Answer {
+    let now = App::now().time().seconds();
+    read.one(&json!({ "kismet.messagebus.list": [], "kismet.messagebus.timestamp": now }))
+}
+
+/// `/alerts/by-id/{hash}/alert`.
+pub(super) async fn alert(Argument(hash): Argument, _: Read) -> Result<Answer, ApiError> {
+    Err(ApiError::NoSuchAlert(hash))
+}
+
+/// `/datasource/defaults`.
+pub(super) async fn source_defaults(read: Read) -> Answer {
+    read.one(&SourceDefaults)
+}
+
+/// `/gps/location`: the server has no receiver; the scanner that had a fix last says where it was.
+pub(super) async fn location(State(app): State<App>, read: Read) -> Answer {
+    read.one(&ServerLocation::of(&app.tracker))
+}
+
+/// `/packetchain/packet_stats`.
+pub(super) async fn packet_stats(State(app): State<App>, read: Read) -> Answer {
+    read.one(&PacketStats::of(&app.tracker, App::now().time()))
+}
+
+/// `/packetchain/packet_{kind}`: one of them.
+pub(super) async fn packet_stat(
+    State(app): State<App>,
+    Argument(kind): Argument,
+    read: Read,
+) -> Result<Answer, ApiError> {
+    let stats = PacketStats::of(&app.tracker, App::now().time());
+    let name = match kind.as_str() {
+        "packet_peak" => "kismet.packetchain.peak_packets_rrd",
+        "packet_rate" => "kismet.packetchain.packets_rrd",
+        "packet_error" => "kismet.packetchain.error_packets_rrd",
+        "packet_dupe" => "kismet.packetchain.dupe_packets_rrd",
+        "packet_drop" => "kismet.packetchain.dropped_packets_rrd",
+        "packet_processed" => "kismet.packetchain.processed_packets_rrd",
+        _ => return Err(ApiError::NoSuchPath),
+    };
+    let mut json = Vec::new();
+    crate::views::find(&mut json, &stats, &[name], crate::views::Style::default());
+    let value: Value = serde_json::from_slice(&json).map_err(|_| ApiError::Panicked)?;
+    Ok(read.one(&value))
+}
+
+/// `/system/user_status`.
+pub(super) async fn user_status(read: Read) -> Answer {
+    let user = std::env::var("USER").unwrap_or_default();
+    read.one(&json!({ "kismet.system.user": user }))
+}

@@ -1,0 +1,164 @@
+//! What a read is asked for: the command dictionary, and the variables beside it.
+
+use regex::{Regex, RegexBuilder};
+use serde_json::{Map, Value};
+
+use super::super::query::BadParameter;
+
+/// How large a compiled pattern may be, in bytes.
+const REGEX_BYTES_MAX: usize = 1 << 20;
+
+/// A field that is wanted, and under which name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in super::super) struct Field {
+    pub(in super::super) path: Vec<String>,
+    pub(in super::super) name: String,
+}
+
+/// A pattern that some field has to match.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Pattern {
+    pub(in super::super) path: Vec<String>,
+    pub(in super::super) regex: Regex,
+}
+
+/// What a read is asked for.
+#[derive(Clone, Debug, Default)]
+pub(in super::super) struct Command {
+    /// The fields that are wanted; all of them, if none are named.
+    pub(in super::super) fields: Option<Vec<Field>>,
+    /// Of these, one has to match.
+    pub(in super::super) patterns: Vec<Pattern>,
+    document: Map<String, Value>,
+    variables: Vec<(String, String)>,
+    items_max: usize,
+}
+
+impl Command {
+    /// Reads a document, and the variables of query and form.
+    pub(in super::super) fn read(
+        document: Map<String, Value>,
+        variables: Vec<(String, String)>,
+        items_max: usize,
+    ) -> Result<Self, BadParameter> {
+        let fields = match document.get("fields") {
+            None | Some(Value::Null) => None,
+            Some(fields) => Some(read_fields(items("fields", fields, items_max)?)?),
+        };
+        let patterns = match document.get("regex") {
+            None | Some(Value::Null) => Vec::new(),
+            Some(patterns) => read_patterns(items("regex", patterns, items_max)?)?,
+        };
+        Ok(Self {
+            // No name at all asks for nothing less than everything.
+            fields: fields.filter(|fields| !fields.is_empty()),
+            patterns,
+            document,
+            variables,
+            items_max,
+        })
+    }
+
+    /// A variable of the query or the form.
+    pub(in super::super) fn variable(&self, name: &str) -> Option<&str> {
+        let mut variables = self.variables.iter();
+        let (_, value) = variables.find(|(known, _)| known == name)?;
+        (!value.is_empty()).then_some(value.as_str())
+    }
+
+    /// A variable that is a number.
+    pub(in super::super) fn number(&self, name: &str) -> Result<Option<usize>, BadParameter> {
+        self.variable(name)
+            .map(|text| {
+                text.parse()
+                    .map_err(|_| BadParameter::new(name, "expected a number that is not negative"))
+            })
+            .transpose()
+    }
+
+    /// Something else of the document.
+    pub(in super::super) fn get(&self, name: &str) -> Option<&Value> {
+        self.document.get(name)
+    }
+
+    /// A list of texts in the document, which has to be there.
+    pub(in super::super) fn texts(&self, name: &'static str) -> Result<Vec<&str>, BadParameter> {
+        let list = self
+            .document
+            .get(name)
+            .ok_or_else(|| BadParameter::new(name, "missing in the command"))?;
+        let list = items(name, list, self.items_max)?;
+        if let Some(at) = list.iter().position(|item| !item.is_string()) {
+            return Err(BadParameter::new(
+                &format!("{name}[{at}]"),
+                "expected a text",
+            ));
+        }
+        Ok(list.iter().filter_map(Value::as_str).collect())
+    }
+}
+
+fn items<'v>(name: &str, value: &'v Value, items_max: usize) -> Result<&'v [Value], BadParameter> {
+    match value {
+        Value::Array(items) if items.len() <= items_max => Ok(items),
+        Value::Array(_) => Err(BadParameter::new(
+            name,
+            &format!("more than {items_max} items"),
+        )),
+        _ => Err(BadParameter::new(name, "expected a list")),
+    }
+}
+
+fn read_fields(items: &[Value]) -> Result<Vec<Field>, BadParameter> {
+    let mut fields = Vec::with_capacity(items.len());
+    for (at, item) in items.iter().enumerate() {
+        let (path, name) = match item {
+            Value::String(path) => (path.as_str(), None),
+            Value::Array(pair) => match pair.as_slice() {
+                [Value::String(path), Value::String(name)] => (path.as_str(), Some(name.clone())),
+                _ => return Err(bad_field(at)),
+            },
+            _ => return Err(bad_field(at)),
+        };
+        let path = split_path(path);
+        if let Some(last) = path.last().cloned() {
+            let name = name.unwrap_or(last);
+            fields.push(Field { path, name });
+        }
+    }
+    Ok(fields)
+}
+
+fn bad_field(at: usize) -> BadParameter {
+    BadParameter::new(
+        &format!("fields[{at}]"),
+        "expected a path, or [path, new name]",
+    )
+}
+
+fn read_patterns(items: &[Value]) -> Result<Vec<Pattern>, BadParameter> {
+    let read = |(at, item): (usize, &Value)| {
+        let name = format!("regex[{at}]");
+        let pair = item.as_array().map(Vec::as_slice);
+        let Some([Value::String(path), Value::String(pattern)]) = pair else {
+            return Err(BadParameter::new(&name, "expected [path, pattern]"));
+        };
+        let regex = RegexBuilder::new(pattern)
+            .size_limit(REGEX_BYTES_MAX)
+            .build()
+            .map_err(|error| BadParameter::new(&name, &error))?;
+        Ok(Pattern {
+            path: split_path(path),
+            regex,
+        })
+    };
+    items.iter().enumerate().map(read).collect()
+}
+
+/// The names of a path.
+pub(in super::super) fn split_path(path: &str) -> Vec<String> {
+    path.split('/')
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect()
+}

@@ -1,0 +1,156 @@
+//! The forms in which Kismet's reads answer, chosen by the extension of the path.
+
+use axum::http::Uri;
+use axum::http::uri::PathAndQuery;
+
+use super::super::error::ApiError;
+use crate::views::{Spreader, Style};
+
+/// A form of an answer (`json_adapter.h`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum Format {
+    /// One value.
+    Json,
+    /// One value, with underscores for the dots in names.
+    Underscores,
+    /// One value, spread over lines.
+    Pretty,
+    /// The items of a list, one a line.
+    Lines,
+    /// The same, with underscores for the dots in names.
+    LinesUnderscores,
+}
+
+impl Format {
+    fn of_extension(extension: &str) -> Option<Self> {
+        match extension {
+            "json" | "cmd" | "jcmd" => Some(Self::Json),
+            "tjson" => Some(Self::Underscores),
+            "prettyjson" => Some(Self::Pretty),
+            "itjson" => Some(Self::Lines),
+            "ekjson" => Some(Self::LinesUnderscores),
+            _ => None,
+        }
+    }
+
+    pub(in super::super) fn style(self) -> Style {
+        Style {
+            underscores: matches!(self, Self::Underscores | Self::LinesUnderscores),
+        }
+    }
+
+    /// What stands around and between the items of a list.
+    pub(in super::super) fn brackets(self) -> Brackets {
+        match self {
+            Self::Json | Self::Underscores | Self::Pretty => Brackets {
+                open: b"[",
+                between: b",",
+                after_each: b"",
+                close: b"]",
+            },
+            Self::Lines | Self::LinesUnderscores => Brackets {
+                open: b"",
+                between: b"",
+                after_each: b"\n",
+                close: b"",
+            },
+        }
+    }
+
+    /// Finishes what was written in compact form.
+    pub(in super::super) fn finish(self, compact: Vec<u8>) -> Vec<u8> {
+        match self {
+            Self::Pretty => Spreader::default().spread(&compact),
+            _ => compact,
+        }
+    }
+}
+
+/// What stands around and between the items of a list.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Brackets {
+    pub(in super::super) open: &'static [u8],
+    pub(in super::super) between: &'static [u8],
+    pub(in super::super) after_each: &'static [u8],
+    pub(in super::super) close: &'static [u8],
+}
+
+/// Where reports go: there the extension says nothing.
+const WITHOUT_FORMAT: [&str; 3] = ["/phy/phy80211/scan/", "/phy/phybluetooth/scan/", "/api/"];
+
+/// Takes the extension off a path, so that one route stands for all forms; and makes one of several slashes.
+pub(in super::super) fn split(uri: &Uri) -> Option<(Uri, Option<Format>)> {
+    let path = uri.path();
+    let single = single_slashes(path);
+    if WITHOUT_FORMAT
+        .iter()
+        .any(|prefix| single.starts_with(prefix))
+    {
+        return (single != path).then(|| (with_path(uri, &single), None));
+    }
+    let format = single.rsplit_once('.').and_then(|(stem, extension)| {
+        let is_named = !stem.ends_with('/') && !stem.is_empty();
+        Format::of_extension(extension)
+            .filter(|_| is_named)
+            .map(|format| (stem, format))
+    });
+    match format {
+        Some((stem, format)) => Some((with_path(uri, stem), Some(format))),
+        None => (single != path).then(|| (with_path(uri, &single), None)),
+    }
+}
+
+fn single_slashes(path: &str) -> String {
+    let mut single = String::with_capacity(path.len());
+    for character in path.chars() {
+        if character != '/' || !single.ends_with('/') {
+            single.push(character);
+        }
+    }
+    single
+}
+
+fn with_path(uri: &Uri, path: &str) -> Uri {
+    let text = match uri.query() {
+        None => path.to_owned(),
+        Some(query) => format!("{path}?{query}"),
+    };
+    let mut parts = uri.clone().into_parts();
+    // What was cut out of a valid path is one.
+    parts.path_and_query = PathAndQuery::try_from(text).ok();
+    Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
+}
+
+/// The format, for routes that ask for one.
+pub(super) fn required(format: Option<&Format>) -> Result<Format, ApiError> {
+    format.copied().ok_or(ApiError::NoSuchPath)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(from: &str, to: &str, format: Option<Format>) {
+        let uri: Uri = from.parse().unwrap();
+        let (split, found) = split(&uri).unwrap_or((uri, None));
+        assert_eq!((split.to_string().as_str(), found), (to, format), "{from}");
+    }
+
+    #[test]
+    fn the_extension_chooses_and_one_slash_is_enough() {
+        check("/a/b.json?c=d.json", "/a/b?c=d.json", Some(Format::Json));
+        check("//a///b.ekjson", "/a/b", Some(Format::LinesUnderscores));
+        check("/a/b.cmd", "/a/b", Some(Format::Json));
+        check("/a/b.xyz", "/a/b.xyz", None);
+        check("/a/b", "/a/b", None);
+        check("/a/.json", "/a/.json", None);
+        check("/a.json/b", "/a.json/b", None);
+        check(
+            "/phy/phy80211/scan/x.json",
+            "/phy/phy80211/scan/x.json",
+            None,
+        );
+        check("/api//v1/x.json", "/api/v1/x.json", None);
+    }
+}

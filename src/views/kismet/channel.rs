@@ -1,0 +1,94 @@
+//! `kismet.channelrec.*`: what there is on each channel (`channeltracker2.cc`).
+
+use std::collections::BTreeMap;
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use super::activity::{Gauge, Rrd};
+use super::signal::Signal;
+use crate::report::UnixTime;
+use crate::tracker::Device;
+
+/// Channels and frequencies, with the devices whose latest report was there.
+#[derive(Debug)]
+pub struct Channels {
+    names: BTreeMap<String, ChannelRecord>,
+    frequencies: BTreeMap<u32, ChannelRecord>,
+    now: UnixTime,
+}
+
+#[derive(Clone, Debug)]
+struct ChannelRecord {
+    channel: String,
+    frequency_khz: u32,
+    devices: u64,
+    now: UnixTime,
+}
+
+impl Channels {
+    /// None yet.
+    pub fn new(now: UnixTime) -> Self {
+        Self {
+            names: BTreeMap::new(),
+            frequencies: BTreeMap::new(),
+            now,
+        }
+    }
+
+    /// Takes in where a device is.
+    pub fn add(&mut self, device: &Device) {
+        let now = self.now;
+        let channel = device.channel.as_ref().map(|latest| latest.value.as_str());
+        let khz = device.frequency.map(|latest| latest.value.khz());
+        let record = |channel: &str, khz: u32| ChannelRecord {
+            channel: channel.to_owned(),
+            frequency_khz: khz,
+            devices: 0,
+            now,
+        };
+        if let Some(channel) = channel {
+            let entry = self.names.entry(channel.to_owned());
+            entry.or_insert_with(|| record(channel, 0)).devices += 1;
+        }
+        if let Some(khz) = khz {
+            let entry = self.frequencies.entry(khz);
+            let known = channel.unwrap_or_default();
+            entry.or_insert_with(|| record(known, khz)).devices += 1;
+        }
+    }
+}
+
+impl Serialize for Channels {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut record = serializer.serialize_map(None)?;
+        record.serialize_entry("kismet.channeltracker.channel_map", &self.names)?;
+        record.serialize_entry("kismet.channeltracker.frequency_map", &self.frequencies)?;
+        record.end()
+    }
+}
+
+impl Serialize for ChannelRecord {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let now = self.now;
+        // How many reports came on a channel over time is not kept.
+        let unknown = Rrd { counts: None, now };
+        let devices = Gauge {
+            value: self.devices,
+            now,
+        };
+        let signal = Signal {
+            range: None,
+            peak: None,
+            counts: None,
+            now,
+        };
+        let mut record = serializer.serialize_map(None)?;
+        record.serialize_entry("kismet.channelrec.channel", &self.channel)?;
+        record.serialize_entry("kismet.channelrec.frequency", &self.frequency_khz)?;
+        record.serialize_entry("kismet.channelrec.packets_rrd", &unknown)?;
+        record.serialize_entry("kismet.channelrec.data_rrd", &unknown)?;
+        record.serialize_entry("kismet.channelrec.device_rrd", &devices)?;
+        record.serialize_entry("kismet.channelrec.signal", &signal)?;
+        record.end()
+    }
+}
