@@ -63,6 +63,8 @@ pub struct Server {
     /// How long requests in flight may take to finish once the server is told to stop. Default 10 seconds.
     #[serde(with = "duration_text")]
     pub shutdown_grace: Duration,
+    /// Origins of other web pages that may use this server from a browser, such as `https://map.example`. Default none.
+    pub cors_origins: Vec<String>,
 }
 
 impl Server {
@@ -91,26 +93,43 @@ impl Default for Server {
             description: String::new(),
             location: String::new(),
             shutdown_grace: Duration::from_secs(10),
+            cors_origins: Vec::new(),
         }
     }
 }
 
 /// `[auth]`
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Auth {
     /// Whether requests must say who they are. Default `auto`.
     pub mode: AuthMode,
+    /// How long a login by password lasts. Default 1 day.
+    #[serde(with = "duration_text")]
+    pub session_timeout: Duration,
+    /// How many logins are remembered; past it the one that was used least recently ends. Default 1 000.
+    pub sessions_max: usize,
+}
+
+impl Default for Auth {
+    fn default() -> Self {
+        Self {
+            mode: AuthMode::default(),
+            session_timeout: DAY,
+            sessions_max: 1000,
+        }
+    }
 }
 
 /// Whether requests must say who they are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AuthMode {
-    /// Open on a loopback address; on any other address the server refuses to start,
-    /// because it cannot ask for credentials yet.
+    /// Open on a loopback address; on any other address credentials are required.
     #[default]
     Auto,
+    /// Credentials are required on every address.
+    Required,
     /// Open on every address: whoever reaches the port may report and read.
     Off,
 }
@@ -339,15 +358,6 @@ pub enum ConfigError {
         /// What the value would have to be.
         reason: String,
     },
-    /// The address can be reached from outside, and nobody would be asked who they are.
-    #[error(
-        "`server.listen` = {listen} can be reached from other machines, and scanpost cannot ask for credentials yet: \
-         listen on a loopback address such as 127.0.0.1:2501, or set auth.mode = \"off\" to let whoever reaches it report and read"
-    )]
-    Exposed {
-        /// The address that was asked for.
-        listen: SocketAddr,
-    },
     /// No data folder is configured, and the platform names none.
     #[error(
         "there is no home directory to keep data in: set `server.data_dir`, or start with --data-dir DIR"
@@ -381,35 +391,27 @@ impl Config {
             self.server.data_dir = data_dir;
         }
         self.check_together()?;
-        self.check_exposure()?;
         Ok(self)
-    }
-
-    /// Refuses an address that other machines can reach, unless it was said that this is meant.
-    ///
-    /// [`Config::load`] has asked this already; whoever changes `server.listen` later asks again.
-    pub fn check_exposure(&self) -> Result<(), ConfigError> {
-        let listen = self.server.listen;
-        match self.auth.mode {
-            AuthMode::Auto if !listen.ip().to_canonical().is_loopback() => {
-                Err(ConfigError::Exposed { listen })
-            }
-            AuthMode::Auto | AuthMode::Off => Ok(()),
-        }
     }
 
     /// What holds for each key by itself. The error is the reason alone: the caller knows the key.
     fn check_each(&self) -> Result<(), String> {
         let Self {
             server,
+            auth,
             logging,
             ingest,
             snapshots,
             retention,
             limits,
-            ..
         } = self;
         time(server.shutdown_grace, Duration::ZERO..=HOUR)?;
+        server
+            .cors_origins
+            .iter()
+            .try_for_each(|text| origin(text))?;
+        time(auth.session_timeout, Duration::from_secs(1)..=DAY * 365)?;
+        count(auth.sessions_max, 1..=1_000_000)?;
         time(ingest.clock_skew_max, Duration::ZERO..=DAY * 365)?;
         time(ingest.resend_window, Duration::ZERO..=DAY * 365)?;
         count(ingest.resend_batches_max, 0..=100_000_000)?;
@@ -498,6 +500,20 @@ fn time(value: Duration, allowed: RangeInclusive<Duration>) -> Result<(), String
         return Err(format!("must be {} to {}", text(least), text(most)));
     }
     Ok(())
+}
+
+/// An origin as browsers write it. There is no `*`: it would let every page use what the user may.
+fn origin(text: &str) -> Result<(), String> {
+    let authority = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b".:-_[]".contains(&byte);
+    match authority {
+        Some(authority) if !authority.is_empty() && authority.bytes().all(is_part) => Ok(()),
+        _ => Err(format!(
+            "must be origins such as \"https://map.example\" or \"http://localhost:3000\", without a path, not `{text}`"
+        )),
+    }
 }
 
 /// A filter reads any bare word as the name of a module, so that `level = "inof"` would be
@@ -615,7 +631,6 @@ mod tests {
     fn the_defaults_pass_their_own_checks() {
         Config::default().check_each().unwrap();
         Config::default().check_together().unwrap();
-        Config::default().check_exposure().unwrap();
     }
 
     #[test]
@@ -711,6 +726,10 @@ mod tests {
         assert_eq!(set("SCANPOST_SERVER__NAME", "42").server.name, "42");
         assert_eq!(set("SCANPOST_AUTH__MODE", "off").auth.mode, AuthMode::Off);
         assert_eq!(
+            set("SCANPOST_AUTH__MODE", "required").auth.mode,
+            AuthMode::Required
+        );
+        assert_eq!(
             set("SCANPOST_LOGGING__FORMAT", "json").logging.format,
             LogFormat::Json
         );
@@ -773,7 +792,7 @@ mod tests {
         );
         refused(
             from_file("[auth]\nmode = \"of\""),
-            &["`auth.mode`", "\"of\"", "`auto`", "`off`"],
+            &["`auth.mode`", "\"of\"", "`auto`", "`required`", "`off`"],
         );
         refused(
             from_file("[logging]\nlevel = \"inof\""),
@@ -871,6 +890,12 @@ mod tests {
             &["\"36500days 1s\"", "\"5\""],
         );
         check(
+            "auth.session_timeout",
+            &["\"1s\"", "\"365days\""],
+            &["\"999ms\"", "\"365days 1s\""],
+        );
+        check("auth.sessions_max", &["1", "1000000"], &["0", "1000001"]);
+        check(
             "snapshots.interval",
             &["\"1ms\"", "\"1day\""],
             &["\"999us\"", "\"1day 1s\""],
@@ -918,47 +943,31 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_others_reach_needs_to_be_meant() {
+    fn origins_are_origins() {
         #[track_caller]
-        fn check(listen: &str, mode: &str, opens: bool) {
-            let file = format!("[server]\nlisten = \"{listen}\"\n[auth]\nmode = \"{mode}\"");
-            match from_file(&file) {
-                Ok(_) => assert!(opens, "{listen} {mode}"),
-                Err(error) => {
-                    assert!(
-                        !opens && matches!(error, ConfigError::Exposed { .. }),
-                        "{error}"
-                    );
-                    assert!(error.to_string().contains("auth.mode = \"off\""));
-                }
-            }
+        fn cors(list: &str) -> Result<Vec<String>, ConfigError> {
+            from_file(&format!("[server]\ncors_origins = {list}"))
+                .map(|config| config.server.cors_origins)
         }
-        for local in [
-            "127.0.0.1:2501",
-            "127.9.9.9:1",
-            "[::1]:2501",
-            "[::ffff:127.0.0.1]:2501",
+        let two = ["https://map.example", "http://[::1]:3000"];
+        assert_eq!(cors(&format!("{two:?}")).unwrap(), two);
+        let listed = from_environment("SCANPOST_SERVER__CORS_ORIGINS", &two.join(", "));
+        assert_eq!(listed.unwrap().server.cors_origins, two);
+        let none = from_environment("SCANPOST_SERVER__CORS_ORIGINS", "").unwrap();
+        assert_eq!(none, Config::default());
+        for bad in [
+            "*",
+            "map.example",
+            "https://map.example/",
+            "https://",
+            "null",
         ] {
-            check(local, "auto", true);
-            check(local, "off", true);
+            refused(
+                cors(&format!("[{bad:?}]")).map(|_| Config::default()),
+                &["`server.cors_origins`", "must be origins"],
+            );
         }
-        for reachable in [
-            "0.0.0.0:2501",
-            "[::]:2501",
-            "192.168.1.2:80",
-            "[::ffff:10.0.0.1]:1",
-        ] {
-            check(reachable, "auto", false);
-            check(reachable, "off", true);
-        }
-        let flags = Overrides {
-            listen: Some("0.0.0.0:0".parse().unwrap()),
-            data_dir: None,
-        };
-        assert!(matches!(
-            load("", &[], flags),
-            Err(ConfigError::Exposed { .. })
-        ));
+        assert!(cors("\"https://map.example\"").is_err());
     }
 
     #[test]

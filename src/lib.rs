@@ -35,6 +35,7 @@
 //! 4. No lock is held across an await, or while an answer is written: readers copy out a bounded piece.
 //! 5. Everything from outside has a bound, and the bound is in the config.
 
+pub mod auth;
 pub mod config;
 mod http;
 pub mod ingest;

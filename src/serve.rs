@@ -45,7 +45,6 @@ pub async fn serve(
     config: Config,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
-    config.check_exposure()?;
     let data = config.server.data_dir()?;
     let log = Log::in_directory(&data)?;
     run(listener, config, log, Some(data), shutdown).await

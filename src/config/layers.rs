@@ -27,7 +27,7 @@ pub(super) struct Layers {
 impl Default for Layers {
     fn default() -> Self {
         let defaults = Table::try_from(Config::default())
-            .expect("the defaults are plain strings and integers");
+            .expect("the defaults are plain strings, integers and lists");
         Self {
             given: defaults.clone(),
             defaults,
@@ -90,6 +90,7 @@ impl Layers {
             // What cannot be read as its kind goes on as text, and is refused as text.
             let value = match self.default_of(&key) {
                 Some(Value::Integer(_)) => text.parse().map_or(Value::String(text), Value::Integer),
+                Some(Value::Array(_)) => Value::Array(listed(&text)),
                 Some(Value::Boolean(_)) => text.parse().map_or(Value::String(text), Value::Boolean),
                 _ => Value::String(text),
             };
@@ -164,6 +165,13 @@ fn check_alone(key: &Key, default: &Value, value: &Value) -> Result<(), String> 
         .try_into()
         .map_err(|error: toml::de::Error| error.message().to_owned())?;
     config.check_each()
+}
+
+/// The texts of a list, as a variable holds them: with commas between.
+fn listed(text: &str) -> Vec<Value> {
+    let texts = text.split(',').map(str::trim);
+    let given = texts.filter(|text| !text.is_empty());
+    given.map(|text| Value::String(text.to_owned())).collect()
 }
 
 /// A key as text: dotted in the file and in messages, with a prefix and in capitals in the environment.

@@ -1,0 +1,229 @@
+//! Who is it? Tokens are looked up, passwords are checked one or two at a time.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+use tracing::{debug, error, warn};
+
+use super::brake::Brake;
+use super::secret::{Secret, TokenHash};
+use super::session::Sessions;
+use super::store::{Credentials, Identity, Principal};
+use super::{Policy, Role, password};
+use crate::config::Auth;
+
+/// How many passwords are checked at one time. Each takes 19 MiB and a processor.
+const CHECKS: usize = 2;
+
+/// What the server knows of who may do what.
+#[derive(Clone, Debug)]
+pub(crate) struct Access(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    policy: Policy,
+    credentials: Credentials,
+    sessions: Mutex<Sessions>,
+    brake: Mutex<Brake>,
+    checks: Arc<Semaphore>,
+}
+
+/// A name and a password. It does not show itself in logs.
+pub(crate) struct Login {
+    pub(crate) user: String,
+    pub(crate) password: String,
+}
+
+/// A login that was right, and the token that stands for it from now on.
+#[derive(Debug)]
+pub(crate) struct Granted {
+    pub(crate) identity: Identity,
+    pub(crate) token: Secret,
+}
+
+/// Why a password was not right, or not looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PasswordRefused {
+    Wrong,
+    TooManyFailures { retry_after: Duration },
+    Failed,
+}
+
+impl Access {
+    pub(crate) fn new(policy: Policy, credentials: Credentials, config: &Auth) -> Self {
+        let sessions = Sessions::new(config.session_timeout, config.sessions_max);
+        Self(Arc::new(Inner {
+            policy,
+            credentials,
+            sessions: Mutex::new(sessions),
+            brake: Mutex::default(),
+            checks: Arc::new(Semaphore::new(CHECKS)),
+        }))
+    }
+
+    pub(crate) fn policy(&self) -> Policy {
+        self.0.policy
+    }
+
+    pub(crate) fn credentials(&self) -> &Credentials {
+        &self.0.credentials
+    }
+
+    /// Who has this token: of a login, or a key. `now` is in seconds since 1970.
+    pub(crate) fn bearer(&self, token: &str, now: u64, instant: Instant) -> Option<Identity> {
+        if token.is_empty() {
+            return None;
+        }
+        let hash = TokenHash::of(token);
+        let found = self.0.sessions().find(hash, instant);
+        let Some((user, password)) = found else {
+            return self.0.credentials.holder(hash, now);
+        };
+        if self.0.credentials.password_of(&user) != Some(password) {
+            self.0.sessions().end(hash);
+            return None;
+        }
+        Some(Identity {
+            principal: Principal::User(user),
+            role: Role::Admin,
+        })
+    }
+
+    /// Checks a name and a password. What comes out of it is remembered even if nobody waits for it any more.
+    pub(crate) async fn login(
+        &self,
+        client: IpAddr,
+        login: Login,
+    ) -> Result<Granted, PasswordRefused> {
+        // The empty credentials are those of a form that nobody filled in.
+        if login.user.is_empty() || login.password.is_empty() {
+            return Err(PasswordRefused::Wrong);
+        }
+        self.0.may_try(client)?;
+        let turn = Arc::clone(&self.0.checks).acquire_owned().await;
+        let inner = Arc::clone(&self.0);
+        let checked = spawn_blocking(move || {
+            let granted = inner.check(client, login);
+            drop(turn);
+            granted
+        });
+        checked.await.unwrap_or(Err(PasswordRefused::Failed))
+    }
+}
+
+impl Inner {
+    fn may_try(&self, client: IpAddr) -> Result<(), PasswordRefused> {
+        match self.brake().wait(client, Instant::now()) {
+            None => Ok(()),
+            Some(retry_after) => Err(PasswordRefused::TooManyFailures { retry_after }),
+        }
+    }
+
+    fn check(&self, client: IpAddr, login: Login) -> Result<Granted, PasswordRefused> {
+        // Others of this client may have failed since it began to wait for its turn.
+        self.may_try(client)?;
+        let Login { user, password } = login;
+        let hash = self.credentials.password_of(&user);
+        if password.len() > password::BYTES_MAX || !password::is(&password, hash.as_deref()) {
+            self.brake().failed(client, Instant::now());
+            // Not the name: it may well be a password that went into the wrong field.
+            warn!(client.addr = %client, "a login failed");
+            return Err(PasswordRefused::Wrong);
+        }
+        let Some(hash) = hash else {
+            return Err(PasswordRefused::Wrong);
+        };
+        self.brake().succeeded(client);
+        let user: Arc<str> = user.into();
+        let begun = self
+            .sessions()
+            .begin(Arc::clone(&user), hash, Instant::now());
+        let token = begun.map_err(|error| {
+            error!(%error, "no session can be made");
+            PasswordRefused::Failed
+        })?;
+        debug!(client.addr = %client, "logged in");
+        Ok(Granted {
+            identity: Identity {
+                principal: Principal::User(user),
+                role: Role::Admin,
+            },
+            token,
+        })
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, Sessions> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn brake(&self) -> MutexGuard<'_, Brake> {
+        self.brake.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+    fn access(timeout: Duration) -> (tempfile::TempDir, Access) {
+        let dir = tempfile::tempdir().unwrap();
+        let credentials = Credentials::open(dir.path()).unwrap();
+        credentials.set_password("admin", "right").unwrap();
+        let config = Auth {
+            session_timeout: timeout,
+            ..Auth::default()
+        };
+        (dir, Access::new(Policy::Required, credentials, &config))
+    }
+
+    async fn login(
+        access: &Access,
+        user: &str,
+        password: &str,
+    ) -> Result<Granted, PasswordRefused> {
+        let (user, password) = (user.to_owned(), password.to_owned());
+        access.login(CLIENT, Login { user, password }).await
+    }
+
+    #[tokio::test]
+    async fn a_login_lasts_until_its_time_is_over_or_the_password_is_another() {
+        let day = Duration::from_secs(86_400);
+        let (_dir, access) = access(day);
+        let token = login(&access, "admin", "right").await.unwrap().token;
+        let now = Instant::now();
+        let bearer = |instant| access.bearer(token.reveal(), 0, instant);
+        assert_eq!(bearer(now).unwrap().role, Role::Admin);
+        access.credentials().set_password("admin", "other").unwrap();
+        assert_eq!(bearer(now), None);
+
+        let token = login(&access, "admin", "other").await.unwrap().token;
+        assert_eq!(access.bearer(token.reveal(), 0, Instant::now() + day), None);
+        assert_eq!(access.bearer("", 0, now), None);
+    }
+
+    #[tokio::test]
+    async fn empty_credentials_are_nobody_and_guessing_is_slowed() {
+        let (_dir, access) = access(Duration::from_secs(60));
+        for (user, password) in [("", ""), ("admin", ""), ("", "right")] {
+            let refused = login(&access, user, password).await.unwrap_err();
+            assert_eq!(refused, PasswordRefused::Wrong);
+        }
+        for user in ["admin", "nobody", "admin", "x", "admin"] {
+            let refused = login(&access, user, "wrong").await.unwrap_err();
+            assert_eq!(refused, PasswordRefused::Wrong);
+        }
+        let refused = login(&access, "admin", "right").await.unwrap_err();
+        assert!(matches!(refused, PasswordRefused::TooManyFailures { .. }));
+        let other = Login {
+            user: "admin".to_owned(),
+            password: "right".to_owned(),
+        };
+        let elsewhere = "192.0.2.7".parse().unwrap();
+        assert!(access.login(elsewhere, other).await.is_ok());
+    }
+}

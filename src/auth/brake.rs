@@ -1,0 +1,151 @@
+//! Slows down who guesses passwords.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::{Duration, Instant};
+
+/// How many wrong passwords are free.
+const FREE: u32 = 5;
+/// How long the next try waits then; doubled with each failure after.
+const DELAY: Duration = Duration::from_secs(1);
+const DELAY_MAX: Duration = Duration::from_secs(30);
+/// After how long a failure is forgotten.
+const MEMORY: Duration = Duration::from_secs(15 * 60);
+/// How many clients are remembered.
+const CLIENTS_MAX: usize = 10_000;
+
+/// The clients that sent wrong passwords.
+#[derive(Debug, Default)]
+pub(super) struct Brake(HashMap<IpAddr, Failures>);
+
+#[derive(Clone, Copy, Debug)]
+struct Failures {
+    count: u32,
+    last: Instant,
+}
+
+impl Failures {
+    fn free_at(self) -> Instant {
+        match self.count.checked_sub(FREE) {
+            None => self.last,
+            Some(more) => {
+                let delay = DELAY.saturating_mul(2u32.saturating_pow(more));
+                self.last + delay.min(DELAY_MAX)
+            }
+        }
+    }
+}
+
+impl Brake {
+    /// How long the client has to wait before its next try.
+    pub(super) fn wait(&self, client: IpAddr, now: Instant) -> Option<Duration> {
+        let failures = self.0.get(&neighbourhood(client))?;
+        let wait = failures.free_at().saturating_duration_since(now);
+        (!wait.is_zero()).then_some(wait)
+    }
+
+    pub(super) fn failed(&mut self, client: IpAddr, now: Instant) {
+        let client = neighbourhood(client);
+        if self.0.len() >= CLIENTS_MAX && !self.0.contains_key(&client) {
+            self.make_room(now);
+        }
+        let failures = self.0.entry(client).or_insert(Failures {
+            count: 0,
+            last: now,
+        });
+        if MEMORY <= now.saturating_duration_since(failures.last) {
+            failures.count = 0;
+        }
+        failures.count = failures.count.saturating_add(1);
+        failures.last = now;
+    }
+
+    pub(super) fn succeeded(&mut self, client: IpAddr) {
+        self.0.remove(&neighbourhood(client));
+    }
+
+    fn make_room(&mut self, now: Instant) {
+        self.0
+            .retain(|_, failures| now.saturating_duration_since(failures.last) < MEMORY);
+        if CLIENTS_MAX <= self.0.len() {
+            let oldest = self.0.iter().min_by_key(|(_, failures)| failures.last);
+            if let Some((&oldest, _)) = oldest {
+                self.0.remove(&oldest);
+            }
+        }
+    }
+}
+
+/// Who has one address of an IPv6 network usually has all of its 2^64.
+fn neighbourhood(client: IpAddr) -> IpAddr {
+    match client.to_canonical() {
+        IpAddr::V6(address) => {
+            let network = address.to_bits() & !u128::from(u64::MAX);
+            Ipv6Addr::from_bits(network).into()
+        }
+        address @ IpAddr::V4(_) => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn five_failures_are_free_and_then_the_wait_doubles() {
+        let (mut brake, now) = (Brake::default(), Instant::now());
+        for _ in 0..4 {
+            brake.failed(CLIENT, now);
+            assert_eq!(brake.wait(CLIENT, now), None);
+        }
+        for wait in [1, 2, 4, 8, 16, 30, 30] {
+            brake.failed(CLIENT, now);
+            assert_eq!(brake.wait(CLIENT, now), Some(seconds(wait)));
+            assert_eq!(brake.wait(CLIENT, now + seconds(wait)), None);
+        }
+        assert_eq!(brake.wait("192.0.2.2".parse().unwrap(), now), None);
+        brake.succeeded(CLIENT);
+        assert_eq!(brake.wait(CLIENT, now), None);
+    }
+
+    #[test]
+    fn failures_are_forgotten() {
+        let (mut brake, now) = (Brake::default(), Instant::now());
+        for _ in 0..9 {
+            brake.failed(CLIENT, now);
+        }
+        brake.failed(CLIENT, now + MEMORY);
+        assert_eq!(brake.wait(CLIENT, now + MEMORY), None);
+    }
+
+    #[test]
+    fn a_network_of_ipv6_is_one_client() {
+        let (mut brake, now) = (Brake::default(), Instant::now());
+        for host in 1..=5 {
+            brake.failed(format!("2001:db8::{host}").parse().unwrap(), now);
+        }
+        assert!(brake.wait("2001:db8::9".parse().unwrap(), now).is_some());
+        let other = "2001:db8:0:1::9".parse().unwrap();
+        assert_eq!(brake.wait(other, now), None);
+        assert_eq!(brake.wait("::ffff:192.0.2.1".parse().unwrap(), now), None);
+    }
+
+    #[test]
+    fn the_number_of_clients_is_bounded() {
+        let (mut brake, now) = (Brake::default(), Instant::now());
+        for client in 0..20_000u32 {
+            let client = std::net::Ipv4Addr::from_bits(client);
+            brake.failed(
+                client.into(),
+                now + Duration::from_millis(client.to_bits().into()),
+            );
+        }
+        assert!(brake.0.len() <= CLIENTS_MAX);
+    }
+}

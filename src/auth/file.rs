@@ -1,0 +1,238 @@
+//! The file that credentials are kept in: read whole, written whole, by one process at a time.
+
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::Path;
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+
+use super::role::Role;
+use super::secret::TokenHash;
+
+/// The file in the data directory.
+pub(super) const FILE: &str = "auth.json";
+/// What it is called while it is written.
+const UNFINISHED: &str = "auth.json.new";
+/// Held while the file is changed.
+const LOCK_FILE: &str = "auth.lock";
+/// The version that this program writes. A later shape gets another number and keeps a reader for this one.
+const VERSION: u32 = 1;
+
+/// What the file holds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Document {
+    version: u32,
+    /// Administrators: Kismet's login.
+    pub(super) users: Vec<User>,
+    pub(super) keys: Vec<Key>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct User {
+    pub(super) name: Box<str>,
+    /// The argon2id hash of the password, in PHC notation.
+    pub(super) password: Box<str>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Key {
+    pub(super) name: Box<str>,
+    pub(super) role: Role,
+    /// SHA-256 of the key.
+    pub(super) hash: TokenHash,
+    /// Seconds since 1970.
+    pub(super) created: u64,
+    /// Seconds since 1970; without it the key holds for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) expires: Option<u64>,
+}
+
+impl Default for Document {
+    fn default() -> Self {
+        Self {
+            version: VERSION,
+            users: Vec::new(),
+            keys: Vec::new(),
+        }
+    }
+}
+
+/// Why the file cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unreadable {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error("it is damaged: {0}")]
+    Damaged(#[from] serde_json::Error),
+    #[error("a later version of this program wrote it: {found}, and {VERSION} is known here")]
+    TooNew { found: u32 },
+}
+
+/// Tells one writing of the file from the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stamp {
+    modified: Option<SystemTime>,
+    bytes: u64,
+    /// Each writing is a file of its own, so that two within one tick of the clock differ.
+    number: u64,
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Self {
+        #[cfg(unix)]
+        let number = std::os::unix::fs::MetadataExt::ino(metadata);
+        #[cfg(not(unix))]
+        let number = 0;
+        Self {
+            modified: metadata.modified().ok(),
+            bytes: metadata.len(),
+            number,
+        }
+    }
+}
+
+/// The stamp of the file, if there is one.
+pub(super) fn stamp(directory: &Path) -> io::Result<Option<Stamp>> {
+    match fs::metadata(directory.join(FILE)) {
+        Ok(metadata) => Ok(Some(Stamp::of(&metadata))),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Reads the file. Without one there are no credentials.
+pub(super) fn read(directory: &Path) -> Result<(Option<Stamp>, Document), Unreadable> {
+    let mut file = match File::open(directory.join(FILE)) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Ok((None, Document::default()));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    // Of this very file, whatever stands under its name by now.
+    let stamp = Stamp::of(&file.metadata()?);
+    let mut json = Vec::new();
+    file.read_to_end(&mut json)?;
+    Ok((Some(stamp), parse(&json)?))
+}
+
+fn parse(json: &[u8]) -> Result<Document, Unreadable> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        version: u32,
+    }
+    match serde_json::from_slice::<Versioned>(json)?.version {
+        VERSION => Ok(serde_json::from_slice(json)?),
+        found => Err(Unreadable::TooNew { found }),
+    }
+}
+
+/// Waits until nobody else changes the file. The lock goes with what is returned.
+pub(super) fn lock(directory: &Path) -> io::Result<File> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(directory)?;
+    let mut options = private();
+    let lock = options
+        .create(true)
+        .truncate(false)
+        .open(directory.join(LOCK_FILE))?;
+    give_to_owner_of(directory, &lock)?;
+    lock.lock()?;
+    Ok(lock)
+}
+
+/// Replaces the file. Who reads it sees the old one or the new one; a crash leaves one of them.
+pub(super) fn write(directory: &Path, document: &Document) -> io::Result<Stamp> {
+    let unfinished = directory.join(UNFINISHED);
+    match fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = private().create_new(true).open(&unfinished)?;
+    give_to_owner_of(directory, &file)?;
+    let mut json = serde_json::to_vec_pretty(document)?;
+    json.push(b'\n');
+    file.write_all(&json)?;
+    file.sync_all()?;
+    let stamp = Stamp::of(&file.metadata()?);
+    fs::rename(&unfinished, directory.join(FILE))?;
+    if cfg!(unix) {
+        File::open(directory)?.sync_all()?;
+    }
+    Ok(stamp)
+}
+
+/// For writing, and what is made is for its owner only.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// What root makes on the command line must be readable to the server, which runs as somebody else.
+#[cfg(unix)]
+fn give_to_owner_of(directory: &Path, file: &File) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, fchown};
+    let (wanted, is) = (fs::metadata(directory)?, file.metadata()?);
+    if wanted.uid() == is.uid() {
+        return Ok(());
+    }
+    match fchown(file, Some(wanted.uid()), Some(wanted.gid())) {
+        // Only root may give files away. Who may write here otherwise was let in by the owner.
+        Err(error) if error.kind() != ErrorKind::PermissionDenied => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+fn give_to_owner_of(_: &Path, _: &File) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_is_for_its_owner_only_and_says_its_version() {
+        let dir = tempfile::tempdir().unwrap();
+        let directory = dir.path().join("new");
+        let _lock = lock(&directory).unwrap();
+        fs::write(directory.join(UNFINISHED), "of a crash").unwrap();
+        let written = write(&directory, &Document::default()).unwrap();
+        assert_eq!(stamp(&directory).unwrap(), Some(written));
+        let (read_stamp, document) = read(&directory).unwrap();
+        assert_eq!(read_stamp, Some(written));
+        assert!(document.users.is_empty() && document.keys.is_empty());
+        assert_ne!(write(&directory, &document).unwrap(), written);
+        #[cfg(unix)]
+        for (name, wanted) in [(FILE, 0o600), (LOCK_FILE, 0o600), ("", 0o700)] {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = fs::metadata(directory.join(name)).unwrap().permissions();
+            assert_eq!(mode.mode() & 0o777, wanted, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_a_later_version_or_a_damaged_one_is_not_read() {
+        let check = |json: &str| parse(json.as_bytes()).unwrap_err().to_string();
+        assert!(check(r#"{"version":2,"else":[]}"#).contains("a later version"));
+        for damaged in [
+            "",
+            "{",
+            r#"{"version":1}"#,
+            r#"{"version":1,"users":[],"keys":[],"more":1}"#,
+        ] {
+            assert!(check(damaged).contains("damaged"), "{damaged}");
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Passwords: hashed so that guessing from the file is slow.
+
+use std::sync::OnceLock;
+
+use argon2::Argon2;
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+
+/// How long a password may be.
+pub(super) const BYTES_MAX: usize = 1024;
+
+/// Hashes a password with a random salt: argon2id with the parameters that OWASP recommends.
+pub(super) fn hash(password: &str) -> Result<String, argon2::password_hash::Error> {
+    let hash: PasswordHash = Argon2::default().hash_password(password.as_bytes())?;
+    Ok(hash.to_string())
+}
+
+/// Whether it is the password. Takes tens of milliseconds, and as long when there is no such user.
+pub(super) fn is(password: &str, hash: Option<&str>) -> bool {
+    let parsed = hash.and_then(|hash| PasswordHash::new(hash).ok());
+    let nobody = nobody().and_then(|hash| PasswordHash::new(hash).ok());
+    let is_somebody = parsed.is_some();
+    let Some(hash) = parsed.or(nobody) else {
+        return false;
+    };
+    let verified = Argon2::default().verify_password(password.as_bytes(), &hash);
+    is_somebody && verified.is_ok()
+}
+
+/// The hash of a user who does not exist.
+fn nobody() -> Option<&'static str> {
+    static NOBODY: OnceLock<Option<String>> = OnceLock::new();
+    NOBODY.get_or_init(|| hash("nobody").ok()).as_deref()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_password_is_the_password() {
+        let hashed = hash("correct horse").unwrap();
+        assert!(hashed.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+        assert_ne!(hashed, hash("correct horse").unwrap());
+        assert!(is("correct horse", Some(&hashed)));
+        assert!(!is("correct horsE", Some(&hashed)));
+        assert!(!is("", Some(&hashed)));
+        assert!(!is("nobody", None));
+        assert!(!is("x", Some("x")));
+    }
+}

@@ -1,0 +1,156 @@
+//! Roles, and what they open.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// What somebody may do. The names are Kismet's; there is no inheritance, except that `admin` may do everything.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Role {
+    /// Everything.
+    Admin,
+    /// All reads.
+    Readonly,
+    /// Reporting.
+    Scanreport,
+    /// A name that nothing here asks for. Who has it can say who they are, and that is all.
+    Custom(Box<str>),
+}
+
+/// Why a name is none for a role.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a role is `admin`, `readonly`, `scanreport` or another name of 1 to {} characters, without blanks at its ends",
+    Role::CHARACTERS_MAX
+)]
+pub struct BadRole;
+
+impl Role {
+    /// How long the name of a role may be.
+    pub const CHARACTERS_MAX: usize = 64;
+
+    /// The role's name.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Admin => "admin",
+            Self::Readonly => "readonly",
+            Self::Scanreport => "scanreport",
+            Self::Custom(name) => name,
+        }
+    }
+
+    pub(crate) fn meets(&self, demand: Demand) -> bool {
+        match (self, demand) {
+            (Self::Admin, _) | (_, Demand::Login) => true,
+            (Self::Readonly, Demand::Readonly) | (Self::Scanreport, Demand::Scanreport) => true,
+            (Self::Readonly | Self::Scanreport | Self::Custom(_), _) => false,
+        }
+    }
+}
+
+impl FromStr for Role {
+    type Err = BadRole;
+
+    fn from_str(name: &str) -> Result<Self, BadRole> {
+        match name {
+            "admin" => Ok(Self::Admin),
+            "readonly" => Ok(Self::Readonly),
+            "scanreport" => Ok(Self::Scanreport),
+            name if is_name(name, Self::CHARACTERS_MAX) => Ok(Self::Custom(name.into())),
+            _ => Err(BadRole),
+        }
+    }
+}
+
+impl TryFrom<String> for Role {
+    type Error = BadRole;
+
+    fn try_from(name: String) -> Result<Self, BadRole> {
+        name.parse()
+    }
+}
+
+impl From<Role> for String {
+    fn from(role: Role) -> Self {
+        role.as_str().to_owned()
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Whether a text can be shown as a name in one line.
+pub(super) fn is_name(text: &str, characters_max: usize) -> bool {
+    !text.is_empty()
+        && text.trim() == text
+        && text.chars().count() <= characters_max
+        && !text.chars().any(char::is_control)
+}
+
+/// What a route asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Demand {
+    /// Any valid login or key. Kismet calls it `any`.
+    Login,
+    /// Reading.
+    Readonly,
+    /// Reporting.
+    Scanreport,
+    /// Changing anything.
+    Admin,
+    /// Changing who may do what. The administrator proves to be it even where all else is open: what is made here
+    /// still opens the server when it is open no more.
+    Credentials,
+}
+
+impl fmt::Display for Demand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Login => "any role",
+            Self::Readonly => "the role readonly",
+            Self::Scanreport => "the role scanreport",
+            Self::Admin | Self::Credentials => "the role admin",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_opens_what_asks_for_it_and_the_administrator_everything() {
+        use Demand::{Admin, Credentials, Login, Readonly, Scanreport};
+        for (role, opened) in [
+            (
+                "admin",
+                &[Login, Readonly, Scanreport, Admin, Credentials][..],
+            ),
+            ("readonly", &[Login, Readonly]),
+            ("scanreport", &[Login, Scanreport]),
+            ("datasource", &[Login]),
+            ("any", &[Login]),
+            ("Admin", &[Login]),
+        ] {
+            let parsed: Role = role.parse().unwrap();
+            assert_eq!(parsed.to_string(), role);
+            for demand in [Login, Readonly, Scanreport, Admin, Credentials] {
+                let meets = parsed.meets(demand);
+                assert_eq!(meets, opened.contains(&demand), "{role} {demand:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_role_has_a_name_that_can_be_shown() {
+        let long = "x".repeat(65);
+        for name in ["", " admin", "a\nb", &long] {
+            assert_eq!(name.parse::<Role>(), Err(BadRole), "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Random secrets, and what is kept of them.
+
+use std::fmt::{self, Write};
+
+use base64ct::{Base64, Encoding};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+/// A secret text that was just made. It does not show itself in logs.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// 128 random bits as 32 digits, the form of Kismet's keys.
+    pub(super) fn token() -> Result<Self, getrandom::Error> {
+        let mut bits = [0; 16];
+        getrandom::fill(&mut bits)?;
+        let mut text = String::with_capacity(32);
+        for byte in bits {
+            write!(text, "{byte:02X}").ok(); // Writing to a string cannot fail.
+        }
+        Ok(Self(text))
+    }
+
+    /// 100 random bits as people can type them: five groups of four, without letters that look alike.
+    pub(super) fn password() -> Result<Self, getrandom::Error> {
+        const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+        let mut bits = [0; 20];
+        getrandom::fill(&mut bits)?;
+        let mut text = String::with_capacity(24);
+        for (place, byte) in bits.into_iter().enumerate() {
+            if 0 < place && place % 4 == 0 {
+                text.push('-');
+            }
+            // 256 is a multiple of 32, so that no letter is likelier than another.
+            let letter = LETTERS.get(usize::from(byte) % LETTERS.len());
+            text.extend(letter.map(|&letter| char::from(letter)));
+        }
+        Ok(Self(text))
+    }
+
+    /// The secret itself.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// What is kept of a token: enough to recognise it, of no use to who reads it. A fast hash is right for 128
+/// random bits, which nobody guesses however fast.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TokenHash([u8; 32]);
+
+impl TokenHash {
+    pub(super) fn of(token: &str) -> Self {
+        Self(Sha256::digest(token.as_bytes()).into())
+    }
+
+    /// The bytes, to find it in a map: how long that takes tells of the hash and not of the token.
+    pub(super) fn bytes(self) -> [u8; 32] {
+        self.0
+    }
+
+    /// Compares in the same time wherever the difference is.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Serialize for TokenHash {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&Base64::encode_string(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for TokenHash {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let mut bytes = [0; 32];
+        match Base64::decode(&text, &mut bytes).map(<[u8]>::len) {
+            Ok(32) => Ok(Self(bytes)),
+            _ => Err(D::Error::custom("expected 32 bytes in base64")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_have_their_form_and_are_never_the_same() {
+        let token = Secret::token().unwrap();
+        assert_eq!(token.reveal().len(), 32);
+        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'A'..=b'F').contains(&byte);
+        assert!(token.reveal().bytes().all(is_digit));
+        assert_ne!(token, Secret::token().unwrap());
+
+        let password = Secret::password().unwrap();
+        assert_eq!(password.reveal().split('-').count(), 5);
+        assert_eq!(password.reveal().len(), 24);
+        assert_ne!(password, Secret::password().unwrap());
+        assert_eq!(format!("{password:?}"), "Secret");
+    }
+
+    #[test]
+    fn a_hash_is_that_of_one_token() {
+        let hash = TokenHash::of("A");
+        assert!(hash.is(&TokenHash::of("A")) && !hash.is(&TokenHash::of("a")));
+        let text = serde_json::to_string(&hash).unwrap();
+        assert!(hash.is(&serde_json::from_str(&text).unwrap()));
+        assert!(serde_json::from_str::<TokenHash>("\"AAAA\"").is_err());
+    }
+}
