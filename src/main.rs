@@ -10,10 +10,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 use std::{env, iter, process};
 
+#[path = "main/credentials_command.rs"]
+mod credentials_command;
 #[path = "main/log_command.rs"]
 mod log_command;
 
 use clap::{Args, Parser, Subcommand};
+use scanpost::auth::{Credentials, CredentialsError, Policy};
 use scanpost::config::{AuthMode, Config, ConfigError, LogFormat, Logging, Overrides};
 use tokio::net::TcpListener;
 use tracing::{error, info, warn};
@@ -48,6 +51,12 @@ enum Command {
     /// Looks at the log, whether or not a server runs on it.
     #[command(subcommand, disable_help_subcommand = true)]
     Log(log_command::LogCommand),
+    /// Sets the passwords of administrators, whether or not a server runs.
+    #[command(subcommand, disable_help_subcommand = true)]
+    User(credentials_command::UserCommand),
+    /// Makes, lists and revokes API keys, whether or not a server runs.
+    #[command(subcommand, disable_help_subcommand = true)]
+    Apikey(credentials_command::ApikeyCommand),
 }
 
 #[derive(Debug, Default, Args)]
@@ -75,6 +84,8 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve(args),
         Command::CheckConfig(args) => check_config(&args),
         Command::Log(command) => log_command::run(&command),
+        Command::User(command) => credentials_command::run_user(&command),
+        Command::Apikey(command) => credentials_command::run_apikey(&command),
     }
 }
 
@@ -182,6 +193,14 @@ enum RunError {
         source: io::Error,
     },
     #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+    #[error(
+        "cannot print the first credentials; make others with `scanpost user set-password` and `scanpost apikey create`"
+    )]
+    Print(#[source] io::Error),
+    #[error(transparent)]
     Serve(#[from] scanpost::ServeError),
 }
 
@@ -202,6 +221,9 @@ async fn listen_and_serve(config: Config) -> Result<(), RunError> {
     let listener = TcpListener::bind(address).await.map_err(cannot_bind)?;
     let address = listener.local_addr().map_err(cannot_bind)?;
 
+    if Policy::of(config.auth.mode, address.ip()) == Policy::Required {
+        make_first_credentials(&config)?;
+    }
     // With port 0 this line is the only place that tells the port: scripts read it.
     info!(server.address = %address, server.version = env!("CARGO_PKG_VERSION"), "listening");
     if config.auth.mode == AuthMode::Off {
@@ -210,6 +232,15 @@ async fn listen_and_serve(config: Config) -> Result<(), RunError> {
     scanpost::serve(listener, config, shutdown).await?;
     info!("stopped");
     Ok(())
+}
+
+/// Where nobody could get in, somebody must.
+fn make_first_credentials(config: &Config) -> Result<(), RunError> {
+    let credentials = Credentials::open(&config.server.data_dir()?)?;
+    match credentials.make_first(credentials_command::now())? {
+        None => Ok(()),
+        Some(first) => credentials_command::print_first(&first).map_err(RunError::Print),
+    }
 }
 
 /// Completes at the first request to stop. A second one ends the process at once, for whoever

@@ -10,6 +10,7 @@ use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+use crate::auth::{Access, Credentials, CredentialsError, Policy};
 use crate::config::{Config, ConfigError};
 use crate::http::connections::{self, ConnectionLimits, OpenConnections};
 use crate::http::{self, App};
@@ -27,6 +28,12 @@ pub enum ServeError {
     /// The log cannot be opened.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// The credentials cannot be read.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+    /// The listener does not say where it listens.
+    #[error("the listener has no address")]
+    Address(#[source] io::Error),
     /// The system gives no thread.
     #[error("no thread for the writer or the housekeeping")]
     Thread(#[source] io::Error),
@@ -71,6 +78,13 @@ async fn run(
     data: Option<PathBuf>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
+    let credentials = match &data {
+        Some(data) => Credentials::open(data)?,
+        None => Credentials::none(),
+    };
+    let listens_on = listener.local_addr().map_err(ServeError::Address)?.ip();
+    let policy = Policy::of(config.auth.mode, listens_on);
+    let access = Access::new(policy, credentials, &config.auth);
     let (server_uuid, history) = (log.server_uuid(), log.history());
     let limits = &config.limits;
     let tracker = Arc::new(Tracker::new(Bounds {
@@ -111,6 +125,7 @@ async fn run(
     let open = OpenConnections::default();
     let router = http::router(App::new(
         &config,
+        access,
         server_uuid,
         ingest,
         tracker,

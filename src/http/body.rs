@@ -11,7 +11,7 @@ use http_body_util::BodyExt;
 use percent_encoding::percent_decode;
 use serde_json::{Map, Value};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// Memory for bodies is handed out in pieces of this size.
 const MEMORY_PIECE_BYTES: usize = 1024;
@@ -44,6 +44,8 @@ pub(super) enum BodyError {
     NotACommand(String),
     #[error("the form has no variable json")]
     NoJsonVariable,
+    #[error("the form has no variable {0}")]
+    NoVariable(&'static str),
 }
 
 /// What bounds bodies.
@@ -114,6 +116,20 @@ impl Bodies {
             bytes_max: self.bytes_max,
             _memory: memory,
         })
+    }
+
+    /// Reads a body that nobody wants, within the same bounds.
+    pub(super) async fn discard(&self, mut body: Body) {
+        let discard = async {
+            let mut read = 0usize;
+            while let Some(Ok(frame)) = body.frame().await {
+                read = read.saturating_add(frame.data_ref().map_or(0, bytes::Bytes::len));
+                if self.bytes_max < read {
+                    return;
+                }
+            }
+        };
+        timeout(self.timeout, discard).await.ok();
     }
 
     async fn read(&self, mut body: Body, capacity: usize) -> Result<Vec<u8>, BodyError> {
@@ -205,6 +221,15 @@ impl Received {
 
 fn document(json: &[u8]) -> Result<Map<String, Value>, BodyError> {
     serde_json::from_slice(json).map_err(|error| BodyError::NotACommand(error.to_string()))
+}
+
+impl Received {
+    /// The text of a form's variable.
+    pub(super) fn variable(&self, name: &'static str) -> Result<String, BodyError> {
+        let value = form_variable(&self.bytes, name.as_bytes());
+        let value = value.map_err(|_| BodyError::NoVariable(name))?;
+        String::from_utf8(value).map_err(|_| BodyError::NotUtf8)
+    }
 }
 
 fn form(headers: &HeaderMap) -> Result<Form, BodyError> {

@@ -25,6 +25,8 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 use tracing::{debug, warn};
 
+use super::auth::Client;
+
 /// How long to wait when the operating system gives no more connections.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How many clients are told at once that there are too many.
@@ -87,10 +89,10 @@ pub(crate) async fn run(
     let turned_away = Arc::new(Semaphore::new(TURNED_AWAY_MAX));
     let cut = CancellationToken::new();
     loop {
-        let stream = tokio::select! {
+        let (stream, client) = tokio::select! {
             () = shutdown.cancelled() => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok((stream, peer)) => (stream, Client(peer.ip())),
                 Err(error) => {
                     warn!(%error, "no connection could be accepted");
                     sleep(ACCEPT_PAUSE).await;
@@ -104,7 +106,7 @@ pub(crate) async fn run(
                     (router.clone(), shutdown.clone(), cut.clone(), open.count());
                 tasks.spawn(async move {
                     tokio::select! {
-                        () = serve_one(stream, router, limits, shutdown) => {}
+                        () = serve_one(stream, client, router, limits, shutdown) => {}
                         () = cut.cancelled() => {}
                     }
                     drop((place, counted));
@@ -135,6 +137,7 @@ pub(crate) async fn run(
 
 async fn serve_one(
     stream: TcpStream,
+    client: Client,
     router: Router,
     limits: ConnectionLimits,
     shutdown: CancellationToken,
@@ -142,7 +145,10 @@ async fn serve_one(
     // Answers are written whole; waiting for more to put in a packet only delays them.
     stream.set_nodelay(true).ok();
     let service = router
-        .map_request(|request: Request<Incoming>| merge_slashes(request))
+        .map_request(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(client);
+            merge_slashes(request)
+        })
         .map_err(|never: Infallible| never);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -1,6 +1,7 @@
 //! Every way a request can fail, and the one place where a status is chosen.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -9,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::body::BodyError;
 use super::json::KismetJson;
 use super::query::BadParameter;
+use crate::auth::{BadRole, CredentialsError, Demand};
 use crate::ingest::IngestError;
 use crate::ingest::decode::DecodeError;
 use crate::log::LogError;
@@ -57,6 +59,26 @@ pub(super) enum ApiError {
     NoSuchSsid(u32),
     #[error("there is no view of that name")]
     NoSuchView,
+    #[error("this needs a login or a key with {0}")]
+    Unauthorised(Demand),
+    #[error("too many logins failed, try again later")]
+    TooManyFailures { retry_after: Duration },
+    #[error("there is a login already, only the administrator may change it")]
+    NotTheAdministrator,
+    #[error(
+        "Host: not a name of this machine; a server for others has to ask for credentials, see auth.mode"
+    )]
+    ForeignHost,
+    #[error("Origin: pages of other addresses may not use this server, see server.cors_origins")]
+    ForeignOrigin,
+    #[error("not the expected JSON: {0}")]
+    BadCommand(serde_json::Error),
+    #[error("duration: expected seconds, or 0 for ever")]
+    BadDuration,
+    #[error("role: {0}")]
+    BadRole(#[from] BadRole),
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
     #[error("a handler panicked")]
     Panicked,
 }
@@ -77,6 +99,7 @@ impl ApiError {
                 | BodyError::BadGzip
                 | BodyError::NotACommand(_)
                 | BodyError::NotUtf8
+                | BodyError::NoVariable(_)
                 | BodyError::NoJsonVariable => StatusCode::BAD_REQUEST,
             },
             Self::Decode(error) => match error {
@@ -93,6 +116,22 @@ impl ApiError {
                 | IngestError::TooManySources(_) => StatusCode::SERVICE_UNAVAILABLE,
                 IngestError::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
             },
+            Self::Unauthorised(_) => StatusCode::UNAUTHORIZED,
+            Self::TooManyFailures { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::NotTheAdministrator | Self::ForeignHost | Self::ForeignOrigin => {
+                StatusCode::FORBIDDEN
+            }
+            Self::Credentials(error) => match error {
+                CredentialsError::BadName
+                | CredentialsError::BadPassword
+                | CredentialsError::BadLifetime => StatusCode::BAD_REQUEST,
+                CredentialsError::AlreadySet | CredentialsError::NotKept => StatusCode::FORBIDDEN,
+                CredentialsError::NoSuchKey => StatusCode::NOT_FOUND,
+                CredentialsError::NameTaken | CredentialsError::TooMany => StatusCode::CONFLICT,
+                CredentialsError::Read { .. }
+                | CredentialsError::Write { .. }
+                | CredentialsError::Making(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            },
             Self::NoSuchPath
             | Self::NoSuchAddress(_)
             | Self::NoSuchAlert(_)
@@ -107,6 +146,9 @@ impl ApiError {
             | Self::BadAddress(_)
             | Self::BadKey(_)
             | Self::BadSourceId(_)
+            | Self::BadCommand(_)
+            | Self::BadDuration
+            | Self::BadRole(_)
             | Self::BadTimestamp => StatusCode::BAD_REQUEST,
             Self::History(_) | Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -126,6 +168,21 @@ impl ApiError {
             _ => self.to_string(),
         }
     }
+
+    /// After how many seconds it may be different.
+    fn retry_after(&self, status: StatusCode) -> Option<u64> {
+        match (self, status) {
+            (Self::TooManyFailures { retry_after }, _) => Some(
+                retry_after
+                    .as_millis()
+                    .div_ceil(1000)
+                    .try_into()
+                    .unwrap_or(u64::MAX),
+            ),
+            (_, StatusCode::SERVICE_UNAVAILABLE | StatusCode::INSUFFICIENT_STORAGE) => Some(1),
+            _ => None,
+        }
+    }
 }
 
 impl IntoResponse for ApiError {
@@ -139,13 +196,14 @@ impl IntoResponse for ApiError {
             body.insert("rejected".to_owned(), json!(rejected));
         }
         let mut response = (status, KismetJson::of(&body)).into_response();
-        if matches!(
-            status,
-            StatusCode::SERVICE_UNAVAILABLE | StatusCode::INSUFFICIENT_STORAGE
-        ) {
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        if let Some(retry_after) = self.retry_after(status) {
+            let headers = response.headers_mut();
+            headers.insert(header::RETRY_AFTER, retry_after.into());
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            let challenge = HeaderValue::from_static("Basic realm=\"scanpost\"");
+            let headers = response.headers_mut();
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
         // The trace layer says it, once.
         response.extensions_mut().insert(Arc::new(self));

@@ -1,5 +1,6 @@
 //! Routes, limits, and errors to statuses. Handlers are thin: who may ask, what they sent, what we do, what we answer.
 
+mod auth;
 mod body;
 pub(crate) mod connections;
 mod device_list;
@@ -12,15 +13,17 @@ mod json;
 mod native;
 mod networks;
 mod nothing;
+mod origin;
 mod query;
 mod read;
+mod session;
 mod sources;
 mod system;
 mod trace;
 
 use std::any::Any;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
@@ -31,9 +34,12 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tracing::error;
 use uuid::Uuid;
 
+use self::auth::demanding;
 use self::body::Bodies;
 use self::connections::OpenConnections;
 use self::error::ApiError;
+use self::origin::Origins;
+use crate::auth::{Access, Demand};
 use crate::config::{Config, Server};
 use crate::ingest::{Ingest, kismet};
 use crate::log::History;
@@ -44,6 +50,9 @@ use crate::views::kismet::Context;
 /// What handlers work with: handles, cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct App {
+    access: Access,
+    session_timeout: Duration,
+    origins: Origins,
     ingest: Ingest,
     tracker: Arc<Tracker>,
     bodies: Bodies,
@@ -64,6 +73,7 @@ const HISTORY_READS: usize = 2;
 impl App {
     pub(crate) fn new(
         config: &Config,
+        access: Access,
         server_uuid: Uuid,
         ingest: Ingest,
         tracker: Arc<Tracker>,
@@ -72,6 +82,9 @@ impl App {
     ) -> Self {
         let limits = &config.limits;
         Self {
+            origins: Origins::new(access.policy(), &config.server.cors_origins),
+            access,
+            session_timeout: config.auth.session_timeout,
             ingest,
             tracker,
             bodies: Bodies::new(
@@ -112,29 +125,36 @@ impl App {
     }
 }
 
-/// All routes.
+/// All routes. Each stands in a group that says what it demands of who asks.
 pub(crate) fn router(app: App) -> Router {
-    let gated = routes().layer(middleware::from_fn_with_state(app.clone(), health::gate));
+    let gated = demanding(Demand::Scanreport, reports(), &app)
+        .merge(demanding(Demand::Readonly, reads(), &app))
+        .layer(middleware::from_fn_with_state(app.clone(), health::gate));
     let open = Router::new()
         .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready));
-    let routes = layered(open.merge(gated)).with_state(app);
+        .route("/readyz", get(health::ready))
+        .route("/system/user_status", read(nothing::user_status))
+        .merge(session::routes(&app));
+    let origins = middleware::from_fn_with_state(app.origins.clone(), origin::check);
+    let routes = layered(with_fallbacks(open.merge(gated)).layer(origins)).with_state(app);
     // Before the routes are looked at, so around them.
     Router::new().fallback_service(routes.map_request(read::split_extension))
 }
 
-fn routes() -> Router<App> {
+fn reports() -> Router<App> {
     Router::new()
         .route("/phy/phy80211/scan/{file}", post(ingest::wifi_scan_report))
         .route(
             "/phy/phybluetooth/scan/{file}",
             post(ingest::bluetooth_scan_report),
         )
-        .merge(kismet())
-        .route(
-            "/api/v1/devices/{mac}/observations",
-            get(native::observations),
-        )
+}
+
+fn reads() -> Router<App> {
+    kismet().route(
+        "/api/v1/devices/{mac}/observations",
+        get(native::observations),
+    )
 }
 
 /// Kismet's reads. Paths have no extension here: it chooses the form of the answer, and is taken off before.
@@ -160,7 +180,6 @@ fn kismet() -> Router<App> {
         .route("/gps/location", read(nothing::location))
         .route("/packetchain/packet_stats", read(nothing::packet_stats))
         .route("/packetchain/{kind}", read(nothing::packet_stat))
-        .route("/system/user_status", read(nothing::user_status))
         .route("/channels/channels", read(networks::channels))
         .route("/phy/phy80211/ssids/views/ssids", read(networks::ssids))
         .route(
@@ -201,11 +220,15 @@ fn kismet() -> Router<App> {
         .route("/system/timestamp", read(system::timestamp))
 }
 
-/// What holds for every route: the last layer is the outermost.
-fn layered<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
+fn with_fallbacks(routes: Router<App>) -> Router<App> {
     routes
         .fallback(async || ApiError::NoSuchPath)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
+}
+
+/// What holds for every route: the last layer is the outermost.
+fn layered<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
+    routes
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(trace::request))
 }

@@ -5,6 +5,7 @@ use std::time::UNIX_EPOCH;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
+use super::auth::PROOFS;
 use super::error::ApiError;
 use crate::report::UnixTime;
 
@@ -93,8 +94,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Query {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         let query = parts.uri.query().unwrap_or_default();
-        let pairs = form_urlencoded::parse(query.as_bytes());
-        Ok(Self(pairs.into_owned().collect()))
+        let pairs = form_urlencoded::parse(query.as_bytes()).into_owned();
+        let asked = pairs.filter(|(name, _)| !PROOFS.contains(&name.as_str()));
+        Ok(Self(asked.collect()))
     }
 }
 

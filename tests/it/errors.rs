@@ -125,7 +125,7 @@ async fn a_body_that_breaks_off_changes_nothing() {
     let body = batch(json!([{ "bssid": "00:00:00:00:00:01" }])).to_string();
     let mut stream = TcpStream::connect(server.addr).await.unwrap();
     let head = format!(
-        "POST {WIFI} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        "POST {WIFI} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
         body.len() + 1
     );
     stream

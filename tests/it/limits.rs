@@ -124,7 +124,7 @@ async fn connections_past_the_bound_are_told_so() {
     let one = TcpStream::connect(server.addr).await.unwrap();
     let mut two = TcpStream::connect(server.addr).await.unwrap();
     // An answer on the second shows that both have been accepted.
-    two.write_all(b"GET /phy/all_phys.json HTTP/1.1\r\nhost: x\r\n\r\n")
+    two.write_all(b"GET /phy/all_phys.json HTTP/1.1\r\nhost: localhost\r\n\r\n")
         .await
         .unwrap();
     let mut first_bytes = [0; 15];
@@ -162,7 +162,7 @@ async fn a_slow_head_does_not_hold_a_connection() {
             .await;
     say_and_wait(
         &server,
-        "GET /phy/all_phys.json HTTP/1.1\r\nhost: x\r\nx-slow",
+        "GET /phy/all_phys.json HTTP/1.1\r\nhost: localhost\r\nx-slow",
     )
     .await;
     say_and_wait(&server, "").await;
@@ -176,7 +176,7 @@ async fn a_slow_body_is_408() {
     let answer = say_and_wait(
         &server,
         &format!(
-            "POST {WIFI} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 10\r\n\r\n{{"
+            "POST {WIFI} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 10\r\n\r\n{{"
         ),
     )
     .await;
@@ -191,7 +191,7 @@ async fn an_idle_connection_is_closed() {
             .await;
     let answer = say_and_wait(
         &server,
-        "GET /phy/all_phys.json HTTP/1.1\r\nhost: x\r\n\r\n",
+        "GET /phy/all_phys.json HTTP/1.1\r\nhost: localhost\r\n\r\n",
     )
     .await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
@@ -208,7 +208,7 @@ async fn a_reader_that_stops_reading_does_not_hold_a_connection() {
     server.report(Value::from(reports)).await;
     let mut stream = TcpStream::connect(server.addr).await.unwrap();
     stream
-        .write_all(b"GET /devices/views/all/devices.json HTTP/1.1\r\nhost: x\r\n\r\n")
+        .write_all(b"GET /devices/views/all/devices.json HTTP/1.1\r\nhost: localhost\r\n\r\n")
         .await
         .unwrap();
     // The view is far larger than what the sockets hold, so the server has to give up before its end.

@@ -75,8 +75,13 @@ pub(in super::super) struct Brackets {
     pub(in super::super) close: &'static [u8],
 }
 
-/// Where reports go: there the extension says nothing.
-const WITHOUT_FORMAT: [&str; 3] = ["/phy/phy80211/scan/", "/phy/phybluetooth/scan/", "/api/"];
+/// Where the extension says nothing of the form.
+const WITHOUT_FORMAT: [&str; 4] = [
+    "/phy/phy80211/scan/",
+    "/phy/phybluetooth/scan/",
+    "/auth/",
+    "/api/",
+];
 
 /// Takes the extension off a path, so that one route stands for all forms; and makes one of several slashes.
 pub(in super::super) fn split(uri: &Uri) -> Option<(Uri, Option<Format>)> {
