@@ -6,6 +6,9 @@
     reason = "a test may panic"
 )]
 
+mod auth;
+mod auth_matrix;
+mod auth_program;
 mod captures;
 mod crash;
 mod defects;
@@ -16,6 +19,7 @@ mod history;
 mod ingest;
 mod limits;
 mod log_command;
+mod origin;
 mod program;
 mod reads;
 mod server;

@@ -56,9 +56,17 @@ impl Running {
     }
 
     pub(crate) fn start_on(data: TempDir, change: impl FnOnce(&mut Command)) -> Self {
+        Self::start_listening("127.0.0.1:0", data, change)
+    }
+
+    pub(crate) fn start_listening(
+        listen: &str,
+        data: TempDir,
+        change: impl FnOnce(&mut Command),
+    ) -> Self {
         let mut command = scanpost();
         command
-            .args(["--listen", "127.0.0.1:0", "--data-dir"])
+            .args(["--listen", listen, "--data-dir"])
             .arg(data.path())
             .stderr(Stdio::piped());
         change(&mut command);
@@ -130,6 +138,14 @@ impl Running {
     /// Ends the program in order, and gives its data.
     pub(crate) fn stop(mut self) -> TempDir {
         self.signal("TERM");
+        assert!(self.child.wait().unwrap().success());
+        self.data
+    }
+
+    /// As [`Running::stop`], and adds what was logged.
+    pub(crate) fn stop_and_log(mut self, log: &mut String) -> TempDir {
+        self.signal("TERM");
+        log.extend(self.log.iter());
         assert!(self.child.wait().unwrap().success());
         self.data
     }

@@ -1,0 +1,276 @@
+//! Every route, asked by everybody.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use reqwest::{Method, RequestBuilder};
+use scanpost::auth::{Credentials, Role};
+use scanpost::config::AuthMode;
+
+use crate::server::{Answer, TestServer};
+
+/// What a route demands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Demand {
+    Nothing,
+    Login,
+    Scanreport,
+    Readonly,
+    Admin,
+    /// Refuses others with 403, as Kismet does there.
+    Owner,
+}
+
+use Demand::{Admin, Login, Nothing, Owner, Readonly, Scanreport};
+
+/// The routes as the source has them, a path of each, the methods, and what they demand. A route that is missing
+/// here fails the test.
+const ROUTES: &[(&str, &str, &str, Demand)] = &[
+    ("/healthz", "/healthz", "GET", Nothing),
+    ("/readyz", "/readyz", "GET", Nothing),
+    (
+        "/phy/phy80211/scan/{file}",
+        "/phy/phy80211/scan/scan_report.cmd",
+        "POST",
+        Scanreport,
+    ),
+    (
+        "/phy/phybluetooth/scan/{file}",
+        "/phy/phybluetooth/scan/scan_report.cmd",
+        "POST",
+        Scanreport,
+    ),
+    (
+        "/devices/views/{view}/devices.json",
+        "/devices/views/all/devices.json",
+        "GET POST",
+        Readonly,
+    ),
+    (
+        "/devices/last-time/{timestamp}/devices.json",
+        "/devices/last-time/0/devices.json",
+        "GET POST",
+        Readonly,
+    ),
+    (
+        "/devices/by-mac/{mac}/devices.json",
+        "/devices/by-mac/00:00:00:00:00:01/devices.json",
+        "GET POST",
+        Readonly,
+    ),
+    (
+        "/devices/by-key/{key}/device.json",
+        "/devices/by-key/1/device.json",
+        "GET POST",
+        Readonly,
+    ),
+    (
+        "/datasource/all_sources.json",
+        "/datasource/all_sources.json",
+        "GET POST",
+        Readonly,
+    ),
+    (
+        "/datasource/by-uuid/{uuid}/source.json",
+        "/datasource/by-uuid/1/source.json",
+        "GET POST",
+        Readonly,
+    ),
+    (
+        "/phy/all_phys.json",
+        "/phy/all_phys.json",
+        "GET POST",
+        Readonly,
+    ),
+    (
+        "/system/status.json",
+        "/system/status.json",
+        "GET POST",
+        Readonly,
+    ),
+    (
+        "/system/timestamp.json",
+        "/system/timestamp.json",
+        "GET POST",
+        Readonly,
+    ),
+    (
+        "/api/v1/devices/{mac}/observations",
+        "/api/v1/devices/1/observations",
+        "GET",
+        Readonly,
+    ),
+    (
+        "/session/check_setup_ok",
+        "/session/check_setup_ok",
+        "GET",
+        Nothing,
+    ),
+    (
+        "/session/set_password",
+        "/session/set_password",
+        "POST",
+        Owner,
+    ),
+    (
+        "/session/check_session",
+        "/session/check_session",
+        "GET",
+        Login,
+    ),
+    ("/session/check_login", "/session/check_login", "GET", Admin),
+    (
+        "/auth/apikey/generate.cmd",
+        "/auth/apikey/generate.cmd",
+        "POST",
+        Admin,
+    ),
+    (
+        "/auth/apikey/revoke.cmd",
+        "/auth/apikey/revoke.cmd",
+        "POST",
+        Admin,
+    ),
+    (
+        "/auth/apikey/list.json",
+        "/auth/apikey/list.json",
+        "GET POST",
+        Admin,
+    ),
+];
+
+/// The texts that `.route(` is called with, without those of tests.
+fn routes_of_the_source(dir: &Path, found: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            routes_of_the_source(&path, found);
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        for call in code.split(".route(").skip(1) {
+            let path = call.trim_start().strip_prefix('"');
+            let path = path.unwrap_or_else(|| panic!("the path of a route is no text: {call:.60}"));
+            found.insert(path.split('"').next().unwrap().to_owned());
+        }
+    }
+}
+
+#[test]
+fn no_route_is_forgotten_here() {
+    let mut in_source = BTreeSet::new();
+    routes_of_the_source(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http"),
+        &mut in_source,
+    );
+    let here: BTreeSet<String> = ROUTES.iter().map(|route| route.0.to_owned()).collect();
+    assert_eq!(in_source, here);
+}
+
+type Prove = Box<dyn Fn(RequestBuilder) -> RequestBuilder>;
+
+fn bearer(key: &str) -> Prove {
+    let header = format!("Bearer {key}");
+    Box::new(move |request| request.header("authorization", &header))
+}
+
+#[tokio::test]
+async fn each_route_opens_to_its_role_and_to_no_other() {
+    let server = TestServer::start_with(|config| config.auth.mode = AuthMode::Required).await;
+    let credentials = Credentials::open(server.data()).unwrap();
+    credentials.set_password("admin", "the password").unwrap();
+    let key = |role: &str| {
+        let parsed: Role = role.parse().unwrap();
+        let key = credentials.create_key(role, parsed, None, 0).unwrap();
+        key.reveal().to_owned()
+    };
+    let login = server
+        .request(Method::GET, "/session/check_login")
+        .header("authorization", "Basic YWRtaW46dGhlIHBhc3N3b3Jk");
+    let login = Answer::of(login).await.expect_status(200);
+    let cookie = login.headers["set-cookie"].to_str().unwrap();
+    let cookie = cookie.split(';').next().unwrap().to_owned();
+
+    let everybody: [(&str, &[Demand], Prove); 9] = [
+        ("no credentials", &[Nothing], Box::new(|request| request)),
+        (
+            "a wrong token",
+            &[Nothing],
+            bearer("0123456789ABCDEF0123456789ABCDEF"),
+        ),
+        (
+            "a wrong cookie",
+            &[Nothing],
+            Box::new(|request| request.header("cookie", "KISMET=x")),
+        ),
+        (
+            "empty credentials",
+            &[Nothing],
+            Box::new(|request| request.header("authorization", "Basic Og==")),
+        ),
+        (
+            "another role",
+            &[Nothing, Login],
+            bearer(&key("datasource")),
+        ),
+        (
+            "scanreport",
+            &[Nothing, Login, Scanreport],
+            bearer(&key("scanreport")),
+        ),
+        (
+            "readonly",
+            &[Nothing, Login, Readonly],
+            bearer(&key("readonly")),
+        ),
+        (
+            "admin",
+            &[Nothing, Login, Scanreport, Readonly, Admin, Owner],
+            bearer(&key("admin")),
+        ),
+        (
+            "the administrator's session",
+            &[Nothing, Login, Scanreport, Readonly, Admin, Owner],
+            Box::new(move |request| request.header("cookie", &cookie)),
+        ),
+    ];
+    for (who, opened, prove) in &everybody {
+        for &(_, path, methods, demand) in ROUTES {
+            for method in ["GET", "POST", "PUT"] {
+                let request = server.request(method.parse().unwrap(), path);
+                let answer = Answer::of(prove(request)).await;
+                let status = answer.status.as_u16();
+                let what = format!("{method} {path} by {who}: {status} {}", answer.text);
+                if !methods.split(' ').any(|known| known == method) {
+                    assert_eq!(status, 405, "{what}");
+                } else if opened.contains(&demand) {
+                    assert!(!matches!(status, 401 | 403 | 405 | 429), "{what}");
+                    assert!(answer.json_or_text(), "{what}");
+                } else if demand == Owner {
+                    answer.expect_error(403, "only the administrator");
+                } else {
+                    assert_eq!(
+                        answer.headers["www-authenticate"],
+                        "Basic realm=\"scanpost\""
+                    );
+                    assert!(!answer.headers.contains_key("set-cookie"), "{what}");
+                    answer.expect_error(401, "this needs a login or a key with");
+                }
+            }
+        }
+        let nowhere = Answer::of(prove(server.request(Method::GET, "/nowhere"))).await;
+        nowhere.expect_error(404, "nothing at this path");
+    }
+}
+
+impl Answer {
+    /// Whether what came is what was announced.
+    fn json_or_text(&self) -> bool {
+        match self.headers["content-type"].to_str().unwrap() {
+            "application/json" => serde_json::from_str::<serde_json::Value>(&self.text).is_ok(),
+            content_type => content_type.starts_with("text/plain"),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Pages of others.
+
+use reqwest::Method;
+use scanpost::auth::{Credentials, Role};
+use scanpost::config::AuthMode;
+use serde_json::json;
+
+use crate::server::{Answer, TestServer, WIFI, batch};
+
+const PATH: &str = "/phy/all_phys.json";
+const MAP: &str = "https://map.example";
+
+async fn with(server: &TestServer, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
+    let mut request = server.request(method, path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    Answer::of(request).await
+}
+
+#[tokio::test]
+async fn on_this_machine_the_server_has_the_names_of_this_machine_only() {
+    let server = TestServer::start().await;
+    let port = server.addr.port();
+    let get =
+        async |path: &str, host: &str| with(&server, Method::GET, path, &[("host", host)]).await;
+    for host in [
+        "localhost",
+        &format!("localhost:{port}"),
+        &format!("[::1]:{port}"),
+        "127.0.0.1",
+    ] {
+        get(PATH, host).await.expect_status(200);
+    }
+    for host in [
+        "evil.example",
+        &format!("evil.example:{port}"),
+        "192.168.1.1",
+        "0.0.0.0",
+    ] {
+        get(PATH, host).await.expect_error(403, "Host: ");
+        get("/nowhere", host).await.expect_status(403);
+        // Whoever watches over servers may call it by any name.
+        get("/readyz", host).await.expect_status(200);
+    }
+}
+
+#[tokio::test]
+async fn the_page_of_another_can_neither_report_nor_read() {
+    let server = TestServer::start().await;
+    let own = format!("http://{}", server.addr);
+    for origin in [
+        "http://evil.example",
+        "null",
+        "http://localhost:3000",
+        "https://127.0.0.1",
+    ] {
+        let body = batch(json!([{ "bssid": "00:00:00:00:00:01" }])).to_string();
+        let report = server
+            .request(Method::POST, WIFI)
+            .header("origin", origin)
+            .body(body);
+        Answer::of(report).await.expect_error(403, "Origin: ");
+        let read = with(&server, Method::GET, PATH, &[("origin", origin)]).await;
+        assert!(!read.headers.contains_key("access-control-allow-origin"));
+        read.expect_status(403);
+        let beforehand = [
+            ("origin", origin),
+            ("access-control-request-method", "POST"),
+        ];
+        with(&server, Method::OPTIONS, WIFI, &beforehand)
+            .await
+            .expect_status(403);
+    }
+    assert_eq!(server.device_count().await, 0);
+    with(&server, Method::GET, PATH, &[("origin", &own)])
+        .await
+        .expect_status(200);
+    with(&server, Method::OPTIONS, PATH, &[])
+        .await
+        .expect_status(405);
+}
+
+#[tokio::test]
+async fn the_page_of_another_cannot_use_the_login_of_who_looks_at_it() {
+    let server = TestServer::start_with(|config| config.auth.mode = AuthMode::Required).await;
+    let credentials = Credentials::open(server.data()).unwrap();
+    let key = credentials.create_key("k", Role::Admin, None, 0).unwrap();
+    let cookie = format!("KISMET={}", key.reveal());
+    let get = async |headers: &[_]| with(&server, Method::GET, PATH, headers).await;
+    get(&[("cookie", &cookie), ("origin", "http://evil.example")])
+        .await
+        .expect_status(403);
+    get(&[("cookie", &cookie)]).await.expect_status(200);
+    // Its own page under whatever name it has there.
+    let own = [
+        ("host", "scan.example"),
+        ("origin", "https://scan.example"),
+        ("cookie", &cookie),
+    ];
+    get(&own).await.expect_status(200);
+}
+
+#[tokio::test]
+async fn a_page_that_was_allowed_may_ask_and_read() {
+    let server = TestServer::start_with(|config| {
+        config.auth.mode = AuthMode::Required;
+        config.server.cors_origins = vec![MAP.to_owned()];
+    })
+    .await;
+    let beforehand = [("origin", MAP), ("access-control-request-method", "POST")];
+    let answer = with(&server, Method::OPTIONS, WIFI, &beforehand)
+        .await
+        .expect_status(200);
+    assert_eq!(answer.headers["access-control-allow-origin"], MAP);
+    assert_eq!(answer.headers["access-control-max-age"], "86400");
+    for (header, word) in [
+        ("access-control-allow-methods", "POST"),
+        ("access-control-allow-headers", "Authorization"),
+        ("vary", "Origin"),
+    ] {
+        assert!(
+            answer.headers[header].to_str().unwrap().contains(word),
+            "{header}"
+        );
+    }
+    // Also why it was refused.
+    let refused = with(&server, Method::GET, PATH, &[("origin", MAP)])
+        .await
+        .expect_status(401);
+    assert_eq!(refused.headers["access-control-allow-origin"], MAP);
+    assert_eq!(refused.headers["access-control-allow-credentials"], "true");
+    let other = [("origin", "https://evil.example")];
+    with(&server, Method::GET, PATH, &other)
+        .await
+        .expect_status(403);
+}
