@@ -4,10 +4,10 @@
 //! # The way of a report
 //!
 //! ```text
-//! HTTP ─ decode ──▶ Batch ──▶ log.append ──▶ tracker.apply ──▶ answer 200
-//!                                                 │
-//!                                                 ├──▶ views
-//!                                                 └──▶ snapshots
+//! HTTP ─ auth ─ decode ──▶ Batch ──▶ log.append ──▶ tracker.apply ──▶ answer 200
+//!                                                        │
+//!                                                        ├──▶ views
+//!                                                        └──▶ snapshots
 //! ```
 //!
 //! One way, one direction. What got `200` is in the log and in the views; what did not is nowhere.
@@ -22,10 +22,11 @@
 //! | [`tracker`] | the fold of the log: devices, sources | clocks, files, JSON |
 //! | [`snapshot`] | the tracker on disk, so that a start need not read the whole log | what devices mean |
 //! | [`views`] | tracked state and logged reports in somebody's words | HTTP |
-//! | `http` | routes, limits, errors to statuses | how anything is kept |
+//! | [`auth`] | users, keys, logins, roles | HTTP |
+//! | `http` | routes and what they demand, limits, errors to statuses | how anything is kept |
 //! | [`config`] | file, environment and flags to one checked value | what it is for |
 //!
-//! Dependencies point one way: `http → {ingest, views} → snapshot → tracker → log → report`.
+//! Dependencies point one way: `http → {auth, ingest, views} → snapshot → tracker → log → report`.
 //!
 //! # What holds everywhere
 //!

@@ -6,6 +6,7 @@
 
 mod access;
 mod brake;
+mod error;
 mod file;
 mod password;
 mod role;
@@ -16,13 +17,12 @@ mod store;
 use std::net::IpAddr;
 
 pub(crate) use self::access::{Access, Granted, Login, PasswordRefused};
+pub use self::error::CredentialsError;
 pub(crate) use self::role::Demand;
 pub use self::role::{BadRole, Role};
 pub use self::secret::Secret;
 pub(crate) use self::store::Replaced;
-pub use self::store::{
-    Credentials, CredentialsError, FirstCredentials, Identity, KeyRecord, Principal,
-};
+pub use self::store::{Credentials, FirstCredentials, Identity, KeyRecord, Principal};
 use crate::config::AuthMode;
 
 /// Whether credentials are asked for.

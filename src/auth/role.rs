@@ -43,8 +43,10 @@ impl Role {
 
     pub(crate) fn meets(&self, demand: Demand) -> bool {
         match (self, demand) {
-            (Self::Admin, _) | (_, Demand::Login) => true,
-            (Self::Readonly, Demand::Readonly) | (Self::Scanreport, Demand::Scanreport) => true,
+            (Self::Admin, _)
+            | (_, Demand::Login)
+            | (Self::Readonly, Demand::Readonly)
+            | (Self::Scanreport, Demand::Scanreport) => true,
             (Self::Readonly | Self::Scanreport | Self::Custom(_), _) => false,
         }
     }

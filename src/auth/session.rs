@@ -95,7 +95,7 @@ mod tests {
         let (day, now) = (Duration::from_secs(86_400), Instant::now());
         let mut sessions = Sessions::new(day, 10);
         let hash = begin(&mut sessions, now);
-        let just_before = now + day - Duration::from_nanos(1);
+        let just_before = now + Duration::from_nanos(86_399_999_999_999);
         assert_eq!(&*sessions.find(hash, just_before).unwrap().0, "admin");
         assert!(sessions.find(hash, now + day).is_none());
         assert!(sessions.find(hash, now).is_none(), "it is gone");

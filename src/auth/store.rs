@@ -1,76 +1,23 @@
 //! Users and keys: looked up in memory, changed in the file.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tracing::{error, info};
 
+use super::error::CredentialsError;
 use super::file::{self, Document, Key, Stamp, Unreadable, User};
 use super::password;
 use super::role::{Role, is_name};
 use super::secret::{Secret, TokenHash};
 
 /// How long the name of a user or a key may be.
-const NAME_CHARACTERS_MAX: usize = 64;
+pub(super) const NAME_CHARACTERS_MAX: usize = 64;
 /// How many users and keys there may be, together.
-const ENTRIES_MAX: usize = 1000;
+pub(super) const ENTRIES_MAX: usize = 1000;
 /// The first user's name, and that of the first key.
 const FIRST_USER: &str = "admin";
 const FIRST_KEY: &str = "scanner";
-
-/// Why credentials cannot be read or changed.
-#[derive(Debug, thiserror::Error)]
-pub enum CredentialsError {
-    /// The file cannot be read.
-    #[error("cannot read the credentials in {path}: {reason}")]
-    Read {
-        /// The file.
-        path: Box<str>,
-        /// What is wrong with it.
-        reason: Box<str>,
-    },
-    /// The file cannot be written.
-    #[error("cannot write the credentials in {path}")]
-    Write {
-        /// The file.
-        path: Box<str>,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The name cannot be one.
-    #[error(
-        "a name has 1 to {NAME_CHARACTERS_MAX} characters, without blanks at its ends, and that of a user no `:`"
-    )]
-    BadName,
-    /// The password cannot be one.
-    #[error(
-        "a password has 1 to {} bytes, without control characters",
-        password::BYTES_MAX
-    )]
-    BadPassword,
-    /// The key would never have been valid.
-    #[error("a key holds for at least a second")]
-    BadLifetime,
-    /// There is a key of that name.
-    #[error("there is a key of that name already")]
-    NameTaken,
-    /// There is no key of that name.
-    #[error("there is no key of that name")]
-    NoSuchKey,
-    /// There is a login already.
-    #[error("there is a login already")]
-    AlreadySet,
-    /// There are as many as there may be.
-    #[error("there are {ENTRIES_MAX} users and keys, more are not possible")]
-    TooMany,
-    /// This server keeps nothing on disk.
-    #[error("this server keeps no credentials")]
-    NotKept,
-    /// The system gives no random numbers, or no memory to hash with.
-    #[error("the password or the key cannot be made: {0}")]
-    Making(Box<str>),
-}
 
 /// Who it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -335,6 +282,7 @@ impl Credentials {
         }
         let mut loaded = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
         match file::read(directory) {
+            Ok((stamp, _)) if stamp == loaded.stamp => {} // Another request was faster.
             Ok((stamp, document)) => {
                 info!("read the changed credentials");
                 *loaded = Loaded {
@@ -398,5 +346,4 @@ fn unreadable(directory: &Path, error: &Unreadable) -> CredentialsError {
 }
 
 #[cfg(test)]
-#[path = "store_tests.rs"]
 mod tests;
