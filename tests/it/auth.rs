@@ -10,38 +10,37 @@ use serde_json::json;
 
 use crate::server::{Answer, TestServer, WIFI, batch};
 
-const LOGIN: &str = "/session/check_login";
-const SESSION: &str = "/session/check_session";
-const STATUS: &str = "/system/status.json";
+pub(crate) const LOGIN: &str = "/session/check_login";
+pub(crate) const STATUS: &str = "/system/status.json";
 
 /// A server that asks who it is, and its credentials: the administrator's password is `right`.
-async fn guarded() -> (TestServer, Credentials) {
+pub(crate) async fn guarded() -> (TestServer, Credentials) {
     let server = TestServer::start_with(|config| config.auth.mode = AuthMode::Required).await;
     let credentials = Credentials::open(server.data()).unwrap();
     credentials.set_password("admin", "right").unwrap();
     (server, credentials)
 }
 
-fn basic(request: RequestBuilder, user: &str, password: &str) -> RequestBuilder {
+pub(crate) fn basic(request: RequestBuilder, user: &str, password: &str) -> RequestBuilder {
     let pair = Base64::encode_string(format!("{user}:{password}").as_bytes());
     request.header("authorization", format!("Basic {pair}"))
 }
 
-async fn log_in(server: &TestServer, password: &str) -> Answer {
+pub(crate) async fn log_in(server: &TestServer, password: &str) -> Answer {
     Answer::of(basic(server.request(Method::GET, LOGIN), "admin", password)).await
 }
 
 /// `KISMET=<token>`, as a client sends it back.
-fn cookie(answer: &Answer) -> String {
+pub(crate) fn cookie(answer: &Answer) -> String {
     let cookie = answer.headers["set-cookie"].to_str().unwrap();
     cookie.split(';').next().unwrap().to_owned()
 }
 
-async fn get_with(server: &TestServer, path: &str, header: &str, value: &str) -> Answer {
+pub(crate) async fn get_with(server: &TestServer, path: &str, header: &str, value: &str) -> Answer {
     Answer::of(server.request(Method::GET, path).header(header, value)).await
 }
 
-fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap()
@@ -217,165 +216,6 @@ async fn guessing_is_slowed_and_whoever_has_a_token_does_not_notice() {
         .await
         .expect_status(200);
     server.get(LOGIN).await.expect_status(401);
-}
-
-#[tokio::test]
-async fn the_administrator_makes_lists_and_revokes_keys() {
-    let (server, _) = guarded().await;
-    let session = cookie(&log_in(&server, "right").await);
-    let post = async |path: &str, body: serde_json::Value| {
-        let request = server
-            .request(Method::POST, path)
-            .header("cookie", &session);
-        Answer::of(request.json(&body)).await
-    };
-    let generate = async |body| post("/auth/apikey/generate.cmd", body).await;
-    let new = json!({ "name": "phone", "role": "readonly", "duration": 0 });
-    let made = generate(new.clone()).await.expect_status(200);
-    assert_eq!(made.headers["content-type"], "text/plain; charset=utf-8");
-    let key = made.text;
-    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'A'..=b'F').contains(&byte);
-    assert!(key.len() == 32 && key.bytes().all(is_digit), "{key}");
-    server
-        .get(&format!("{STATUS}?KISMET={key}"))
-        .await
-        .expect_status(200);
-
-    generate(new).await.expect_error(409, "a key of that name");
-    for wrong in [
-        json!({ "name": "a", "role": "readonly" }),
-        json!({ "name": "a", "duration": 0 }),
-        json!({ "role": "readonly", "duration": 0 }),
-        json!({ "name": "", "role": "readonly", "duration": 0 }),
-        json!({ "name": "a", "role": "", "duration": 0 }),
-        json!({ "name": "a", "role": "readonly", "duration": -1 }),
-        json!({ "name": "a", "role": "readonly", "duration": null }),
-        json!([]),
-    ] {
-        generate(wrong).await.expect_status(400);
-    }
-    // As Kismet's page sends it.
-    let form = server
-        .request(Method::POST, "/auth/apikey/generate.cmd")
-        .header("cookie", &session)
-        .header(
-            "content-type",
-            "application/x-www-form-urlencoded; charset=UTF-8",
-        )
-        .body("json=%7B%22name%22%3A%22b%22%2C%22role%22%3A%22x%22%2C%22duration%22%3A%2260%22%7D");
-    Answer::of(form).await.expect_status(200);
-
-    let list = get_with(&server, "/auth/apikey/list.json", "cookie", &session).await;
-    assert!(!list.text.contains(&key), "{}", list.text);
-    let list = list.expect_status(200).json();
-    assert_eq!(list[0]["kismet.httpd.auth.name"], "phone");
-    assert_eq!(list[0]["kismet.httpd.auth.role"], "readonly");
-    assert_eq!(list[0]["kismet.httpd.auth.expiration"], 0);
-    let expires = list[1]["kismet.httpd.auth.expiration"].as_u64().unwrap();
-    assert!((now() + 50..=now() + 60).contains(&expires));
-
-    let revoke = async || post("/auth/apikey/revoke.cmd", json!({ "name": "phone" })).await;
-    assert_eq!(revoke().await.expect_status(200).text, "revoked\n");
-    revoke().await.expect_error(404, "no key of that name");
-    server
-        .get(&format!("{STATUS}?KISMET={key}"))
-        .await
-        .expect_status(401);
-}
-
-async fn set_password(server: &TestServer, session: &str, form: &str) -> Answer {
-    let request = server
-        .request(Method::POST, "/session/set_password")
-        .header("cookie", session);
-    let form_type = "application/x-www-form-urlencoded";
-    Answer::of(
-        request
-            .header("content-type", form_type)
-            .body(form.to_owned()),
-    )
-    .await
-}
-
-#[tokio::test]
-async fn on_this_machine_the_first_password_is_free_and_the_next_is_the_administrators() {
-    let server = TestServer::start().await;
-    let setup = server
-        .get("/session/check_setup_ok")
-        .await
-        .expect_status(500);
-    assert_eq!(setup.text, "Login not configured\n");
-    server
-        .get("/auth/apikey/list.json")
-        .await
-        .expect_status(200);
-    for form in [
-        "",
-        "username=a",
-        "password=a",
-        "username=&password=a",
-        "username=a&password=",
-    ] {
-        set_password(&server, "", form).await.expect_status(400);
-    }
-    let set = set_password(&server, "", "username=admin&password=a%26b+c").await;
-    assert_eq!(set.expect_status(200).text, "Login configured\n");
-    let setup = server
-        .get("/session/check_setup_ok")
-        .await
-        .expect_status(200);
-    assert_eq!(setup.text, "Login configured in user config\n");
-
-    let next = "username=bob&password=next";
-    set_password(&server, "", next)
-        .await
-        .expect_error(403, "only the administrator");
-    set_password(&server, "KISMET=x", next)
-        .await
-        .expect_status(403);
-    // Reports and reads stay open; what opens the server elsewhere does not.
-    for path in [STATUS, LOGIN, SESSION] {
-        server.get(path).await.expect_status(200);
-    }
-    server
-        .get("/auth/apikey/list.json")
-        .await
-        .expect_status(401);
-
-    let list = basic(
-        server.request(Method::GET, "/auth/apikey/list.json"),
-        "admin",
-        "a&b c",
-    );
-    let session = cookie(&Answer::of(list).await.expect_status(200));
-    set_password(&server, &session, next)
-        .await
-        .expect_status(200);
-    // It took the place of the old one, and ended what was begun with it.
-    set_password(&server, &session, next)
-        .await
-        .expect_status(403);
-    for (user, password, status) in [("admin", "a&b c", 401), ("bob", "next", 200)] {
-        let list = server.request(Method::GET, "/auth/apikey/list.json");
-        Answer::of(basic(list, user, password))
-            .await
-            .expect_status(status);
-    }
-}
-
-#[tokio::test]
-async fn a_server_that_is_open_to_all_lets_none_of_them_make_credentials() {
-    let server = TestServer::start_with(|config| config.auth.mode = AuthMode::Off).await;
-    server
-        .report(json!([{ "bssid": "00:00:00:00:00:01" }]))
-        .await;
-    server.get(LOGIN).await.expect_status(200);
-    set_password(&server, "", "username=a&password=b")
-        .await
-        .expect_status(403);
-    server
-        .get("/auth/apikey/list.json")
-        .await
-        .expect_status(401);
 }
 
 #[tokio::test]

@@ -169,6 +169,21 @@ async fn keys_and_passwords_are_made_with_and_without_a_server() {
 }
 
 #[test]
+fn commands_at_the_same_time_lose_nothing() {
+    let data = tempfile::tempdir().unwrap();
+    std::thread::scope(|scope| {
+        for name in 0..8 {
+            let data = data.path();
+            scope.spawn(move || create(data, &format!("key-{name}"), "readonly"));
+        }
+    });
+    let (_, list, _) = command(data.path(), "apikey list");
+    assert_eq!(list.lines().count(), 8, "{list}");
+    let (code, _, err) = command(data.path(), "user set-password --user a:b");
+    assert_eq!(code, Some(1), "{err}");
+}
+
+#[test]
 fn a_command_that_cannot_be_done_says_why_and_changes_nothing() {
     let data = tempfile::tempdir().unwrap();
     create(data.path(), "a", "admin");

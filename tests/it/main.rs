@@ -23,5 +23,6 @@ mod origin;
 mod program;
 mod reads;
 mod server;
+mod sessions;
 mod tidy;
 mod views;
