@@ -42,56 +42,254 @@ const ROUTES: &[(&str, &str, &str, Demand)] = &[
         Scanreport,
     ),
     (
-        "/devices/views/{view}/devices.json",
+        "/devices/views/all_views",
+        "/devices/views/all_views.json",
+        "GET POST",
+        Readonly,
+    ),
+    (
+        "/devices/views/{view}/devices",
         "/devices/views/all/devices.json",
         "GET POST",
         Readonly,
     ),
     (
-        "/devices/last-time/{timestamp}/devices.json",
+        "/devices/views/{view}/last-time/{timestamp}/devices",
+        "/devices/views/all/last-time/0/devices.json",
+        "GET POST",
+        Readonly,
+    ),
+    (
+        "/devices/last-time/{timestamp}/devices",
         "/devices/last-time/0/devices.json",
         "GET POST",
         Readonly,
     ),
     (
-        "/devices/by-mac/{mac}/devices.json",
+        "/devices/all_devices",
+        "/devices/all_devices.json",
+        "GET POST",
+        Readonly,
+    ),
+    (
+        "/devices/by-mac/{mac}/devices",
         "/devices/by-mac/00:00:00:00:00:01/devices.json",
         "GET POST",
         Readonly,
     ),
     (
-        "/devices/by-key/{key}/device.json",
+        "/devices/multimac/devices",
+        "/devices/multimac/devices.json",
+        "POST",
+        Readonly,
+    ),
+    (
+        "/devices/by-key/{key}/device",
         "/devices/by-key/1/device.json",
         "GET POST",
         Readonly,
     ),
     (
-        "/datasource/all_sources.json",
+        "/devices/multikey/devices",
+        "/devices/multikey/devices.json",
+        "POST",
+        Readonly,
+    ),
+    (
+        "/devices/multikey/as-object/devices",
+        "/devices/multikey/as-object/devices.json",
+        "POST",
+        Readonly,
+    ),
+    (
+        "/phy/phy80211/clients-of/{key}/clients",
+        "/phy/phy80211/clients-of/1/clients.json",
+        "GET POST",
+        Readonly,
+    ),
+    (
+        "/phy/phy80211/related-to/{key}/devices",
+        "/phy/phy80211/related-to/1/devices.json",
+        "GET POST",
+        Readonly,
+    ),
+    (
+        "/phy/phy80211/ssids/views/ssids",
+        "/phy/phy80211/ssids/views/ssids.json",
+        "GET POST",
+        Readonly,
+    ),
+    (
+        "/phy/phy80211/ssids/by-hash/{hash}/ssid",
+        "/phy/phy80211/ssids/by-hash/1/ssid.json",
+        "GET POST",
+        Readonly,
+    ),
+    (
+        "/channels/channels",
+        "/channels/channels.json",
+        "GET POST",
+        Readonly,
+    ),
+    (
+        "/datasource/all_sources",
         "/datasource/all_sources.json",
         "GET POST",
         Readonly,
     ),
     (
-        "/datasource/by-uuid/{uuid}/source.json",
+        "/datasource/by-uuid/{uuid}/source",
         "/datasource/by-uuid/1/source.json",
         "GET POST",
         Readonly,
     ),
     (
-        "/phy/all_phys.json",
-        "/phy/all_phys.json",
+        "/datasource/defaults",
+        "/datasource/defaults.json",
+        "GET POST",
+        Readonly,
+    ),
+    ("/phy/all_phys", "/phy/all_phys.json", "GET POST", Readonly),
+    (
+        "/system/status",
+        "/system/status.json",
         "GET POST",
         Readonly,
     ),
     (
-        "/system/status.json",
-        "/system/status.json",
+        "/system/timestamp",
+        "/system/timestamp.prettyjson",
+        "GET POST",
+        Readonly,
+    ),
+    ("/gps/location", "/gps/location.json", "GET POST", Readonly),
+    (
+        "/packetchain/packet_stats",
+        "/packetchain/packet_stats.json",
         "GET POST",
         Readonly,
     ),
     (
-        "/system/timestamp.json",
-        "/system/timestamp.json",
+        "/packetchain/{kind}",
+        "/packetchain/packet_rate.json",
+        "GET POST",
+        Readonly,
+    ),
+    (
+        "/alerts/alerts_view",
+        "/alerts/alerts_view.json",
+        "GET POST",
+        Readonly,
+    ),
+    (
+        "/alerts/by-id/{hash}/alert",
+        "/alerts/by-id/1/alert.json",
+        "GET POST",
+        Readonly,
+    ),
+    (
+        "/alerts/wrapped/last-time/{timestamp}/alerts",
+        "/alerts/wrapped/last-time/0/alerts.json",
+        "GET POST",
+        Readonly,
+    ),
+    (
+        "/messagebus/last-time/{timestamp}/messages",
+        "/messagebus/last-time/0/messages.json",
+        "GET POST",
+        Readonly,
+    ),
+    (
+        "/system/user_status",
+        "/system/user_status.json",
+        "GET POST",
+        Nothing,
+    ),
+    (
+        "/datasource/types",
+        "/datasource/types.json",
+        "GET POST",
+        Readonly,
+    ),
+    (
+        "/datasource/list_interfaces",
+        "/datasource/list_interfaces.json",
+        "GET POST",
+        Readonly,
+    ),
+    (
+        "/alerts/definitions",
+        "/alerts/definitions.json",
+        "GET POST",
+        Readonly,
+    ),
+    (
+        "/alerts/all_alerts",
+        "/alerts/all_alerts.json",
+        "GET POST",
+        Readonly,
+    ),
+    (
+        "/alerts/last-time/{timestamp}/alerts",
+        "/alerts/last-time/0/alerts.json",
+        "GET POST",
+        Readonly,
+    ),
+    (
+        "/devices/alerts/mac/{kind}/macs",
+        "/devices/alerts/mac/found/macs.json",
+        "GET POST",
+        Readonly,
+    ),
+    ("/gps/all_gps", "/gps/all_gps.json", "GET POST", Readonly),
+    ("/gps/drivers", "/gps/drivers.json", "GET POST", Readonly),
+    (
+        "/plugins/all_plugins",
+        "/plugins/all_plugins.json",
+        "GET POST",
+        Readonly,
+    ),
+    ("/poi/list_poi", "/poi/list_poi.json", "GET POST", Readonly),
+    ("/poi/all_poi", "/poi/all_poi.json", "GET POST", Readonly),
+    (
+        "/logging/active",
+        "/logging/active.json",
+        "GET POST",
+        Readonly,
+    ),
+    (
+        "/logging/drivers",
+        "/logging/drivers.json",
+        "GET POST",
+        Readonly,
+    ),
+    (
+        "/messagebus/all_messages",
+        "/messagebus/all_messages.json",
+        "GET POST",
+        Readonly,
+    ),
+    (
+        "/gps/all_locations",
+        "/gps/all_locations.json",
+        "GET POST",
+        Readonly,
+    ),
+    (
+        "/streams/all_streams",
+        "/streams/all_streams.json",
+        "GET POST",
+        Readonly,
+    ),
+    (
+        "/antennas/antennas",
+        "/antennas/antennas.json",
+        "GET POST",
+        Readonly,
+    ),
+    (
+        "/radiation/sensors/all_sensors",
+        "/radiation/sensors/all_sensors.json",
         "GET POST",
         Readonly,
     ),
@@ -150,10 +348,18 @@ fn routes_of_the_source(dir: &Path, found: &mut BTreeSet<String>) {
         }
         let text = fs::read_to_string(&path).unwrap();
         let code = text.split("#[cfg(test)]").next().unwrap();
-        for call in code.split(".route(").skip(1) {
-            let path = call.trim_start().strip_prefix('"');
-            let path = path.unwrap_or_else(|| panic!("the path of a route is no text: {call:.60}"));
-            found.insert(path.split('"').next().unwrap().to_owned());
+        let calls = code.split(".route(").skip(1).map(str::trim_start);
+        // Some routes come out of a list, one path a line.
+        let listed = code.lines().filter_map(|line| line.strip_prefix("    "));
+        let listed = listed.filter(|line| {
+            line.starts_with("\"/") && line.ends_with("\",") && !line.ends_with("/\",")
+        });
+        for text in calls.chain(listed) {
+            if let Some(path) = text.strip_prefix('"') {
+                found.insert(path.split('"').next().unwrap().to_owned());
+            } else {
+                assert!(text.starts_with("path, route)"), "no path: {text:.60}");
+            }
         }
     }
 }

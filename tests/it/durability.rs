@@ -199,7 +199,7 @@ async fn a_log_of_version_1_is_read() {
 #[tokio::test]
 async fn a_log_of_version_2_and_its_snapshot_are_read() {
     let server = TestServer::start_on_fixture("v2").await;
-    check_fixture(&server, "03207BE9-8CB4-47CB-8A30-4748BF6E6CBE").await;
+    check_fixture(&server, "B7E62EAB-CA7A-4A9C-9522-CFD688E79114").await;
 
     let data = copy_of_fixture("v2");
     // Without its reports the log cannot stand in for the snapshot.
@@ -208,7 +208,7 @@ async fn a_log_of_version_2_and_its_snapshot_are_read() {
         .unwrap();
     drop(db);
     let server = TestServer::start_on(data, Config::default()).await;
-    check_fixture(&server, "03207BE9-8CB4-47CB-8A30-4748BF6E6CBE").await;
+    check_fixture(&server, "B7E62EAB-CA7A-4A9C-9522-CFD688E79114").await;
 }
 
 async fn check_fixture(server: &TestServer, uuid: &str) {
