@@ -1,5 +1,6 @@
 //! Routes, limits, and errors to statuses. Handlers are thin: who may ask, what they sent, what we do, what we answer.
 
+mod annotations;
 mod auth;
 mod body;
 pub(crate) mod connections;
@@ -129,6 +130,7 @@ impl App {
 pub(crate) fn router(app: App) -> Router {
     let gated = demanding(Demand::Scanreport, reports(), &app)
         .merge(demanding(Demand::Readonly, reads(), &app))
+        .merge(demanding(Demand::Admin, commands(), &app))
         .layer(middleware::from_fn_with_state(app.clone(), health::gate));
     let open = Router::new()
         .route("/healthz", get(health::alive))
@@ -148,6 +150,15 @@ fn reports() -> Router<App> {
             "/phy/phybluetooth/scan/{file}",
             post(ingest::bluetooth_scan_report),
         )
+}
+
+fn commands() -> Router<App> {
+    Router::new()
+        .route(
+            "/devices/by-key/{key}/set_name",
+            post(annotations::set_name),
+        )
+        .route("/devices/by-key/{key}/set_tag", post(annotations::set_tag))
 }
 
 fn reads() -> Router<App> {

@@ -28,6 +28,7 @@ fn batch(from: u128) -> Batch {
         identity: None,
         reports: Vec::new(),
         rejected: Vec::new(),
+        annotation: None,
     }
 }
 

@@ -80,6 +80,7 @@ mod tests {
             identity: Some(BatchIdentity::of_key(source, &[number])),
             reports: Vec::new(),
             rejected: Vec::new(),
+            annotation: None,
         };
         let mut log = Log::in_memory(usize::MAX);
         log.append((0..count).map(batch).collect()).unwrap();

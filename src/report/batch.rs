@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_128;
+use uuid::Uuid;
 
-use super::{Phy, ReceivedAt, Report, SourceId};
+use super::{Annotation, Phy, ReceivedAt, Report, SourceId};
 
 /// The reports of one request, from one source: the unit of acceptance.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +23,24 @@ pub struct Batch {
     pub reports: Vec<Report>,
     /// What was refused, in the order sent: part of the answer, which a resent batch gets again.
     pub rejected: Vec<Rejected>,
+    /// What somebody said of a device, instead of reports; then the source is none.
+    pub annotation: Option<Box<Annotation>>,
+}
+
+impl Batch {
+    /// A batch that only says something of a device.
+    pub fn of_annotation(annotation: Annotation, received_at: ReceivedAt) -> Self {
+        Self {
+            source: SourceId::new(Uuid::nil()),
+            source_name: None,
+            phy: annotation.device.phy,
+            received_at,
+            identity: None,
+            reports: Vec::new(),
+            rejected: Vec::new(),
+            annotation: Some(Box::new(annotation)),
+        }
+    }
 }
 
 /// One report that was refused.

@@ -3,6 +3,7 @@
 //! Every value here was checked when it was made, so nothing behind the decoders checks again.
 //! Knows nothing of HTTP, disk or the tracker, and reads no clock.
 
+mod annotation;
 mod batch;
 pub mod capabilities;
 mod checksum;
@@ -16,6 +17,7 @@ mod time;
 
 use serde::{Deserialize, Serialize};
 
+pub use annotation::{Annotation, Remark};
 pub use batch::{Batch, BatchIdentity, Rejected};
 pub use capabilities::Capabilities;
 pub use checksum::kismet_checksum;

@@ -48,7 +48,9 @@ pub struct Device {
     pub seen_by: SmallVec<[SeenBy; 1]>,
     /// When it was heard.
     pub activity: Activity,
-    /// Marks that scanners put on it.
+    /// A name that somebody gave it.
+    pub given_name: Option<Box<str>>,
+    /// Marks that scanners or people put on it.
     pub tags: Vec<Latest<Tag>>,
     /// What its radio tells.
     pub radio: Radio,

@@ -13,7 +13,7 @@ use super::device::{
     SourceNumber, SsidRecord, Wifi,
 };
 use crate::report::{
-    BluetoothSighting, Channel, Dbm, DeviceId, Frequency, Position, ReceivedAt, Report,
+    BluetoothSighting, Channel, Dbm, DeviceId, Frequency, Position, ReceivedAt, Remark, Report,
     ServiceData, Sighting, UnixTime, WifiSighting, kismet_checksum,
 };
 
@@ -42,6 +42,7 @@ impl Device {
             place: None,
             seen_by: SmallVec::new(),
             activity: Activity::default(),
+            given_name: None,
             tags: Vec::new(),
             radio: match report.sighting {
                 Sighting::Wifi(_) => Radio::Wifi(Wifi::default()),
@@ -107,6 +108,26 @@ impl Device {
             }
         }
         seers
+    }
+
+    /// Takes in what somebody said of it.
+    pub(super) fn annotate(&mut self, remark: &Remark, at: ReceivedAt, bounds: &Bounds) {
+        self.modified_at = at;
+        match remark {
+            Remark::Name(name) => {
+                self.given_name = Some(name.clone()).filter(|name| !name.is_empty());
+            }
+            Remark::Tag(tag) if tag.value.is_empty() => {
+                self.tags.retain(|known| known.value.name != tag.name);
+            }
+            Remark::Tag(tag) => offer_keyed(
+                &mut self.tags,
+                at.time(),
+                tag,
+                |known| known.name == tag.name,
+                bounds.tags_per_device_max,
+            ),
+        }
     }
 
     fn merge_source(&mut self, report: &Report, source: SourceNumber, bounds: &Bounds) -> Seers {

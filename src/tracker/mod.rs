@@ -90,6 +90,9 @@ pub struct Admission<'t> {
 impl Admission<'_> {
     /// Whether `batch` may be logged.
     pub fn admit(&mut self, batch: &Batch) -> Result<(), TooManySources> {
+        if batch.annotation.is_some() {
+            return Ok(());
+        }
         let sources = read(&self.tracker.sources);
         if sources.get(batch.source).is_some() || self.fresh.contains(&batch.source) {
             return Ok(());
@@ -207,6 +210,18 @@ impl Tracker {
         clock.now = before.max(batch.received_at);
         clock.position = entry.position;
         clock.change.0 += 1;
+        if let Some(annotation) = &batch.annotation {
+            let mut shard = write(self.shard_of(annotation.device));
+            shard.join(clock.images.round);
+            if let Some(device) = shard.retouch(annotation.device, clock.change) {
+                device.annotate(&annotation.remark, clock.now, &self.bounds);
+            }
+            drop(shard);
+            if before.time() < clock.now.time() {
+                self.age(clock);
+            }
+            return Applied::default();
+        }
         let source = write(&self.sources).contact(batch, clock.now, clock.change);
         let (mut newly_seen, mut unseen) = (0, Vec::new());
         let mut applied = Applied::default();

@@ -89,6 +89,15 @@ impl Shard {
         Some((self.node_mut(slot)?.device.as_mut()?, new))
     }
 
+    /// The device, as the most recently changed one, if there is one.
+    pub(super) fn retouch(&mut self, id: DeviceId, changed: ChangeNumber) -> Option<&mut Device> {
+        let slot = self.find(id)?;
+        self.set_aside(slot);
+        self.unlink(slot);
+        self.link_last(slot, changed);
+        self.node_mut(slot)?.device.as_mut()
+    }
+
     /// When the least recently changed device changed.
     pub(super) fn oldest_change(&self) -> Option<ChangeNumber> {
         let (oldest, _) = self.chain?;

@@ -91,6 +91,7 @@ impl Folded {
             identity: None,
             reports,
             rejected: Vec::new(),
+            annotation: None,
         };
         let entries = self.log.append(vec![batch]).unwrap();
         self.tracker.apply(&entries[0])
@@ -507,6 +508,7 @@ proptest! {
                         identity: None,
                         reports: devices.into_iter().map(|last| report(last, 1_700_000_000 + u32::from(last))).collect(),
                         rejected: Vec::new(),
+                        annotation: None,
                     };
                     tracker.apply(&log.append(vec![batch]).unwrap()[0]);
                 }

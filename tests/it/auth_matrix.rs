@@ -42,6 +42,18 @@ const ROUTES: &[(&str, &str, &str, Demand)] = &[
         Scanreport,
     ),
     (
+        "/devices/by-key/{key}/set_name",
+        "/devices/by-key/1/set_name.cmd",
+        "POST",
+        Admin,
+    ),
+    (
+        "/devices/by-key/{key}/set_tag",
+        "/devices/by-key/1/set_tag.cmd",
+        "POST",
+        Admin,
+    ),
+    (
         "/devices/views/all_views",
         "/devices/views/all_views.json",
         "GET POST",

@@ -195,20 +195,27 @@ async fn a_log_of_version_1_is_read() {
     check_fixture(&server, "7D730934-846F-4BE2-8276-06D6EF0E517A").await;
 }
 
-/// The same reports, and the first snapshots.
 #[tokio::test]
-async fn a_log_of_version_2_and_its_snapshot_are_read() {
+async fn a_log_of_version_2_is_read() {
     let server = TestServer::start_on_fixture("v2").await;
     check_fixture(&server, "B7E62EAB-CA7A-4A9C-9522-CFD688E79114").await;
+}
 
-    let data = copy_of_fixture("v2");
+/// With the first snapshots.
+#[tokio::test]
+async fn a_log_of_version_3_and_its_snapshot_are_read() {
+    const UUID: &str = "0CAF4440-1996-4798-8066-7CA1CB5A31A8";
+    let server = TestServer::start_on_fixture("v3").await;
+    check_fixture(&server, UUID).await;
+
+    let data = copy_of_fixture("v3");
     // Without its reports the log cannot stand in for the snapshot.
     let db = rusqlite::Connection::open(data.path().join("scanpost.db")).unwrap();
     db.execute_batch("UPDATE batches SET accepted = 0; DELETE FROM observations")
         .unwrap();
     drop(db);
     let server = TestServer::start_on(data, Config::default()).await;
-    check_fixture(&server, "B7E62EAB-CA7A-4A9C-9522-CFD688E79114").await;
+    check_fixture(&server, UUID).await;
 }
 
 async fn check_fixture(server: &TestServer, uuid: &str) {

@@ -116,6 +116,18 @@ impl TestServer {
 
     /// Stops in order and starts again on the same data.
     pub(crate) async fn restart(self) -> Self {
+        let (data, config) = self.stop().await;
+        Self::start_on(data, config).await
+    }
+
+    /// The same, with nothing but the log to start from.
+    pub(crate) async fn restart_without_snapshots(self) -> Self {
+        let (data, config) = self.stop().await;
+        std::fs::remove_dir_all(data.path().join("snapshots")).unwrap();
+        Self::start_on(data, config).await
+    }
+
+    async fn stop(self) -> (TempDir, Config) {
         let Self {
             config,
             stop,
@@ -125,7 +137,7 @@ impl TestServer {
         } = self;
         drop(stop);
         running.await.unwrap().unwrap();
-        Self::start_on(data, config).await
+        (data, config)
     }
 
     pub(crate) fn data(&self) -> &Path {

@@ -66,6 +66,16 @@ impl Command {
         (!value.is_empty()).then_some(value.as_str())
     }
 
+    /// A text of the document, or a variable.
+    pub(in super::super) fn text(&self, name: &str) -> Option<&str> {
+        if let Some(text) = self.document.get(name) {
+            return text.as_str();
+        }
+        let mut variables = self.variables.iter();
+        let variable = variables.find(|(known, _)| known == name)?;
+        Some(variable.1.as_str())
+    }
+
     /// A variable that is a number.
     pub(in super::super) fn number(&self, name: &str) -> Result<Option<usize>, BadParameter> {
         self.variable(name)

@@ -140,6 +140,7 @@ impl Decoder<'_> {
             identity,
             reports,
             rejected,
+            annotation: None,
         })
     }
 

@@ -5,11 +5,14 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::log::LogError;
 
 /// The version that this program writes. Stored as SQLite's `user_version`.
-pub(super) const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 3;
 const TABLES: &str = include_str!("schema/tables.sql");
 const VIEWS: &str = include_str!("schema/views.sql");
 /// The steps that bring a file from one version to the next, the first from version 1. Each drops the views.
-const STEPS: [&str; 1] = [include_str!("schema/from_1.sql")];
+const STEPS: [&str; 2] = [
+    include_str!("schema/from_1.sql"),
+    include_str!("schema/from_2.sql"),
+];
 
 /// Brings the file to the version of this program, or leaves it alone if it is of a later one.
 pub(super) fn migrate(db: &mut Connection) -> Result<(), LogError> {

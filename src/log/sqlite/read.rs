@@ -19,10 +19,22 @@ use crate::report::{
 const REPORTS_EXPECTED_MAX: i64 = 10_000;
 const STRAY: &str = "an observation does not stand with its batch";
 
-/// What [`read_batch`] reads.
-const SELECT_BATCH: &str =
-    "SELECT b.position, s.uuid, b.source_name, b.phy, b.received_at_us, b.identity, b.rejected, b.accepted
-     FROM batches b JOIN sources s ON s.id = b.source";
+/// What [`read_batch`] reads. Logs that were not brought to this version have no annotations.
+fn select_batch(db: &Connection) -> Result<String, LogError> {
+    let query = "SELECT count(*) FROM pragma_table_info('batches') WHERE name = 'annotation'";
+    let has_annotations: bool = db.query_row(query, [], |row| row.get(0))?;
+    let annotation = if has_annotations {
+        "b.annotation"
+    } else {
+        "NULL"
+    };
+    Ok(format!(
+        "SELECT b.position, s.uuid, b.source_name, b.phy, b.received_at_us, b.identity, b.rejected, b.accepted,
+                {annotation}
+         FROM batches b JOIN sources s ON s.id = b.source"
+    ))
+}
+
 /// What [`read_report`] reads, and last the batch.
 const SELECT_OBSERVATION: &str =
     "SELECT o.time, o.address, s.ssid, c.text, n.text, o.frequency_khz, o.signal_dbm,
@@ -37,7 +49,8 @@ pub(super) fn replay(
     visit: &mut dyn FnMut(Entry) -> ControlFlow<()>,
 ) -> Result<(), LogError> {
     let mut batches = db.prepare(&format!(
-        "{SELECT_BATCH} WHERE b.position > ?1 ORDER BY b.position"
+        "{} WHERE b.position > ?1 ORDER BY b.position",
+        select_batch(db)?
     ))?;
     let mut observations = db.prepare(&format!(
         "{SELECT_OBSERVATION} WHERE o.id >= ?1 ORDER BY o.id"
@@ -110,7 +123,7 @@ pub(super) fn history(db: &Connection, wanted: &Wanted) -> Result<Vec<Observed>,
          ORDER BY o.time DESC, o.id DESC LIMIT ?6",
     )?;
     let mut observation = db.prepare_cached(&format!("{SELECT_OBSERVATION} WHERE o.id = ?1"))?;
-    let mut batch = db.prepare_cached(&format!("{SELECT_BATCH} WHERE b.position = ?1"))?;
+    let mut batch = db.prepare_cached(&format!("{} WHERE b.position = ?1", select_batch(db)?))?;
     let before = wanted.before.unwrap_or(Place {
         time: UnixTime::new(u32::MAX),
         id: i64::MAX,
@@ -199,6 +212,11 @@ fn read_batch(row: &Row<'_>) -> Result<Entry, LogError> {
         received_at: ReceivedAt::from_micros(unsigned(row.get(4)?)?),
         identity: identity(row.get_ref(5)?)?,
         rejected: read_rejected(row.get::<_, Option<String>>(6)?.as_deref())?,
+        annotation: match row.get::<_, Option<String>>(8)? {
+            None => None,
+            Some(text) => serde_json::from_str(&text)
+                .map_err(|_| damaged("what was said of a device cannot be read"))?,
+        },
         reports: Vec::with_capacity(
             usize::try_from(reports.min(REPORTS_EXPECTED_MAX)).unwrap_or_default(),
         ),

@@ -109,8 +109,9 @@ impl<'t> Inserts<'t> {
         Ok(Self {
             transaction,
             batch: transaction.prepare_cached(
-                "INSERT INTO batches (position, source, source_name, phy, received_at_us, identity, accepted, rejected)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                "INSERT INTO batches (position, source, source_name, phy, received_at_us, identity, accepted, rejected,
+                                      annotation)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             )?,
             observation: transaction.prepare_cached(
                 "INSERT INTO observations (batch, time, address, ssid, capabilities, channel, frequency_khz, signal_dbm,
@@ -142,6 +143,7 @@ impl<'t> Inserts<'t> {
             batch.identity.map(BatchIdentity::to_bytes),
             signed(batch.reports.len()),
             write_rejected(&batch.rejected)?,
+            batch.annotation.as_deref().map(to_json).transpose()?,
         ])?;
         for report in &batch.reports {
             self.report(numbers, at, report)?;
@@ -258,9 +260,11 @@ fn write_rejected(rejected: &[Rejected]) -> Result<Option<String>, LogError> {
     if rejected.is_empty() {
         return Ok(None);
     }
-    serde_json::to_string(rejected)
-        .map(Some)
-        .map_err(|error| LogError::Failed(error.to_string().into()))
+    to_json(rejected).map(Some)
+}
+
+fn to_json(value: &(impl serde::Serialize + ?Sized)) -> Result<String, LogError> {
+    serde_json::to_string(value).map_err(|error| LogError::Failed(error.to_string().into()))
 }
 
 fn address_number(addr: MacAddr) -> i64 {

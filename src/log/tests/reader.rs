@@ -268,8 +268,7 @@ fn a_damaged_page_is_found_wherever_it_is() {
 #[test]
 fn findings_without_end_are_counted_only() {
     let directory = written();
-    let batch =
-        "INSERT INTO batches SELECT 2 * value + 100, 1, NULL, 'Bluetooth', 0, NULL, 0, NULL FROM";
+    let batch = "INSERT INTO batches SELECT 2 * value + 100, 1, NULL, 'Bluetooth', 0, NULL, 0, NULL, NULL FROM";
     change(
         &directory,
         &format!(

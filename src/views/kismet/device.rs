@@ -141,14 +141,12 @@ impl DeviceRecord<'_> {
         record.serialize_entry("kismet.device.base.related_devices", &Nothing)?;
         record.serialize_entry("kismet.device.base.name", &name)?;
         let addr = device.id.addr.to_string();
-        record.serialize_entry(
-            "kismet.device.base.commonname",
-            if name.is_empty() {
-                addr.as_str()
-            } else {
-                &name
-            },
-        )?;
+        let common_name = match &device.given_name {
+            Some(given) => given,
+            None if name.is_empty() => addr.as_str(),
+            None => &name,
+        };
+        record.serialize_entry("kismet.device.base.commonname", common_name)?;
         record.serialize_entry("kismet.server.uuid", &self.context.server_text())?;
         record.serialize_entry("kismet.device.base.basic_type_set", &self.basic_type())?;
         record.serialize_entry("kismet.device.base.crypt", &self.crypt())?;
@@ -213,6 +211,9 @@ impl Serialize for DeviceRecord<'_> {
         record.serialize_entry("kismet.device.base.phyname", device.id.phy.name())?;
         record.serialize_entry("kismet.device.base.manuf", "Unknown")?;
         record.serialize_entry("kismet.device.base.type", self.type_name())?;
+        if let Some(given) = &device.given_name {
+            record.serialize_entry("kismet.device.base.username", given)?;
+        }
         if !device.tags.is_empty() {
             record.serialize_entry("kismet.device.base.tags", &Tags(device))?;
         }

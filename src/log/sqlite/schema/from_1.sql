@@ -1,7 +1,7 @@
 -- From version 1: names are no longer unique.
 
-DROP VIEW access_points;
-DROP VIEW observations_readable;
+DROP VIEW IF EXISTS access_points;
+DROP VIEW IF EXISTS observations_readable;
 
 CREATE TABLE ssids_2 (
     id   INTEGER PRIMARY KEY,

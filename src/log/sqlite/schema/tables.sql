@@ -1,4 +1,4 @@
--- Version 2. What was written by earlier versions is brought here by the steps in migrate.rs.
+-- Version 3. What was written by earlier versions is brought here by the steps in migrate.rs.
 
 CREATE TABLE meta (
     key   TEXT PRIMARY KEY,
@@ -37,7 +37,8 @@ CREATE TABLE batches (
     received_at_us INTEGER NOT NULL,    -- microseconds since 1970, by the server's clock
     identity       BLOB,                -- by which a batch sent again is recognised
     accepted       INTEGER NOT NULL,    -- reports taken
-    rejected       TEXT                 -- JSON: reports refused, each with index and reason
+    rejected       TEXT,                -- JSON: reports refused, each with index and reason
+    annotation     TEXT                 -- JSON: what somebody said of a device, instead of reports
 ) STRICT;
 
 CREATE TABLE observations (
