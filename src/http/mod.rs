@@ -162,10 +162,16 @@ fn commands() -> Router<App> {
 }
 
 fn reads() -> Router<App> {
-    kismet().route(
-        "/api/v1/devices/{mac}/observations",
-        get(native::observations),
-    )
+    kismet()
+        .route("/api/v1/devices", get(native::devices::list))
+        .route("/api/v1/devices/{mac}", get(native::devices::one))
+        .route("/api/v1/sources", get(native::server::sources))
+        .route("/api/v1/ssids", get(native::devices::ssids))
+        .route("/api/v1/status", get(native::server::status))
+        .route(
+            "/api/v1/devices/{mac}/observations",
+            get(native::observations),
+        )
 }
 
 /// Kismet's reads. Paths have no extension here: it chooses the form of the answer, and is taken off before.

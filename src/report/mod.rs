@@ -25,7 +25,7 @@ pub use device::{DeviceId, DeviceKey, ParseDeviceKeyError, Phy};
 pub use mac::{BluetoothAddr, Bssid, MacAddr, NotAStation, ParseMacError};
 pub use position::{BadPosition, Position};
 pub use radio::{
-    BadChannel, BadFrequency, Channel, ChannelWidth, Dbm, Frequency, SignalOutOfRange,
+    BadChannel, BadFrequency, Band, Channel, ChannelWidth, Dbm, Frequency, SignalOutOfRange,
 };
 pub use source::{ParseSourceIdError, SourceId};
 pub use ssid::{Ssid, SsidTooLong};

@@ -79,6 +79,17 @@ impl Frequency {
         self.0
     }
 
+    /// The band that it lies in (IEEE 802.11-2020, annex E); 5 935 MHz is the odd channel 2 of 6 GHz.
+    pub const fn band(self) -> Option<Band> {
+        match self.0 / 1000 {
+            2_400..=2_499 => Some(Band::Ghz2),
+            4_900..=5_924 => Some(Band::Ghz5),
+            5_925..=7_125 => Some(Band::Ghz6),
+            57_000..=71_000 => Some(Band::Ghz60),
+            _ => None,
+        }
+    }
+
     /// The channel's name by frequency, as Kismet names it (`phy_80211.cc`): 6 GHz channels carry the
     /// suffix `W6e`, because their numbers repeat those of the lower bands.
     pub fn channel(self) -> Channel {
@@ -92,6 +103,34 @@ impl Frequency {
             5950..=45_000 => Channel::from_display(format_args!("{}W6e", (mhz - 5950) / 5)),
             58_320..=70_200 => Channel::from_display((mhz - 56_160) / 2160),
             _ => Channel::from_display(format_args!("{mhz}MHz")),
+        }
+    }
+}
+
+/// A part of the spectrum that networks share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Band {
+    /// 2.4 GHz, where Bluetooth is too.
+    Ghz2,
+    /// 5 GHz.
+    Ghz5,
+    /// 6 GHz.
+    Ghz6,
+    /// 60 GHz.
+    Ghz60,
+}
+
+impl Band {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Ghz2, Self::Ghz5, Self::Ghz6, Self::Ghz60];
+
+    /// Its name, in GHz.
+    pub const fn ghz(self) -> &'static str {
+        match self {
+            Self::Ghz2 => "2.4",
+            Self::Ghz5 => "5",
+            Self::Ghz6 => "6",
+            Self::Ghz60 => "60",
         }
     }
 }

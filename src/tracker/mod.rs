@@ -8,11 +8,12 @@ mod activity;
 mod device;
 mod image;
 mod merge;
+mod recent;
 mod shard;
 mod sources;
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ pub use self::device::{
 };
 use self::image::Images;
 pub use self::image::{Image, ImageHead};
+pub use self::recent::Seen;
 pub use self::shard::ChangeNumber;
 use self::shard::{ChangeMark, Shard};
 pub use self::sources::Source;
@@ -116,6 +118,8 @@ pub struct Tracker {
     wifi: Totals,
     bluetooth: Totals,
     evicted: AtomicU64,
+    /// By how much a device was ever seen later than it changed by our clock, in seconds.
+    lead_s: AtomicU32,
 }
 
 /// What orders changes: a count, and our clock as far as the log tells it.
@@ -190,6 +194,7 @@ impl Tracker {
             wifi: Totals::default(),
             bluetooth: Totals::default(),
             evicted: AtomicU64::new(0),
+            lead_s: AtomicU32::new(0),
         }
     }
 
@@ -234,6 +239,7 @@ impl Tracker {
                 return;
             };
             let seers = device.merge(report, source, clock.now, &self.bounds);
+            self.note_lead(device);
             newly_seen += i64::from(seers.is_new);
             unseen.extend(seers.gone);
             let totals = self.totals_of(id.phy);
@@ -319,6 +325,16 @@ impl Tracker {
         Some(devices)
     }
 
+    /// Goes on with a walk, and looks at some devices where they are. `false` is the end.
+    pub fn look_at_next(&self, walk: &mut Walk, look: &mut impl FnMut(&Device)) -> bool {
+        let look = std::cell::RefCell::new(look);
+        let none_is_copied = |device: &Device| {
+            (*look.borrow_mut())(device);
+            false
+        };
+        self.next_devices(walk, 1, none_is_copied).is_some()
+    }
+
     /// All sources in the order of their numbers.
     pub fn sources(&self) -> Vec<Source> {
         read(&self.sources).all().to_vec()
@@ -373,6 +389,14 @@ impl Tracker {
             for (_, report) in run {
                 visit(&mut shard, report);
             }
+        }
+    }
+
+    fn note_lead(&self, device: &Device) {
+        let changed = device.modified_at.time().seconds();
+        let lead_s = device.last_time.seconds().saturating_sub(changed);
+        if 0 < lead_s {
+            self.lead_s.fetch_max(lead_s, Ordering::Relaxed);
         }
     }
 

@@ -4,8 +4,10 @@ mod find;
 mod hex;
 mod json;
 pub mod kismet;
+pub mod native;
 mod observation;
 
 pub use find::find;
+pub(crate) use hex::Hex;
 pub use json::{Spreader, Style, to_json, to_json_as};
 pub use observation::ObservationRecord;

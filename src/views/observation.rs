@@ -1,14 +1,13 @@
 //! A report as it is in the log, in scanpost's own words: units in the names, nothing where nothing was said.
 
-use std::time::{Duration, UNIX_EPOCH};
-
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::hex::Hex;
+use super::native::{Utc, entry_if_some};
 use crate::log::Entry;
 use crate::report::{
     BluetoothSighting, Capabilities, Channel, ChannelWidth, Dbm, Frequency, Position, ReceivedAt,
-    Report, Sighting, Tag, UnixTime, WifiSighting,
+    Report, Sighting, Tag, WifiSighting,
 };
 
 /// One observation.
@@ -102,33 +101,12 @@ fn position_entries<M: SerializeMap>(record: &mut M, position: Position) -> Resu
     entry_if_some(record, "speed_km_h", speed_km_h)
 }
 
-fn entry_if_some<M: SerializeMap>(
-    record: &mut M,
-    name: &'static str,
-    value: Option<impl Serialize>,
-) -> Result<(), M::Error> {
-    match value {
-        None => Ok(()),
-        Some(value) => record.serialize_entry(name, &value),
-    }
-}
-
 #[expect(
     clippy::cast_precision_loss,
     reason = "microseconds fit in 53 bits until the year 2255"
 )]
 fn seconds(received_at: ReceivedAt) -> f64 {
     received_at.micros() as f64 / 1e6
-}
-
-/// A time in ISO 8601, for people.
-struct Utc(UnixTime);
-
-impl Serialize for Utc {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let time = UNIX_EPOCH + Duration::from_secs(self.0.seconds().into());
-        serializer.collect_str(&humantime::format_rfc3339_seconds(time))
-    }
 }
 
 struct Tags<'r>(&'r [Tag]);

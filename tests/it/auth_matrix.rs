@@ -305,6 +305,16 @@ const ROUTES: &[(&str, &str, &str, Demand)] = &[
         "GET POST",
         Readonly,
     ),
+    ("/api/v1/devices", "/api/v1/devices", "GET", Readonly),
+    (
+        "/api/v1/devices/{mac}",
+        "/api/v1/devices/1",
+        "GET",
+        Readonly,
+    ),
+    ("/api/v1/sources", "/api/v1/sources", "GET", Readonly),
+    ("/api/v1/ssids", "/api/v1/ssids", "GET", Readonly),
+    ("/api/v1/status", "/api/v1/status", "GET", Readonly),
     (
         "/api/v1/devices/{mac}/observations",
         "/api/v1/devices/1/observations",

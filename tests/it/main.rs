@@ -20,6 +20,7 @@ mod history;
 mod ingest;
 mod limits;
 mod log_command;
+mod native;
 mod origin;
 mod program;
 mod reads;

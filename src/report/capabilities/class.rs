@@ -67,6 +67,37 @@ pub enum SecurityClass {
 }
 
 impl SecurityClass {
+    /// All of them.
+    pub const ALL: [Self; 27] = [
+        Self::Unknown,
+        Self::Open,
+        Self::OpenOweTransition,
+        Self::Wep,
+        Self::WpaNone,
+        Self::WpaUnstated,
+        Self::WpaWpa2Unstated,
+        Self::Wpa2Unstated,
+        Self::Wpa3Unstated,
+        Self::SecuredUnknown,
+        Self::WpaPersonal,
+        Self::WpaWpa2Personal,
+        Self::Wpa2Personal,
+        Self::Wpa2Wpa3Personal,
+        Self::Wpa3Personal,
+        Self::WpaEnterprise,
+        Self::WpaWpa2Enterprise,
+        Self::Wpa2Enterprise,
+        Self::Wpa2Wpa3Enterprise,
+        Self::Wpa3Enterprise,
+        Self::Wpa3Enterprise192,
+        Self::MixedPersonalEnterprise,
+        Self::Owe,
+        Self::Dpp,
+        Self::Osen,
+        Self::WapiPersonal,
+        Self::WapiEnterprise,
+    ];
+
     /// The word for machines.
     pub const fn as_str(self) -> &'static str {
         match self {

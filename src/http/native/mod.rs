@@ -1,5 +1,10 @@
 //! The native interface: small, typed, paged.
 
+pub(super) mod devices;
+mod filter;
+pub(super) mod server;
+mod ssids;
+
 use std::fmt;
 
 use axum::extract::State;
@@ -26,7 +31,7 @@ struct Observations<'o> {
 }
 
 /// An answer in plain JSON.
-struct Json(Vec<u8>);
+pub(super) struct Json(Vec<u8>);
 
 impl Json {
     fn of(value: &impl Serialize) -> Result<Self, ApiError> {

@@ -1,0 +1,67 @@
+//! What a page of devices costs when there are many.
+//!
+//! ```text
+//! cargo bench --bench lists
+//! ```
+#![expect(clippy::print_stdout, reason = "the table is the result")]
+
+#[allow(dead_code, reason = "each bench needs a part of it")]
+mod support;
+
+use std::env;
+use std::time::{Duration, Instant};
+
+use scanpost::log::Log;
+use scanpost::tracker::{Bounds, Tracker, Walk};
+use support::stats::median;
+use support::{Result, fill};
+
+const DEVICES: u32 = 1_000_000;
+const PAGE: usize = 100;
+const RUNS: usize = 21;
+
+fn main() -> Result<()> {
+    if !env::args().any(|argument| argument == "--bench") {
+        println!("cargo test: there is nothing to test, this is measured by cargo bench");
+        return Ok(());
+    }
+    let tracker = Tracker::new(Bounds {
+        devices_max: usize::MAX,
+        sources_max: 1000,
+        ssids_per_device_max: 32,
+        sources_per_device_max: 64,
+        frequencies_per_device_max: 64,
+        tags_per_device_max: 32,
+        device_timeout: Duration::ZERO,
+    });
+    let mut log = Log::in_memory(0);
+    for first in (0..DEVICES).step_by(fill::REPORTS_PER_BATCH as usize) {
+        for entry in log.append(vec![fill::batch(first, DEVICES)?])? {
+            tracker.apply(&entry);
+        }
+    }
+    println!("{} devices.", tracker.device_count());
+    let first_ms = timed(|| tracker.seen_last(PAGE, None, |_| true).len());
+    println!("The {PAGE} seen last: {first_ms:.2} ms.");
+    let middle = tracker.seen_last(PAGE, None, |_| true);
+    let before = middle.last().map(|device| (device.last_time, device.id));
+    let second_ms = timed(|| tracker.seen_last(PAGE, before, |_| true).len());
+    println!("The {PAGE} behind them: {second_ms:.2} ms.");
+    let scan_ms = timed(|| {
+        let (mut walk, mut reports) = (Walk::over_all(), 0);
+        while tracker.look_at_next(&mut walk, &mut |device| reports += device.reports) {}
+        usize::try_from(reports).unwrap_or_default()
+    });
+    println!("A look at each device, as other orders need: {scan_ms:.0} ms.");
+    Ok(())
+}
+
+/// The middle of several runs, in milliseconds.
+fn timed(mut run: impl FnMut() -> usize) -> f64 {
+    let runs = (0..RUNS).map(|_| {
+        let started = Instant::now();
+        std::hint::black_box(run());
+        started.elapsed().as_secs_f64() * 1e3
+    });
+    median(runs.collect())
+}

@@ -1,0 +1,342 @@
+//! Devices: lists by filter and order, and one with all that is known of it.
+
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::Value;
+use tokio::task::spawn_blocking;
+
+use super::super::App;
+use super::super::error::ApiError;
+use super::super::extract::Argument;
+use super::super::query::Query;
+use super::Json;
+use super::filter::Filter;
+use crate::report::{DeviceId, DeviceKey, MacAddr, UnixTime};
+use crate::tracker::{Device, Tracker, Walk};
+use crate::views::Hex;
+use crate::views::native::{COLUMNS, DeviceRow, SourceNames, WholeDevice, name_of};
+
+/// Where a page of CSV tells what a page of JSON has as `next_cursor`.
+const NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
+
+/// By what devices are ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sort {
+    LastSeen,
+    Signal,
+    Name,
+    Reports,
+}
+
+/// A place in an order; the device makes it one without ties.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    key: Key,
+    id: DeviceId,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Number(i64),
+    Text(String),
+}
+
+/// Which page is wanted.
+#[derive(Clone, Debug)]
+struct Wanted {
+    filter: Filter,
+    sort: Sort,
+    is_descending: bool,
+    after: Option<Place>,
+    count: usize,
+}
+
+#[derive(Serialize)]
+struct Devices<'d> {
+    devices: Vec<DeviceRow<'d>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+/// `GET /api/v1/devices`: a page of devices.
+pub(in super::super) async fn list(
+    State(app): State<App>,
+    headers: HeaderMap,
+    mut query: Query,
+) -> Result<Response, ApiError> {
+    let sort = query
+        .take_with("sort", Sort::read)?
+        .unwrap_or(Sort::LastSeen);
+    let order = query.take_with("order", |text| match text {
+        "asc" => Ok(false),
+        "desc" => Ok(true),
+        _ => Err("expected asc or desc"),
+    })?;
+    let is_descending = order.unwrap_or(sort != Sort::Name);
+    let limit = query.take_limit(app.page_items_max)?;
+    let after = query.take_with("cursor", |text| read_cursor(text, sort, is_descending))?;
+    let filter = Filter::take(&mut query, &app)?;
+    query.finish()?;
+    let wanted = Wanted {
+        filter,
+        sort,
+        is_descending,
+        after,
+        // One more tells whether there is a next page.
+        count: limit + 1,
+    };
+    let tracker = app.tracker.clone();
+    let permit = app.history_reads.clone().acquire_owned().await;
+    let mut devices = spawn_blocking(move || {
+        let devices = wanted.find(&tracker);
+        drop(permit);
+        devices
+    })
+    .await
+    .map_err(|_| ApiError::Panicked)?;
+    let has_more = limit < devices.len();
+    devices.truncate(limit);
+    let last = devices.last().filter(|_| has_more);
+    let next_cursor = last.map(|last| cursor(&sort.place(last), sort, is_descending));
+    if wants_csv(&headers) {
+        return csv(&devices, next_cursor);
+    }
+    let answer = Json::of(&Devices {
+        devices: devices.iter().map(DeviceRow).collect(),
+        next_cursor,
+    });
+    Ok(answer?.into_response())
+}
+
+/// `GET /api/v1/devices/{address}`: one device with all that is known of it, in each radio technology that has it.
+pub(in super::super) async fn one(
+    State(app): State<App>,
+    Argument(address): Argument,
+    query: Query,
+) -> Result<Response, ApiError> {
+    query.finish()?;
+    let addr: MacAddr = address.parse()?;
+    let devices = app.tracker.devices_by_addr(addr);
+    let whole = |device: &Device| {
+        let sources = SourceNames::of(device, &app.tracker);
+        serde_json::to_value(WholeDevice {
+            device,
+            sources: &sources,
+        })
+        .map_err(|_| ApiError::Panicked)
+    };
+    match devices.as_slice() {
+        [] => Err(ApiError::NoSuchAddress(addr)),
+        [device] => Ok(Json::of(&whole(device)?)?.into_response()),
+        [device, others @ ..] => {
+            // An address is seldom that of two: the first, and the others beside it.
+            let mut first = whole(device)?;
+            let others: Result<Vec<Value>, _> = others.iter().map(whole).collect();
+            if let Value::Object(fields) = &mut first {
+                fields.insert("others".to_owned(), Value::Array(others?));
+            }
+            Ok(Json::of(&first)?.into_response())
+        }
+    }
+}
+
+impl Sort {
+    const ALL: [Self; 4] = [Self::LastSeen, Self::Signal, Self::Name, Self::Reports];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::LastSeen => "last_seen",
+            Self::Signal => "signal",
+            Self::Name => "name",
+            Self::Reports => "reports",
+        }
+    }
+
+    fn read(text: &str) -> Result<Self, &'static str> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|sort| sort.name() == text)
+            .ok_or("expected last_seen, signal, name or reports")
+    }
+
+    fn place(self, device: &Device) -> Place {
+        let number = |number: u64| Key::Number(i64::try_from(number).unwrap_or(i64::MAX));
+        let key = match self {
+            Self::LastSeen => number(device.last_time.seconds().into()),
+            Self::Reports => number(device.reports),
+            // What has no signal comes after what has one.
+            Self::Signal => Key::Number(device.signal.map_or(i64::from(i16::MIN), |signal| {
+                i64::from(signal.last.value.get())
+            })),
+            Self::Name => Key::Text(name_of(device).unwrap_or_default().to_lowercase()),
+        };
+        Place { key, id: device.id }
+    }
+}
+
+impl Wanted {
+    fn find(&self, tracker: &Tracker) -> Vec<Device> {
+        if self.sort == Sort::LastSeen && self.is_descending {
+            let before = self.after.as_ref().and_then(|after| match after.key {
+                Key::Number(seconds) => {
+                    Some((UnixTime::new(u32::try_from(seconds).ok()?), after.id))
+                }
+                Key::Text(_) => None,
+            });
+            return tracker.seen_last(self.count, before, |device| self.filter.wants(device));
+        }
+        let mut best: BTreeSet<Place> = BTreeSet::new();
+        let mut walk = Walk::over_all();
+        // The places are taken here, and nothing is copied out.
+        let mut look = |device: &Device| {
+            if !self.filter.wants(device) {
+                return;
+            }
+            let place = self.sort.place(device);
+            if let Some(after) = &self.after
+                && self.compare(&place, after) != Ordering::Greater
+            {
+                return;
+            }
+            best.insert(place);
+            if self.count < best.len() {
+                if self.is_descending {
+                    best.pop_first();
+                } else {
+                    best.pop_last();
+                }
+            }
+        };
+        while tracker.look_at_next(&mut walk, &mut look) {}
+        let mut places: Vec<_> = best.into_iter().collect();
+        places.sort_by(|one, other| self.compare(one, other));
+        let ids = places.into_iter().map(|place| place.id);
+        ids.filter_map(|id| tracker.device(id)).collect()
+    }
+
+    fn compare(&self, one: &Place, other: &Place) -> Ordering {
+        if self.is_descending {
+            other.cmp(one)
+        } else {
+            one.cmp(other)
+        }
+    }
+}
+
+/// A place as clients hand it back; what is in it is not theirs to know.
+fn cursor(place: &Place, sort: Sort, is_descending: bool) -> String {
+    let key = match &place.key {
+        Key::Number(number) => format!("n{number}"),
+        Key::Text(text) => {
+            format!("t{}", Hex(text.as_bytes()))
+        }
+    };
+    let direction = if is_descending { "desc" } else { "asc" };
+    format!("{}.{direction}.{key}.{}", sort.name(), place.id.key())
+}
+
+fn read_cursor(text: &str, sort: Sort, is_descending: bool) -> Result<Place, &'static str> {
+    const UNKNOWN: &str = "not one that an earlier page gave";
+    let mut parts = text.split('.');
+    let (Some(name), Some(direction), Some(key), Some(id), None) = (
+        parts.next(),
+        parts.next(),
+        parts.next(),
+        parts.next(),
+        parts.next(),
+    ) else {
+        return Err(UNKNOWN);
+    };
+    if name != sort.name() || (direction == "desc") != is_descending {
+        return Err("of a page in another order");
+    }
+    let key = match (key.split_at_checked(1), sort) {
+        (Some(("n", number)), Sort::LastSeen | Sort::Signal | Sort::Reports) => {
+            Key::Number(number.parse().map_err(|_| UNKNOWN)?)
+        }
+        (Some(("t", hex)), Sort::Name) => Key::Text(text_of_hex(hex).ok_or(UNKNOWN)?),
+        _ => return Err(UNKNOWN),
+    };
+    let id: DeviceKey = id.parse().map_err(|_| UNKNOWN)?;
+    Ok(Place {
+        key,
+        id: id.device(),
+    })
+}
+
+fn text_of_hex(hex: &str) -> Option<String> {
+    let pairs = hex.as_bytes().chunks(2).map(|pair| {
+        let pair = std::str::from_utf8(pair).ok()?;
+        u8::from_str_radix(pair, 16).ok()
+    });
+    String::from_utf8(pairs.collect::<Option<Vec<u8>>>()?).ok()
+}
+
+fn wants_csv(headers: &HeaderMap) -> bool {
+    let accept = headers
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok());
+    accept.is_some_and(|accept| {
+        let mut kinds = accept
+            .split(',')
+            .map(|kind| kind.split(';').next().unwrap_or_default());
+        kinds.any(|kind| kind.trim().eq_ignore_ascii_case("text/csv"))
+    })
+}
+
+fn csv(devices: &[Device], next_cursor: Option<String>) -> Result<Response, ApiError> {
+    let mut writer = csv::WriterBuilder::new()
+        .terminator(csv::Terminator::CRLF)
+        .from_writer(Vec::new());
+    let written = writer.write_record(COLUMNS).and_then(|()| {
+        devices.iter().try_for_each(|device| {
+            let row = serde_json::to_value(DeviceRow(device)).unwrap_or_default();
+            writer.write_record(COLUMNS.map(|column| match row.get(column) {
+                None | Some(Value::Null) => String::new(),
+                Some(Value::String(text)) => text.clone(),
+                Some(value) => value.to_string(),
+            }))
+        })
+    });
+    written.map_err(|_| ApiError::Panicked)?;
+    let text = writer.into_inner().map_err(|_| ApiError::Panicked)?;
+    let mut response = ([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], text).into_response();
+    if let Some(cursor) = next_cursor.and_then(|cursor| cursor.parse().ok()) {
+        response.headers_mut().insert(NEXT_CURSOR, cursor);
+    }
+    Ok(response)
+}
+
+/// `GET /api/v1/ssids`: networks by name.
+pub(in super::super) async fn ssids(
+    State(app): State<App>,
+    mut query: Query,
+) -> Result<Response, ApiError> {
+    let limit = query.take_limit(app.page_items_max)?;
+    let after = query.take_with("cursor", |text| {
+        text_of_hex(text).ok_or("not one that an earlier page gave")
+    })?;
+    let filter = Filter::take(&mut query, &app)?;
+    query.finish()?;
+    let tracker = app.tracker.clone();
+    let permit = app.history_reads.clone().acquire_owned().await;
+    let page = spawn_blocking(move || {
+        let page = super::ssids::find(&tracker, &filter, after.as_deref(), limit + 1);
+        drop(permit);
+        page
+    });
+    let mut page = page.await.map_err(|_| ApiError::Panicked)?;
+    let has_more = limit < page.len();
+    page.truncate(limit);
+    let last = page.last().filter(|_| has_more);
+    let next_cursor = last.map(|last| Hex(last.ssid.as_bytes()).to_string());
+    let answer = Json::of(&super::ssids::Ssids {
+        ssids: page,
+        next_cursor,
+    });
+    Ok(answer?.into_response())
+}

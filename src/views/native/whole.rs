@@ -1,0 +1,261 @@
+//! A device with all that is known of it, and a source.
+
+use std::collections::HashMap;
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::json;
+
+use super::device::DeviceRow;
+use super::{Utc, entry_if_some};
+use crate::report::capabilities::{Akm, Cipher, Flag, Protocol, Security, Wps};
+use crate::report::{ChannelWidth, Position, SourceId};
+use crate::tracker::{
+    Bluetooth, Device, Place, Radio, SeenBy, Source, SourceNumber, SsidRecord, Tracker,
+};
+use crate::views::hex::Hex;
+
+/// Who stands behind the numbers of sources.
+#[derive(Debug)]
+pub struct SourceNames(HashMap<SourceNumber, (SourceId, Box<str>)>);
+
+impl SourceNames {
+    /// Those that saw a device.
+    pub fn of(device: &Device, tracker: &Tracker) -> Self {
+        let numbers = device.seen_by.iter().map(|seen| seen.source);
+        let sources = numbers.filter_map(|number| tracker.source_by_number(number));
+        Self(
+            sources
+                .map(|source| (source.number, (source.id, source.name)))
+                .collect(),
+        )
+    }
+}
+
+/// A device with all that is known of it.
+#[derive(Clone, Copy, Debug)]
+pub struct WholeDevice<'d> {
+    /// Which.
+    pub device: &'d Device,
+    /// Who saw it.
+    pub sources: &'d SourceNames,
+}
+
+impl Serialize for WholeDevice<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { device, sources } = self;
+        let mut record = serializer.serialize_map(None)?;
+        DeviceRow(device).entries(&mut record)?;
+        entry_if_some(&mut record, "given_name", device.given_name.as_deref())?;
+        match &device.radio {
+            Radio::Wifi(wifi) => {
+                let ssids: Vec<_> = wifi.ssids.iter().map(SsidRow).collect();
+                record.serialize_entry("ssids", &ssids)?;
+                let topology = wifi.topology.map(|latest| latest.value.name());
+                entry_if_some(&mut record, "topology", topology)?;
+            }
+            Radio::Bluetooth(bluetooth) => {
+                record.serialize_entry("bluetooth", &BluetoothRow(bluetooth))?;
+            }
+        }
+        let frequencies = device.frequencies.iter();
+        let frequencies: Vec<_> = frequencies
+            .map(|(frequency, reports)| json!({ "frequency_khz": frequency.khz(), "reports": reports }))
+            .collect();
+        record.serialize_entry("frequencies", &frequencies)?;
+        let seen_by = device.seen_by.iter();
+        let seen_by: Vec<_> = seen_by.map(|seen| SeenByRow { seen, sources }).collect();
+        record.serialize_entry("seen_by", &seen_by)?;
+        entry_if_some(
+            &mut record,
+            "position",
+            device.place.as_deref().map(PlaceRow),
+        )?;
+        if let Some(peak) = device.peak {
+            let strongest = json!({
+                "signal_dbm": peak.signal.get(), "time": peak.time.seconds(), "time_utc": Utc(peak.time).to_string(),
+                "lat": degrees(peak.position.lat_e7()), "lon": degrees(peak.position.lon_e7()),
+            });
+            record.serialize_entry("strongest", &strongest)?;
+        }
+        if !device.tags.is_empty() {
+            let tags = device.tags.iter();
+            let tags: HashMap<&str, &str> = tags
+                .map(|latest| (&*latest.value.name, &*latest.value.value))
+                .collect();
+            record.serialize_entry("tags", &tags)?;
+        }
+        record.end()
+    }
+}
+
+fn degrees(e7: i32) -> f64 {
+    f64::from(e7) / 1e7
+}
+
+struct SsidRow<'d>(&'d SsidRecord);
+
+impl Serialize for SsidRow<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(ssid) = self;
+        let mut record = serializer.serialize_map(None)?;
+        record.serialize_entry("ssid", &ssid.ssid)?;
+        record.serialize_entry("hidden", &ssid.ssid.is_hidden())?;
+        record.serialize_entry("first_seen", &ssid.first_time.seconds())?;
+        record.serialize_entry("first_seen_utc", &Utc(ssid.first_time))?;
+        record.serialize_entry("last_seen", &ssid.last_time.seconds())?;
+        record.serialize_entry("last_seen_utc", &Utc(ssid.last_time))?;
+        record.serialize_entry("reports", &ssid.reports)?;
+        let channel = ssid.channel.as_ref().map(|latest| latest.value.as_str());
+        entry_if_some(&mut record, "channel", channel)?;
+        if let Some(layout) = ssid.layout.map(|latest| latest.value) {
+            let width = layout.width.map(ChannelWidth::mhz);
+            entry_if_some(&mut record, "channel_width_mhz", width)?;
+            entry_if_some(&mut record, "center0_mhz", layout.center0_mhz)?;
+            entry_if_some(&mut record, "center1_mhz", layout.center1_mhz)?;
+        }
+        let security = ssid
+            .security
+            .map_or(Security::UNKNOWN, |latest| latest.value.security);
+        record.serialize_entry("security", &SecurityRow(security))?;
+        record.end()
+    }
+}
+
+struct SecurityRow(Security);
+
+impl Serialize for SecurityRow {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(security) = *self;
+        let class = security.class();
+        let mut record = serializer.serialize_map(None)?;
+        record.serialize_entry("class", class.as_str())?;
+        record.serialize_entry("label", class.label())?;
+        let protocols: Vec<_> = security.protocols().iter().map(Protocol::name).collect();
+        record.serialize_entry("protocols", &protocols)?;
+        let akms: Vec<_> = security.akms().iter().map(Akm::name).collect();
+        record.serialize_entry("akms", &akms)?;
+        let pairwise: Vec<_> = security.pairwise().iter().map(Cipher::name).collect();
+        record.serialize_entry("pairwise", &pairwise)?;
+        let flags: Vec<_> = security.flags().iter().map(Flag::name).collect();
+        record.serialize_entry("flags", &flags)?;
+        entry_if_some(&mut record, "mfp", security.pmf().name())?;
+        entry_if_some(&mut record, "wps", security.wps().map(Wps::name))?;
+        record.serialize_entry("has_leftovers", &security.has_leftovers())?;
+        record.end()
+    }
+}
+
+struct BluetoothRow<'d>(&'d Bluetooth);
+
+impl Serialize for BluetoothRow<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(bluetooth) = self;
+        let mut record = serializer.serialize_map(None)?;
+        let text = |value: &Option<crate::tracker::Latest<Box<str>>>| {
+            value.as_ref().map(|latest| latest.value.clone())
+        };
+        entry_if_some(&mut record, "name", text(&bluetooth.name))?;
+        entry_if_some(&mut record, "device_type", text(&bluetooth.device_type))?;
+        let tx_power = bluetooth.tx_power_dbm.map(|latest| latest.value);
+        entry_if_some(&mut record, "tx_power_dbm", tx_power)?;
+        let path_loss = bluetooth.path_loss_db.map(|latest| latest.value);
+        entry_if_some(&mut record, "path_loss_db", path_loss)?;
+        if let Some(data) = &bluetooth.scan_data {
+            record.serialize_entry("scan_data", &Hex(&data.value))?;
+        }
+        let services = bluetooth.service_data.iter();
+        let services: HashMap<&str, String> = services
+            .map(|latest| (&*latest.value.service, Hex(&latest.value.bytes).to_string()))
+            .collect();
+        record.serialize_entry("service_data", &services)?;
+        record.end()
+    }
+}
+
+struct SeenByRow<'d> {
+    seen: &'d SeenBy,
+    sources: &'d SourceNames,
+}
+
+impl Serialize for SeenByRow<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { seen, sources } = self;
+        let mut record = serializer.serialize_map(None)?;
+        if let Some((id, name)) = sources.0.get(&seen.source) {
+            record.serialize_entry("source", &id.to_string())?;
+            record.serialize_entry("source_name", name)?;
+        }
+        record.serialize_entry("first_seen", &seen.first_time.seconds())?;
+        record.serialize_entry("first_seen_utc", &Utc(seen.first_time))?;
+        record.serialize_entry("last_seen", &seen.last_time.seconds())?;
+        record.serialize_entry("last_seen_utc", &Utc(seen.last_time))?;
+        record.serialize_entry("reports", &seen.reports)?;
+        if let Some(signal) = seen.signal {
+            record.serialize_entry("signal_dbm", &signal.last.value.get())?;
+            record.serialize_entry("signal_min_dbm", &signal.min.get())?;
+            record.serialize_entry("signal_max_dbm", &signal.max.get())?;
+        }
+        record.end()
+    }
+}
+
+/// Where scanners stood that saw a device.
+struct PlaceRow<'d>(&'d Place);
+
+impl Serialize for PlaceRow<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(place) = self;
+        let (lat, lon) = place.mean_degrees();
+        let mut record = serializer.serialize_map(None)?;
+        record.serialize_entry("lat", &lat)?;
+        record.serialize_entry("lon", &lon)?;
+        entry_if_some(&mut record, "alt_m", place.mean_alt_m())?;
+        record.serialize_entry("lat_min", &degrees(place.lat_min_e7))?;
+        record.serialize_entry("lat_max", &degrees(place.lat_max_e7))?;
+        record.serialize_entry("lon_min", &degrees(place.lon_min_e7))?;
+        record.serialize_entry("lon_max", &degrees(place.lon_max_e7))?;
+        record.serialize_entry("last", &Fix(place.last.value))?;
+        record.end()
+    }
+}
+
+struct Fix(Position);
+
+impl Serialize for Fix {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(position) = *self;
+        let mut record = serializer.serialize_map(None)?;
+        record.serialize_entry("lat", &degrees(position.lat_e7()))?;
+        record.serialize_entry("lon", &degrees(position.lon_e7()))?;
+        let alt_m = position.alt_mm().map(|alt| f64::from(alt) / 1e3);
+        entry_if_some(&mut record, "alt_m", alt_m)?;
+        record.end()
+    }
+}
+
+/// A source.
+#[derive(Clone, Copy, Debug)]
+pub struct SourceRow<'s>(pub &'s Source);
+
+impl Serialize for SourceRow<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(source) = self;
+        let (first, last) = (source.first_contact.time(), source.last_contact.time());
+        let mut record = serializer.serialize_map(None)?;
+        record.serialize_entry("source", &source.id.to_string())?;
+        record.serialize_entry("name", &source.name)?;
+        record.serialize_entry("phy", source.phy.name())?;
+        record.serialize_entry("reports", &source.reports)?;
+        record.serialize_entry("devices", &source.devices)?;
+        record.serialize_entry("first_contact", &first.seconds())?;
+        record.serialize_entry("first_contact_utc", &Utc(first))?;
+        record.serialize_entry("last_contact", &last.seconds())?;
+        record.serialize_entry("last_contact_utc", &Utc(last))?;
+        entry_if_some(
+            &mut record,
+            "position",
+            source.place.map(|place| Fix(place.value)),
+        )?;
+        record.end()
+    }
+}

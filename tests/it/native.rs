@@ -1,0 +1,319 @@
+//! The native interface: lists of devices by filter and order, and one device whole.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::server::{Answer, BLUETOOTH, SOURCE, TestServer, batch};
+
+const LIST: &str = "/api/v1/devices";
+const FREQUENCIES_KHZ: [u32; 3] = [2_437_000, 5_180_000, 5_955_000];
+const CAPABILITIES: [&str; 3] = ["[WPA2-PSK-CCMP][ESS]", "[ESS]", ""];
+
+/// Forty access points with many ties, and a headset.
+async fn server() -> TestServer {
+    let server = TestServer::start().await;
+    let report = |n: u32| {
+        let mut report = json!({
+            "bssid": format!("02:00:00:00:{:02x}:{:02x}", n % 3, n), "ssid": format!("Net {}", n % 7),
+            "timestamp": 1_700_000_000 + n % 5, "signal": -40 - i64::from(n % 6),
+            "freqkhz": FREQUENCIES_KHZ[n as usize % 3],
+            "capabilities": CAPABILITIES[n as usize % 3],
+        });
+        if n.is_multiple_of(4) {
+            report["lat"] = json!(40.0 + f64::from(n) / 100.0);
+            report["lon"] = json!(if n.is_multiple_of(8) { 179.5 } else { -179.5 });
+        }
+        report
+    };
+    // Late ones last, so that the order of change is not that of sight.
+    server.report((0..40).rev().map(report).collect()).await;
+    server
+        .report(json!([report(1), report(1), report(2)]))
+        .await;
+    let mut body = batch(
+        json!([{ "btaddr": "02:00:00:00:00:00", "name": "Headset", "timestamp": 1_700_000_050 }]),
+    );
+    body["source_uuid"] = json!(SOURCE.replace('4', "5"));
+    body["source_name"] = json!("watch");
+    server.post_json(BLUETOOTH, &body).await.expect_status(200);
+    server
+}
+
+async fn devices(server: &TestServer, query: &str) -> Vec<Value> {
+    let page = server.read(&format!("{LIST}?limit=1000&{query}")).await;
+    assert_eq!(page["next_cursor"], Value::Null);
+    page["devices"].as_array().unwrap().clone()
+}
+
+#[tokio::test]
+async fn pages_of_every_order_join_to_the_whole() {
+    let server = server().await;
+    let all = devices(&server, "").await;
+    assert_eq!(all.len(), 41);
+    for (sort, field, default) in [
+        ("last_seen", "last_seen", "desc"),
+        ("signal", "signal_dbm", "desc"),
+        ("name", "name", "asc"),
+        ("reports", "reports", "desc"),
+    ] {
+        for order in ["asc", "desc"] {
+            let whole = devices(&server, &format!("sort={sort}&order={order}")).await;
+            assert_eq!(whole.len(), 41, "{sort} {order}");
+            let key = |device: &Value| match &device[field] {
+                Value::String(text) => (0, text.to_lowercase()),
+                Value::Null => (-1000, String::new()),
+                number => (number.as_i64().unwrap(), String::new()),
+            };
+            let is_ordered = if order == "asc" {
+                whole.is_sorted_by_key(key)
+            } else {
+                whole.iter().rev().is_sorted_by_key(|device| key(device))
+            };
+            assert!(is_ordered, "{sort} {order}");
+            if order == default {
+                assert_eq!(devices(&server, &format!("sort={sort}")).await, whole);
+            }
+            for limit in [1, 3, 40, 41] {
+                let (mut joined, mut cursor) = (Vec::new(), String::new());
+                loop {
+                    let path =
+                        format!("{LIST}?sort={sort}&order={order}&limit={limit}&cursor={cursor}");
+                    let page = server.read(&path).await;
+                    joined.extend(page["devices"].as_array().unwrap().clone());
+                    match page["next_cursor"].as_str() {
+                        Some(next) => next.clone_into(&mut cursor),
+                        None => break,
+                    }
+                }
+                assert_eq!(joined, whole, "{sort} {order} {limit}");
+            }
+        }
+    }
+    // And after a start from a snapshot.
+    let server = server.restart().await;
+    assert_eq!(devices(&server, "").await, all);
+}
+
+#[tokio::test]
+async fn filters_choose_devices() {
+    let server = server().await;
+    let all = devices(&server, "").await;
+    let check = async |query: &str, wanted: &dyn Fn(&Value) -> bool| {
+        let found = devices(&server, query).await;
+        let expected: Vec<_> = all
+            .iter()
+            .filter(|device| wanted(device))
+            .cloned()
+            .collect();
+        assert!(!expected.is_empty(), "{query} chooses nothing");
+        assert_eq!(found, expected, "{query}");
+    };
+    check("phy=wifi", &|device| device["phy"] == "IEEE802.11").await;
+    check("phy=Bluetooth", &|device| device["phy"] == "Bluetooth").await;
+    check("ssid=Net%203", &|device| device["name"] == "Net 3").await;
+    check("ssid_contains=NET+3", &|device| device["name"] == "Net 3").await;
+    check("address_prefix=02:00:00:00:01", &|device| {
+        device["address"]
+            .as_str()
+            .unwrap()
+            .starts_with("02:00:00:00:01")
+    })
+    .await;
+    check("address_prefix=020000000", &|device| {
+        device["address"]
+            .as_str()
+            .unwrap()
+            .starts_with("02:00:00:00:0")
+    })
+    .await;
+    check("source=watch", &|device| device["phy"] == "Bluetooth").await;
+    check(&format!("source={SOURCE}"), &|device| {
+        device["phy"] != "Bluetooth"
+    })
+    .await;
+    check("security=wpa2-personal", &|device| {
+        device["security"] == "wpa2-personal"
+    })
+    .await;
+    check("security=open", &|device| device["security"] == "open").await;
+    check("channel=36", &|device| device["channel"] == "36").await;
+    check("band=2.4&phy=wifi", &|device| {
+        device["frequency_khz"] == 2_437_000
+    })
+    .await;
+    check("band=6", &|device| device["frequency_khz"] == 5_955_000).await;
+    check("signal_min_dbm=-42", &|device| {
+        device["signal_dbm"]
+            .as_i64()
+            .is_some_and(|signal| -42 <= signal)
+    })
+    .await;
+    check("since=1700000003", &|device| {
+        1_700_000_003 <= device["last_seen"].as_i64().unwrap()
+    })
+    .await;
+    check("until=2023-11-14T22:13:22Z", &|device| {
+        device["last_seen"].as_i64().unwrap() <= 1_700_000_002
+    })
+    .await;
+    check("bbox=40,179,40.2,-179", &|device| {
+        device["lat"].as_f64().is_some_and(|lat| lat <= 40.2)
+    })
+    .await;
+    check("bbox=40,-180,41,0", &|device| {
+        device["lon"].as_f64().is_some_and(|lon| lon < 0.0)
+    })
+    .await;
+    check("band=5&signal_min_dbm=-44&security=open", &|device| {
+        device["frequency_khz"] == 5_180_000 && -44 <= device["signal_dbm"].as_i64().unwrap()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_filter_that_is_not_understood_is_named() {
+    let server = server().await;
+    let refused = async |query: &str, reason: &str| {
+        server
+            .get(&format!("{LIST}?{query}"))
+            .await
+            .expect_error(400, reason);
+    };
+    refused("phy=radio", "phy: expected wifi or bluetooth").await;
+    refused(
+        "address_prefix=xy",
+        "address_prefix: expected the first hex digits",
+    )
+    .await;
+    refused("address_prefix=02:00:00:00:00:00:0", "address_prefix:").await;
+    refused("source=nobody", "source: no source has this UUID or name").await;
+    refused("security=wpa9", "security: expected one of unknown, open").await;
+    refused("band=3", "band: expected 2.4, 5, 6 or 60").await;
+    refused(
+        "signal_min_dbm=x",
+        "signal_min_dbm: expected a number of dBm",
+    )
+    .await;
+    refused("bbox=1,2,3", "bbox: expected lat_min").await;
+    refused("bbox=91,0,92,0", "bbox: expected lat_min").await;
+    refused("bbox=2,0,1,0", "bbox: lat_min is greater").await;
+    refused("sort=colour", "sort: expected last_seen").await;
+    refused("order=up", "order: expected asc or desc").await;
+    refused("cursor=x", "cursor: not one").await;
+    refused("limit=0", "limit: expected a number from 1 to 1000").await;
+    refused("limit=1001", "limit: expected a number from 1 to 1000").await;
+    refused("colour=red", "colour: there is no such parameter").await;
+    let page = server.read(&format!("{LIST}?limit=1&sort=name")).await;
+    let cursor = page["next_cursor"].as_str().unwrap();
+    refused(
+        &format!("sort=reports&cursor={cursor}"),
+        "cursor: of a page in another order",
+    )
+    .await;
+    refused(
+        &format!("sort=name&order=desc&cursor={cursor}"),
+        "cursor: of a page in another order",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn one_device_is_shown_whole() {
+    let server = server().await;
+    let whole = server.read(&format!("{LIST}/02:00:00:00:01:01")).await;
+    assert_eq!(whole["name"], "Net 1");
+    assert_eq!(whole["reports"], 3);
+    assert_eq!(whole["ssids"][0]["security"]["class"], "open");
+    assert_eq!(whole["seen_by"][0]["source"], SOURCE);
+    assert_eq!(
+        whole["frequencies"][0],
+        json!({ "frequency_khz": 5_180_000, "reports": 3 })
+    );
+    let secured = server.read(&format!("{LIST}/02:00:00:00:00:03")).await;
+    let security = &secured["ssids"][0]["security"];
+    assert_eq!(security["label"], "WPA2 Personal");
+    assert_eq!(
+        (&security["akms"], &security["pairwise"]),
+        (&json!(["PSK"]), &json!(["CCMP"]))
+    );
+    // One address in two radio technologies.
+    let both = server.read(&format!("{LIST}/02:00:00:00:00:00")).await;
+    assert_eq!(both["phy"], "IEEE802.11");
+    assert_eq!(both["others"][0]["bluetooth"]["name"], "Headset");
+    server
+        .get(&format!("{LIST}/02:00:00:00:09:09"))
+        .await
+        .expect_error(404, "02:00:00:00:09:09");
+    server
+        .get(&format!("{LIST}/zz"))
+        .await
+        .expect_error(400, "mac: not a hardware address");
+    server
+        .get(&format!("{LIST}/02:00:00:00:01:01?x=1"))
+        .await
+        .expect_error(400, "x: there is no such parameter");
+}
+
+#[tokio::test]
+async fn a_table_is_told_in_csv() {
+    let server = server().await;
+    server.report(json!([{ "bssid": "02:00:00:00:0f:0f", "ssid": "a,\"b\"\nc", "timestamp": 1_700_000_060 }])).await;
+    let request = server
+        .request(Method::GET, &format!("{LIST}?limit=1"))
+        .header("accept", "text/csv");
+    let answer = Answer::of(request).await.expect_status(200);
+    assert_eq!(answer.headers["content-type"], "text/csv; charset=utf-8");
+    let (head, rest) = answer.text.split_once("\r\n").unwrap();
+    assert!(head.starts_with("phy,address,key,name,security,"), "{head}");
+    assert!(
+        rest.starts_with(
+            "IEEE802.11,02:00:00:00:0F:0F,4202770D00000000_F0F00000002,\"a,\"\"b\"\"\nc\",,,"
+        ),
+        "{rest}"
+    );
+    let cursor = answer.headers["x-next-cursor"].to_str().unwrap();
+    let next = server
+        .read(&format!("{LIST}?limit=1&cursor={cursor}"))
+        .await;
+    assert_eq!(next["devices"][0]["name"], "Headset");
+}
+
+#[tokio::test]
+async fn sources_networks_and_the_server_are_told() {
+    let server = server().await;
+    let sources = server.read("/api/v1/sources").await;
+    let sources = sources["sources"].as_array().unwrap();
+    assert_eq!(
+        (
+            &sources[0]["source"],
+            &sources[0]["devices"],
+            &sources[0]["reports"]
+        ),
+        (&json!(SOURCE), &json!(40), &json!(43))
+    );
+    assert_eq!(sources[1]["name"], "watch");
+
+    let ssids = server.read("/api/v1/ssids").await;
+    let ssids = ssids["ssids"].as_array().unwrap().clone();
+    assert_eq!(ssids.len(), 7);
+    assert_eq!(
+        (&ssids[0]["ssid"], &ssids[0]["access_points"]),
+        (&json!("Net 0"), &json!(6))
+    );
+    let (mut joined, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = server
+            .read(&format!("/api/v1/ssids?limit=2&cursor={cursor}"))
+            .await;
+        joined.extend(page["ssids"].as_array().unwrap().clone());
+        match page["next_cursor"].as_str() {
+            Some(next) => next.clone_into(&mut cursor),
+            None => break,
+        }
+    }
+    assert_eq!(joined, ssids);
+
+    let status = server.read("/api/v1/status").await;
+    assert_eq!(status["devices"], json!({ "wifi": 40, "bluetooth": 1 }));
+    assert_eq!(status["reports"], json!({ "wifi": 43, "bluetooth": 1 }));
+}
