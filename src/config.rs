@@ -273,6 +273,20 @@ pub struct Limits {
     pub page_items_max: usize,
     /// Fields, patterns or addresses in one command. Default 1 000.
     pub command_items_max: usize,
+    /// WebSockets open at one time. Default 64.
+    pub subscribers_max: usize,
+    /// Subscriptions of one WebSocket. Default 64.
+    pub subscriptions_max: usize,
+    /// Events that a subscriber may be behind, rounded up to a power of two. Default 16 384.
+    pub events_queue_max: usize,
+    /// Bytes of a message that a subscriber sends. Default 64 KiB.
+    pub subscriber_message_bytes_max: usize,
+    /// How long a subscriber may take to take what it is sent. Default 10 seconds.
+    #[serde(with = "duration_text")]
+    pub subscriber_timeout: Duration,
+    /// How often a subscriber has to show that it is there. Default 30 seconds.
+    #[serde(with = "duration_text")]
+    pub ping_interval: Duration,
     /// Bytes of a source's name. Default 256.
     pub source_name_bytes_max: usize,
     /// Bytes of a capabilities text. Default 1 024.
@@ -301,6 +315,12 @@ impl Default for Limits {
             tags_per_device_max: 32,
             page_items_max: 1000,
             command_items_max: 1000,
+            subscribers_max: 64,
+            subscriptions_max: 64,
+            events_queue_max: 16_384,
+            subscriber_message_bytes_max: 64 << 10,
+            subscriber_timeout: Duration::from_secs(10),
+            ping_interval: Duration::from_secs(30),
             source_name_bytes_max: 256,
             capabilities_bytes_max: 1024,
             tag_bytes_max: 256,
@@ -455,7 +475,13 @@ impl Limits {
         count(self.reports_per_batch_max, 1..=1_000_000)?;
         count(self.json_depth_max, 4..=100)?; // A report is 4 deep; `serde_json` itself stops at 128.
         count(self.connections_max, 1..=1_000_000)?;
-        for timeout in [self.header_timeout, self.body_timeout, self.idle_timeout] {
+        for timeout in [
+            self.header_timeout,
+            self.body_timeout,
+            self.idle_timeout,
+            self.subscriber_timeout,
+            self.ping_interval,
+        ] {
             time(timeout, Duration::from_millis(1)..=DAY)?;
         }
         count(self.queue_batches_max, 1..=1_000_000)?;
@@ -463,6 +489,10 @@ impl Limits {
         count(self.sources_max, 1..=1_000_000)?;
         count(self.page_items_max, 1..=1_000_000)?;
         count(self.command_items_max, 1..=1_000_000)?;
+        count(self.subscribers_max, 1..=1_000_000)?;
+        count(self.subscriptions_max, 1..=10_000)?;
+        count(self.events_queue_max, 1..=1_000_000)?;
+        count(self.subscriber_message_bytes_max, 64..=1 << 24)?;
         for entries in [
             self.ssids_per_device_max,
             self.sources_per_device_max,
@@ -878,6 +908,23 @@ mod tests {
             &["1", "1000000"],
             &["0", "1000001"],
         );
+        for key in ["subscribers_max", "events_queue_max"] {
+            let key = format!("limits.{key}");
+            check(&key, &["1", "1000000"], &["0", "1000001"]);
+        }
+        check("limits.subscriptions_max", &["1", "10000"], &["0", "10001"]);
+        check(
+            "limits.subscriber_message_bytes_max",
+            &["64", "16777216"],
+            &["63", "16777217"],
+        );
+        for key in ["subscriber_timeout", "ping_interval"] {
+            check(
+                &format!("limits.{key}"),
+                &["\"1ms\"", "\"1day\""],
+                &["\"0s\"", "\"1day 1ms\""],
+            );
+        }
         check("retention.days", &["0", "36500"], &["36501", "-1"]);
         check(
             "retention.size",

@@ -7,6 +7,7 @@
 //! HTTP ─ auth ─ decode ──▶ Batch ──▶ log.append ──▶ tracker.apply ──▶ answer 200
 //!                                                        │
 //!                                                        ├──▶ views
+//!                                                        ├──▶ events
 //!                                                        └──▶ snapshots
 //! ```
 //!
@@ -20,13 +21,14 @@
 //! | [`ingest`] | decoders (bytes to batch), the queue, the writer thread, housekeeping | HTTP |
 //! | [`log`] | the ordered record of accepted batches | who reads it |
 //! | [`tracker`] | the fold of the log: devices, sources | clocks, files, JSON |
+//! | [`events`] | what happened, told to those who listen; the server's messages | who listens, HTTP |
 //! | [`snapshot`] | the tracker on disk, so that a start need not read the whole log | what devices mean |
 //! | [`views`] | tracked state and logged reports in somebody's words | HTTP |
 //! | [`auth`] | users, keys, logins, roles | HTTP |
 //! | `http` | routes and what they demand, limits, errors to statuses | how anything is kept |
 //! | [`config`] | file, environment and flags to one checked value | what it is for |
 //!
-//! Dependencies point one way: `http → {auth, ingest, views} → snapshot → tracker → log → report`.
+//! Dependencies point one way: `http → {auth, ingest, views} → {snapshot, events} → tracker → log → report`.
 //!
 //! # What holds everywhere
 //!
@@ -38,6 +40,7 @@
 
 pub mod auth;
 pub mod config;
+pub mod events;
 mod http;
 pub mod ingest;
 pub mod log;

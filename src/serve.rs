@@ -12,6 +12,7 @@ use tracing::info;
 
 use crate::auth::{Access, Credentials, CredentialsError, Policy};
 use crate::config::{Config, ConfigError};
+use crate::events::Events;
 use crate::http::connections::{self, ConnectionLimits, OpenConnections};
 use crate::http::{self, App};
 use crate::ingest::housekeeping::{self, Schedule};
@@ -103,6 +104,7 @@ async fn run(
             age_max: config.ingest.resend_window,
         },
     };
+    let events = Events::new(limits.events_queue_max);
     let now = SystemTime::now().into();
     let (orders, told) = housekeeping::orders();
     let begin = orders.clone();
@@ -110,6 +112,7 @@ async fn run(
         log,
         data,
         Arc::clone(&tracker),
+        events,
         now,
         writer_bounds,
         move |snapshots| begin.begin(snapshots),

@@ -20,6 +20,7 @@ use tracing::{error, info, warn};
 
 use self::window::Window;
 pub use self::window::WindowBounds;
+use crate::events::{Events, Severity};
 use crate::log::{Answered, Expired, Expiry, Known, Log, LogError, LogPosition};
 use crate::report::{Batch, BatchIdentity, ReceivedAt};
 use crate::snapshot::{SnapshotError, Snapshots};
@@ -164,6 +165,7 @@ pub struct WriterBounds {
 /// Starts the writer: it brings the tracker to what snapshots and log say, and then takes batches.
 ///
 /// `snapshots` is the data directory that they are in; `ready` gets them when the tracker is up to date.
+/// `events` is told of what is new in batches, not of what snapshots and log had.
 ///
 /// # Errors
 ///
@@ -172,6 +174,7 @@ pub fn start(
     log: Log,
     snapshots: Option<PathBuf>,
     tracker: Arc<Tracker>,
+    events: Events,
     now: ReceivedAt,
     bounds: WriterBounds,
     ready: impl FnOnce(Option<Snapshots>) + Send + 'static,
@@ -202,6 +205,7 @@ pub fn start(
                 let running = Running {
                     log,
                     tracker,
+                    events,
                     window: recovered.window,
                     evictions: Note::default(),
                 };
@@ -271,6 +275,7 @@ fn recover(
 struct Running {
     log: Log,
     tracker: Arc<Tracker>,
+    events: Events,
     window: Window,
     evictions: Note,
 }
@@ -310,10 +315,13 @@ impl Running {
                 };
                 done.send(Ok(receipt)).ok(); // The client may have hung up.
             }
+            let latest = group.batches.iter().map(|batch| batch.received_at).max();
             match self.log.append(group.batches) {
                 Ok(entries) => {
                     for (entry, waiting) in entries.into_iter().zip(group.waiting) {
-                        let applied = self.tracker.apply(&entry);
+                        let mut news = self.events.collect(entry.batch.received_at);
+                        let applied = self.tracker.apply_telling(&entry, |told| news.add(told));
+                        news.tell();
                         self.evictions.add(applied.evicted);
                         self.remember(&entry.batch, entry.position);
                         answer(entry.position, entry.batch, waiting);
@@ -321,6 +329,10 @@ impl Running {
                 }
                 Err(LogError::DiskFull) => {
                     warn!("the disk is full, reports are refused");
+                    self.events
+                        .say(Severity::Error, latest.unwrap_or_default(), || {
+                            "The disk is full, reports are refused".to_owned()
+                        });
                     let all = group.waiting.into_iter().flatten();
                     all.for_each(|done| drop(done.send(Err(IngestError::DiskFull))));
                 }

@@ -55,6 +55,7 @@ fn running(sources_max: usize) -> Running {
     Running {
         log: Log::in_memory(usize::MAX),
         tracker: tracker(sources_max),
+        events: Events::new(8),
         window: Window::new(BOUNDS.window),
         evictions: Note::default(),
     }
@@ -94,6 +95,7 @@ async fn a_client_that_hangs_up_does_not_undo_its_batch() {
         Log::in_memory(usize::MAX),
         None,
         Arc::clone(&tracker),
+        Events::new(8),
         NOW,
         BOUNDS,
         |_| {},

@@ -205,6 +205,14 @@ impl SourceNumber {
 }
 
 impl Device {
+    /// How many networks it has.
+    pub fn ssid_count(&self) -> usize {
+        match &self.radio {
+            Radio::Wifi(wifi) => wifi.ssids.len(),
+            Radio::Bluetooth(_) => 0,
+        }
+    }
+
     /// The network that a device is shown by: the latest one with a name, else the hidden one.
     ///
     /// A named network goes first because a scanner that leaves the name out says nothing against it.

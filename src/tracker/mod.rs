@@ -6,6 +6,7 @@
 
 mod activity;
 mod device;
+mod follow;
 mod image;
 mod merge;
 mod recent;
@@ -22,6 +23,7 @@ pub use self::device::{
     Advertised, Bluetooth, ChannelLayout, Device, Latest, Peak, Place, Radio, SeenBy, SignalRange,
     SourceNumber, SsidRecord, Wifi,
 };
+pub use self::follow::{Changed, Follow};
 use self::image::Images;
 pub use self::image::{Image, ImageHead};
 pub use self::recent::Seen;
@@ -30,7 +32,9 @@ use self::shard::{ChangeMark, Shard};
 pub use self::sources::Source;
 use self::sources::Sources;
 use crate::log::{Entry, LogPosition};
-use crate::report::{Batch, DeviceId, MacAddr, Phy, ReceivedAt, Report, SourceId, UnixTime};
+use crate::report::{
+    Batch, DeviceId, MacAddr, Phy, ReceivedAt, Report, Sighting, SourceId, Ssid, UnixTime,
+};
 
 /// More shards than cores, so that a reader seldom waits for the writer; few enough to look at each when evicting.
 const SHARDS: usize = 64;
@@ -63,6 +67,17 @@ pub struct Applied {
     pub created: u64,
     /// Devices that had to make room.
     pub evicted: u64,
+}
+
+/// What a report told for the first time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News<'b> {
+    /// A source reports that was not known.
+    Source(SourceId),
+    /// A device that was not tracked.
+    Device(DeviceId),
+    /// A network of a device; not told where it had to take the room of another.
+    Ssid(DeviceId, &'b Ssid),
 }
 
 /// How much there is of one radio technology.
@@ -208,6 +223,11 @@ impl Tracker {
 
     /// Merges a logged batch. Entries have to come in the order of the log.
     pub fn apply(&self, entry: &Entry) -> Applied {
+        self.apply_telling(entry, |_| {})
+    }
+
+    /// As [`Tracker::apply`], and tells what is new. `tell` must be quick: readers of the device wait for it.
+    pub fn apply_telling<'b>(&self, entry: &'b Entry, mut tell: impl FnMut(News<'b>)) -> Applied {
         let batch = &entry.batch;
         let mut clock = lock(&self.clock);
         let clock = &mut *clock;
@@ -227,7 +247,13 @@ impl Tracker {
             }
             return Applied::default();
         }
-        let source = write(&self.sources).contact(batch, clock.now, clock.change);
+        let mut sources = write(&self.sources);
+        let known_sources = sources.all().len();
+        let source = sources.contact(batch, clock.now, clock.change);
+        if known_sources < sources.all().len() {
+            tell(News::Source(batch.source));
+        }
+        drop(sources);
         let (mut newly_seen, mut unseen) = (0, Vec::new());
         let mut applied = Applied::default();
         self.for_each_shard(&batch.reports, |shard, report| {
@@ -238,10 +264,20 @@ impl Tracker {
             else {
                 return;
             };
+            // A device is made with its first network.
+            let known_ssids = if new { 0 } else { device.ssid_count() };
             let seers = device.merge(report, source, clock.now, &self.bounds);
             self.note_lead(device);
             newly_seen += i64::from(seers.is_new);
             unseen.extend(seers.gone);
+            if new {
+                tell(News::Device(id));
+            }
+            if let Sighting::Wifi(sighting) = &report.sighting
+                && known_ssids < device.ssid_count()
+            {
+                tell(News::Ssid(id, &sighting.ssid));
+            }
             let totals = self.totals_of(id.phy);
             totals.reports.fetch_add(1, Ordering::Relaxed);
             if new {
@@ -375,8 +411,12 @@ impl Tracker {
     }
 
     /// Visits the reports with their shards, each shard locked once; reports of one device stay in order.
-    fn for_each_shard(&self, reports: &[Report], mut visit: impl FnMut(&mut Shard, &Report)) {
-        let mut by_shard: Vec<(usize, &Report)> = reports
+    fn for_each_shard<'b>(
+        &self,
+        reports: &'b [Report],
+        mut visit: impl FnMut(&mut Shard, &'b Report),
+    ) {
+        let mut by_shard: Vec<(usize, &'b Report)> = reports
             .iter()
             .map(|report| (shard_index(report.device()), report))
             .collect();

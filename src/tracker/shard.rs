@@ -98,6 +98,23 @@ impl Shard {
         self.node_mut(slot)?.device.as_mut()
     }
 
+    /// The device, and when it changed.
+    pub(super) fn get_changed(&self, id: DeviceId) -> Option<(ChangeNumber, &Device)> {
+        let node = self.node(self.find(id)?)?;
+        Some((node.changed, node.device.as_ref()?))
+    }
+
+    /// The devices that changed after `mark`, the newest first.
+    pub(super) fn changed_after(
+        &self,
+        mark: ChangeNumber,
+    ) -> impl Iterator<Item = (ChangeNumber, &Device)> {
+        let newest = self.chain.and_then(|(_, newest)| self.node(newest));
+        std::iter::successors(newest, |node| self.node(node.before))
+            .take_while(move |node| mark < node.changed)
+            .filter_map(|node| Some((node.changed, node.device.as_ref()?)))
+    }
+
     /// When the least recently changed device changed.
     pub(super) fn oldest_change(&self) -> Option<ChangeNumber> {
         let (oldest, _) = self.chain?;

@@ -12,6 +12,8 @@ use crate::report::{
 use crate::views::kismet::{Context, DeviceRecord, Sources as SourceRecords};
 use crate::views::to_json;
 
+mod follow;
+
 const BOUNDS: Bounds = Bounds {
     devices_max: 1000,
     sources_max: 10,
