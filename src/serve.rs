@@ -112,7 +112,7 @@ async fn run(
         log,
         data,
         Arc::clone(&tracker),
-        events,
+        events.clone(),
         now,
         writer_bounds,
         move |snapshots| begin.begin(snapshots),
@@ -132,6 +132,7 @@ async fn run(
         server_uuid,
         ingest,
         tracker,
+        events,
         history,
         open.clone(),
     ));

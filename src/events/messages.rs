@@ -35,7 +35,11 @@ pub struct Message {
 impl Message {
     /// A message whose text is cut at its bound.
     pub fn new(severity: Severity, time: UnixTime, mut text: String) -> Self {
-        text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
+        let mut bytes = text.len().min(TEXT_BYTES_MAX);
+        while !text.is_char_boundary(bytes) {
+            bytes -= 1;
+        }
+        text.truncate(bytes);
         Self {
             text: text.into(),
             severity,

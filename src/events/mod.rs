@@ -116,7 +116,8 @@ impl Collected<'_> {
             }
             News::Ssid(_, ssid) if ssid.is_hidden() => {}
             News::Ssid(id, ssid) => {
-                self.saying(|| format!("802.11 Wi-Fi device {} advertising SSID '{ssid}'", id.addr))
+                let addr = id.addr;
+                self.saying(|| format!("802.11 Wi-Fi device {addr} advertising SSID '{ssid}'"));
             }
         }
     }

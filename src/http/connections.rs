@@ -18,10 +18,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tower::ServiceExt;
 use tracing::{debug, warn};
 
@@ -68,6 +69,33 @@ impl OpenConnections {
     }
 }
 
+/// The place of an open connection, in the extensions of its requests. A connection that becomes something other
+/// than HTTP keeps it, and with it what holds for connections: it counts, and it ends when the server stops.
+#[derive(Clone, Debug)]
+pub(crate) struct Lease(Arc<Leased>);
+
+#[derive(Debug)]
+struct Leased {
+    shutdown: CancellationToken,
+    cut: CancellationToken,
+    _place: OwnedSemaphorePermit,
+    _counted: CountedConnection,
+    _running: TaskTrackerToken,
+}
+
+impl Lease {
+    /// Tells when to finish.
+    pub(crate) fn shutdown(&self) -> CancellationToken {
+        self.0.shutdown.clone()
+    }
+
+    /// Waits for the moment at which nothing may go on.
+    pub(crate) async fn cut(&self) {
+        self.0.cut.cancelled().await;
+    }
+}
+
+#[derive(Debug)]
 struct CountedConnection(Arc<AtomicU64>);
 
 impl Drop for CountedConnection {
@@ -102,14 +130,19 @@ pub(crate) async fn run(
         };
         match Arc::clone(&places).try_acquire_owned() {
             Ok(place) => {
-                let (router, shutdown, cut, counted) =
-                    (router.clone(), shutdown.clone(), cut.clone(), open.count());
+                let router = router.clone();
+                let lease = Lease(Arc::new(Leased {
+                    shutdown: shutdown.clone(),
+                    cut: cut.clone(),
+                    _place: place,
+                    _counted: open.count(),
+                    _running: tasks.token(),
+                }));
                 tasks.spawn(async move {
                     tokio::select! {
-                        () = serve_one(stream, client, router, limits, shutdown) => {}
-                        () = cut.cancelled() => {}
+                        () = serve_one(stream, client, router, limits, lease.clone()) => {}
+                        () = lease.cut() => {}
                     }
-                    drop((place, counted));
                 });
             }
             // Past the second bound the connection is closed without a word.
@@ -140,13 +173,15 @@ async fn serve_one(
     client: Client,
     router: Router,
     limits: ConnectionLimits,
-    shutdown: CancellationToken,
+    lease: Lease,
 ) {
+    let shutdown = lease.shutdown();
     // Answers are written whole; waiting for more to put in a packet only delays them.
     stream.set_nodelay(true).ok();
     let service = router
         .map_request(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(client);
+            request.extensions_mut().insert(lease.clone());
             merge_slashes(request)
         })
         .map_err(|never: Infallible| never);

@@ -79,6 +79,12 @@ pub(super) enum ApiError {
     BadRole(#[from] BadRole),
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
+    #[error(
+        "this path speaks WebSocket: GET with Upgrade: websocket and Sec-WebSocket-Version: 13"
+    )]
+    NotAWebSocket,
+    #[error("as many subscribers listen as there may be, try again in a while")]
+    TooManySubscribers,
     #[error("a handler panicked")]
     Panicked,
 }
@@ -139,6 +145,8 @@ impl ApiError {
             | Self::NoSuchDevice(_)
             | Self::NoSuchSource(_)
             | Self::NoSuchView => StatusCode::NOT_FOUND,
+            Self::NotAWebSocket => StatusCode::UPGRADE_REQUIRED,
+            Self::TooManySubscribers => StatusCode::SERVICE_UNAVAILABLE,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BadPath
             | Self::BadParameter(_)
@@ -204,6 +212,11 @@ impl IntoResponse for ApiError {
             let challenge = HeaderValue::from_static("Basic realm=\"scanpost\"");
             let headers = response.headers_mut();
             headers.insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if status == StatusCode::UPGRADE_REQUIRED {
+            let headers = response.headers_mut();
+            headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
         }
         // The trace layer says it, once.
         response.extensions_mut().insert(Arc::new(self));

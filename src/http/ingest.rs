@@ -9,6 +9,7 @@ use super::App;
 use super::error::ApiError;
 use super::extract::Argument;
 use super::json::KismetJson;
+use crate::events::Severity;
 use crate::ingest::kismet;
 use crate::report::{Batch, BatchIdentity, Phy};
 
@@ -41,7 +42,9 @@ async fn scan_report(
         return Err(ApiError::NoSuchPath);
     }
     let key = idempotency_key(request.headers())?;
-    let mut batch = decode(&app, phy, request).await?;
+    let decoded = decode(&app, phy, request).await;
+    say_refused(&app, phy, &decoded);
+    let mut batch = decoded?;
     if let Some(key) = key {
         batch.identity = Some(BatchIdentity::of_key(batch.source, &key));
     }
@@ -53,6 +56,30 @@ async fn scan_report(
         "duplicate": receipt.duplicate,
         "rejected": receipt.answered.rejected,
     })))
+}
+
+/// What is refused shows on the message bus too, as with Kismet, whose clients look for it there.
+fn say_refused(app: &App, phy: Phy, decoded: &Result<Batch, ApiError>) {
+    let radio = match phy {
+        Phy::Wifi => "Phy80211/Wi-Fi",
+        Phy::Bluetooth => "Bluetooth",
+    };
+    match decoded {
+        Ok(batch) => {
+            if let Some(first) = batch.rejected.first() {
+                app.events.say(Severity::Error, batch.received_at, || {
+                    let (refused, source) = (batch.rejected.len(), batch.source);
+                    format!(
+                        "{radio} scan report of {source}: {refused} reports refused, the first for {}",
+                        first.reason
+                    )
+                });
+            }
+        }
+        Err(error) => app.events.say(Severity::Error, App::now(), || {
+            format!("{radio} scan report refused: {error}")
+        }),
+    }
 }
 
 /// The name that a client gives its batch, so that it may send it again.

@@ -11,6 +11,8 @@ mod extract;
 mod health;
 mod ingest;
 mod json;
+mod live;
+mod messages;
 mod native;
 mod networks;
 mod nothing;
@@ -39,9 +41,11 @@ use self::auth::demanding;
 use self::body::Bodies;
 use self::connections::OpenConnections;
 use self::error::ApiError;
+use self::live::Live;
 use self::origin::Origins;
 use crate::auth::{Access, Demand};
 use crate::config::{Config, Server};
+use crate::events::Events;
 use crate::ingest::{Ingest, kismet};
 use crate::log::History;
 use crate::report::ReceivedAt;
@@ -56,6 +60,8 @@ pub(crate) struct App {
     origins: Origins,
     ingest: Ingest,
     tracker: Arc<Tracker>,
+    events: Events,
+    live: Live,
     bodies: Bodies,
     kismet_limits: kismet::Limits,
     server: Arc<Server>,
@@ -78,6 +84,7 @@ impl App {
         server_uuid: Uuid,
         ingest: Ingest,
         tracker: Arc<Tracker>,
+        events: Events,
         history: Option<History>,
         open_connections: OpenConnections,
     ) -> Self {
@@ -88,6 +95,8 @@ impl App {
             session_timeout: config.auth.session_timeout,
             ingest,
             tracker,
+            events,
+            live: Live::new(limits),
             bodies: Bodies::new(
                 limits.body_bytes_max,
                 limits.bodies_bytes_max,
@@ -163,6 +172,14 @@ fn commands() -> Router<App> {
 
 fn reads() -> Router<App> {
     kismet()
+        .route("/messagebus/all_messages", read(messages::all))
+        .route(
+            "/messagebus/last-time/{timestamp}/messages",
+            read(messages::said_since),
+        )
+        .route("/eventbus/events.ws", get(live::eventbus))
+        .route("/devices/monitor.ws", get(live::monitor))
+        .route("/devices/views/{view}/monitor.ws", get(live::monitor_view))
         .route("/api/v1/devices", get(native::devices::list))
         .route("/api/v1/devices/{mac}", get(native::devices::one))
         .route("/api/v1/sources", get(native::server::sources))
@@ -188,10 +205,6 @@ fn kismet() -> Router<App> {
         .route(
             "/alerts/wrapped/last-time/{timestamp}/alerts",
             read(nothing::wrapped_alerts),
-        )
-        .route(
-            "/messagebus/last-time/{timestamp}/messages",
-            read(nothing::messages_since),
         )
         .route("/datasource/defaults", read(nothing::source_defaults))
         .route("/gps/location", read(nothing::location))

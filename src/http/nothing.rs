@@ -10,7 +10,7 @@ use super::read::{Answer, Read};
 use crate::views::kismet::{PacketStats, ServerLocation, SourceDefaults};
 
 /// Lists without items.
-pub(super) const LISTS: [&str; 14] = [
+pub(super) const LISTS: [&str; 13] = [
     "/datasource/types",
     "/datasource/list_interfaces",
     "/alerts/definitions",
@@ -24,7 +24,6 @@ pub(super) const LISTS: [&str; 14] = [
     "/poi/all_poi",
     "/logging/active",
     "/logging/drivers",
-    "/messagebus/all_messages",
 ];
 /// Maps without entries.
 pub(super) const MAPS: [&str; 4] = [
@@ -57,12 +56,6 @@ pub(super) async fn wrapped_alerts(read: Read) -> Answer {
     )]
     let now = App::now().micros() as f64 / 1e6;
     read.one(&json!({ "kismet.alert.list": [], "kismet.alert.timestamp": now }))
-}
-
-/// `/messagebus/last-time/{timestamp}/messages`.
-pub(super) async fn messages_since(read: Read) -> Answer {
-    let now = App::now().time().seconds();
-    read.one(&json!({ "kismet.messagebus.list": [], "kismet.messagebus.timestamp": now }))
 }
 
 /// `/alerts/by-id/{hash}/alert`.

@@ -4,7 +4,7 @@ use axum::extract::State;
 
 use super::App;
 use super::read::{Answer, Read};
-use crate::views::kismet::{PhyRecord, Status, TimestampRecord};
+use crate::views::kismet::{PhyRecord, StatisticsRecord, Status, TimestampRecord};
 
 /// `/phy/all_phys.json`: the radio technologies.
 pub(super) async fn phys(State(app): State<App>, read: Read) -> Answer {
@@ -24,13 +24,26 @@ pub(super) async fn status(State(app): State<App>, read: Read) -> Answer {
         now: App::now(),
         started_at: app.started_at,
         memory_kb: memory_kb(),
-        devices: u64::try_from(app.tracker.device_count()).unwrap_or(u64::MAX),
+        devices: device_count(&app),
         connections: app.open_connections.get(),
         user: &user,
         name: &app.server.name,
         description: &app.server.description,
         location: &app.server.location,
     })
+}
+
+/// How the server is, in short.
+pub(super) fn statistics(app: &App) -> StatisticsRecord {
+    StatisticsRecord {
+        connections: app.open_connections.get(),
+        memory_kb: memory_kb(),
+        devices: device_count(app),
+    }
+}
+
+fn device_count(app: &App) -> u64 {
+    u64::try_from(app.tracker.device_count()).unwrap_or(u64::MAX)
 }
 
 /// Memory in use by this process, in kB; 0 where the system does not tell.

@@ -19,6 +19,7 @@ mod faults;
 mod history;
 mod ingest;
 mod limits;
+mod live;
 mod log_command;
 mod native;
 mod origin;

@@ -8,6 +8,7 @@ mod bluetooth;
 mod channel;
 mod device;
 mod dot11;
+mod event;
 mod location;
 mod phy;
 mod server;
@@ -22,6 +23,7 @@ use uuid::Uuid;
 
 pub use self::channel::Channels;
 pub use self::device::{DeviceRecord, Sources};
+pub use self::event::{BatteryRecord, MessageList, MessageRecord, NoLocation, StatisticsRecord};
 pub use self::phy::{PhyRecord, phys};
 pub use self::server::{PacketStats, ServerLocation, SourceDefaults};
 pub use self::source::SourceRecord;

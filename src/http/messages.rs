@@ -1,0 +1,43 @@
+//! Kismet's message bus: what the server said.
+
+use axum::extract::State;
+
+use super::App;
+use super::devices::moment;
+use super::error::ApiError;
+use super::extract::Argument;
+use super::read::{Answer, Read};
+use crate::report::UnixTime;
+use crate::views::kismet::{MessageList, MessageRecord};
+
+/// `/messagebus/all_messages`: the latest messages.
+pub(super) async fn all(State(app): State<App>, read: Read) -> Answer {
+    let messages = app.events.latest_messages();
+    let records: Vec<_> = messages
+        .iter()
+        .map(|message| MessageRecord(message))
+        .collect();
+    read.list(&records)
+}
+
+/// `/messagebus/last-time/{timestamp}/messages`: those of the latest messages that were said since then.
+///
+/// The second itself is included, so that no message in it is missed.
+pub(super) async fn said_since(
+    State(app): State<App>,
+    Argument(since): Argument,
+    read: Read,
+) -> Result<Answer, ApiError> {
+    let now: UnixTime = App::now().time();
+    let since = moment(&since, now)?;
+    let messages = app.events.latest_messages();
+    let records: Vec<_> = messages
+        .iter()
+        .filter(|message| since <= message.time)
+        .map(|message| MessageRecord(message))
+        .collect();
+    Ok(read.one(&MessageList {
+        messages: &records,
+        now,
+    }))
+}

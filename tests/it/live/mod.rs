@@ -1,0 +1,95 @@
+//! Who listens is told at once, and holds up nobody.
+
+mod bounds;
+mod eventbus;
+mod messages;
+mod monitor;
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::{self, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use crate::server::TestServer;
+
+/// Long enough for a machine under load; only a server that never answers takes it.
+const PATIENCE: Duration = Duration::from_secs(30);
+const EVENTBUS: &str = "/eventbus/events.ws";
+const MONITOR: &str = "/devices/monitor.ws";
+
+/// A client that listens.
+struct Subscriber(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+impl Subscriber {
+    async fn connect(server: &TestServer, path: &str) -> Self {
+        Self::try_connect(server, path).await.unwrap()
+    }
+
+    async fn try_connect(server: &TestServer, path: &str) -> Result<Self, tungstenite::Error> {
+        let (stream, _) = connect_async(format!("ws://{}{path}", server.addr)).await?;
+        Ok(Self(stream))
+    }
+
+    async fn say(&mut self, message: impl ToString) {
+        let message = Message::text(message.to_string());
+        self.0.send(message).await.unwrap();
+    }
+
+    async fn next(&mut self) -> Option<Result<Message, tungstenite::Error>> {
+        timeout(PATIENCE, self.0.next())
+            .await
+            .expect("nothing comes")
+    }
+
+    /// The next frame that is no ping.
+    async fn hear(&mut self) -> Value {
+        loop {
+            match self.next().await {
+                Some(Ok(Message::Text(text))) => return serde_json::from_str(&text).unwrap(),
+                Some(Ok(Message::Ping(_))) => {}
+                other => panic!("expected a text: {other:?}"),
+            }
+        }
+    }
+
+    /// What an error frame says.
+    async fn hear_notice(&mut self) -> String {
+        let frame = self.hear().await;
+        let record = &frame["MESSAGE"];
+        assert_eq!(record["kismet.messagebus.message_flags"], 4, "{frame}");
+        record["kismet.messagebus.message_string"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    /// Waits until the server has done what it was asked for: it answers what it does not understand in its turn.
+    async fn settle(&mut self) {
+        self.say("{}").await;
+        assert!(self.hear_notice().await.starts_with("expected "));
+    }
+
+    /// How the server ended it, when nothing else comes any more.
+    async fn end(&mut self) -> Option<u16> {
+        let mut code = None;
+        loop {
+            match self.next().await {
+                Some(Ok(Message::Close(frame))) => code = frame.map(|frame| frame.code.into()),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return code,
+            }
+        }
+    }
+}
+
+fn report(number: u32) -> Value {
+    json!({ "bssid": format!("0200{number:08x}"), "ssid": "x" })
+}
+
+fn addr(number: u8) -> String {
+    format!("02:00:00:00:00:{number:02X}")
+}
