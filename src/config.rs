@@ -857,19 +857,41 @@ mod tests {
         refused(from_file("[logging]\nlevel = \"\""), &["is not a level"]);
     }
 
+    #[track_caller]
+    fn check(key: &str, good: &[&str], bad: &[&str]) {
+        let (section, name) = key.split_once('.').unwrap();
+        let load = |value: &str| from_file(&format!("[{section}]\n{name} = {value}"));
+        for value in good {
+            assert!(load(value).is_ok(), "{key} = {value}: {:?}", load(value));
+        }
+        for value in bad {
+            refused(load(value), &[key, value, "must "]);
+        }
+    }
+
+    #[test]
+    fn bounds_of_subscribers_hold_at_and_one_past() {
+        for key in ["subscribers_max", "events_queue_max"] {
+            let key = format!("limits.{key}");
+            check(&key, &["1", "1000000"], &["0", "1000001"]);
+        }
+        check("limits.subscriptions_max", &["1", "10000"], &["0", "10001"]);
+        check(
+            "limits.subscriber_message_bytes_max",
+            &["64", "16777216"],
+            &["63", "16777217"],
+        );
+        for key in ["subscriber_timeout", "ping_interval"] {
+            check(
+                &format!("limits.{key}"),
+                &["\"1ms\"", "\"1day\""],
+                &["\"0s\"", "\"1day 1ms\""],
+            );
+        }
+    }
+
     #[test]
     fn bounds_hold_at_and_one_past() {
-        #[track_caller]
-        fn check(key: &str, good: &[&str], bad: &[&str]) {
-            let (section, name) = key.split_once('.').unwrap();
-            let load = |value: &str| from_file(&format!("[{section}]\n{name} = {value}"));
-            for value in good {
-                assert!(load(value).is_ok(), "{key} = {value}: {:?}", load(value));
-            }
-            for value in bad {
-                refused(load(value), &[key, value, "must "]);
-            }
-        }
         check("limits.json_depth_max", &["4", "100"], &["3", "101"]);
         check(
             "limits.body_bytes_max",
@@ -908,23 +930,6 @@ mod tests {
             &["1", "1000000"],
             &["0", "1000001"],
         );
-        for key in ["subscribers_max", "events_queue_max"] {
-            let key = format!("limits.{key}");
-            check(&key, &["1", "1000000"], &["0", "1000001"]);
-        }
-        check("limits.subscriptions_max", &["1", "10000"], &["0", "10001"]);
-        check(
-            "limits.subscriber_message_bytes_max",
-            &["64", "16777216"],
-            &["63", "16777217"],
-        );
-        for key in ["subscriber_timeout", "ping_interval"] {
-            check(
-                &format!("limits.{key}"),
-                &["\"1ms\"", "\"1day\""],
-                &["\"0s\"", "\"1day 1ms\""],
-            );
-        }
         check("retention.days", &["0", "36500"], &["36501", "-1"]);
         check(
             "retention.size",

@@ -8,7 +8,7 @@ use crate::report::UnixTime;
 /// How many messages are kept, as with Kismet.
 pub const MESSAGES_KEPT: usize = 50;
 /// How many messages of one severity a second has room for, as with Kismet.
-pub(super) const SAYINGS_PER_SECOND: usize = 25;
+const SAYINGS_PER_SECOND: usize = 25;
 /// Bytes of a message; what is past it is cut.
 const TEXT_BYTES_MAX: usize = 1024;
 
@@ -63,12 +63,31 @@ struct Counted {
 }
 
 impl Messages {
+    /// How many messages of a severity the second has still room for.
+    pub(super) fn left(&mut self, severity: Severity, time: UnixTime) -> usize {
+        SAYINGS_PER_SECOND.saturating_sub(self.counted(severity, time).said)
+    }
+
     pub(super) fn say(
         &mut self,
         severity: Severity,
         time: UnixTime,
         text: impl FnOnce() -> String,
     ) -> Option<Arc<Message>> {
+        let counted = self.counted(severity, time);
+        if SAYINGS_PER_SECOND <= counted.said {
+            return None;
+        }
+        counted.said += 1;
+        let message = Arc::new(Message::new(severity, time, text()));
+        if MESSAGES_KEPT <= self.latest.len() {
+            self.latest.pop_front();
+        }
+        self.latest.push_back(Arc::clone(&message));
+        Some(message)
+    }
+
+    fn counted(&mut self, severity: Severity, time: UnixTime) -> &mut Counted {
         let counted = match severity {
             Severity::Info => &mut self.info,
             Severity::Error => &mut self.error,
@@ -80,16 +99,7 @@ impl Messages {
                 said: 0,
             };
         }
-        if SAYINGS_PER_SECOND <= counted.said {
-            return None;
-        }
-        counted.said += 1;
-        let message = Arc::new(Message::new(severity, time, text()));
-        if MESSAGES_KEPT <= self.latest.len() {
-            self.latest.pop_front();
-        }
-        self.latest.push_back(Arc::clone(&message));
-        Some(message)
+        counted
     }
 
     pub(super) fn latest(&self) -> Vec<Arc<Message>> {

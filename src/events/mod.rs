@@ -66,7 +66,7 @@ impl Events {
             events: self,
             received_at,
             is_heard: 0 < self.listeners.receiver_count(),
-            sayings_left: messages::SAYINGS_PER_SECOND,
+            sayings_left: None,
             told: Vec::new(),
         }
     }
@@ -87,8 +87,8 @@ pub struct Collected<'e> {
     events: &'e Events,
     received_at: ReceivedAt,
     is_heard: bool,
-    /// How many more messages make sense to write.
-    sayings_left: usize,
+    /// How many more messages would be said; not asked before there is one.
+    sayings_left: Option<usize>,
     told: Vec<Told>,
 }
 
@@ -141,8 +141,12 @@ impl Collected<'_> {
     }
 
     fn saying(&mut self, text: impl FnOnce() -> String) {
-        if 0 < self.sayings_left {
-            self.sayings_left -= 1;
+        let (events, time) = (self.events, self.received_at.time());
+        let left = self
+            .sayings_left
+            .get_or_insert_with(|| events.messages().left(Severity::Info, time));
+        if 0 < *left {
+            *left -= 1;
             self.told.push(Told::Saying(text()));
         }
     }

@@ -25,7 +25,7 @@ fn a_listener_at_the_bound_misses_nothing_and_one_past_it_is_told() {
         let events = Events::new(4);
         let mut listener = events.listen();
         let mut collected = events.collect(NOW);
-        collected.sayings_left = 0;
+        collected.sayings_left = Some(0);
         (0..count).for_each(|number| collected.add(News::Device(device(number))));
         collected.tell();
         if missed != 0 {
@@ -54,6 +54,10 @@ fn when_nobody_listens_only_messages_are_written_and_few_of_them() {
     collected.tell();
     let messages = events.latest_messages();
     assert_eq!(messages.len(), 25);
+    // Nothing is written that would not be said.
+    let mut collected = events.collect(NOW);
+    collected.add(News::Device(device(0)));
+    assert!(collected.told.is_empty());
     assert_eq!(
         &*messages[0].text,
         "Detected new 802.11 Wi-Fi access point 02:00:00:00:00:00"
