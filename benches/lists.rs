@@ -3,6 +3,7 @@
 //! ```text
 //! cargo bench --bench lists
 //! ```
+#![allow(clippy::cast_precision_loss, reason = "of what the benches share")]
 #![expect(clippy::print_stdout, reason = "the table is the result")]
 
 #[allow(dead_code, reason = "each bench needs a part of it")]

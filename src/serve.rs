@@ -14,7 +14,7 @@ use crate::auth::{Access, Credentials, CredentialsError, Policy};
 use crate::config::{Config, ConfigError};
 use crate::events::Events;
 use crate::http::connections::{self, ConnectionLimits, OpenConnections};
-use crate::http::{self, App};
+use crate::http::{self, App, Parts};
 use crate::ingest::housekeeping::{self, Schedule};
 use crate::ingest::{self, WindowBounds, WriterBounds, WriterError};
 use crate::log::{Log, LogError};
@@ -126,16 +126,16 @@ async fn run(
     let housekeeping = housekeeping::start(told, Arc::clone(&tracker), ingest.clone(), schedule)
         .map_err(ServeError::Thread)?;
     let open = OpenConnections::default();
-    let router = http::router(App::new(
-        &config,
+    let parts = Parts {
         access,
         server_uuid,
         ingest,
         tracker,
         events,
         history,
-        open.clone(),
-    ));
+        open_connections: open.clone(),
+    };
+    let router = http::router(App::new(&config, parts));
     let connection_limits = ConnectionLimits {
         connections_max: limits.connections_max,
         header_timeout: limits.header_timeout,

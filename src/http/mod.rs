@@ -77,17 +77,28 @@ pub(crate) struct App {
 /// How many reads of the log are under way at one time.
 const HISTORY_READS: usize = 2;
 
+/// The parts that handlers work with.
+pub(crate) struct Parts {
+    pub(crate) access: Access,
+    pub(crate) server_uuid: Uuid,
+    pub(crate) ingest: Ingest,
+    pub(crate) tracker: Arc<Tracker>,
+    pub(crate) events: Events,
+    pub(crate) history: Option<History>,
+    pub(crate) open_connections: OpenConnections,
+}
+
 impl App {
-    pub(crate) fn new(
-        config: &Config,
-        access: Access,
-        server_uuid: Uuid,
-        ingest: Ingest,
-        tracker: Arc<Tracker>,
-        events: Events,
-        history: Option<History>,
-        open_connections: OpenConnections,
-    ) -> Self {
+    pub(crate) fn new(config: &Config, parts: Parts) -> Self {
+        let Parts {
+            access,
+            server_uuid,
+            ingest,
+            tracker,
+            events,
+            history,
+            open_connections,
+        } = parts;
         let limits = &config.limits;
         Self {
             origins: Origins::new(access.policy(), &config.server.cors_origins),

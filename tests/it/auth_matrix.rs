@@ -305,6 +305,24 @@ const ROUTES: &[(&str, &str, &str, Demand)] = &[
         "GET POST",
         Readonly,
     ),
+    (
+        "/eventbus/events.ws",
+        "/eventbus/events.ws",
+        "GET",
+        Readonly,
+    ),
+    (
+        "/devices/monitor.ws",
+        "/devices/monitor.ws",
+        "GET",
+        Readonly,
+    ),
+    (
+        "/devices/views/{view}/monitor.ws",
+        "/devices/views/all/monitor.ws",
+        "GET",
+        Readonly,
+    ),
     ("/api/v1/devices", "/api/v1/devices", "GET", Readonly),
     (
         "/api/v1/devices/{mac}",

@@ -67,7 +67,7 @@ async fn pages_of_every_order_join_to_the_whole() {
             let is_ordered = if order == "asc" {
                 whole.is_sorted_by_key(key)
             } else {
-                whole.iter().rev().is_sorted_by_key(|device| key(device))
+                whole.iter().rev().is_sorted_by_key(key)
             };
             assert!(is_ordered, "{sort} {order}");
             if order == default {

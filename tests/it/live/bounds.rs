@@ -85,7 +85,7 @@ async fn a_client_that_does_not_answer_pings_is_dropped_and_one_that_does_stays(
     .await;
     let mut stays = Subscriber::connect(&server, EVENTBUS).await;
     let mut silent = TcpStream::connect(server.addr).await.unwrap();
-    let request = "GET /devices/monitor.ws HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+    let request = "GET /devices/monitor.ws HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
                    sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     silent.write_all(request.as_bytes()).await.unwrap();
     let dropped = async {
