@@ -1,6 +1,7 @@
 //! Routes, limits, and errors to statuses. Handlers are thin: who may ask, what they sent, what we do, what we answer.
 
 mod annotations;
+mod answers;
 mod auth;
 mod body;
 pub(crate) mod connections;
@@ -271,6 +272,8 @@ fn with_fallbacks(routes: Router<App>) -> Router<App> {
 fn layered<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
     routes
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn(answers::tag))
+        .layer(answers::compression())
         .layer(middleware::from_fn(trace::request))
 }
 

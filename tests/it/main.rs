@@ -11,6 +11,7 @@ mod auth;
 mod auth_matrix;
 mod auth_program;
 mod captures;
+mod compression;
 mod crash;
 mod defects;
 mod durability;
