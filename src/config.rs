@@ -9,12 +9,13 @@ mod layers;
 
 use std::ffi::OsString;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use etcetera::BaseStrategy;
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
@@ -65,6 +66,14 @@ pub struct Server {
     pub shutdown_grace: Duration,
     /// Origins of other web pages that may use this server from a browser, such as `https://map.example`. Default none.
     pub cors_origins: Vec<String>,
+    /// What may stand before every path, such as `/kismet`, where a proxy leaves it there. Default empty.
+    pub uri_prefix: String,
+    /// Proxies, as addresses and networks, that are believed when they say whom they ask for. Default none.
+    pub proxies: Vec<String>,
+    /// A PEM file with the certificate to show and those it depends on. Default empty: no TLS.
+    pub tls_certificate: PathBuf,
+    /// A PEM file with the certificate's key. Default empty: no TLS.
+    pub tls_key: PathBuf,
 }
 
 impl Server {
@@ -94,6 +103,10 @@ impl Default for Server {
             location: String::new(),
             shutdown_grace: Duration::from_secs(10),
             cors_origins: Vec::new(),
+            uri_prefix: String::new(),
+            proxies: Vec::new(),
+            tls_certificate: PathBuf::new(),
+            tls_key: PathBuf::new(),
         }
     }
 }
@@ -430,6 +443,11 @@ impl Config {
             .cors_origins
             .iter()
             .try_for_each(|text| origin(text))?;
+        uri_prefix(&server.uri_prefix)?;
+        server
+            .proxies
+            .iter()
+            .try_for_each(|text| network(text).map(drop))?;
         time(auth.session_timeout, Duration::from_secs(1)..=DAY * 365)?;
         count(auth.sessions_max, 1..=1_000_000)?;
         time(ingest.clock_skew_max, Duration::ZERO..=DAY * 365)?;
@@ -464,7 +482,23 @@ impl Config {
                 ),
             });
         }
-        Ok(())
+        let Server {
+            tls_certificate,
+            tls_key,
+            ..
+        } = &self.server;
+        let is_empty = |path: &Path| path.as_os_str().is_empty();
+        let (missing, given) = match (is_empty(tls_certificate), is_empty(tls_key)) {
+            (true, false) => ("server.tls_certificate", "server.tls_key"),
+            (false, true) => ("server.tls_key", "server.tls_certificate"),
+            _ => return Ok(()),
+        };
+        Err(ConfigError::BadValue {
+            origin: "configuration".to_owned(),
+            key: missing.to_owned(),
+            value: "\"\"".to_owned(),
+            reason: format!("must name a file too, because `{given}` does"),
+        })
     }
 }
 
@@ -544,6 +578,33 @@ fn origin(text: &str) -> Result<(), String> {
             "must be origins such as \"https://map.example\" or \"http://localhost:3000\", without a path, not `{text}`"
         )),
     }
+}
+
+/// Whole parts of a path, in characters that nobody writes in two ways.
+fn uri_prefix(text: &str) -> Result<(), String> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let is_part = |part: &str| {
+        !part.is_empty() && part.bytes().all(is_plain) && !part.bytes().all(|byte| byte == b'.')
+    };
+    match text.strip_prefix('/') {
+        None if text.is_empty() => Ok(()),
+        Some(parts) if parts.split('/').all(is_part) => Ok(()),
+        _ => Err(
+            "must be empty or such as \"/kismet\": a / at the start, none at the end, and between them letters, digits, `-`, `.`, `_` and `~`"
+                .to_owned(),
+        ),
+    }
+}
+
+/// A network, or an address alone.
+pub(crate) fn network(text: &str) -> Result<IpNet, String> {
+    let address = text.parse::<IpAddr>().ok().map(IpNet::from);
+    let network = address.or_else(|| text.parse().ok());
+    network.ok_or_else(|| {
+        format!(
+            "must be addresses or networks such as \"127.0.0.1\" or \"10.0.0.0/8\", not `{text}`"
+        )
+    })
 }
 
 /// A filter reads any bare word as the name of a module, so that `level = "inof"` would be
@@ -1020,6 +1081,45 @@ mod tests {
             );
         }
         assert!(cors("\"https://map.example\"").is_err());
+    }
+
+    #[test]
+    fn a_prefix_is_whole_parts_of_a_path() {
+        let load = |prefix: &str| from_file(&format!("[server]\nuri_prefix = {prefix:?}"));
+        for good in ["", "/kismet", "/a/b-c.d_e~f/0"] {
+            assert_eq!(load(good).unwrap().server.uri_prefix, good);
+        }
+        for bad in [
+            "kismet", "/", "/kismet/", "//kismet", "/a//b", "/a/../b", "/a b", "/a?b", "/%61",
+        ] {
+            refused(load(bad), &["`server.uri_prefix`", bad, "must be"]);
+        }
+    }
+
+    #[test]
+    fn proxies_are_addresses_and_networks() {
+        let load = |list: &[&str]| from_file(&format!("[server]\nproxies = {list:?}"));
+        let all = ["127.0.0.1", "10.0.0.0/8", "::1", "fd00::/8"];
+        assert_eq!(load(&all).unwrap().server.proxies, all);
+        let listed = from_environment("SCANPOST_SERVER__PROXIES", &all.join(","));
+        assert_eq!(listed.unwrap().server.proxies, all);
+        for bad in ["", "localhost", "10.0.0.0/33", "10.0.0", "127.0.0.1:80"] {
+            refused(load(&[bad]), &["`server.proxies`", "must be addresses"]);
+        }
+    }
+
+    #[test]
+    fn a_certificate_needs_a_key_and_a_key_a_certificate() {
+        let both = "tls_certificate = \"a.pem\"\ntls_key = \"b.pem\"";
+        assert!(from_file(&format!("[server]\n{both}")).is_ok());
+        for (given, missing) in [
+            ("tls_certificate", "tls_key"),
+            ("tls_key", "tls_certificate"),
+        ] {
+            let half = from_file(&format!("[server]\n{given} = \"a.pem\""));
+            let missing = format!("`server.{missing}` = \"\"");
+            refused(half, &[&missing, &format!("`server.{given}`")]);
+        }
     }
 
     #[test]

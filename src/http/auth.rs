@@ -7,13 +7,14 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, COOKIE, EXPECT, SET_COOKIE};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{Extensions, HeaderMap, HeaderValue};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use base64ct::{Base64Unpadded, Encoding};
 
 use super::App;
 use super::error::ApiError;
+use super::forwarded::Scheme;
 use crate::auth::{Demand, Granted, Identity, Login, PasswordRefused, Policy, Secret};
 
 /// Kismet's name for the cookie and for the query variable.
@@ -38,11 +39,12 @@ async fn check(
     next: Next,
 ) -> Response {
     let (parts, body) = request.into_parts();
+    let is_https = Scheme::is_https(&parts.extensions);
     match authorise(&app, &parts, demand).await {
         Ok(pass) => {
             let mut response = next.run(Request::from_parts(parts, body)).await;
             if let Pass::LoggedIn(Granted { token, .. }) = &pass {
-                set_cookie(&app, response.headers_mut(), token);
+                set_cookie(&app, response.headers_mut(), token, is_https);
             }
             response
         }
@@ -78,7 +80,7 @@ impl Pass {
 
 /// Whether a request meets a demand. Of several proofs, one that does is enough.
 pub(super) async fn authorise(app: &App, parts: &Parts, demand: Demand) -> Result<Pass, ApiError> {
-    if is_open(app, demand) {
+    if is_open(app, parts, demand) {
         return Ok(Pass::Open);
     }
     let (now, instant) = (App::now().time().seconds().into(), Instant::now());
@@ -109,9 +111,11 @@ pub(super) async fn authorise(app: &App, parts: &Parts, demand: Demand) -> Resul
 
 /// Whether nobody is asked. Who may do what is open only until there is an administrator, and then only to
 /// this machine.
-fn is_open(app: &App, demand: Demand) -> bool {
+fn is_open(app: &App, parts: &Parts, demand: Demand) -> bool {
     match (app.access.policy(), demand) {
         (Policy::Required, _) | (Policy::Open, Demand::Credentials) => false,
+        // A proxy on this machine lets in who is elsewhere.
+        (Policy::OpenHere, _) if !is_here(&parts.extensions) => false,
         (Policy::OpenHere, Demand::Credentials) => !app.access.credentials().has_users(),
         (Policy::OpenHere | Policy::Open, _) => true,
     }
@@ -120,6 +124,12 @@ fn is_open(app: &App, demand: Demand) -> bool {
 fn client(parts: &Parts) -> IpAddr {
     let client = parts.extensions.get::<Client>();
     client.map_or(Ipv4Addr::UNSPECIFIED.into(), |client| client.0)
+}
+
+/// Whether a request comes from this machine, as far as is known.
+pub(super) fn is_here(extensions: &Extensions) -> bool {
+    let client = extensions.get::<Client>();
+    client.is_some_and(|client| client.0.to_canonical().is_loopback())
 }
 
 /// The tokens of a request: in the cookie, as a bearer, in the query.
@@ -169,10 +179,11 @@ fn query(parts: &Parts, name: &str) -> Option<String> {
 }
 
 /// Scripts of a page cannot read it, and pages of others cannot use it.
-fn set_cookie(app: &App, headers: &mut HeaderMap, token: &Secret) {
+fn set_cookie(app: &App, headers: &mut HeaderMap, token: &Secret, is_https: bool) {
     let seconds = app.session_timeout.as_secs();
+    let secure = if is_https { "; Secure" } else { "" };
     let cookie = format!(
-        "{TOKEN}={}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict",
+        "{TOKEN}={}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}",
         token.reveal()
     );
     if let Ok(mut cookie) = HeaderValue::try_from(cookie) {

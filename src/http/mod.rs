@@ -9,6 +9,7 @@ mod device_list;
 mod devices;
 mod error;
 mod extract;
+mod forwarded;
 mod health;
 mod ingest;
 mod json;
@@ -42,6 +43,7 @@ use self::auth::demanding;
 use self::body::Bodies;
 use self::connections::OpenConnections;
 use self::error::ApiError;
+use self::forwarded::Proxies;
 use self::live::Live;
 use self::origin::Origins;
 use crate::auth::{Access, Demand};
@@ -159,9 +161,13 @@ pub(crate) fn router(app: App) -> Router {
         .route("/system/user_status", read(nothing::user_status))
         .merge(session::routes(&app));
     let origins = middleware::from_fn_with_state(app.origins.clone(), origin::check);
+    let (proxies, server) = (Proxies::new(&app.server.proxies), Arc::clone(&app.server));
     let routes = layered(with_fallbacks(open.merge(gated)).layer(origins)).with_state(app);
     // Before the routes are looked at, so around them.
-    Router::new().fallback_service(routes.map_request(read::split_extension))
+    Router::new().fallback_service(routes.map_request(move |request| {
+        let request = proxies.see_through(request);
+        read::split_extension(request, &server.uri_prefix)
+    }))
 }
 
 fn reports() -> Router<App> {

@@ -19,7 +19,9 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::auth::is_here;
 use super::error::ApiError;
+use super::forwarded::{ForwardedHost, Scheme};
 use crate::auth::Policy;
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, OPTIONS");
@@ -62,7 +64,18 @@ impl Origins {
         let Ok(origin) = origin.to_str().map(str::to_ascii_lowercase) else {
             return Origin::Foreign;
         };
-        if hosts(request).any(|host| is_at(&origin, host)) {
+        // A proxy may call this server by a name that no browser knows.
+        let is_own = match forwarded_host(request) {
+            Some(host) => is_at(&origin, host),
+            None => hosts(request).any(|host| is_at(&origin, host)),
+        };
+        // Where it is known how the client came, its own page came the same way.
+        let came_alike = match request.extensions().get() {
+            Some(Scheme::Https) => origin.starts_with("https:"),
+            Some(Scheme::Http) => origin.starts_with("http:"),
+            None => true,
+        };
+        if is_own && came_alike {
             Origin::Own
         } else if self.allowed.contains(&origin) {
             Origin::Allowed
@@ -81,7 +94,9 @@ pub(super) async fn check(
 ) -> Response {
     // Who watches over servers calls them by any name, and learns nothing that is secret.
     let is_watched = matches!(request.uri().path(), "/healthz" | "/readyz");
-    if origins.asks_host && !is_watched && !hosts(&request).all(is_this_machine) {
+    // Who is elsewhere has to log in, and knows the server by another name.
+    let asks_host = origins.asks_host && !is_watched && is_here(request.extensions());
+    if asks_host && !is_called_as_this_machine(&request) {
         return ApiError::ForeignHost.into_response();
     }
     let from = match origins.of(&request) {
@@ -127,6 +142,16 @@ fn hosts(request: &Request) -> impl Iterator<Item = &str> {
     // A name that is no text is foreign.
     let headers = headers.map(|value| value.to_str().unwrap_or_default());
     headers.chain(request.uri().authority().map(Authority::as_str))
+}
+
+fn forwarded_host(request: &Request) -> Option<&str> {
+    let host = request.extensions().get::<ForwardedHost>();
+    host.map(|ForwardedHost(host)| host.as_str())
+}
+
+fn is_called_as_this_machine(request: &Request) -> bool {
+    let mut names = hosts(request).chain(forwarded_host(request));
+    names.all(is_this_machine)
 }
 
 /// Whether a name, with or without a port, is one that only this machine has.

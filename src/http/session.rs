@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
-use super::auth::{authorise, demanding};
+use super::auth::{authorise, demanding, is_here};
 use super::error::ApiError;
 use super::json::KismetJson;
 use super::{App, read};
@@ -59,7 +59,9 @@ async fn check_login() -> Response {
 /// `POST /session/set_password`: the first password from this machine, later ones from the administrator.
 async fn set_password(State(app): State<App>, request: Request) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let is_first = app.access.policy() == Policy::OpenHere && !app.access.credentials().has_users();
+    let is_first = app.access.policy() == Policy::OpenHere
+        && is_here(&parts.extensions)
+        && !app.access.credentials().has_users();
     let replaced = if is_first {
         Replaced::Nobody
     } else {

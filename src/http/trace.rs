@@ -6,8 +6,10 @@ use std::time::Instant;
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::Response;
+use tracing::field::display;
 use tracing::{Instrument, debug, error, info_span};
 
+use super::auth::Client;
 use super::error::ApiError;
 
 /// Opens the span, and says how the request ended.
@@ -17,7 +19,8 @@ pub(super) async fn request(request: Request, next: Next) -> Response {
         .get::<MatchedPath>()
         .map_or("none", MatchedPath::as_str)
         .to_owned();
-    let span = info_span!("request", http.method = %request.method(), http.route = route);
+    let client = request.extensions().get().map(|Client(ip)| display(*ip));
+    let span = info_span!("request", http.method = %request.method(), http.route = route, client.address = client);
     let started = Instant::now();
     async move {
         let response = next.run(request).await;

@@ -189,6 +189,14 @@ async fn what_the_client_has_is_not_sent_again() {
             assert_eq!(again.headers["etag"], tag);
         }
     }
+    // No length: it would have to be that of what is left out.
+    let said = format!(
+        "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nif-none-match: {tag}\r\n\r\n"
+    );
+    let (head, body) = raw(&server, &said).await;
+    assert!(head.starts_with("http/1.1 304"), "{head}");
+    assert!(!head.contains("content-length"), "{head}");
+    assert_eq!(body, "");
     let known = [("if-none-match", &*tag)];
     server
         .report(json!([{ "bssid": "02:00:00:00:00:01", "signal": -40 }]))

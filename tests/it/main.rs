@@ -25,6 +25,7 @@ mod log_command;
 mod native;
 mod origin;
 mod program;
+mod proxy;
 mod reads;
 mod server;
 mod sessions;

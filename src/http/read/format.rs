@@ -83,10 +83,11 @@ const WITHOUT_FORMAT: [&str; 4] = [
     "/api/",
 ];
 
-/// Takes the extension off a path, so that one route stands for all forms; and makes one of several slashes.
-pub(in super::super) fn split(uri: &Uri) -> Option<(Uri, Option<Format>)> {
+/// Takes the extension off a path, so that one route stands for all forms; and makes one of several slashes,
+/// and takes a prefix off where it is there.
+pub(in super::super) fn split(uri: &Uri, prefix: &str) -> Option<(Uri, Option<Format>)> {
     let path = uri.path();
-    let single = single_slashes(path);
+    let single = without_prefix(single_slashes(path), prefix);
     if WITHOUT_FORMAT
         .iter()
         .any(|prefix| single.starts_with(prefix))
@@ -115,6 +116,14 @@ fn single_slashes(path: &str) -> String {
     single
 }
 
+fn without_prefix(path: String, prefix: &str) -> String {
+    match path.strip_prefix(prefix) {
+        Some("") => "/".to_owned(),
+        Some(rest) if rest.starts_with('/') => rest.to_owned(),
+        _ => path,
+    }
+}
+
 fn with_path(uri: &Uri, path: &str) -> Uri {
     let text = match uri.query() {
         None => path.to_owned(),
@@ -137,8 +146,13 @@ mod tests {
 
     #[track_caller]
     fn check(from: &str, to: &str, format: Option<Format>) {
+        check_with("", from, to, format);
+    }
+
+    #[track_caller]
+    fn check_with(prefix: &str, from: &str, to: &str, format: Option<Format>) {
         let uri: Uri = from.parse().unwrap();
-        let (split, found) = split(&uri).unwrap_or((uri, None));
+        let (split, found) = split(&uri, prefix).unwrap_or((uri, None));
         assert_eq!((split.to_string().as_str(), found), (to, format), "{from}");
     }
 
@@ -157,5 +171,20 @@ mod tests {
             None,
         );
         check("/api//v1/x.json", "/api/v1/x.json", None);
+    }
+
+    #[test]
+    fn a_prefix_is_taken_off_where_it_is_there() {
+        let check = |from, to, format| check_with("/k/s", from, to, format);
+        check("/k/s/a/b.json?k/s", "/a/b?k/s", Some(Format::Json));
+        check("/a/b.json", "/a/b", Some(Format::Json));
+        check("/k/s", "/", None);
+        check("/k/s/", "/", None);
+        check("//k//s//a", "/a", None);
+        check("/k/sa", "/k/sa", None);
+        check("/k", "/k", None);
+        check("/a/k/s/b", "/a/k/s/b", None);
+        check("/k/s/k/s/b", "/k/s/b", None);
+        check("/k/s/api/v1/x.json", "/api/v1/x.json", None);
     }
 }

@@ -34,9 +34,10 @@ pub(super) struct Shape {
 /// An answer that fits in memory.
 pub(super) struct Answer(Vec<u8>);
 
-/// Puts the form of the answer, which the path's extension tells, beside the request: routes have no extension.
-pub(super) fn split_extension(mut request: Request) -> Request {
-    if let Some((uri, format)) = format::split(request.uri()) {
+/// Puts the form of the answer, which the path's extension tells, beside the request: routes have no extension,
+/// and no prefix.
+pub(super) fn split_extension(mut request: Request, prefix: &str) -> Request {
+    if let Some((uri, format)) = format::split(request.uri(), prefix) {
         *request.uri_mut() = uri;
         if let Some(format) = format {
             request.extensions_mut().insert(format);

@@ -1,0 +1,193 @@
+//! Behind a proxy: prefixes, and whom it asks for.
+
+use reqwest::Method;
+use scanpost::auth::Credentials;
+use scanpost::config::{AuthMode, Config};
+use serde_json::json;
+
+use crate::auth::{LOGIN, basic};
+use crate::server::{Answer, TestServer, WIFI, batch};
+
+const PATH: &str = "/phy/all_phys.json";
+
+async fn with(server: &TestServer, path: &str, headers: &[(&str, &str)]) -> Answer {
+    let mut request = server.request(Method::GET, path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    Answer::of(request).await
+}
+
+fn behind_a_proxy(config: &mut Config) {
+    config.server.proxies = vec!["127.0.0.1".to_owned(), "10.0.0.0/8".to_owned()];
+}
+
+fn guarded(server: &TestServer) {
+    let credentials = Credentials::open(server.data()).unwrap();
+    credentials.set_password("admin", "right").unwrap();
+}
+
+#[tokio::test]
+async fn a_prefix_may_be_there_or_not() {
+    let server = TestServer::start_with(|config| {
+        config.server.uri_prefix = "/kismet".to_owned();
+        config.auth.mode = AuthMode::Off;
+    })
+    .await;
+    let report = batch(json!([{ "bssid": "00:00:00:00:00:01" }]));
+    for prefix in ["", "/kismet", "//kismet/"] {
+        let path = |path: &str| format!("{prefix}{path}");
+        server
+            .post_json(&path(WIFI), &report)
+            .await
+            .expect_status(200);
+        let devices = server.read(&path("/devices/views/all/devices.json")).await;
+        assert_eq!(devices.as_array().unwrap().len(), 1);
+        server
+            .get(&path("/api/v1/devices/00:00:00:00:00:01/observations"))
+            .await
+            .expect_status(200);
+        server.get(&path("/healthz")).await.expect_status(200);
+        server.get(&path("/nowhere")).await.expect_status(404);
+    }
+    for other in ["/kismetic", "/other", "/kismet/kismet"] {
+        let path = format!("{other}{PATH}");
+        server.get(&path).await.expect_status(404);
+    }
+}
+
+#[tokio::test]
+async fn logins_are_slowed_by_the_address_that_the_proxy_tells() {
+    let server = TestServer::start_with(|config| {
+        behind_a_proxy(config);
+        config.auth.mode = AuthMode::Required;
+    })
+    .await;
+    guarded(&server);
+    let log_in = async |client: &str, password: &str| {
+        let request = server.request(Method::GET, LOGIN);
+        let request = request.header("x-forwarded-for", client);
+        Answer::of(basic(request, "admin", password)).await
+    };
+    for made_up in 0..5 {
+        let client = format!("6.6.6.{made_up}, 1.2.3.4, 10.0.0.1");
+        log_in(&client, "wrong").await.expect_status(401);
+    }
+    log_in("1.2.3.4", "right").await.expect_status(429);
+    log_in("1.2.3.5", "right").await.expect_status(200);
+}
+
+#[tokio::test]
+async fn nobody_else_can_take_another_address() {
+    let server = TestServer::start_with(|config| {
+        config.server.proxies = vec!["10.0.0.0/8".to_owned()];
+        config.auth.mode = AuthMode::Required;
+    })
+    .await;
+    guarded(&server);
+    let log_in = async |client: u8, password: &str| {
+        let request = server.request(Method::GET, LOGIN);
+        let request = request
+            .header("x-forwarded-for", format!("1.2.3.{client}"))
+            .header("x-forwarded-proto", "https");
+        Answer::of(basic(request, "admin", password)).await
+    };
+    let first = log_in(0, "right").await.expect_status(200);
+    let cookie = first.headers["set-cookie"].to_str().unwrap();
+    assert!(!cookie.contains("Secure"), "{cookie}");
+    for client in 1..=5 {
+        log_in(client, "wrong").await.expect_status(401);
+    }
+    log_in(6, "right").await.expect_status(429);
+    let forged = [
+        ("origin", "https://evil.example"),
+        ("x-forwarded-host", "evil.example"),
+    ];
+    with(&server, PATH, &forged)
+        .await
+        .expect_error(403, "Origin: ");
+}
+
+#[tokio::test]
+async fn a_page_is_the_servers_own_when_the_proxy_served_it() {
+    let server = TestServer::start_with(|config| {
+        behind_a_proxy(config);
+        config.auth.mode = AuthMode::Off;
+    })
+    .await;
+    let get = async |origin: &str, proto: &str| {
+        let headers = [
+            ("origin", origin),
+            ("x-forwarded-host", "scan.example"),
+            ("x-forwarded-proto", proto),
+        ];
+        with(&server, PATH, &headers).await
+    };
+    get("https://scan.example", "https")
+        .await
+        .expect_status(200);
+    get("http://scan.example", "http").await.expect_status(200);
+    let by_address = format!("http://{}", server.addr);
+    for (origin, proto) in [
+        ("http://scan.example", "https"),
+        ("https://scan.example", "http"),
+        ("https://evil.example", "https"),
+        (&*by_address, "http"),
+    ] {
+        get(origin, proto).await.expect_error(403, "Origin: ");
+    }
+}
+
+#[tokio::test]
+async fn a_cookie_for_an_encrypted_connection_stays_on_such() {
+    let server = TestServer::start_with(|config| {
+        behind_a_proxy(config);
+        config.auth.mode = AuthMode::Required;
+    })
+    .await;
+    guarded(&server);
+    for (proto, is_secure) in [("https", true), ("http", false)] {
+        let request = server.request(Method::GET, LOGIN);
+        let request = request.header("x-forwarded-proto", proto);
+        let answer = Answer::of(basic(request, "admin", "right")).await;
+        let answer = answer.expect_status(200);
+        let cookie = answer.headers["set-cookie"].to_str().unwrap();
+        assert_eq!(cookie.ends_with("; Secure"), is_secure, "{cookie}");
+        assert!(cookie.contains("; Path=/;"), "{cookie}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_open_to_this_machine_is_not_open_through_a_proxy() {
+    let server = TestServer::start_with(behind_a_proxy).await;
+    let set_password = async |client: Option<&str>| {
+        let mut request = server.request(Method::POST, "/session/set_password");
+        if let Some(client) = client {
+            request = request.header("x-forwarded-for", client);
+        }
+        let form = "username=admin&password=right";
+        let request = request
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(form);
+        Answer::of(request).await
+    };
+    server.get(PATH).await.expect_status(200);
+    let outside = [
+        ("x-forwarded-for", "1.2.3.4"),
+        ("x-forwarded-host", "scan.example"),
+        ("host", "scan.example"),
+    ];
+    with(&server, PATH, &outside).await.expect_status(401);
+    set_password(Some("1.2.3.4")).await.expect_status(403);
+    set_password(None).await.expect_status(200);
+    let key = [&outside[..], &[("authorization", "Basic YWRtaW46cmlnaHQ=")]].concat();
+    with(&server, PATH, &key).await.expect_status(200);
+    // Somebody here, by a name that a page may have pointed here.
+    let inside = [
+        ("x-forwarded-for", "127.0.0.1"),
+        ("x-forwarded-host", "evil.example"),
+    ];
+    with(&server, PATH, &inside)
+        .await
+        .expect_error(403, "Host: ");
+}
