@@ -50,4 +50,4 @@ pub mod snapshot;
 pub mod tracker;
 pub mod views;
 
-pub use serve::{ServeError, serve, serve_log};
+pub use serve::{ServeError, TlsError, serve, serve_log};

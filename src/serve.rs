@@ -14,6 +14,8 @@ use crate::auth::{Access, Credentials, CredentialsError, Policy};
 use crate::config::{Config, ConfigError};
 use crate::events::Events;
 use crate::http::connections::{self, ConnectionLimits, OpenConnections};
+use crate::http::tls::Tls;
+pub use crate::http::tls::TlsError;
 use crate::http::{self, App, Parts};
 use crate::ingest::housekeeping::{self, Schedule};
 use crate::ingest::{self, WindowBounds, WriterBounds, WriterError};
@@ -32,6 +34,12 @@ pub enum ServeError {
     /// The credentials cannot be read.
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
+    /// The certificate or its key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The system does not tell when the certificate is to be read again.
+    #[error("cannot listen for signals")]
+    Signals(#[source] io::Error),
     /// The listener does not say where it listens.
     #[error("the listener has no address")]
     Address(#[source] io::Error),
@@ -79,6 +87,9 @@ async fn run(
     data: Option<PathBuf>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
+    let tls = Tls::open(&config.server)?.map(Arc::new);
+    let reloads = tls.clone().map(Tls::reloads).transpose();
+    let reloads = reloads.map_err(ServeError::Signals)?;
     let credentials = match &data {
         Some(data) => Credentials::open(data)?,
         None => Credentials::none(),
@@ -143,10 +154,14 @@ async fn run(
         shutdown_grace: config.server.shutdown_grace,
     };
     let stop = CancellationToken::new();
+    if let Some(reloads) = reloads {
+        tokio::spawn(stop.clone().run_until_cancelled_owned(reloads));
+    }
     let serving = tokio::spawn(connections::run(
         listener,
         router,
         connection_limits,
+        tls,
         open,
         stop.clone(),
     ));

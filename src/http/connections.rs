@@ -27,6 +27,8 @@ use tower::ServiceExt;
 use tracing::{debug, warn};
 
 use super::auth::Client;
+use super::forwarded::Scheme;
+use super::tls::Tls;
 
 /// How long to wait when the operating system gives no more connections.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -109,6 +111,7 @@ pub(crate) async fn run(
     listener: TcpListener,
     router: Router,
     limits: ConnectionLimits,
+    tls: Option<Arc<Tls>>,
     open: OpenConnections,
     shutdown: CancellationToken,
 ) {
@@ -131,6 +134,7 @@ pub(crate) async fn run(
         match Arc::clone(&places).try_acquire_owned() {
             Ok(place) => {
                 let router = router.clone();
+                let tls = tls.clone();
                 let lease = Lease(Arc::new(Leased {
                     shutdown: shutdown.clone(),
                     cut: cut.clone(),
@@ -140,12 +144,14 @@ pub(crate) async fn run(
                 }));
                 tasks.spawn(async move {
                     tokio::select! {
-                        () = serve_one(stream, client, router, limits, lease.clone()) => {}
+                        () = serve_one(stream, client, router, limits, tls, lease.clone()) => {}
                         () = lease.cut() => {}
                     }
                 });
             }
-            // Past the second bound the connection is closed without a word.
+            // Past the second bound the connection is closed without a word, as it is where the word would have
+            // to be said in TLS.
+            Err(_) if tls.is_some() => {}
             Err(_) => {
                 if let Ok(place) = Arc::clone(&turned_away).try_acquire_owned() {
                     tasks.spawn(async move {
@@ -173,25 +179,52 @@ async fn serve_one(
     client: Client,
     router: Router,
     limits: ConnectionLimits,
+    tls: Option<Arc<Tls>>,
     lease: Lease,
 ) {
     let shutdown = lease.shutdown();
     // Answers are written whole; waiting for more to put in a packet only delays them.
     stream.set_nodelay(true).ok();
+    let watched = |stream| Watched::new(stream, limits.idle_timeout);
+    let Some(tls) = tls else {
+        return serve_stream(watched(stream), (client, None), router, limits, lease).await;
+    };
+    // No request is under way yet, so nothing is lost by leaving.
+    let accepted = tokio::select! {
+        accepted = timeout(limits.header_timeout, tls.accept(stream, watched)) => accepted,
+        () = shutdown.cancelled() => return,
+    };
+    match accepted {
+        Ok(Ok(stream)) => {
+            serve_stream(stream, (client, Some(Scheme::Https)), router, limits, lease).await;
+        }
+        Ok(Err(error)) => debug!(%error, "a connection ended before TLS was agreed upon"),
+        Err(_) => debug!("a connection took too long to agree upon TLS"),
+    }
+}
+
+async fn serve_stream(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    (client, scheme): (Client, Option<Scheme>),
+    router: Router,
+    limits: ConnectionLimits,
+    lease: Lease,
+) {
+    let shutdown = lease.shutdown();
     let service = router
         .map_request(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(client);
             request.extensions_mut().insert(lease.clone());
+            if let Some(scheme) = scheme {
+                request.extensions_mut().insert(scheme);
+            }
             merge_slashes(request)
         })
         .map_err(|never: Infallible| never);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)
-        .serve_connection(
-            TokioIo::new(Watched::new(stream, limits.idle_timeout)),
-            TowerToHyperService::new(service),
-        )
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let result = tokio::select! {

@@ -24,6 +24,7 @@ mod read;
 mod session;
 mod sources;
 mod system;
+pub(crate) mod tls;
 mod trace;
 
 use std::any::Any;

@@ -30,4 +30,5 @@ mod reads;
 mod server;
 mod sessions;
 mod tidy;
+mod tls;
 mod views;

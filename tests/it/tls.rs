@@ -1,0 +1,227 @@
+//! TLS.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use base64ct::{Base64, Encoding};
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use reqwest::{Certificate, Client};
+use scanpost::auth::Credentials;
+use scanpost::config::AuthMode;
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::auth::LOGIN;
+use crate::program::Running;
+use crate::server::{TestServer, WIFI, batch};
+
+const PATH: &str = "/phy/all_phys.json";
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A certificate and its key, as files.
+struct Files(TempDir);
+
+impl Files {
+    fn new() -> (Self, Client) {
+        let files = Self(tempfile::tempdir().unwrap());
+        let client = files.renew();
+        (files, client)
+    }
+
+    /// Replaces both, and gives a client that knows nothing but the new certificate.
+    fn renew(&self) -> Client {
+        let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names).unwrap();
+        std::fs::write(self.certificate(), cert.pem()).unwrap();
+        std::fs::write(self.key(), signing_key.serialize_pem()).unwrap();
+        Client::builder()
+            .add_root_certificate(Certificate::from_pem(cert.pem().as_bytes()).unwrap())
+            .build()
+            .unwrap()
+    }
+
+    fn certificate(&self) -> PathBuf {
+        self.0.path().join("certificate.pem")
+    }
+
+    fn key(&self) -> PathBuf {
+        self.0.path().join("key.pem")
+    }
+
+    fn program(&self) -> Running {
+        // Its readiness is told in its log, so it needs no request.
+        Running::start(|command| {
+            command
+                .env("SCANPOST_SERVER__TLS_CERTIFICATE", self.certificate())
+                .env("SCANPOST_SERVER__TLS_KEY", self.key());
+        })
+    }
+}
+
+async fn status(client: &Client, addr: &str) -> Result<u16, reqwest::Error> {
+    let answer = client.get(format!("https://{addr}{PATH}")).send().await?;
+    Ok(answer.status().as_u16())
+}
+
+/// Says something in plain HTTP, and gives what comes until the server closes.
+async fn say_plainly(addr: &str, said: &str) -> String {
+    let mut stream = TcpStream::connect(addr).await.unwrap();
+    stream.write_all(said.as_bytes()).await.unwrap();
+    stream.shutdown().await.unwrap();
+    let mut answer = Vec::new();
+    let read = stream.read_to_end(&mut answer);
+    timeout(PATIENCE, read).await.unwrap().unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test]
+async fn reports_and_reads_work_and_plain_http_is_told_why_it_does_not() {
+    let (files, client) = Files::new();
+    let running = files.program();
+    let addr = &running.addr;
+    let report = batch(json!([{ "bssid": "00:00:00:00:00:01" }]));
+    let answer = client
+        .post(format!("https://{addr}{WIFI}"))
+        .json(&report)
+        .send();
+    assert_eq!(answer.await.unwrap().status(), 200);
+    // A page of its own is one that came by TLS.
+    for (scheme, expected) in [("https", 200), ("http", 403)] {
+        let own = client
+            .get(format!("https://{addr}{PATH}"))
+            .header("origin", format!("{scheme}://{addr}"))
+            .send();
+        assert_eq!(own.await.unwrap().status(), expected, "{scheme}");
+    }
+    let plain = say_plainly(
+        addr,
+        &format!("GET {PATH} HTTP/1.1\r\nhost: localhost\r\n\r\n"),
+    )
+    .await;
+    assert!(plain.starts_with("HTTP/1.1 400"), "{plain}");
+    assert!(plain.contains("speaks HTTPS"), "{plain}");
+    // Broken TLS ends the connection, and nothing else.
+    let broken = say_plainly(addr, "\u{16}\u{3}\u{1}nonsense, and enough of it").await;
+    assert!(!broken.contains("HTTP"), "{broken}");
+    assert_eq!(status(&client, addr).await.unwrap(), 200);
+    running.stop();
+}
+
+#[tokio::test]
+async fn a_login_over_tls_stays_on_tls() {
+    let (files, client) = Files::new();
+    let data = tempfile::tempdir().unwrap();
+    let credentials = Credentials::open(data.path()).unwrap();
+    credentials.set_password("admin", "right").unwrap();
+    let running = Running::start_on(data, |command| {
+        command
+            .env("SCANPOST_AUTH__MODE", "required")
+            .env("SCANPOST_SERVER__TLS_CERTIFICATE", files.certificate())
+            .env("SCANPOST_SERVER__TLS_KEY", files.key());
+    });
+    let proof = format!("Basic {}", Base64::encode_string(b"admin:right"));
+    let request = client
+        .get(format!("https://{}{LOGIN}", running.addr))
+        .header("authorization", proof);
+    let answer = request.send().await.unwrap();
+    let cookie = answer.headers()["set-cookie"].to_str().unwrap();
+    assert!(cookie.ends_with("; Secure"), "{cookie}");
+    running.stop();
+}
+
+#[tokio::test]
+async fn a_new_certificate_is_shown_on_sighup_and_a_broken_one_is_not() {
+    let (files, first) = Files::new();
+    let mut running = files.program();
+    assert_eq!(status(&first, &running.addr).await.unwrap(), 200);
+
+    std::fs::write(files.key(), "broken").unwrap();
+    running.signal("HUP");
+    running.wait_for("the certificate stays as it was");
+    assert_eq!(status(&first, &running.addr).await.unwrap(), 200);
+
+    let second = files.renew();
+    assert!(status(&second, &running.addr).await.is_err());
+    running.signal("HUP");
+    running.wait_for("the certificate was read again");
+    assert_eq!(status(&second, &running.addr).await.unwrap(), 200);
+    // The connection that the first client kept goes on; a new one it would not trust.
+    assert_eq!(status(&first, &running.addr).await.unwrap(), 200);
+    let CertifiedKey { cert, .. } = generate_simple_self_signed(["x".to_owned()]).unwrap();
+    let stranger = Client::builder()
+        .add_root_certificate(Certificate::from_pem(cert.pem().as_bytes()).unwrap())
+        .build()
+        .unwrap();
+    assert!(status(&stranger, &running.addr).await.is_err());
+    running.stop();
+}
+
+#[test]
+fn files_that_cannot_be_used_are_named() {
+    let (files, _) = Files::new();
+    let start = |certificate: &Path, key: &Path| {
+        let data = tempfile::tempdir().unwrap();
+        let mut command = crate::program::scanpost();
+        command
+            .args(["--listen", "127.0.0.1:0", "--data-dir"])
+            .arg(data.path())
+            .env("SCANPOST_SERVER__TLS_CERTIFICATE", certificate)
+            .env("SCANPOST_SERVER__TLS_KEY", key);
+        let (code, _, log) = crate::program::run(&mut command);
+        assert_eq!(code, Some(1), "{log}");
+        log
+    };
+    let (certificate, key) = (files.certificate(), files.key());
+    let missing = files.0.path().join("missing.pem");
+    let empty = files.0.path().join("empty.pem");
+    std::fs::write(&empty, "").unwrap();
+    let (other, _) = Files::new();
+    for (certificate, key, named) in [
+        (&missing, &key, &missing),
+        (&certificate, &missing, &missing),
+        (&empty, &key, &empty),
+        (&certificate, &empty, &empty),
+        (&key, &key, &key),
+        (&certificate, &certificate, &certificate),
+        (&certificate, &other.key(), &other.key()),
+    ] {
+        let log = start(certificate, key);
+        assert!(log.contains(named.to_str().unwrap()), "{log}");
+    }
+}
+
+#[tokio::test]
+async fn who_never_agrees_upon_tls_does_not_hold_a_connection() {
+    let (files, client) = Files::new();
+    let mut running = Running::start(|command| {
+        command
+            .env("SCANPOST_SERVER__TLS_CERTIFICATE", files.certificate())
+            .env("SCANPOST_SERVER__TLS_KEY", files.key())
+            .env("SCANPOST_LIMITS__HEADER_TIMEOUT", "300ms")
+            .env("SCANPOST_LIMITS__CONNECTIONS_MAX", "1")
+            .env("SCANPOST_LOGGING__LEVEL", "debug");
+    });
+    for said in ["", "\u{16}\u{3}\u{1}"] {
+        let mut silent = TcpStream::connect(&running.addr).await.unwrap();
+        silent.write_all(said.as_bytes()).await.unwrap();
+        let mut nothing = Vec::new();
+        // It has the only place, until its time is over.
+        let ended = timeout(PATIENCE, silent.read_to_end(&mut nothing)).await;
+        ended.expect("it is held for ever").ok();
+        running.wait_for("too long to agree upon TLS");
+    }
+    let served = async { while status(&client, &running.addr).await.is_err() {} };
+    timeout(PATIENCE, served).await.unwrap();
+    running.stop();
+}
+
+#[tokio::test]
+async fn without_files_there_is_no_tls() {
+    let server = TestServer::start_with(|config| config.auth.mode = AuthMode::Off).await;
+    let (_, client) = Files::new();
+    assert!(status(&client, &server.addr.to_string()).await.is_err());
+    server.get(PATH).await.expect_status(200);
+}
