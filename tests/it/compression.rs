@@ -4,6 +4,7 @@ use std::io::Read;
 
 use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
+use scanpost::config::AuthMode;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -170,6 +171,19 @@ async fn head_is_get_without_the_body() {
     let (head, rest) = raw(&server, &said).await;
     assert!(head.starts_with("http/1.1 200"), "{head}");
     assert!(rest.starts_with("HTTP/1.1 200"), "{rest}");
+}
+
+#[tokio::test]
+async fn head_tells_nobody_more_than_get() {
+    let server = TestServer::start_with(|config| config.auth.mode = AuthMode::Required).await;
+    for path in [VIEW, SMALL, "/phy/all_phys.json"] {
+        for known in ["*", "W/\"0\""] {
+            let headers = [("if-none-match", known)];
+            let head = ask(&server, Method::HEAD, path, &headers).await;
+            assert_eq!(head.status, 401, "{path}");
+            assert!(!head.headers.contains_key("etag"), "{path}");
+        }
+    }
 }
 
 #[tokio::test]

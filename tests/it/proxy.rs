@@ -6,6 +6,7 @@ use scanpost::config::{AuthMode, Config};
 use serde_json::json;
 
 use crate::auth::{LOGIN, basic};
+use crate::program::Running;
 use crate::server::{Answer, TestServer, WIFI, batch};
 
 const PATH: &str = "/phy/all_phys.json";
@@ -75,6 +76,23 @@ async fn logins_are_slowed_by_the_address_that_the_proxy_tells() {
     }
     log_in("1.2.3.4", "right").await.expect_status(429);
     log_in("1.2.3.5", "right").await.expect_status(200);
+}
+
+#[tokio::test]
+async fn the_log_tells_the_address_that_the_proxy_tells() {
+    let running = Running::start(|command| {
+        command
+            .env("SCANPOST_SERVER__PROXIES", "127.0.0.1")
+            .env("SCANPOST_LOGGING__LEVEL", "debug");
+    });
+    let url = format!("http://{}/healthz", running.addr);
+    let request = reqwest::Client::new().get(url);
+    let request = request.header("x-forwarded-for", "6.6.6.6, 1.2.3.4");
+    Answer::of(request).await.expect_status(200);
+    let mut log = String::new();
+    running.stop_and_log(&mut log);
+    assert!(log.contains(r#""client.address":"1.2.3.4""#), "{log}");
+    assert!(!log.contains("6.6.6.6"), "{log}");
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! TLS.
 
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64ct::{Base64, Encoding};
@@ -13,6 +15,12 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use crate::auth::LOGIN;
 use crate::program::Running;
@@ -20,6 +28,26 @@ use crate::server::{TestServer, WIFI, batch};
 
 const PATH: &str = "/phy/all_phys.json";
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A connection, on which these protocols were offered.
+async fn connect(files: &Files, addr: &str, offers: &[&str]) -> io::Result<TlsStream<TcpStream>> {
+    let mut roots = RootCertStore::empty();
+    let certificate = CertificateDer::from_pem_file(files.certificate()).unwrap();
+    roots.add(certificate).unwrap();
+    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = offers
+        .iter()
+        .map(|offer| offer.as_bytes().to_vec())
+        .collect();
+    let stream = TcpStream::connect(addr).await.unwrap();
+    let name = "localhost".try_into().unwrap();
+    let connector = TlsConnector::from(Arc::new(config));
+    connector.connect(name, stream).await
+}
 
 /// A certificate and its key, as files.
 struct Files(TempDir);
@@ -216,6 +244,49 @@ async fn who_never_agrees_upon_tls_does_not_hold_a_connection() {
     let served = async { while status(&client, &running.addr).await.is_err() {} };
     timeout(PATIENCE, served).await.unwrap();
     running.stop();
+}
+
+#[tokio::test]
+async fn the_protocol_is_http_1_1() {
+    let (files, _) = Files::new();
+    let running = files.program();
+    for (offers, chosen) in [(&["h2", "http/1.1"][..], Some("http/1.1")), (&[], None)] {
+        let stream = connect(&files, &running.addr, offers).await.unwrap();
+        let protocol = stream.get_ref().1.alpn_protocol();
+        assert_eq!(protocol, chosen.map(str::as_bytes));
+    }
+    assert!(connect(&files, &running.addr, &["h2"]).await.is_err());
+    running.stop();
+}
+
+#[tokio::test]
+async fn a_report_in_flight_is_finished_when_the_program_is_told_to_stop() {
+    let (files, _) = Files::new();
+    let mut running = files.program();
+    // Neither this one, on which nothing was ever said, nor one that waits for its next request is waited for.
+    let silent = TcpStream::connect(&running.addr).await.unwrap();
+    let idle = connect(&files, &running.addr, &[]).await.unwrap();
+    let mut stream = connect(&files, &running.addr, &[]).await.unwrap();
+    let body = batch(json!([{ "bssid": "00:00:00:00:00:01" }])).to_string();
+    let head = format!(
+        "POST {WIFI} HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // The server asks for the body when the request is in its hands.
+    let mut asked = [0; 25];
+    stream.read_exact(&mut asked).await.unwrap();
+    running.signal("TERM");
+    running.wait_for("shutting down");
+    stream.write_all(body.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    // To its end, which TLS tells from a cut.
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let (code, log) = running.end();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(!log.contains("are cut"), "{log}");
+    drop((silent, idle));
 }
 
 #[tokio::test]
