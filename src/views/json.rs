@@ -86,6 +86,10 @@ impl Spreader {
     }
 }
 
+/// Python's `splitlines`, and JavaScript of old, end a line here. Clients read lists line by line, and anybody may
+/// name a network like this.
+const LINE_ENDS: [char; 3] = ['\u{85}', '\u{2028}', '\u{2029}'];
+
 /// A blank behind every colon; floats without a fraction as integers, others with six decimals (`json_adapter.h`).
 struct Kismet {
     style: Style,
@@ -117,10 +121,21 @@ impl Formatter for Kismet {
         fragment: &str,
     ) -> io::Result<()> {
         if self.style.underscores && self.is_key {
-            writer.write_all(fragment.replace('.', "_").as_bytes())
-        } else {
-            writer.write_all(fragment.as_bytes())
+            return writer.write_all(fragment.replace('.', "_").as_bytes());
         }
+        // Most texts are, and ASCII's own ends of lines are escaped anyway.
+        if fragment.is_ascii() {
+            return writer.write_all(fragment.as_bytes());
+        }
+        fragment
+            .split_inclusive(LINE_ENDS)
+            .try_for_each(|piece| match piece.chars().next_back() {
+                Some(end) if LINE_ENDS.contains(&end) => {
+                    let text = piece.strip_suffix(end).unwrap_or_default();
+                    write!(writer, "{text}\\u{:04x}", u32::from(end))
+                }
+                _ => writer.write_all(piece.as_bytes()),
+            })
     }
 
     fn begin_object_value<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
@@ -182,5 +197,11 @@ mod tests {
         );
         check(&[1, 2], "[1,2]");
         check(&"a\"b\\c\u{7}", "\"a\\\"b\\\\c\\u0007\"");
+    }
+
+    #[test]
+    fn no_text_ends_a_line() {
+        check(&"ü\u{2028}\u{2029}a\u{85}", r#""ü\u2028\u2029a\u0085""#);
+        check(&"\u{85}\n", r#""\u0085\n""#);
     }
 }
