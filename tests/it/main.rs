@@ -26,6 +26,7 @@ mod native;
 mod origin;
 mod program;
 mod proxy;
+mod python;
 mod reads;
 mod server;
 mod sessions;

@@ -1,0 +1,323 @@
+"""Drives a server with `kismet-rest`, the Python package that Kismet's users script with.
+
+Run by tests/it/python.rs, which starts two servers with the same reports: one that is open to this machine,
+and one that asks for credentials. Needs nothing but that package.
+"""
+
+import functools
+import inspect
+import os
+import tempfile
+import unittest
+
+import kismet_rest
+
+OPEN_URL = os.environ["SCANPOST_TEST_OPEN_URL"]
+LOCKED_URL = os.environ["SCANPOST_TEST_LOCKED_URL"]
+USER = os.environ["SCANPOST_TEST_USER"]
+PASSWORD = os.environ["SCANPOST_TEST_PASSWORD"]
+READ_KEY = os.environ["SCANPOST_TEST_READ_KEY"]
+REPORT_KEY = os.environ["SCANPOST_TEST_REPORT_KEY"]
+
+# What tests/it/python.rs has reported.
+SOURCE = "44444444-0000-0000-0000-000000000001"
+COFFEE, LINES, BAND = "02:00:5E:10:00:01", "02:00:5E:10:00:02", "02:00:5E:20:00:01"
+ACCESS_POINTS, DEVICES = {COFFEE, LINES}, {COFFEE, LINES, BAND}
+
+MAC, KEY = "kismet.device.base.macaddr", "kismet.device.base.key"
+NAME, CHANNEL = "kismet.device.base.name", "kismet.device.base.channel"
+LAST_SIGNAL = "kismet.device.base.signal/kismet.common.signal.last_signal"
+SSIDS = "dot11.device/dot11.device.advertised_ssid_map/dot11.advertisedssid.ssid"
+
+# Calls that make no sense for a server without radios, and why. They get a 404, which the package makes an
+# exception that says so.
+NOT_HERE = {
+    ("Datasources", "set_channel"): ("a scanner tunes its radio itself", (SOURCE, "6")),
+    ("Datasources", "set_hop_rate"): ("a scanner tunes its radio itself", (SOURCE, 5)),
+    ("Datasources", "set_hop_channels"): ("a scanner tunes its radio itself", (SOURCE, 5, ["1", "6"])),
+    ("Datasources", "set_hop"): ("a scanner tunes its radio itself", (SOURCE,)),
+    ("Datasources", "add"): ("a source is there once it has reported", ("wlan0:name=x",)),
+    ("Datasources", "pause"): ("a scanner decides itself when it reports", (SOURCE,)),
+    ("Datasources", "resume"): ("a scanner decides itself when it reports", (SOURCE,)),
+    ("Datasources", "close"): ("nothing was opened", (SOURCE,)),
+    ("Datasources", "open"): ("there is no device to open", (SOURCE,)),
+    ("Alerts", "define"): ("alerts come out of packets; Kismet itself answers this call with 400", ("X", "text")),
+    ("Alerts", "raise_alert"): ("alerts come out of packets; Kismet itself answers this call with 404", ("X", "text")),
+    ("KismetConnector", "config_datasource_set_channel"): ("as Datasources.set_channel", (SOURCE, "6")),
+    ("KismetConnector", "config_datasource_set_hop_rate"): ("as Datasources.set_hop_rate", (SOURCE, 5)),
+    ("KismetConnector", "config_datasource_set_hop_channels"): ("as Datasources.set_hop_channels", (SOURCE, 5, ["1"])),
+    ("KismetConnector", "config_datasource_set_hop"): ("as Datasources.set_hop", (SOURCE,)),
+    ("KismetConnector", "add_datasource"): ("as Datasources.add", ("wlan0:name=x",)),
+    ("KismetConnector", "define_alert"): ("as Alerts.define", ("X", "text")),
+    ("KismetConnector", "raise_alert"): ("as Alerts.raise_alert", ("X", "text", "b", "s", "d", "o", "6")),
+}
+
+# All that talks to a server. `Logger` and `Utility` do not.
+CLASSES = ["Alerts", "BaseInterface", "Datasources", "Devices", "GPS", "KismetConnector", "Messages", "System"]
+called = set()
+
+
+def recorded(name, method):
+    @functools.wraps(method)
+    def call(*args, **kwargs):
+        called.add(name)
+        return method(*args, **kwargs)
+
+    return call
+
+
+def public_calls():
+    for class_name in CLASSES:
+        for name, method in vars(getattr(kismet_rest, class_name)).items():
+            if inspect.isfunction(method) and not name.startswith("_"):
+                yield (class_name, name), method
+
+
+def setUpModule():
+    for (class_name, name), method in list(public_calls()):
+        setattr(getattr(kismet_rest, class_name), name, recorded((class_name, name), method))
+
+
+def tearDownModule():
+    forgotten = {name for name, _ in public_calls()} - called
+    assert not forgotten, f"calls of the package that nothing here makes: {forgotten}"
+
+
+def macs(devices):
+    return {device[MAC] for device in devices}
+
+
+class Clients(unittest.TestCase):
+    def setUp(self):
+        self.dir = tempfile.TemporaryDirectory()
+        self.addCleanup(self.dir.cleanup)
+        self.made = []
+        self.addCleanup(lambda: [client.session.close() for client in self.made])
+
+    def client(self, class_name, url, cache="none", **credentials):
+        # The package would keep sessions in the home directory.
+        cache = os.path.join(self.dir.name, cache)
+        client = getattr(kismet_rest, class_name)(host_uri=url, session_cache=cache, **credentials)
+        self.made.append(client)
+        return client
+
+    def keep(self, name, token):
+        """Puts a token where the package looks for that of its last session."""
+        with open(os.path.join(self.dir.name, name), "w") as cache:
+            cache.write(token)
+        return name
+
+    def refused(self, status, exception, call, *args):
+        with self.assertRaises(exception) as raised:
+            result = call(*args)
+            if inspect.isgenerator(result):
+                list(result)
+        self.assertEqual(raised.exception.rcode, status)
+
+
+class Calls:
+    """Every call, with whatever credentials `make` gives."""
+
+    def called_back(self, call, *args, **kwargs):
+        """What a callback gets, called with and without arguments of its own."""
+        # The legacy class has another name for the arguments.
+        legacy = isinstance(call.__self__, kismet_rest.KismetConnector)
+        name = "cbargs" if legacy else "callback_args"
+        items, with_argument = [], []
+        list(call(*args, callback=items.append, **kwargs) or [])
+        take = lambda item, argument: with_argument.append((item, argument))
+        list(call(*args, callback=take, **{name: ["it"]}, **kwargs) or [])
+        self.assertEqual([argument for _, argument in with_argument], ["it"] * len(items))
+        return items
+
+    def key_of(self, mac):
+        (device,) = self.make("Devices").by_mac(devices=[mac], fields=[KEY])
+        return device[KEY]
+
+    def test_base(self):
+        base = self.make("BaseInterface")
+        base.set_debug()
+        base.log_init()
+        version = base.get_kismet_version()["kismet.system.version"]
+        self.assertTrue(version.startswith("2025.09.0"), version)
+        self.assertTrue(base.login())
+        self.assertTrue(base.check_session())
+        path = "devices/views/all/devices"
+        self.assertEqual(macs(base.interact("GET", path + ".json")), DEVICES)
+        self.assertEqual(macs(base.interact("POST", path + ".json", payload={"fields": [MAC]})), DEVICES)
+        self.assertEqual(macs(base.interact("GET", path + ".itjson", stream=True)), DEVICES)
+        self.assertEqual(macs(base.interact_yield("GET", path + ".itjson")), DEVICES)
+        self.assertEqual(macs(base.interact_yield("POST", path + ".itjson")), DEVICES)
+        self.assertIs(base.interact("GET", path + ".json", only_status=True), True)
+        found = []
+        base.interact("GET", path + ".json", callback=found.append)
+        self.assertEqual(macs(found), DEVICES)
+        self.refused(404, kismet_rest.KismetRequestException, base.interact, "GET", "nowhere.json")
+        regex = {"payload": {"regex": [[NAME, "("]]}}
+        with self.assertRaises(kismet_rest.KismetRequestException) as raised:
+            base.interact("POST", path + ".json", **regex)
+        self.assertEqual(raised.exception.rcode, 400)
+
+    def test_system(self):
+        system = self.make("System")
+        self.assertEqual(system.get_status()["kismet.system.devices.count"], len(DEVICES))
+        self.assertLess(1_700_000_000, system.get_system_time()["kismet.system.timestamp.sec"])
+        self.assertIn("T", system.get_system_time("iso"))
+
+    def test_devices(self):
+        devices = self.make("Devices")
+        found = list(devices.all())
+        self.assertEqual(macs(found), DEVICES)
+        names = {device[MAC]: device[NAME] for device in found}
+        # U+2028 and U+0085 end lines, where somebody looks for the ends of lines in text.
+        self.assertEqual(names, {COFFEE: "CoffeeShop", LINES: "one\u2028two\u0085ü", BAND: "Band"})
+        self.assertEqual(macs(devices.all(ts=-3600)), DEVICES)
+        self.assertEqual(list(devices.all(ts=2**32 - 1)), [])
+        self.assertEqual(macs(self.called_back(devices.all)), DEVICES)
+
+    def test_devices_by_mac(self):
+        devices = self.make("Devices")
+        fields = [MAC, LAST_SIGNAL, [CHANNEL, "channel"]]
+        found = list(devices.by_mac(devices=[COFFEE], fields=fields))
+        expected = {MAC: COFFEE, "kismet.common.signal.last_signal": -61, "channel": "6"}
+        self.assertEqual(found, [expected])
+        masked = ["02:00:5E:10:00:00/FF:FF:FF:FF:FF:00"]
+        self.assertEqual(macs(devices.by_mac(devices=masked)), ACCESS_POINTS)
+        self.assertEqual(macs(self.called_back(devices.by_mac, devices=masked)), ACCESS_POINTS)
+        self.assertEqual(list(devices.by_mac(devices=["02:00:5E:FF:00:01"])), [])
+
+    def test_devices_by_key(self):
+        devices, key = self.make("Devices"), self.key_of(COFFEE)
+        self.assertEqual(devices.by_key(key)[NAME], "CoffeeShop")
+        self.assertEqual(devices.by_key(key, fields=[MAC, NAME]), {MAC: COFFEE, NAME: "CoffeeShop"})
+        # A path behind the device was dropped by Kismet long ago: `fields` does it.
+        self.refused(404, kismet_rest.KismetRequestException, devices.by_key, key, NAME)
+        nobody = key[:-1] + ("0" if key[-1] != "0" else "1")
+        self.refused(404, kismet_rest.KismetRequestException, devices.by_key, nobody)
+
+    def test_dot11(self):
+        devices, key = self.make("Devices"), self.key_of(COFFEE)
+        self.assertEqual(macs(devices.dot11_access_points()), ACCESS_POINTS)
+        self.assertEqual(macs(self.called_back(devices.dot11_access_points)), ACCESS_POINTS)
+        self.assertEqual(macs(devices.dot11_access_points(last_time=1)), ACCESS_POINTS)
+        self.assertEqual(list(devices.dot11_access_points(last_time=2**32 - 1)), [])
+        for regex in [[NAME, "^Coffee"], [SSIDS, "^Coffee.*"]]:
+            found = list(devices.dot11_access_points(regex=[regex], fields=[MAC]))
+            self.assertEqual(found, [{MAC: COFFEE}])
+        # Scans see access points only.
+        self.assertEqual(list(devices.dot11_clients_of(key)), [])
+        self.assertEqual(self.called_back(devices.dot11_clients_of, key, fields=[MAC]), [])
+
+    def test_datasources(self):
+        sources = self.make("Datasources")
+        (source,) = sources.all()
+        self.assertEqual(source["kismet.datasource.uuid"].lower(), SOURCE)
+        self.assertEqual(source["kismet.datasource.name"], "phone")
+        self.assertEqual(self.called_back(sources.all)[0]["kismet.datasource.name"], "phone")
+        self.assertEqual(list(sources.interfaces()), [])
+        self.assertEqual(self.called_back(sources.interfaces), [])
+
+    def test_alerts_messages_gps(self):
+        alerts, messages = self.make("Alerts"), self.make("Messages")
+        self.assertEqual(list(alerts.all()), [])
+        self.assertEqual(list(alerts.all(ts_sec=1_700_000_000, ts_usec=5)), [])
+        self.assertEqual(self.called_back(alerts.all), [])
+        (answer,) = messages.all(ts_sec=1_700_000_000, ts_usec=5)
+        self.assertEqual(answer["kismet.messagebus.list"], [])
+        self.assertEqual(len(self.called_back(messages.all)), 1)
+        location = self.make("GPS").current_location()
+        self.assertEqual(location["kismet.common.location.fix"], 3)
+        self.assertIn("kismet.common.location.geopoint", location)
+
+    def test_legacy(self):
+        kismet, key = self.make("KismetConnector"), self.key_of(COFFEE)
+        self.assertEqual(kismet.system_status()["kismet.system.devices.count"], len(DEVICES))
+        for call in [
+            kismet.device_summary,
+            kismet.device_list,
+            kismet.device_summary_since,
+            kismet.smart_summary_since,
+            kismet.smart_device_list,
+        ]:
+            self.assertEqual(macs(call()), DEVICES, call)
+            self.assertEqual(macs(self.called_back(call)), DEVICES, call)
+        regex, fields = [[NAME, "^Coffee"]], [MAC]
+        self.assertEqual(kismet.smart_device_list(regex=regex, fields=fields), [{MAC: COFFEE}])
+        self.assertEqual(kismet.device_list_by_mac([BAND], fields), [{MAC: BAND}])
+        self.assertEqual(macs(self.called_back(kismet.device_list_by_mac, [BAND])), {BAND})
+        self.assertEqual(macs(kismet.dot11_access_points(1)), ACCESS_POINTS)
+        self.assertEqual(macs(self.called_back(kismet.dot11_access_points)), ACCESS_POINTS)
+        self.assertEqual(kismet.dot11_access_points(regex=regex, fields=fields), [{MAC: COFFEE}])
+        self.assertEqual(kismet.dot11_clients_of(key), [])
+        self.assertEqual(self.called_back(kismet.dot11_clients_of, key), [])
+        self.assertEqual(kismet.device(key)[MAC], COFFEE)
+        self.assertEqual(kismet.device_by_key(key, fields=fields), {MAC: COFFEE})
+        self.refused(404, kismet_rest.KismetRequestException, kismet.device_field, key, NAME)
+        self.assertEqual(macs(kismet.device_by_mac(COFFEE)), {COFFEE})
+        self.assertEqual(kismet.device_by_mac(COFFEE, fields), [{MAC: COFFEE}])
+        self.assertEqual(len(kismet.datasources()), 1)
+        self.assertEqual(kismet.datasource_list_interfaces(), [])
+        self.assertEqual(kismet.alerts(1_700_000_000, 5), [])
+        self.assertEqual(kismet.messages()["kismet.messagebus.list"], [])
+        self.assertEqual(kismet.location()["kismet.common.location.fix"], 3)
+
+    def test_what_makes_no_sense_here(self):
+        for (class_name, name), (_, args) in NOT_HERE.items():
+            with self.subTest(class_name=class_name, name=name):
+                call = getattr(self.make(class_name), name)
+                self.refused(404, kismet_rest.KismetRequestException, call, *args)
+
+
+class Open(Calls, Clients):
+    """To a server that asks for nothing."""
+
+    def make(self, class_name):
+        return self.client(class_name, OPEN_URL)
+
+    def test_a_report(self):
+        # As in the beginning, so that the other tests still find what they expect.
+        payload = {"source_uuid": SOURCE, "source_name": "phone", "reports": []}
+        answer = self.make("BaseInterface").interact(
+            "POST", "phy/phy80211/scan/scan_report.cmd", payload=payload
+        )
+        self.assertTrue(answer["success"])
+
+
+class WithPassword(Calls, Clients):
+    def make(self, class_name):
+        return self.client(class_name, LOCKED_URL, username=USER, password=PASSWORD)
+
+    def test_the_session_outlives_the_client(self):
+        self.client("System", LOCKED_URL, cache="kept", username=USER, password=PASSWORD).get_status()
+        again = self.client("System", LOCKED_URL, cache="kept")
+        self.assertEqual(again.get_status()["kismet.system.devices.count"], len(DEVICES))
+
+
+class WithKey(Calls, Clients):
+    """The package knows nothing of keys, but one works where it keeps its session."""
+
+    def make(self, class_name):
+        return self.client(class_name, LOCKED_URL, cache=self.keep("key", READ_KEY))
+
+
+class Refused(Clients):
+    def check(self, **how):
+        system = self.client("System", LOCKED_URL, **how)
+        self.refused(401, kismet_rest.KismetLoginException, system.get_status)
+        devices = self.client("Devices", LOCKED_URL, **how)
+        self.refused(401, kismet_rest.KismetLoginException, devices.all)
+
+    def test_nobody(self):
+        self.check()
+        self.assertFalse(self.client("BaseInterface", LOCKED_URL).login())
+        self.assertFalse(self.client("BaseInterface", LOCKED_URL).check_session())
+
+    def test_a_wrong_password(self):
+        self.check(username=USER, password="wrong")
+
+    def test_a_key_that_may_not_read(self):
+        self.check(cache=self.keep("key", REPORT_KEY))
+
+
+if __name__ == "__main__":
+    unittest.main()
