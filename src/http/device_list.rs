@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll};
+use std::task::{Context as TaskContext, Poll, ready};
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::header;
@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use hyper::body::Frame;
 
 use super::App;
+use super::paced::Turn;
 use super::read::{Arrangement, Format, Shape};
 use crate::report::DeviceId;
 use crate::tracker::{Device, Tracker, Walk};
@@ -46,6 +47,7 @@ pub(super) struct DeviceList {
     spreader: Option<Spreader>,
     is_empty: bool,
     progress: Progress,
+    turn: Turn,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -68,6 +70,7 @@ impl DeviceList {
             after: Vec::new(),
             is_empty: true,
             progress: Progress::Start,
+            turn: Turn::default(),
         }
     }
 
@@ -142,8 +145,10 @@ impl HttpBody for DeviceList {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut TaskContext<'_>,
+        context: &mut TaskContext<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        // Else what compresses would take one piece after the other until it has something to send.
+        ready!(self.turn.poll(context));
         Poll::Ready(self.next_piece().map(|piece| Ok(Frame::data(piece.into()))))
     }
 }

@@ -19,6 +19,7 @@ mod native;
 mod networks;
 mod nothing;
 mod origin;
+mod paced;
 mod query;
 mod read;
 mod session;
@@ -281,6 +282,7 @@ fn layered<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(answers::tag))
         .layer(answers::compression())
+        .layer(middleware::map_response(paced::pace))
         .layer(middleware::from_fn(trace::request))
 }
 

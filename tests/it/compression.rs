@@ -116,6 +116,24 @@ async fn raw(server: &TestServer, said: &str) -> (String, String) {
 }
 
 #[tokio::test]
+async fn a_large_answer_does_not_hold_up_others() {
+    let server = with_devices(3000).await;
+    let mut view = TcpStream::connect(server.addr).await.unwrap();
+    let said = format!("GET {VIEW} HTTP/1.1\r\nhost: localhost\r\naccept-encoding: zstd\r\n\r\n");
+    view.write_all(said.as_bytes()).await.unwrap();
+    // The server and this test share a thread, so this comes back only when the server pauses.
+    let mut got = vec![0; 1];
+    view.read_exact(&mut got).await.unwrap();
+    server.get("/healthz").await.expect_status(200);
+    while view.try_read_buf(&mut got).is_ok_and(|count| 0 < count) {}
+    let end = b"\r\n0\r\n\r\n";
+    assert!(!got.ends_with(end), "it was made in one go");
+    while !got.ends_with(end) {
+        assert_ne!(view.read_buf(&mut got).await.unwrap(), 0);
+    }
+}
+
+#[tokio::test]
 async fn an_old_client_gets_no_chunks_and_all_of_it() {
     let server = with_devices(500).await;
     for keep in ["", "connection: keep-alive\r\n"] {
