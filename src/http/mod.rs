@@ -18,6 +18,7 @@ mod messages;
 mod native;
 mod networks;
 mod nothing;
+mod openapi;
 mod origin;
 mod paced;
 mod query;
@@ -161,7 +162,8 @@ pub(crate) fn router(app: App) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/system/user_status", read(nothing::user_status))
-        .merge(session::routes(&app));
+        .merge(session::routes(&app))
+        .merge(openapi::routes(&app));
     let origins = middleware::from_fn_with_state(app.origins.clone(), origin::check);
     let (proxies, server) = (Proxies::new(&app.server.proxies), Arc::clone(&app.server));
     let routes = layered(with_fallbacks(open.merge(gated)).layer(origins)).with_state(app);

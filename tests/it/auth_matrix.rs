@@ -12,7 +12,7 @@ use crate::server::{Answer, TestServer};
 
 /// What a route demands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Demand {
+pub(crate) enum Demand {
     Nothing,
     Login,
     Scanreport,
@@ -26,7 +26,7 @@ use Demand::{Admin, Login, Nothing, Owner, Readonly, Scanreport};
 
 /// The routes as the source has them, a path of each, the methods, and what they demand. A route that is missing
 /// here fails the test.
-const ROUTES: &[(&str, &str, &str, Demand)] = &[
+pub(crate) const ROUTES: &[(&str, &str, &str, Demand)] = &[
     ("/healthz", "/healthz", "GET", Nothing),
     ("/readyz", "/readyz", "GET", Nothing),
     (
@@ -339,6 +339,7 @@ const ROUTES: &[(&str, &str, &str, Demand)] = &[
         "GET",
         Readonly,
     ),
+    ("/api/openapi.json", "/api/openapi.json", "GET", Readonly),
     (
         "/session/check_setup_ok",
         "/session/check_setup_ok",

@@ -23,6 +23,7 @@ mod limits;
 mod live;
 mod log_command;
 mod native;
+mod openapi;
 mod origin;
 mod program;
 mod proxy;

@@ -1,0 +1,64 @@
+//! Answers that are errors: all in one envelope, described once.
+
+use utoipa::openapi::{ComponentsBuilder, Content, Ref, RefOr, Response, ResponseBuilder};
+
+/// Stands for every status that is not named.
+pub(super) const ANY: u16 = 0;
+
+const MEANINGS: [(u16, &str); 13] = [
+    (ANY, "Any other error"),
+    (400, "Something sent is not understood; the text names it"),
+    (401, "Credentials are required, and these do not open it"),
+    (403, "Only the administrator may do this"),
+    (404, "There is no such thing"),
+    (408, "The body took too long"),
+    (409, "The name is taken"),
+    (
+        413,
+        "The body, or the number of items in it, is over the bound",
+    ),
+    (
+        415,
+        "Another `Content-Type` or `Content-Encoding` than the known ones",
+    ),
+    (422, "Not one report is valid"),
+    (
+        429,
+        "Too many wrong passwords: come back after `Retry-After` seconds",
+    ),
+    (
+        503,
+        "Busy, or still reading the log: come back after `Retry-After` seconds",
+    ),
+    (
+        507,
+        "The disk is full: come back after `Retry-After` seconds",
+    ),
+];
+
+/// All of them.
+pub(super) fn all(components: ComponentsBuilder) -> ComponentsBuilder {
+    let error = |description| {
+        let content = Content::new(Some(Ref::from_schema_name("Error")));
+        ResponseBuilder::new()
+            .description(description)
+            .content("application/json", content)
+            .build()
+    };
+    MEANINGS
+        .into_iter()
+        .fold(components, |components, (status, meaning)| {
+            components.response(name(status), error(meaning))
+        })
+}
+
+pub(super) fn reference(status: u16) -> RefOr<Response> {
+    Ref::from_response_name(name(status)).into()
+}
+
+fn name(status: u16) -> String {
+    match status {
+        ANY => "Error".to_owned(),
+        status => format!("Error{status}"),
+    }
+}

@@ -1,0 +1,127 @@
+//! The interface as an `OpenAPI` document, at `/api/openapi.json`.
+
+mod entry;
+mod errors;
+mod parameters;
+mod paths;
+#[expect(dead_code, reason = "what is in them is described, not made")]
+mod schemas;
+
+use std::sync::LazyLock;
+
+use axum::Router;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use bytes::Bytes;
+use twox_hash::XxHash3_128;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{
+    ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathsBuilder,
+};
+
+use super::App;
+use super::auth::demanding;
+use crate::auth::Demand;
+
+const DESCRIPTION: &str = "Takes Wi-Fi and Bluetooth scan reports and merges them into one picture of the devices \
+    around. The paths without `/api/` are those of the scanning mode of the Kismet wireless server.\n\n\
+    Whether credentials are required is the server's to say: on a loopback address it asks for none, if it is not \
+    told to. The roles behind the security schemes are those of keys; `admin`, and so any name and password, opens \
+    everything. A path with `.{format}` answers in the form that the extension chooses.";
+
+pub(super) fn routes(app: &App) -> Router<App> {
+    let routes = Router::new().route("/api/openapi.json", get(document));
+    demanding(Demand::Readonly, routes, app)
+}
+
+/// The document as it is sent. It is the same for as long as the program runs.
+struct Sent {
+    body: Bytes,
+    etag: HeaderValue,
+}
+
+static SENT: LazyLock<Option<Sent>> = LazyLock::new(|| {
+    let body = serde_json::to_vec(&describe()).ok()?;
+    let etag = format!("\"{:032x}\"", XxHash3_128::oneshot(&body));
+    Some(Sent {
+        body: body.into(),
+        etag: etag.try_into().ok()?,
+    })
+});
+
+/// `GET /api/openapi.json`.
+async fn document(headers: HeaderMap) -> Response {
+    let Some(sent) = SENT.as_ref() else {
+        return super::ApiError::Panicked.into_response();
+    };
+    let caching = [
+        (header::ETAG, sent.etag.clone()),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+    ];
+    if is_known(&headers, &sent.etag) {
+        return (StatusCode::NOT_MODIFIED, caching).into_response();
+    }
+    let content_type = [(header::CONTENT_TYPE, "application/json")];
+    (caching, content_type, sent.body.clone()).into_response()
+}
+
+/// Whether the client has what bears this tag.
+fn is_known(headers: &HeaderMap, etag: &HeaderValue) -> bool {
+    let known = headers.get_all(header::IF_NONE_MATCH).into_iter();
+    known
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(|tag| tag.trim().trim_start_matches("W/"))
+        .any(|tag| tag == "*" || tag == etag)
+}
+
+fn describe() -> OpenApi {
+    let license = LicenseBuilder::new()
+        .name(env!("CARGO_PKG_LICENSE"))
+        .identifier(Some(env!("CARGO_PKG_LICENSE")));
+    let info = InfoBuilder::new()
+        .title("scanpost")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(DESCRIPTION))
+        .license(Some(license.build()));
+    let mut paths = PathsBuilder::new();
+    for entry in paths::all() {
+        paths = paths.path(entry.path(), entry.item());
+    }
+    let components = schemas::all(errors::all(security_schemes(ComponentsBuilder::new())));
+    OpenApiBuilder::new()
+        .info(info.build())
+        .paths(paths)
+        .components(Some(components.build()))
+        .build()
+}
+
+fn security_schemes(components: ComponentsBuilder) -> ComponentsBuilder {
+    let http = |scheme, text: &str| {
+        let scheme = HttpBuilder::new().scheme(scheme).description(Some(text));
+        SecurityScheme::Http(scheme.build())
+    };
+    let in_query = |name, text| ApiKey::Query(ApiKeyValue::with_description(name, text));
+    let cookie =
+        ApiKeyValue::with_description("KISMET", "The session that a password earns, or an API key");
+    components
+        .security_scheme(
+            "basic",
+            http(HttpAuthScheme::Basic, "A name and a password"),
+        )
+        .security_scheme("bearer", http(HttpAuthScheme::Bearer, "An API key"))
+        .security_scheme("cookie", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)))
+        .security_scheme(
+            "query",
+            SecurityScheme::ApiKey(in_query("KISMET", "An API key")),
+        )
+        .security_scheme(
+            "user",
+            SecurityScheme::ApiKey(in_query("user", "A name, together with `password`")),
+        )
+        .security_scheme(
+            "password",
+            SecurityScheme::ApiKey(in_query("password", "A password, together with `user`")),
+        )
+}

@@ -1,0 +1,75 @@
+//! What stands in paths and queries, by its name. The same name means the same everywhere.
+
+use utoipa::openapi::Required;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+
+/// The forms of Kismet's answers, chosen by the extension of the path.
+const FORMATS: [&str; 7] = [
+    "json",
+    "tjson",
+    "prettyjson",
+    "itjson",
+    "ekjson",
+    "cmd",
+    "jcmd",
+];
+
+/// A parameter of a path, in braces there.
+pub(super) fn in_path(name: &str) -> Parameter {
+    parameter(name, ParameterIn::Path, Required::True)
+}
+
+pub(super) fn in_query(name: &str) -> Parameter {
+    parameter(name, ParameterIn::Query, Required::False)
+}
+
+fn parameter(name: &str, place: ParameterIn, required: Required) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(place)
+        .required(required)
+        .description(meaning(name))
+        .schema(Some(schema(name)))
+        .build()
+}
+
+fn meaning(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "format" => {
+            "`json` and `cmd`: one value; `tjson`: with `_` for the dots in names; `prettyjson`: spread over lines; \
+             `itjson`: the items of a list, one a line; `ekjson`: the same with `_`"
+        }
+        "mac" => "an address: `AA:BB:CC:DD:EE:FF`, with `-`, as `aabb.ccdd.eeff`, or bare",
+        "key" => "a device's key, as `kismet.device.base.key` has it",
+        "uuid" => "the UUID of a source",
+        "hash" => "the hash by which the list of these names one",
+        "view" => "`all`, `phydot11_accesspoints`, `phy-IEEE802.11`, `phy-Bluetooth`",
+        "kind" => "which of them",
+        "timestamp" => "seconds since 1970; negative: seconds before now",
+        "since" => "not before: seconds since 1970, or like `2026-01-31T12:00:00Z`",
+        "until" => "not after: seconds since 1970, or like `2026-01-31T12:00:00Z`",
+        "limit" => "how many items a page has at most; 100, if it is not said",
+        "cursor" => "`next_cursor` of the page before",
+        "page" => "which page, from 0; without one, everything",
+        "length" => "how many records a page has",
+        "sort" => "the path of a field to sort by",
+        "sort_dir" => {
+            "`desc` begins with the smallest and `asc` with the largest: Kismet exchanges the words"
+        }
+        "search" => "a text that one of the `fields` has to hold",
+        _ => return None,
+    })
+}
+
+fn schema(name: &str) -> Schema {
+    let object = ObjectBuilder::new();
+    let object = match name {
+        "format" => object.schema_type(Type::String).enum_values(Some(FORMATS)),
+        "timestamp" => object.schema_type(Type::Number),
+        "limit" => object.schema_type(Type::Integer).minimum(Some(1)),
+        "page" | "length" => object.schema_type(Type::Integer).minimum(Some(0)),
+        _ => object.schema_type(Type::String),
+    };
+    object.into()
+}

@@ -1,0 +1,232 @@
+//! The table of paths: one entry each. A route that has none, or an entry that has no route, fails
+//! `tests/it/openapi.rs`.
+
+use super::entry::{Answer, Body, Entry, Methods};
+use crate::auth::Demand;
+
+const TABLE: &[&str] = &["page", "length", "sort", "sort_dir", "search"];
+const REPORT_ERRORS: &[u16] = &[400, 408, 413, 415, 422, 503, 507];
+const PAGE: &[&str] = &["limit", "cursor"];
+
+/// All of them.
+pub(super) fn all() -> Vec<Entry> {
+    [
+        operation(),
+        reports(),
+        native(),
+        devices(),
+        networks(),
+        sources(),
+        system(),
+        nothings(),
+        sessions(),
+    ]
+    .concat()
+}
+
+fn operation() -> Vec<Entry> {
+    vec![
+        get("/healthz", "The server runs").answers(Answer::Json("Status")),
+        get("/readyz", "The server has read its log and takes reports")
+            .answers(Answer::Json("Status"))
+            .errors(&[503]),
+    ]
+}
+
+fn reports() -> Vec<Entry> {
+    let report = |path, summary, schema| {
+        post(path, summary)
+            .demands(Demand::Scanreport)
+            .takes(Body::Json(schema))
+            .answers(Answer::Json("Receipt"))
+            .errors(REPORT_ERRORS)
+    };
+    vec![
+        report(
+            "/phy/phy80211/scan/scan_report.cmd",
+            "Reports Wi-Fi access points",
+            "WifiScanReport",
+        ),
+        report(
+            "/phy/phybluetooth/scan/scan_report.cmd",
+            "Reports Bluetooth devices",
+            "BluetoothScanReport",
+        ),
+    ]
+}
+
+/// Scanpost's own interface.
+fn native() -> Vec<Entry> {
+    let native = |path, summary, schema| {
+        get(path, summary)
+            .demands(Demand::Readonly)
+            .answers(Answer::Json(schema))
+            .errors(&[400, 404, 503])
+    };
+    vec![
+        native(
+            "/api/v1/devices/{mac}/observations",
+            "The reports of a device out of the log, the newest first",
+            "Observations",
+        )
+        .asks(&["since", "until"])
+        .asks(PAGE),
+        get("/api/openapi.json", "This document").demands(Demand::Readonly),
+    ]
+}
+
+fn devices() -> Vec<Entry> {
+    vec![
+        read(
+            "/devices/views/all_views",
+            "The views, and how many devices each has",
+        ),
+        read("/devices/views/{view}/devices", "The devices of a view").asks(TABLE),
+        read(
+            "/devices/views/{view}/last-time/{timestamp}/devices",
+            "What changed in a view since then",
+        )
+        .asks(TABLE),
+        read(
+            "/devices/last-time/{timestamp}/devices",
+            "The devices that changed since then",
+        ),
+        read("/devices/all_devices", "All devices"),
+        read(
+            "/devices/by-mac/{mac}/devices",
+            "The devices with an address",
+        ),
+        command(
+            "/devices/multimac/devices",
+            "The devices with any of several addresses",
+            "Addresses",
+        ),
+        read("/devices/by-key/{key}/device", "One device"),
+        command(
+            "/devices/multikey/devices",
+            "The devices with any of several keys",
+            "Keys",
+        ),
+        command(
+            "/devices/multikey/as-object/devices",
+            "The same, by key",
+            "Keys",
+        ),
+        read(
+            "/phy/phy80211/clients-of/{key}/clients",
+            "Always empty: scans tell of no clients",
+        ),
+        read(
+            "/phy/phy80211/related-to/{key}/devices",
+            "The device and those that have to do with it",
+        ),
+    ]
+}
+
+fn networks() -> Vec<Entry> {
+    vec![
+        read("/phy/phy80211/ssids/views/ssids", "The networks by name").asks(TABLE),
+        read("/phy/phy80211/ssids/by-hash/{hash}/ssid", "One network"),
+        read("/channels/channels", "The channels, and what is on them"),
+    ]
+}
+
+fn sources() -> Vec<Entry> {
+    vec![
+        read("/datasource/all_sources", "The scanners"),
+        read("/datasource/by-uuid/{uuid}/source", "One scanner"),
+        read(
+            "/datasource/defaults",
+            "What a source is set to where it says nothing",
+        ),
+    ]
+}
+
+fn system() -> Vec<Entry> {
+    vec![
+        read("/phy/all_phys", "Counts by radio technology"),
+        read("/system/status", "The server"),
+        read("/system/timestamp", "The server's clock"),
+        read("/system/user_status", "Under which name the server runs").demands_nothing(),
+        read("/gps/location", "Where a scanner was last"),
+        read("/packetchain/packet_stats", "Reports over time, as packets"),
+        read(
+            "/packetchain/{kind}",
+            "One of `packet_rate`, `packet_peak`, `packet_error`, `packet_dupe`, `packet_drop`, `packet_processed`",
+        ),
+    ]
+}
+
+/// What a server without radios has none of.
+fn nothings() -> Vec<Entry> {
+    const NONE: &str = "Always empty: a server without radios has none";
+    let none = |path| read(path, NONE);
+    let mut nothings: Vec<Entry> = super::super::nothing::LISTS.map(none).into();
+    nothings.extend(super::super::nothing::MAPS.map(none));
+    nothings.extend([
+        read("/alerts/alerts_view", NONE).asks(TABLE),
+        read(
+            "/alerts/by-id/{hash}/alert",
+            "Always 404: there are no alerts",
+        ),
+        none("/alerts/wrapped/last-time/{timestamp}/alerts"),
+        none("/messagebus/last-time/{timestamp}/messages"),
+    ]);
+    nothings
+}
+
+fn sessions() -> Vec<Entry> {
+    vec![
+        get("/session/check_setup_ok", "200 when there is a login, 500 when there is none").answers(Answer::Text),
+        get("/session/check_session", "200 for any login or key")
+            .demands(Demand::Login)
+            .answers(Answer::Text),
+        get("/session/check_login", "200 for an administrator")
+            .demands(Demand::Admin)
+            .answers(Answer::Text),
+        post("/session/set_password", "The first login from this machine, which needs no other, or another in place of that of the administrator who asks")
+            .demands(Demand::Credentials)
+            .takes(Body::Form("NewPassword"))
+            .answers(Answer::Text)
+            .errors(&[400, 403]),
+        post("/auth/apikey/generate.cmd", "Makes a key and answers with it, this once")
+            .demands(Demand::Credentials)
+            .takes(Body::Json("NewKey"))
+            .answers(Answer::Text)
+            .errors(&[400, 409]),
+        post("/auth/apikey/revoke.cmd", "Makes a key worthless")
+            .demands(Demand::Credentials)
+            .takes(Body::Json("KeyName"))
+            .answers(Answer::Text)
+            .errors(&[400, 404]),
+        Entry::new(Methods::GetOrPost, "/auth/apikey/list.json", "The keys")
+            .demands(Demand::Credentials)
+            .answers(Answer::List("KeyRecord")),
+    ]
+}
+
+fn get(path: &'static str, summary: &'static str) -> Entry {
+    Entry::new(Methods::Get, path, summary)
+}
+
+fn post(path: &'static str, summary: &'static str) -> Entry {
+    Entry::new(Methods::Post, path, summary)
+}
+
+/// One of Kismet's reads: GET, or POST with a command; the extension chooses the form.
+fn read(path: &'static str, summary: &'static str) -> Entry {
+    Entry::new(Methods::GetOrPost, path, summary)
+        .demands(Demand::Readonly)
+        .takes(Body::Command("Command"))
+        .answers(Answer::Kismet)
+        .errors(&[400, 404, 503])
+}
+
+/// One of Kismet's reads that needs a command.
+fn command(path: &'static str, summary: &'static str, schema: &'static str) -> Entry {
+    Entry::new(Methods::Post, path, summary)
+        .demands(Demand::Readonly)
+        .takes(Body::Json(schema))
+        .answers(Answer::Kismet)
+        .errors(&[400, 404, 413, 415, 503])
+}

@@ -1,0 +1,304 @@
+//! What is sent and answered, as the document describes it. Only described: the server reads and writes these
+//! with code that takes more than it promises.
+
+use std::collections::BTreeMap;
+
+use utoipa::ToSchema;
+use utoipa::openapi::ComponentsBuilder;
+
+/// All of them.
+pub(super) fn all(components: ComponentsBuilder) -> ComponentsBuilder {
+    components
+        .schema_from::<Error>()
+        .schema_from::<Status>()
+        .schema_from::<WifiScanReport>()
+        .schema_from::<WifiReport>()
+        .schema_from::<BluetoothScanReport>()
+        .schema_from::<BluetoothReport>()
+        .schema_from::<Seen>()
+        .schema_from::<Receipt>()
+        .schema_from::<Rejected>()
+        .schema_from::<Observations>()
+        .schema_from::<Observation>()
+        .schema_from::<Command>()
+        .schema_from::<Addresses>()
+        .schema_from::<Keys>()
+        .schema_from::<NewPassword>()
+        .schema_from::<NewKey>()
+        .schema_from::<KeyName>()
+        .schema_from::<KeyRecord>()
+}
+
+/// Every error.
+#[derive(ToSchema)]
+struct Error {
+    /// The reason, for a person.
+    status: String,
+    /// Always false.
+    success: bool,
+    /// Where none of several reports was valid: what is wrong with each.
+    #[schema(nullable = false)]
+    rejected: Option<Vec<Rejected>>,
+}
+
+/// How the server is.
+#[derive(ToSchema)]
+struct Status {
+    /// `alive` or `ready`.
+    status: String,
+    success: bool,
+}
+
+/// What a Wi-Fi scanner saw.
+#[derive(ToSchema)]
+struct WifiScanReport {
+    /// The scanner's own UUID.
+    #[schema(example = "6e6d010f-5ca9-4000-8000-000000000001")]
+    source_uuid: String,
+    /// What people call the scanner.
+    source_name: Option<String>,
+    /// An empty list introduces or renames the scanner.
+    reports: Vec<WifiReport>,
+}
+
+/// One sighting of an access point. Numbers may come as strings; `null` and `""` are absent.
+#[derive(ToSchema)]
+struct WifiReport {
+    /// `AA:BB:CC:DD:EE:FF`, with `-`, as `aabb.ccdd.eeff`, or bare.
+    #[schema(example = "02:00:5E:10:00:01")]
+    bssid: String,
+    /// Without one, the network hides its name.
+    ssid: Option<String>,
+    /// The Android, `wpa_supplicant` or `WiGLE` string that says how the network is secured.
+    #[schema(example = "[WPA2-PSK-CCMP][ESS]")]
+    capabilities: Option<String>,
+    /// MHz: `20`, `40`, `80`, `160`, `80+80` or `320`.
+    chanwidth: Option<String>,
+    /// MHz.
+    centerfreq0: Option<f64>,
+    /// MHz.
+    centerfreq1: Option<f64>,
+    /// The information elements, kept as they are.
+    ietags: Option<String>,
+    #[serde(flatten)]
+    place: Seen,
+}
+
+/// What a Bluetooth scanner saw.
+#[derive(ToSchema)]
+struct BluetoothScanReport {
+    /// The scanner's own UUID.
+    source_uuid: String,
+    /// What people call the scanner.
+    source_name: Option<String>,
+    /// An empty list introduces or renames the scanner.
+    reports: Vec<BluetoothReport>,
+}
+
+/// One sighting of a Bluetooth device. Numbers may come as strings; `null` and `""` are absent.
+#[derive(ToSchema)]
+struct BluetoothReport {
+    /// `AA:BB:CC:DD:EE:FF`, with `-`, as `aabb.ccdd.eeff`, or bare.
+    btaddr: String,
+    name: Option<String>,
+    devicetype: Option<String>,
+    /// dBm.
+    txpowerlevel: Option<f64>,
+    /// dB.
+    pathloss: Option<f64>,
+    /// The advertised bytes, in hex.
+    scan_data: Option<String>,
+    /// Bytes in hex, by service.
+    service_data: Option<BTreeMap<String, String>>,
+    #[serde(flatten)]
+    place: Seen,
+}
+
+/// When and where something was seen, and how well.
+#[derive(ToSchema)]
+struct Seen {
+    /// Seconds since 1970; absent, 0 or before 2000 means now. More than a day ahead is refused.
+    timestamp: Option<f64>,
+    /// dBm, -150 to 30; 0 is none.
+    signal: Option<f64>,
+    /// kHz.
+    freqkhz: Option<f64>,
+    /// Without one, it follows from the frequency.
+    channel: Option<String>,
+    /// Degrees. 0/0 is no position.
+    lat: Option<f64>,
+    /// Degrees.
+    lon: Option<f64>,
+    /// Metres; 0 is none.
+    alt: Option<f64>,
+    /// km/h.
+    speed: Option<f64>,
+    /// Texts to attach to the device.
+    tags: Option<BTreeMap<String, String>>,
+}
+
+/// Reports are on disk and in the views.
+#[derive(ToSchema)]
+struct Receipt {
+    status: String,
+    success: bool,
+    /// How many reports were accepted.
+    accepted: u64,
+    /// Whether the same request was answered before; it is not counted again.
+    duplicate: bool,
+    rejected: Vec<Rejected>,
+}
+
+/// A report that was refused.
+#[derive(ToSchema)]
+struct Rejected {
+    /// Where it stood in the request, from 0.
+    index: u64,
+    /// The field that is wrong, and why.
+    reason: String,
+}
+
+/// A page of the reports of a device, the newest first.
+#[derive(ToSchema)]
+struct Observations {
+    observations: Vec<Observation>,
+    /// Asks for the next page; absent on the last.
+    #[schema(nullable = false)]
+    next_cursor: Option<String>,
+}
+
+/// A report as it is in the log. What was not said is absent.
+#[derive(ToSchema)]
+struct Observation {
+    /// The batch's place in the log.
+    position: u64,
+    /// UUID of the scanner.
+    source: String,
+    #[schema(nullable = false)]
+    source_name: Option<String>,
+    /// When it arrived, in seconds since 1970.
+    received_at: f64,
+    /// When it was seen, in seconds since 1970.
+    time: u64,
+    /// The same, in ISO 8601.
+    time_utc: String,
+    /// `IEEE802.11` or `Bluetooth`.
+    phy: String,
+    address: String,
+    /// Empty where the network hides its name.
+    #[schema(nullable = false)]
+    ssid: Option<String>,
+    #[schema(nullable = false)]
+    capabilities: Option<String>,
+    #[schema(nullable = false)]
+    channel_width_mhz: Option<String>,
+    #[schema(nullable = false)]
+    center0_mhz: Option<u32>,
+    #[schema(nullable = false)]
+    center1_mhz: Option<u32>,
+    #[schema(nullable = false)]
+    ie_tags: Option<String>,
+    #[schema(nullable = false)]
+    name: Option<String>,
+    #[schema(nullable = false)]
+    device_type: Option<String>,
+    #[schema(nullable = false)]
+    tx_power_dbm: Option<i32>,
+    #[schema(nullable = false)]
+    path_loss_db: Option<i32>,
+    /// Bytes in hex.
+    #[schema(nullable = false)]
+    scan_data: Option<String>,
+    /// Bytes in hex, by service.
+    #[schema(nullable = false)]
+    service_data: Option<BTreeMap<String, String>>,
+    #[schema(nullable = false)]
+    channel: Option<String>,
+    #[schema(nullable = false)]
+    frequency_khz: Option<u64>,
+    #[schema(nullable = false)]
+    signal_dbm: Option<i32>,
+    /// Degrees.
+    #[schema(nullable = false)]
+    lat: Option<f64>,
+    /// Degrees.
+    #[schema(nullable = false)]
+    lon: Option<f64>,
+    #[schema(nullable = false)]
+    alt_m: Option<f64>,
+    #[schema(nullable = false)]
+    speed_km_h: Option<f64>,
+    #[schema(nullable = false)]
+    tags: Option<BTreeMap<String, String>>,
+}
+
+/// What a read is asked for.
+#[derive(ToSchema)]
+struct Command {
+    /// The fields that are wanted, each as a path like `kismet.device.base.signal/kismet.common.signal.last_signal`,
+    /// or as a pair of a path and another name. Each record is then a flat object of them, with 0 for what it lacks.
+    #[schema(nullable = false)]
+    fields: Option<Vec<serde_json::Value>>,
+    /// Pairs of a path and a pattern, of which one has to match.
+    #[schema(nullable = false)]
+    regex: Option<Vec<Vec<String>>>,
+    /// In views: only what changed since then. Negative: seconds before now.
+    #[schema(nullable = false)]
+    last_time: Option<i64>,
+}
+
+/// A command for the devices with some addresses.
+#[derive(ToSchema)]
+struct Addresses {
+    /// Addresses, or addresses with a mask: `02:00:5E:00:00:00/FF:FF:FF:00:00:00`.
+    devices: Vec<String>,
+    #[serde(flatten)]
+    command: Command,
+}
+
+/// A command for the devices with some keys.
+#[derive(ToSchema)]
+struct Keys {
+    /// Keys, as `kismet.device.base.key` has them.
+    devices: Vec<String>,
+    #[serde(flatten)]
+    command: Command,
+}
+
+/// A login.
+#[derive(ToSchema)]
+struct NewPassword {
+    username: String,
+    password: String,
+}
+
+/// A key to be made.
+#[derive(ToSchema)]
+struct NewKey {
+    name: String,
+    /// `readonly`, `scanreport`, `admin` or a name of one's own.
+    role: String,
+    /// Seconds; 0 is for ever.
+    duration: u64,
+}
+
+/// A key to be revoked.
+#[derive(ToSchema)]
+struct KeyName {
+    name: String,
+}
+
+/// A key, without what opens anything.
+#[derive(ToSchema)]
+struct KeyRecord {
+    #[schema(rename = "kismet.httpd.auth.name")]
+    name: String,
+    #[schema(rename = "kismet.httpd.auth.role")]
+    role: String,
+    /// Seconds since 1970.
+    #[schema(rename = "kismet.httpd.auth.created")]
+    created: u64,
+    /// Seconds since 1970; 0 is never.
+    #[schema(rename = "kismet.httpd.auth.expiration")]
+    expiration: u64,
+}

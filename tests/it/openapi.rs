@@ -1,0 +1,219 @@
+//! The document of the interface, held against the routes and against answers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::auth_matrix::{Demand, ROUTES};
+use crate::server::{Answer, BLUETOOTH, TestServer, batch};
+
+const DOCUMENT: &str = "/api/openapi.json";
+
+/// The path of the document as the source has it.
+fn route(documented: &str) -> String {
+    let path = documented.trim_end_matches(".{format}");
+    // Any extension will do there, and the document has the one of Kismet.
+    path.replace("/scan_report.cmd", "/{file}")
+}
+
+fn operations(document: &Value) -> impl Iterator<Item = (&String, &String, &Value)> {
+    let paths = document["paths"].as_object().unwrap();
+    paths.iter().flat_map(|(path, item)| {
+        let operations = item.as_object().unwrap();
+        operations
+            .iter()
+            .map(move |(method, operation)| (path, method, operation))
+    })
+}
+
+/// Whether anybody may, or the role that each of the security schemes asks for.
+fn demand(operation: &Value) -> Option<Vec<&str>> {
+    let ways = operation["security"].as_array().unwrap();
+    let mut roles: Vec<Vec<&str>> = Vec::new();
+    for roles_of_one in ways
+        .iter()
+        .flat_map(|way| way.as_object().unwrap().values())
+    {
+        let names = roles_of_one.as_array().unwrap().iter();
+        roles.push(names.map(|role| role.as_str().unwrap()).collect());
+    }
+    roles.dedup();
+    assert!(roles.len() <= 1, "{operation}");
+    roles.pop()
+}
+
+#[tokio::test]
+async fn routes_and_document_are_equal() {
+    let server = TestServer::start().await;
+    let document = server.read(DOCUMENT).await;
+    let documented: BTreeSet<_> = operations(&document)
+        .map(|(path, method, operation)| (route(path), method.to_uppercase(), demand(operation)))
+        .collect();
+    let mut routes = BTreeSet::new();
+    for &(path, _, methods, demand) in ROUTES {
+        let demand = match demand {
+            Demand::Nothing => None,
+            Demand::Login => Some(vec![]),
+            Demand::Scanreport => Some(vec!["scanreport"]),
+            Demand::Readonly => Some(vec!["readonly"]),
+            Demand::Admin | Demand::Owner => Some(vec!["admin"]),
+        };
+        for method in methods.split(' ') {
+            routes.insert((path.to_owned(), method.to_owned(), demand.clone()));
+        }
+    }
+    let missing: Vec<_> = routes.difference(&documented).collect();
+    let invented: Vec<_> = documented.difference(&routes).collect();
+    assert!(
+        missing.is_empty() && invented.is_empty(),
+        "missing in src/http/openapi/paths.rs: {missing:#?}\nonly there: {invented:#?}"
+    );
+}
+
+fn references<'v>(value: &'v Value, found: &mut BTreeSet<&'v str>) {
+    match value {
+        Value::Object(object) => {
+            found.extend(object.get("$ref").and_then(Value::as_str));
+            object.values().for_each(|value| references(value, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn the_document_is_whole() {
+    let server = TestServer::start().await;
+    let document = server.read(DOCUMENT).await;
+    assert_eq!(document["openapi"], "3.1.0");
+    assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
+
+    let mut used = BTreeSet::new();
+    references(&document, &mut used);
+    let mut known = BTreeSet::new();
+    for kind in ["schemas", "responses"] {
+        let components = document["components"][kind].as_object().unwrap();
+        known.extend(
+            components
+                .keys()
+                .map(|name| format!("#/components/{kind}/{name}")),
+        );
+    }
+    assert_eq!(used, known.iter().map(String::as_str).collect());
+
+    let mut identifiers = BTreeSet::new();
+    let mut schemes = BTreeSet::new();
+    for (path, method, operation) in operations(&document) {
+        let what = format!("{method} {path}");
+        assert!(!operation["summary"].as_str().unwrap().is_empty(), "{what}");
+        assert!(
+            identifiers.insert(operation["operationId"].as_str().unwrap()),
+            "{what}: another has its operationId"
+        );
+        let parameters = operation["parameters"].as_array().unwrap();
+        let mut in_path = BTreeSet::new();
+        for parameter in parameters {
+            let name = parameter["name"].as_str().unwrap();
+            assert!(
+                parameter["description"].is_string(),
+                "{what}: src/http/openapi/parameters.rs does not know `{name}`"
+            );
+            if parameter["in"] == "path" {
+                in_path.insert(name);
+            }
+        }
+        let braces = path.split('{').skip(1);
+        let braces: BTreeSet<_> = braces.map(|rest| rest.split('}').next().unwrap()).collect();
+        assert_eq!(in_path, braces, "{what}");
+        for way in operation["security"].as_array().unwrap() {
+            schemes.extend(way.as_object().unwrap().keys().cloned());
+        }
+    }
+    let known = document["components"]["securitySchemes"]
+        .as_object()
+        .unwrap();
+    assert_eq!(schemes, known.keys().cloned().collect());
+}
+
+/// The properties of a schema, and which of them have to be there.
+fn properties(document: &Value, name: &str) -> BTreeMap<String, bool> {
+    let schema = &document["components"]["schemas"][name];
+    let required = schema["required"].as_array().unwrap();
+    let names = schema["properties"].as_object().unwrap().keys();
+    names
+        .map(|name| (name.clone(), required.iter().any(|other| other == name)))
+        .collect()
+}
+
+#[track_caller]
+fn check_record(properties: &BTreeMap<String, bool>, record: &Value) {
+    let record = record.as_object().unwrap();
+    for name in record.keys() {
+        assert!(properties.contains_key(name), "{name} is not described");
+    }
+    for (name, required) in properties {
+        assert!(
+            !required || record.contains_key(name),
+            "{name} is not there"
+        );
+    }
+}
+
+#[tokio::test]
+async fn answers_have_what_the_document_says() {
+    let server = TestServer::start().await;
+    let document = server.read(DOCUMENT).await;
+    let full = json!({
+        "bssid": "02:00:5E:10:00:01", "ssid": "a", "capabilities": "[ESS]", "freqkhz": 5_180_000, "signal": -60,
+        "lat": 1.5, "lon": 2.5, "alt": 3.5, "speed": 4.5, "chanwidth": "80+80", "centerfreq0": 5210,
+        "centerfreq1": 5690, "ietags": "00", "tags": { "a": "b" }
+    });
+    let bare = json!({ "bssid": "02:00:5E:10:00:01" });
+    let accepted = server.report(json!([full, bare])).await;
+    check_record(&properties(&document, "Receipt"), &accepted);
+    let bluetooth = json!({
+        "btaddr": "02:00:5E:20:00:01", "name": "a", "devicetype": "BLE", "txpowerlevel": 4, "pathloss": -60,
+        "scan_data": "0201", "service_data": { "180f": "64" }
+    });
+    let accepted = server
+        .post_json(BLUETOOTH, &batch(json!([bluetooth])))
+        .await;
+    accepted.expect_status(200);
+    let observation = properties(&document, "Observation");
+    let mut shown = BTreeSet::new();
+    for address in ["02:00:5E:10:00:01", "02:00:5E:20:00:01"] {
+        let page = server
+            .read(&format!("/api/v1/devices/{address}/observations"))
+            .await;
+        check_record(&properties(&document, "Observations"), &page);
+        for record in page["observations"].as_array().unwrap() {
+            check_record(&observation, record);
+            shown.extend(record.as_object().unwrap().keys().cloned());
+        }
+    }
+    assert_eq!(shown, observation.keys().cloned().collect());
+
+    let error = server.get("/nowhere").await.expect_error(404, "nothing");
+    check_record(&properties(&document, "Error"), &error);
+}
+
+#[tokio::test]
+async fn a_client_that_has_the_document_is_not_sent_it_again() {
+    let server = TestServer::start().await;
+    let first = server.get(DOCUMENT).await.expect_status(200);
+    assert_eq!(first.headers["content-type"], "application/json");
+    let etag = first.headers["etag"].to_str().unwrap();
+    let asked = async |known: &str| {
+        let request = server.request(Method::GET, DOCUMENT);
+        Answer::of(request.header("if-none-match", known)).await
+    };
+    for known in [etag, "*", &format!("\"x\", W/{etag}")] {
+        let answer = asked(known).await.expect_status(304);
+        assert_eq!(
+            (answer.text.as_str(), &answer.headers["etag"]),
+            ("", &first.headers["etag"])
+        );
+    }
+    assert_eq!(asked("\"x\"").await.expect_status(200).text, first.text);
+}
