@@ -53,7 +53,20 @@ fn meaning(name: &str) -> Option<&'static str> {
         "cursor" => "`next_cursor` of the page before",
         "page" => "which page, from 0; without one, everything",
         "length" => "how many records a page has",
-        "sort" => "the path of a field to sort by",
+        "sort" => {
+            "the path of a field to sort by; of native devices `last_seen`, `signal`, `name` or `reports`"
+        }
+        "order" => "`asc` or `desc`",
+        "phy" => "`wifi` or `bluetooth`",
+        "ssid" => "a network's name",
+        "ssid_contains" => "a part of a network's name, in any case",
+        "address_prefix" => "the first hex digits of the address",
+        "source" => "the UUID or the name of a scanner that saw it",
+        "security" => "the class of its security, such as `open` or `wpa2-personal`",
+        "channel" => "its channel",
+        "band" => "its band in GHz: `2.4`, `5`, `6` or `60`",
+        "signal_min_dbm" => "its last signal was at least this, in dBm",
+        "bbox" => "`lat_min,lon_min,lat_max,lon_max` around its mean position",
         "sort_dir" => {
             "`desc` begins with the smallest and `asc` with the largest: Kismet exchanges the words"
         }

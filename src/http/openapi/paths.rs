@@ -6,6 +6,20 @@ use crate::auth::Demand;
 
 const TABLE: &[&str] = &["page", "length", "sort", "sort_dir", "search"];
 const REPORT_ERRORS: &[u16] = &[400, 408, 413, 415, 422, 503, 507];
+const FILTERS: &[&str] = &[
+    "phy",
+    "ssid",
+    "ssid_contains",
+    "address_prefix",
+    "source",
+    "security",
+    "channel",
+    "band",
+    "signal_min_dbm",
+    "since",
+    "until",
+    "bbox",
+];
 const PAGE: &[&str] = &["limit", "cursor"];
 
 /// All of them.
@@ -19,6 +33,8 @@ pub(super) fn all() -> Vec<Entry> {
         sources(),
         system(),
         nothings(),
+        live(),
+        annotations(),
         sessions(),
     ]
     .concat()
@@ -71,6 +87,27 @@ fn native() -> Vec<Entry> {
         )
         .asks(&["since", "until"])
         .asks(PAGE),
+        native(
+            "/api/v1/devices/{mac}",
+            "A device with all that is known of it",
+            "Any",
+        )
+        .answers(Answer::Any),
+        native(
+            "/api/v1/devices",
+            "Devices by filter and order; CSV for `Accept: text/csv`",
+            "Any",
+        )
+        .answers(Answer::Any)
+        .asks(FILTERS)
+        .asks(&["sort", "order"])
+        .asks(PAGE),
+        native("/api/v1/ssids", "Networks by name", "Any")
+            .answers(Answer::Any)
+            .asks(FILTERS)
+            .asks(PAGE),
+        native("/api/v1/sources", "The scanners", "Any").answers(Answer::Any),
+        native("/api/v1/status", "The server, and how much it has", "Any").answers(Answer::Any),
         get("/api/openapi.json", "This document").demands(Demand::Readonly),
     ]
 }
@@ -148,6 +185,11 @@ fn system() -> Vec<Entry> {
         read("/system/status", "The server"),
         read("/system/timestamp", "The server's clock"),
         read("/system/user_status", "Under which name the server runs").demands_nothing(),
+        read("/messagebus/all_messages", "What the server said last"),
+        read(
+            "/messagebus/last-time/{timestamp}/messages",
+            "What the server said since then",
+        ),
         read("/gps/location", "Where a scanner was last"),
         read("/packetchain/packet_stats", "Reports over time, as packets"),
         read(
@@ -170,9 +212,39 @@ fn nothings() -> Vec<Entry> {
             "Always 404: there are no alerts",
         ),
         none("/alerts/wrapped/last-time/{timestamp}/alerts"),
-        none("/messagebus/last-time/{timestamp}/messages"),
     ]);
     nothings
+}
+
+/// WebSockets, of which the document can only say where they are.
+fn live() -> Vec<Entry> {
+    let socket = |path, summary| get(path, summary).demands(Demand::Readonly).errors(&[503]);
+    vec![
+        socket("/eventbus/events.ws", "WebSocket: events by topic"),
+        socket("/devices/monitor.ws", "WebSocket: devices as they change"),
+        socket(
+            "/devices/views/{view}/monitor.ws",
+            "WebSocket: devices of a view as they change",
+        ),
+    ]
+}
+
+fn annotations() -> Vec<Entry> {
+    let annotation = |path, summary| {
+        command(path, summary, "Annotation")
+            .demands(Demand::Admin)
+            .errors(&[400, 404, 413, 415, 503, 507])
+    };
+    vec![
+        annotation(
+            "/devices/by-key/{key}/set_name",
+            "Gives a device a name; the empty one takes it away",
+        ),
+        annotation(
+            "/devices/by-key/{key}/set_tag",
+            "Marks a device; an empty value takes the mark away",
+        ),
+    ]
 }
 
 fn sessions() -> Vec<Entry> {

@@ -21,12 +21,24 @@ pub(super) fn all(components: ComponentsBuilder) -> ComponentsBuilder {
         .schema_from::<Observations>()
         .schema_from::<Observation>()
         .schema_from::<Command>()
+        .schema_from::<Annotation>()
         .schema_from::<Addresses>()
         .schema_from::<Keys>()
         .schema_from::<NewPassword>()
         .schema_from::<NewKey>()
         .schema_from::<KeyName>()
         .schema_from::<KeyRecord>()
+}
+
+/// What somebody says of a device.
+#[derive(ToSchema)]
+struct Annotation {
+    /// For `set_name`: the name.
+    username: Option<String>,
+    /// For `set_tag`: the tag.
+    tagname: Option<String>,
+    /// For `set_tag`: its value.
+    tagvalue: Option<String>,
 }
 
 /// Every error.
