@@ -10,11 +10,10 @@ mod schemas;
 use std::sync::LazyLock;
 
 use axum::Router;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
-use twox_hash::XxHash3_128;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
     ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathsBuilder,
@@ -36,44 +35,18 @@ pub(super) fn routes(app: &App) -> Router<App> {
 }
 
 /// The document as it is sent. It is the same for as long as the program runs.
-struct Sent {
-    body: Bytes,
-    etag: HeaderValue,
-}
-
-static SENT: LazyLock<Option<Sent>> = LazyLock::new(|| {
-    let body = serde_json::to_vec(&describe()).ok()?;
-    let etag = format!("\"{:032x}\"", XxHash3_128::oneshot(&body));
-    Some(Sent {
-        body: body.into(),
-        etag: etag.try_into().ok()?,
-    })
-});
+static DOCUMENT: LazyLock<Option<Bytes>> =
+    LazyLock::new(|| serde_json::to_vec(&describe()).map(Bytes::from).ok());
 
 /// `GET /api/openapi.json`.
-async fn document(headers: HeaderMap) -> Response {
-    let Some(sent) = SENT.as_ref() else {
-        return super::ApiError::Panicked.into_response();
-    };
-    let caching = [
-        (header::ETAG, sent.etag.clone()),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
-    ];
-    if is_known(&headers, &sent.etag) {
-        return (StatusCode::NOT_MODIFIED, caching).into_response();
+async fn document() -> Response {
+    match DOCUMENT.as_ref() {
+        Some(document) => {
+            let content_type = [(header::CONTENT_TYPE, "application/json")];
+            (content_type, document.clone()).into_response()
+        }
+        None => super::ApiError::Panicked.into_response(),
     }
-    let content_type = [(header::CONTENT_TYPE, "application/json")];
-    (caching, content_type, sent.body.clone()).into_response()
-}
-
-/// Whether the client has what bears this tag.
-fn is_known(headers: &HeaderMap, etag: &HeaderValue) -> bool {
-    let known = headers.get_all(header::IF_NONE_MATCH).into_iter();
-    known
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(|tag| tag.trim().trim_start_matches("W/"))
-        .any(|tag| tag == "*" || tag == etag)
 }
 
 fn describe() -> OpenApi {
