@@ -223,7 +223,8 @@ class Calls:
         self.assertEqual(list(alerts.all(ts_sec=1_700_000_000, ts_usec=5)), [])
         self.assertEqual(self.called_back(alerts.all), [])
         (answer,) = messages.all(ts_sec=1_700_000_000, ts_usec=5)
-        self.assertEqual(answer["kismet.messagebus.list"], [])
+        texts = [said["kismet.messagebus.message_string"] for said in answer["kismet.messagebus.list"]]
+        self.assertTrue(any("New" in text for text in texts), texts)
         self.assertEqual(len(self.called_back(messages.all)), 1)
         location = self.make("GPS").current_location()
         self.assertEqual(location["kismet.common.location.fix"], 3)
@@ -258,7 +259,7 @@ class Calls:
         self.assertEqual(len(kismet.datasources()), 1)
         self.assertEqual(kismet.datasource_list_interfaces(), [])
         self.assertEqual(kismet.alerts(1_700_000_000, 5), [])
-        self.assertEqual(kismet.messages()["kismet.messagebus.list"], [])
+        self.assertTrue(kismet.messages()["kismet.messagebus.list"])
         self.assertEqual(kismet.location()["kismet.common.location.fix"], 3)
 
     def test_what_makes_no_sense_here(self):
