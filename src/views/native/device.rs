@@ -21,8 +21,8 @@ pub const COLUMNS: [&str; 22] = [
     "frequency_khz",
     "band_ghz",
     "signal_dbm",
-    "signal_min_dbm",
-    "signal_max_dbm",
+    "signal_weakest_dbm",
+    "signal_strongest_dbm",
     "first_seen",
     "first_seen_utc",
     "last_seen",
@@ -89,8 +89,8 @@ impl DeviceRow<'_> {
         entry_if_some(record, "band_ghz", band.map(Band::ghz))?;
         if let Some(signal) = device.signal {
             record.serialize_entry("signal_dbm", &signal.last.value.get())?;
-            record.serialize_entry("signal_min_dbm", &signal.min.get())?;
-            record.serialize_entry("signal_max_dbm", &signal.max.get())?;
+            record.serialize_entry("signal_weakest_dbm", &signal.min.get())?;
+            record.serialize_entry("signal_strongest_dbm", &signal.max.get())?;
         }
         record.serialize_entry("first_seen", &device.first_time.seconds())?;
         record.serialize_entry("first_seen_utc", &Utc(device.first_time))?;

@@ -192,8 +192,8 @@ impl Serialize for SeenByRow<'_> {
         record.serialize_entry("reports", &seen.reports)?;
         if let Some(signal) = seen.signal {
             record.serialize_entry("signal_dbm", &signal.last.value.get())?;
-            record.serialize_entry("signal_min_dbm", &signal.min.get())?;
-            record.serialize_entry("signal_max_dbm", &signal.max.get())?;
+            record.serialize_entry("signal_weakest_dbm", &signal.min.get())?;
+            record.serialize_entry("signal_strongest_dbm", &signal.max.get())?;
         }
         record.end()
     }
