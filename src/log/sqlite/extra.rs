@@ -41,7 +41,21 @@ pub(super) struct Extra {
 }
 
 impl Extra {
-    pub(super) fn of(report: &Report) -> Self {
+    /// What a report has beside the columns. `None` when there is nothing to keep, which is the rule.
+    pub(super) fn text_of(report: &Report) -> Result<Option<String>, LogError> {
+        if is_plain(report) {
+            return Ok(None);
+        }
+        let extra = Self::of(report);
+        if extra == Self::default() {
+            return Ok(None);
+        }
+        serde_json::to_string(&extra)
+            .map(Some)
+            .map_err(|error| LogError::Failed(error.to_string().into()))
+    }
+
+    fn of(report: &Report) -> Self {
         let tags = report
             .tags
             .iter()
@@ -71,16 +85,6 @@ impl Extra {
                 ..Self::default()
             },
         }
-    }
-
-    /// `None` when there is nothing to keep, which is the rule.
-    pub(super) fn to_text(&self) -> Result<Option<String>, LogError> {
-        if *self == Self::default() {
-            return Ok(None);
-        }
-        serde_json::to_string(self)
-            .map(Some)
-            .map_err(|error| LogError::Failed(error.to_string().into()))
     }
 
     pub(super) fn from_text(text: Option<&str>) -> Result<Self, LogError> {
@@ -119,6 +123,20 @@ impl Extra {
             service_data: service_data.collect::<Result<_, LogError>>()?,
         }));
         Ok((tags(self.tags), sighting))
+    }
+}
+
+/// Whether a report is one of the many that have nothing beside the columns, found without looking further.
+fn is_plain(report: &Report) -> bool {
+    match &report.sighting {
+        Sighting::Bluetooth(_) => false,
+        Sighting::Wifi(wifi) => {
+            report.tags.is_empty()
+                && wifi.width.is_none()
+                && wifi.center0_mhz.is_none()
+                && wifi.center1_mhz.is_none()
+                && wifi.ie_tags.is_none()
+        }
     }
 }
 
