@@ -35,9 +35,13 @@ pub(crate) fn fill(directory: &Path, observations: u32, devices: u32) -> Result<
     Ok(appending)
 }
 
-/// The next hundred observations in a walk over so many devices.
+/// The next hundred observations in a walk over so many devices, as if they came now.
 pub(crate) fn batch(first: u32, devices: u32) -> Result<Batch> {
-    let now = SystemTime::now();
+    batch_at(SystemTime::now(), first, devices)
+}
+
+/// The same, as if they came at some other time.
+pub(crate) fn batch_at(now: SystemTime, first: u32, devices: u32) -> Result<Batch> {
     let mut random = Random::new(u64::from(first));
     let serial = first / REPORTS_PER_BATCH;
     let mut body = Body::new(serial % SCANNERS, serial, since_1970(now));

@@ -14,6 +14,8 @@ use crate::report::ReceivedAt;
 use crate::snapshot::Snapshots;
 use crate::tracker::Tracker;
 
+/// How often the order of the devices that were seen last is brought up to date, while people ask for it.
+const INDEX_INTERVAL: Duration = Duration::from_secs(1);
 /// How often at most a large snapshot of everything is written only so that the log may forget more.
 const ROLL_INTERVAL: Duration = Duration::from_secs(60 * 60);
 /// Up to this size, in bytes, one is written whenever it helps.
@@ -116,8 +118,14 @@ impl Keeper {
         let Ok(Order::Begin(mut snapshots)) = told.orders.recv() else {
             return;
         };
-        while let Err(RecvTimeoutError::Timeout) = told.orders.recv_timeout(self.schedule.interval)
-        {
+        let mut taken = Instant::now();
+        let pause = INDEX_INTERVAL.min(self.schedule.interval);
+        while let Err(RecvTimeoutError::Timeout) = told.orders.recv_timeout(pause) {
+            self.tracker.index_seen();
+            if taken.elapsed() < self.schedule.interval {
+                continue;
+            }
+            taken = Instant::now();
             self.take(&mut snapshots, false);
             if self.expires() {
                 self.expire(&mut snapshots, told);

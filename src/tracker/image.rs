@@ -163,7 +163,6 @@ impl Tracker {
             let mut shard = write(shard);
             shard.restored();
             for device in shard.devices() {
-                self.note_lead(device);
                 for (count, phy) in devices.iter_mut().zip(Phy::ALL) {
                     *count += u64::from(device.id.phy == phy);
                 }

@@ -14,7 +14,7 @@ mod shard;
 mod sources;
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -27,6 +27,7 @@ pub use self::follow::{Changed, Follow};
 use self::image::Images;
 pub use self::image::{Image, ImageHead};
 pub use self::recent::Seen;
+use self::recent::SeenIndex;
 pub use self::shard::ChangeNumber;
 use self::shard::{ChangeMark, Shard};
 pub use self::sources::Source;
@@ -133,8 +134,10 @@ pub struct Tracker {
     wifi: Totals,
     bluetooth: Totals,
     evicted: AtomicU64,
-    /// By how much a device was ever seen later than it changed by our clock, in seconds.
-    lead_s: AtomicU32,
+    /// The order of the devices that were seen last, by shard. Its locks are taken before those of the shards.
+    seen: [Mutex<SeenIndex>; SHARDS],
+    /// Whether somebody asked for that order lately.
+    seen_is_wanted: AtomicBool,
 }
 
 /// What orders changes: a count, and our clock as far as the log tells it.
@@ -209,7 +212,8 @@ impl Tracker {
             wifi: Totals::default(),
             bluetooth: Totals::default(),
             evicted: AtomicU64::new(0),
-            lead_s: AtomicU32::new(0),
+            seen: std::array::from_fn(|_| Mutex::default()),
+            seen_is_wanted: AtomicBool::new(false),
         }
     }
 
@@ -267,7 +271,6 @@ impl Tracker {
             // A device is made with its first network.
             let known_ssids = if new { 0 } else { device.ssid_count() };
             let seers = device.merge(report, source, clock.now, &self.bounds);
-            self.note_lead(device);
             newly_seen += i64::from(seers.is_new);
             unseen.extend(seers.gone);
             if new {
@@ -429,14 +432,6 @@ impl Tracker {
             for (_, report) in run {
                 visit(&mut shard, report);
             }
-        }
-    }
-
-    fn note_lead(&self, device: &Device) {
-        let changed = device.modified_at.time().seconds();
-        let lead_s = device.last_time.seconds().saturating_sub(changed);
-        if 0 < lead_s {
-            self.lead_s.fetch_max(lead_s, Ordering::Relaxed);
         }
     }
 

@@ -23,7 +23,7 @@ pub(super) struct Round {
 }
 
 /// Where a device stands in its shard. Kept in 32 bits: a shard of four billion devices fits no machine.
-type Slot = u32;
+pub(super) type Slot = u32;
 
 /// Marks the end of a chain.
 const NONE: Slot = Slot::MAX;
@@ -63,6 +63,18 @@ struct Node {
 pub(super) struct ChangeMark {
     slot: Slot,
     changed: ChangeNumber,
+}
+
+impl ChangeMark {
+    /// Where the device there stands.
+    pub(super) const fn slot(self) -> Slot {
+        self.slot
+    }
+
+    /// When it changed.
+    pub(super) const fn changed(self) -> ChangeNumber {
+        self.changed
+    }
 }
 
 impl Shard {
@@ -113,6 +125,11 @@ impl Shard {
         std::iter::successors(newest, |node| self.node(node.before))
             .take_while(move |node| mark < node.changed)
             .filter_map(|node| Some((node.changed, node.device.as_ref()?)))
+    }
+
+    /// How many devices changed after `mark`; it counts no further than `max`.
+    pub(super) fn count_after(&self, mark: ChangeNumber, max: usize) -> usize {
+        self.changed_after(mark).take(max).count()
     }
 
     /// When the least recently changed device changed.

@@ -13,6 +13,7 @@ use crate::views::kismet::{Context, DeviceRecord, Sources as SourceRecords};
 use crate::views::to_json;
 
 mod follow;
+mod recent;
 
 const BOUNDS: Bounds = Bounds {
     devices_max: 1000,
