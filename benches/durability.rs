@@ -9,13 +9,12 @@
     reason = "nothing that is counted here comes near 2^52"
 )]
 
+#[allow(dead_code, reason = "each bench needs a part of it")]
 mod support;
 
 use std::fs::File;
 use std::io::Write;
-use std::iter;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -27,21 +26,16 @@ use scanpost::report::UnixTime;
 use scanpost::snapshot::Snapshots;
 use scanpost::tracker::{Bounds, Tracker};
 use support::access_point::AccessPoint;
-use support::load::{self, Run};
+use support::compare::{self, Load, Subject, compare};
 use support::server::{ServerProcess, Variant};
 use support::stats::{Latencies, median};
-use support::traffic::{Serials, Traffic};
+use support::traffic::Traffic;
 use support::{Result, child, data_directory, fill};
-use tempfile::TempDir;
 use uuid::Uuid;
 
 const REPORTS: [usize; 3] = [1, 20, 100];
 const CONNECTIONS: [usize; 3] = [1, 16, 64];
 const KNOWN_ACCESS_POINTS: u32 = 100_000;
-/// How often the variants take turns, so that what else goes on here hits all of them.
-const ROUNDS: u64 = 3;
-/// The part of the measured time that each run is warmed up for.
-const WARM_UP: f64 = 1.0 / 3.0;
 
 const RESTART_DEVICES: u32 = 1_000_000;
 const RESTART_OBSERVATIONS: u32 = 1_000_000;
@@ -112,136 +106,24 @@ fn measure_disk() -> Result<()> {
 }
 
 fn measure_load(arguments: &Arguments) -> Result<()> {
-    println!(
-        "\n{KNOWN_ACCESS_POINTS} known access points, {ROUNDS} rounds of {} s in turns, medians; \
-         ratio to the log in memory, with the least and the greatest of a round.\n",
-        arguments.seconds
-    );
-    println!(
-        "{:>7} {:>5}  {:<8} {:>9} {:>9} {:>8} {:>8} {:>8} {:>9} {:>6} {:>6}  ratio",
-        "reports",
-        "conns",
-        "log",
-        "batches/s",
-        "reports/s",
-        "p50 ms",
-        "p99 ms",
-        "p99.9 ms",
-        "µs/batch",
-        "server",
-        "client"
-    );
+    println!("\n{KNOWN_ACCESS_POINTS} known access points.");
+    compare::print_head(arguments.seconds, "the log in memory");
     let traffic = Traffic::new(KNOWN_ACCESS_POINTS);
     for reports in REPORTS {
         for connections in CONNECTIONS {
-            measure_case(arguments, &traffic, reports, connections)?;
+            let mut subjects = vec![Subject::memory()?, Subject::durable()?];
+            if arguments.ceiling {
+                subjects.push(Subject::ceiling()?);
+            }
+            for subject in &subjects {
+                subject.introduce(&traffic)?;
+            }
+            let load = Load {
+                reports,
+                connections,
+            };
+            compare(&mut subjects, &traffic, load, arguments.seconds)?;
         }
-    }
-    println!("\nµs/batch: processor time of the server; server, client: processors kept busy.\n");
-    Ok(())
-}
-
-/// A server, and what was measured with it.
-struct Subject {
-    name: &'static str,
-    server: ServerProcess,
-    serials: Arc<Serials>,
-    runs: Vec<Run>,
-    /// Goes after the server that uses it.
-    _data: Option<TempDir>,
-}
-
-impl Subject {
-    fn start(name: &'static str, variant: &Variant, data: Option<TempDir>) -> Result<Self> {
-        Ok(Self {
-            name,
-            server: ServerProcess::start(variant)?,
-            serials: Arc::default(),
-            runs: Vec::new(),
-            _data: data,
-        })
-    }
-
-    fn print(&self, reports: usize, connections: usize, ratios: &str) {
-        let middle = |value: fn(&Run) -> f64| median(self.runs.iter().map(value).collect());
-        let batches_per_s = middle(|run| run.requests_per_s);
-        let server_cpus = middle(|run| run.server_cpus.unwrap_or(f64::NAN));
-        let client_cpus = middle(|run| run.client_cpus.unwrap_or(f64::NAN));
-        let latencies = self
-            .runs
-            .iter()
-            .flat_map(|run| run.latencies_us.iter().copied());
-        let latencies = Latencies::new(latencies.collect());
-        println!(
-            "{reports:>7} {connections:>5}  {:<8} {batches_per_s:>9.0} {:>9.0} {:>8.2} {:>8.2} {:>8.2} {:>9.1} \
-             {server_cpus:>6.2} {client_cpus:>6.2}  {ratios}",
-            self.name,
-            batches_per_s * reports as f64,
-            latencies.per_mille_ms(500),
-            latencies.per_mille_ms(990),
-            latencies.per_mille_ms(999),
-            server_cpus / batches_per_s * 1e6,
-        );
-    }
-}
-
-/// What each round of `subject` is of the same round of `base`: the middle, the least and the greatest.
-fn ratios(subject: &Subject, base: &Subject) -> String {
-    let rounds = subject.runs.iter().zip(&base.runs);
-    let mut ratios: Vec<_> = rounds
-        .map(|(run, base)| run.requests_per_s / base.requests_per_s)
-        .collect();
-    ratios.sort_by(f64::total_cmp);
-    let (least, greatest) = (ratios.first().copied(), ratios.last().copied());
-    format!(
-        "{:.2} ({:.2} to {:.2})",
-        median(ratios),
-        least.unwrap_or(f64::NAN),
-        greatest.unwrap_or(f64::NAN)
-    )
-}
-
-fn measure_case(
-    arguments: &Arguments,
-    traffic: &Traffic,
-    reports: usize,
-    connections: usize,
-) -> Result<()> {
-    let data = data_directory()?;
-    let durable = Variant::Durable(data.path().to_owned());
-    let mut memory = Subject::start("memory", &Variant::Memory, None)?;
-    let mut others = vec![Subject::start("durable", &durable, Some(data))?];
-    if arguments.ceiling {
-        others.push(Subject::start("ceiling", &Variant::Ceiling, None)?);
-    }
-    for Subject {
-        server, serials, ..
-    } in iter::once(&memory).chain(&others)
-    {
-        load::send_all(server, serials, traffic.introduction())?;
-    }
-    let measured = Duration::try_from_secs_f64(arguments.seconds)?;
-    for round in 0..ROUNDS {
-        for subject in iter::once(&mut memory).chain(&mut others) {
-            let Subject {
-                server,
-                serials,
-                runs,
-                ..
-            } = subject;
-            let pools = traffic.pools(reports, connections, round);
-            runs.push(load::run(
-                server,
-                serials,
-                pools,
-                measured.mul_f64(WARM_UP),
-                measured,
-            )?);
-        }
-    }
-    memory.print(reports, connections, "");
-    for subject in &others {
-        subject.print(reports, connections, &ratios(subject, &memory));
     }
     Ok(())
 }

@@ -31,7 +31,7 @@ pub(crate) struct Run {
 pub(crate) fn send_all(
     server: &ServerProcess,
     serials: &Serials,
-    requests: Vec<Request>,
+    requests: impl Iterator<Item = Request>,
 ) -> Result<()> {
     on_this_thread(async {
         let mut connection = Connection::open(server).await?;

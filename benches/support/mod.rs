@@ -2,9 +2,11 @@
 
 pub(crate) mod access_point;
 pub(crate) mod child;
+pub(crate) mod compare;
 pub(crate) mod cpu;
 pub(crate) mod fill;
 pub(crate) mod load;
+pub(crate) mod memory;
 pub(crate) mod random;
 pub(crate) mod response;
 pub(crate) mod server;

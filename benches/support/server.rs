@@ -95,12 +95,25 @@ impl ServerProcess {
         self.child.id()
     }
 
-    /// What a path answers, which has to be a success.
-    pub(crate) fn get(&self, path: &str) -> Result<String> {
+    /// How many bytes a path answers with. It is read as it comes, so that it may be of any length.
+    pub(crate) fn count(&self, path: &str) -> Result<u64> {
+        Ok(std::io::copy(
+            &mut self.request(path)?,
+            &mut std::io::sink(),
+        )?)
+    }
+
+    fn request(&self, path: &str) -> Result<TcpStream> {
         let mut stream = TcpStream::connect(self.address)?;
         let request =
             format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
         stream.write_all(request.as_bytes())?;
+        Ok(stream)
+    }
+
+    /// What a path answers, which has to be a success.
+    pub(crate) fn get(&self, path: &str) -> Result<String> {
+        let mut stream = self.request(path)?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
         if answer.starts_with("HTTP/1.1 200") {

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt::Write;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -84,6 +85,7 @@ fn sighting(serial: u32, time: Duration) -> String {
 pub(crate) struct Traffic {
     known: u32,
     popularity: Zipf,
+    resightings_percent: u32,
 }
 
 impl Traffic {
@@ -91,21 +93,21 @@ impl Traffic {
         Self {
             known,
             popularity: Zipf::new(known),
+            resightings_percent: RESIGHTINGS_PERCENT,
+        }
+    }
+
+    /// The same, where nothing is seen for the first time.
+    pub(crate) fn of_known(known: u32) -> Self {
+        Self {
+            resightings_percent: 100,
+            ..Self::new(known)
         }
     }
 
     /// Requests that report each known access point once.
-    pub(crate) fn introduction(&self) -> Vec<Request> {
-        const REPORTS: usize = 1000;
-        let (mut random, now) = (Random::new(0), since_1970(SystemTime::now()));
-        let mut request = |first| {
-            let mut body = Body::new(0, 0, now);
-            for number in (first..self.known).take(REPORTS) {
-                body.report(&AccessPoint::known(number), &mut random);
-            }
-            body.into_request()
-        };
-        (0..self.known).step_by(REPORTS).map(&mut request).collect()
+    pub(crate) fn introduction(&self) -> impl Iterator<Item = Request> {
+        introduction(0..self.known)
     }
 
     /// Requests of `reports` each, dealt to so many connections.
@@ -124,7 +126,7 @@ impl Traffic {
         let mut body = Body::new(random.below(SCANNERS), 0, now);
         let mut seen = HashSet::new();
         for _ in 0..reports {
-            if !random.is_one_of_100(RESIGHTINGS_PERCENT) {
+            if !random.is_one_of_100(self.resightings_percent) {
                 body.first_sighting(random);
                 continue;
             }
@@ -137,6 +139,19 @@ impl Traffic {
         }
         body.into_request()
     }
+}
+
+/// Requests that report each of these access points once, made as they are needed.
+pub(crate) fn introduction(known: Range<u32>) -> impl Iterator<Item = Request> {
+    const REPORTS: usize = 1000;
+    let (mut random, now) = (Random::new(0), since_1970(SystemTime::now()));
+    known.clone().step_by(REPORTS).map(move |first| {
+        let mut body = Body::new(0, 0, now);
+        for number in (first..known.end).take(REPORTS) {
+            body.report(&AccessPoint::known(number), &mut random);
+        }
+        body.into_request()
+    })
 }
 
 /// The JSON of a request, as far as it is written.

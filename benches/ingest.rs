@@ -1,0 +1,83 @@
+//! How many reports the server takes, against one that only decodes the same requests.
+//!
+//! ```text
+//! cargo bench --bench ingest [-- --seconds N --known 1000,100000 --reports 1,20 --connections 1,64]
+//! ```
+#![expect(clippy::print_stdout, reason = "the table is the result")]
+#![allow(clippy::cast_precision_loss, reason = "of what the benches share")]
+
+#[allow(dead_code, reason = "each bench needs a part of it")]
+mod support;
+
+use std::time::Instant;
+
+use clap::Parser;
+use support::compare::{self, Load, Subject, compare};
+use support::server::Variant;
+use support::traffic::Traffic;
+use support::{Result, child, memory};
+
+#[derive(Parser)]
+struct Arguments {
+    /// How long each run is measured; there are three runs of each server in each case.
+    #[arg(long, default_value_t = 1.0)]
+    seconds: f64,
+    /// How many access points the scanners know: four of five reports are of them, the popular ones most often.
+    #[arg(long, value_delimiter = ',', default_value = "1000,100000,10000000")]
+    known: Vec<u32>,
+    /// Reports a batch.
+    #[arg(long, value_delimiter = ',', default_value = "1,20,100,1000")]
+    reports: Vec<usize>,
+    /// Connections that send one batch after the other.
+    #[arg(long, value_delimiter = ',', default_value = "1,16,64,256")]
+    connections: Vec<usize>,
+    /// Comes from `cargo bench`.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+fn main() -> Result<()> {
+    if let Some(variant) = Variant::of_arguments() {
+        return child::serve(variant?);
+    }
+    let arguments = Arguments::parse();
+    if !arguments.bench {
+        println!("cargo test: there is nothing to test, this is measured by cargo bench");
+        return Ok(());
+    }
+    compare::print_head(arguments.seconds, "the ceiling");
+    for &known in &arguments.known {
+        measure(&arguments, known)?;
+    }
+    Ok(())
+}
+
+fn measure(arguments: &Arguments, known: u32) -> Result<()> {
+    let traffic = Traffic::new(known);
+    let mut subjects = [Subject::ceiling()?, Subject::durable()?];
+    let started = Instant::now();
+    let [_, durable] = &subjects;
+    durable.introduce(&traffic)?;
+    println!(
+        "{known} known access points, introduced on one connection in {:.1} s:",
+        started.elapsed().as_secs_f64()
+    );
+    for &reports in &arguments.reports {
+        for &connections in &arguments.connections {
+            let load = Load {
+                reports,
+                connections,
+            };
+            compare(&mut subjects, &traffic, load, arguments.seconds)?;
+        }
+    }
+    let [_, durable] = &subjects;
+    let peak = memory::peak_of_process(durable.server.id());
+    let status = durable.server.get("/api/v1/status")?;
+    println!(
+        "Memory at the most: {:.0} MB. {}\n",
+        peak.unwrap_or_default() as f64 / 1e6,
+        status.lines().last().unwrap_or_default()
+    );
+    Ok(())
+}

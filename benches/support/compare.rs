@@ -1,0 +1,161 @@
+//! Servers that take the same load in turns, in one run, so that what else goes on hits all of them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::load::{self, Run};
+use super::server::{ServerProcess, Variant};
+use super::stats::{Latencies, median};
+use super::traffic::{Serials, Traffic};
+use super::{Result, data_directory};
+
+/// How often the servers take turns.
+const ROUNDS: u64 = 3;
+/// The part of the measured time that each run is warmed up for.
+const WARM_UP: f64 = 1.0 / 3.0;
+
+/// One load: so many reports a request on so many connections.
+#[derive(Clone, Copy)]
+pub(crate) struct Load {
+    pub(crate) reports: usize,
+    pub(crate) connections: usize,
+}
+
+/// A server, and what was measured with it.
+pub(crate) struct Subject {
+    name: &'static str,
+    pub(crate) server: ServerProcess,
+    serials: Arc<Serials>,
+    runs: Vec<Run>,
+    /// Goes after the server that uses it.
+    _data: Option<TempDir>,
+}
+
+impl Subject {
+    /// The server with its log on the disk.
+    pub(crate) fn durable() -> Result<Self> {
+        let data = data_directory()?;
+        let variant = Variant::Durable(data.path().to_owned());
+        Self::start("durable", &variant, Some(data))
+    }
+
+    /// The server with its log in memory.
+    pub(crate) fn memory() -> Result<Self> {
+        Self::start("memory", &Variant::Memory, None)
+    }
+
+    /// HTTP and decoding alone.
+    pub(crate) fn ceiling() -> Result<Self> {
+        Self::start("ceiling", &Variant::Ceiling, None)
+    }
+
+    fn start(name: &'static str, variant: &Variant, data: Option<TempDir>) -> Result<Self> {
+        Ok(Self {
+            name,
+            server: ServerProcess::start(variant)?,
+            serials: Arc::default(),
+            runs: Vec::new(),
+            _data: data,
+        })
+    }
+
+    /// Reports every known access point once.
+    pub(crate) fn introduce(&self, traffic: &Traffic) -> Result<()> {
+        load::send_all(&self.server, &self.serials, traffic.introduction())
+    }
+
+    fn print(&self, load: Load, ratios: &str) {
+        let Load {
+            reports,
+            connections,
+        } = load;
+        let middle = |value: fn(&Run) -> f64| median(self.runs.iter().map(value).collect());
+        let batches_per_s = middle(|run| run.requests_per_s);
+        let reports_per_s = batches_per_s * reports as f64;
+        let server_cpus = middle(|run| run.server_cpus.unwrap_or(f64::NAN));
+        let client_cpus = middle(|run| run.client_cpus.unwrap_or(f64::NAN));
+        let latencies = self
+            .runs
+            .iter()
+            .flat_map(|run| run.latencies_us.iter().copied());
+        let latencies = Latencies::new(latencies.collect());
+        println!(
+            "{reports:>7} {connections:>5}  {:<8} {batches_per_s:>9.0} {reports_per_s:>9.0} {:>8.2} {:>8.2} {:>8.2} \
+             {:>9.2} {server_cpus:>6.2} {client_cpus:>6.2}  {ratios}",
+            self.name,
+            latencies.per_mille_ms(500),
+            latencies.per_mille_ms(990),
+            latencies.per_mille_ms(999),
+            server_cpus / reports_per_s * 1e6,
+        );
+    }
+}
+
+/// Says what the lines of [`compare`] mean.
+pub(crate) fn print_head(seconds: f64, base: &str) {
+    println!(
+        "\n{ROUNDS} rounds of {seconds} s in turns, medians; ratio to {base}, with the least and the greatest of a round. \
+         s/M reports: processor time of the server. server, client: processors kept busy.\n"
+    );
+    println!(
+        "{:>7} {:>5}  {:<8} {:>9} {:>9} {:>8} {:>8} {:>8} {:>9} {:>6} {:>6}  ratio",
+        "reports",
+        "conns",
+        "server",
+        "batches/s",
+        "reports/s",
+        "p50 ms",
+        "p99 ms",
+        "p99.9 ms",
+        "s/M rep.",
+        "server",
+        "client"
+    );
+}
+
+/// Gives each of `subjects` the same load in turns; the first is what the others are compared with.
+pub(crate) fn compare(
+    subjects: &mut [Subject],
+    traffic: &Traffic,
+    load: Load,
+    seconds: f64,
+) -> Result<()> {
+    let measured = Duration::try_from_secs_f64(seconds)?;
+    for subject in &mut *subjects {
+        subject.runs.clear();
+    }
+    for round in 0..ROUNDS {
+        for subject in &mut *subjects {
+            let pools = traffic.pools(load.reports, load.connections, round);
+            let warm_up = measured.mul_f64(WARM_UP);
+            let run = load::run(&subject.server, &subject.serials, pools, warm_up, measured)?;
+            subject.runs.push(run);
+        }
+    }
+    let Some((base, others)) = subjects.split_first() else {
+        return Ok(());
+    };
+    base.print(load, "");
+    for subject in others {
+        subject.print(load, &ratios(subject, base));
+    }
+    Ok(())
+}
+
+/// What each round of `subject` is of the same round of `base`: the middle, the least and the greatest.
+fn ratios(subject: &Subject, base: &Subject) -> String {
+    let rounds = subject.runs.iter().zip(&base.runs);
+    let mut ratios: Vec<_> = rounds
+        .map(|(run, base)| run.requests_per_s / base.requests_per_s)
+        .collect();
+    ratios.sort_by(f64::total_cmp);
+    let (least, greatest) = (ratios.first().copied(), ratios.last().copied());
+    format!(
+        "{:.2} ({:.2} to {:.2})",
+        median(ratios),
+        least.unwrap_or(f64::NAN),
+        greatest.unwrap_or(f64::NAN)
+    )
+}
