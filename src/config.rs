@@ -5,6 +5,7 @@
 //! but the one file it is told to read. `config.example.toml` lists the same keys for people;
 //! a test holds the two equal.
 
+pub mod alerts;
 mod layers;
 
 use std::ffi::OsString;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
+use alerts::Alerts;
 use layers::Layers;
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -43,6 +45,8 @@ pub struct Config {
     pub snapshots: Snapshots,
     /// What is forgotten, and when.
     pub retention: Retention,
+    /// What is worth a warning.
+    pub alerts: Alerts,
     /// The bounds of everything that comes from outside.
     pub limits: Limits,
 }
@@ -436,6 +440,7 @@ impl Config {
             ingest,
             snapshots,
             retention,
+            alerts,
             limits,
         } = self;
         time(server.shutdown_grace, Duration::ZERO..=HOUR)?;
@@ -462,6 +467,7 @@ impl Config {
             return Err("must be 0 or at least 1MiB".to_owned());
         }
         time(retention.device_timeout, Duration::ZERO..=DAY * 36_500)?;
+        alerts.check_each()?;
         limits.check_each()
     }
 

@@ -7,7 +7,7 @@
 //! HTTP ─ auth ─ decode ──▶ Batch ──▶ log.append ──▶ tracker.apply ──▶ answer 200
 //!                                                        │
 //!                                                        ├──▶ views
-//!                                                        ├──▶ events
+//!                                                        ├──▶ events, alerts
 //!                                                        └──▶ snapshots
 //! ```
 //!
@@ -21,6 +21,7 @@
 //! | [`ingest`] | decoders (bytes to batch), the queue, the writer thread, housekeeping | HTTP |
 //! | [`log`] | the ordered record of accepted batches | who reads it |
 //! | [`tracker`] | the fold of the log: devices, sources | clocks, files, JSON |
+//! | [`alerts`] | rules over what changes, and the alerts that they raised | who is told, HTTP |
 //! | [`events`] | what happened, told to those who listen; the server's messages | who listens, HTTP |
 //! | [`snapshot`] | the tracker on disk, so that a start need not read the whole log | what devices mean |
 //! | [`views`] | tracked state and logged reports in somebody's words | HTTP |
@@ -28,7 +29,7 @@
 //! | `http` | routes and what they demand, limits, errors to statuses | how anything is kept |
 //! | [`config`] | file, environment and flags to one checked value | what it is for |
 //!
-//! Dependencies point one way: `http → {auth, ingest, views} → {snapshot, events} → tracker → log → report`.
+//! Dependencies point one way: `http → {auth, ingest, views} → {snapshot, events} → alerts → tracker → log → report`.
 //!
 //! # What holds everywhere
 //!
@@ -38,6 +39,7 @@
 //! 4. No lock is held across an await, or while an answer is written: readers copy out a bounded piece.
 //! 5. Everything from outside has a bound, and the bound is in the config.
 
+pub mod alerts;
 pub mod auth;
 pub mod config;
 pub mod events;

@@ -3,13 +3,15 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::net::TcpListener;
 use tokio::task::spawn_blocking;
+use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+use crate::alerts::{Desk, DeskError};
 use crate::auth::{Access, Credentials, CredentialsError, Policy};
 use crate::config::{Config, ConfigError};
 use crate::events::Events;
@@ -18,9 +20,12 @@ use crate::http::tls::Tls;
 pub use crate::http::tls::TlsError;
 use crate::http::{self, App, Parts};
 use crate::ingest::housekeeping::{self, Schedule};
-use crate::ingest::{self, WindowBounds, WriterBounds, WriterError};
+use crate::ingest::{self, Ingest, WindowBounds, WriterBounds, WriterError};
 use crate::log::{Log, LogError};
 use crate::tracker::{Bounds, Tracker};
+
+/// How late it may be noticed that somebody is silent.
+const TICK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Why the server could not start, or stopped without being told to.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +39,9 @@ pub enum ServeError {
     /// The credentials cannot be read.
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
+    /// There can be no alerts.
+    #[error(transparent)]
+    Alerts(#[from] DeskError),
     /// The certificate or its key cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -98,6 +106,8 @@ async fn run(
     let policy = Policy::of(config.auth.mode, listens_on);
     let access = Access::new(policy, credentials, &config.auth);
     let (server_uuid, history) = (log.server_uuid(), log.history());
+    let desk = Desk::open(data.as_deref(), &config.alerts, server_uuid)?;
+    let alerts = desk.store();
     let limits = &config.limits;
     let tracker = Arc::new(Tracker::new(Bounds {
         devices_max: limits.devices_max,
@@ -123,6 +133,7 @@ async fn run(
         log,
         data,
         Arc::clone(&tracker),
+        desk,
         events.clone(),
         now,
         writer_bounds,
@@ -134,14 +145,21 @@ async fn run(
         age_max: config.retention.age_max(),
         size_max_bytes: config.retention.size_max_bytes(),
     };
-    let housekeeping = housekeeping::start(told, Arc::clone(&tracker), ingest.clone(), schedule)
-        .map_err(ServeError::Thread)?;
+    let housekeeping = housekeeping::start(
+        told,
+        Arc::clone(&tracker),
+        ingest.clone(),
+        alerts.clone(),
+        schedule,
+    )
+    .map_err(ServeError::Thread)?;
     let open = OpenConnections::default();
     let parts = Parts {
         access,
         server_uuid,
-        ingest,
+        ingest: ingest.clone(),
         tracker,
+        alerts,
         events,
         history,
         open_connections: open.clone(),
@@ -154,6 +172,7 @@ async fn run(
         shutdown_grace: config.server.shutdown_grace,
     };
     let stop = CancellationToken::new();
+    tokio::spawn(stop.clone().run_until_cancelled_owned(tick(ingest)));
     if let Some(reloads) = reloads {
         tokio::spawn(stop.clone().run_until_cancelled_owned(reloads));
     }
@@ -181,4 +200,14 @@ async fn run(
         None => writer.ended().await?,
     }
     Ok(())
+}
+
+/// Tells the writer the time: of silence no request tells.
+async fn tick(ingest: Ingest) {
+    let mut ticks = interval(TICK_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        ticks.tick().await;
+        ingest.tick(SystemTime::now().into());
+    }
 }

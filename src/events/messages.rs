@@ -19,6 +19,8 @@ pub enum Severity {
     Info,
     /// Something was refused or failed.
     Error,
+    /// An alert was raised.
+    Alert,
 }
 
 /// What the server said.
@@ -53,6 +55,7 @@ pub(super) struct Messages {
     latest: VecDeque<Arc<Message>>,
     info: Counted,
     error: Counted,
+    alert: Counted,
 }
 
 /// How many were said in a second.
@@ -91,6 +94,7 @@ impl Messages {
         let counted = match severity {
             Severity::Info => &mut self.info,
             Severity::Error => &mut self.error,
+            Severity::Alert => &mut self.alert,
         };
         // A clock that is set back does not silence anybody.
         if counted.second != Some(time) {

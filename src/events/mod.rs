@@ -12,16 +12,19 @@ use tokio::sync::broadcast;
 
 use self::messages::Messages;
 pub use self::messages::{MESSAGES_KEPT, Message, Severity};
+use crate::alerts::Alert;
 use crate::report::{DeviceId, Phy, ReceivedAt, SourceId};
 use crate::tracker::News;
 
 /// One thing that happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// A source reports that was not known.
     NewSource(SourceId),
     /// A device was seen that was not tracked.
     NewDevice(DeviceId),
+    /// An alert was raised.
+    Alert(Arc<Alert>),
     /// The server said something.
     Message(Arc<Message>),
 }
@@ -53,6 +56,15 @@ impl Events {
         if let Some(message) = message {
             self.tell(Event::Message(message));
         }
+    }
+
+    /// An alert was raised.
+    pub fn alert(&self, alert: &Arc<Alert>) {
+        self.tell(Event::Alert(Arc::clone(alert)));
+        let raised = &alert.raised;
+        self.say(Severity::Alert, raised.raised_at, || {
+            format!("{} {}", raised.header, raised.text)
+        });
     }
 
     /// The latest messages, the oldest first.

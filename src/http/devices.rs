@@ -11,8 +11,9 @@ use super::error::ApiError;
 use super::extract::{Argument, Arguments};
 use super::query::BadParameter;
 use super::read::{Answer, Arrangement, Format, Read, Rows};
-use crate::report::{DeviceKey, MacAddr, UnixTime};
+use crate::report::{DeviceKey, MacMask, UnixTime};
 use crate::tracker::{Device, Walk};
+use crate::views::Style;
 use crate::views::kismet::{DeviceRecord, DeviceView, Sources, ViewRecord};
 
 /// `/devices/views/all_views`: the views that there are.
@@ -77,7 +78,7 @@ pub(super) async fn by_mac(
     Argument(mac): Argument,
     read: Read,
 ) -> Result<Response, ApiError> {
-    let wanted = [Masked::read(&mac)?];
+    let wanted = [mac.parse::<MacMask>()?];
     with_addresses(&app, &wanted, read).await
 }
 
@@ -85,8 +86,8 @@ pub(super) async fn by_mac(
 pub(super) async fn multimac(State(app): State<App>, read: Read) -> Result<Response, ApiError> {
     let mut wanted = Vec::new();
     for (at, text) in read.command.texts("devices")?.into_iter().enumerate() {
-        let masked = Masked::read(text);
-        wanted.push(masked.map_err(|error| BadParameter::new(&format!("devices[{at}]"), &error))?);
+        let mask = text.parse::<MacMask>();
+        wanted.push(mask.map_err(|error| BadParameter::new(&format!("devices[{at}]"), &error))?);
     }
     with_addresses(&app, &wanted, read).await
 }
@@ -180,7 +181,7 @@ fn with_records<T>(
     answer: impl FnOnce(&[DeviceRecord<'_>]) -> T,
 ) -> T {
     let context = app.context();
-    let mut sources = Sources::new(read.format.style());
+    let mut sources = Sources::new(read.format.style(), app.alerts.clone());
     sources.add(devices, &app.tracker, context);
     let records: Vec<_> = devices
         .iter()
@@ -193,41 +194,12 @@ fn with_records<T>(
     answer(&records)
 }
 
-/// Addresses that agree with one in the bits of a mask.
-#[derive(Clone, Copy, Debug)]
-struct Masked {
-    addr: u64,
-    mask: Option<u64>,
-}
-
-impl Masked {
-    /// Kismet writes `ADDRESS/MASK`, and `ADDRESS*MASK` where a slash would part the path.
-    fn read(text: &str) -> Result<Self, ApiError> {
-        match text.split_once(['/', '*']) {
-            None => Ok(Self {
-                addr: text.parse::<MacAddr>()?.to_u64(),
-                mask: None,
-            }),
-            Some((addr, mask)) => Ok(Self {
-                addr: addr.parse::<MacAddr>()?.to_u64(),
-                mask: Some(mask.parse::<MacAddr>()?.to_u64()),
-            }),
-        }
-    }
-
-    fn fits(self, addr: MacAddr) -> bool {
-        let mask = self.mask.unwrap_or(u64::MAX);
-        addr.to_u64() & mask == self.addr & mask
-    }
-}
-
 /// A list by address: looked up where there is no mask, else looked for.
-async fn with_addresses(app: &App, wanted: &[Masked], read: Read) -> Result<Response, ApiError> {
-    if wanted.iter().all(|masked| masked.mask.is_none()) {
-        let addrs = wanted
-            .iter()
-            .filter_map(|masked| MacAddr::from_u64(masked.addr));
+async fn with_addresses(app: &App, wanted: &[MacMask], read: Read) -> Result<Response, ApiError> {
+    let singles: Option<Vec<_>> = wanted.iter().map(|mask| mask.single()).collect();
+    if let Some(addrs) = singles {
         let devices: Vec<_> = addrs
+            .into_iter()
             .flat_map(|addr| app.tracker.devices_by_addr(addr))
             .collect();
         return Ok(
@@ -236,7 +208,7 @@ async fn with_addresses(app: &App, wanted: &[Masked], read: Read) -> Result<Resp
     }
     let (app, wanted) = (app.clone(), wanted.to_vec());
     let found = spawn_blocking(move || {
-        let fits = |device: &Device| wanted.iter().any(|masked| masked.fits(device.id.addr));
+        let fits = |device: &Device| wanted.iter().any(|mask| mask.fits(device.id.addr));
         let mut walk = Walk::over_all();
         let mut found = Vec::new();
         while let Some(devices) = app.tracker.next_devices(&mut walk, 1024, fits) {
@@ -266,7 +238,10 @@ async fn listed(
     let app = app.clone();
     let list = spawn_blocking(move || {
         let context = app.context();
-        let (mut rows, mut sources) = (Rows::new(arrangement), Sources::default());
+        let (mut rows, mut sources) = (
+            Rows::new(arrangement),
+            Sources::new(Style::default(), app.alerts.clone()),
+        );
         while let Some(devices) = app
             .tracker
             .next_devices(&mut walk, 256, |device| view.lists(device))
@@ -297,18 +272,19 @@ fn view_of(app: &App, id: &str) -> Result<DeviceView, ApiError> {
     DeviceView::by_id(id).ok_or(ApiError::NoSuchView)
 }
 
-/// Seconds since 1970, or as many before `now` when negative; fractions are cut.
+/// Seconds since 1970, or as many before `now` when negative.
+pub(super) fn seconds(text: &str, now: f64) -> Result<f64, ApiError> {
+    let seconds = text.parse::<f64>().ok();
+    match seconds.filter(|seconds| seconds.is_finite()) {
+        None => Err(ApiError::BadTimestamp),
+        Some(before) if before < 0.0 => Ok(now + before),
+        Some(seconds) => Ok(seconds),
+    }
+}
+
+/// The same, with fractions cut.
 pub(super) fn moment(text: &str, now: UnixTime) -> Result<UnixTime, ApiError> {
-    let seconds = text
-        .parse::<f64>()
-        .ok()
-        .filter(|seconds| seconds.is_finite())
-        .ok_or(ApiError::BadTimestamp)?;
-    let absolute = if seconds < 0.0 {
-        f64::from(now.seconds()) + seconds
-    } else {
-        seconds
-    };
+    let absolute = seconds(text, f64::from(now.seconds()))?;
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

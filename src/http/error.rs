@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::body::BodyError;
 use super::json::KismetJson;
 use super::query::BadParameter;
+use crate::alerts::Refused;
 use crate::auth::{BadRole, CredentialsError, Demand};
 use crate::ingest::IngestError;
 use crate::ingest::decode::DecodeError;
@@ -55,6 +56,8 @@ pub(super) enum ApiError {
     NoSuchSource(SourceId),
     #[error("no alert has the hash {0}")]
     NoSuchAlert(String),
+    #[error(transparent)]
+    Alerts(#[from] Refused),
     #[error("no network has the hash {0}")]
     NoSuchSsid(u32),
     #[error("there is no view of that name")]
@@ -121,6 +124,12 @@ impl ApiError {
                 | IngestError::Stopped
                 | IngestError::TooManySources(_) => StatusCode::SERVICE_UNAVAILABLE,
                 IngestError::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
+            },
+            Self::Alerts(refused) => match refused {
+                Refused::NoSuchKind(_) => StatusCode::BAD_REQUEST,
+                Refused::Limited => StatusCode::TOO_MANY_REQUESTS,
+                Refused::Taken(_) | Refused::TooMany { .. } => StatusCode::CONFLICT,
+                Refused::NotKept(_) => StatusCode::INTERNAL_SERVER_ERROR,
             },
             Self::Unauthorised(_) => StatusCode::UNAUTHORIZED,
             Self::TooManyFailures { .. } => StatusCode::TOO_MANY_REQUESTS,

@@ -1,5 +1,6 @@
 //! Routes, limits, and errors to statuses. Handlers are thin: who may ask, what they sent, what we do, what we answer.
 
+mod alerts;
 mod annotations;
 mod answers;
 mod auth;
@@ -49,6 +50,7 @@ use self::error::ApiError;
 use self::forwarded::Proxies;
 use self::live::Live;
 use self::origin::Origins;
+use crate::alerts::AlertStore;
 use crate::auth::{Access, Demand};
 use crate::config::{Config, Server};
 use crate::events::Events;
@@ -66,6 +68,7 @@ pub(crate) struct App {
     origins: Origins,
     ingest: Ingest,
     tracker: Arc<Tracker>,
+    alerts: AlertStore,
     events: Events,
     live: Live,
     bodies: Bodies,
@@ -77,6 +80,7 @@ pub(crate) struct App {
     history: Option<Arc<History>>,
     history_reads: Arc<Semaphore>,
     page_items_max: usize,
+    alert_text_bytes_max: usize,
     command_items_max: usize,
 }
 
@@ -89,6 +93,7 @@ pub(crate) struct Parts {
     pub(crate) server_uuid: Uuid,
     pub(crate) ingest: Ingest,
     pub(crate) tracker: Arc<Tracker>,
+    pub(crate) alerts: AlertStore,
     pub(crate) events: Events,
     pub(crate) history: Option<History>,
     pub(crate) open_connections: OpenConnections,
@@ -101,6 +106,7 @@ impl App {
             server_uuid,
             ingest,
             tracker,
+            alerts,
             events,
             history,
             open_connections,
@@ -112,6 +118,7 @@ impl App {
             session_timeout: config.auth.session_timeout,
             ingest,
             tracker,
+            alerts,
             events,
             live: Live::new(limits),
             bodies: Bodies::new(
@@ -135,6 +142,7 @@ impl App {
             history: history.map(Arc::new),
             history_reads: Arc::new(Semaphore::new(HISTORY_READS)),
             page_items_max: limits.page_items_max,
+            alert_text_bytes_max: config.alerts.text_bytes_max,
             command_items_max: limits.command_items_max,
         }
     }
@@ -190,6 +198,11 @@ fn commands() -> Router<App> {
             post(annotations::set_name),
         )
         .route("/devices/by-key/{key}/set_tag", post(annotations::set_tag))
+        .route("/alerts/definitions/define_alert", post(alerts::define))
+        .route("/alerts/raise_alerts", post(alerts::raise))
+        .route("/alerts/raise_alert", post(alerts::raise))
+        .route("/devices/alerts/mac/{kind}/add", post(alerts::watch))
+        .route("/devices/alerts/mac/{kind}/remove", post(alerts::unwatch))
 }
 
 fn reads() -> Router<App> {
@@ -206,6 +219,7 @@ fn reads() -> Router<App> {
         .route("/api/v1/devices/{mac}", get(native::devices::one))
         .route("/api/v1/sources", get(native::server::sources))
         .route("/api/v1/ssids", get(native::devices::ssids))
+        .route("/api/v1/alerts", get(native::alerts::list))
         .route("/api/v1/status", get(native::server::status))
         .route(
             "/api/v1/devices/{mac}/observations",
@@ -222,12 +236,16 @@ fn kismet() -> Router<App> {
         .fold(Router::new(), |router, (path, route)| {
             router.route(path, route)
         })
-        .route("/alerts/alerts_view", read(nothing::table))
-        .route("/alerts/by-id/{hash}/alert", read(nothing::alert))
+        .route("/alerts/definitions", read(alerts::definitions))
+        .route("/alerts/all_alerts", read(alerts::all))
+        .route("/alerts/alerts_view", read(alerts::view))
+        .route("/alerts/last-time/{timestamp}/alerts", read(alerts::since))
         .route(
             "/alerts/wrapped/last-time/{timestamp}/alerts",
-            read(nothing::wrapped_alerts),
+            read(alerts::wrapped_since),
         )
+        .route("/alerts/by-id/{hash}/alert", read(alerts::by_hash))
+        .route("/devices/alerts/mac/{kind}/macs", read(alerts::watched))
         .route("/datasource/defaults", read(nothing::source_defaults))
         .route("/gps/location", read(nothing::location))
         .route("/packetchain/packet_stats", read(nothing::packet_stats))

@@ -10,13 +10,9 @@ use super::read::{Answer, Read};
 use crate::views::kismet::{PacketStats, ServerLocation, SourceDefaults};
 
 /// Lists without items.
-pub(super) const LISTS: [&str; 13] = [
+pub(super) const LISTS: [&str; 9] = [
     "/datasource/types",
     "/datasource/list_interfaces",
-    "/alerts/definitions",
-    "/alerts/all_alerts",
-    "/alerts/last-time/{timestamp}/alerts",
-    "/devices/alerts/mac/{kind}/macs",
     "/gps/all_gps",
     "/gps/drivers",
     "/plugins/all_plugins",
@@ -38,29 +34,9 @@ pub(super) async fn list(read: Read) -> Answer {
     read.list::<()>(&[])
 }
 
-/// A list without items that could be cut into pages.
-pub(super) async fn table(read: Read) -> Result<Answer, ApiError> {
-    read.table::<()>(&[])
-}
-
 /// A map without entries.
 pub(super) async fn map(read: Read) -> Answer {
     read.one(&json!({}))
-}
-
-/// `/alerts/wrapped/last-time/{timestamp}/alerts`.
-pub(super) async fn wrapped_alerts(read: Read) -> Answer {
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "microseconds have 53 bits until 2255"
-    )]
-    let now = App::now().micros() as f64 / 1e6;
-    read.one(&json!({ "kismet.alert.list": [], "kismet.alert.timestamp": now }))
-}
-
-/// `/alerts/by-id/{hash}/alert`.
-pub(super) async fn alert(Argument(hash): Argument, _: Read) -> Result<Answer, ApiError> {
-    Err(ApiError::NoSuchAlert(hash))
 }
 
 /// `/datasource/defaults`.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use tracing::{debug, info, warn};
 
 use super::Ingest;
+use crate::alerts::AlertStore;
 use crate::log::{Expiry, LogError, LogPosition};
 use crate::report::ReceivedAt;
 use crate::snapshot::Snapshots;
@@ -93,11 +94,13 @@ pub fn start(
     told: Told,
     tracker: Arc<Tracker>,
     ingest: Ingest,
+    alerts: AlertStore,
     schedule: Schedule,
 ) -> std::io::Result<JoinHandle<()>> {
     let keeper = Keeper {
         tracker,
         ingest,
+        alerts,
         schedule,
         rolled: None,
     };
@@ -109,6 +112,7 @@ pub fn start(
 struct Keeper {
     tracker: Arc<Tracker>,
     ingest: Ingest,
+    alerts: AlertStore,
     schedule: Schedule,
     rolled: Option<Instant>,
 }
@@ -137,7 +141,8 @@ impl Keeper {
     /// A snapshot that fails costs time at the next start and nothing else, so the server goes on.
     fn take(&self, snapshots: &mut Snapshots, of_everything: bool) {
         let started = Instant::now();
-        match snapshots.take(&self.tracker, of_everything) {
+        let may_keep = |position| self.alerts.has_settled(position);
+        match snapshots.take(&self.tracker, of_everything, may_keep) {
             Ok(None) => {}
             Ok(Some(taken)) => debug!(
                 snapshot.position = taken.position.get(),

@@ -20,6 +20,7 @@ use tracing::{error, info, warn};
 
 use self::window::Window;
 pub use self::window::WindowBounds;
+use crate::alerts::{Desk, Order, Refused};
 use crate::events::{Events, Severity};
 use crate::log::{Answered, Expired, Expiry, Known, Log, LogError, LogPosition};
 use crate::report::{Batch, BatchIdentity, ReceivedAt};
@@ -76,6 +77,7 @@ type Answer = Result<Receipt, IngestError>;
 enum Work {
     Write(Job),
     Expire(Expiry, oneshot::Sender<Result<Expired, LogError>>),
+    Alerts(Order, oneshot::Sender<Result<(), Refused>>),
 }
 
 #[derive(Debug)]
@@ -95,13 +97,38 @@ impl Ingest {
             return Err(IngestError::Starting);
         }
         let (done, receipt) = oneshot::channel();
-        self.queue
-            .try_send(Work::Write(Job { batch, done }))
-            .map_err(|refused| match refused {
-                TrySendError::Full(_) => IngestError::Overloaded,
-                TrySendError::Closed(_) => IngestError::Stopped,
-            })?;
+        self.queue_up(Work::Write(Job { batch, done }))?;
         receipt.await.unwrap_or(Err(IngestError::Stopped))
+    }
+
+    /// Has the writer do something about alerts, and waits until it is done.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping this future abandons the waiting, never what is asked for.
+    pub async fn order(&self, order: Order) -> Result<Result<(), Refused>, IngestError> {
+        if !self.is_ready() {
+            return Err(IngestError::Starting);
+        }
+        let (done, followed) = oneshot::channel();
+        self.queue_up(Work::Alerts(order, done))?;
+        followed.await.map_err(|_| IngestError::Stopped)
+    }
+
+    /// Tells the writer how late it is, unless it has other things to do.
+    pub fn tick(&self, now: ReceivedAt) {
+        let (done, _) = oneshot::channel();
+        if self.is_ready() {
+            // Whatever it is busy with tells it too.
+            self.queue_up(Work::Alerts(Order::Tick(now), done)).ok();
+        }
+    }
+
+    fn queue_up(&self, work: Work) -> Result<(), IngestError> {
+        self.queue.try_send(work).map_err(|refused| match refused {
+            TrySendError::Full(_) => IngestError::Overloaded,
+            TrySendError::Closed(_) => IngestError::Stopped,
+        })
     }
 
     /// Asks for one step of expiry, and waits for it. `None` when the writer is gone.
@@ -165,7 +192,8 @@ pub struct WriterBounds {
 /// Starts the writer: it brings the tracker to what snapshots and log say, and then takes batches.
 ///
 /// `snapshots` is the data directory that they are in; `ready` gets them when the tracker is up to date.
-/// `events` is told of what is new in batches, not of what snapshots and log had.
+/// `events` is told of what is new in batches, not of what snapshots and log had; of alerts also those that a crash
+/// kept from being raised.
 ///
 /// # Errors
 ///
@@ -174,6 +202,7 @@ pub fn start(
     log: Log,
     snapshots: Option<PathBuf>,
     tracker: Arc<Tracker>,
+    mut desk: Desk,
     events: Events,
     now: ReceivedAt,
     bounds: WriterBounds,
@@ -191,7 +220,16 @@ pub fn start(
         .spawn(move || {
             let run = || {
                 let started = Instant::now();
-                let recovered = recover(&log, snapshots.as_deref(), &tracker, now, bounds.window)?;
+                let recovered = recover(
+                    &log,
+                    snapshots.as_deref(),
+                    &tracker,
+                    &mut desk,
+                    now,
+                    bounds.window,
+                )?;
+                let missed = desk.settle(log.last());
+                missed.iter().for_each(|alert| events.alert(alert));
                 is_ready.store(true, Ordering::Release);
                 info!(
                     snapshot.position = recovered.from.get(),
@@ -205,6 +243,7 @@ pub fn start(
                 let running = Running {
                     log,
                     tracker,
+                    desk,
                     events,
                     window: recovered.window,
                     evictions: Note::default(),
@@ -229,6 +268,7 @@ fn recover(
     log: &Log,
     snapshots: Option<&Path>,
     tracker: &Tracker,
+    desk: &mut Desk,
     now: ReceivedAt,
     bounds: WindowBounds,
 ) -> Result<Recovered, WriterError> {
@@ -249,9 +289,10 @@ fn recover(
             "no snapshot has all that is expired from the log: devices that were seen only then are missing"
         );
     }
+    desk.recall(log, tracker, from)?;
     let mut told = Instant::now();
     log.replay(from, |entry| {
-        tracker.apply(&entry);
+        desk.apply(tracker, &entry, |_| {});
         if PROGRESS_INTERVAL <= told.elapsed() {
             told = Instant::now();
             info!(
@@ -275,6 +316,7 @@ fn recover(
 struct Running {
     log: Log,
     tracker: Arc<Tracker>,
+    desk: Desk,
     events: Events,
     window: Window,
     evictions: Note,
@@ -299,10 +341,12 @@ impl Running {
         let mut work = Vec::with_capacity(GROUP_MAX);
         while 0 < queue.blocking_recv_many(&mut work, GROUP_MAX) {
             let (mut jobs, mut expiries) = (Vec::with_capacity(work.len()), Vec::new());
+            let mut orders = Vec::new();
             for work in work.drain(..) {
                 match work {
                     Work::Write(job) => jobs.push(job),
                     Work::Expire(expiry, done) => expiries.push((expiry, done)),
+                    Work::Alerts(order, done) => orders.push((order, done)),
                 }
             }
             let group = self.look_at(jobs.into_iter());
@@ -318,12 +362,15 @@ impl Running {
             let latest = group.batches.iter().map(|batch| batch.received_at).max();
             match self.log.append(group.batches) {
                 Ok(entries) => {
-                    for (entry, waiting) in entries.into_iter().zip(group.waiting) {
+                    for entry in &entries {
                         let mut news = self.events.collect(entry.batch.received_at);
-                        let applied = self.tracker.apply_telling(&entry, |told| news.add(told));
+                        let applied = self.desk.apply(&self.tracker, entry, |told| news.add(told));
                         news.tell();
                         self.evictions.add(applied.evicted);
                         self.remember(&entry.batch, entry.position);
+                    }
+                    self.settle();
+                    for (entry, waiting) in entries.into_iter().zip(group.waiting) {
                         answer(entry.position, entry.batch, waiting);
                     }
                 }
@@ -338,6 +385,11 @@ impl Running {
                 }
                 Err(error) => return Err(error),
             }
+            for (order, done) in orders {
+                let followed = self.desk.follow(order);
+                self.settle();
+                done.send(followed).ok(); // Nobody waits for a tick.
+            }
             for (expiry, done) in expiries {
                 let remembered_from = self
                     .window
@@ -350,7 +402,14 @@ impl Running {
                 done.send(expired).ok();
             }
         }
+        self.desk.close(self.log.last());
         Ok(())
+    }
+
+    /// Keeps the alerts that were raised, and tells them.
+    fn settle(&mut self) {
+        let alerts = self.desk.settle(self.log.last());
+        alerts.iter().for_each(|alert| self.events.alert(alert));
     }
 
     fn look_at(&self, jobs: impl Iterator<Item = Job>) -> Group {

@@ -51,10 +51,20 @@ fn tracker(sources_max: usize) -> Arc<Tracker> {
     }))
 }
 
+fn desk() -> Desk {
+    Desk::open(
+        None,
+        &crate::config::alerts::Alerts::default(),
+        uuid::Uuid::nil(),
+    )
+    .unwrap()
+}
+
 fn running(sources_max: usize) -> Running {
     Running {
         log: Log::in_memory(usize::MAX),
         tracker: tracker(sources_max),
+        desk: desk(),
         events: Events::new(8),
         window: Window::new(BOUNDS.window),
         evictions: Note::default(),
@@ -95,6 +105,7 @@ async fn a_client_that_hangs_up_does_not_undo_its_batch() {
         Log::in_memory(usize::MAX),
         None,
         Arc::clone(&tracker),
+        desk(),
         Events::new(8),
         NOW,
         BOUNDS,

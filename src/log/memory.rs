@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use uuid::Uuid;
 
 use super::{Answered, Entry, Expired, Expiry, Known, LogPosition};
-use crate::report::{Batch, ReceivedAt};
+use crate::report::{Batch, ReceivedAt, SourceId};
 
 /// A log that forgets at the end of the process.
 #[derive(Debug)]
@@ -94,6 +94,19 @@ impl MemoryLog {
             .filter_map(known)
             .take(count)
             .collect();
+        newest.reverse();
+        newest
+    }
+
+    pub(super) fn contacts(&self, to: LogPosition, count: usize) -> Vec<(SourceId, ReceivedAt)> {
+        let up_to = self
+            .entries
+            .iter()
+            .rev()
+            .filter(|entry| entry.position <= to);
+        let reports = up_to.filter(|entry| entry.batch.annotation.is_none());
+        let contacts = reports.map(|entry| (entry.batch.source, entry.batch.received_at));
+        let mut newest: Vec<_> = contacts.take(count).collect();
         newest.reverse();
         newest
     }

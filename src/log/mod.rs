@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 pub use self::memory::MemoryLog;
 pub use self::sqlite::{Checked, Finding, Findings, History, LogReader, SqliteLog};
-use crate::report::{Batch, BatchIdentity, MacAddr, ReceivedAt, Rejected, UnixTime};
+use crate::report::{Batch, BatchIdentity, MacAddr, ReceivedAt, Rejected, SourceId, UnixTime};
 
 /// Where a batch stands in the log: the first has 1, and no number is given twice.
 #[derive(
@@ -239,6 +239,18 @@ impl Log {
         match self {
             Self::Memory(log) => Ok(log.known(since, count)),
             Self::Sqlite(log) => log.known(since, count),
+        }
+    }
+
+    /// Who sent the last `count` batches up to `to`, and when they came; oldest first.
+    pub fn contacts(
+        &self,
+        to: LogPosition,
+        count: usize,
+    ) -> Result<Vec<(SourceId, ReceivedAt)>, LogError> {
+        match self {
+            Self::Memory(log) => Ok(log.contacts(to, count)),
+            Self::Sqlite(log) => log.contacts(to, count),
         }
     }
 

@@ -27,7 +27,7 @@ pub use self::reader::LogReader;
 pub use self::verify::{Checked, Finding, Findings};
 use self::write::Dictionaries;
 use super::{Answered, Entry, Expired, Expiry, Known, LogError, LogPosition};
-use crate::report::{Batch, ReceivedAt};
+use crate::report::{Batch, ReceivedAt, SourceId};
 
 /// The log's file in the data directory.
 const FILE: &str = "scanpost.db";
@@ -127,6 +127,14 @@ impl SqliteLog {
 
     pub(super) fn known(&self, since: ReceivedAt, count: usize) -> Result<Vec<Known>, LogError> {
         read::known(&self.db, since, count)
+    }
+
+    pub(super) fn contacts(
+        &self,
+        to: LogPosition,
+        count: usize,
+    ) -> Result<Vec<(SourceId, ReceivedAt)>, LogError> {
+        read::contacts(&self.db, to, count)
     }
 
     pub(super) fn answered(&self, at: LogPosition) -> Result<Option<Answered>, LogError> {

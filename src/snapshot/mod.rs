@@ -160,11 +160,13 @@ impl Snapshots {
 
     /// Writes what changed since the last snapshot, or everything when that is due or wanted.
     ///
-    /// `None` when nothing changed.
+    /// `None` when nothing changed. `may_keep` says whether all that follows from the batches up to a position is
+    /// kept too, and may wait for it: what is in a snapshot is not replayed.
     pub fn take(
         &mut self,
         tracker: &Tracker,
         of_everything: bool,
+        may_keep: impl Fn(LogPosition) -> bool,
     ) -> Result<Option<Taken>, SnapshotError> {
         if !of_everything && !tracker.changed_since_image() {
             return Ok(None);
@@ -173,7 +175,7 @@ impl Snapshots {
             let extent = newest.extent;
             extent.whole_bytes.saturating_mul(2) + APPENDED_BYTES_MIN < extent.bytes
         });
-        match self.write(tracker, of_everything || is_due) {
+        match self.write(tracker, of_everything || is_due, may_keep) {
             Ok(taken) => Ok(taken),
             Err(cause) => {
                 // On a full disk the room is needed.
@@ -183,12 +185,22 @@ impl Snapshots {
         }
     }
 
-    fn write(&mut self, tracker: &Tracker, of_everything: bool) -> io::Result<Option<Taken>> {
+    fn write(
+        &mut self,
+        tracker: &Tracker,
+        of_everything: bool,
+        may_keep: impl Fn(LogPosition) -> bool,
+    ) -> io::Result<Option<Taken>> {
         let Some(mut image) = tracker.image(of_everything) else {
             return Ok(None);
         };
         let head = image.head();
         let (position, is_whole) = (head.position, head.is_whole);
+        if !may_keep(position) {
+            return Err(io::Error::other(
+                "the alerts that belong to it are not kept yet",
+            ));
+        }
         let unfinished = self.path(self.next_number, UNFINISHED);
         let mut writer = match self.generations.last() {
             Some(newest) if !is_whole => Writer::append(&newest.path, newest.extent)?,

@@ -99,7 +99,10 @@ impl Kept {
     }
 
     fn snapshot(&mut self) -> Taken {
-        self.snapshots.take(&self.tracker, false).unwrap().unwrap()
+        self.snapshots
+            .take(&self.tracker, false, |_| true)
+            .unwrap()
+            .unwrap()
     }
 
     /// What a start finds: the position, and whether the tracker is what it was there.
@@ -122,7 +125,10 @@ impl Kept {
 fn what_was_written_comes_back() {
     let mut kept = Kept::new();
     assert_eq!(kept.start(), (0, true));
-    assert_eq!(kept.snapshots.take(&kept.tracker, false).unwrap(), None);
+    assert_eq!(
+        kept.snapshots.take(&kept.tracker, false, |_| true).unwrap(),
+        None
+    );
     kept.report(1);
     let taken = kept.snapshot();
     assert!(taken.is_whole);
@@ -135,7 +141,10 @@ fn what_was_written_comes_back() {
     let taken = kept.snapshot();
     assert!(!taken.is_whole);
     assert_eq!(kept.start(), (58, true));
-    assert_eq!(kept.snapshots.take(&kept.tracker, false).unwrap(), None);
+    assert_eq!(
+        kept.snapshots.take(&kept.tracker, false, |_| true).unwrap(),
+        None
+    );
 }
 
 #[test]
@@ -144,7 +153,7 @@ fn the_snapshot_before_the_newest_is_kept_and_tells_what_the_log_may_forget() {
     assert_eq!(kept.snapshots.safe_position(), LogPosition::START);
     for number in 1..=3 {
         kept.report(number);
-        kept.snapshots.take(&kept.tracker, true).unwrap();
+        kept.snapshots.take(&kept.tracker, true, |_| true).unwrap();
     }
     assert_eq!(kept.snapshots.safe_position().get(), 4);
     let files = fs::read_dir(kept.data.path().join(FOLDER)).unwrap().count();
@@ -208,7 +217,13 @@ fn a_write_that_was_cut_short_is_written_over() {
         tracker.apply(&entry);
     })
     .unwrap();
-    assert!(!snapshots.take(&tracker, false).unwrap().unwrap().is_whole);
+    assert!(
+        !snapshots
+            .take(&tracker, false, |_| true)
+            .unwrap()
+            .unwrap()
+            .is_whole
+    );
     assert_eq!(kept.start(), (4, true));
 }
 

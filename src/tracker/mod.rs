@@ -231,7 +231,18 @@ impl Tracker {
     }
 
     /// As [`Tracker::apply`], and tells what is new. `tell` must be quick: readers of the device wait for it.
-    pub fn apply_telling<'b>(&self, entry: &'b Entry, mut tell: impl FnMut(News<'b>)) -> Applied {
+    pub fn apply_telling<'b>(&self, entry: &'b Entry, tell: impl FnMut(News<'b>)) -> Applied {
+        self.apply_showing(entry, |_, _| {}, tell)
+    }
+
+    /// As [`Tracker::apply_telling`], and shows each report beside what its device was before it; `show` must be as
+    /// quick as `tell`. Reports of different devices may be shown in another order than they were sent in.
+    pub fn apply_showing<'b>(
+        &self,
+        entry: &'b Entry,
+        mut show: impl FnMut(Option<&Device>, &'b Report),
+        mut tell: impl FnMut(News<'b>),
+    ) -> Applied {
         let batch = &entry.batch;
         let mut clock = lock(&self.clock);
         let clock = &mut *clock;
@@ -268,6 +279,7 @@ impl Tracker {
             else {
                 return;
             };
+            show((!new).then_some(&*device), report);
             // A device is made with its first network.
             let known_ssids = if new { 0 } else { device.ssid_count() };
             let seers = device.merge(report, source, clock.now, &self.bounds);
@@ -302,6 +314,11 @@ impl Tracker {
             applied.evicted = self.evict(clock);
         }
         applied
+    }
+
+    /// Our clock, as far as the log has told it.
+    pub fn now(&self) -> ReceivedAt {
+        lock(&self.clock).now
     }
 
     /// A device.

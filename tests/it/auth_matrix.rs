@@ -187,6 +187,37 @@ pub(crate) const ROUTES: &[(&str, &str, &str, Demand)] = &[
         "GET POST",
         Readonly,
     ),
+    ("/api/v1/alerts", "/api/v1/alerts", "GET", Readonly),
+    (
+        "/alerts/definitions/define_alert",
+        "/alerts/definitions/define_alert.cmd",
+        "POST",
+        Admin,
+    ),
+    (
+        "/alerts/raise_alerts",
+        "/alerts/raise_alerts.cmd",
+        "POST",
+        Admin,
+    ),
+    (
+        "/alerts/raise_alert",
+        "/alerts/raise_alert.cmd",
+        "POST",
+        Admin,
+    ),
+    (
+        "/devices/alerts/mac/{kind}/add",
+        "/devices/alerts/mac/found/add.cmd",
+        "POST",
+        Admin,
+    ),
+    (
+        "/devices/alerts/mac/{kind}/remove",
+        "/devices/alerts/mac/found/remove.cmd",
+        "POST",
+        Admin,
+    ),
     (
         "/alerts/alerts_view",
         "/alerts/alerts_view.json",

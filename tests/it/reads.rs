@@ -448,7 +448,6 @@ async fn what_there_is_none_of_is_empty() {
     for path in [
         "/datasource/types",
         "/datasource/list_interfaces",
-        "/alerts/definitions",
         "/alerts/all_alerts",
         "/alerts/alerts_view",
         "/alerts/last-time/0/alerts",

@@ -54,6 +54,7 @@ fn what_decides_does_no_input_or_output() {
         "tokio::",
     ];
     for dir in [
+        "src/alerts/engine",
         "src/report",
         "src/ingest/kismet",
         "src/tracker",

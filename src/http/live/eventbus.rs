@@ -13,8 +13,10 @@ use super::{notice, request};
 use crate::events::Event;
 use crate::http::{App, system};
 use crate::report::DeviceId;
+use crate::views::Style;
 use crate::views::kismet::{
-    BatteryRecord, DeviceRecord, MessageRecord, NoLocation, SourceRecord, Sources, TimestampRecord,
+    AlertRecord, BatteryRecord, DeviceRecord, MessageRecord, NoLocation, SourceRecord, Sources,
+    TimestampRecord,
 };
 
 const EVERY_TOPIC: &str = "*";
@@ -22,6 +24,7 @@ const TIMESTAMP: &str = "TIMESTAMP";
 const BATTERY: &str = "BATTERY";
 const STATISTICS: &str = "STATISTICS";
 const GPS_LOCATION: &str = "GPS_LOCATION";
+const ALERT: &str = "ALERT";
 const MESSAGE: &str = "MESSAGE";
 const NEW_DEVICE: &str = "NEW_DEVICE";
 const NEW_DATASOURCE: &str = "NEW_DATASOURCE";
@@ -29,10 +32,9 @@ const NEW_DATASOURCE: &str = "NEW_DATASOURCE";
 /// What comes each second.
 const BY_THE_SECOND: [&str; 4] = [TIMESTAMP, BATTERY, STATISTICS, GPS_LOCATION];
 /// What comes when it happens.
-const BY_EVENT: [&str; 3] = [MESSAGE, NEW_DEVICE, NEW_DATASOURCE];
+const BY_EVENT: [&str; 4] = [ALERT, MESSAGE, NEW_DEVICE, NEW_DATASOURCE];
 /// What Kismet tells too, and never happens here.
-const NEVER: [&str; 14] = [
-    "ALERT",
+const NEVER: [&str; 13] = [
     "DATASOURCE_CLOSED",
     "DATASOURCE_ERROR",
     "DATASOURCE_OPENED",
@@ -166,6 +168,7 @@ impl Subscriptions {
                 self.frame(NEW_DATASOURCE, &record)
             }
             Event::NewDevice(id) => self.frame_of_device(app, *id),
+            Event::Alert(alert) => self.frame(ALERT, &AlertRecord(alert)),
             Event::Message(message) => self.frame(MESSAGE, &MessageRecord(message)),
         }
     }
@@ -173,7 +176,7 @@ impl Subscriptions {
     fn frame_of_device(&self, app: &App, id: DeviceId) -> Option<Vec<u8>> {
         self.shape_of(NEW_DEVICE)?;
         let (device, context) = (app.tracker.device(id)?, app.context());
-        let mut sources = Sources::default();
+        let mut sources = Sources::new(Style::default(), app.alerts.clone());
         sources.add(std::slice::from_ref(&device), &app.tracker, context);
         let record = DeviceRecord {
             device: &device,

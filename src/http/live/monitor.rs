@@ -15,6 +15,7 @@ use super::{notice, request};
 use crate::http::App;
 use crate::report::{DeviceId, DeviceKey, MacAddr, Phy};
 use crate::tracker::{ChangeNumber, Device, Follow};
+use crate::views::Style;
 use crate::views::kismet::{DeviceRecord, DeviceView, Sources};
 
 /// How many devices are shown before the client is listened to again.
@@ -166,7 +167,7 @@ impl Monitor {
             self.due = now;
         }
         let context = app.context();
-        let mut sources = Sources::default();
+        let mut sources = Sources::new(Style::default(), app.alerts.clone());
         sources.add(&devices, &app.tracker, context);
         let told = skipped.then(|| {
             notice("too much changes: of this round the devices that changed first are skipped")

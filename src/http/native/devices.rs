@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, header};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::Value;
@@ -15,14 +15,12 @@ use super::super::error::ApiError;
 use super::super::extract::Argument;
 use super::super::query::Query;
 use super::Json;
+use super::csv::{csv, wants_csv};
 use super::filter::Filter;
 use crate::report::{DeviceId, DeviceKey, MacAddr, UnixTime};
 use crate::tracker::{Device, Tracker, Walk};
 use crate::views::Hex;
 use crate::views::native::{COLUMNS, DeviceRow, SourceNames, WholeDevice, name_of};
-
-/// Where a page of CSV tells what a page of JSON has as `next_cursor`.
-const NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
 
 /// By what devices are ordered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +102,8 @@ pub(in super::super) async fn list(
     let last = devices.last().filter(|_| has_more);
     let next_cursor = last.map(|last| cursor(&sort.place(last), sort, is_descending));
     if wants_csv(&headers) {
-        return csv(&devices, next_cursor);
+        let rows: Vec<_> = devices.iter().map(DeviceRow).collect();
+        return csv(&COLUMNS, &rows, next_cursor);
     }
     let answer = Json::of(&Devices {
         devices: devices.iter().map(DeviceRow).collect(),
@@ -274,41 +273,6 @@ fn text_of_hex(hex: &str) -> Option<String> {
         u8::from_str_radix(pair, 16).ok()
     });
     String::from_utf8(pairs.collect::<Option<Vec<u8>>>()?).ok()
-}
-
-fn wants_csv(headers: &HeaderMap) -> bool {
-    let accept = headers
-        .get(header::ACCEPT)
-        .and_then(|accept| accept.to_str().ok());
-    accept.is_some_and(|accept| {
-        let mut kinds = accept
-            .split(',')
-            .map(|kind| kind.split(';').next().unwrap_or_default());
-        kinds.any(|kind| kind.trim().eq_ignore_ascii_case("text/csv"))
-    })
-}
-
-fn csv(devices: &[Device], next_cursor: Option<String>) -> Result<Response, ApiError> {
-    let mut writer = csv::WriterBuilder::new()
-        .terminator(csv::Terminator::CRLF)
-        .from_writer(Vec::new());
-    let written = writer.write_record(COLUMNS).and_then(|()| {
-        devices.iter().try_for_each(|device| {
-            let row = serde_json::to_value(DeviceRow(device)).unwrap_or_default();
-            writer.write_record(COLUMNS.map(|column| match row.get(column) {
-                None | Some(Value::Null) => String::new(),
-                Some(Value::String(text)) => text.clone(),
-                Some(value) => value.to_string(),
-            }))
-        })
-    });
-    written.map_err(|_| ApiError::Panicked)?;
-    let text = writer.into_inner().map_err(|_| ApiError::Panicked)?;
-    let mut response = ([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], text).into_response();
-    if let Some(cursor) = next_cursor.and_then(|cursor| cursor.parse().ok()) {
-        response.headers_mut().insert(NEXT_CURSOR, cursor);
-    }
-    Ok(response)
 }
 
 /// `GET /api/v1/ssids`: networks by name.

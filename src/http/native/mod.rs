@@ -1,5 +1,7 @@
 //! The native interface: small, typed, paged.
 
+pub(super) mod alerts;
+mod csv;
 pub(super) mod devices;
 mod filter;
 pub(super) mod server;

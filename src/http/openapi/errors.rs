@@ -12,7 +12,10 @@ const MEANINGS: [(u16, &str); 13] = [
     (403, "Only the administrator may do this"),
     (404, "There is no such thing"),
     (408, "The body took too long"),
-    (409, "The name is taken"),
+    (
+        409,
+        "The name is taken, or there are as many as there may be",
+    ),
     (
         413,
         "The body, or the number of items in it, is over the bound",
@@ -24,7 +27,7 @@ const MEANINGS: [(u16, &str); 13] = [
     (422, "Not one report is valid"),
     (
         429,
-        "Too many wrong passwords: come back after `Retry-After` seconds",
+        "Too much of it, such as wrong passwords: come back after `Retry-After` seconds",
     ),
     (
         503,

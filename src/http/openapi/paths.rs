@@ -33,6 +33,7 @@ pub(super) fn all() -> Vec<Entry> {
         sources(),
         system(),
         nothings(),
+        alerts(),
         live(),
         annotations(),
         sessions(),
@@ -106,6 +107,13 @@ fn native() -> Vec<Entry> {
             .answers(Answer::Any)
             .asks(FILTERS)
             .asks(PAGE),
+        native(
+            "/api/v1/alerts",
+            "Alerts, the newest first; CSV for `Accept: text/csv`",
+            "Alerts",
+        )
+        .asks(&["rule", "severity_min", "address", "since", "until"])
+        .asks(PAGE),
         native("/api/v1/sources", "The scanners", "Any").answers(Answer::Any),
         native("/api/v1/status", "The server, and how much it has", "Any").answers(Answer::Any),
         get("/api/openapi.json", "This document").demands(Demand::Readonly),
@@ -205,15 +213,60 @@ fn nothings() -> Vec<Entry> {
     let none = |path| read(path, NONE);
     let mut nothings: Vec<Entry> = super::super::nothing::LISTS.map(none).into();
     nothings.extend(super::super::nothing::MAPS.map(none));
-    nothings.extend([
-        read("/alerts/alerts_view", NONE).asks(TABLE),
-        read(
-            "/alerts/by-id/{hash}/alert",
-            "Always 404: there are no alerts",
-        ),
-        none("/alerts/wrapped/last-time/{timestamp}/alerts"),
-    ]);
     nothings
+}
+
+fn alerts() -> Vec<Entry> {
+    let order = |path, summary, schema| {
+        post(path, summary)
+            .demands(Demand::Admin)
+            .takes(Body::Json(schema))
+            .answers(Answer::Text)
+            .errors(&[400, 409, 413, 415, 503])
+    };
+    let raise = |path| {
+        order(path, "Raises an alert of a kind that there is", "NewAlert")
+            .errors(&[400, 413, 415, 503])
+    };
+    vec![
+        read("/alerts/definitions", "The kinds of alerts"),
+        read("/alerts/all_alerts", "The latest alerts"),
+        read(
+            "/alerts/alerts_view",
+            "The latest alerts, searched, sorted and in pages",
+        )
+        .asks(TABLE),
+        read(
+            "/alerts/last-time/{timestamp}/alerts",
+            "The latest alerts that were raised after then",
+        ),
+        read(
+            "/alerts/wrapped/last-time/{timestamp}/alerts",
+            "The same, with the time to ask with again",
+        ),
+        read("/alerts/by-id/{hash}/alert", "One alert"),
+        read(
+            "/devices/alerts/mac/{kind}/macs",
+            "The watched addresses; `kind` is `found`, `lost` or `both`",
+        ),
+        order(
+            "/alerts/definitions/define_alert",
+            "Makes a kind of alerts that can be raised",
+            "NewAlertKind",
+        ),
+        raise("/alerts/raise_alerts"),
+        raise("/alerts/raise_alert"),
+        order(
+            "/devices/alerts/mac/{kind}/add",
+            "Watches addresses; `kind` is `found`, `lost` or `both`",
+            "WatchedAddresses",
+        ),
+        order(
+            "/devices/alerts/mac/{kind}/remove",
+            "Watches addresses no more",
+            "WatchedAddresses",
+        ),
+    ]
 }
 
 /// WebSockets, of which the document can only say where they are.

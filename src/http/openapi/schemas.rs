@@ -22,6 +22,11 @@ pub(super) fn all(components: ComponentsBuilder) -> ComponentsBuilder {
         .schema_from::<Observation>()
         .schema_from::<Command>()
         .schema_from::<Annotation>()
+        .schema_from::<Alerts>()
+        .schema_from::<Alert>()
+        .schema_from::<NewAlert>()
+        .schema_from::<NewAlertKind>()
+        .schema_from::<WatchedAddresses>()
         .schema_from::<Addresses>()
         .schema_from::<Keys>()
         .schema_from::<NewPassword>()
@@ -39,6 +44,105 @@ struct Annotation {
     tagname: Option<String>,
     /// For `set_tag`: its value.
     tagvalue: Option<String>,
+}
+
+/// A page of alerts.
+#[derive(ToSchema)]
+struct Alerts {
+    alerts: Vec<Alert>,
+    /// Asks for the next page; absent on the last.
+    #[schema(nullable = false)]
+    next_cursor: Option<String>,
+}
+
+/// An alert.
+#[derive(ToSchema)]
+struct Alert {
+    /// Counts alerts as they are kept; no number is given twice.
+    number: u64,
+    /// The same when it is raised again from the same log.
+    id: String,
+    /// Its kind.
+    #[schema(example = "APSPOOF")]
+    rule: String,
+    class: String,
+    /// `info`, `low`, `medium`, `high` or `critical`.
+    severity: String,
+    /// Seconds since 1970.
+    raised: u64,
+    raised_utc: String,
+    /// When what it tells was so, by the time of the report: seconds since 1970.
+    #[schema(nullable = false)]
+    seen: Option<u64>,
+    #[schema(nullable = false)]
+    seen_utc: Option<String>,
+    #[schema(nullable = false)]
+    phy: Option<String>,
+    /// Whom it is about.
+    #[schema(nullable = false)]
+    address: Option<String>,
+    /// The key of the device.
+    #[schema(nullable = false)]
+    key: Option<String>,
+    /// Of an alert that somebody raised: whom it was for.
+    #[schema(nullable = false)]
+    to_address: Option<String>,
+    /// Of an alert that somebody raised: the network.
+    #[schema(nullable = false)]
+    network_address: Option<String>,
+    /// The UUID of the scanner.
+    #[schema(nullable = false)]
+    source: Option<String>,
+    #[schema(nullable = false)]
+    channel: Option<String>,
+    /// Where the scanner stood, in degrees.
+    #[schema(nullable = false)]
+    lat: Option<f64>,
+    #[schema(nullable = false)]
+    lon: Option<f64>,
+    #[schema(nullable = false)]
+    alt_m: Option<f64>,
+    /// What happened, for people.
+    text: String,
+}
+
+/// An alert that somebody raises.
+#[derive(ToSchema)]
+struct NewAlert {
+    /// Its kind.
+    name: String,
+    text: String,
+    bssid: Option<String>,
+    source: Option<String>,
+    dest: Option<String>,
+    other: Option<String>,
+    channel: Option<String>,
+}
+
+/// A kind of alerts.
+#[derive(ToSchema)]
+struct NewAlertKind {
+    /// Letters, digits, `_` and `-`.
+    name: String,
+    description: String,
+    /// `DENIAL`, `EXPLOIT`, `OTHER`, `PROBE`, `SPOOF` or `SYSTEM`; `OTHER`, if it is not said.
+    class: Option<String>,
+    /// A word, or 0, 5, 10, 15 or 20; `medium`, if it is not said.
+    severity: Option<String>,
+    /// How many in the long run, such as `10/min`.
+    throttle: Option<String>,
+    /// How many at once, such as `1/sec`.
+    burst: Option<String>,
+    /// `IEEE802.11`, `Bluetooth` or `ANY`.
+    phyname: Option<String>,
+}
+
+/// Addresses to watch, or not any more: one, or several.
+#[derive(ToSchema)]
+struct WatchedAddresses {
+    mac: Option<String>,
+    /// Addresses, or addresses with a mask: `02:00:5E:00:00:00/FF:FF:FF:00:00:00`.
+    macs: Option<Vec<String>>,
 }
 
 /// Every error.

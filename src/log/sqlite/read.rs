@@ -12,7 +12,7 @@ use super::{damaged, number, position, signed, unsigned};
 use crate::log::{Answered, Entry, Known, LogError, LogPosition, Observed, Place, Wanted};
 use crate::report::{
     Batch, BatchIdentity, BluetoothAddr, Bssid, Capabilities, Channel, Dbm, Frequency, MacAddr,
-    Phy, Position, ReceivedAt, Rejected, Report, Ssid, UnixTime, WifiSighting,
+    Phy, Position, ReceivedAt, Rejected, Report, SourceId, Ssid, UnixTime, WifiSighting,
 };
 
 /// How many reports room is made for before they are read: a damaged count must not ask for all memory.
@@ -179,6 +179,27 @@ pub(super) fn known(
     }
     known.reverse();
     Ok(known)
+}
+
+/// Who sent the last batches up to `to`, and when they came.
+pub(super) fn contacts(
+    db: &Connection,
+    to: LogPosition,
+    count: usize,
+) -> Result<Vec<(SourceId, ReceivedAt)>, LogError> {
+    let mut query = db.prepare(
+        "SELECT s.uuid, b.received_at_us FROM batches b JOIN sources s ON s.id = b.source
+         WHERE b.position <= ?1 AND b.annotation IS NULL ORDER BY b.position DESC LIMIT ?2",
+    )?;
+    let mut rows = query.query(params![number(to), signed(count)])?;
+    let mut contacts = Vec::new();
+    while let Some(row) = rows.next()? {
+        let source: String = row.get(0)?;
+        let source = source.parse().map_err(|_| damaged("a source is no UUID"))?;
+        contacts.push((source, ReceivedAt::from_micros(unsigned(row.get(1)?)?)));
+    }
+    contacts.reverse();
+    Ok(contacts)
 }
 
 pub(super) fn answered(db: &Connection, at: LogPosition) -> Result<Option<Answered>, LogError> {

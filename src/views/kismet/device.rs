@@ -14,6 +14,7 @@ use super::signal::Signal;
 use super::source::SourceRecord;
 use super::system::Nothing;
 use super::{Context, zeros};
+use crate::alerts::AlertStore;
 use crate::report::{Frequency, SourceId};
 use crate::tracker::{Device, Latest, Radio, SeenBy, SourceNumber, Tracker};
 use crate::views::{Style, to_json_as};
@@ -25,19 +26,22 @@ const BASIC_TYPE_PEER: u64 = 8;
 /// Basic type of anything else.
 const BASIC_TYPE_DEVICE: u64 = 0;
 
-/// The records of sources, each written once however many devices show it.
+/// What devices show of others: the records of sources, each written once however many devices show it, and how many
+/// alerts there are.
 #[derive(Debug, Default)]
 pub struct Sources {
     records: HashMap<SourceNumber, (SourceId, Box<RawValue>)>,
     style: Style,
+    alerts: AlertStore,
 }
 
 impl Sources {
     /// None yet, to be shown in devices that are written in this style.
-    pub fn new(style: Style) -> Self {
+    pub fn new(style: Style, alerts: AlertStore) -> Self {
         Self {
             records: HashMap::new(),
             style,
+            alerts,
         }
     }
 
@@ -206,7 +210,8 @@ impl Serialize for DeviceRecord<'_> {
         let mut record = serializer.serialize_map(None)?;
         self.identity(&mut record)?;
         self.counts(&mut record)?;
-        zeros(&mut record, &["kismet.device.base.num_alerts"])?;
+        let alerts = self.sources.alerts.count_of(device.id);
+        record.serialize_entry("kismet.device.base.num_alerts", &alerts)?;
         record.serialize_entry("kismet.device.base.seenby", &SeenByRecords(self))?;
         record.serialize_entry("kismet.device.base.phyname", device.id.phy.name())?;
         record.serialize_entry("kismet.device.base.manuf", "Unknown")?;

@@ -15,6 +15,7 @@ impl Serialize for MessageRecord<'_> {
         let flags = match self.0.severity {
             Severity::Info => 2,
             Severity::Error => 4,
+            Severity::Alert => 8,
         };
         let mut record = serializer.serialize_map(None)?;
         record.serialize_entry("kismet.messagebus.message_string", &self.0.text)?;

@@ -4,6 +4,7 @@
 //! know stands there as Kismet shows it then: zero or empty.
 
 mod activity;
+mod alert;
 mod bluetooth;
 mod channel;
 mod device;
@@ -21,6 +22,7 @@ mod view;
 use serde::ser::SerializeMap;
 use uuid::Uuid;
 
+pub use self::alert::{AlertList, AlertRecord, DefinitionRecord};
 pub use self::channel::Channels;
 pub use self::device::{DeviceRecord, Sources};
 pub use self::event::{BatteryRecord, MessageList, MessageRecord, NoLocation, StatisticsRecord};

@@ -1,5 +1,6 @@
 //! Tracked state in scanpost's own words: short names with their units, nothing where nothing is known.
 
+mod alert;
 mod device;
 mod whole;
 
@@ -7,6 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+pub use self::alert::{ALERT_COLUMNS, AlertRow};
 pub use self::device::{COLUMNS, DeviceRow, name_of, security_of};
 pub use self::whole::{SourceNames, SourceRow, WholeDevice};
 use crate::report::UnixTime;
@@ -25,6 +27,10 @@ impl Serialize for Utc {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
+}
+
+pub(super) fn degrees(e7: i32) -> f64 {
+    f64::from(e7) / 1e7
 }
 
 /// Writes a field, if there is something to write.

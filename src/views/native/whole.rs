@@ -6,7 +6,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::json;
 
 use super::device::DeviceRow;
-use super::{Utc, entry_if_some};
+use super::{Utc, degrees, entry_if_some};
 use crate::report::capabilities::{Akm, Cipher, Flag, Protocol, Security, Wps};
 use crate::report::{ChannelWidth, Position, SourceId};
 use crate::tracker::{
@@ -86,10 +86,6 @@ impl Serialize for WholeDevice<'_> {
         }
         record.end()
     }
-}
-
-fn degrees(e7: i32) -> f64 {
-    f64::from(e7) / 1e7
 }
 
 struct SsidRow<'d>(&'d SsidRecord);

@@ -1,0 +1,313 @@
+//! What the writer thread does with rules and alerts.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tracing::warn;
+use twox_hash::XxHash3_64;
+use uuid::Uuid;
+
+use super::alert::{Alert, Raised};
+use super::engine::Engine;
+use super::file::{AlertFile, AlertFileError, Mark, WatchList};
+use super::kind::Definition;
+use super::rules::{Rules, Watched};
+use super::store::AlertStore;
+use crate::config::alerts::Alerts;
+use crate::log::{Entry, Log, LogError, LogPosition};
+use crate::report::{MacMask, ReceivedAt};
+use crate::tracker::{Applied, News, Tracker, Walk};
+
+/// How many of the log's last batches tell how often scanners report.
+const CONTACTS_MAX: usize = 10_000;
+/// How often at most the log of the program says that alerts cannot be kept.
+const NOTE_INTERVAL: Duration = Duration::from_secs(60);
+
+/// What may be asked of the writer besides writing.
+#[derive(Debug)]
+pub enum Order {
+    /// It is so late.
+    Tick(ReceivedAt),
+    /// Somebody raises an alert, of a kind that there is. Class, severity and time of it are ours to say.
+    Raise(Box<Raised>),
+    /// There is a new kind of alerts.
+    Define(Definition),
+    /// These addresses are watched from now on, or not any more.
+    Watch {
+        /// On which lists.
+        lists: Vec<WatchList>,
+        /// Which.
+        masks: Vec<MacMask>,
+        /// From now on, or not any more.
+        is_watched: bool,
+    },
+}
+
+/// Why an order was not followed.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// Nobody defined it.
+    #[error("name: there is no kind of alert called {0}")]
+    NoSuchKind(Box<str>),
+    /// As many were raised as may be.
+    #[error("as many alerts of this kind were raised as may be, try again later")]
+    Limited,
+    /// The header is in use.
+    #[error("name: there is a kind of alert called {0} already")]
+    Taken(Box<str>),
+    /// The bound is reached.
+    #[error("there are {max} already, as many as there may be")]
+    TooMany {
+        /// The bound.
+        max: usize,
+    },
+    /// The disk does not take it.
+    #[error(transparent)]
+    NotKept(#[from] AlertFileError),
+}
+
+/// Rules, alerts and their file, in the hands of the one thread that writes.
+#[derive(Debug)]
+pub struct Desk {
+    engine: Engine,
+    file: AlertFile,
+    store: AlertStore,
+    /// Raised and not kept yet.
+    pending: Vec<Raised>,
+    mark: Mark,
+    is_new_basis: bool,
+    kept_max: usize,
+    definitions_max: usize,
+    last_note: Option<Instant>,
+}
+
+/// Why there are no alerts.
+#[derive(Debug, thiserror::Error)]
+pub enum DeskError {
+    /// The configuration cannot be used.
+    #[error("alerts: {0}")]
+    Rules(String),
+    /// The file cannot be used.
+    #[error(transparent)]
+    File(#[from] AlertFileError),
+}
+
+impl Desk {
+    /// Opens the alerts in a data directory, or some that end with the process.
+    pub fn open(data: Option<&Path>, config: &Alerts, server: Uuid) -> Result<Self, DeskError> {
+        let mut rules = Rules::read(config).map_err(DeskError::Rules)?;
+        let file = AlertFile::open(data)?;
+        let max = config.watched_max;
+        for (list, watched) in [
+            (WatchList::Found, &mut rules.found),
+            (WatchList::Lost, &mut rules.lost),
+        ] {
+            let added = watched.with(&file.watched(list)?, max);
+            *watched = added.unwrap_or_else(|| std::mem::take(watched));
+        }
+        let settings = serde_json::to_string(config).unwrap_or_default();
+        let basis = format!("{server} {:x}", XxHash3_64::oneshot(settings.as_bytes()));
+        let mark = file.mark()?.filter(|mark| *mark.basis == *basis);
+        let store = AlertStore::default();
+        let mut definitions = rules.definitions();
+        definitions.extend(file.definitions()?);
+        store.begin(file.newest(config.kept_max)?, definitions, config.backlog);
+        store.watch(rules.found.clone(), rules.lost.clone());
+        Ok(Self {
+            is_new_basis: mark.is_none(),
+            mark: mark.unwrap_or(Mark {
+                position: LogPosition::START,
+                settled_at: ReceivedAt::default(),
+                basis: basis.into(),
+            }),
+            engine: Engine::new(rules, server),
+            file,
+            store,
+            pending: Vec::new(),
+            kept_max: config.kept_max,
+            definitions_max: config.definitions_max,
+            last_note: None,
+        })
+    }
+
+    /// For those who read.
+    pub fn store(&self) -> AlertStore {
+        self.store.clone()
+    }
+
+    /// Learns what was before the batches that are replayed now, which are those behind `from`.
+    ///
+    /// Under other rules than before, nothing is raised of what is in the log already.
+    pub fn recall(
+        &mut self,
+        log: &Log,
+        tracker: &Tracker,
+        from: LogPosition,
+    ) -> Result<(), LogError> {
+        if self.is_new_basis {
+            self.mark.position = log.last();
+        }
+        let settled = tracker.now().max(self.mark.settled_at);
+        for alert in self.store.after(0, usize::MAX) {
+            self.engine.recall_alert(&alert);
+        }
+        if self.engine.recalls_contacts() {
+            for (source, at) in log.contacts(from, CONTACTS_MAX)? {
+                self.engine.recall_contact(source, at);
+            }
+            self.engine.settle_silence(settled);
+        }
+        if self.engine.recalls_devices() {
+            let engine = &mut self.engine;
+            let mut walk = Walk::over_all();
+            let mut recall = |device: &_| engine.recall_device(device, settled);
+            while tracker.look_at_next(&mut walk, &mut recall) {}
+        }
+        Ok(())
+    }
+
+    /// Has the tracker merge a logged batch, and looks at what that changes.
+    pub fn apply<'b>(
+        &mut self,
+        tracker: &Tracker,
+        entry: &'b Entry,
+        tell: impl FnMut(News<'b>),
+    ) -> Applied {
+        self.engine
+            .begin(entry, self.mark.position < entry.position);
+        let engine = &mut self.engine;
+        tracker.apply_showing(entry, |before, report| engine.look(before, report), tell)
+    }
+
+    /// Keeps what the batches up to `position` raised. Gives the alerts that are new.
+    pub fn settle(&mut self, position: LogPosition) -> Vec<Arc<Alert>> {
+        self.pending.append(&mut self.engine.take());
+        if self.pending.is_empty() {
+            self.store.settle(position);
+            return Vec::new();
+        }
+        match self.keep(position) {
+            Ok(alerts) => {
+                self.store.settle(position);
+                alerts
+            }
+            Err(error) => {
+                self.note(&error);
+                let excess = self.pending.len().saturating_sub(self.kept_max);
+                self.pending.drain(..excess);
+                Vec::new()
+            }
+        }
+    }
+
+    /// Remembers up to where all is kept, so that the next start need not look at it again.
+    pub fn close(&mut self, position: LogPosition) {
+        self.settle(position);
+        if self.pending.is_empty()
+            && let Err(error) = self.keep(position)
+        {
+            self.note(&error);
+        }
+    }
+
+    /// Does what is asked for.
+    pub fn follow(&mut self, order: Order) -> Result<(), Refused> {
+        match order {
+            Order::Tick(now) => {
+                if self.engine.is_waiting() || !self.pending.is_empty() {
+                    self.engine.tick(now);
+                }
+                Ok(())
+            }
+            Order::Raise(raised) => self.raise(*raised),
+            Order::Define(definition) => self.define(definition),
+            Order::Watch {
+                lists,
+                masks,
+                is_watched,
+            } => self.watch(&lists, &masks, is_watched),
+        }
+    }
+
+    fn raise(&mut self, raised: Raised) -> Result<(), Refused> {
+        let mut definitions = self.store.definitions().into_iter();
+        let Some(definition) = definitions.find(|known| known.header == raised.header) else {
+            return Err(Refused::NoSuchKind(raised.header));
+        };
+        self.engine.tick(raised.raised_at);
+        let raised = Raised {
+            class: definition.class,
+            severity: definition.severity,
+            phy: raised.phy.or(definition.phy),
+            ..raised
+        };
+        match self.engine.raise(&definition, raised) {
+            true => Ok(()),
+            false => Err(Refused::Limited),
+        }
+    }
+
+    fn define(&mut self, definition: Definition) -> Result<(), Refused> {
+        let known = self.store.definitions();
+        if known.iter().any(|known| known.header == definition.header) {
+            return Err(Refused::Taken(definition.header));
+        }
+        let defined = known.len() - self.engine.rules().definitions().len();
+        let max = self.definitions_max;
+        if max <= defined {
+            return Err(Refused::TooMany { max });
+        }
+        self.file.define(&definition)?;
+        self.store.define(definition);
+        Ok(())
+    }
+
+    fn watch(
+        &mut self,
+        lists: &[WatchList],
+        masks: &[MacMask],
+        is_watched: bool,
+    ) -> Result<(), Refused> {
+        let rules = self.engine.rules();
+        let max = rules.watched_max;
+        let changed = |list, watched: &Watched| match (lists.contains(&list), is_watched) {
+            (false, _) => Ok(watched.clone()),
+            (true, false) => Ok(watched.without(masks)),
+            (true, true) => watched.with(masks, max).ok_or(Refused::TooMany { max }),
+        };
+        let found = changed(WatchList::Found, &rules.found)?;
+        let lost = changed(WatchList::Lost, &rules.lost)?;
+        self.file.watch(lists, masks, is_watched)?;
+        self.store.watch(found.clone(), lost.clone());
+        self.engine.watch(found, lost);
+        Ok(())
+    }
+
+    fn keep(&mut self, position: LogPosition) -> Result<Vec<Arc<Alert>>, AlertFileError> {
+        let mark = Mark {
+            position: position.max(self.mark.position),
+            settled_at: self.engine.now(),
+            basis: self.mark.basis.clone(),
+        };
+        let next = self.store.newest_number() + 1;
+        let kept = self
+            .file
+            .append(&self.pending, next, self.kept_max, &mark)?;
+        self.mark = mark;
+        self.pending.clear();
+        let alerts: Vec<_> = kept.into_iter().map(Arc::new).collect();
+        self.store.add(&alerts, self.kept_max);
+        Ok(alerts)
+    }
+
+    fn note(&mut self, error: &AlertFileError) {
+        let is_soon = self
+            .last_note
+            .is_some_and(|last| last.elapsed() < NOTE_INTERVAL);
+        if !is_soon {
+            warn!(%error, "alerts cannot be kept");
+            self.last_note = Some(Instant::now());
+        }
+    }
+}

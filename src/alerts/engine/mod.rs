@@ -1,0 +1,213 @@
+//! From what is reported to alerts: pure, and the same for the same log.
+
+mod change;
+mod moved;
+mod names;
+mod presence;
+mod raising;
+mod silence;
+mod twins;
+
+use uuid::Uuid;
+
+use self::presence::Presence;
+use self::raising::Raising;
+use self::silence::Silence;
+use self::twins::Twins;
+use super::alert::{Alert, Raised};
+use super::kind::{Definition, Rule};
+use super::rules::{Rules, Watched};
+use crate::log::Entry;
+use crate::report::{DeviceId, ReceivedAt, Report, Sighting, SourceId, Ssid, WifiSighting};
+use crate::tracker::{Device, Radio, SsidRecord};
+
+/// The rules at work.
+///
+/// Most of them need no state but the device as it was before a report, which the tracker has. What others need
+/// follows from the log and is put back by the `recall` methods after a start.
+#[derive(Debug)]
+pub(super) struct Engine {
+    rules: Rules,
+    raising: Raising,
+    twins: Twins,
+    presence: Presence,
+    silence: Silence,
+    /// Which groups of rules there is anything to do for.
+    looks_at_networks: bool,
+    looks_at_devices: bool,
+}
+
+/// A Wi-Fi report, and what was known before it.
+#[derive(Clone, Copy)]
+struct Look<'l> {
+    report: &'l Report,
+    wifi: &'l WifiSighting,
+    /// The network that it names.
+    record: Option<&'l SsidRecord>,
+}
+
+impl Look<'_> {
+    fn device(&self) -> DeviceId {
+        self.report.device()
+    }
+}
+
+impl Engine {
+    pub(super) fn new(rules: Rules, server: Uuid) -> Self {
+        let mut engine = Self {
+            raising: Raising::new(&rules, server),
+            twins: Twins::new(rules.ssids_max),
+            presence: Presence::new(rules.lost_timeout_s, rules.watched_max),
+            silence: Silence::new(rules.silent_least_us, rules.silent_factor),
+            rules,
+            looks_at_networks: false,
+            looks_at_devices: false,
+        };
+        engine.plan();
+        engine
+    }
+
+    fn plan(&mut self) {
+        let rules = &self.rules;
+        let is_on = |rule, is_needed: bool| is_needed && rules.is_on(rule);
+        self.looks_at_networks = is_on(Rule::SsidCanary, !rules.canaries.is_empty())
+            || is_on(Rule::ApSpoof, !rules.spoofs.is_empty())
+            || is_on(Rule::WeakCrypto, !rules.never_weak.is_empty())
+            || is_on(Rule::EvilTwin, !rules.twins.is_empty())
+            || is_on(Rule::CryptoDrop, true)
+            || is_on(Rule::AdvCryptChange, true)
+            || is_on(Rule::ChanChange, true);
+        self.looks_at_devices = is_on(Rule::DeviceFound, !rules.found.is_empty())
+            || is_on(Rule::DeviceLost, !rules.lost.is_empty())
+            || is_on(Rule::ApMoved, true);
+    }
+
+    /// Takes note of a batch whose reports follow. With `raises` off it only learns.
+    pub(super) fn begin(&mut self, entry: &Entry, raises: bool) {
+        self.raising.begin(
+            entry.position,
+            entry.batch.received_at,
+            entry.batch.source,
+            raises,
+        );
+        self.tell_silence();
+        if self.rules.is_on(Rule::SourceSilent) && entry.batch.annotation.is_none() {
+            let batch = &entry.batch;
+            self.silence.contact(
+                batch.source,
+                batch.source_name.as_deref(),
+                self.raising.now(),
+            );
+        }
+    }
+
+    /// Looks at a report of the batch, beside the device as it was before.
+    pub(super) fn look(&mut self, before: Option<&Device>, report: &Report) {
+        if self.looks_at_networks
+            && let Sighting::Wifi(wifi) = &report.sighting
+        {
+            let record = before.and_then(|device| record_of(device, &wifi.ssid));
+            let look = Look {
+                report,
+                wifi,
+                record,
+            };
+            names::look(&self.rules, &mut self.raising, &look);
+            twins::look(&self.rules, &mut self.raising, &mut self.twins, &look);
+            change::look(&mut self.raising, &look);
+        }
+        if self.looks_at_devices {
+            presence::look(
+                &self.rules,
+                &mut self.raising,
+                &mut self.presence,
+                before,
+                report,
+            );
+            moved::look(&self.rules, &mut self.raising, before, report);
+        }
+    }
+
+    /// Takes note of the time.
+    pub(super) fn tick(&mut self, now: ReceivedAt) {
+        self.raising.tick(now);
+        self.tell_silence();
+    }
+
+    /// Whether time alone may raise something.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.presence.is_waiting() || self.silence.is_waiting()
+    }
+
+    fn tell_silence(&mut self) {
+        presence::tell_lost(&mut self.raising, &mut self.presence);
+        silence::tell_silent(&mut self.raising, &mut self.silence);
+    }
+
+    /// Somebody says so.
+    pub(super) fn raise(&mut self, definition: &Definition, raised: Raised) -> bool {
+        self.raising.raise_by_hand(definition, raised)
+    }
+
+    pub(super) fn now(&self) -> ReceivedAt {
+        self.raising.now()
+    }
+
+    pub(super) fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Watches these from now on.
+    pub(super) fn watch(&mut self, found: Watched, lost: Watched) {
+        self.presence.forget_all_but(&lost);
+        (self.rules.found, self.rules.lost) = (found, lost);
+        self.plan();
+    }
+
+    /// What was raised, in order, since this was last asked.
+    pub(super) fn take(&mut self) -> Vec<Raised> {
+        self.raising.take()
+    }
+
+    /// Counts an alert that was raised before the start. They have to come in order.
+    pub(super) fn recall_alert(&mut self, alert: &Alert) {
+        self.raising.recall(&alert.raised);
+    }
+
+    /// Whether it has to be told of devices that were there before the start.
+    pub(super) fn recalls_devices(&self) -> bool {
+        let compares = self.rules.is_on(Rule::EvilTwin) && !self.rules.twins.is_empty();
+        compares || (self.rules.is_on(Rule::DeviceLost) && !self.rules.lost.is_empty())
+    }
+
+    /// Learns of a device that was there before the start; one that was silent at `settled` already is told no more.
+    pub(super) fn recall_device(&mut self, device: &Device, settled: ReceivedAt) {
+        twins::recall(&self.rules, &mut self.twins, device);
+        let is_watched = self.rules.is_on(Rule::DeviceLost) && self.rules.lost.fit(device.id.addr);
+        if is_watched {
+            self.presence
+                .see(device.id, device.last_time, settled.time());
+        }
+    }
+
+    pub(super) fn recalls_contacts(&self) -> bool {
+        self.rules.is_on(Rule::SourceSilent)
+    }
+
+    /// Learns of a batch before the start. They have to come in order.
+    pub(super) fn recall_contact(&mut self, source: SourceId, at: ReceivedAt) {
+        self.silence.contact(source, None, at);
+    }
+
+    /// What was silent then is told no more.
+    pub(super) fn settle_silence(&mut self, settled: ReceivedAt) {
+        self.silence.forget_until(settled);
+    }
+}
+
+fn record_of<'d>(device: &'d Device, ssid: &Ssid) -> Option<&'d SsidRecord> {
+    match &device.radio {
+        Radio::Wifi(wifi) => wifi.ssids.iter().find(|record| record.ssid == *ssid),
+        Radio::Bluetooth(_) => None,
+    }
+}

@@ -1,0 +1,88 @@
+//! APMOVED: an access point is far from where it was.
+
+use super::raising::Raising;
+use crate::alerts::kind::Rule;
+use crate::alerts::rules::Rules;
+use crate::report::{Phy, Position, Report};
+use crate::tracker::Device;
+
+/// 10⁻⁷ degrees of latitude in a metre, rounded down: the mean radius of the earth is 6 371 km.
+const E7_PER_M: i64 = 89;
+const HALF_TURN_E7: i64 = 1_800_000_000;
+
+pub(super) fn look(rules: &Rules, raising: &mut Raising, before: Option<&Device>, report: &Report) {
+    let last = before
+        .and_then(|device| device.place.as_ref())
+        .map(|place| place.last);
+    let (Some(last), Some(position)) = (last, report.position) else {
+        return;
+    };
+    let is_late = report.time < last.time;
+    if is_late || report.device().phy != Phy::Wifi || !raising.is_on(Rule::ApMoved) {
+        return;
+    }
+    let bound_m = rules.moved_distance_m;
+    if are_near(last.value, position, bound_m) {
+        return;
+    }
+    let distance_m = distance_m(last.value, position);
+    if distance_m <= f64::from(bound_m) {
+        return;
+    }
+    let addr = report.device().addr;
+    raising.of_report(Rule::ApMoved, report, || {
+        format!("{addr} was seen {distance_m:.0} m from where it was seen before")
+    });
+}
+
+/// A bound that needs no trigonometry: almost every report ends here.
+fn are_near(one: Position, other: Position, bound_m: u32) -> bool {
+    let lat_e7 = (i64::from(one.lat_e7()) - i64::from(other.lat_e7())).abs();
+    let lon_e7 = (i64::from(one.lon_e7()) - i64::from(other.lon_e7())).abs();
+    let around_e7 = lon_e7.min(2 * HALF_TURN_E7 - lon_e7);
+    lat_e7 + around_e7 <= i64::from(bound_m) * E7_PER_M
+}
+
+/// Along the great circle (haversine formula).
+fn distance_m(one: Position, other: Position) -> f64 {
+    const EARTH_RADIUS_M: f64 = 6_371_008.8;
+    let radians = |e7: i32| (f64::from(e7) / 1e7).to_radians();
+    let (lat, other_lat) = (radians(one.lat_e7()), radians(other.lat_e7()));
+    let lat_half = (other_lat - lat) / 2.0;
+    let lon_half = (radians(other.lon_e7()) - radians(one.lon_e7())) / 2.0;
+    let chord = lat_half.sin().powi(2) + lat.cos() * other_lat.cos() * lon_half.sin().powi(2);
+    2.0 * EARTH_RADIUS_M * chord.sqrt().min(1.0).asin()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(lat: f64, lon: f64) -> Position {
+        Position::from_wire(Some(lat), Some(lon), None, None)
+            .unwrap()
+            .unwrap()
+    }
+
+    #[test]
+    fn distances_are_those_of_the_earth() {
+        let metres = |one, other| distance_m(one, other).round();
+        assert_eq!(metres(at(0.0, 1.0), at(1.0, 1.0)), 111_195.0);
+        assert_eq!(metres(at(60.0, 10.0), at(60.0, 11.0)), 55_597.0);
+        assert_eq!(metres(at(0.0, 179.5), at(0.0, -179.5)), 111_195.0);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_taken_for_near_is_near(
+            lat in -89.0..89.0f64, lon in -180.0..180.0f64, north in -0.2..0.2f64, east in -0.2..0.2f64, bound_m in 1..50_000u32
+        ) {
+            let (one, other) = (at(lat, lon), at(lat + north, lon + east - if 180.0 < lon + east { 360.0 } else if lon + east < -180.0 { -360.0 } else { 0.0 }));
+            if are_near(one, other, bound_m) {
+                prop_assert!(distance_m(one, other) <= f64::from(bound_m));
+            }
+        }
+    }
+}

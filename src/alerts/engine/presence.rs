@@ -1,0 +1,119 @@
+//! DEVICEFOUND and DEVICELOST: whether watched devices are there.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::raising::{Raising, Silent};
+use crate::alerts::kind::Rule;
+use crate::alerts::rules::{Rules, Watched};
+use crate::report::{DeviceId, Report, UnixTime};
+use crate::tracker::Device;
+
+/// The watched devices that are there.
+#[derive(Debug)]
+pub(super) struct Presence {
+    timeout_s: u32,
+    devices_max: usize,
+    seen: HashMap<DeviceId, UnixTime>,
+    /// The last second in which each still counts as there.
+    deadlines: BTreeSet<(u32, DeviceId)>,
+}
+
+impl Presence {
+    pub(super) fn new(timeout_s: u32, devices_max: usize) -> Self {
+        Self {
+            timeout_s,
+            devices_max,
+            seen: HashMap::new(),
+            deadlines: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.deadlines.is_empty()
+    }
+
+    /// A watched device was seen. If that is too long ago, it says nothing of the present.
+    pub(super) fn see(&mut self, id: DeviceId, time: UnixTime, now: UnixTime) {
+        let before = self.seen.get(&id).copied();
+        let is_full = before.is_none() && self.devices_max <= self.seen.len();
+        let is_old = is_past(time, self.timeout_s, now);
+        if is_full || is_old || before.is_some_and(|before| time <= before) {
+            return;
+        }
+        if let Some(before) = before {
+            self.deadlines.remove(&(self.deadline(before), id));
+        }
+        self.seen.insert(id, time);
+        self.deadlines.insert((self.deadline(time), id));
+    }
+
+    pub(super) fn forget_all_but(&mut self, watched: &Watched) {
+        self.seen.retain(|id, _| watched.fit(id.addr));
+        self.deadlines.retain(|(_, id)| watched.fit(id.addr));
+    }
+
+    fn deadline(&self, time: UnixTime) -> u32 {
+        time.seconds().saturating_add(self.timeout_s)
+    }
+
+    fn next_lost(&mut self, now: UnixTime) -> Option<(DeviceId, UnixTime)> {
+        let &(deadline, id) = self.deadlines.first()?;
+        if now.seconds() <= deadline {
+            return None;
+        }
+        self.deadlines.pop_first();
+        Some((id, self.seen.remove(&id)?))
+    }
+}
+
+/// Whether more than `timeout_s` seconds lie between.
+fn is_past(time: UnixTime, timeout_s: u32, now: UnixTime) -> bool {
+    time.seconds().saturating_add(timeout_s) < now.seconds()
+}
+
+pub(super) fn look(
+    rules: &Rules,
+    raising: &mut Raising,
+    presence: &mut Presence,
+    before: Option<&Device>,
+    report: &Report,
+) {
+    let (id, now) = (report.device(), raising.now().time());
+    if !rules.found.is_empty() && rules.found.fit(id.addr) {
+        let timeout_s = rules.found_timeout_s;
+        let is_back = before.is_none_or(|before| is_past(before.last_time, timeout_s, report.time));
+        if is_back && !is_past(report.time, timeout_s, now) {
+            raising.of_report(Rule::DeviceFound, report, || {
+                let addr = id.addr;
+                match before {
+                    None => format!("The watched device {addr} is there"),
+                    Some(before) => {
+                        let silence_s = report.time.seconds() - before.last_time.seconds();
+                        format!("The watched device {addr} is back after {silence_s} seconds")
+                    }
+                }
+            });
+        }
+    }
+    if !rules.lost.is_empty() && raising.is_on(Rule::DeviceLost) && rules.lost.fit(id.addr) {
+        presence.see(id, report.time, now);
+    }
+}
+
+/// Raises what is due.
+pub(super) fn tell_lost(raising: &mut Raising, presence: &mut Presence) {
+    let now = raising.now().time();
+    while let Some((device, since)) = presence.next_lost(now) {
+        let silent = Silent {
+            id: format!("{}-{}", device.key(), since.seconds()),
+            device: Some(device),
+            scanner: None,
+            since,
+        };
+        raising.of_silence(Rule::DeviceLost, silent, || {
+            let silence_s = now.seconds() - since.seconds();
+            let addr = device.addr;
+            format!("The watched device {addr} has not been seen for {silence_s} seconds")
+        });
+    }
+}

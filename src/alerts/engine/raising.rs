@@ -1,0 +1,209 @@
+//! Where alerts gather: their clock, their limits, their identities.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use uuid::Uuid;
+
+use crate::alerts::alert::{Addresses, Raised};
+use crate::alerts::kind::{Definition, Rule};
+use crate::alerts::rules::Rules;
+use crate::alerts::setting::{Limit, Limiter, Setting};
+use crate::log::LogPosition;
+use crate::report::{DeviceId, ReceivedAt, Report, SourceId, UnixTime};
+
+#[derive(Debug)]
+pub(super) struct Raising {
+    /// The first part of the server's UUID: positions of other logs have other alerts.
+    origin: u32,
+    settings: [Option<Setting>; Rule::ALL.len()],
+    limiters: HashMap<Box<str>, Limiter>,
+    now: ReceivedAt,
+    position: LogPosition,
+    scanner: Option<SourceId>,
+    raises: bool,
+    /// How many alerts each rule had for the batch, with those that its limit held back.
+    counts: [u32; Rule::ALL.len()],
+    raised: Vec<Raised>,
+}
+
+/// Who is silent, and since when.
+pub(super) struct Silent {
+    pub(super) id: String,
+    pub(super) device: Option<DeviceId>,
+    pub(super) scanner: Option<SourceId>,
+    pub(super) since: UnixTime,
+}
+
+impl Raising {
+    pub(super) fn new(rules: &Rules, server: Uuid) -> Self {
+        Self {
+            origin: server.as_fields().0,
+            settings: Rule::ALL.map(|rule| rules.setting(rule)),
+            limiters: HashMap::new(),
+            now: ReceivedAt::default(),
+            position: LogPosition::START,
+            scanner: None,
+            raises: false,
+            counts: [0; Rule::ALL.len()],
+            raised: Vec::new(),
+        }
+    }
+
+    pub(super) fn now(&self) -> ReceivedAt {
+        self.now
+    }
+
+    pub(super) fn begin(
+        &mut self,
+        position: LogPosition,
+        received_at: ReceivedAt,
+        scanner: SourceId,
+        raises: bool,
+    ) {
+        // Our clock may be set back; the log's may not.
+        self.now = self.now.max(received_at);
+        (self.position, self.scanner, self.raises) = (position, Some(scanner), raises);
+        self.counts = [0; Rule::ALL.len()];
+    }
+
+    pub(super) fn tick(&mut self, now: ReceivedAt) {
+        self.now = self.now.max(now);
+        (self.scanner, self.raises) = (None, true);
+    }
+
+    pub(super) fn is_on(&self, rule: Rule) -> bool {
+        self.setting(rule).is_some()
+    }
+
+    /// Raises an alert about what a report says of its device.
+    pub(super) fn of_report(&mut self, rule: Rule, report: &Report, text: impl FnOnce() -> String) {
+        let Some(setting) = self.setting(rule) else {
+            return;
+        };
+        let number = self.count(rule);
+        if !self.admit(rule, setting) {
+            return;
+        }
+        let device = report.device();
+        let channel = report.channel.as_ref();
+        self.raised.push(Raised {
+            id: self.id(rule, format_args!("{}-{number}", self.position.get())),
+            seen: Some(report.time),
+            phy: Some(device.phy),
+            device: Some(device),
+            scanner: self.scanner,
+            addresses: Addresses::of(device.addr),
+            channel: channel.map(|channel| channel.as_str().into()),
+            location: report.position,
+            ..self.bare(rule, setting, text())
+        });
+    }
+
+    /// Raises an alert about something that does not happen any more.
+    pub(super) fn of_silence(&mut self, rule: Rule, silent: Silent, text: impl FnOnce() -> String) {
+        let Some(setting) = self.setting(rule) else {
+            return;
+        };
+        if !self.admit(rule, setting) {
+            return;
+        }
+        let addresses = silent.device.map(|device| Addresses::of(device.addr));
+        self.raised.push(Raised {
+            id: self.id(rule, format_args!("{}", silent.id)),
+            seen: Some(silent.since),
+            phy: silent.device.map(|device| device.phy),
+            device: silent.device,
+            scanner: silent.scanner,
+            addresses: addresses.unwrap_or(Addresses::NONE),
+            ..self.bare(rule, setting, text())
+        });
+    }
+
+    /// Takes an alert that somebody raises; `false` if its kind had as many as it may have.
+    pub(super) fn raise_by_hand(&mut self, definition: &Definition, raised: Raised) -> bool {
+        let limiter = limiter(&mut self.limiters, &definition.header, definition.limit);
+        let is_admitted = limiter.admit(self.now);
+        if is_admitted {
+            self.raised.push(Raised {
+                raised_at: self.now,
+                position: self.position,
+                ..raised
+            });
+        }
+        is_admitted
+    }
+
+    pub(super) fn take(&mut self) -> Vec<Raised> {
+        std::mem::take(&mut self.raised)
+    }
+
+    pub(super) fn recall(&mut self, raised: &Raised) {
+        self.now = self.now.max(raised.raised_at);
+        let setting = Rule::ALL
+            .into_iter()
+            .find(|rule| rule.header() == &*raised.header)
+            .and_then(|rule| self.setting(rule));
+        // A kind of somebody's own begins anew after a start.
+        if let Some(setting) = setting {
+            limiter(&mut self.limiters, &raised.header, setting.limit).recall(raised.raised_at);
+        }
+    }
+
+    fn id(&self, rule: Rule, of_rule: fmt::Arguments<'_>) -> Box<str> {
+        let (origin, header) = (self.origin, rule.header());
+        format!("{origin:08x}-{header}-{of_rule}").into()
+    }
+
+    fn bare(&self, rule: Rule, setting: Setting, text: String) -> Raised {
+        Raised {
+            id: Box::default(),
+            header: rule.header().into(),
+            class: rule.class(),
+            severity: setting.severity.unwrap_or(rule.severity()),
+            raised_at: self.now,
+            seen: None,
+            position: self.position,
+            phy: None,
+            device: None,
+            scanner: None,
+            addresses: Addresses::NONE,
+            channel: None,
+            location: None,
+            text: text.into(),
+        }
+    }
+
+    fn setting(&self, rule: Rule) -> Option<Setting> {
+        *self.settings.get(place(rule))?
+    }
+
+    fn count(&mut self, rule: Rule) -> u32 {
+        let Some(count) = self.counts.get_mut(place(rule)) else {
+            return 0;
+        };
+        *count += 1;
+        *count
+    }
+
+    fn admit(&mut self, rule: Rule, setting: Setting) -> bool {
+        self.raises && limiter(&mut self.limiters, rule.header(), setting.limit).admit(self.now)
+    }
+}
+
+fn place(rule: Rule) -> usize {
+    Rule::ALL
+        .iter()
+        .position(|known| *known == rule)
+        .unwrap_or(Rule::ALL.len())
+}
+
+fn limiter<'l>(
+    limiters: &'l mut HashMap<Box<str>, Limiter>,
+    header: &str,
+    limit: Limit,
+) -> &'l mut Limiter {
+    limiters
+        .entry(header.into())
+        .or_insert_with(|| Limiter::new(limit))
+}

@@ -1,0 +1,114 @@
+//! SOURCESILENT: scanners that report less often than they used to.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+
+use super::raising::{Raising, Silent};
+use crate::alerts::kind::Rule;
+use crate::report::{ReceivedAt, SourceId};
+
+/// How many pauses make a habit, and how many are remembered.
+const PAUSES_MIN: usize = 3;
+const PAUSES_MAX: usize = 8;
+
+/// The scanners, and how long they usually pause.
+#[derive(Debug)]
+pub(super) struct Silence {
+    least_us: u64,
+    factor: u32,
+    habits: HashMap<SourceId, Habit>,
+    deadlines: BTreeSet<(ReceivedAt, SourceId)>,
+}
+
+#[derive(Debug)]
+struct Habit {
+    last: ReceivedAt,
+    pauses_us: VecDeque<u64>,
+    name: Option<Box<str>>,
+    deadline: Option<ReceivedAt>,
+}
+
+impl Silence {
+    pub(super) fn new(least_us: u64, factor: u32) -> Self {
+        Self {
+            least_us,
+            factor,
+            habits: HashMap::new(),
+            deadlines: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.deadlines.is_empty()
+    }
+
+    /// A scanner reports.
+    pub(super) fn contact(&mut self, id: SourceId, name: Option<&str>, now: ReceivedAt) {
+        let habit = self.habits.entry(id).or_insert_with(|| Habit {
+            last: now,
+            pauses_us: VecDeque::with_capacity(PAUSES_MAX),
+            name: None,
+            deadline: None,
+        });
+        if name.is_some() && name != habit.name.as_deref() {
+            habit.name = name.map(Into::into);
+        }
+        if let Some(deadline) = habit.deadline.take() {
+            self.deadlines.remove(&(deadline, id));
+        }
+        let pause_us = now.micros().saturating_sub(habit.last.micros());
+        // Requests of one moment are one report in parts.
+        if 1_000_000 <= pause_us {
+            if PAUSES_MAX <= habit.pauses_us.len() {
+                habit.pauses_us.pop_front();
+            }
+            habit.pauses_us.push_back(pause_us);
+        }
+        habit.last = now;
+        if PAUSES_MIN <= habit.pauses_us.len() {
+            let longest_us = habit.pauses_us.iter().copied().max().unwrap_or_default();
+            let usual_us = longest_us.saturating_mul(self.factor.into());
+            let silence_us = usual_us.max(self.least_us);
+            let deadline = ReceivedAt::from_micros(now.micros().saturating_add(silence_us));
+            habit.deadline = Some(deadline);
+            self.deadlines.insert((deadline, id));
+        }
+    }
+
+    /// Those who were silent then are waited for no more.
+    pub(super) fn forget_until(&mut self, now: ReceivedAt) {
+        while self.next_silent(now).is_some() {}
+    }
+
+    fn next_silent(&mut self, now: ReceivedAt) -> Option<(SourceId, &Habit)> {
+        let &(deadline, id) = self.deadlines.first()?;
+        if now <= deadline {
+            return None;
+        }
+        self.deadlines.pop_first();
+        let habit = self.habits.get_mut(&id)?;
+        habit.deadline = None;
+        Some((id, habit))
+    }
+}
+
+/// Raises what is due.
+pub(super) fn tell_silent(raising: &mut Raising, silence: &mut Silence) {
+    let now = raising.now();
+    while let Some((id, habit)) = silence.next_silent(now) {
+        let silent = Silent {
+            id: format!("{id}-{}", habit.last.micros()),
+            device: None,
+            scanner: Some(id),
+            since: habit.last.time(),
+        };
+        raising.of_silence(Rule::SourceSilent, silent, || {
+            let silence_s = (now.micros() - habit.last.micros()) / 1_000_000;
+            let longest_us = habit.pauses_us.iter().copied().max().unwrap_or_default();
+            let pause_s = longest_us / 1_000_000;
+            let name = habit.name.as_deref().unwrap_or_default();
+            format!(
+                "The scanner {id} {name} has been silent for {silence_s} seconds; its longest pause was {pause_s}"
+            )
+        });
+    }
+}

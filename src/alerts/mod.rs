@@ -1,0 +1,32 @@
+//! What is worth a warning: rules over what changes, and the alerts that they raised.
+//!
+//! - `engine`: from reports, and the devices as they were before them, to alerts. Pure: its clock is the log's.
+//! - `rules`, `setting`, `kind`: what is configured, and what kinds of alerts there are.
+//! - `file`: the alerts on disk. A file of its own, because alerts are no truth: they follow from the log, are
+//!   forgotten by another measure than it, and a fault in them must not stop it.
+//! - `store`: the same in memory, for those who read.
+//! - `desk`: what the writer thread does with all of them.
+//!
+//! # Once, over restarts
+//!
+//! What an alert follows from is in the log before the alert is raised, and a snapshot is kept only when the alerts
+//! of all that it contains are kept too. So what a crash leaves without its alerts is replayed at the next start, and
+//! raised then. The file holds the last position up to which alerts were raised, written with them in one
+//! transaction; and each alert has an identity that follows from the log, so that none is kept twice.
+
+mod alert;
+mod desk;
+mod engine;
+mod file;
+mod kind;
+mod rules;
+mod setting;
+mod store;
+
+pub use self::alert::{Addresses, Alert, Raised};
+pub use self::desk::{Desk, DeskError, Order, Refused};
+pub use self::file::{AlertFileError, WatchList};
+pub use self::kind::{Class, Definition, Rule, Severity};
+pub use self::rules::{Rules, Watched};
+pub use self::setting::{Limit, Rate, Unit};
+pub use self::store::AlertStore;

@@ -1,0 +1,234 @@
+//! What is configured, ready to be used.
+
+use std::collections::HashSet;
+
+use regex::bytes::{Regex, RegexBuilder};
+
+use super::kind::{Definition, Rule};
+use super::setting::Setting;
+use crate::config::alerts::{Alerts, Network, Owned};
+use crate::report::{MacAddr, MacMask, Ssid};
+
+/// How large a compiled pattern may be, in bytes.
+const REGEX_BYTES_MAX: usize = 1 << 20;
+
+/// All rules, and how often each may raise.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    settings: [Option<Setting>; Rule::ALL.len()],
+    pub(super) canaries: Vec<NetworkRule>,
+    pub(super) spoofs: Vec<OwnedRule>,
+    pub(super) twins: Vec<NetworkRule>,
+    pub(super) never_weak: Vec<NetworkRule>,
+    pub(super) found: Watched,
+    pub(super) lost: Watched,
+    pub(super) found_timeout_s: u32,
+    pub(super) lost_timeout_s: u32,
+    pub(super) silent_least_us: u64,
+    pub(super) silent_factor: u32,
+    pub(super) moved_distance_m: u32,
+    pub(super) ssids_max: usize,
+    pub(super) watched_max: usize,
+}
+
+/// Networks by name.
+#[derive(Clone, Debug)]
+pub(super) struct NetworkRule {
+    pub(super) name: Box<str>,
+    pub(super) ssid: Regex,
+}
+
+/// Networks by name, and who may have them.
+#[derive(Clone, Debug)]
+pub(super) struct OwnedRule {
+    pub(super) network: NetworkRule,
+    addresses: Watched,
+}
+
+/// Addresses, and addresses with masks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Watched {
+    all: Vec<MacMask>,
+    /// Those of them without a mask: there may be many, and each report asks.
+    singles: HashSet<MacAddr>,
+    /// The others.
+    masks: Vec<MacMask>,
+}
+
+impl Rules {
+    /// Takes what is configured. The error says what is wrong, and not with which key.
+    pub fn read(config: &Alerts) -> Result<Self, String> {
+        let texts = [
+            &config.ssidcanary,
+            &config.apspoof,
+            &config.cryptodrop,
+            &config.advcryptchange,
+            &config.chanchange,
+            &config.devicefound,
+            &config.devicelost,
+            &config.eviltwin,
+            &config.weakcrypto,
+            &config.sourcesilent,
+            &config.apmoved,
+        ];
+        let mut settings = [None; Rule::ALL.len()];
+        for (setting, text) in settings.iter_mut().zip(texts) {
+            *setting = Setting::read(text)?;
+        }
+        let networks = |rules: &[Network]| -> Result<Vec<_>, String> {
+            rules
+                .iter()
+                .map(|rule| NetworkRule::read(&rule.name, &rule.ssid))
+                .collect()
+        };
+        let spoofs = config.apspoof_networks.iter().map(OwnedRule::read);
+        let seconds = |span: std::time::Duration| u32::try_from(span.as_secs()).unwrap_or(u32::MAX);
+        let silent_least_us = config.sourcesilent_least.as_micros();
+        Ok(Self {
+            settings,
+            canaries: networks(&config.ssidcanary_networks)?,
+            spoofs: spoofs.collect::<Result<_, _>>()?,
+            twins: networks(&config.eviltwin_networks)?,
+            never_weak: networks(&config.weakcrypto_networks)?,
+            found: Watched::read(&config.devicefound_addresses, config.watched_max)?,
+            lost: Watched::read(&config.devicelost_addresses, config.watched_max)?,
+            found_timeout_s: seconds(config.devicefound_timeout),
+            lost_timeout_s: seconds(config.devicelost_timeout),
+            silent_least_us: u64::try_from(silent_least_us).unwrap_or(u64::MAX),
+            silent_factor: config.sourcesilent_factor,
+            moved_distance_m: config.apmoved_distance_m,
+            ssids_max: config.eviltwin_ssids_max,
+            watched_max: config.watched_max,
+        })
+    }
+
+    pub(super) fn setting(&self, rule: Rule) -> Option<Setting> {
+        let place = Rule::ALL.iter().position(|known| *known == rule)?;
+        *self.settings.get(place)?
+    }
+
+    pub(super) fn is_on(&self, rule: Rule) -> bool {
+        self.setting(rule).is_some()
+    }
+
+    /// The kinds of alerts that may be raised.
+    pub(super) fn definitions(&self) -> Vec<Definition> {
+        let on = Rule::ALL
+            .into_iter()
+            .filter_map(|rule| Some((rule, self.setting(rule)?)));
+        on.map(|(rule, setting)| Definition {
+            header: rule.header().into(),
+            class: rule.class(),
+            severity: setting.severity.unwrap_or(rule.severity()),
+            description: rule.description().into(),
+            phy: rule.phy(),
+            limit: setting.limit,
+        })
+        .collect()
+    }
+}
+
+impl NetworkRule {
+    fn read(name: &str, pattern: &str) -> Result<Self, String> {
+        let ssid = RegexBuilder::new(pattern)
+            .size_limit(REGEX_BYTES_MAX)
+            .build()
+            .map_err(|error| format!("rule `{name}`, ssid: {error}"))?;
+        Ok(Self {
+            name: name.into(),
+            ssid,
+        })
+    }
+
+    /// The first rule that means a network. None means a hidden one.
+    pub(super) fn find<'r>(rules: &'r [Self], ssid: &Ssid) -> Option<&'r Self> {
+        if ssid.is_hidden() {
+            return None;
+        }
+        rules
+            .iter()
+            .find(|rule| rule.ssid.is_match(ssid.as_bytes()))
+    }
+}
+
+impl OwnedRule {
+    fn read(rule: &Owned) -> Result<Self, String> {
+        let named = |reason| format!("rule `{}`, addresses: {reason}", rule.name);
+        Ok(Self {
+            network: NetworkRule::read(&rule.name, &rule.ssid)?,
+            addresses: Watched::read(&rule.addresses, usize::MAX).map_err(named)?,
+        })
+    }
+
+    /// The first rule that means a network, if `addr` may not have it.
+    pub(super) fn find<'r>(rules: &'r [Self], ssid: &Ssid, addr: MacAddr) -> Option<&'r Self> {
+        if ssid.is_hidden() {
+            return None;
+        }
+        let mut rules = rules.iter();
+        let rule = rules.find(|rule| rule.network.ssid.is_match(ssid.as_bytes()))?;
+        (!rule.addresses.fit(addr)).then_some(rule)
+    }
+}
+
+impl Watched {
+    fn of(all: Vec<MacMask>) -> Self {
+        Self {
+            singles: all.iter().filter_map(|mask| mask.single()).collect(),
+            masks: all
+                .iter()
+                .copied()
+                .filter(|mask| mask.single().is_none())
+                .collect(),
+            all,
+        }
+    }
+
+    /// Reads addresses and masks, at most `max` of them.
+    pub fn read(texts: &[impl AsRef<str>], max: usize) -> Result<Self, String> {
+        if max < texts.len() {
+            return Err(format!("more than {max} addresses"));
+        }
+        let read = |text: &str| {
+            text.parse::<MacMask>()
+                .map_err(|error| format!("`{text}`: {error}, perhaps with a mask behind `/`"))
+        };
+        texts
+            .iter()
+            .map(|text| read(text.as_ref()))
+            .collect::<Result<_, _>>()
+            .map(Self::of)
+    }
+
+    /// Whether it is one of them.
+    pub fn fit(&self, addr: MacAddr) -> bool {
+        self.singles.contains(&addr) || self.masks.iter().any(|mask| mask.fits(addr))
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// All of them.
+    pub fn all(&self) -> &[MacMask] {
+        &self.all
+    }
+
+    /// These and others, unless there would be more than `max`.
+    pub(super) fn with(&self, others: &[MacMask], max: usize) -> Option<Self> {
+        let mut all = self.all.clone();
+        for mask in others {
+            if !all.contains(mask) {
+                all.push(*mask);
+            }
+        }
+        (all.len() <= max).then(|| Self::of(all))
+    }
+
+    /// These without others.
+    pub(super) fn without(&self, others: &[MacMask]) -> Self {
+        let left = self.all.iter().filter(|mask| !others.contains(mask));
+        Self::of(left.copied().collect())
+    }
+}

@@ -1,0 +1,248 @@
+//! How often alerts are raised, in Kismet's notation: `10/min,1/sec`.
+
+use std::collections::VecDeque;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::kind::Severity;
+use crate::report::ReceivedAt;
+
+/// The greatest number in a rate: each alert within it is remembered.
+const RATE_MAX: u32 = 1_000_000;
+
+/// A span of time that alerts are counted over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Unit {
+    /// A second.
+    Second,
+    /// A minute.
+    Minute,
+    /// An hour.
+    Hour,
+    /// A day.
+    Day,
+}
+
+impl Unit {
+    /// How long it is.
+    pub const fn span(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Second => 1,
+            Self::Minute => 60,
+            Self::Hour => 60 * 60,
+            Self::Day => 24 * 60 * 60,
+        })
+    }
+
+    /// Kismet's number.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Second => 0,
+            Self::Minute => 1,
+            Self::Hour => 2,
+            Self::Day => 3,
+        }
+    }
+}
+
+/// So many within a unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rate {
+    /// How many.
+    pub count: u32,
+    /// Within what.
+    pub unit: Unit,
+}
+
+impl FromStr for Rate {
+    type Err = String;
+
+    /// Reads `10/min`. A number alone is one a minute, as with Kismet.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (count, unit) = text.split_once('/').unwrap_or((text, "min"));
+        let unit = match unit.trim().to_ascii_lowercase().as_str() {
+            "sec" | "second" => Some(Unit::Second),
+            "min" | "minute" => Some(Unit::Minute),
+            "hr" | "hour" => Some(Unit::Hour),
+            "day" => Some(Unit::Day),
+            _ => None,
+        };
+        match (count.trim().parse(), unit) {
+            (Ok(count), Some(unit)) if count <= RATE_MAX => Ok(Self { count, unit }),
+            _ => Err(format!(
+                "`{text}` is no rate such as \"10/min\", with a number up to {RATE_MAX} and sec, min, hour or day"
+            )),
+        }
+    }
+}
+
+/// How often alerts of a kind are raised at most: both have to hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limit {
+    /// In the long run.
+    pub rate: Rate,
+    /// At once.
+    pub burst: Rate,
+}
+
+impl Limit {
+    /// What Kismet gives a kind for which nothing is said.
+    pub const DEFAULT: Self = Self {
+        rate: Rate {
+            count: 10,
+            unit: Unit::Minute,
+        },
+        burst: Rate {
+            count: 1,
+            unit: Unit::Second,
+        },
+    };
+}
+
+/// How a kind of alert is raised, where it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Setting {
+    pub(super) limit: Limit,
+    /// `None` leaves that of the rule.
+    pub(super) severity: Option<Severity>,
+}
+
+impl Setting {
+    /// Reads `10/min,1/sec`, perhaps with a severity behind it; `None` is never.
+    pub(super) fn read(text: &str) -> Result<Option<Self>, String> {
+        if text.trim() == "off" {
+            return Ok(None);
+        }
+        let parts: Vec<_> = text.split(',').map(str::trim).collect();
+        let (rate, burst, severity) = match *parts.as_slice() {
+            [rate, burst] => (rate, burst, None),
+            [rate, burst, severity] => (rate, burst, Some(severity)),
+            _ => {
+                return Err(format!(
+                    "must be \"off\" or such as \"10/min,1/sec\" or \"10/min,1/sec,high\", not `{text}`"
+                ));
+            }
+        };
+        let severity = match severity {
+            None => None,
+            Some(word) => Some(Severity::read(word).ok_or_else(|| {
+                let known = Severity::ALL.map(Severity::name).join(", ");
+                format!("`{word}` is no severity; known are {known}")
+            })?),
+        };
+        let limit = Limit {
+            rate: rate.parse()?,
+            burst: burst.parse()?,
+        };
+        let is_never = limit.rate.count == 0 || limit.burst.count == 0;
+        Ok((!is_never).then_some(Self { limit, severity }))
+    }
+}
+
+/// Remembers when alerts of a kind were raised. Those that it does not admit do not count.
+#[derive(Clone, Debug)]
+pub(super) struct Limiter {
+    limit: Limit,
+    raised: VecDeque<ReceivedAt>,
+}
+
+impl Limiter {
+    pub(super) fn new(limit: Limit) -> Self {
+        Self {
+            limit,
+            raised: VecDeque::new(),
+        }
+    }
+
+    /// Whether one more may be raised at `now`; then it counts. Time must not go back.
+    pub(super) fn admit(&mut self, now: ReceivedAt) -> bool {
+        let Limit { rate, burst } = self.limit;
+        let longest = rate.unit.max(burst.unit).span();
+        let is_old = |at: &ReceivedAt| {
+            ReceivedAt::from_micros(0) < now.before(longest) && *at <= now.before(longest)
+        };
+        while self.raised.front().is_some_and(is_old) {
+            self.raised.pop_front();
+        }
+        let is_full = |rate: Rate| {
+            let since = now.before(rate.unit.span());
+            let before = self.raised.partition_point(|at| *at <= since);
+            let count = u32::try_from(self.raised.len() - before).unwrap_or(u32::MAX);
+            rate.count <= count
+        };
+        if is_full(rate) || is_full(burst) {
+            return false;
+        }
+        self.raised.push_back(now);
+        true
+    }
+
+    /// Counts one that was raised earlier. They have to come in order.
+    pub(super) fn recall(&mut self, at: ReceivedAt) {
+        self.raised.push_back(at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limiter(text: &str) -> Limiter {
+        Limiter::new(Setting::read(text).unwrap().unwrap().limit)
+    }
+
+    fn at(millis: u64) -> ReceivedAt {
+        ReceivedAt::from_micros(1_700_000_000_000_000 + millis * 1000)
+    }
+
+    #[test]
+    fn the_burst_is_admitted_and_one_more_is_not() {
+        let mut limiter = limiter("10/min,2/sec");
+        let admitted = [0, 0, 0, 999, 1000, 1000, 1001].map(|millis| limiter.admit(at(millis)));
+        assert_eq!(admitted, [true, true, false, false, true, true, false]);
+    }
+
+    #[test]
+    fn the_rate_is_admitted_and_one_more_is_not() {
+        let mut limiter = limiter("3/min,1/sec");
+        let admitted = [0, 5000, 10_000, 15_000, 59_999, 60_000, 60_001, 65_000]
+            .map(|millis| limiter.admit(at(millis)));
+        assert_eq!(
+            admitted,
+            [true, true, true, false, false, true, false, true]
+        );
+    }
+
+    #[test]
+    fn what_is_recalled_counts() {
+        let mut limiter = limiter("1/min,1/sec");
+        limiter.recall(at(0));
+        assert!(!limiter.admit(at(59_999)));
+        assert!(limiter.admit(at(60_000)));
+    }
+
+    #[test]
+    fn settings_are_read_and_mistakes_are_named() {
+        let read = |text| Setting::read(text);
+        assert_eq!(read("off"), Ok(None));
+        assert_eq!(read("0/min,1/sec"), Ok(None));
+        let setting = read("5/hour, 2/sec, critical").unwrap().unwrap();
+        assert_eq!(setting.severity, Some(Severity::Critical));
+        assert_eq!(setting.limit.rate.unit, Unit::Hour);
+        assert!(read("1000000/day,1/sec").is_ok());
+        for (text, part) in [
+            ("", "must be"),
+            ("10/min", "must be"),
+            ("10/min,1/sec,high,x", "must be"),
+            ("10/week,1/sec", "`10/week` is no rate"),
+            ("-1/min,1/sec", "`-1/min` is no rate"),
+            ("1000001/day,1/sec", "`1000001/day` is no rate"),
+            ("10/min,1/sec,awful", "`awful` is no severity"),
+        ] {
+            let reason = read(text).unwrap_err();
+            assert!(reason.contains(part), "{text}: {reason}");
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! The alerts that are kept, for all who read them.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::alert::Alert;
+use super::file::WatchList;
+use super::kind::Definition;
+use super::rules::Watched;
+use crate::log::LogPosition;
+use crate::report::{DeviceId, ReceivedAt};
+
+/// How long a snapshot waits for alerts that are being written.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The alerts that are kept, and what may be raised. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct AlertStore(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    book: RwLock<Book>,
+    newest: watch::Sender<u64>,
+    settled: Mutex<LogPosition>,
+    settles: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Book {
+    /// The oldest first, so in the order of their numbers.
+    alerts: VecDeque<Arc<Alert>>,
+    by_device: HashMap<DeviceId, u64>,
+    definitions: Vec<Definition>,
+    found: Watched,
+    lost: Watched,
+    backlog: usize,
+}
+
+impl AlertStore {
+    /// The newest alerts, at most `count` of those that `wanted` wants and that are older than number `before`; the
+    /// newest first.
+    pub fn newest(
+        &self,
+        before: Option<u64>,
+        count: usize,
+        mut wanted: impl FnMut(&Alert) -> bool,
+    ) -> Vec<Arc<Alert>> {
+        let book = self.book();
+        let is_behind = |alert: &Alert| before.is_none_or(|before| alert.number < before);
+        let end = book.alerts.partition_point(|alert| is_behind(alert));
+        let behind = book.alerts.range(..end).rev();
+        behind
+            .filter(|alert| wanted(alert))
+            .take(count)
+            .cloned()
+            .collect()
+    }
+
+    /// Those that Kismet's clients see, the oldest first, as they are used to.
+    pub fn backlog(&self) -> Vec<Arc<Alert>> {
+        let backlog = self.book().backlog;
+        let mut alerts = self.newest(None, backlog, |_| true);
+        alerts.reverse();
+        alerts
+    }
+
+    /// The alerts behind a number, the oldest first, at most `limit`.
+    ///
+    /// Who delivers alerts remembers the number of the last one that it delivered. Of alerts that were not asked for
+    /// before they had to make room nothing is left.
+    pub fn after(&self, number: u64, limit: usize) -> Vec<Arc<Alert>> {
+        let book = self.book();
+        let start = book.alerts.partition_point(|alert| alert.number <= number);
+        book.alerts.range(start..).take(limit).cloned().collect()
+    }
+
+    /// Tells the number of the newest alert, and wakes when there is a newer one.
+    pub fn woken(&self) -> watch::Receiver<u64> {
+        self.0.newest.subscribe()
+    }
+
+    /// The newest alert with Kismet's hash.
+    pub fn by_hash(&self, hash: u32) -> Option<Arc<Alert>> {
+        let found = self.newest(None, 1, |alert| alert.raised.kismet_hash() == hash);
+        found.into_iter().next()
+    }
+
+    /// How many of the alerts are about a device.
+    pub fn count_of(&self, device: DeviceId) -> u64 {
+        let book = self.book();
+        book.by_device.get(&device).copied().unwrap_or_default()
+    }
+
+    /// The kinds of alerts that may be raised.
+    pub fn definitions(&self) -> Vec<Definition> {
+        self.book().definitions.clone()
+    }
+
+    /// How many alerts of a kind were raised after `since`, and when the last one was.
+    pub fn raised_since(&self, header: &str, since: ReceivedAt) -> (u64, Option<ReceivedAt>) {
+        let book = self.book();
+        let of_kind = book.alerts.iter().rev();
+        let mut times = of_kind
+            .filter(|alert| &*alert.raised.header == header)
+            .map(|alert| alert.raised.raised_at)
+            .peekable();
+        let last = times.peek().copied();
+        let count = times.take_while(|at| since < *at).count();
+        (u64::try_from(count).unwrap_or(u64::MAX), last)
+    }
+
+    /// The addresses that are watched.
+    pub fn watched(&self, list: WatchList) -> Watched {
+        let book = self.book();
+        match list {
+            WatchList::Found => book.found.clone(),
+            WatchList::Lost => book.lost.clone(),
+        }
+    }
+
+    /// Whether all alerts of the batches up to a position are kept. Waits a while for it.
+    pub fn has_settled(&self, position: LogPosition) -> bool {
+        let settled = self
+            .0
+            .settled
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let waited = self
+            .0
+            .settles
+            .wait_timeout_while(settled, PATIENCE, |settled| *settled < position);
+        let (settled, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        position <= *settled
+    }
+
+    pub(super) fn settle(&self, position: LogPosition) {
+        *self
+            .0
+            .settled
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = position;
+        self.0.settles.notify_all();
+    }
+
+    pub(super) fn begin(&self, alerts: Vec<Alert>, definitions: Vec<Definition>, backlog: usize) {
+        self.book_mut().backlog = backlog;
+        self.add(
+            &alerts.into_iter().map(Arc::new).collect::<Vec<_>>(),
+            usize::MAX,
+        );
+        self.book_mut().definitions = definitions;
+    }
+
+    pub(super) fn define(&self, definition: Definition) {
+        self.book_mut().definitions.push(definition);
+    }
+
+    pub(super) fn watch(&self, found: Watched, lost: Watched) {
+        let mut book = self.book_mut();
+        (book.found, book.lost) = (found, lost);
+    }
+
+    pub(super) fn newest_number(&self) -> u64 {
+        *self.0.newest.borrow()
+    }
+
+    /// Adds alerts, which are on disk; the oldest make room.
+    pub(super) fn add(&self, alerts: &[Arc<Alert>], kept_max: usize) {
+        let Some(newest) = alerts.last() else { return };
+        let mut book = self.book_mut();
+        for alert in alerts {
+            if let Some(device) = alert.raised.device {
+                *book.by_device.entry(device).or_default() += 1;
+            }
+            book.alerts.push_back(Arc::clone(alert));
+        }
+        while kept_max < book.alerts.len() {
+            let oldest = book.alerts.pop_front();
+            let Some(device) = oldest.and_then(|alert| alert.raised.device) else {
+                continue;
+            };
+            if let Some(count) = book.by_device.get_mut(&device) {
+                *count -= 1;
+                if *count == 0 {
+                    book.by_device.remove(&device);
+                }
+            }
+        }
+        drop(book);
+        self.0.newest.send_replace(newest.number);
+    }
+
+    fn book(&self) -> RwLockReadGuard<'_, Book> {
+        self.0.book.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn book_mut(&self) -> RwLockWriteGuard<'_, Book> {
+        self.0.book.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}

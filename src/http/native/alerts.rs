@@ -1,0 +1,85 @@
+//! Alerts, the newest first.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use super::super::App;
+use super::super::error::ApiError;
+use super::super::query::Query;
+use super::Json;
+use super::csv::{csv, wants_csv};
+use crate::alerts::{Alert, Severity};
+use crate::report::{MacAddr, UnixTime};
+use crate::views::native::{ALERT_COLUMNS, AlertRow};
+
+#[derive(Serialize)]
+struct Alerts<'a> {
+    alerts: Vec<AlertRow<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+/// All of these have to hold.
+struct Filter {
+    rule: Option<String>,
+    severity_min: Option<Severity>,
+    since: Option<UnixTime>,
+    until: Option<UnixTime>,
+    address: Option<MacAddr>,
+}
+
+impl Filter {
+    fn wants(&self, alert: &Alert) -> bool {
+        let raised = &alert.raised;
+        let at = raised.raised_at.time();
+        let is_of = |rule: &String| raised.header.eq_ignore_ascii_case(rule);
+        self.rule.as_ref().is_none_or(is_of)
+            && self.severity_min.is_none_or(|min| min <= raised.severity)
+            && self.since.is_none_or(|since| since <= at)
+            && self.until.is_none_or(|until| at <= until)
+            && self.address.is_none_or(|addr| raised.addresses.name(addr))
+    }
+}
+
+/// `GET /api/v1/alerts`: a page of alerts.
+pub(in super::super) async fn list(
+    State(app): State<App>,
+    headers: HeaderMap,
+    mut query: Query,
+) -> Result<Response, ApiError> {
+    let limit = query.take_limit(app.page_items_max)?;
+    let before = query.take_with("cursor", |text| {
+        text.parse::<u64>()
+            .map_err(|_| "not one that an earlier page gave")
+    })?;
+    let filter = Filter {
+        rule: query.take("rule")?,
+        severity_min: query.take_with("severity_min", |text| {
+            Severity::read(text).ok_or("expected info, low, medium, high or critical")
+        })?,
+        since: query.take_time("since")?,
+        until: query.take_time("until")?,
+        address: query.take_with("address", str::parse::<MacAddr>)?,
+    };
+    query.finish()?;
+    let mut alerts: Vec<Arc<Alert>> = app
+        .alerts
+        .newest(before, limit + 1, |alert| filter.wants(alert));
+    let has_more = limit < alerts.len();
+    alerts.truncate(limit);
+    let last = alerts.last().filter(|_| has_more);
+    let next_cursor = last.map(|last| last.number.to_string());
+    let rows: Vec<_> = alerts.iter().map(|alert| AlertRow(alert)).collect();
+    if wants_csv(&headers) {
+        return csv(&ALERT_COLUMNS, &rows, next_cursor);
+    }
+    let answer = Json::of(&Alerts {
+        alerts: rows,
+        next_cursor,
+    });
+    Ok(answer?.into_response())
+}

@@ -1,0 +1,135 @@
+//! `kismet.alert.*`: alerts, and their kinds (`alertracker.h`).
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use super::event::NoLocation;
+use super::location::Last;
+use crate::alerts::{Alert, AlertStore, Definition, Rate};
+use crate::report::{Phy, ReceivedAt};
+
+/// What Kismet shows where there is no device.
+const NO_KEY: &str = "00_0";
+
+/// Seconds with a fraction, as Kismet has the times of alerts.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "microseconds have 53 bits until 2255"
+)]
+fn seconds(at: ReceivedAt) -> f64 {
+    at.micros() as f64 / 1e6
+}
+
+/// An alert.
+#[derive(Clone, Copy, Debug)]
+pub struct AlertRecord<'a>(pub &'a Alert);
+
+impl Serialize for AlertRecord<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let raised = &self.0.raised;
+        let addresses = raised.addresses;
+        let mut record = serializer.serialize_map(None)?;
+        match raised.device {
+            Some(device) => {
+                record.serialize_entry("kismet.alert.device_key", &device.key())?;
+            }
+            None => record.serialize_entry("kismet.alert.device_key", NO_KEY)?,
+        }
+        record.serialize_entry("kismet.alert.header", &raised.header)?;
+        record.serialize_entry("kismet.alert.class", raised.class.name())?;
+        record.serialize_entry("kismet.alert.hash", &raised.kismet_hash())?;
+        record.serialize_entry("kismet.alert.severity", &raised.severity.number())?;
+        record.serialize_entry("kismet.alert.phy_id", &raised.kismet_phy())?;
+        record.serialize_entry("kismet.alert.timestamp", &seconds(raised.raised_at))?;
+        record.serialize_entry("kismet.alert.transmitter_mac", &addresses.transmitter)?;
+        record.serialize_entry("kismet.alert.source_mac", &addresses.source)?;
+        record.serialize_entry("kismet.alert.dest_mac", &addresses.dest)?;
+        record.serialize_entry("kismet.alert.other_mac", &addresses.other)?;
+        record.serialize_entry("kismet.alert.channel", raised.kismet_channel())?;
+        record.serialize_entry("kismet.alert.frequency", &0)?;
+        record.serialize_entry("kismet.alert.text", &raised.text)?;
+        match raised.location {
+            Some(position) => record.serialize_entry("kismet.alert.location", &Last(position))?,
+            None => record.serialize_entry("kismet.alert.location", &NoLocation)?,
+        }
+        record.end()
+    }
+}
+
+/// Alerts, and when they were asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct AlertList<'a> {
+    /// The alerts, the oldest first.
+    pub alerts: &'a [AlertRecord<'a>],
+    /// Now.
+    pub now: ReceivedAt,
+}
+
+impl Serialize for AlertList<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut record = serializer.serialize_map(None)?;
+        record.serialize_entry("kismet.alert.list", self.alerts)?;
+        record.serialize_entry("kismet.alert.timestamp", &seconds(self.now))?;
+        record.end()
+    }
+}
+
+/// A kind of alerts.
+#[derive(Clone, Debug)]
+pub struct DefinitionRecord {
+    definition: Definition,
+    total_sent: u64,
+    burst_sent: u64,
+    last: Option<ReceivedAt>,
+}
+
+impl DefinitionRecord {
+    /// All of them, with how many alerts were raised of late.
+    pub fn all(alerts: &AlertStore, now: ReceivedAt) -> Vec<Self> {
+        let record = |definition: Definition| {
+            let within =
+                |rate: Rate| alerts.raised_since(&definition.header, now.before(rate.unit.span()));
+            let (total_sent, last) = within(definition.limit.rate);
+            let (burst_sent, _) = within(definition.limit.burst);
+            Self {
+                definition,
+                total_sent,
+                burst_sent,
+                last,
+            }
+        };
+        alerts.definitions().into_iter().map(record).collect()
+    }
+}
+
+impl Serialize for DefinitionRecord {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let definition = &self.definition;
+        let (rate, burst) = (definition.limit.rate, definition.limit.burst);
+        let phy = match definition.phy {
+            None => -1,
+            Some(Phy::Wifi) => 0,
+            Some(Phy::Bluetooth) => 3,
+        };
+        let mut record = serializer.serialize_map(None)?;
+        record.serialize_entry("kismet.alert.definition.header", &definition.header)?;
+        record.serialize_entry("kismet.alert.definition.class", definition.class.name())?;
+        record.serialize_entry(
+            "kismet.alert.definition.severity",
+            &definition.severity.number(),
+        )?;
+        record.serialize_entry(
+            "kismet.alert.definition.description",
+            &definition.description,
+        )?;
+        record.serialize_entry("kismet.alert.definition.phyid", &phy)?;
+        record.serialize_entry("kismet.alert.definition.limit_unit", &rate.unit.number())?;
+        record.serialize_entry("kismet.alert.definition.limit_rate", &rate.count)?;
+        record.serialize_entry("kismet.alert.definition.burst_unit", &burst.unit.number())?;
+        record.serialize_entry("kismet.alert.definition.limit_burst", &burst.count)?;
+        record.serialize_entry("kismet.alert.definition.burst_sent", &self.burst_sent)?;
+        record.serialize_entry("kismet.alert.definition.total_sent", &self.total_sent)?;
+        let last = self.last.map_or(0.0, seconds);
+        record.serialize_entry("kismet.alert.definition.time_last", &last)?;
+        record.end()
+    }
+}
