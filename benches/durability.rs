@@ -202,7 +202,7 @@ fn measure_stall() -> Result<()> {
     let (beside, taken) = thread::scope(|scope| {
         let taken = scope.spawn(|| {
             let started = Instant::now();
-            let taken = snapshots.take(&tracker, true);
+            let taken = snapshots.take(&tracker, true, |_| true);
             written.store(true, Ordering::Release);
             taken.map(|taken| (taken, started.elapsed()))
         });

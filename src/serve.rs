@@ -20,7 +20,7 @@ use crate::http::tls::Tls;
 pub use crate::http::tls::TlsError;
 use crate::http::{self, App, Parts};
 use crate::ingest::housekeeping::{self, Schedule};
-use crate::ingest::{self, Ingest, WindowBounds, WriterBounds, WriterError};
+use crate::ingest::{self, Ingest, Keeping, WindowBounds, WriterBounds, WriterError};
 use crate::log::{Log, LogError};
 use crate::tracker::{Bounds, Tracker};
 
@@ -109,15 +109,7 @@ async fn run(
     let desk = Desk::open(data.as_deref(), &config.alerts, server_uuid)?;
     let alerts = desk.store();
     let limits = &config.limits;
-    let tracker = Arc::new(Tracker::new(Bounds {
-        devices_max: limits.devices_max,
-        sources_max: limits.sources_max,
-        ssids_per_device_max: limits.ssids_per_device_max,
-        sources_per_device_max: limits.sources_per_device_max,
-        frequencies_per_device_max: limits.frequencies_per_device_max,
-        tags_per_device_max: limits.tags_per_device_max,
-        device_timeout: config.retention.device_timeout,
-    }));
+    let tracker = Arc::new(tracker(&config));
     let writer_bounds = WriterBounds {
         queue_batches_max: limits.queue_batches_max,
         window: WindowBounds {
@@ -130,10 +122,12 @@ async fn run(
     let (orders, told) = housekeeping::orders();
     let begin = orders.clone();
     let (ingest, mut writer) = ingest::start(
-        log,
-        data,
+        Keeping {
+            log,
+            snapshots: data,
+            desk,
+        },
         Arc::clone(&tracker),
-        desk,
         events.clone(),
         now,
         writer_bounds,
@@ -200,6 +194,19 @@ async fn run(
         None => writer.ended().await?,
     }
     Ok(())
+}
+
+fn tracker(config: &Config) -> Tracker {
+    let limits = &config.limits;
+    Tracker::new(Bounds {
+        devices_max: limits.devices_max,
+        sources_max: limits.sources_max,
+        ssids_per_device_max: limits.ssids_per_device_max,
+        sources_per_device_max: limits.sources_per_device_max,
+        frequencies_per_device_max: limits.frequencies_per_device_max,
+        tags_per_device_max: limits.tags_per_device_max,
+        device_timeout: config.retention.device_timeout,
+    })
 }
 
 /// Tells the writer the time: of silence no request tells.

@@ -146,7 +146,11 @@ impl Desk {
         from: LogPosition,
     ) -> Result<(), LogError> {
         if self.is_new_basis {
+            // Kept at once: what comes now is raised, even if a crash comes before the first alert is kept.
             self.mark.position = log.last();
+            if let Err(error) = self.keep(log.last()) {
+                self.note(&error);
+            }
         }
         let settled = tracker.now().max(self.mark.settled_at);
         for alert in self.store.after(0, usize::MAX) {
@@ -242,10 +246,8 @@ impl Desk {
             phy: raised.phy.or(definition.phy),
             ..raised
         };
-        match self.engine.raise(&definition, raised) {
-            true => Ok(()),
-            false => Err(Refused::Limited),
-        }
+        let is_raised = self.engine.raise(&definition, raised);
+        is_raised.then_some(()).ok_or(Refused::Limited)
     }
 
     fn define(&mut self, definition: Definition) -> Result<(), Refused> {

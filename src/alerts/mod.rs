@@ -30,3 +30,6 @@ pub use self::kind::{Class, Definition, Rule, Severity};
 pub use self::rules::{Rules, Watched};
 pub use self::setting::{Limit, Rate, Unit};
 pub use self::store::AlertStore;
+
+#[cfg(test)]
+mod tests;

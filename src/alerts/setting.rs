@@ -156,14 +156,13 @@ impl Limiter {
         }
     }
 
-    /// Whether one more may be raised at `now`; then it counts. Time must not go back.
+    /// Whether one more may be raised at `now`; then it counts.
     pub(super) fn admit(&mut self, now: ReceivedAt) -> bool {
+        // What a clock ahead of the log's raised before a start counts as raised now.
+        let now = self.raised.back().map_or(now, |last| now.max(*last));
         let Limit { rate, burst } = self.limit;
-        let longest = rate.unit.max(burst.unit).span();
-        let is_old = |at: &ReceivedAt| {
-            ReceivedAt::from_micros(0) < now.before(longest) && *at <= now.before(longest)
-        };
-        while self.raised.front().is_some_and(is_old) {
+        let forgotten = now.before(rate.unit.max(burst.unit).span());
+        while self.raised.front().is_some_and(|at| *at <= forgotten) {
             self.raised.pop_front();
         }
         let is_full = |rate: Rate| {

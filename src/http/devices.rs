@@ -86,7 +86,7 @@ pub(super) async fn by_mac(
 pub(super) async fn multimac(State(app): State<App>, read: Read) -> Result<Response, ApiError> {
     let mut wanted = Vec::new();
     for (at, text) in read.command.texts("devices")?.into_iter().enumerate() {
-        let mask = text.parse::<MacMask>();
+        let mask = text.parse::<MacMask>().map_err(ApiError::from);
         wanted.push(mask.map_err(|error| BadParameter::new(&format!("devices[{at}]"), &error))?);
     }
     with_addresses(&app, &wanted, read).await

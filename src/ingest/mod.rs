@@ -189,9 +189,20 @@ pub struct WriterBounds {
     pub window: WindowBounds,
 }
 
+/// What the writer keeps things in.
+#[derive(Debug)]
+pub struct Keeping {
+    /// The batches.
+    pub log: Log,
+    /// The data directory that snapshots are in, if there are any.
+    pub snapshots: Option<PathBuf>,
+    /// The alerts.
+    pub desk: Desk,
+}
+
 /// Starts the writer: it brings the tracker to what snapshots and log say, and then takes batches.
 ///
-/// `snapshots` is the data directory that they are in; `ready` gets them when the tracker is up to date.
+/// `ready` gets the snapshots when the tracker is up to date.
 /// `events` is told of what is new in batches, not of what snapshots and log had; of alerts also those that a crash
 /// kept from being raised.
 ///
@@ -199,15 +210,18 @@ pub struct WriterBounds {
 ///
 /// When the operating system gives no thread.
 pub fn start(
-    log: Log,
-    snapshots: Option<PathBuf>,
+    keeping: Keeping,
     tracker: Arc<Tracker>,
-    mut desk: Desk,
     events: Events,
     now: ReceivedAt,
     bounds: WriterBounds,
     ready: impl FnOnce(Option<Snapshots>) + Send + 'static,
 ) -> std::io::Result<(Ingest, Writer)> {
+    let Keeping {
+        log,
+        snapshots,
+        mut desk,
+    } = keeping;
     let (queue, work) = mpsc::channel(bounds.queue_batches_max);
     let (end, ended) = oneshot::channel();
     let is_ready = Arc::new(AtomicBool::new(false));
@@ -229,7 +243,9 @@ pub fn start(
                     bounds.window,
                 )?;
                 let missed = desk.settle(log.last());
-                missed.iter().for_each(|alert| events.alert(alert));
+                for alert in &missed {
+                    events.alert(alert);
+                }
                 is_ready.store(true, Ordering::Release);
                 info!(
                     snapshot.position = recovered.from.get(),
@@ -409,7 +425,9 @@ impl Running {
     /// Keeps the alerts that were raised, and tells them.
     fn settle(&mut self) {
         let alerts = self.desk.settle(self.log.last());
-        alerts.iter().for_each(|alert| self.events.alert(alert));
+        for alert in &alerts {
+            self.events.alert(alert);
+        }
     }
 
     fn look_at(&self, jobs: impl Iterator<Item = Job>) -> Group {

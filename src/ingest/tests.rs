@@ -102,10 +102,12 @@ async fn poll_once<F: Future + Unpin>(mut future: F) -> Option<F::Output> {
 async fn a_client_that_hangs_up_does_not_undo_its_batch() {
     let tracker = tracker(10);
     let (ingest, mut writer) = start(
-        Log::in_memory(usize::MAX),
-        None,
+        Keeping {
+            log: Log::in_memory(usize::MAX),
+            snapshots: None,
+            desk: desk(),
+        },
         Arc::clone(&tracker),
-        desk(),
         Events::new(8),
         NOW,
         BOUNDS,

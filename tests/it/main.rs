@@ -6,6 +6,7 @@
     reason = "a test may panic"
 )]
 
+mod alerts;
 mod annotations;
 mod auth;
 mod auth_matrix;

@@ -29,6 +29,9 @@ NAME, CHANNEL = "kismet.device.base.name", "kismet.device.base.channel"
 LAST_SIGNAL = "kismet.device.base.signal/kismet.common.signal.last_signal"
 SSIDS = "dot11.device/dot11.device.advertised_ssid_map/dot11.advertisedssid.ssid"
 
+# Nothing is raised after it.
+FAR_FUTURE = 4_000_000_000
+
 # Calls that make no sense for a server without radios, and why. They get a 404, which the package makes an
 # exception that says so.
 NOT_HERE = {
@@ -41,15 +44,11 @@ NOT_HERE = {
     ("Datasources", "resume"): ("a scanner decides itself when it reports", (SOURCE,)),
     ("Datasources", "close"): ("nothing was opened", (SOURCE,)),
     ("Datasources", "open"): ("there is no device to open", (SOURCE,)),
-    ("Alerts", "define"): ("alerts come out of packets; Kismet itself answers this call with 400", ("X", "text")),
-    ("Alerts", "raise_alert"): ("alerts come out of packets; Kismet itself answers this call with 404", ("X", "text")),
     ("KismetConnector", "config_datasource_set_channel"): ("as Datasources.set_channel", (SOURCE, "6")),
     ("KismetConnector", "config_datasource_set_hop_rate"): ("as Datasources.set_hop_rate", (SOURCE, 5)),
     ("KismetConnector", "config_datasource_set_hop_channels"): ("as Datasources.set_hop_channels", (SOURCE, 5, ["1"])),
     ("KismetConnector", "config_datasource_set_hop"): ("as Datasources.set_hop", (SOURCE,)),
     ("KismetConnector", "add_datasource"): ("as Datasources.add", ("wlan0:name=x",)),
-    ("KismetConnector", "define_alert"): ("as Alerts.define", ("X", "text")),
-    ("KismetConnector", "raise_alert"): ("as Alerts.raise_alert", ("X", "text", "b", "s", "d", "o", "6")),
 }
 
 # All that talks to a server. `Logger` and `Utility` do not.
@@ -219,9 +218,8 @@ class Calls:
 
     def test_alerts_messages_gps(self):
         alerts, messages = self.make("Alerts"), self.make("Messages")
-        self.assertEqual(list(alerts.all()), [])
-        self.assertEqual(list(alerts.all(ts_sec=1_700_000_000, ts_usec=5)), [])
-        self.assertEqual(self.called_back(alerts.all), [])
+        self.assertEqual(list(alerts.all(ts_sec=FAR_FUTURE, ts_usec=5)), [])
+        self.assertEqual(self.called_back(alerts.all, ts_sec=FAR_FUTURE), [])
         (answer,) = messages.all(ts_sec=1_700_000_000, ts_usec=5)
         texts = [said["kismet.messagebus.message_string"] for said in answer["kismet.messagebus.list"]]
         self.assertTrue(any("New" in text for text in texts), texts)
@@ -258,7 +256,7 @@ class Calls:
         self.assertEqual(kismet.device_by_mac(COFFEE, fields), [{MAC: COFFEE}])
         self.assertEqual(len(kismet.datasources()), 1)
         self.assertEqual(kismet.datasource_list_interfaces(), [])
-        self.assertEqual(kismet.alerts(1_700_000_000, 5), [])
+        self.assertEqual(kismet.alerts(FAR_FUTURE, 5), [])
         self.assertTrue(kismet.messages()["kismet.messagebus.list"])
         self.assertEqual(kismet.location()["kismet.common.location.fix"], 3)
 
@@ -269,7 +267,24 @@ class Calls:
                 self.refused(404, kismet_rest.KismetRequestException, call, *args)
 
 
-class Open(Calls, Clients):
+class Raises:
+    """Alerts of one's own, for those who may."""
+
+    def raised(self, name):
+        header, text = "kismet.alert.header", "kismet.alert.text"
+        return [alert[text] for alert in self.make("Alerts").all() if alert[header] == name]
+
+    def test_alerts_are_defined_and_raised(self):
+        alerts, kismet = self.make("Alerts"), self.make("KismetConnector")
+        self.assertTrue(alerts.define("DOOR", "The door is open", phyname="IEEE802.11"))
+        self.assertTrue(alerts.raise_alert("DOOR", "It is", bssid=COFFEE, source=COFFEE, dest=LINES, other=LINES, channel="6"))
+        self.assertEqual(self.raised("DOOR"), ["It is"])
+        self.assertTrue(kismet.define_alert("WINDOW", "The window is open", rate="5/hour", burst="2/min"))
+        self.assertTrue(kismet.raise_alert("WINDOW", "It is too"))
+        self.assertEqual(self.raised("WINDOW"), ["It is too"])
+
+
+class Open(Raises, Calls, Clients):
     """To a server that asks for nothing."""
 
     def make(self, class_name):
@@ -284,7 +299,7 @@ class Open(Calls, Clients):
         self.assertTrue(answer["success"])
 
 
-class WithPassword(Calls, Clients):
+class WithPassword(Raises, Calls, Clients):
     def make(self, class_name):
         return self.client(class_name, LOCKED_URL, username=USER, password=PASSWORD)
 
@@ -299,6 +314,10 @@ class WithKey(Calls, Clients):
 
     def make(self, class_name):
         return self.client(class_name, LOCKED_URL, cache=self.keep("key", READ_KEY))
+
+    def test_who_reads_does_not_raise(self):
+        raise_alert = self.make("Alerts").raise_alert
+        self.refused(401, kismet_rest.KismetLoginException, raise_alert, "DOOR", "It is")
 
 
 class Refused(Clients):

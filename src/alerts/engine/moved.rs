@@ -68,10 +68,12 @@ mod tests {
 
     #[test]
     fn distances_are_those_of_the_earth() {
-        let metres = |one, other| distance_m(one, other).round();
-        assert_eq!(metres(at(0.0, 1.0), at(1.0, 1.0)), 111_195.0);
-        assert_eq!(metres(at(60.0, 10.0), at(60.0, 11.0)), 55_597.0);
-        assert_eq!(metres(at(0.0, 179.5), at(0.0, -179.5)), 111_195.0);
+        let check = |one, other, metres: f64| {
+            assert!((distance_m(one, other) - metres).abs() < 1.0, "{metres}");
+        };
+        check(at(0.0, 1.0), at(1.0, 1.0), 111_195.0);
+        check(at(60.0, 10.0), at(60.0, 11.0), 55_597.0);
+        check(at(0.0, 179.5), at(0.0, -179.5), 111_195.0);
     }
 
     proptest! {

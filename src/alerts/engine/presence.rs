@@ -110,7 +110,7 @@ pub(super) fn tell_lost(raising: &mut Raising, presence: &mut Presence) {
             scanner: None,
             since,
         };
-        raising.of_silence(Rule::DeviceLost, silent, || {
+        raising.of_silence(Rule::DeviceLost, &silent, || {
             let silence_s = now.seconds() - since.seconds();
             let addr = device.addr;
             format!("The watched device {addr} has not been seen for {silence_s} seconds")

@@ -101,7 +101,12 @@ impl Raising {
     }
 
     /// Raises an alert about something that does not happen any more.
-    pub(super) fn of_silence(&mut self, rule: Rule, silent: Silent, text: impl FnOnce() -> String) {
+    pub(super) fn of_silence(
+        &mut self,
+        rule: Rule,
+        silent: &Silent,
+        text: impl FnOnce() -> String,
+    ) {
         let Some(setting) = self.setting(rule) else {
             return;
         };
@@ -139,7 +144,6 @@ impl Raising {
     }
 
     pub(super) fn recall(&mut self, raised: &Raised) {
-        self.now = self.now.max(raised.raised_at);
         let setting = Rule::ALL
             .into_iter()
             .find(|rule| rule.header() == &*raised.header)

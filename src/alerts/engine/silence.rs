@@ -101,7 +101,7 @@ pub(super) fn tell_silent(raising: &mut Raising, silence: &mut Silence) {
             scanner: Some(id),
             since: habit.last.time(),
         };
-        raising.of_silence(Rule::SourceSilent, silent, || {
+        raising.of_silence(Rule::SourceSilent, &silent, || {
             let silence_s = (now.micros() - habit.last.micros()) / 1_000_000;
             let longest_us = habit.pauses_us.iter().copied().max().unwrap_or_default();
             let pause_s = longest_us / 1_000_000;

@@ -7,7 +7,7 @@ use super::raising::Raising;
 use crate::alerts::kind::Rule;
 use crate::alerts::rules::{NetworkRule, Rules};
 use crate::report::Ssid;
-use crate::report::capabilities::{Security, SecurityClass};
+use crate::report::capabilities::{Capabilities, Security, SecurityClass};
 use crate::tracker::{Device, Radio};
 
 /// How much a network protects, as coarse as attackers see it: WPA2 beside WPA3 is a network that is being renewed.
@@ -96,7 +96,7 @@ pub(super) fn look(rules: &Rules, raising: &mut Raising, twins: &mut Twins, look
     if rules.twins.is_empty() {
         return;
     }
-    let security = look.wifi.capabilities.as_ref().map(|text| text.security());
+    let security = look.wifi.capabilities.as_ref().map(Capabilities::security);
     let Some(new) = security.and_then(Strength::of) else {
         return;
     };

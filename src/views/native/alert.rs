@@ -4,6 +4,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::{Utc, degrees, entry_if_some};
 use crate::alerts::{Addresses, Alert};
+use crate::report::{DeviceId, MacAddr, Phy, UnixTime};
 
 /// The names of a row's values, in their order.
 pub const ALERT_COLUMNS: [&str; 20] = [
@@ -44,20 +45,20 @@ impl Serialize for AlertRow<'_> {
         record.serialize_entry("severity", raised.severity.name())?;
         record.serialize_entry("raised", &raised.raised_at.time().seconds())?;
         record.serialize_entry("raised_utc", &Utc(raised.raised_at.time()))?;
-        entry_if_some(&mut record, "seen", raised.seen.map(|seen| seen.seconds()))?;
+        entry_if_some(&mut record, "seen", raised.seen.map(UnixTime::seconds))?;
         entry_if_some(&mut record, "seen_utc", raised.seen.map(Utc))?;
-        entry_if_some(&mut record, "phy", raised.phy.map(|phy| phy.name()))?;
+        entry_if_some(&mut record, "phy", raised.phy.map(Phy::name))?;
         let Addresses {
             source,
             dest,
             other,
             ..
         } = raised.addresses;
-        let named = |addr| (addr != crate::report::MacAddr::ZERO).then_some(addr);
+        let named = |addr| (addr != MacAddr::ZERO).then_some(addr);
         let device = raised.device;
         let address = device.map(|device| device.addr).or(named(source));
         entry_if_some(&mut record, "address", address)?;
-        entry_if_some(&mut record, "key", device.map(|device| device.key()))?;
+        entry_if_some(&mut record, "key", device.map(DeviceId::key))?;
         // What a device tells everybody has nobody in particular to go to.
         if device.is_none() {
             entry_if_some(&mut record, "to_address", named(dest))?;

@@ -1,5 +1,6 @@
 //! Who listens is told at once, and holds up nobody.
 
+mod alerts;
 mod bounds;
 mod eventbus;
 mod messages;

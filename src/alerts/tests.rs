@@ -1,0 +1,347 @@
+//! The desk over crashes and in time, without a server around it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use super::*;
+use crate::config::alerts::{Alerts, Network, Owned};
+use crate::log::{Entry, Log, LogPosition};
+use crate::report::{
+    Batch, Bssid, Capabilities, MacAddr, Phy, Position, ReceivedAt, Report, Sighting, SourceId,
+    Ssid, UnixTime, WifiSighting,
+};
+use crate::tracker::{Bounds, Tracker};
+
+const START_S: u32 = 1_700_000_000;
+const SECURITY: [&str; 4] = [
+    "[ESS]",
+    "[WEP][ESS]",
+    "[WPA2-PSK-CCMP][ESS]",
+    "[RSN-SAE-CCMP][ESS]",
+];
+
+fn tracker() -> Tracker {
+    Tracker::new(Bounds {
+        devices_max: 100,
+        sources_max: 10,
+        ssids_per_device_max: 8,
+        sources_per_device_max: 8,
+        frequencies_per_device_max: 8,
+        tags_per_device_max: 8,
+        device_timeout: Duration::ZERO,
+    })
+}
+
+/// Everything is watched for.
+fn config() -> Alerts {
+    let often = "1000000/day,1000000/sec".to_owned();
+    let network = |ssid: &str| Network {
+        name: "rule".to_owned(),
+        ssid: ssid.to_owned(),
+    };
+    Alerts {
+        ssidcanary: often.clone(),
+        ssidcanary_networks: vec![network("^net1$")],
+        apspoof: often.clone(),
+        apspoof_networks: vec![Owned {
+            name: "ours".to_owned(),
+            ssid: "^net2$".to_owned(),
+            addresses: vec!["02:00:00:00:00:00".to_owned()],
+        }],
+        cryptodrop: often.clone(),
+        advcryptchange: often.clone(),
+        chanchange: often.clone(),
+        devicefound: often.clone(),
+        devicefound_addresses: vec!["02:00:00:00:00:00/FF:FF:FF:FF:FF:FE".to_owned()],
+        devicefound_timeout: Duration::from_secs(4),
+        devicelost: often.clone(),
+        devicelost_addresses: vec!["02:00:00:00:00:00/FF:FF:FF:FF:FF:FE".to_owned()],
+        devicelost_timeout: Duration::from_secs(4),
+        eviltwin: often.clone(),
+        eviltwin_networks: vec![network("net")],
+        weakcrypto: often.clone(),
+        weakcrypto_networks: vec![network("net0")],
+        sourcesilent: often.clone(),
+        sourcesilent_least: Duration::from_secs(3),
+        sourcesilent_factor: 2,
+        apmoved: often,
+        ..Alerts::default()
+    }
+}
+
+fn open(data: Option<&Path>, config: &Alerts) -> Desk {
+    Desk::open(data, config, Uuid::nil()).unwrap()
+}
+
+fn received(seconds: u32) -> ReceivedAt {
+    ReceivedAt::from_micros(u64::from(START_S + seconds) * 1_000_000)
+}
+
+fn report(device: u64, network: u8, security: usize, seconds: u32) -> Report {
+    let addr = MacAddr::from_u64(0x0200_0000_0000 + device).unwrap();
+    Report {
+        time: UnixTime::new(START_S + seconds),
+        signal: None,
+        frequency: None,
+        channel: None,
+        position: None,
+        tags: Vec::new(),
+        sighting: Sighting::Wifi(WifiSighting {
+            bssid: Bssid::try_from(addr).unwrap(),
+            ssid: Ssid::try_from(format!("net{network}").as_bytes()).unwrap(),
+            capabilities: SECURITY.get(security).map(|text| Capabilities::from(*text)),
+            width: None,
+            center0_mhz: None,
+            center1_mhz: None,
+            ie_tags: None,
+        }),
+    }
+}
+
+fn batch(source: u128, seconds: u32, reports: Vec<Report>) -> Batch {
+    Batch {
+        source: SourceId::new(Uuid::from_u128(source)),
+        source_name: None,
+        phy: Phy::Wifi,
+        received_at: received(seconds),
+        identity: None,
+        reports,
+        rejected: Vec::new(),
+        annotation: None,
+    }
+}
+
+/// What was raised: identities in the order of their numbers.
+fn ids(desk: &Desk) -> Vec<(u64, String)> {
+    let alerts = desk.store().after(0, usize::MAX);
+    alerts
+        .iter()
+        .map(|alert| (alert.number, alert.raised.id.to_string()))
+        .collect()
+}
+
+/// Applies batches to a new desk, one commit each.
+fn run(desk: &mut Desk, tracker: &Tracker, entries: &[Entry]) {
+    for entry in entries {
+        desk.apply(tracker, entry, |_| {});
+        desk.settle(entry.position);
+    }
+}
+
+fn logged(batches: Vec<Batch>) -> (Log, Vec<Entry>) {
+    let mut log = Log::in_memory(usize::MAX);
+    let entries = log.append(batches).unwrap();
+    (log, entries)
+}
+
+fn headers(desk: &Desk) -> Vec<String> {
+    let alerts = desk.store().after(0, usize::MAX);
+    alerts
+        .iter()
+        .map(|alert| alert.raised.header.to_string())
+        .collect()
+}
+
+#[test]
+fn a_scanner_that_keeps_to_its_habit_is_not_silent() {
+    let config = Alerts {
+        sourcesilent: "10/min,10/sec".to_owned(),
+        sourcesilent_least: Duration::from_secs(1),
+        ..Alerts::default()
+    };
+    let (mut desk, tracker) = (open(None, &config), tracker());
+    let (_, entries) = logged([0, 10, 20, 30].map(|at| batch(1, at, Vec::new())).into());
+    run(&mut desk, &tracker, &entries);
+    let tick = |desk: &mut Desk, at| {
+        desk.follow(Order::Tick(received(at))).unwrap();
+        desk.settle(LogPosition::new(4)).len()
+    };
+    // Three times its longest pause.
+    assert_eq!(tick(&mut desk, 60), 0);
+    assert_eq!(tick(&mut desk, 61), 1);
+    assert_eq!(tick(&mut desk, 1000), 0, "silence is told once");
+    assert_eq!(headers(&desk), ["SOURCESILENT"]);
+}
+
+#[test]
+fn a_watched_device_is_lost_once_and_found_again() {
+    let (mut desk, tracker) = (open(None, &config()), tracker());
+    let seen = |at| batch(1, at, vec![report(0, 5, 2, at)]);
+    let (_, entries) = logged(vec![seen(0), seen(4)]);
+    run(&mut desk, &tracker, &entries);
+    for at in [8, 9, 20] {
+        desk.follow(Order::Tick(received(at))).unwrap();
+        desk.settle(LogPosition::new(2));
+    }
+    assert_eq!(headers(&desk), ["DEVICEFOUND", "DEVICELOST"]);
+    let mut later = batch(1, 30, vec![report(0, 5, 2, 30)]);
+    // A report that waited in a cache says nothing of the present.
+    later.reports.insert(0, report(1, 5, 2, 20));
+    let entry = Entry {
+        position: LogPosition::new(3),
+        batch: later,
+    };
+    desk.apply(&tracker, &entry, |_| {});
+    desk.settle(entry.position);
+    assert_eq!(headers(&desk), ["DEVICEFOUND", "DEVICELOST", "DEVICEFOUND"]);
+}
+
+#[test]
+fn an_old_cache_makes_no_storm() {
+    let mut config = config();
+    config.ssidcanary = "10/min,2/sec".to_owned();
+    let (mut desk, tracker) = (open(None, &config), tracker());
+    let cache: Vec<_> = (2..60).map(|device| report(device, 1, 9, 0)).collect();
+    let (_, entries) = logged(vec![batch(1, 500_000, cache)]);
+    run(&mut desk, &tracker, &entries);
+    assert_eq!(headers(&desk), ["SSIDCANARY", "SSIDCANARY"]);
+}
+
+#[test]
+fn late_reports_raise_nothing_about_the_present() {
+    let (mut desk, tracker) = (open(None, &config()), tracker());
+    let mut there = report(4, 5, 2, 100);
+    there.position = Position::from_wire(Some(1.0), Some(1.0), None, None).unwrap();
+    let mut late = report(4, 5, 0, 99);
+    late.position = Position::from_wire(Some(2.0), Some(2.0), None, None).unwrap();
+    let (_, entries) = logged(vec![batch(1, 100, vec![there]), batch(1, 101, vec![late])]);
+    run(&mut desk, &tracker, &entries);
+    assert_eq!(headers(&desk), Vec::<String>::new());
+}
+
+#[test]
+fn other_rules_say_nothing_of_what_is_logged_already() {
+    let data = tempfile::tempdir().unwrap();
+    let (log, entries) = logged(vec![batch(1, 0, vec![report(4, 1, 2, 0)])]);
+    let off = Alerts {
+        ssidcanary: "off".to_owned(),
+        ..config()
+    };
+    run(&mut open(Some(data.path()), &off), &tracker(), &entries);
+    let (mut desk, tracker) = (open(Some(data.path()), &config()), tracker());
+    desk.recall(&log, &tracker, LogPosition::START).unwrap();
+    run(&mut desk, &tracker, &entries);
+    assert_eq!(headers(&desk), Vec::<String>::new());
+}
+
+#[test]
+fn what_is_kept_has_a_bound_and_numbers_go_on() {
+    let data = tempfile::tempdir().unwrap();
+    let config = Alerts {
+        kept_max: 3,
+        ..config()
+    };
+    let batches = (4..9).map(|device| batch(1, 0, vec![report(device, 1, 9, 0)]));
+    let (_, entries) = logged(batches.collect());
+    let mut desk = open(Some(data.path()), &config);
+    run(&mut desk, &tracker(), &entries);
+    for desk in [desk, open(Some(data.path()), &config)] {
+        let store = desk.store();
+        let numbers = |from, limit| -> Vec<u64> {
+            let alerts = store.after(from, limit);
+            alerts.iter().map(|alert| alert.number).collect()
+        };
+        assert_eq!(numbers(0, 9), [3, 4, 5]);
+        assert_eq!(numbers(4, 9), [5]);
+        assert_eq!(numbers(5, 9), [0; 0]);
+        assert_eq!(numbers(0, 2), [3, 4]);
+        let device = |number| report(number, 1, 9, 0).device();
+        assert_eq!([4, 8].map(|number| store.count_of(device(number))), [0, 1]);
+    }
+}
+
+#[test]
+fn who_waits_for_alerts_is_woken() {
+    let mut desk = open(None, &config());
+    let mut woken = desk.store().woken();
+    let (_, entries) = logged(vec![batch(1, 0, vec![report(4, 1, 9, 0)])]);
+    run(&mut desk, &tracker(), &entries);
+    assert!(woken.has_changed().unwrap());
+    assert_eq!(*woken.borrow_and_update(), 1);
+}
+
+/// A source, the seconds since the batch before, and its reports: device, network, security, and their age in seconds.
+type Step = (u128, u32, Vec<(u64, u8, usize, u32)>);
+
+fn any_batch() -> impl Strategy<Value = Step> {
+    let report = (0..4u64, 0..3u8, 0..5usize, 0..12u32);
+    (1..3u128, 0..6u32, prop::collection::vec(report, 0..4))
+}
+
+fn batches(steps: Vec<Step>) -> Vec<Batch> {
+    let mut clock = 20;
+    let steps = steps.into_iter().map(|(source, step, reports)| {
+        clock += step;
+        let at = clock;
+        let reports = reports
+            .into_iter()
+            .map(|(device, network, security, ago)| report(device, network, security, at - ago));
+        batch(source, at, reports.collect())
+    });
+    steps.collect()
+}
+
+/// Runs up to a crash between the append of a batch and the keeping of its alerts, starts again from a snapshot, and
+/// goes on.
+fn run_with_crash(
+    data: &TempDir,
+    config: &Alerts,
+    batches: &[Batch],
+    crash: usize,
+    snapshot: usize,
+) -> Vec<(u64, String)> {
+    let (log, entries) = logged(batches[..crash].to_vec());
+    {
+        let (mut desk, tracker) = (open(Some(data.path()), config), tracker());
+        desk.recall(&Log::in_memory(1), &tracker, LogPosition::START)
+            .unwrap();
+        run(&mut desk, &tracker, &entries[..crash - 1]);
+        desk.apply(&tracker, &entries[crash - 1], |_| {});
+    }
+    let (mut desk, tracker) = (open(Some(data.path()), config), tracker());
+    for entry in &entries[..snapshot] {
+        tracker.apply(entry);
+    }
+    let from = LogPosition::new(snapshot.try_into().unwrap());
+    desk.recall(&log, &tracker, from).unwrap();
+    for entry in &entries[snapshot..] {
+        desk.apply(&tracker, entry, |_| {});
+    }
+    desk.settle(log.last());
+    let (_, all) = logged(batches.to_vec());
+    run(&mut desk, &tracker, &all[crash..]);
+    ids(&desk)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    /// Whenever it crashes, and whichever snapshot it starts from, the same alerts are kept, each once.
+    #[test]
+    fn a_crash_changes_nothing(
+        steps in prop::collection::vec(any_batch(), 1..14),
+        crash in any::<prop::sample::Index>(),
+        snapshot in any::<prop::sample::Index>(),
+        is_limited: bool,
+    ) {
+        let mut config = config();
+        if is_limited {
+            config.advcryptchange = "2/min,1/sec".to_owned();
+            config.cryptodrop = "3/min,2/sec".to_owned();
+        }
+        let batches = batches(steps);
+        let (mut desk, tracker) = (open(None, &config), tracker());
+        desk.recall(&Log::in_memory(1), &tracker, LogPosition::START).unwrap();
+        let (_, entries) = logged(batches.clone());
+        run(&mut desk, &tracker, &entries);
+        let data = tempfile::tempdir().unwrap();
+        let crash = crash.index(batches.len()) + 1;
+        // What is not settled is in no snapshot.
+        let snapshot = snapshot.index(crash);
+        prop_assert_eq!(run_with_crash(&data, &config, &batches, crash, snapshot), ids(&desk));
+    }
+}

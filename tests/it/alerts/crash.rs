@@ -1,0 +1,110 @@
+//! The real program, killed at random instants: every alert of what it acknowledged is there once.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use reqwest::Client;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use super::OFTEN;
+use crate::program::Running;
+use crate::server::{SOURCE, WIFI};
+
+const CLIENTS: u64 = 4;
+const KILLS: u64 = 10;
+
+/// The network of a number goes from encrypted to open, in one request.
+fn body(number: u64) -> Value {
+    let bssid = format!("{:012x}", 0x0200_0000_0000 + number);
+    let report = |capabilities, time| json!({ "bssid": bssid, "ssid": "x", "capabilities": capabilities, "timestamp": time });
+    let reports = [
+        report("[WPA2-PSK-CCMP][ESS]", 1_700_000_000),
+        report("[ESS]", 1_700_000_001),
+    ];
+    json!({ "source_uuid": SOURCE, "source_name": "crash", "reports": reports })
+}
+
+/// Sends until the program is gone; gives the numbers that were acknowledged.
+async fn send_until_gone(addr: String, next: Arc<AtomicU64>) -> Vec<u64> {
+    let client = Client::new();
+    let mut acknowledged = Vec::new();
+    loop {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        let post = client
+            .post(format!("http://{addr}{WIFI}"))
+            .json(&body(number));
+        match post.send().await {
+            Ok(answer) => assert_eq!(answer.status(), 200),
+            Err(_) => return acknowledged,
+        }
+        acknowledged.push(number);
+    }
+}
+
+/// How many of what there is of each number.
+async fn count(url: &str, list: &str) -> BTreeMap<u64, u64> {
+    let (mut counts, mut cursor) = (BTreeMap::new(), String::new());
+    loop {
+        let url = format!("{url}?limit=1000&cursor={cursor}");
+        let page: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
+        for one in page[list].as_array().unwrap() {
+            let address = one["address"].as_str().unwrap().replace(':', "");
+            let number = u64::from_str_radix(&address, 16).unwrap() - 0x0200_0000_0000;
+            *counts.entry(number).or_default() += 1;
+        }
+        match page["next_cursor"].as_str() {
+            Some(next) => next.clone_into(&mut cursor),
+            None => return counts,
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_alert_is_there_once_after_every_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("scanpost.toml");
+    let config = format!(
+        "[alerts]\ncryptodrop = \"{OFTEN}\"\nkept_max = 1000000\n[snapshots]\ninterval = \"2ms\"\n"
+    );
+    fs::write(&file, config).unwrap();
+    let configured = |command: &mut Command| {
+        command.arg("--config").arg(&file);
+    };
+    let next = Arc::new(AtomicU64::new(0));
+    let mut acknowledged = Vec::new();
+    let mut running = Running::start(configured);
+    for kill in 0..KILLS {
+        let mut clients = JoinSet::new();
+        for _ in 0..CLIENTS {
+            clients.spawn(send_until_gone(running.addr.clone(), Arc::clone(&next)));
+        }
+        // The instant differs from kill to kill, in steps that do not fit those of anything else.
+        let instant = Instant::now() + Duration::from_micros(30_000 + kill * 7_919 % 60_000);
+        while Instant::now() < instant {
+            tokio::task::yield_now().await;
+        }
+        let data = running.kill();
+        acknowledged.extend(clients.join_all().await.concat());
+        running = Running::start_on(data, configured);
+    }
+    let base = format!("http://{}/api/v1", running.addr);
+    let devices = count(&format!("{base}/devices"), "devices").await;
+    let alerts = count(&format!("{base}/alerts"), "alerts").await;
+    assert!(
+        KILLS < u64::try_from(acknowledged.len()).unwrap(),
+        "too little was sent"
+    );
+    assert!(
+        acknowledged
+            .iter()
+            .all(|number| devices.contains_key(number))
+    );
+    // Each device that is there has dropped its encryption, whether anybody was told that it was taken or not.
+    assert_eq!(alerts, devices);
+    running.kill();
+}

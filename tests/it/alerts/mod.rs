@@ -1,0 +1,42 @@
+//! Alerts: what raises them, that they stay, and who can read them.
+
+mod crash;
+mod reads;
+mod scenarios;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use scanpost::config::alerts::{Alerts, Network};
+use serde_json::{Value, json};
+
+use crate::server::TestServer;
+
+const OFTEN: &str = "1000000/day,1000000/sec";
+
+fn now_s() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs()
+}
+
+/// Every name that begins with `Canary` is one.
+fn canaries(alerts: &mut Alerts, limit: &str) {
+    limit.clone_into(&mut alerts.ssidcanary);
+    alerts.ssidcanary_networks = vec![Network {
+        name: "bird".to_owned(),
+        ssid: "^Canary".to_owned(),
+    }];
+}
+
+fn canary(number: u32) -> Value {
+    json!({ "bssid": format!("0200{number:08x}"), "ssid": format!("Canary {number}") })
+}
+
+/// The alerts of the native interface, the oldest first.
+async fn alerts(server: &TestServer) -> Vec<Value> {
+    let page = server.read("/api/v1/alerts?limit=1000").await;
+    let mut alerts = page["alerts"].as_array().unwrap().clone();
+    alerts.reverse();
+    alerts
+}
