@@ -35,7 +35,7 @@
 //!
 //! 1. Devices change only through [`tracker::Tracker::apply`], in the order of the log, on one thread.
 //! 2. Nothing that must finish lives in a request's future: a client that hangs up drops it.
-//! 3. `report`, the decoders, `tracker` and `views` hold no `async`, read no clock and open no file.
+//! 3. `report`, the decoders, `tracker`, the rules of `alerts` and `views` hold no `async`, read no clock and open no file.
 //! 4. No lock is held across an await, or while an answer is written: readers copy out a bounded piece.
 //! 5. Everything from outside has a bound, and the bound is in the config.
 

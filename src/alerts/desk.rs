@@ -171,6 +171,11 @@ impl Desk {
         Ok(())
     }
 
+    /// All batches have been replayed. Of what was silent already when alerts were kept last, all is told.
+    pub fn recalled(&mut self) {
+        self.engine.settle_silence(self.mark.settled_at);
+    }
+
     /// Has the tracker merge a logged batch, and looks at what that changes.
     pub fn apply<'b>(
         &mut self,

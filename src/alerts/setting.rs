@@ -158,10 +158,18 @@ impl Limiter {
 
     /// Whether one more may be raised at `now`; then it counts.
     pub(super) fn admit(&mut self, now: ReceivedAt) -> bool {
-        // What a clock ahead of the log's raised before a start counts as raised now.
-        let now = self.raised.back().map_or(now, |last| now.max(*last));
         let Limit { rate, burst } = self.limit;
-        let forgotten = now.before(rate.unit.max(burst.unit).span());
+        let longest = rate.unit.max(burst.unit).span();
+        // Requests that come together may be logged in another order. More than that is a clock that was set back.
+        let now = match self.raised.back().copied() {
+            Some(last) if last.before(longest) <= now => now.max(last),
+            Some(_) => {
+                self.raised.clear();
+                now
+            }
+            None => now,
+        };
+        let forgotten = now.before(longest);
         while self.raised.front().is_some_and(|at| *at <= forgotten) {
             self.raised.pop_front();
         }
@@ -212,6 +220,14 @@ mod tests {
             admitted,
             [true, true, true, false, false, true, false, true]
         );
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_silences_nobody() {
+        let mut limiter = limiter("1/min,1/sec");
+        let admitted =
+            [500_000, 499_999, 440_000, 439_999, 439_999].map(|millis| limiter.admit(at(millis)));
+        assert_eq!(admitted, [true, false, false, true, false]);
     }
 
     #[test]

@@ -191,6 +191,36 @@ fn a_watched_device_is_lost_once_and_found_again() {
 }
 
 #[test]
+fn a_device_that_went_while_nobody_listened_is_lost_once() {
+    let data = tempfile::tempdir().unwrap();
+    let (log, entries) = logged(vec![batch(1, 0, vec![report(0, 5, 2, 0)])]);
+    let mut first = open(Some(data.path()), &config());
+    first
+        .recall(&Log::in_memory(1), &tracker(), LogPosition::START)
+        .unwrap();
+    run(&mut first, &tracker(), &entries);
+    drop(first);
+    let found_and_lost = ["DEVICEFOUND", "DEVICELOST"];
+    // From a snapshot, and from the log alone.
+    for from in [1, 1, 0, 0] {
+        let (mut desk, tracker) = (open(Some(data.path()), &config()), tracker());
+        let (before, replayed) = entries.split_at(from);
+        for entry in before {
+            tracker.apply(entry);
+        }
+        let position = LogPosition::new(from.try_into().unwrap());
+        desk.recall(&log, &tracker, position).unwrap();
+        for entry in replayed {
+            desk.apply(&tracker, entry, |_| {});
+        }
+        desk.recalled();
+        desk.follow(Order::Tick(received(100))).unwrap();
+        desk.settle(log.last());
+        assert_eq!(headers(&desk), found_and_lost, "{from}");
+    }
+}
+
+#[test]
 fn an_old_cache_makes_no_storm() {
     let mut config = config();
     config.ssidcanary = "10/min,2/sec".to_owned();
@@ -311,6 +341,7 @@ fn run_with_crash(
     for entry in &entries[snapshot..] {
         desk.apply(&tracker, entry, |_| {});
     }
+    desk.recalled();
     desk.settle(log.last());
     let (_, all) = logged(batches.to_vec());
     run(&mut desk, &tracker, &all[crash..]);

@@ -318,6 +318,7 @@ fn recover(
             );
         }
     })?;
+    desk.recalled();
     let mut window = Window::new(bounds);
     for known in log.known(window.since(now), bounds.batches_max)? {
         window.add(known);

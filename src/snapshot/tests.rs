@@ -122,6 +122,20 @@ impl Kept {
 }
 
 #[test]
+fn what_may_not_be_kept_is_in_the_next_one() {
+    let mut kept = Kept::new();
+    assert_eq!(kept.start(), (0, true));
+    kept.report(1);
+    let refused = kept
+        .snapshots
+        .take(&kept.tracker, false, |position| position.get() < 2);
+    assert!(refused.is_err());
+    let mut files = std::fs::read_dir(&kept.snapshots.folder).unwrap();
+    assert!(files.next().is_none());
+    assert_eq!((kept.snapshot().devices, kept.start()), (3, (2, true)));
+}
+
+#[test]
 fn what_was_written_comes_back() {
     let mut kept = Kept::new();
     assert_eq!(kept.start(), (0, true));

@@ -201,6 +201,7 @@ impl Engine {
 
     /// What was silent then is told no more.
     pub(super) fn settle_silence(&mut self, settled: ReceivedAt) {
+        self.presence.forget_until(settled.time());
         self.silence.forget_until(settled);
     }
 }

@@ -52,6 +52,11 @@ impl Presence {
         self.deadlines.retain(|(_, id)| watched.fit(id.addr));
     }
 
+    /// Those who were silent then are waited for no more.
+    pub(super) fn forget_until(&mut self, now: UnixTime) {
+        while self.next_lost(now).is_some() {}
+    }
+
     fn deadline(&self, time: UnixTime) -> u32 {
         time.seconds().saturating_add(self.timeout_s)
     }

@@ -61,14 +61,13 @@ impl Raising {
         scanner: SourceId,
         raises: bool,
     ) {
-        // Our clock may be set back; the log's may not.
-        self.now = self.now.max(received_at);
+        self.now = received_at;
         (self.position, self.scanner, self.raises) = (position, Some(scanner), raises);
         self.counts = [0; Rule::ALL.len()];
     }
 
     pub(super) fn tick(&mut self, now: ReceivedAt) {
-        self.now = self.now.max(now);
+        self.now = now;
         (self.scanner, self.raises) = (None, true);
     }
 
