@@ -998,6 +998,39 @@ mod tests {
             &["0", "1000001"],
         );
         check("retention.days", &["0", "36500"], &["36501", "-1"]);
+        for (key, least, most) in [
+            ("kept_max", 1, 1_000_000),
+            ("backlog", 1, 1_000_000),
+            ("definitions_max", 0, 10_000),
+            ("text_bytes_max", 1, 65_535),
+            ("watched_max", 1, 1_000_000),
+            ("eviltwin_ssids_max", 1, 10_000_000),
+            ("sourcesilent_factor", 1, 1000),
+            ("apmoved_distance_m", 1, 20_000_000),
+        ] {
+            let [good, bad] = [[least, most], [least - 1, most + 1]];
+            check(
+                &format!("alerts.{key}"),
+                &good
+                    .map(|value| value.to_string())
+                    .each_ref()
+                    .map(|value| value.as_str()),
+                &bad.map(|value| value.to_string())
+                    .each_ref()
+                    .map(|value| value.as_str()),
+            );
+        }
+        for timeout in [
+            "devicefound_timeout",
+            "devicelost_timeout",
+            "sourcesilent_least",
+        ] {
+            check(
+                &format!("alerts.{timeout}"),
+                &["\"1s\"", "\"365days\""],
+                &["\"999ms\"", "\"365days 1s\""],
+            );
+        }
         check(
             "retention.size",
             &["\"0B\"", "\"1MiB\"", "\"20 GB\""],

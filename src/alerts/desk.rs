@@ -239,6 +239,11 @@ impl Desk {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn limit_pages(&self, pages: u32) {
+        self.file.limit_pages(pages);
+    }
+
     fn raise(&mut self, raised: Raised) -> Result<(), Refused> {
         let mut definitions = self.store.definitions().into_iter();
         let Some(definition) = definitions.find(|known| known.header == raised.header) else {

@@ -176,6 +176,14 @@ impl AlertFile {
         Ok(alerts)
     }
 
+    /// Lets the file have no more than so many pages of 4 KiB: a disk without room, for tests.
+    #[cfg(test)]
+    pub(super) fn limit_pages(&self, pages: u32) {
+        self.db
+            .pragma_update(None, "max_page_count", pages)
+            .unwrap();
+    }
+
     pub(super) fn definitions(&self) -> Result<Vec<Definition>, AlertFileError> {
         let mut query = self
             .db

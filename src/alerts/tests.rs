@@ -285,6 +285,28 @@ fn what_is_kept_has_a_bound_and_numbers_go_on() {
 }
 
 #[test]
+fn a_full_disk_keeps_alerts_waiting() {
+    let data = tempfile::tempdir().unwrap();
+    let (mut desk, tracker) = (open(Some(data.path()), &config()), tracker());
+    desk.limit_pages(1);
+    let many: Vec<_> = (4..90).map(|device| report(device, 1, 9, 0)).collect();
+    let (_, entries) = logged(vec![
+        batch(1, 0, many),
+        batch(1, 1, vec![report(91, 1, 9, 1)]),
+    ]);
+    run(&mut desk, &tracker, &entries);
+    assert_eq!(headers(&desk), Vec::<String>::new());
+    desk.limit_pages(1_000_000);
+    // The next tick tries again.
+    desk.follow(Order::Tick(received(2))).unwrap();
+    assert_eq!(desk.settle(LogPosition::new(2)).len(), 87);
+    let seen: Vec<_> = ids(&desk).into_iter().map(|(number, _)| number).collect();
+    assert_eq!(seen, (1..=87).collect::<Vec<_>>());
+    drop(desk);
+    assert_eq!(ids(&open(Some(data.path()), &config())).len(), 87);
+}
+
+#[test]
 fn who_waits_for_alerts_is_woken() {
     let mut desk = open(None, &config());
     let mut woken = desk.store().woken();

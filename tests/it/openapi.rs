@@ -194,6 +194,32 @@ async fn answers_have_what_the_document_says() {
     }
     assert_eq!(shown, observation.keys().cloned().collect());
 
+    // Open is less than the network was before.
+    let secured = json!({ "bssid": "02:00:5E:10:00:01", "ssid": "b", "capabilities": "[WPA2-PSK-CCMP]", "timestamp": 1_700_000_000 });
+    let open = json!({
+        "bssid": "02:00:5E:10:00:01", "ssid": "b", "capabilities": "[ESS]", "channel": "6", "lat": 1.5, "lon": 2.5,
+        "alt": 3.5, "timestamp": 1_700_000_001
+    });
+    server.report(json!([secured, open])).await;
+    let kind = json!({ "name": "DOOR", "description": "The door is open" });
+    let define = "/alerts/definitions/define_alert.cmd";
+    server.post_json(define, &kind).await.expect_status(200);
+    let raised = json!({
+        "name": "DOOR", "text": "It is", "source": "02:00:5E:30:00:01", "dest": "02:00:5E:30:00:02", "bssid": "02:00:5E:30:00:03",
+        "other": "02:00:5E:30:00:03"
+    });
+    let raise = "/alerts/raise_alerts.cmd";
+    server.post_json(raise, &raised).await.expect_status(200);
+    let page = server.read("/api/v1/alerts").await;
+    check_record(&properties(&document, "Alerts"), &page);
+    let alert = properties(&document, "Alert");
+    let mut shown = BTreeSet::new();
+    for record in page["alerts"].as_array().unwrap() {
+        check_record(&alert, record);
+        shown.extend(record.as_object().unwrap().keys().cloned());
+    }
+    assert_eq!(shown, alert.keys().cloned().collect());
+
     let error = server.get("/nowhere").await.expect_error(404, "nothing");
     check_record(&properties(&document, "Error"), &error);
 }

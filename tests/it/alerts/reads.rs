@@ -415,8 +415,8 @@ async fn people_define_and_raise_alerts() {
     assert_eq!(second["kismet.alert.device_key"], "00_0");
 }
 
-#[tokio::test]
-async fn rules_that_make_no_sense_are_named() {
+#[test]
+fn rules_that_make_no_sense_are_named() {
     let refused = |text: &str| {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("scanpost.toml");
