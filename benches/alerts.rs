@@ -108,7 +108,7 @@ fn off() -> Alerts {
 /// Ten networks and ten addresses a rule.
 fn rules() -> Alerts {
     let networks = || -> Vec<_> {
-        let network = |number| Network {
+        let network = |number: u32| Network {
             name: number.to_string(),
             ssid: format!("^Net {number}$"),
         };
