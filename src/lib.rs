@@ -43,6 +43,7 @@ pub mod alerts;
 pub mod auth;
 pub mod config;
 pub mod events;
+mod files;
 mod http;
 pub mod ingest;
 pub mod log;

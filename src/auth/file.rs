@@ -1,7 +1,7 @@
 //! The file that credentials are kept in: read whole, written whole, by one process at a time.
 
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
-use std::io::{self, ErrorKind, Read, Write};
+use std::fs::{self, DirBuilder, File, Metadata};
+use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -9,11 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::role::Role;
 use super::secret::TokenHash;
+use crate::files::{give_to_owner_of, private, replace};
 
 /// The file in the data directory.
 pub(super) const FILE: &str = "auth.json";
-/// What it is called while it is written.
-const UNFINISHED: &str = "auth.json.new";
 /// Held while the file is changed.
 const LOCK_FILE: &str = "auth.lock";
 /// The version that this program writes. A later shape gets another number and keeps a reader for this one.
@@ -148,54 +147,12 @@ pub(super) fn lock(directory: &Path) -> io::Result<File> {
     Ok(lock)
 }
 
-/// Replaces the file. Who reads it sees the old one or the new one; a crash leaves one of them.
+/// Replaces the file.
 pub(super) fn write(directory: &Path, document: &Document) -> io::Result<Stamp> {
-    let unfinished = directory.join(UNFINISHED);
-    match fs::remove_file(&unfinished) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = private().create_new(true).open(&unfinished)?;
-    give_to_owner_of(directory, &file)?;
     let mut json = serde_json::to_vec_pretty(document)?;
     json.push(b'\n');
-    file.write_all(&json)?;
-    file.sync_all()?;
-    let stamp = Stamp::of(&file.metadata()?);
-    fs::rename(&unfinished, directory.join(FILE))?;
-    if cfg!(unix) {
-        File::open(directory)?.sync_all()?;
-    }
-    Ok(stamp)
-}
-
-/// For writing, and what is made is for its owner only.
-fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
-}
-
-/// What root makes on the command line must be readable to the server, which runs as somebody else.
-#[cfg(unix)]
-fn give_to_owner_of(directory: &Path, file: &File) -> io::Result<()> {
-    use std::os::unix::fs::{MetadataExt, fchown};
-    let (wanted, is) = (fs::metadata(directory)?, file.metadata()?);
-    if wanted.uid() == is.uid() {
-        return Ok(());
-    }
-    match fchown(file, Some(wanted.uid()), Some(wanted.gid())) {
-        // Only root may give files away. Who may write here otherwise was let in by the owner.
-        Err(error) if error.kind() != ErrorKind::PermissionDenied => Err(error),
-        _ => Ok(()),
-    }
-}
-
-#[cfg(not(unix))]
-fn give_to_owner_of(_: &Path, _: &File) -> io::Result<()> {
-    Ok(())
+    let metadata = replace(directory, FILE, &json)?;
+    Ok(Stamp::of(&metadata))
 }
 
 #[cfg(test)]
@@ -207,7 +164,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let directory = dir.path().join("new");
         let _lock = lock(&directory).unwrap();
-        fs::write(directory.join(UNFINISHED), "of a crash").unwrap();
+        fs::write(directory.join("auth.json.new"), "of a crash").unwrap();
         let written = write(&directory, &Document::default()).unwrap();
         assert_eq!(stamp(&directory).unwrap(), Some(written));
         let (read_stamp, document) = read(&directory).unwrap();
