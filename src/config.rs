@@ -7,6 +7,7 @@
 
 pub mod alerts;
 mod layers;
+pub(crate) mod webhook;
 
 use std::ffi::OsString;
 use std::io;
@@ -23,6 +24,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use alerts::Alerts;
 use layers::Layers;
+pub use webhook::{HiddenText, Severity, Webhook};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -49,6 +51,8 @@ pub struct Config {
     pub alerts: Alerts,
     /// The bounds of everything that comes from outside.
     pub limits: Limits,
+    /// Whom alerts are sent to.
+    pub webhooks: Vec<Webhook>,
 }
 
 /// `[server]`
@@ -442,6 +446,7 @@ impl Config {
             retention,
             alerts,
             limits,
+            webhooks: _, // Checked where an error can name the entry and the key.
         } = self;
         time(server.shutdown_grace, Duration::ZERO..=HOUR)?;
         server

@@ -10,10 +10,10 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, webhook};
 
 /// What every environment variable of ours starts with.
-const ENVIRONMENT_PREFIX: &str = "SCANPOST_";
+pub(super) const ENVIRONMENT_PREFIX: &str = "SCANPOST_";
 
 /// The defaults, and over them what was given so far.
 ///
@@ -52,6 +52,10 @@ impl Layers {
         let origin = path.display().to_string();
         for (section, value) in table {
             match value {
+                list if self.defaults.get(&section).is_some_and(Value::is_array) => {
+                    webhook::check_list(&origin, &list)?;
+                    self.given.insert(section, list);
+                }
                 Value::Table(keys) if self.defaults.contains_key(&section) || !keys.is_empty() => {
                     for (name, value) in keys {
                         self.set(&origin, &Key::new(&section, &name), value)?;
@@ -136,14 +140,10 @@ impl Layers {
 
     /// `spelling` writes a known key the way that the unknown one was written.
     fn unknown(&self, origin: &str, key: &str, spelling: impl Fn(&Key) -> String) -> ConfigError {
-        let dotted = dotted(key);
-        let nearest = self
-            .keys()
-            .max_by(|a, b| likeness(&dotted, a).total_cmp(&likeness(&dotted, b)));
         ConfigError::UnknownKey {
             origin: origin.to_owned(),
             key: key.to_owned(),
-            nearest: nearest.map(|key| spelling(&key)).unwrap_or_default(),
+            nearest: nearest(key, self.keys(), spelling),
         }
     }
 }
@@ -182,7 +182,7 @@ pub(super) struct Key {
 }
 
 impl Key {
-    fn new(section: &str, name: &str) -> Self {
+    pub(super) fn new(section: &str, name: &str) -> Self {
         Self {
             section: section.to_owned(),
             name: name.to_owned(),
@@ -207,6 +207,17 @@ fn dotted(key: &str) -> String {
         Some(name) => name.to_lowercase().replace("__", "."),
         None => key.to_lowercase(),
     }
+}
+
+/// The known key that looks most like an unknown one.
+pub(super) fn nearest(
+    key: &str,
+    known: impl Iterator<Item = Key>,
+    spelling: impl Fn(&Key) -> String,
+) -> String {
+    let dotted = dotted(key);
+    let nearest = known.max_by(|a, b| likeness(&dotted, a).total_cmp(&likeness(&dotted, b)));
+    nearest.map(|key| spelling(&key)).unwrap_or_default()
 }
 
 /// How much an unknown key looks like a known one: as a whole, and without its section and the

@@ -1,0 +1,526 @@
+//! `[[webhooks]]`: whom alerts are sent to. A list, so each entry is checked as a whole and named by its place.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use base64ct::{Base64, Encoding};
+use hyper::Uri;
+use hyper::http::uri::Scheme;
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+use super::layers::{self, Key};
+use super::{ConfigError, DAY, HOUR, count, duration_text, time};
+
+/// The section, as the file has it.
+const SECTION: &str = "webhooks";
+const NOT_A_LIST: &str = "must be a list of tables: write [[webhooks]]";
+/// Each has a task and a client of its own.
+const WEBHOOKS_MAX: usize = 64;
+const NAME_BYTES_MAX: usize = 64;
+const URL_BYTES_MAX: usize = 2048;
+const RULES_MAX: usize = 64;
+const MINUTE: Duration = Duration::from_secs(60);
+/// What every secret begins with, by Standard Webhooks.
+const SECRET_PREFIX: &str = "whsec_";
+
+/// One of `[[webhooks]]`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Webhook {
+    /// What it is called; with it, it is known again after a restart.
+    pub name: String,
+    /// Where alerts are sent, `http` or `https`. Hidden, because many services put their secret into the path.
+    pub url: HiddenText,
+    /// What requests are signed with, as `whsec_` and 24 to 64 bytes in base64.
+    pub secret: HiddenText,
+    /// A file that holds the secret.
+    pub secret_file: PathBuf,
+    /// The variable of the environment that holds the secret.
+    pub secret_env: String,
+    /// The rules whose alerts are sent; empty means all of them.
+    pub rules: Vec<String>,
+    /// The least severity that is sent. Default `info`, which is all.
+    pub severity_min: Severity,
+    /// A PEM file with certificates to trust, beside those that browsers trust. Default empty.
+    pub ca_file: PathBuf,
+    /// How long connecting may take. Default 5 seconds.
+    #[serde(with = "duration_text")]
+    pub connect_timeout: Duration,
+    /// How long a delivery may take as a whole, up to the head of the answer. Default 20 seconds.
+    #[serde(with = "duration_text")]
+    pub timeout: Duration,
+    /// How long to wait after the first failure; after each further one twice as long. Default 5 seconds.
+    #[serde(with = "duration_text")]
+    pub retry_min: Duration,
+    /// How long to wait at most, also where the receiver asks for more. Default 1 hour.
+    #[serde(with = "duration_text")]
+    pub retry_max: Duration,
+    /// How old an alert may become that cannot be delivered; 0 is without a bound. Default 3 days.
+    #[serde(with = "duration_text")]
+    pub give_up_after: Duration,
+    /// How many alerts may wait; past it the oldest are left out. Default 10 000.
+    pub queue_max: usize,
+}
+
+impl Default for Webhook {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            url: HiddenText::default(),
+            secret: HiddenText::default(),
+            secret_file: PathBuf::new(),
+            secret_env: String::new(),
+            rules: Vec::new(),
+            severity_min: Severity::default(),
+            ca_file: PathBuf::new(),
+            connect_timeout: Duration::from_secs(5),
+            timeout: Duration::from_secs(20),
+            retry_min: Duration::from_secs(5),
+            retry_max: HOUR,
+            give_up_after: DAY * 3,
+            queue_max: 10_000,
+        }
+    }
+}
+
+/// How grave an alert is: the five steps of Kismet's `kis_alert_severity` (alertracker.h).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Kismet's 0.
+    #[default]
+    Info,
+    /// Kismet's 5.
+    Low,
+    /// Kismet's 10.
+    Medium,
+    /// Kismet's 15.
+    High,
+    /// Kismet's 20.
+    Critical,
+}
+
+/// A text that does not show itself in logs.
+#[derive(Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(transparent)]
+pub struct HiddenText(String);
+
+impl HiddenText {
+    /// The text itself.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for HiddenText {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for HiddenText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HiddenText")
+    }
+}
+
+/// A key that is wrong, and what it would have to be.
+type Fault = (&'static str, String);
+
+impl Webhook {
+    fn check(&self) -> Result<(), Fault> {
+        let at = |key: &'static str| move |reason: String| (key, reason);
+        name(&self.name).map_err(at("name"))?;
+        target(self.url.reveal()).map_err(at("url"))?;
+        self.check_secret()?;
+        rules(&self.rules).map_err(at("rules"))?;
+        let least = Duration::from_millis(1);
+        time(self.connect_timeout, least..=MINUTE * 10).map_err(at("connect_timeout"))?;
+        time(self.timeout, least..=MINUTE * 10).map_err(at("timeout"))?;
+        time(self.retry_min, least..=DAY).map_err(at("retry_min"))?;
+        time(self.retry_max, least..=DAY * 7).map_err(at("retry_max"))?;
+        if self.retry_max < self.retry_min {
+            let reason = "must be at least `retry_min`".to_owned();
+            return Err(("retry_max", reason));
+        }
+        time(self.give_up_after, Duration::ZERO..=DAY * 365).map_err(at("give_up_after"))?;
+        count(self.queue_max, 1..=1_000_000).map_err(at("queue_max"))
+    }
+
+    fn check_secret(&self) -> Result<(), Fault> {
+        let Self {
+            secret,
+            secret_file,
+            secret_env,
+            ..
+        } = self;
+        let given = [
+            !secret.reveal().is_empty(),
+            !secret_file.as_os_str().is_empty(),
+            !secret_env.is_empty(),
+        ];
+        if given.into_iter().filter(|&is_given| is_given).count() != 1 {
+            let reason =
+                "must be given in one way of three: `secret`, `secret_file` or `secret_env`";
+            return Err(("secret", reason.to_owned()));
+        }
+        if secret_env.starts_with(layers::ENVIRONMENT_PREFIX) {
+            let reason = format!(
+                "must not begin with {}, as the keys of the configuration do",
+                layers::ENVIRONMENT_PREFIX
+            );
+            return Err(("secret_env", reason));
+        }
+        match secret.reveal() {
+            "" => Ok(()),
+            text => signing_secret(text)
+                .map(drop)
+                .map_err(|reason| ("secret", reason)),
+        }
+    }
+}
+
+/// The bytes that a secret stands for.
+pub(crate) fn signing_secret(text: &str) -> Result<Vec<u8>, String> {
+    let bytes = text
+        .strip_prefix(SECRET_PREFIX)
+        .and_then(|digits| Base64::decode_vec(digits).ok());
+    match bytes {
+        Some(bytes) if (24..=64).contains(&bytes.len()) => Ok(bytes),
+        _ => Err(format!(
+            "must be {SECRET_PREFIX} and then 24 to 64 bytes in base64, as `openssl rand -base64 32` makes them"
+        )),
+    }
+}
+
+/// Where a webhook's requests go.
+pub(crate) fn target(text: &str) -> Result<Uri, String> {
+    let refused = |what: &str| {
+        Err(format!(
+            "must be a URL such as \"https://home.example/hook\": {what}"
+        ))
+    };
+    if URL_BYTES_MAX < text.len() {
+        return refused(&format!("at most {URL_BYTES_MAX} bytes"));
+    }
+    let Ok(uri) = text.parse::<Uri>() else {
+        return refused("letters beyond ASCII have to be encoded");
+    };
+    match uri.authority() {
+        Some(authority) if authority.as_str().contains('@') => {
+            refused("without a name and a password")
+        }
+        Some(_) if [Some(&Scheme::HTTP), Some(&Scheme::HTTPS)].contains(&uri.scheme()) => Ok(uri),
+        _ => refused("http or https, and a host"),
+    }
+}
+
+/// It stands in a path, and in logs.
+fn name(text: &str) -> Result<(), String> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    if (1..=NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_plain) {
+        return Ok(());
+    }
+    Err(format!(
+        "must be 1 to {NAME_BYTES_MAX} letters, digits, `-` and `_`"
+    ))
+}
+
+fn rules(rules: &[String]) -> Result<(), String> {
+    let is_name = |rule: &String| (1..=NAME_BYTES_MAX).contains(&rule.len());
+    if rules.len() <= RULES_MAX && rules.iter().all(is_name) {
+        return Ok(());
+    }
+    Err(format!(
+        "must be up to {RULES_MAX} names of up to {NAME_BYTES_MAX} bytes"
+    ))
+}
+
+/// Checks the entries as they stand in a file: all of their keys, each by itself and then together.
+pub(super) fn check_list(origin: &str, list: &Value) -> Result<(), ConfigError> {
+    let bad = |key: String, value: String, reason: String| ConfigError::BadValue {
+        origin: origin.to_owned(),
+        key,
+        value,
+        reason,
+    };
+    let Value::Array(entries) = list else {
+        let (key, value) = (SECTION.to_owned(), list.type_str().to_owned());
+        return Err(bad(key, value, NOT_A_LIST.to_owned()));
+    };
+    if WEBHOOKS_MAX < entries.len() {
+        let reason = format!("must be at most {WEBHOOKS_MAX}");
+        return Err(bad(SECTION.to_owned(), entries.len().to_string(), reason));
+    }
+    let mut names = HashSet::new();
+    for (index, entry) in entries.iter().enumerate() {
+        let place = format!("{SECTION}[{index}]");
+        let Value::Table(keys) = entry else {
+            let value = entry.type_str().to_owned();
+            return Err(bad(place, value, NOT_A_LIST.to_owned()));
+        };
+        check_keys(origin, &place, keys)?;
+        let webhook: Webhook = keys
+            .clone()
+            .try_into()
+            .expect("every key was read by itself before");
+        let checked = webhook.check().and_then(|()| {
+            let reason = || "must differ from that of every other webhook".to_owned();
+            let is_new = names.insert(webhook.name.clone());
+            is_new.then_some(()).ok_or_else(|| ("name", reason()))
+        });
+        checked.map_err(|(key, reason)| {
+            let value = shown(key, keys.get(key));
+            bad(format!("{place}.{key}"), value, reason)
+        })?;
+    }
+    Ok(())
+}
+
+/// That the keys are known, and each of its kind.
+fn check_keys(origin: &str, place: &str, keys: &Table) -> Result<(), ConfigError> {
+    let defaults = Table::try_from(Webhook::default())
+        .expect("the defaults are plain strings, integers and lists");
+    for (name, value) in keys {
+        let key = format!("{place}.{name}");
+        if !defaults.contains_key(name) {
+            let known = defaults.keys().map(|name| Key::new(place, name));
+            return Err(ConfigError::UnknownKey {
+                origin: origin.to_owned(),
+                nearest: layers::nearest(&key, known, Key::to_string),
+                key,
+            });
+        }
+        let alone = Table::from_iter([(name.clone(), value.clone())]);
+        alone
+            .try_into::<Webhook>()
+            .map_err(|error| ConfigError::BadValue {
+                origin: origin.to_owned(),
+                value: shown(name, Some(value)),
+                reason: error.message().to_owned(),
+                key,
+            })?;
+    }
+    Ok(())
+}
+
+/// A value as an error shows it.
+fn shown(key: &str, value: Option<&Value>) -> String {
+    match (key, value) {
+        ("url" | "secret", Some(_)) => "(not shown)".to_owned(),
+        (_, Some(value)) => value.to_string(),
+        (_, None) => "\"\"".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+
+    use super::*;
+    use crate::config::{Config, Overrides};
+
+    const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+    fn load(text: &str) -> Result<Vec<Webhook>, ConfigError> {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("scanpost.toml");
+        std::fs::write(&file, text).unwrap();
+        Config::load(Some(&file), [], Overrides::default()).map(|config| config.webhooks)
+    }
+
+    /// A webhook with everything that it needs, and these keys.
+    fn entry(keys: &[(&str, &str)]) -> String {
+        let secret = format!("{SECRET:?}");
+        let needed = [
+            ("name", "\"a\""),
+            ("url", "\"http://h/\""),
+            ("secret", &secret),
+        ];
+        let is_given = |name| keys.iter().any(|(key, _)| *key == name);
+        let needed = needed.into_iter().filter(|(name, _)| !is_given(*name));
+        let lines = needed.chain(keys.iter().copied());
+        let lines = lines.map(|(name, value)| format!("{name} = {value}\n"));
+        format!("[[webhooks]]\n{}", lines.collect::<String>())
+    }
+
+    #[track_caller]
+    fn refused(text: &str, parts: &[&str]) {
+        let message = load(text).unwrap_err().to_string();
+        for part in parts {
+            assert!(message.contains(part), "{part} is not in: {message}");
+        }
+    }
+
+    #[track_caller]
+    fn check(key: &str, good: &[&str], bad: &[&str]) {
+        for value in good {
+            let loaded = load(&entry(&[(key, value)]));
+            assert!(loaded.is_ok(), "{key} = {value}: {loaded:?}");
+        }
+        for value in bad {
+            let named = format!("`webhooks[0].{key}`");
+            refused(&entry(&[(key, value)]), &[&named, "must "]);
+        }
+    }
+
+    #[test]
+    fn the_example_shows_every_key_with_its_default() {
+        let example = include_str!("../../config.example.toml");
+        let (_, shown) = example.split_once("# [[webhooks]]\n").unwrap();
+        let lines = shown.lines().map(|line| line.strip_prefix("# ").unwrap());
+        let shown = lines.collect::<Vec<_>>().join("\n");
+        let keys: Table = shown.parse().unwrap();
+        let loaded = load(&format!("[[webhooks]]\n{shown}")).unwrap().remove(0);
+        let defaults = Webhook {
+            name: "home".to_owned(),
+            url: "https://home.example/hook".to_owned().into(),
+            secret: SECRET.to_owned().into(),
+            ..Webhook::default()
+        };
+        assert_eq!(loaded, defaults);
+        let known = Table::try_from(defaults).unwrap();
+        assert!(known.keys().eq(keys.keys()), "{keys}");
+    }
+
+    #[test]
+    fn bounds_hold_at_and_one_past() {
+        let text = |length: usize| format!("{:?}", "x".repeat(length));
+        check(
+            "name",
+            &["\"a-B_0\"", &text(64)],
+            &["\"\"", &text(65), "\"a b\"", "\"a/b\"", "\"a.b\""],
+        );
+        for key in ["connect_timeout", "timeout"] {
+            check(
+                key,
+                &["\"1ms\"", "\"10m\""],
+                &["\"999us\"", "\"10m 1ms\"", "\"5\""],
+            );
+        }
+        check(
+            "retry_min",
+            &["\"1ms\"", "\"1h\""],
+            &["\"999us\"", "\"1day 1ms\""],
+        );
+        check(
+            "retry_max",
+            &["\"5s\"", "\"7days\""],
+            &["\"4999ms\"", "\"7days 1ms\""],
+        );
+        check(
+            "give_up_after",
+            &["\"0s\"", "\"365days\""],
+            &["\"365days 1ms\""],
+        );
+        check("queue_max", &["1", "1000000"], &["0", "1000001"]);
+        let rules = |count: usize, length: usize| format!("{:?}", vec!["x".repeat(length); count]);
+        check(
+            "rules",
+            &["[]", &rules(64, 64)],
+            &[&rules(65, 1), &rules(1, 65), "[\"\"]"],
+        );
+        let all = |count: usize| {
+            let entries = (0..count).map(|number| entry(&[("name", &format!("\"a{number}\""))]));
+            entries.collect::<String>()
+        };
+        assert_eq!(load(&all(64)).unwrap().len(), 64);
+        refused(&all(65), &["`webhooks`", "at most 64"]);
+    }
+
+    #[test]
+    fn targets_are_http_and_hosts() {
+        let long = |length: usize| format!("\"http://h/{}\"", "x".repeat(length - 9));
+        let good = [
+            "\"http://10.0.0.2:8123/api?x=1\"",
+            "\"https://[::1]/\"",
+            "\"http://localhost\"",
+            &long(2048),
+        ];
+        let bad = [
+            "\"\"",
+            "\"home.example\"",
+            "\"/hook\"",
+            "\"ftp://h/\"",
+            "\"http://\"",
+            "\"http://u:p@h/\"",
+            "\"http://h/ x\"",
+            &long(2049),
+        ];
+        check("url", &good, &bad);
+    }
+
+    #[test]
+    fn a_secret_is_given_once_and_never_shown() {
+        let bytes = |count: usize| format!("\"whsec_{}\"", Base64::encode_string(&vec![7; count]));
+        let bad = [
+            "\"hunter2\"",
+            "\"whsec_hunter2\"",
+            "\"\"",
+            &bytes(23),
+            &bytes(65),
+        ];
+        check("secret", &[&bytes(24), &bytes(64)], &bad);
+        for secret in &bad {
+            let message = load(&entry(&[("secret", secret)])).unwrap_err().to_string();
+            assert!(
+                !message.contains("hunter2") && !message.contains("Bwc"),
+                "{message}"
+            );
+        }
+        let none = ("secret", "\"\"");
+        let (file, variable) = (("secret_file", "\"/run/s\""), ("secret_env", "\"HOOK\""));
+        for good in [[none, file], [none, variable]] {
+            load(&entry(&good)).unwrap();
+        }
+        for bad in [&[file][..], &[variable], &[none, file, variable]] {
+            refused(&entry(bad), &["`webhooks[0].secret`", "one way of three"]);
+        }
+        let ours = [none, ("secret_env", "\"SCANPOST_HOOK\"")];
+        refused(
+            &entry(&ours),
+            &["`webhooks[0].secret_env`", "must not begin with SCANPOST_"],
+        );
+        let path = entry(&[("url", "\"ftp://h/hunter2\"")]);
+        assert!(!load(&path).unwrap_err().to_string().contains("hunter2"));
+        let debug = format!(
+            "{:?}",
+            load(&entry(&[("url", "\"http://h/hunter2\"")])).unwrap()
+        );
+        assert!(
+            !debug.contains("hunter2") && !debug.contains("MfKQ"),
+            "{debug}"
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_by_its_place() {
+        let two = |second: &str| format!("{}{second}", entry(&[]));
+        refused(
+            &two(&entry(&[])),
+            &["scanpost.toml", "`webhooks[1].name` = \"a\"", "must differ"],
+        );
+        let typo = entry(&[("name", "\"b\""), ("retry_mix", "\"1s\"")]);
+        refused(
+            &two(&typo),
+            &[
+                "unknown key `webhooks[1].retry_mix`",
+                "`webhooks[1].retry_m",
+            ],
+        );
+        refused(
+            &entry(&[("queue_max", "\"many\"")]),
+            &["`webhooks[0].queue_max` = \"many\"", "usize"],
+        );
+        refused(
+            &entry(&[("severity_min", "\"grave\"")]),
+            &["`webhooks[0].severity_min`", "`critical`"],
+        );
+        refused("[webhooks]\nname = \"a\"", &["`webhooks`", "[[webhooks]]"]);
+        refused("webhooks = [1]", &["`webhooks[0]`", "[[webhooks]]"]);
+        refused("[[webhook]]\nname = \"a\"", &["unknown key `webhook`"]);
+        assert!(load("webhooks = []").unwrap().is_empty());
+    }
+}
