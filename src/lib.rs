@@ -25,11 +25,12 @@
 //! | [`events`] | what happened, told to those who listen; the server's messages | who listens, HTTP |
 //! | [`snapshot`] | the tracker on disk, so that a start need not read the whole log | what devices mean |
 //! | [`views`] | tracked state and logged reports in somebody's words | HTTP |
+//! | [`webhook`] | alerts sent to others, from a durable cursor | who raises them, HTTP routes |
 //! | [`auth`] | users, keys, logins, roles | HTTP |
 //! | `http` | routes and what they demand, limits, errors to statuses | how anything is kept |
 //! | [`config`] | file, environment and flags to one checked value | what it is for |
 //!
-//! Dependencies point one way: `http → {auth, ingest, views} → {snapshot, events} → alerts → tracker → log → report`.
+//! Dependencies point one way: `http → {auth, ingest, views, webhook} → {snapshot, events} → alerts → tracker → log → report`.
 //!
 //! # What holds everywhere
 //!
@@ -52,5 +53,6 @@ mod serve;
 pub mod snapshot;
 pub mod tracker;
 pub mod views;
+pub mod webhook;
 
 pub use serve::{ServeError, TlsError, serve, serve_log};

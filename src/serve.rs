@@ -23,6 +23,7 @@ use crate::ingest::housekeeping::{self, Schedule};
 use crate::ingest::{self, Ingest, Keeping, WindowBounds, WriterBounds, WriterError};
 use crate::log::{Log, LogError};
 use crate::tracker::{Bounds, Tracker};
+use crate::webhook::{self, Feed, WebhookError};
 
 /// How late it may be noticed that somebody is silent.
 const TICK_INTERVAL: Duration = Duration::from_secs(1);
@@ -45,6 +46,9 @@ pub enum ServeError {
     /// The certificate or its key cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The webhooks cannot be served.
+    #[error(transparent)]
+    Webhook(#[from] WebhookError),
     /// The system does not tell when the certificate is to be read again.
     #[error("cannot listen for signals")]
     Signals(#[source] io::Error),
@@ -118,6 +122,11 @@ async fn run(
         },
     };
     let events = Events::new(limits.events_queue_max);
+    let stop = CancellationToken::new();
+    // Also where the start fails from here on.
+    let _stopped = stop.clone().drop_guard();
+    let (webhooks, deliveries) =
+        webhook::start(&config.webhooks, Feed::empty(), data.as_deref(), &stop)?;
     let now = SystemTime::now().into();
     let (orders, told) = housekeeping::orders();
     let begin = orders.clone();
@@ -156,6 +165,7 @@ async fn run(
         alerts,
         events,
         history,
+        webhooks,
         open_connections: open.clone(),
     };
     let router = http::router(App::new(&config, parts));
@@ -165,7 +175,6 @@ async fn run(
         idle_timeout: limits.idle_timeout,
         shutdown_grace: config.server.shutdown_grace,
     };
-    let stop = CancellationToken::new();
     tokio::spawn(stop.clone().run_until_cancelled_owned(tick(ingest)));
     if let Some(reloads) = reloads {
         tokio::spawn(stop.clone().run_until_cancelled_owned(reloads));
@@ -184,7 +193,9 @@ async fn run(
     };
     info!("shutting down");
     stop.cancel();
-    serving.await.ok();
+    tokio::join!(serving, deliveries.finish(config.server.shutdown_grace))
+        .0
+        .ok();
     // After the last connection nothing changes any more. With the housekeeping the last handle to the writer
     // goes, so it ends too.
     orders.stop();

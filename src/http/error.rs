@@ -58,6 +58,8 @@ pub(super) enum ApiError {
     NoSuchAlert(String),
     #[error(transparent)]
     Alerts(#[from] Refused),
+    #[error("no webhook has the name `{0}`")]
+    NoSuchWebhook(String),
     #[error("no network has the hash {0}")]
     NoSuchSsid(u32),
     #[error("there is no view of that name")]
@@ -153,6 +155,7 @@ impl ApiError {
             | Self::NoSuchSsid(_)
             | Self::NoSuchDevice(_)
             | Self::NoSuchSource(_)
+            | Self::NoSuchWebhook(_)
             | Self::NoSuchView => StatusCode::NOT_FOUND,
             Self::NotAWebSocket => StatusCode::UPGRADE_REQUIRED,
             Self::TooManySubscribers => StatusCode::SERVICE_UNAVAILABLE,

@@ -59,6 +59,7 @@ use crate::log::History;
 use crate::report::ReceivedAt;
 use crate::tracker::Tracker;
 use crate::views::kismet::Context;
+use crate::webhook::Webhooks;
 
 /// What handlers work with: handles, cheap to clone.
 #[derive(Clone, Debug)]
@@ -71,6 +72,7 @@ pub(crate) struct App {
     alerts: AlertStore,
     events: Events,
     live: Live,
+    webhooks: Webhooks,
     bodies: Bodies,
     kismet_limits: kismet::Limits,
     server: Arc<Server>,
@@ -96,6 +98,7 @@ pub(crate) struct Parts {
     pub(crate) alerts: AlertStore,
     pub(crate) events: Events,
     pub(crate) history: Option<History>,
+    pub(crate) webhooks: Webhooks,
     pub(crate) open_connections: OpenConnections,
 }
 
@@ -109,6 +112,7 @@ impl App {
             alerts,
             events,
             history,
+            webhooks,
             open_connections,
         } = parts;
         let limits = &config.limits;
@@ -121,6 +125,7 @@ impl App {
             alerts,
             events,
             live: Live::new(limits),
+            webhooks,
             bodies: Bodies::new(
                 limits.body_bytes_max,
                 limits.bodies_bytes_max,
@@ -203,6 +208,8 @@ fn commands() -> Router<App> {
         .route("/alerts/raise_alert", post(alerts::raise))
         .route("/devices/alerts/mac/{kind}/add", post(alerts::watch))
         .route("/devices/alerts/mac/{kind}/remove", post(alerts::unwatch))
+        .route("/api/v1/webhooks", get(native::webhooks::list))
+        .route("/api/v1/webhooks/{name}/test", post(native::webhooks::test))
 }
 
 fn reads() -> Router<App> {

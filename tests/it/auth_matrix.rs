@@ -364,6 +364,13 @@ pub(crate) const ROUTES: &[(&str, &str, &str, Demand)] = &[
     ("/api/v1/sources", "/api/v1/sources", "GET", Readonly),
     ("/api/v1/ssids", "/api/v1/ssids", "GET", Readonly),
     ("/api/v1/status", "/api/v1/status", "GET", Readonly),
+    ("/api/v1/webhooks", "/api/v1/webhooks", "GET", Admin),
+    (
+        "/api/v1/webhooks/{name}/test",
+        "/api/v1/webhooks/none/test",
+        "POST",
+        Admin,
+    ),
     (
         "/api/v1/devices/{mac}/observations",
         "/api/v1/devices/1/observations",

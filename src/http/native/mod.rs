@@ -6,6 +6,7 @@ pub(super) mod devices;
 mod filter;
 pub(super) mod server;
 mod ssids;
+pub(super) mod webhooks;
 
 use std::fmt;
 

@@ -42,6 +42,7 @@ fn meaning(name: &str) -> Option<&'static str> {
         }
         "mac" => "an address: `AA:BB:CC:DD:EE:FF`, with `-`, as `aabb.ccdd.eeff`, or bare",
         "key" => "a device's key, as `kismet.device.base.key` has it",
+        "name" => "the name of a webhook, as the configuration has it",
         "uuid" => "the UUID of a source",
         "hash" => "the hash by which the list of these names one",
         "view" => "`all`, `phydot11_accesspoints`, `phy-IEEE802.11`, `phy-Bluetooth`",

@@ -116,6 +116,14 @@ fn native() -> Vec<Entry> {
         .asks(PAGE),
         native("/api/v1/sources", "The scanners", "Any").answers(Answer::Any),
         native("/api/v1/status", "The server, and how much it has", "Any").answers(Answer::Any),
+        native("/api/v1/webhooks", "How each webhook is", "Webhooks").demands(Demand::Admin),
+        post(
+            "/api/v1/webhooks/{name}/test",
+            "Sends a test event to a webhook now, and answers what came back",
+        )
+        .demands(Demand::Admin)
+        .answers(Answer::Json("WebhookTest"))
+        .errors(&[400, 404, 503]),
         get("/api/openapi.json", "This document").demands(Demand::Readonly),
     ]
 }

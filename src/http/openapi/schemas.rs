@@ -20,6 +20,9 @@ pub(super) fn all(components: ComponentsBuilder) -> ComponentsBuilder {
         .schema_from::<Rejected>()
         .schema_from::<Observations>()
         .schema_from::<Observation>()
+        .schema_from::<Webhooks>()
+        .schema_from::<Webhook>()
+        .schema_from::<WebhookTest>()
         .schema_from::<Command>()
         .schema_from::<Annotation>()
         .schema_from::<Alerts>()
@@ -346,6 +349,53 @@ struct Observation {
     speed_km_h: Option<f64>,
     #[schema(nullable = false)]
     tags: Option<BTreeMap<String, String>>,
+}
+
+/// All webhooks, in the order of the configuration.
+#[derive(ToSchema)]
+struct Webhooks {
+    webhooks: Vec<Webhook>,
+}
+
+/// How a webhook is.
+#[derive(ToSchema)]
+struct Webhook {
+    name: String,
+    /// The host and the port of its URL.
+    host: String,
+    /// How many alerts were delivered.
+    delivered: u64,
+    /// How many were given up, or gone before they could be delivered.
+    lost: u64,
+    /// How many alerts it has not come to yet, some of which it may not want.
+    waiting: u64,
+    /// How many times in a row the last delivery failed.
+    failures: u32,
+    /// Whether it answered 410, after which nothing is sent until the next start.
+    stopped: bool,
+    /// What went wrong last.
+    #[schema(nullable = false)]
+    last_error: Option<String>,
+    /// When it is tried again, in seconds since 1970.
+    #[schema(nullable = false)]
+    next_try: Option<u64>,
+}
+
+/// What came of a test.
+#[derive(ToSchema)]
+struct WebhookTest {
+    /// Whether it was answered with a 2xx.
+    success: bool,
+    duration_ms: u64,
+    /// The status of the answer.
+    #[schema(nullable = false)]
+    answered: Option<u16>,
+    /// The first 1024 bytes of the answer.
+    #[schema(nullable = false)]
+    body: Option<String>,
+    /// Why there was no answer.
+    #[schema(nullable = false)]
+    error: Option<String>,
 }
 
 /// What a read is asked for.

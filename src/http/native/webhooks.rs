@@ -1,0 +1,102 @@
+//! The webhooks: how they are, and a test of one.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::extract::State;
+use serde::Serialize;
+
+use super::super::App;
+use super::super::error::ApiError;
+use super::super::extract::Argument;
+use super::super::query::Query;
+use super::Json;
+use crate::webhook::{Status, Tested};
+
+#[derive(Serialize)]
+struct List<'s> {
+    webhooks: Vec<Record<'s>>,
+}
+
+#[derive(Serialize)]
+struct Record<'s> {
+    name: &'s str,
+    host: &'s str,
+    delivered: u64,
+    lost: u64,
+    waiting: u64,
+    failures: u32,
+    stopped: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_error: Option<&'s str>,
+    /// Seconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_try: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Outcome<'t> {
+    success: bool,
+    duration_ms: u128,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answered: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<&'t str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+/// `GET /api/v1/webhooks`: how each webhook is.
+pub(in super::super) async fn list(State(app): State<App>, query: Query) -> Result<Json, ApiError> {
+    query.finish()?;
+    let statuses = app.webhooks.statuses();
+    Json::of(&List {
+        webhooks: statuses.iter().map(record).collect(),
+    })
+}
+
+fn record(status: &Status) -> Record<'_> {
+    let seconds = |time: SystemTime| {
+        time.duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_secs()
+    };
+    Record {
+        name: &status.name,
+        host: &status.host,
+        delivered: status.delivered,
+        lost: status.lost,
+        waiting: status.waiting,
+        failures: status.failures,
+        stopped: status.is_stopped,
+        last_error: status.last_error.as_deref(),
+        next_try: status.next_try.map(seconds),
+    }
+}
+
+/// `POST /api/v1/webhooks/{name}/test`: sends a test event now, and tells what came back.
+pub(in super::super) async fn test(
+    State(app): State<App>,
+    Argument(name): Argument,
+    query: Query,
+) -> Result<Json, ApiError> {
+    query.finish()?;
+    let tested = app.webhooks.test(&name).await;
+    let Tested { answer, duration } = tested.ok_or(ApiError::NoSuchWebhook(name))?;
+    let duration_ms = duration.as_millis();
+    match &answer {
+        Ok(answer) => Json::of(&Outcome {
+            success: answer.status.is_success(),
+            duration_ms,
+            answered: Some(answer.status.as_u16()),
+            body: Some(&answer.excerpt),
+            error: None,
+        }),
+        Err(error) => Json::of(&Outcome {
+            success: false,
+            duration_ms,
+            answered: None,
+            body: None,
+            error: Some(error.to_string()),
+        }),
+    }
+}

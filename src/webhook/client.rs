@@ -1,0 +1,185 @@
+//! One signed request, and what came back.
+
+use std::error::Error;
+use std::iter;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::{Request, Response, StatusCode, Uri, header};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+use super::WebhookError;
+use super::feed::ItemId;
+use super::retry::asked;
+use super::signature::SigningKey;
+use crate::config::{Webhook, webhook};
+
+const USER_AGENT: &str = concat!("scanpost/", env!("CARGO_PKG_VERSION"));
+/// How long a connection waits for the next alert.
+const IDLE: Duration = Duration::from_secs(30);
+/// Bytes of an answer's body that are read, so that the connection can be used again.
+const BODY_BYTES_MAX: usize = 64 << 10;
+/// Bytes of it that are kept.
+const EXCERPT_BYTES_MAX: usize = 1024;
+
+/// What a receiver answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    /// How long it asks to be left alone.
+    pub(super) retry_after: Option<Duration>,
+    /// The beginning of the body.
+    pub(crate) excerpt: String,
+}
+
+/// Why nothing was answered.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SendError {
+    #[error("no answer within {}", humantime::format_duration(*.0))]
+    TimedOut(Duration),
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Sends to one receiver.
+pub(super) struct Sender {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    target: Uri,
+    key: SigningKey,
+    timeout: Duration,
+}
+
+impl Sender {
+    pub(super) fn new(webhook: &Webhook) -> Result<Self, WebhookError> {
+        let target = webhook::target(webhook.url.reveal());
+        let target = target.map_err(|reason| WebhookError::Url {
+            name: webhook.name.clone(),
+            reason,
+        })?;
+        let mut http = HttpConnector::new();
+        http.enforce_http(false);
+        http.set_nodelay(true);
+        http.set_connect_timeout(Some(webhook.connect_timeout));
+        let https = HttpsConnectorBuilder::new()
+            .with_tls_config(tls(webhook)?)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(http);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(1)
+            .build(https);
+        Ok(Self {
+            client,
+            target,
+            key: SigningKey::read(webhook)?,
+            timeout: webhook.timeout,
+        })
+    }
+
+    /// The host and the port, which is all that may be shown of the URL.
+    pub(super) fn host(&self) -> &str {
+        self.target
+            .authority()
+            .map_or("", |authority| authority.as_str())
+    }
+
+    /// Sends a document. Redirects are answers like any other: what is signed for one host is not for another.
+    pub(super) async fn send(&self, id: &ItemId, body: Bytes) -> Result<Answer, SendError> {
+        let deadline = Instant::now() + self.timeout;
+        let request = self.request(id, body, SystemTime::now());
+        let response = match timeout_at(deadline, self.client.request(request)).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return Err(SendError::Failed(in_full(&error))),
+            Err(_) => return Err(SendError::TimedOut(self.timeout)),
+        };
+        let retry_after = response.headers().get(header::RETRY_AFTER);
+        let retry_after = retry_after.and_then(|value| value.to_str().ok());
+        Ok(Answer {
+            status: response.status(),
+            retry_after: retry_after.and_then(|text| asked(text, SystemTime::now())),
+            excerpt: excerpt(response, deadline).await,
+        })
+    }
+
+    fn request(&self, id: &ItemId, body: Bytes, now: SystemTime) -> Request<Full<Bytes>> {
+        let timestamp = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let signature = self.key.sign(id.as_str(), timestamp, &body);
+        Request::post(self.target.clone())
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::USER_AGENT, USER_AGENT)
+            .header("webhook-id", id.as_str())
+            .header("webhook-timestamp", timestamp)
+            .header("webhook-signature", signature)
+            .body(Full::new(body))
+            .expect("an id, a number and base64 are values of headers")
+    }
+}
+
+/// The status is the answer: whatever becomes of the body, it stands.
+async fn excerpt(response: Response<Incoming>, deadline: Instant) -> String {
+    let mut body = response.into_body();
+    let (mut kept, mut read) = (Vec::new(), 0);
+    while read < BODY_BYTES_MAX
+        && let Ok(Some(Ok(frame))) = timeout_at(deadline, body.frame()).await
+    {
+        let data = frame.into_data().unwrap_or_default();
+        read += data.len();
+        let room = EXCERPT_BYTES_MAX - kept.len();
+        kept.extend(data.into_iter().take(room));
+    }
+    String::from_utf8_lossy(&kept).into_owned()
+}
+
+/// The roots that browsers trust, and those of the operator.
+fn tls(webhook: &Webhook) -> Result<ClientConfig, WebhookError> {
+    let mut roots = RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
+    if !webhook.ca_file.as_os_str().is_empty() {
+        add_roots(&mut roots, &webhook.ca_file).map_err(|reason| WebhookError::CaFile {
+            name: webhook.name.clone(),
+            path: webhook.ca_file.clone(),
+            reason,
+        })?;
+    }
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("ring has what TLS 1.2 and 1.3 need")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(config)
+}
+
+fn add_roots(roots: &mut RootCertStore, path: &Path) -> Result<(), String> {
+    let known = roots.len();
+    let certificates = CertificateDer::pem_file_iter(path).map_err(|error| error.to_string())?;
+    for certificate in certificates {
+        let certificate = certificate.map_err(|error| error.to_string())?;
+        roots.add(certificate).map_err(|error| error.to_string())?;
+    }
+    if roots.len() == known {
+        return Err("it has no certificate in PEM form".to_owned());
+    }
+    Ok(())
+}
+
+/// An error with all that caused it. None of them tells the path or the query.
+fn in_full(error: &dyn Error) -> String {
+    let causes = iter::successors(Some(error), |&error| error.source());
+    let texts = causes.map(ToString::to_string).collect::<Vec<_>>();
+    texts.join(": ")
+}
