@@ -35,3 +35,4 @@ mod sessions;
 mod tidy;
 mod tls;
 mod views;
+mod webhooks;

@@ -137,7 +137,7 @@ async fn the_document_is_whole() {
 }
 
 /// The properties of a schema, and which of them have to be there.
-fn properties(document: &Value, name: &str) -> BTreeMap<String, bool> {
+pub(crate) fn properties(document: &Value, name: &str) -> BTreeMap<String, bool> {
     let schema = &document["components"]["schemas"][name];
     let required = schema["required"].as_array().unwrap();
     let names = schema["properties"].as_object().unwrap().keys();
@@ -147,7 +147,7 @@ fn properties(document: &Value, name: &str) -> BTreeMap<String, bool> {
 }
 
 #[track_caller]
-fn check_record(properties: &BTreeMap<String, bool>, record: &Value) {
+pub(crate) fn check_record(properties: &BTreeMap<String, bool>, record: &Value) {
     let record = record.as_object().unwrap();
     for name in record.keys() {
         assert!(properties.contains_key(name), "{name} is not described");

@@ -1,0 +1,202 @@
+//! What arrives, in which order, and how it is signed.
+
+use std::collections::HashMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use base64ct::{Base64, Encoding};
+use scanpost::config::{Severity, Webhook};
+use sha2::{Digest, Sha256};
+
+use super::receiver::{Alerts, Got, Receiver, Reply, Running, SECRET, id, ids, webhook};
+
+/// HMAC-SHA256 as RFC 2104 defines it, which the server has from elsewhere.
+fn hmac(key: &[u8], text: &[u8]) -> Vec<u8> {
+    let pad = |with: u8| {
+        let mut block = [with; 64];
+        key.iter()
+            .zip(&mut block)
+            .for_each(|(key, byte)| *byte ^= key);
+        block
+    };
+    let inner = Sha256::new()
+        .chain_update(pad(0x36))
+        .chain_update(text)
+        .finalize();
+    let outer = Sha256::new()
+        .chain_update(pad(0x5c))
+        .chain_update(inner)
+        .finalize();
+    outer.to_vec()
+}
+
+fn signature(id: &str, timestamp: &str, body: &[u8]) -> String {
+    let key = Base64::decode_vec(SECRET.strip_prefix("whsec_").unwrap()).unwrap();
+    let text = [id.as_bytes(), b".", timestamp.as_bytes(), b".", body].concat();
+    format!("v1,{}", Base64::encode_string(&hmac(&key, &text)))
+}
+
+#[track_caller]
+fn check_signed(got: &Got) {
+    let timestamp = &got.headers["webhook-timestamp"];
+    let expected = signature(got.id(), timestamp, &got.body);
+    assert_eq!(got.headers["webhook-signature"], expected);
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    let age = now - timestamp.parse::<u64>().unwrap();
+    assert!(age < 120, "{age} seconds old");
+}
+
+#[test]
+fn the_check_itself_passes_the_vector_of_standard_webhooks() {
+    let signed = signature(
+        "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        "1614265330",
+        br#"{"test": 2432232314}"#,
+    );
+    assert_eq!(signed, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+}
+
+#[tokio::test]
+async fn a_request_is_what_standard_webhooks_says() {
+    let receiver = Receiver::start(|_| Reply::Status(204)).await;
+    let (dir, alerts) = (tempfile::tempdir().unwrap(), Alerts::new());
+    let running = Running::start(&[webhook("a", receiver.addr)], alerts.feed(), dir.path());
+    alerts.raise(1);
+    let status = running.until(|status| status.delivered == 1).await;
+    assert_eq!((status.waiting, status.failures, status.lost), (0, 0, 0));
+    assert_eq!(status.last_error, None);
+
+    let got = receiver.got().remove(0);
+    assert_eq!(got.target, "/hook?key=hunter2");
+    assert_eq!(got.body, "{\"number\": 1}");
+    assert_eq!(got.id(), "alert-1");
+    assert_eq!(got.headers["content-type"], "application/json");
+    let agent = concat!("scanpost/", env!("CARGO_PKG_VERSION"));
+    assert_eq!(got.headers["user-agent"], agent);
+    check_signed(&got);
+}
+
+#[tokio::test]
+async fn after_a_bad_while_every_alert_arrives_in_order_with_its_id() {
+    const ALERTS: u64 = 40;
+    // Each alert fails in some way up to three times, and the ways take turns.
+    let ways = [
+        Reply::Status(500),
+        Reply::Cut,
+        Reply::With(429, "retry-after", "0"),
+        Reply::Status(404),
+        Reply::With(503, "retry-after", "Thu, 01 Jan 1970 00:00:00 GMT"),
+        Reply::Status(100 + 300),
+    ];
+    let (mut ways, mut tries) = (ways.into_iter().cycle(), HashMap::<String, u64>::new());
+    let receiver = Receiver::start(move |got| {
+        let tried = tries.entry(got.id().to_owned()).or_default();
+        *tried += 1;
+        let number: u64 = got.id().strip_prefix("alert-").unwrap().parse().unwrap();
+        match *tried <= number % 4 {
+            true => ways.next().unwrap(),
+            false => Reply::Status(200),
+        }
+    })
+    .await;
+    let (dir, alerts) = (tempfile::tempdir().unwrap(), Alerts::new());
+    let running = Running::start(&[webhook("a", receiver.addr)], alerts.feed(), dir.path());
+    alerts.raise(ALERTS / 2);
+    receiver.until(|got| got.len() > 10).await;
+    alerts.raise(ALERTS - ALERTS / 2);
+    let status = running.until(|status| status.delivered == ALERTS).await;
+    assert_eq!((status.waiting, status.failures, status.lost), (0, 0, 0));
+    assert!(status.last_error.unwrap().starts_with("answered "));
+
+    // Each as often as it had to be, and no other between.
+    let expected =
+        (1..=ALERTS).flat_map(|number| vec![number; usize::try_from(number % 4 + 1).unwrap()]);
+    assert_eq!(receiver.ids(), ids(expected));
+    for got in receiver.got() {
+        check_signed(&got);
+        let number = got.id().strip_prefix("alert-").unwrap();
+        assert_eq!(got.body, format!("{{\"number\": {number}}}"));
+    }
+}
+
+#[tokio::test]
+async fn a_restart_goes_on_behind_what_was_delivered() {
+    let hangs_at = id(4);
+    let slow = Receiver::start(move |got| match got.id() == hangs_at {
+        true => Reply::Hang,
+        false => Reply::Status(200),
+    })
+    .await;
+    let (dir, alerts) = (tempfile::tempdir().unwrap(), Alerts::with(2));
+    // What was raised before there was a webhook is not for it.
+    let running = Running::start(&[webhook("a", slow.addr)], alerts.feed(), dir.path());
+    alerts.raise(4);
+    slow.until(|got| got.len() == 2).await;
+    let status = running.status();
+    assert_eq!((status.delivered, status.waiting), (1, 3));
+    // As a crash: the fourth was sent, and nobody knows what became of it.
+    drop(running);
+
+    let receiver = Receiver::start(|_| Reply::Status(200)).await;
+    let again = Running::start(&[webhook("a", receiver.addr)], alerts.feed(), dir.path());
+    again.until(|status| status.delivered == 4).await;
+    again.stop().await;
+    assert_eq!(slow.ids(), ids([3, 4]));
+    assert_eq!(receiver.ids(), ids([4, 5, 6]));
+
+    // Nothing is left, and another name is another webhook.
+    let names = ["a", "b"].map(|name| webhook(name, receiver.addr));
+    let last = Running::start(&names, alerts.feed(), dir.path());
+    let waiting = last
+        .webhooks
+        .statuses()
+        .into_iter()
+        .map(|status| (status.delivered, status.waiting));
+    assert_eq!(waiting.collect::<Vec<_>>(), [(4, 0), (0, 0)]);
+}
+
+#[tokio::test]
+async fn only_what_is_wanted_is_sent() {
+    let receivers = [
+        Receiver::start(|_| Reply::Status(200)).await,
+        Receiver::start(|_| Reply::Status(200)).await,
+        Receiver::start(|_| Reply::Status(200)).await,
+    ];
+    let [rule, severity, nothing] =
+        [0, 1, 2].map(|number| webhook(&format!("w{number}"), receivers[number].addr));
+    let webhooks = [
+        Webhook {
+            rules: vec!["odd".to_owned(), "unheard-of".to_owned()],
+            ..rule
+        },
+        Webhook {
+            severity_min: Severity::High,
+            ..severity
+        },
+        Webhook {
+            severity_min: Severity::Critical,
+            ..nothing
+        },
+    ];
+    let (dir, alerts) = (tempfile::tempdir().unwrap(), Alerts::new());
+    let running = Running::start(&webhooks, alerts.feed(), dir.path());
+    alerts.raise(100);
+    running
+        .until(|_| {
+            running
+                .webhooks
+                .statuses()
+                .iter()
+                .all(|status| status.waiting == 0)
+        })
+        .await;
+    assert_eq!(receivers[0].ids(), ids((1..=100).step_by(2)));
+    assert_eq!(receivers[1].ids(), ids((2..=100).step_by(2)));
+    assert_eq!(receivers[2].ids(), ids([]));
+    running.stop().await;
+    // That they were passed is kept too.
+    let text = std::fs::read_to_string(dir.path().join("webhooks.json")).unwrap();
+    assert_eq!(text.matches("\"number\": 100").count(), 3, "{text}");
+}

@@ -1,0 +1,249 @@
+//! Receivers that are slow, gone or elsewhere, and lists of alerts that were cut.
+
+use std::time::{Duration, SystemTime};
+
+use scanpost::config::Webhook;
+use serde_json::json;
+
+use super::receiver::{Alerts, PATIENCE, Receiver, Reply, Running, ids, webhook};
+use crate::server::TestServer;
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
+#[tokio::test]
+async fn a_receiver_that_never_answers_keeps_nobody_else_waiting() {
+    let slow = Receiver::start(|_| Reply::Hang).await;
+    let quick = Receiver::start(|_| Reply::Status(200)).await;
+    let (dir, alerts) = (tempfile::tempdir().unwrap(), Alerts::new());
+    let webhooks = [webhook("quick", quick.addr), webhook("slow", slow.addr)];
+    let running = Running::start(&webhooks, alerts.feed(), dir.path());
+    alerts.raise(50);
+    running.until(|status| status.delivered == 50).await;
+    slow.until(|got| got.len() == 1).await;
+    assert_eq!(running.webhooks.statuses()[1].waiting, 50);
+    // An attempt that is under way ends with the grace.
+    running.stop.cancel();
+    running.deliveries.finish(Duration::ZERO).await;
+}
+
+#[tokio::test]
+async fn a_receiver_that_never_answers_does_not_hold_the_server() {
+    let slow = Receiver::start(|_| Reply::Hang).await;
+    let server =
+        TestServer::start_with(|config| config.webhooks = vec![webhook("slow", slow.addr)]).await;
+    let test = server.post("/api/v1/webhooks/slow/test", None, "");
+    let others = async {
+        slow.until(|got| got.len() == 1).await;
+        server
+            .report(json!([{ "bssid": "02:00:5E:10:00:01" }]))
+            .await;
+    };
+    tokio::select! {
+        answer = test => panic!("{answer:?}"),
+        () = others => {}
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_takes_too_long_is_a_failure() {
+    let mut count = 0;
+    let receiver = Receiver::start(move |_| {
+        count += 1;
+        if count == 1 {
+            Reply::Hang
+        } else {
+            Reply::Status(200)
+        }
+    })
+    .await;
+    let impatient = Webhook {
+        timeout: Duration::from_millis(50),
+        ..webhook("a", receiver.addr)
+    };
+    let (dir, alerts) = (tempfile::tempdir().unwrap(), Alerts::new());
+    let running = Running::start(&[impatient], alerts.feed(), dir.path());
+    alerts.raise(1);
+    let status = running.until(|status| status.delivered == 1).await;
+    assert_eq!(status.last_error.unwrap(), "no answer within 50ms");
+    assert_eq!(receiver.ids(), ids([1, 1]));
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let elsewhere = Receiver::start(|_| Reply::Status(200)).await;
+    let target: &'static str = format!("http://{}/", elsewhere.addr).leak();
+    let mut redirects = [301, 302, 303, 307, 308].into_iter();
+    let receiver = Receiver::start(move |_| match redirects.next() {
+        Some(status) => Reply::With(status, "location", target),
+        None => Reply::Status(200),
+    })
+    .await;
+    let (dir, alerts) = (tempfile::tempdir().unwrap(), Alerts::new());
+    let running = Running::start(&[webhook("a", receiver.addr)], alerts.feed(), dir.path());
+    alerts.raise(1);
+    let status = running.until(|status| status.delivered == 1).await;
+    assert_eq!(
+        status.last_error.unwrap(),
+        "answered 308 Permanent Redirect; redirects are not followed"
+    );
+    assert_eq!((receiver.ids(), elsewhere.ids()), (ids([1; 6]), ids([])));
+}
+
+#[tokio::test]
+async fn who_is_gone_is_left_alone_until_the_next_start() {
+    let receiver = Receiver::start(|got| match got.id() {
+        "alert-2" => Reply::Status(410),
+        _ => Reply::Status(200),
+    })
+    .await;
+    let (dir, alerts) = (tempfile::tempdir().unwrap(), Alerts::new());
+    let running = Running::start(&[webhook("a", receiver.addr)], alerts.feed(), dir.path());
+    alerts.raise(3);
+    let status = running.until(|status| status.is_stopped).await;
+    assert_eq!((status.delivered, status.waiting), (1, 2));
+    assert_eq!(status.last_error.unwrap(), "answered 410 Gone");
+    assert_eq!(status.next_try, None);
+    // Though nobody told it to stop, it is at its end.
+    tokio::time::timeout(PATIENCE, running.deliveries.finish(PATIENCE * 2))
+        .await
+        .unwrap();
+    assert_eq!(receiver.ids(), ids([1, 2]));
+
+    let back = Receiver::start(|_| Reply::Status(200)).await;
+    let again = Running::start(&[webhook("a", back.addr)], alerts.feed(), dir.path());
+    again.until(|status| status.delivered == 3).await;
+    assert_eq!(back.ids(), ids([2, 3]));
+}
+
+#[tokio::test]
+async fn who_asks_for_time_gets_it_within_the_bound() {
+    let (asked, bound, none) = (HOUR, HOUR / 2, Duration::from_millis(1));
+    for (retry_max, reply, expected) in [
+        (HOUR * 2, Reply::With(429, "retry-after", "3600"), asked),
+        (bound, Reply::With(503, "retry-after", "3600"), bound),
+        (
+            bound,
+            Reply::With(503, "retry-after", "Fri, 31 Dec 9999 23:59:59 GMT"),
+            bound,
+        ),
+        (HOUR, Reply::With(500, "retry-after", "soon"), none),
+    ] {
+        let receiver = Receiver::start(move |_| reply).await;
+        let (dir, alerts) = (tempfile::tempdir().unwrap(), Alerts::new());
+        let patient = Webhook {
+            retry_max,
+            ..webhook("a", receiver.addr)
+        };
+        let running = Running::start(&[patient], alerts.feed(), dir.path());
+        let before = SystemTime::now();
+        alerts.raise(1);
+        let status = running.until(|status| status.next_try.is_some()).await;
+        let next = status.next_try.unwrap();
+        let (least, most) = (before + expected / 2, SystemTime::now() + expected);
+        assert!(least <= next && next <= most, "{reply:?}: {next:?}");
+        if expected != none {
+            assert!(before + expected <= next, "{reply:?}: {next:?}");
+            assert_eq!((status.failures, receiver.ids()), (1, ids([1])));
+        }
+        // Neither does the wait hold who tells it to stop.
+        running.stop().await;
+    }
+}
+
+/// Starts once, so that all that is raised later is for it, and again when `change` has happened.
+async fn started_behind(
+    change: impl FnOnce(&Alerts),
+    hook: Webhook,
+) -> (Running, tempfile::TempDir) {
+    let (dir, alerts) = (tempfile::tempdir().unwrap(), Alerts::new());
+    let hooks = [hook];
+    Running::start(&hooks, alerts.feed(), dir.path())
+        .stop()
+        .await;
+    change(&alerts);
+    (Running::start(&hooks, alerts.feed(), dir.path()), dir)
+}
+
+#[tokio::test]
+async fn alerts_that_the_list_has_no_more_are_counted() {
+    for (raised, forgotten) in [(100, 60), (5, 5), (3, 0)] {
+        let receiver = Receiver::start(|_| Reply::Status(200)).await;
+        let change = |alerts: &Alerts| {
+            alerts.raise(raised);
+            alerts.forget(forgotten);
+        };
+        let (running, _dir) = started_behind(change, webhook("a", receiver.addr)).await;
+        let status = running.until(|status| status.waiting == 0).await;
+        assert_eq!(
+            (status.lost, status.delivered),
+            (forgotten, raised - forgotten)
+        );
+        assert_eq!(receiver.ids(), ids(forgotten + 1..=raised));
+    }
+}
+
+#[tokio::test]
+async fn of_more_than_may_wait_the_oldest_are_left_out() {
+    for (raised, lost) in [(3, 0), (4, 1), (10, 7)] {
+        let receiver = Receiver::start(|_| Reply::Status(200)).await;
+        let narrow = Webhook {
+            queue_max: 3,
+            ..webhook("a", receiver.addr)
+        };
+        let (running, _dir) = started_behind(|alerts| alerts.raise(raised), narrow).await;
+        let status = running.until(|status| status.waiting == 0).await;
+        assert_eq!((status.lost, status.delivered), (lost, raised - lost));
+        assert_eq!(receiver.ids(), ids(lost + 1..=raised));
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_delivered_in_time_is_given_up_and_nothing_else() {
+    let old = SystemTime::now() - HOUR * 2;
+    for (give_up_after, first, expected) in [
+        // Old alone is no reason.
+        (HOUR, 200, vec![1, 2, 3]),
+        // The second has become too old too, while the first failed.
+        (HOUR, 500, vec![1, 3]),
+        (HOUR * 3, 500, vec![1, 1, 2, 3]),
+        (Duration::ZERO, 500, vec![1, 1, 2, 3]),
+    ] {
+        let mut replies = std::iter::once(first).chain(std::iter::repeat(200));
+        let receiver = Receiver::start(move |_| Reply::Status(replies.next().unwrap())).await;
+        let change = |alerts: &Alerts| {
+            alerts.raise_at(old);
+            alerts.raise_at(old);
+            alerts.raise(1);
+        };
+        let hook = Webhook {
+            give_up_after,
+            ..webhook("a", receiver.addr)
+        };
+        let (running, _dir) = started_behind(change, hook).await;
+        let status = running.until(|status| status.waiting == 0).await;
+        assert_eq!(receiver.ids(), ids(expected));
+        assert_eq!(status.delivered + status.lost, 3);
+        assert_eq!(status.lost == 2, (give_up_after, first) == (HOUR, 500));
+    }
+}
+
+#[tokio::test]
+async fn who_cannot_be_reached_is_tried_again() {
+    let receiver = Receiver::start(|_| Reply::Status(200)).await;
+    // A port that nobody listens on.
+    let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let nobody = closed.local_addr().unwrap();
+    drop(closed);
+    let (dir, alerts) = (tempfile::tempdir().unwrap(), Alerts::new());
+    let running = Running::start(&[webhook("a", nobody)], alerts.feed(), dir.path());
+    alerts.raise(1);
+    let status = running.until(|status| 2 < status.failures).await;
+    let error = status.last_error.unwrap();
+    assert!(
+        error.to_lowercase().contains("connect") && !error.contains("hunter2"),
+        "{error}"
+    );
+    running.stop().await;
+    let running = Running::start(&[webhook("a", receiver.addr)], alerts.feed(), dir.path());
+    running.until(|status| status.delivered == 1).await;
+}

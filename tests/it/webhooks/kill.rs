@@ -1,0 +1,67 @@
+//! A process that delivers, killed at random instants: nothing is left out, and little comes twice.
+
+use std::env;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use super::receiver::{Alerts, Receiver, Reply, Running, id, webhook};
+
+const ALERTS: u64 = 400;
+const KILLS: usize = 12;
+const DIRECTORY: &str = "TEST_WEBHOOKS_DIRECTORY";
+const RECEIVER: &str = "TEST_WEBHOOKS_RECEIVER";
+
+/// The process that is killed: this very program, which runs nothing but the test below.
+fn child(directory: &Path, receiver: &Receiver) -> Child {
+    Command::new(env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "webhooks::kill::deliver_until_killed",
+            "--ignored",
+        ])
+        .env(DIRECTORY, directory)
+        .env(RECEIVER, receiver.addr.to_string())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+#[tokio::test]
+#[ignore = "another test runs it as a process of its own"]
+async fn deliver_until_killed() {
+    let directory = env::var(DIRECTORY).unwrap();
+    let receiver = env::var(RECEIVER).unwrap().parse().unwrap();
+    let alerts = Alerts::with(ALERTS);
+    let running = Running::start(&[webhook("a", receiver)], alerts.feed(), directory.as_ref());
+    running.until(|status| status.waiting == 0).await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_every_kill_it_goes_on_where_it_was() {
+    let receiver = Receiver::start(|_| Reply::Status(200)).await;
+    let dir = tempfile::tempdir().unwrap();
+    // Known from before the first alert.
+    let none = Alerts::new();
+    Running::start(&[webhook("a", receiver.addr)], none.feed(), dir.path())
+        .stop()
+        .await;
+    for kill in 0..KILLS {
+        let before = receiver.got().len();
+        let mut child = child(dir.path(), &receiver);
+        // The instant differs, because the two go on beside each other.
+        receiver
+            .until(|got| before + 1 + kill * 2 < got.len())
+            .await;
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    assert!(child(dir.path(), &receiver).wait().unwrap().success());
+
+    let mut came = receiver.ids();
+    let twice = came.len() - usize::try_from(ALERTS).unwrap();
+    assert!(twice <= KILLS, "{twice} came twice");
+    came.dedup();
+    let expected: Vec<_> = (1..=ALERTS).map(id).collect();
+    assert_eq!(came, expected);
+}

@@ -1,0 +1,8 @@
+//! Alerts by webhook: real requests to a real receiver.
+
+mod deliveries;
+mod faults;
+mod kill;
+mod receiver;
+mod routes;
+mod secure;
