@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::sync::{MutexGuard, PoisonError, TryLockError};
 
-use super::shard::{ChangeNumber, Slot};
+use super::shard::{ChangeNumber, Shard, Slot};
 use super::{Device, SLOTS_PER_LOOK, Tracker, Walk, lock, read};
 use crate::report::{DeviceId, UnixTime};
 
@@ -32,7 +32,7 @@ pub(super) struct SeenIndex {
 }
 
 impl SeenIndex {
-    fn put(&mut self, slot: Slot, seen: Seen) {
+    fn put(&mut self, shard: &Shard, slot: Slot, seen: Seen) {
         let Ok(place) = usize::try_from(slot) else {
             return;
         };
@@ -43,12 +43,18 @@ impl SeenIndex {
             return;
         };
         let before = entry.replace(seen);
-        if before != Some(seen) {
-            if let Some(before) = before {
+        if before == Some(seen) {
+            return;
+        }
+        if let Some(before) = before {
+            let (time, id) = before;
+            // A device that went and came again has the entry of its old slot, if nothing about it is different.
+            let is_in_use = || shard.get(id).is_some_and(|device| device.last_time == time);
+            if id == seen.1 || !is_in_use() {
                 self.order.remove(&before);
             }
-            self.order.insert(seen);
         }
+        self.order.insert(seen);
     }
 }
 
@@ -198,7 +204,7 @@ impl Tracker {
                 };
                 newest = newest.or(Some(at.changed()));
                 mark = Some(at);
-                index.put(at.slot(), (device.last_time, device.id));
+                index.put(&shard, at.slot(), (device.last_time, device.id));
             }
         }
     }
