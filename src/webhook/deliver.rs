@@ -1,7 +1,8 @@
 //! The delivery of one webhook: alert by alert, in order, again and again until it is taken.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::io;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use hyper::StatusCode;
@@ -9,73 +10,13 @@ use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use super::client::{Answer, SendError, Sender};
+use super::client::{Answer, SendError};
 use super::cursors::{Cursors, Progress};
-use super::feed::{Feed, Item};
-use super::retry::Retry;
-use crate::config::{Severity, Webhook};
+use super::feed::{Feed, FeedError, Item};
+use super::hook::Hook;
 
 /// How many alerts are read at one time.
 const PAGE_ITEMS: usize = 32;
-
-/// One webhook, as its delivery and those who ask for it share it.
-pub(super) struct Hook {
-    pub(super) name: String,
-    pub(super) sender: Sender,
-    rules: Vec<String>,
-    severity_min: Severity,
-    retry: Retry,
-    give_up_after: Duration,
-    queue_max: u64,
-    state: Mutex<State>,
-}
-
-/// How a webhook is.
-#[derive(Clone, Debug, Default)]
-pub(super) struct State {
-    pub(super) progress: Progress,
-    /// How many times in a row the alert that is first in line failed.
-    pub(super) failures: u32,
-    pub(super) last_error: Option<String>,
-    pub(super) next_try: Option<SystemTime>,
-    /// The receiver is gone for good.
-    pub(super) is_stopped: bool,
-}
-
-impl Hook {
-    pub(super) fn new(webhook: &Webhook, sender: Sender, progress: Progress) -> Self {
-        Self {
-            name: webhook.name.clone(),
-            sender,
-            rules: webhook.rules.clone(),
-            severity_min: webhook.severity_min,
-            retry: Retry {
-                min: webhook.retry_min,
-                max: webhook.retry_max,
-            },
-            give_up_after: webhook.give_up_after,
-            queue_max: u64::try_from(webhook.queue_max).unwrap_or(u64::MAX),
-            state: Mutex::new(State {
-                progress,
-                ..State::default()
-            }),
-        }
-    }
-
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn wants(&self, item: &Item) -> bool {
-        let is_of_a_rule = self.rules.is_empty() || self.rules.contains(&item.rule);
-        is_of_a_rule && self.severity_min <= item.severity
-    }
-
-    fn is_too_old(&self, item: &Item, now: SystemTime) -> bool {
-        let age = now.duration_since(item.raised_at).unwrap_or_default();
-        !self.give_up_after.is_zero() && self.give_up_after < age
-    }
-}
 
 /// What became of an attempt.
 enum Outcome {
@@ -155,7 +96,7 @@ impl Deliverer {
 
     /// The next alert that is wanted. Those before it are passed, and it is put on disk that they are when there is
     /// none.
-    async fn first_in_line(&mut self) -> Result<Option<Item>, super::FeedError> {
+    async fn first_in_line(&mut self) -> Result<Option<Item>, FeedError> {
         loop {
             while let Some(item) = self.page.pop_front() {
                 if item.number <= self.progress.number {
@@ -291,13 +232,11 @@ impl Deliverer {
             Arc::clone(&self.cursors),
             self.progress,
         );
-        match spawn_blocking(move || cursors.set(&hook.name, progress)).await {
-            Ok(Ok(())) => self.kept = progress,
-            Ok(Err(error)) => {
-                warn!(webhook.name = self.hook.name, %error, "cannot write how far the webhook is")
-            }
+        let written = spawn_blocking(move || cursors.set(&hook.name, progress)).await;
+        match written.unwrap_or_else(|error| Err(io::Error::other(error))) {
+            Ok(()) => self.kept = progress,
             Err(error) => {
-                warn!(webhook.name = self.hook.name, %error, "cannot write how far the webhook is")
+                warn!(webhook.name = self.hook.name, %error, "cannot write how far the webhook is");
             }
         }
     }

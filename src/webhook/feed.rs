@@ -93,7 +93,7 @@ impl Feed {
             .is_err()
         {
             // Nobody will ever tell of another.
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 

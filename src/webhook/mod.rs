@@ -10,6 +10,7 @@ mod client;
 mod cursors;
 mod deliver;
 mod feed;
+mod hook;
 mod retry;
 mod signature;
 
@@ -29,8 +30,9 @@ use uuid::Uuid;
 use self::client::Sender;
 pub(crate) use self::client::{Answer, SendError};
 use self::cursors::Cursors;
-use self::deliver::{Deliverer, Hook};
+use self::deliver::Deliverer;
 pub use self::feed::{Feed, FeedError, Item, ItemId};
+use self::hook::Hook;
 use crate::config::Webhook;
 
 /// How many tests of all webhooks are under way at one time.

@@ -48,19 +48,24 @@ mod tests {
             min: Duration::from_secs(5),
             max: Duration::from_secs(60),
         };
-        let waits = |random| {
-            [1, 2, 3, 4, 5, 6, u32::MAX].map(|n| retry.delay(n, random, None).as_secs_f64())
-        };
-        assert_eq!(waits(u32::MAX), [5.0, 10.0, 20.0, 40.0, 60.0, 60.0, 60.0]);
-        assert_eq!(waits(0), [2.5, 5.0, 10.0, 20.0, 30.0, 30.0, 30.0]);
+        let waits =
+            |random| [1, 2, 3, 4, 5, 6, u32::MAX].map(|n| retry.delay(n, random, None).as_millis());
+        assert_eq!(
+            waits(u32::MAX),
+            [5000, 10_000, 20_000, 40_000, 60_000, 60_000, 60_000]
+        );
+        assert_eq!(
+            waits(0),
+            [2500, 5000, 10_000, 20_000, 30_000, 30_000, 30_000]
+        );
         let asked = |seconds| {
             retry
                 .delay(1, 0, Some(Duration::from_secs(seconds)))
-                .as_secs_f64()
+                .as_millis()
         };
         assert_eq!(
             [0, 30, 60, 61, u64::MAX].map(asked),
-            [2.5, 30.0, 60.0, 60.0, 60.0]
+            [2500, 30_000, 60_000, 60_000, 60_000]
         );
     }
 

@@ -95,9 +95,10 @@ async fn after_a_bad_while_every_alert_arrives_in_order_with_its_id() {
         let tried = tries.entry(got.id().to_owned()).or_default();
         *tried += 1;
         let number: u64 = got.id().strip_prefix("alert-").unwrap().parse().unwrap();
-        match *tried <= number % 4 {
-            true => ways.next().unwrap(),
-            false => Reply::Status(200),
+        if *tried <= number % 4 {
+            ways.next().unwrap()
+        } else {
+            Reply::Status(200)
         }
     })
     .await;
@@ -124,9 +125,12 @@ async fn after_a_bad_while_every_alert_arrives_in_order_with_its_id() {
 #[tokio::test]
 async fn a_restart_goes_on_behind_what_was_delivered() {
     let hangs_at = id(4);
-    let slow = Receiver::start(move |got| match got.id() == hangs_at {
-        true => Reply::Hang,
-        false => Reply::Status(200),
+    let slow = Receiver::start(move |got| {
+        if got.id() == hangs_at {
+            Reply::Hang
+        } else {
+            Reply::Status(200)
+        }
     })
     .await;
     let (dir, alerts) = (tempfile::tempdir().unwrap(), Alerts::with(2));

@@ -1,7 +1,6 @@
 //! The other end of a webhook: a server on a port of its own that does as it is told, and an alert list.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -84,12 +83,12 @@ impl Receiver {
             while let Ok((stream, _)) = listener.accept().await {
                 let (sender, decide, tls) = (sender.clone(), decide.clone(), tls.clone());
                 tokio::spawn(async move {
-                    match tls {
-                        None => serve(stream, sender, decide).await,
-                        Some(tls) => match tls.accept(stream).await {
-                            Ok(stream) => serve(stream, sender, decide).await,
-                            Err(_) => {} // It does not trust us.
-                        },
+                    let Some(tls) = tls else {
+                        return serve(stream, sender, decide).await;
+                    };
+                    // Else it does not trust us.
+                    if let Ok(stream) = tls.accept(stream).await {
+                        serve(stream, sender, decide).await;
                     }
                 });
             }
