@@ -24,7 +24,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use alerts::Alerts;
 use layers::Layers;
-pub use webhook::{HiddenText, Severity, Webhook};
+pub use webhook::{HiddenText, Webhook};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);

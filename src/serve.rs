@@ -23,7 +23,7 @@ use crate::ingest::housekeeping::{self, Schedule};
 use crate::ingest::{self, Ingest, Keeping, WindowBounds, WriterBounds, WriterError};
 use crate::log::{Log, LogError};
 use crate::tracker::{Bounds, Tracker};
-use crate::webhook::{self, Feed, WebhookError};
+use crate::webhook::{self, WebhookError};
 
 /// How late it may be noticed that somebody is silent.
 const TICK_INTERVAL: Duration = Duration::from_secs(1);
@@ -125,8 +125,8 @@ async fn run(
     let stop = CancellationToken::new();
     // Also where the start fails from here on.
     let _stopped = stop.clone().drop_guard();
-    let (webhooks, deliveries) =
-        webhook::start(&config.webhooks, Feed::empty(), data.as_deref(), &stop)?;
+    let feed = webhook::alerts::feed(alerts.clone());
+    let (webhooks, deliveries) = webhook::start(&config.webhooks, feed, data.as_deref(), &stop)?;
     let now = SystemTime::now().into();
     let (orders, told) = housekeeping::orders();
     let begin = orders.clone();

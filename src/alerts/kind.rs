@@ -6,9 +6,11 @@ use super::setting::Limit;
 use crate::report::Phy;
 
 /// How bad it is (`alertracker.h`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// To be known.
+    #[default]
     Info,
     /// May have harmless reasons.
     Low,

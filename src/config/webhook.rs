@@ -13,6 +13,7 @@ use toml::{Table, Value};
 
 use super::layers::{self, Key};
 use super::{ConfigError, DAY, HOUR, count, duration_text, time};
+use crate::alerts::Severity;
 
 /// The section, as the file has it.
 const SECTION: &str = "webhooks";
@@ -84,23 +85,6 @@ impl Default for Webhook {
             queue_max: 10_000,
         }
     }
-}
-
-/// How grave an alert is: the five steps of Kismet's `kis_alert_severity` (alertracker.h).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// Kismet's 0.
-    #[default]
-    Info,
-    /// Kismet's 5.
-    Low,
-    /// Kismet's 10.
-    Medium,
-    /// Kismet's 15.
-    High,
-    /// Kismet's 20.
-    Critical,
 }
 
 /// A text that does not show itself in logs.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
-use crate::config::Severity;
+use crate::alerts::Severity;
 
 /// An alert that may be sent.
 #[derive(Clone, Debug)]
@@ -71,12 +71,6 @@ impl Feed {
     ) -> Self {
         let pages = Arc::new(pages);
         Self { pages, newest }
-    }
-
-    /// A feed of nothing.
-    pub fn empty() -> Self {
-        let (_, newest) = watch::channel(0);
-        Self::new(|_, _| Ok(Vec::new()), newest)
     }
 
     /// The number of the newest alert.

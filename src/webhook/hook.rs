@@ -7,7 +7,8 @@ use super::client::Sender;
 use super::cursors::Progress;
 use super::feed::Item;
 use super::retry::Retry;
-use crate::config::{Severity, Webhook};
+use crate::alerts::Severity;
+use crate::config::Webhook;
 
 /// One webhook, as its delivery and those who ask for it share it.
 pub(super) struct Hook {

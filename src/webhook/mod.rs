@@ -6,6 +6,7 @@
 //! is sent again, `webhook-timestamp` is that of the attempt, `webhook-signature` is HMAC-SHA256 over both and the
 //! body.
 
+pub mod alerts;
 mod client;
 mod cursors;
 mod deliver;

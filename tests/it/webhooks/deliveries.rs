@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64ct::{Base64, Encoding};
-use scanpost::config::{Severity, Webhook};
+use scanpost::alerts::Severity;
+use scanpost::config::Webhook;
 use sha2::{Digest, Sha256};
 
 use super::receiver::{Alerts, Got, Receiver, Reply, Running, SECRET, id, ids, webhook};

@@ -1,5 +1,6 @@
 //! Alerts by webhook: real requests to a real receiver.
 
+mod alerts;
 mod deliveries;
 mod faults;
 mod kill;
