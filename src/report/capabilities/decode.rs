@@ -1,6 +1,10 @@
 //! From string to value.
 
-use super::names::{self, Atom, Name, Statement, Word, WordSet};
+use std::ops::Range;
+
+use super::lexicon::{IN_BRACKETS, IN_WORDS, kind};
+use super::names::{Atom, Statement, Word, WordSet};
+use super::text::{Found, Text};
 use super::{Akm, AkmSet, Cipher, CipherSet, Flag, Mark, Protocol, Security};
 
 /// How much of a string is read.
@@ -10,23 +14,29 @@ pub(super) const TOKENS_MAX: usize = 64;
 /// How many names of a token are read.
 pub(super) const ATOMS_MAX: usize = 32;
 
-/// Reads a string, and hands out what was not understood.
-pub(super) fn read<'a>(raw: &'a str, leftover: impl FnMut(&'a str)) -> Security {
+/// Reads a string, and shows what was not understood to whom it may concern.
+pub(super) fn read<'a>(raw: &'a str, leftovers: Option<&mut Vec<&'a str>>) -> Security {
+    let is_whole = raw.len() <= BYTES_MAX;
+    let text = if is_whole { raw } else { first_tokens(raw) };
+    let has_brackets = text.bytes().any(|byte| matches!(byte, b'[' | b']'));
+    let kinds = if has_brackets {
+        &IN_BRACKETS
+    } else {
+        &IN_WORDS
+    };
     let mut reader = Reader {
+        text: Text { raw: text, kinds },
         security: Security::UNKNOWN,
         tokens: 0,
-        leftover,
+        leftovers,
     };
-    let text = if raw.len() <= BYTES_MAX {
-        raw
-    } else {
+    if !is_whole {
         reader.mark(Mark::Damaged);
-        first_tokens(raw)
-    };
-    if text.bytes().any(|byte| matches!(byte, b'[' | b']')) {
-        reader.brackets(text);
+    }
+    if has_brackets {
+        reader.brackets();
     } else {
-        reader.bare_words(text);
+        reader.bare_words();
     }
     reader.security
 }
@@ -42,73 +52,67 @@ fn first_tokens(raw: &str) -> &str {
         .0
 }
 
-struct Reader<F> {
+struct Reader<'a, 'l> {
+    text: Text<'a>,
     security: Security,
     tokens: usize,
-    leftover: F,
+    leftovers: Option<&'l mut Vec<&'a str>>,
 }
 
-impl<'a, F: FnMut(&'a str)> Reader<F> {
+impl<'a> Reader<'a, '_> {
     fn mark(&mut self, mark: Mark) {
         self.security.marks.insert(mark);
     }
 
     /// Tokens in brackets; Kismet puts blanks between them.
-    fn brackets(&mut self, text: &'a str) {
-        let mut rest = text;
-        while let Some((outside, inside)) = rest.split_once('[') {
-            self.outside(outside);
-            let end = inside
-                .bytes()
-                .position(|byte| matches!(byte, b'[' | b']'))
-                .unwrap_or(inside.len());
-            let (token, tail) = inside.split_at_checked(end).unwrap_or_default();
-            self.token(token, WordSet::EMPTY);
-            rest = tail.strip_prefix(']').unwrap_or_else(|| {
+    fn brackets(&mut self) {
+        let mut at = 0;
+        while let Some(byte) = self.text.byte(at) {
+            at += 1;
+            if byte != b'[' {
+                if !byte.is_ascii_whitespace() {
+                    self.mark(Mark::Damaged);
+                }
+                continue;
+            }
+            (at, _) = self.token(at, WordSet::EMPTY);
+            if self.text.byte(at) == Some(b']') {
+                at += 1;
+            } else {
                 self.mark(Mark::Damaged);
-                tail
-            });
-        }
-        self.outside(rest);
-    }
-
-    fn outside(&mut self, text: &str) {
-        if !text.trim_ascii().is_empty() {
-            self.mark(Mark::Damaged);
+            }
         }
     }
 
     /// The words of programs that know no brackets: `Open`, `WPA2 PSK`. A protocol holds for the words behind it.
-    fn bare_words(&mut self, text: &'a str) {
-        let mut words = WordSet::EMPTY;
-        for token in
-            text.split(|part: char| part.is_ascii_whitespace() || matches!(part, ',' | ';' | '|'))
-        {
-            words = self.token(token, words);
+    fn bare_words(&mut self) {
+        let (mut at, mut words) = (0, WordSet::EMPTY);
+        while at < self.text.raw.len() {
+            (at, words) = self.token(at, words);
+            at += 1;
         }
     }
 
-    /// Reads a token to which the given protocol words apply if it has none, and returns those that did apply.
-    fn token(&mut self, token: &'a str, inherited: WordSet) -> WordSet {
-        if token.is_empty() {
-            return inherited;
+    /// Reads a token to which the given protocol words apply if it has none. Returns where it ends, and those that
+    /// did apply.
+    fn token(&mut self, start: usize, inherited: WordSet) -> (usize, WordSet) {
+        if self.text.kind(start) == kind::END {
+            return (start, inherited);
         }
         if self.tokens == TOKENS_MAX {
             self.mark(Mark::Damaged);
-            return inherited;
+            return (self.text.find(start, &[]), inherited);
         }
         self.tokens += 1;
-        if let Some(statement) = names::statement(token) {
-            self.statement(statement, token);
-            return inherited;
+        let found = self.text.look_up(start);
+        if let Some((end, statement)) = found.statement {
+            self.statement(statement, start..end);
+            return (end, inherited);
         }
-        let (own, rest) = names::cut_words(token);
+        let (own, at, found) = self.cut_words(start, found);
         let words = if own.is_empty() { inherited } else { own };
-        let atoms = Atoms {
-            rest,
-            wapi: words.contains(Word::Wapi),
-        };
-        let block = Block::read(atoms.clone());
+        let leftovers_before = self.leftovers.as_ref().map_or(0, |parts| parts.len());
+        let (end, block) = self.names(at, found, words.contains(Word::Wapi));
         if block.cut_short {
             self.mark(Mark::Damaged);
         }
@@ -116,19 +120,86 @@ impl<'a, F: FnMut(&'a str)> Reader<F> {
             self.mark(Mark::Leftovers);
         }
         if own.is_empty() && block.is_empty() {
-            self.mark(Mark::Leftovers);
-            (self.leftover)(token);
-            return inherited;
-        }
-        if block.leftovers {
-            let unknown = atoms.take(ATOMS_MAX).filter(|(_, atom)| is_leftover(*atom));
-            unknown.for_each(|(part, _)| (self.leftover)(part));
+            // Nothing of it was understood, so it is shown as a whole.
+            if let Some(parts) = &mut self.leftovers {
+                parts.truncate(leftovers_before);
+            }
+            self.leftover(start..end);
+            return (end, inherited);
         }
         self.block(words, block);
-        words
+        (end, words)
     }
 
-    fn statement(&mut self, statement: Statement, token: &'a str) {
+    /// Cuts the protocol words off the start of a token. Returns them, where the rest starts, and what stands there.
+    ///
+    /// There is one, or several versions of WPA in the manner of ESP-IDF's `wifi_auth_mode_t` (`WPA2_WPA3_PSK`).
+    fn cut_words(&self, start: usize, found: Found) -> (WordSet, usize, Found) {
+        let (mut words, mut at, mut found) = (WordSet::EMPTY, start, found);
+        while let Some((end, word)) = found.word {
+            let is_version = matches!(word, Word::Wpa | Word::Rsn | Word::Wpa3);
+            if !is_version && !words.is_empty() {
+                break;
+            }
+            words.insert(word);
+            at = end;
+            while self.text.kind(at) == kind::DASH {
+                at += 1;
+            }
+            found = self.text.look_up(at);
+            if !is_version {
+                break;
+            }
+        }
+        (words, at, found)
+    }
+
+    /// Reads the names of a block. What is `found` at its start is known already. Returns where it ends.
+    ///
+    /// `wapi`: the block is one of WAPI, where `PSK` and `CERT` have a meaning of their own.
+    fn names(&mut self, start: usize, found: Found, wapi: bool) -> (usize, Block) {
+        let (mut block, mut at, mut found) = (Block::default(), start, Some(found));
+        let (mut first, mut count) = (true, 0);
+        loop {
+            let kind = self.text.kind(at);
+            if kind == kind::END {
+                return (at, block);
+            }
+            if matches!(kind, kind::DASH | kind::PLUS) {
+                at += 1;
+                found = None;
+                continue;
+            }
+            if count == ATOMS_MAX {
+                block.cut_short = true;
+                return (self.text.find(at, &[]), block);
+            }
+            count += 1;
+            let found = found.take().unwrap_or_else(|| self.text.look_up(at));
+            let (end, atom) = self.text.atom(at, found.atom, wapi);
+            if is_leftover(atom) {
+                block.leftovers = true;
+                self.show(at..end);
+            }
+            block.add(atom, first);
+            // Pre-authentication is no suite, so behind it the place of the first is still free.
+            first &= atom == Some(Atom::Preauth);
+            at = end;
+        }
+    }
+
+    fn leftover(&mut self, part: Range<usize>) {
+        self.mark(Mark::Leftovers);
+        self.show(part);
+    }
+
+    fn show(&mut self, part: Range<usize>) {
+        if let (Some(parts), Some(part)) = (&mut self.leftovers, self.text.raw.get(part)) {
+            parts.push(part);
+        }
+    }
+
+    fn statement(&mut self, statement: Statement, token: Range<usize>) {
         let security = &mut self.security;
         match statement {
             Statement::Topology(topology) => {
@@ -145,10 +216,7 @@ impl<'a, F: FnMut(&'a str)> Reader<F> {
                     security.other_pairwise.insert(cipher);
                 }
             }
-            Statement::CouldNotTell => {
-                security.marks.insert(Mark::Leftovers);
-                (self.leftover)(token);
-            }
+            Statement::CouldNotTell => self.leftover(token),
         }
     }
 
@@ -250,100 +318,21 @@ struct Block {
 }
 
 impl Block {
-    fn read(atoms: Atoms<'_>) -> Self {
-        let mut block = Self::default();
-        let mut first = true;
-        for (count, (_, atom)) in atoms.enumerate() {
-            if count == ATOMS_MAX {
-                block.cut_short = true;
-                break;
-            }
-            block.leftovers |= is_leftover(atom);
-            match atom {
-                Some(Atom::Akm(akm)) => block.akms.insert(akm),
-                Some(Atom::ByPlace(akm, _)) if first => block.akms.insert(akm),
-                Some(Atom::Cipher(cipher) | Atom::ByPlace(_, cipher)) => {
-                    block.ciphers.insert(cipher);
-                }
-                Some(Atom::UnknownCipher) => block.ciphers.insert(Cipher::Unknown),
-                Some(Atom::Preauth) => block.preauth = true,
-                Some(Atom::Cert) | None => {}
-            }
-            // Pre-authentication is no suite, so behind it the place of the first is still free.
-            first &= atom == Some(Atom::Preauth);
+    fn add(&mut self, atom: Option<Atom>, first: bool) {
+        match atom {
+            Some(Atom::Akm(akm)) => self.akms.insert(akm),
+            Some(Atom::ByPlace(akm, _)) if first => self.akms.insert(akm),
+            Some(Atom::Cipher(cipher) | Atom::ByPlace(_, cipher)) => self.ciphers.insert(cipher),
+            Some(Atom::UnknownCipher) => self.ciphers.insert(Cipher::Unknown),
+            Some(Atom::Preauth) => self.preauth = true,
+            Some(Atom::Cert) | None => {}
         }
-        block
     }
 
     /// Whether the block says nothing that could stand without a protocol word.
     fn is_empty(self) -> bool {
         self.akms.is_empty() && self.ciphers.is_empty()
     }
-}
-
-/// The names of one block, each as sent and as understood.
-#[derive(Clone)]
-struct Atoms<'a> {
-    rest: &'a str,
-    /// The block is one of WAPI, where `PSK` and `CERT` have a meaning of their own.
-    wapi: bool,
-}
-
-impl<'a> Iterator for Atoms<'a> {
-    type Item = (&'a str, Option<Atom>);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let text = self.rest.trim_start_matches(SEPARATORS);
-        let (end, atom) = match longest_name(text) {
-            None => (text.find(SEPARATORS).unwrap_or(text.len()), None),
-            Some((4, Atom::Cipher(Cipher::Ccmp | Cipher::Gcmp))) if has_odd_length(text) => {
-                let behind = text.bytes().skip(5).position(is_separator);
-                (
-                    behind.map_or(text.len(), |digits| 5 + digits),
-                    Some(Atom::UnknownCipher),
-                )
-            }
-            Some((end, Atom::Akm(Akm::Psk))) if self.wapi => (end, Some(Atom::Akm(Akm::WapiPsk))),
-            Some((end, Atom::Cert)) => (end, self.wapi.then_some(Atom::Akm(Akm::WapiCert))),
-            Some((end, atom)) => (end, Some(atom)),
-        };
-        let (part, rest) = text.split_at_checked(end)?;
-        self.rest = rest;
-        (!part.is_empty()).then_some((part, atom))
-    }
-}
-
-const SEPARATORS: [char; 3] = ['-', '+', '_'];
-
-fn is_separator(byte: u8) -> bool {
-    matches!(byte, b'-' | b'+' | b'_')
-}
-
-/// Where the longest known name at the start of the text ends, and what it means.
-fn longest_name(text: &str) -> Option<(usize, Atom)> {
-    let (mut name, mut found) = (Name::default(), None);
-    for (at, byte) in text.bytes().enumerate() {
-        if is_separator(byte) {
-            found = name.atom().map(|atom| (at, atom)).or(found);
-        }
-        if byte == b'+' || !name.push(byte) {
-            return found;
-        }
-    }
-    name.atom().map(|atom| (text.len(), atom)).or(found)
-}
-
-/// Whether `CCMP` or `GCMP`, of which the text starts with one, is followed by a number: the right ones are names.
-fn has_odd_length(text: &str) -> bool {
-    let mut behind = text.bytes().skip(4);
-    matches!(behind.next(), Some(b'-' | b'_'))
-        && behind
-            .clone()
-            .next()
-            .is_some_and(|byte| byte.is_ascii_digit())
-        && behind
-            .take_while(|byte| !is_separator(*byte))
-            .all(|byte| byte.is_ascii_digit())
 }
 
 fn is_leftover(atom: Option<Atom>) -> bool {

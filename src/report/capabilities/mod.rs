@@ -6,8 +6,8 @@
 //! a string with such a rest is never taken for that of an open network.
 //!
 //! - `akm`, `cipher`, `flag`, `protocol`: the vocabulary; `set`: sets of it.
-//! - `names`: how producers spell it.
-//! - `decode`: from string to value.
+//! - `names`: how producers spell it; `lexicon`: how a spelling is found.
+//! - `text`: names in a string; `decode`: from string to value.
 //! - `class`: the one word for people and statistics.
 //! - `kismet`: Kismet's numbers and texts.
 //! - `android`: from value to string.
@@ -19,11 +19,13 @@ mod class;
 mod decode;
 mod flag;
 mod kismet;
+mod lexicon;
 mod names;
 mod protocol;
 mod set;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use serde::{Deserialize, Serialize};
 
@@ -209,7 +211,7 @@ impl Security {
     /// Reads a string. Never fails and allocates nothing; the work is bounded, and past the bounds (1 KiB, 64 tokens,
     /// 32 names in a token) the value is [damaged](Self::is_damaged).
     pub fn decode(raw: &str) -> Self {
-        decode::read(raw, |_| ())
+        decode::read(raw, None)
     }
 
     /// The security elements that the network sends.
@@ -294,6 +296,6 @@ impl Security {
 /// them; it makes the string [damaged](Security::is_damaged).
 pub fn leftovers(raw: &str) -> Vec<&str> {
     let mut parts = Vec::new();
-    decode::read(raw, |part| parts.push(part));
+    decode::read(raw, Some(&mut parts));
     parts
 }

@@ -4,92 +4,12 @@
 //! `wpa_supplicant_ie_txt` and `wpa_supplicant_ctrl_iface_scan_result`, and from captures of other programs.
 //! Case does not count, nor whether the parts of a name are joined by `-`, `_` or `/`.
 
+use super::lexicon::Lexicon;
 use super::set::set_of;
 use super::{Akm, Cipher, Flag, Pmf, Topology, Wps};
 
-/// A piece of a string, folded into a number so that all spellings of a name are equal and fast to find.
-///
-/// Six bits a byte, which suffices for capital letters, digits and the marks in names; no byte is 0.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Name(u128);
-
-impl Name {
-    /// Adds a byte and tells whether there was a place for it: what does not fit is no name of ours.
-    pub(super) const fn push(&mut self, byte: u8) -> bool {
-        let folded = match byte {
-            b'_' | b'/' => b'-',
-            _ => byte.to_ascii_uppercase(),
-        };
-        let full = self.0 >> (6 * 20) != 0;
-        if full || !matches!(folded, b'-'..=b'Z') {
-            return false;
-        }
-        self.0 = self.0 << 6 | (folded - b'-' + 1) as u128;
-        true
-    }
-
-    const fn of(text: &str) -> Option<Self> {
-        let (mut name, mut rest) = (Self(0), text.as_bytes());
-        while let [byte, tail @ ..] = rest {
-            if !name.push(*byte) {
-                return None;
-            }
-            rest = tail;
-        }
-        Some(name)
-    }
-
-    /// Where in a [`Table`] the search for the name begins.
-    const fn slot(self) -> usize {
-        let [top, ..] = self
-            .0
-            .wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835)
-            .to_be_bytes();
-        top as usize
-    }
-
-    /// What the name means within a block.
-    pub(super) fn atom(self) -> Option<Atom> {
-        ATOMS.find(self)
-    }
-}
-
-/// Names and their meanings, spread over slots by a hash. Made at compile time: a search costs a few nanoseconds, and
-/// there are a dozen to a string.
-struct Table<T: 'static> {
-    slots: [Option<(Name, T)>; 256],
-}
-
-impl<T: Copy> Table<T> {
-    #[expect(
-        clippy::indexing_slicing,
-        reason = "runs in the compiler, where a wrong index ends the build"
-    )]
-    const fn new(names: &[(&str, T)]) -> Self {
-        let mut slots = [None; 256];
-        let mut rest = names;
-        while let [(text, meaning), tail @ ..] = rest {
-            let name = Name::of(text).expect("every listed name can be folded");
-            let mut slot = name.slot();
-            while let Some((Name(other), _)) = slots[slot] {
-                assert!(other != name.0, "a name is listed twice");
-                slot += 1;
-            }
-            slots[slot] = Some((name, *meaning));
-            rest = tail;
-        }
-        Self { slots }
-    }
-
-    fn find(&self, name: Name) -> Option<T> {
-        let mut run = self
-            .slots
-            .get(name.slot()..)?
-            .iter()
-            .map_while(Option::as_ref);
-        run.find_map(|(known, meaning)| (*known == name).then_some(*meaning))
-    }
-}
+/// Every name, in each of the places where it may stand.
+pub(super) static NAMES: Lexicon = Lexicon::new(WORDS, ATOMS, STATEMENTS);
 
 /// A name within a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,14 +37,6 @@ pub(super) enum Statement {
     Flag(Flag),
     /// The producer could not tell.
     CouldNotTell,
-}
-
-/// What a whole token states, if it is not a block.
-pub(super) fn statement(token: &str) -> Option<Statement> {
-    match token.len() {
-        3..=14 => STATEMENTS.find(Name::of(token)?),
-        _ => None, // No need to look.
-    }
 }
 
 /// A word that names a protocol at the start of a block.
@@ -160,30 +72,8 @@ set_of! {
     pub(super) struct WordSet(u8) of Word
 }
 
-/// Cuts the protocol words off the start of a token.
-///
-/// There is one, or several versions of WPA in the manner of ESP-IDF's `wifi_auth_mode_t` (`WPA2_WPA3_PSK`).
-pub(super) fn cut_words(token: &str) -> (WordSet, &str) {
-    let (mut words, mut rest) = (WordSet::EMPTY, token);
-    loop {
-        let end = rest
-            .bytes()
-            .position(|byte| matches!(byte, b'-' | b'_'))
-            .unwrap_or(rest.len());
-        let Some((first, tail)) = rest.split_at_checked(end) else {
-            return (words, rest);
-        };
-        match Name::of(first).and_then(|name| WORDS.find(name)) {
-            Some(word @ (Word::Wpa | Word::Rsn | Word::Wpa3)) => words.insert(word),
-            Some(word) if words.is_empty() => return (WordSet::of(&[word]), tail),
-            _ => return (words, rest),
-        }
-        rest = tail.trim_start_matches(['-', '_']);
-    }
-}
-
 /// Protocol words.
-static WORDS: Table<Word> = Table::new(&[
+const WORDS: &[(&str, Word)] = &[
     ("?", Word::Unknown),
     ("NONE", Word::None),
     ("OSEN", Word::Osen),
@@ -194,10 +84,10 @@ static WORDS: Table<Word> = Table::new(&[
     ("WPA1", Word::Wpa),
     ("WPA2", Word::Rsn),
     ("WPA3", Word::Wpa3),
-]);
+];
 
 /// Names within a block.
-static ATOMS: Table<Atom> = Table::new(&[
+const ATOMS: &[(&str, Atom)] = &[
     ("802.1X", Atom::Akm(Akm::Eap)),
     ("?", Atom::ByPlace(Akm::Unknown, Cipher::Unknown)),
     ("AES", Atom::Cipher(Cipher::Ccmp)),
@@ -261,10 +151,10 @@ static ATOMS: Table<Atom> = Table::new(&[
     ("WEP-40", Atom::Cipher(Cipher::Wep40)),
     ("WEP104", Atom::Cipher(Cipher::Wep104)),
     ("WEP40", Atom::Cipher(Cipher::Wep40)),
-]);
+];
 
 /// Whole tokens that are no blocks.
-static STATEMENTS: Table<Statement> = Table::new(&[
+const STATEMENTS: &[(&str, Statement)] = &[
     ("BLE", Statement::Flag(Flag::Ble)),
     ("DMG", Statement::Flag(Flag::Dmg)),
     ("EDMG", Statement::Flag(Flag::Edmg)),
@@ -303,4 +193,4 @@ static STATEMENTS: Table<Statement> = Table::new(&[
     ("WPS-AUTH", Statement::Wps(Wps::Auth)),
     ("WPS-PBC", Statement::Wps(Wps::Pbc)),
     ("WPS-PIN", Statement::Wps(Wps::Pin)),
-]);
+];

@@ -1,4 +1,13 @@
+#[path = "../../../benches/support/capabilities.rs"]
+mod capabilities;
+mod plain;
+#[expect(dead_code, reason = "benches need more of it")]
+#[path = "../../../benches/support/random.rs"]
+mod random;
+
+use plain::Plain;
 use proptest::prelude::*;
+use random::Random;
 
 use super::decode::{ATOMS_MAX, BYTES_MAX, TOKENS_MAX};
 use super::*;
@@ -497,6 +506,24 @@ fn check_any(raw: &str) {
 #[test]
 fn what_holds_of_every_string_holds_of_the_corpus() {
     corpus().for_each(|(raw, _)| check_any(raw));
+}
+
+/// Strings that nobody sent, the same in every run, so that a failure comes again.
+fn generated() -> impl Iterator<Item = String> {
+    let mut random = Random::new(1);
+    (0..100_000).map(move |_| capabilities::generated(&mut random))
+}
+
+#[test]
+fn two_readers_agree_on_strings_that_nobody_sent() {
+    for raw in generated() {
+        assert_eq!(Plain::of(&raw), Plain::read(&raw), "{raw:?}");
+    }
+}
+
+#[test]
+fn what_holds_of_every_string_holds_of_those_that_nobody_sent() {
+    generated().for_each(|raw| check_any(&raw));
 }
 
 /// Names, words and flags of every kind, and some that nobody knows.

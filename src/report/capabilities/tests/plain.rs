@@ -1,0 +1,376 @@
+//! The notation read a second time: slowly, by whole texts and lists, to hold the reader against.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::LazyLock;
+
+use super::super::{Akm, Cipher, Flag, Protocol, Security, Topology, Wps, leftovers};
+
+type Names = BTreeSet<&'static str>;
+
+/// What a string states, in canonical names.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Plain {
+    protocols: Names,
+    /// Key managements and ciphers: of WPA, of RSN, of all others.
+    akms: [Names; 3],
+    ciphers: [Names; 3],
+    flags: Names,
+    wps: Placed,
+    pmf: Placed,
+    topology: Placed,
+    wpa3: bool,
+    open: bool,
+    damaged: bool,
+    leftovers: Vec<String>,
+}
+
+const WPA: usize = 0;
+const RSN: usize = 1;
+const OTHER: usize = 2;
+
+/// Names and what they mean.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum List {
+    Akms,
+    Ciphers,
+    /// A key management if it is the first of its block, a cipher otherwise.
+    ByPlace,
+    /// Those with a meaning of their own.
+    Special,
+    Flags,
+    Words,
+    /// In these, of two statements the later in the list counts.
+    Topologies,
+    WpsWords,
+    PmfWords,
+}
+
+impl List {
+    const ALL: [Self; 9] = [
+        Self::Special,
+        Self::Akms,
+        Self::Ciphers,
+        Self::ByPlace,
+        Self::Flags,
+        Self::Words,
+        Self::Topologies,
+        Self::WpsWords,
+        Self::PmfWords,
+    ];
+
+    /// Spellings in capitals with dashes for joints, then the canonical name if that is another.
+    fn entries(self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let entries = match self {
+            Self::Akms => {
+                "PSK SAE OWE DPP PASN OSEN WAPI-PSK WAPI-CERT OWE-TRANSITION PSK-SHA256 PSK-SHA384 FT-PSK \
+    FT-PSK-SHA384 FT-SAE SAE-EXT FT-SAE-EXT EAP FT-EAP EAP-SHA256 EAP-SHA384 EAP-SUITE-B EAP-SUITE-B-192 \
+    FT-EAP-SHA384 FILS-SHA256 FILS-SHA384 FT-FILS-SHA256 FT-FILS-SHA384 EAP-SHA1=EAP 802.1X=EAP ENTERPRISE=EAP \
+    MGT=EAP SUITE-B-192=EAP-SUITE-B-192 FT-EAP-SUITE-B-192=FT-EAP-SHA384 EAP-FT-SHA384=FT-EAP-SHA384 \
+    EAP-FILS-SHA256=FILS-SHA256 EAP-FILS-SHA384=FILS-SHA384 EAP-FT-FILS-SHA256=FT-FILS-SHA256 \
+    EAP-FT-FILS-SHA384=FT-FILS-SHA384 SAE-EXT-KEY=SAE-EXT FT-SAE-EXT-KEY=FT-SAE-EXT"
+            }
+            Self::Ciphers => {
+                "TKIP CCMP CCMP-256 GCMP GCMP-256 WEP-40 WEP-104 SMS4 BIP-CMAC-128 BIP-CMAC-256 BIP-GMAC-128 \
+    BIP-GMAC-256 AES=CCMP CCMP-128=CCMP GCMP-128=GCMP WEP40=WEP-40 WEP104=WEP-104 AES-128-CMAC=BIP-CMAC-128"
+            }
+            Self::Special => "PREAUTH CERT",
+            Self::ByPlace => "NONE ?  UNKNOWN=?",
+            Self::Flags => {
+                "RSNO SAE-H2E SAE-PK OWE-TRANS P2P HS20 PASSPOINT FILS FST UTF-8 EDMG DMG WFA-HT WFA-VHT WFA-HE \
+    SEC80 SECD00 BLE"
+            }
+            Self::Topologies => "ESS=AP PBSS IBSS=ad-hoc MESH=mesh",
+            Self::WpsWords => "WPS=yes WPS-PIN=pin WPS-AUTH=auth WPS-PBC=pbc",
+            Self::PmfWords => "MFPC=capable MFPR=required",
+            Self::Words => "WPA WPA1=WPA WPA2=RSN RSN WPA3 RSNO OSEN WAPI NONE ?",
+        };
+        entries
+            .split_whitespace()
+            .map(|entry| entry.split_once('=').unwrap_or((entry, entry)))
+    }
+}
+
+/// What a name means in the lists that it is in, and its place there.
+static MEANINGS: LazyLock<HashMap<&str, Vec<(List, Placed)>>> = LazyLock::new(|| {
+    let mut meanings = HashMap::<_, Vec<_>>::new();
+    for list in List::ALL {
+        for (place, (spelling, meaning)) in list.entries().enumerate() {
+            let of_name = meanings.entry(spelling).or_default();
+            of_name.push((list, Some((place, meaning))));
+        }
+    }
+    meanings
+});
+
+/// A meaning in a list, and its place there.
+type Placed = Option<(usize, &'static str)>;
+
+/// The first of these lists that a name is in, and what it means there.
+fn look_up(lists: &[List], name: &str) -> Option<(List, Placed)> {
+    let mut meanings = MEANINGS.get(name)?.iter().copied();
+    meanings.find(|(list, _)| lists.contains(list))
+}
+
+fn canonical(list: List, name: &str) -> Option<&'static str> {
+    look_up(&[list], name)?.1.map(|(_, meaning)| meaning)
+}
+
+/// Case does not count, nor which joint is used.
+fn folded(text: &str) -> String {
+    text.to_ascii_uppercase().replace(['_', '/'], "-")
+}
+
+fn placed(list: List, meaning: Option<&'static str>) -> Placed {
+    let place = list.entries().position(|entry| Some(entry.1) == meaning);
+    place.zip(meaning)
+}
+
+fn is_separator(character: char) -> bool {
+    "-+_".contains(character)
+}
+
+impl Plain {
+    pub(super) fn read(raw: &str) -> Self {
+        let mut plain = Self::default();
+        if raw.contains(['[', ']']) {
+            let mut pieces = raw.split('[');
+            let outside = pieces.next().unwrap_or_default();
+            plain.damaged |= !outside.trim_ascii().is_empty();
+            for piece in pieces {
+                let (token, behind) = piece.split_once(']').unwrap_or((piece, "x"));
+                plain.damaged |= !behind.trim_ascii().is_empty();
+                plain.token(token, Names::new());
+            }
+        } else {
+            let mut words = Names::new();
+            for token in raw.split(|part: char| part.is_ascii_whitespace() || ",;|".contains(part))
+            {
+                words = plain.token(token, words);
+            }
+        }
+        plain
+    }
+
+    fn token(&mut self, token: &str, inherited: Names) -> Names {
+        let name = folded(token);
+        if token.is_empty() || self.flag(token, &name) {
+            return inherited;
+        }
+        let (own, start) = words(token, &name);
+        let words = if own.is_empty() { &inherited } else { &own };
+        let block = Block::read(&token[start..], &name[start..], words.contains("WAPI"));
+        if own.is_empty() && block.akms.is_empty() && block.ciphers.is_empty() {
+            self.leftovers.push(token.to_owned());
+            return inherited;
+        }
+        self.leftovers.extend(block.leftovers.iter().cloned());
+        self.block(words.clone(), block);
+        if own.is_empty() { inherited } else { own }
+    }
+
+    fn flag(&mut self, token: &str, name: &str) -> bool {
+        const LISTS: [List; 4] = [
+            List::Flags,
+            List::Topologies,
+            List::WpsWords,
+            List::PmfWords,
+        ];
+        if let Some((list, meaning)) = look_up(&LISTS, name) {
+            match list {
+                List::Topologies => self.topology = self.topology.max(meaning),
+                List::WpsWords => self.wps = self.wps.max(meaning),
+                List::PmfWords => self.pmf = self.pmf.max(meaning),
+                _ => self.flags.extend(meaning.map(|(_, flag)| flag)),
+            }
+            return true;
+        }
+        match name {
+            "OPEN" | "NONE" => self.open = true,
+            "UNDEFINED" | "UNKNOWN" => self.leftovers.push(token.to_owned()),
+            "OWE-TRANS-OPEN" => {
+                self.akms[OTHER].insert("OWE-TRANSITION");
+            }
+            "WEP" | "WEP40" | "WEP-40" | "WEP104" | "WEP-104" => {
+                self.protocols.insert("WEP");
+                self.ciphers[OTHER].extend(canonical(List::Ciphers, name));
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn block(&mut self, mut words: Names, mut block: Block) {
+        if block.akms.remove("OWE-TRANSITION") {
+            self.akms[OTHER].insert("OWE-TRANSITION");
+            if block.akms.is_empty() {
+                return;
+            }
+        }
+        words.remove("NONE");
+        if words.is_empty() {
+            if block.akms.is_empty() && block.ciphers.is_empty() {
+                return;
+            }
+            if block.akms.is_empty() {
+                if block.ciphers.iter().any(|cipher| cipher.starts_with("WEP")) {
+                    self.protocols.insert("WEP");
+                }
+            } else {
+                words.insert("RSN");
+            }
+        }
+        if block.preauth {
+            self.flags.insert("preauth");
+        }
+        if words.contains("RSNO") {
+            self.flags.insert("RSNO");
+        }
+        let by_wpa3 = words.contains("WPA3");
+        self.wpa3 |= by_wpa3;
+        let mut places = BTreeSet::new();
+        for word in words.iter().copied() {
+            places.insert(match word {
+                "WPA" => WPA,
+                "RSN" | "WPA3" | "RSNO" => RSN,
+                _ => OTHER,
+            });
+            match word {
+                "?" => {
+                    self.akms[OTHER].insert("?");
+                }
+                "WPA3" | "RSNO" => {
+                    self.protocols.insert("RSN");
+                }
+                _ => {
+                    self.protocols.insert(word);
+                }
+            }
+        }
+        if words.is_empty() {
+            places.insert(OTHER);
+        }
+        for place in places {
+            let mut akms = block.akms.clone();
+            if place == RSN && by_wpa3 && akms.contains("PSK") && !akms.contains("SAE") {
+                akms.insert("SAE");
+                if !words.contains("RSN") {
+                    akms.remove("PSK");
+                }
+            }
+            self.akms[place].extend(akms);
+            self.ciphers[place].extend(&block.ciphers);
+        }
+    }
+}
+
+/// Protocol words at the start of a token, and where they end.
+fn words(token: &str, name: &str) -> (Names, usize) {
+    let (mut words, mut start) = (Names::new(), 0);
+    loop {
+        let rest = &token[start..];
+        let end = start + rest.find(['-', '_']).unwrap_or(rest.len());
+        match canonical(List::Words, &name[start..end]) {
+            Some(version @ ("WPA" | "RSN" | "WPA3")) => words.insert(version),
+            Some(other) if words.is_empty() => return (Names::from([other]), end),
+            _ => return (words, start),
+        };
+        let behind = token[end..].trim_start_matches(['-', '_']);
+        start = token.len() - behind.len();
+    }
+}
+
+#[derive(Default)]
+struct Block {
+    akms: Names,
+    ciphers: Names,
+    preauth: bool,
+    leftovers: Vec<String>,
+}
+
+impl Block {
+    fn read(text: &str, folded: &str, wapi: bool) -> Self {
+        let (mut block, mut is_first) = (Self::default(), true);
+        let mut start = 0;
+        while start < text.len() {
+            let rest = &text[start..];
+            if rest.starts_with(is_separator) {
+                start += 1;
+                continue;
+            }
+            let name = &folded[start..];
+            let mut ends: Vec<usize> = rest.match_indices(is_separator).map(|(at, _)| at).collect();
+            ends.push(rest.len());
+            let known = ends.iter().rev().copied();
+            let mut known = known.map(|end| (end, look_up(&Self::LISTS, &name[..end])));
+            let known = known.find(|(_, meaning)| meaning.is_some());
+            let (mut end, mut meaning) = known.unwrap_or((ends[0], None));
+            if let Some(odd) = odd_length(rest, end) {
+                (end, meaning) = (odd, None);
+                block.ciphers.insert("?");
+            }
+            if !block.add(meaning, is_first, wapi) {
+                block.leftovers.push(rest[..end].to_owned());
+            }
+            is_first &= &name[..end] == "PREAUTH";
+            start += end;
+        }
+        block
+    }
+
+    const LISTS: [List; 4] = [List::Akms, List::Ciphers, List::ByPlace, List::Special];
+
+    /// Takes in what a name means, and tells whether it is known.
+    fn add(&mut self, meaning: Option<(List, Placed)>, is_first: bool, wapi: bool) -> bool {
+        let Some((list, Some((_, meaning)))) = meaning else {
+            return false;
+        };
+        match (list, meaning) {
+            (List::Akms, "PSK") if wapi => self.akms.insert("WAPI-PSK"),
+            (List::Akms, akm) => self.akms.insert(akm),
+            (List::ByPlace, akm) if is_first => self.akms.insert(akm),
+            (List::Special, "PREAUTH") => std::mem::replace(&mut self.preauth, true),
+            (List::Special, _) if wapi => self.akms.insert("WAPI-CERT"),
+            (List::Special, _) => return false,
+            (_, cipher) => self.ciphers.insert(cipher),
+        };
+        true
+    }
+}
+
+/// Where `CCMP` or `GCMP` ends together with the number behind it. With a right number it would be a longer name.
+fn odd_length(text: &str, end: usize) -> Option<usize> {
+    let (name, behind) = text.split_at(end);
+    let number = behind.strip_prefix(['-', '_'])?;
+    let digits = number.find(is_separator).unwrap_or(number.len());
+    let is_number = 0 < digits && number[..digits].bytes().all(|byte| byte.is_ascii_digit());
+    let has_number = ["CCMP", "GCMP"].contains(&&*name.to_ascii_uppercase());
+    (is_number && has_number).then_some(end + 1 + digits)
+}
+
+/// The same of the reader's value.
+impl Plain {
+    pub(super) fn of(raw: &str) -> Self {
+        let security = Security::decode(raw);
+        let parts = leftovers(raw);
+        let places = [Protocol::Wpa, Protocol::Rsn, Protocol::Wep];
+        Self {
+            protocols: security.protocols().iter().map(Protocol::name).collect(),
+            akms: places.map(|place| security.akms_of(place).iter().map(Akm::name).collect()),
+            ciphers: places.map(|place| {
+                security
+                    .pairwise_of(place)
+                    .iter()
+                    .map(Cipher::name)
+                    .collect()
+            }),
+            flags: security.flags().iter().map(Flag::name).collect(),
+            wps: placed(List::WpsWords, security.wps().map(Wps::name)),
+            pmf: placed(List::PmfWords, security.pmf().name()),
+            topology: placed(List::Topologies, security.topology().map(Topology::name)),
+            wpa3: security.says_wpa3(),
+            open: security.says_open(),
+            damaged: security.is_damaged(),
+            leftovers: parts.into_iter().map(str::to_owned).collect(),
+        }
+    }
+}
