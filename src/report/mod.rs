@@ -12,6 +12,7 @@ mod mac;
 mod mask;
 mod position;
 mod radio;
+pub(crate) mod recent;
 mod source;
 mod ssid;
 mod time;

@@ -198,7 +198,7 @@ impl Decoder<'_> {
     fn wifi(&self, fields: &mut Fields<'_>) -> Result<WifiSighting, Reason> {
         let bssid = Bssid::try_from(address("bssid", &fields.bssid)?)
             .map_err(|wrong| Reason::new("bssid", wrong))?;
-        let capabilities = text(
+        let capabilities = borrowed_text(
             "capabilities",
             std::mem::take(&mut fields.capabilities),
             self.limits.capabilities_bytes_max,
@@ -347,19 +347,28 @@ fn optional<T, E: std::error::Error>(
     }
 }
 
-/// A string; null and empty are none.
+/// A string of one's own; null and empty are none.
 fn text(
     field: &'static str,
     value: Value<'_>,
     bytes_max: usize,
 ) -> Result<Option<Box<str>>, Reason> {
+    Ok(borrowed_text(field, value, bytes_max)?.map(Into::into))
+}
+
+/// The same, not copied if it need not be.
+fn borrowed_text<'a>(
+    field: &'static str,
+    value: Value<'a>,
+    bytes_max: usize,
+) -> Result<Option<Cow<'a, str>>, Reason> {
     match value {
         Value::Absent => Ok(None),
         Value::Text(text) if text.is_empty() => Ok(None),
         Value::Text(text) if bytes_max < text.len() => {
             Err(Reason::too_long(field, text.len(), bytes_max))
         }
-        Value::Text(text) => Ok(Some(text.into())),
+        Value::Text(text) => Ok(Some(text)),
         other => Err(Reason::wrong_type(field, "a string", other.kind())),
     }
 }

@@ -1,16 +1,15 @@
 //! From batches to rows.
 
-use std::borrow::Borrow;
 use std::hash::Hash;
 use std::sync::LazyLock;
 
-use hashbrown::HashMap;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::extra::Extra;
 use super::{number, signed};
 use crate::log::{LogError, LogPosition};
+use crate::report::recent::Recent;
 use crate::report::{
     Batch, BatchIdentity, Channel, Dbm, Frequency, MacAddr, Position, Rejected, Report, Sighting,
     SourceId, Ssid,
@@ -58,12 +57,23 @@ pub(super) fn write_all(
 }
 
 /// The numbers of strings that were seen lately.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Dictionaries {
-    sources: Recent<SourceId>,
-    ssids: Recent<Ssid>,
-    capabilities: Recent<Box<str>>,
-    channels: Recent<Channel>,
+    sources: Recent<SourceId, i64>,
+    ssids: Recent<Ssid, i64>,
+    capabilities: Recent<Box<str>, i64>,
+    channels: Recent<Channel, i64>,
+}
+
+impl Default for Dictionaries {
+    fn default() -> Self {
+        Self {
+            sources: Recent::new(DICTIONARY_MAX),
+            ssids: Recent::new(DICTIONARY_MAX),
+            capabilities: Recent::new(DICTIONARY_MAX),
+            channels: Recent::new(DICTIONARY_MAX),
+        }
+    }
 }
 
 impl Dictionaries {
@@ -79,44 +89,6 @@ impl Dictionaries {
             }
         }
         Ok(numbers)
-    }
-}
-
-/// Numbers by string; the half that was used least lately is forgotten when there are too many.
-#[derive(Debug)]
-struct Recent<K> {
-    young: HashMap<K, i64>,
-    old: HashMap<K, i64>,
-}
-
-impl<K> Default for Recent<K> {
-    fn default() -> Self {
-        Self {
-            young: HashMap::new(),
-            old: HashMap::new(),
-        }
-    }
-}
-
-impl<K: Eq + Hash> Recent<K> {
-    fn find<Q>(&mut self, key: &Q) -> Option<i64>
-    where
-        K: Borrow<Q>,
-        Q: Eq + Hash + ?Sized,
-    {
-        if let Some(&number) = self.young.get(key) {
-            return Some(number);
-        }
-        let (key, number) = self.old.remove_entry(key)?;
-        self.insert(key, number);
-        Some(number)
-    }
-
-    fn insert(&mut self, key: K, number: i64) {
-        if DICTIONARY_MAX / 2 <= self.young.len() {
-            self.old = std::mem::take(&mut self.young);
-        }
-        self.young.insert(key, number);
     }
 }
 
@@ -227,7 +199,7 @@ impl<'t> Inserts<'t> {
 
     fn number_of<K, V>(
         &self,
-        numbers: &mut Recent<K>,
+        numbers: &mut Recent<K, i64>,
         table: &str,
         column: &str,
         key: &K,
@@ -246,7 +218,11 @@ impl<'t> Inserts<'t> {
     }
 
     /// Like `number_of`, without making a key of a text that is known.
-    fn number_of_text(&self, numbers: &mut Recent<Box<str>>, text: &str) -> Result<i64, LogError> {
+    fn number_of_text(
+        &self,
+        numbers: &mut Recent<Box<str>, i64>,
+        text: &str,
+    ) -> Result<i64, LogError> {
         match numbers.find(text) {
             Some(number) => Ok(number),
             None => self.number_of(numbers, "capabilities", "text", &text.into(), |text| {
@@ -256,7 +232,11 @@ impl<'t> Inserts<'t> {
     }
 
     /// Names are many, so one that is not remembered counts as new.
-    fn number_of_ssid(&self, numbers: &mut Recent<Ssid>, ssid: &Ssid) -> Result<i64, LogError> {
+    fn number_of_ssid(
+        &self,
+        numbers: &mut Recent<Ssid, i64>,
+        ssid: &Ssid,
+    ) -> Result<i64, LogError> {
         if let Some(number) = numbers.find(ssid) {
             return Ok(number);
         }

@@ -59,7 +59,7 @@ struct Reader<'a, 'l> {
     leftovers: Option<&'l mut Vec<&'a str>>,
 }
 
-impl<'a> Reader<'a, '_> {
+impl Reader<'_, '_> {
     fn mark(&mut self, mark: Mark) {
         self.security.marks.insert(mark);
     }

@@ -8,6 +8,7 @@
 //! - `akm`, `cipher`, `flag`, `protocol`: the vocabulary; `set`: sets of it.
 //! - `names`: how producers spell it; `lexicon`: how a spelling is found.
 //! - `text`: names in a string; `decode`: from string to value.
+//! - `seen`: strings that were read before.
 //! - `class`: the one word for people and statistics.
 //! - `kismet`: Kismet's numbers and texts.
 //! - `android`: from value to string.
@@ -22,10 +23,13 @@ mod kismet;
 mod lexicon;
 mod names;
 mod protocol;
+mod seen;
 mod set;
 #[cfg(test)]
 mod tests;
 mod text;
+
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -38,10 +42,11 @@ pub use protocol::{Protocol, ProtocolSet};
 
 /// What an access point says it offers, as sent and as understood.
 ///
-/// The text is kept because the `WiGLE` export must give it back unchanged.
+/// The text is kept because the `WiGLE` export must give it back unchanged. Where the same string was read before, it
+/// is neither read nor kept again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Capabilities {
-    raw: Box<str>,
+    raw: Arc<str>,
     security: Security,
 }
 
@@ -59,10 +64,7 @@ impl Capabilities {
 
 impl From<&str> for Capabilities {
     fn from(raw: &str) -> Self {
-        Self {
-            raw: raw.into(),
-            security: Security::decode(raw),
-        }
+        seen::recall(raw)
     }
 }
 

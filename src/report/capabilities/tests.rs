@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use random::Random;
 
 use super::decode::{ATOMS_MAX, BYTES_MAX, TOKENS_MAX};
+use super::seen::SEEN_MAX;
 use super::*;
 
 /// One string a line, with what it means. Rows `H…` are other values of the same column: only their class is given.
@@ -274,6 +275,19 @@ fn a_string_is_kept_as_sent() {
     assert_eq!(capabilities.raw(), " [wpa2-psk][FOO]");
     assert_eq!(capabilities.security(), Security::decode("[WPA2-PSK][BAR]"));
     assert_eq!(Security::UNKNOWN, Security::default());
+}
+
+#[test]
+fn a_string_that_was_seen_is_not_kept_twice() {
+    let place = |raw: &str| Capabilities::from(raw).raw().as_ptr();
+    let first = Capabilities::from("[seen]");
+    let others = (0..SEEN_MAX).map(|number| format!("[{number}]"));
+    for other in others {
+        assert_eq!(place("[seen]"), first.raw().as_ptr());
+        assert_eq!(Capabilities::from(&*other).raw(), other);
+    }
+    let forgotten = Capabilities::from("[0]");
+    assert_eq!(forgotten.security(), Security::decode("[0]"));
 }
 
 /// The reading is whole up to the bound, and damaged one past it.

@@ -1,4 +1,8 @@
 //! The notation read a second time: slowly, by whole texts and lists, to hold the reader against.
+#![expect(
+    clippy::string_slice,
+    reason = "a test may panic, and cuts are made where ASCII stands"
+)]
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
