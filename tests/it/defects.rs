@@ -330,6 +330,154 @@ async fn a_timestamp_out_of_range_does_not_wrap() {
     );
 }
 
+/// Row 16.
+#[tokio::test]
+async fn every_kind_of_protection_is_read() {
+    let server = TestServer::start().await;
+    let ccmp = (1_u64 << 10) | (1 << 26);
+    let (wpa, wpa2, wpa3) = (1_u64 << 1, 1 << 3, 1 << 4);
+    let tkip = (1 << 9) | (1 << 25);
+    let gcmp_256 = (1 << 13) | (1 << 29);
+    let (psk, sae, owe) = (1 << 38, 1 << 44, 1 << 54);
+    let cases = [
+        // `RSN-` is not WPA1.
+        (
+            "[RSN-PSK-CCMP][ESS]",
+            "WPA2 WPA2-PSK AES-CCMP",
+            wpa | wpa2 | psk | ccmp,
+        ),
+        (
+            "[WPA-PSK-TKIP][ESS]",
+            "WPA1 WPA1-PSK TKIP",
+            wpa | (1 << 2) | psk | tkip,
+        ),
+        (
+            "[RSN-SAE-CCMP][ESS][MFPR]",
+            "WPA3 WPA3-SAE AES-CCMP",
+            wpa | wpa2 | wpa3 | sae | ccmp,
+        ),
+        (
+            "[RSN-OWE-CCMP][ESS]",
+            "WPA3 WPA3-OWE AES-CCMP",
+            wpa | wpa2 | wpa3 | owe | ccmp,
+        ),
+        (
+            "[RSN-EAP_SUITE_B_192-GCMP-256][MFPR]",
+            "WPA3 WPA3-EAP-SUITEB-SHA384 AES-GCMP256",
+            wpa | wpa2 | wpa3 | (1 << 48) | gcmp_256,
+        ),
+        (
+            "[RSN-EAP-FILS-SHA256-CCMP]",
+            "WPA3 WPA3-FILS AES-CCMP",
+            wpa | wpa2 | wpa3 | (1 << 50) | ccmp,
+        ),
+        (
+            "[RSN-FT/PSK-CCMP]",
+            "WPA2 WPA2-PSK AES-CCMP",
+            wpa | wpa2 | (1 << 40) | ccmp,
+        ),
+        ("[WPA3-SAE]", "WPA3 WPA3-SAE", wpa | wpa2 | wpa3 | sae),
+        ("[WPS][ESS]", "Open", 1 << 57),
+    ];
+    for (number, (capabilities, text, bits)) in cases.into_iter().enumerate() {
+        let bssid = format!("02:00:00:00:00:{number:02}");
+        server
+            .report(json!([{ "bssid": bssid, "ssid": "x", "capabilities": capabilities }]))
+            .await;
+        let device = server.device(&bssid).await;
+        assert_eq!(device["kismet.device.base.crypt"], text, "{capabilities}");
+        let ssid = &ssids(&device)[0];
+        let field = |name: &str| &ssid[format!("dot11.advertisedssid.{name}")];
+        assert_eq!(field("crypt_string"), text, "{capabilities}");
+        assert_eq!(*field("crypt_bitfield"), json!(bits), "{capabilities}");
+        let mfp = u8::from(capabilities.contains("MFPR"));
+        assert_eq!(*field("wpa_mfp_required"), json!(mfp), "{capabilities}");
+    }
+}
+
+/// Row 17.
+#[tokio::test]
+async fn what_is_said_of_a_networks_protection_follows_the_latest_report() {
+    let server = TestServer::start().await;
+    let report = |timestamp: u64, capabilities: &str| json!([{ "bssid": AP, "ssid": "Home", "timestamp": timestamp, "capabilities": capabilities }]);
+    let seen = async |text: &str, bits: u64| {
+        let device = server.device(AP).await;
+        let ssid = &ssids(&device)[0];
+        assert_eq!(ssid["dot11.advertisedssid.crypt_string"], text);
+        assert_eq!(ssid["dot11.advertisedssid.crypt_bitfield"], bits);
+        assert_eq!(device["kismet.device.base.crypt"], text);
+        let groups = server.read("/phy/phy80211/ssids/views/ssids.json").await;
+        assert_eq!(groups[0]["dot11.ssidgroup.crypt_string"], text);
+        assert_eq!(groups[0]["dot11.ssidgroup.crypt_set"], bits);
+    };
+    server.report(report(1_700_000_000, "[ESS]")).await;
+    seen("Open", 0).await;
+    // Key management is in the upper half of the 64 bits.
+    let bits = 274_945_016_842;
+    server
+        .report(report(1_700_000_100, "[WPA2-PSK-CCMP][ESS]"))
+        .await;
+    seen("WPA2 WPA2-PSK AES-CCMP", bits).await;
+    // What comes late was not so in the end.
+    server.report(report(1_700_000_050, "[WEP][ESS]")).await;
+    seen("WPA2 WPA2-PSK AES-CCMP", bits).await;
+}
+
+/// Row 18.
+#[tokio::test]
+async fn what_is_said_of_a_networks_channel_and_frames_is_shown() {
+    let server = TestServer::start().await;
+    let report = |bssid: &str, fields: Value| {
+        let mut report =
+            json!({ "bssid": bssid, "ssid": "x", "capabilities": "[RSN-SAE-CCMP][ESS]" });
+        let fields = fields.as_object().unwrap().clone();
+        report.as_object_mut().unwrap().extend(fields);
+        report
+    };
+    let second = "00:00:00:00:00:02";
+    let third = "00:00:00:00:00:03";
+    server
+        .report(json!([
+            report(
+                AP,
+                json!({
+                    "channel": "36", "chanwidth": "80+80", "centerfreq0": 5210, "centerfreq1": 5690,
+                    "capabilities": "[RSN-SAE-CCMP][ESS][MFPR][MFPC]",
+                })
+            ),
+            report(
+                second,
+                json!({
+                    "freqkhz": 2_437_000, "chanwidth": 40, "centerfreq0": "2427",
+                    "capabilities": "[RSN-SAE+PSK-CCMP][ESS][MFPC]",
+                })
+            ),
+            report(third, json!({})),
+        ]))
+        .await;
+    let expected = [
+        (AP, json!(["36", "HT80+80", 5210, 5690, 1, 1])),
+        (second, json!(["6", "HT40", 2427, 0, 0, 1])),
+        (third, json!(["", "", 0, 0, 0, 0])),
+    ];
+    for (bssid, expected) in expected {
+        let ssid = &ssids(&server.device(bssid).await)[0];
+        let names = [
+            "channel",
+            "ht_mode",
+            "ht_center_1",
+            "ht_center_2",
+            "wpa_mfp_required",
+            "wpa_mfp_supported",
+        ];
+        let shown: Value = names
+            .iter()
+            .map(|name| ssid[format!("dot11.advertisedssid.{name}")].clone())
+            .collect();
+        assert_eq!(shown, expected, "{bssid}");
+    }
+}
+
 /// Row 19.
 #[tokio::test]
 async fn quotes_and_backslashes_in_a_name_are_escaped_once() {
