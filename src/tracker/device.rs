@@ -226,6 +226,18 @@ impl Device {
             .max_by_key(|record| (!record.ssid.is_hidden(), record.last_time))
     }
 
+    /// How the network is secured that it is shown by, or else the one that said so last.
+    pub fn security(&self) -> Option<Security> {
+        let Radio::Wifi(wifi) = &self.radio else {
+            return None;
+        };
+        let latest = wifi.ssids.iter().filter_map(|record| record.security);
+        let shown = self.main_ssid().and_then(|record| record.security);
+        shown
+            .or(latest.max_by_key(|latest| latest.time))
+            .map(|latest| latest.value.security)
+    }
+
     /// Whether the device says to be an ad-hoc peer.
     pub fn is_ad_hoc(&self) -> bool {
         match &self.radio {

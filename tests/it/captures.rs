@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use scanpost::report::capabilities::SecurityClass;
 use serde_json::{Value, json};
 
 use crate::server::{Answer, TestServer, WIFI};
@@ -327,6 +328,12 @@ const DIFFERENCES: &[Differences] = &[
         ANY,
         "Kismet leaves it empty",
         &[("dot11.advertisedssid.channel", Holds(is_channel))],
+    ),
+    differ(
+        ANYWHERE,
+        ANY,
+        "the one word for how a network is secured",
+        &[("scanpost.security.class", Holds(is_security_class))],
     ),
     differ(
         ANYWHERE,
@@ -1024,6 +1031,11 @@ fn is_channel(case: &Case<'_>) -> bool {
 }
 
 /// The name is that of the newest report; a hidden network goes by its address.
+fn is_security_class(case: &Case<'_>) -> bool {
+    let mut classes = SecurityClass::ALL.into_iter();
+    classes.any(|class| *case.ours == class.as_str())
+}
+
 fn is_name(case: &Case<'_>) -> bool {
     let reports = case.of_device();
     let ssid = reports.last().and_then(|report| report.get("ssid"));

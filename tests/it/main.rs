@@ -30,6 +30,7 @@ mod program;
 mod proxy;
 mod python;
 mod reads;
+mod security;
 mod server;
 mod sessions;
 mod tidy;

@@ -5,7 +5,6 @@ use super::super::query::{BadParameter, Query};
 use crate::report::capabilities::{Security, SecurityClass};
 use crate::report::{Band, Channel, Frequency, Phy, UnixTime};
 use crate::tracker::{Device, Radio, SourceNumber};
-use crate::views::native::security_of;
 
 /// All of these have to hold.
 #[derive(Clone, Debug, Default)]
@@ -81,7 +80,7 @@ impl Filter {
             && self.within.is_none_or(|bounds| bounds.hold(device))
             && self
                 .security
-                .is_none_or(|class| security_of(device).map(Security::class) == Some(class))
+                .is_none_or(|class| device.security().map(Security::class) == Some(class))
             && self
                 .address_prefix
                 .as_ref()

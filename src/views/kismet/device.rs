@@ -13,7 +13,7 @@ use super::location::Location;
 use super::signal::Signal;
 use super::source::SourceRecord;
 use super::system::Nothing;
-use super::{Context, zeros};
+use super::{Context, security_class, zeros};
 use crate::alerts::AlertStore;
 use crate::report::{Frequency, SourceId};
 use crate::tracker::{Device, Latest, Radio, SeenBy, SourceNumber, Tracker};
@@ -117,26 +117,6 @@ impl DeviceRecord<'_> {
         }
     }
 
-    /// How the network is secured: that of the name shown, else the latest that is known of the device.
-    fn crypt(&self) -> String {
-        let Radio::Wifi(wifi) = &self.device.radio else {
-            return String::new();
-        };
-        let latest = wifi
-            .ssids
-            .iter()
-            .filter_map(|record| record.security)
-            .max_by_key(|latest| latest.time);
-        let shown = self
-            .device
-            .main_ssid()
-            .and_then(|record| record.security)
-            .or(latest);
-        shown
-            .map(|latest| latest.value.security.kismet_text().to_string())
-            .unwrap_or_default()
-    }
-
     fn identity<M: SerializeMap>(&self, record: &mut M) -> Result<(), M::Error> {
         let device = self.device;
         let name = self.name();
@@ -153,8 +133,14 @@ impl DeviceRecord<'_> {
         record.serialize_entry("kismet.device.base.commonname", common_name)?;
         record.serialize_entry("kismet.server.uuid", &self.context.server_text())?;
         record.serialize_entry("kismet.device.base.basic_type_set", &self.basic_type())?;
-        record.serialize_entry("kismet.device.base.crypt", &self.crypt())?;
-        record.serialize_entry("kismet.device.base.basic_crypt_set", &0)
+        let security = device.security();
+        let crypt = security.map(|security| security.kismet_text().to_string());
+        record.serialize_entry("kismet.device.base.crypt", &crypt.unwrap_or_default())?;
+        record.serialize_entry("kismet.device.base.basic_crypt_set", &0)?;
+        match &device.radio {
+            Radio::Wifi(_) => security_class(record, security),
+            Radio::Bluetooth(_) => Ok(()),
+        }
     }
 
     fn counts<M: SerializeMap>(&self, record: &mut M) -> Result<(), M::Error> {

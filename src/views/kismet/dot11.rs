@@ -3,7 +3,7 @@
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use twox_hash::XxHash32;
 
-use super::zeros;
+use super::{security_class, zeros};
 use crate::report::ChannelWidth;
 use crate::report::capabilities::{Pmf, Security};
 use crate::tracker::{Device, SsidRecord, Wifi};
@@ -159,6 +159,7 @@ impl Serialize for AdvertisedSsid<'_> {
             .map(|security| security.kismet_text().to_string())
             .unwrap_or_default();
         record.serialize_entry("dot11.advertisedssid.crypt_string", &text)?;
+        security_class(&mut record, security)?;
         zeros(&mut record, &AFTER_CRYPT)?;
         let checksum = ssid.security.map_or(0, |latest| latest.value.checksum);
         record.serialize_entry("dot11.advertisedssid.ietag_checksum", &checksum)?;

@@ -33,6 +33,7 @@ pub use self::ssid::{SsidGroup, SsidGroups, hash_of};
 pub use self::system::{Status, TimestampRecord};
 pub use self::view::ViewRecord;
 use crate::report::UnixTime;
+use crate::report::capabilities::{Security, SecurityClass};
 use crate::tracker::{Device, SourceNumber};
 
 /// What records need besides the tracked state.
@@ -85,6 +86,15 @@ impl DeviceView {
             Self::SeenBy(number) => device.seen_by.iter().any(|seen| seen.source == number),
         }
     }
+}
+
+/// Writes the one word for how a network is secured. Kismet has no such field.
+fn security_class<M: SerializeMap>(
+    record: &mut M,
+    security: Option<Security>,
+) -> Result<(), M::Error> {
+    let class = security.map_or(SecurityClass::Unknown, Security::class);
+    record.serialize_entry("scanpost.security.class", class.as_str())
 }
 
 /// Writes fields that are always 0 here.

@@ -56,23 +56,11 @@ pub fn name_of(device: &Device) -> Option<Cow<'_, str>> {
     }
 }
 
-/// How the network is secured that a device is shown by, or else the one that said so last.
-pub fn security_of(device: &Device) -> Option<Security> {
-    let Radio::Wifi(wifi) = &device.radio else {
-        return None;
-    };
-    let latest = wifi.ssids.iter().filter_map(|record| record.security);
-    let shown = device.main_ssid().and_then(|record| record.security);
-    shown
-        .or(latest.max_by_key(|latest| latest.time))
-        .map(|latest| latest.value.security)
-}
-
 impl DeviceRow<'_> {
     /// Writes the row's values, those that are known.
     pub(super) fn entries<M: SerializeMap>(self, record: &mut M) -> Result<(), M::Error> {
         let Self(device) = self;
-        let class = security_of(device).map(Security::class);
+        let class = device.security().map(Security::class);
         let frequency = device.frequency.map(|latest| latest.value);
         let changed = device.modified_at.time();
         let mean = device.place.as_ref().map(|place| place.mean_degrees());

@@ -9,7 +9,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 pub use self::alert::{ALERT_COLUMNS, AlertRow};
-pub use self::device::{COLUMNS, DeviceRow, name_of, security_of};
+pub use self::device::{COLUMNS, DeviceRow, name_of};
 pub use self::whole::{SourceNames, SourceRow, WholeDevice};
 use crate::report::UnixTime;
 

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::device::DeviceRow;
 use super::{Utc, degrees, entry_if_some};
-use crate::report::capabilities::{Akm, Cipher, Flag, Protocol, Security, Wps};
+use crate::report::capabilities::{Akm, Cipher, Flag, Protocol, Security, Topology, Wps};
 use crate::report::{ChannelWidth, Position, SourceId};
 use crate::tracker::{
     Bluetooth, Device, Place, Radio, SeenBy, Source, SourceNumber, SsidRecord, Tracker,
@@ -117,6 +117,8 @@ impl Serialize for SsidRow<'_> {
     }
 }
 
+/// What a network's capabilities say, the one word for it and the words that others have: `auth_mode` is the string
+/// that `WiGLE` would be sent, in Android's notation.
 struct SecurityRow(Security);
 
 impl Serialize for SecurityRow {
@@ -136,7 +138,20 @@ impl Serialize for SecurityRow {
         record.serialize_entry("flags", &flags)?;
         entry_if_some(&mut record, "mfp", security.pmf().name())?;
         entry_if_some(&mut record, "wps", security.wps().map(Wps::name))?;
+        entry_if_some(
+            &mut record,
+            "topology",
+            security.topology().map(Topology::name),
+        )?;
         record.serialize_entry("has_leftovers", &security.has_leftovers())?;
+        record.serialize_entry("is_damaged", &security.is_damaged())?;
+        record.serialize_entry("auth_mode", &security.to_android())?;
+        let kismet = json!({
+            "crypt_string": security.kismet_text().to_string(),
+            "crypt_bitfield": security.kismet_bitfield(),
+            "crypt_set": security.kismet_legacy_set(),
+        });
+        record.serialize_entry("kismet", &kismet)?;
         record.end()
     }
 }

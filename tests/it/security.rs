@@ -1,0 +1,149 @@
+//! How networks are secured, from the scanner's string to what a reader is shown.
+
+use std::collections::BTreeSet;
+
+use scanpost::report::capabilities::SecurityClass;
+use serde_json::{Value, json};
+
+use crate::server::TestServer;
+
+/// One string a line, with what it means: see its first line.
+const CORPUS: &str = include_str!("../fixtures/capabilities-corpus.tsv");
+
+/// Strings of the classes that no row of the corpus has.
+const MORE: [(&str, &str); 3] = [
+    ("[WPA]", "wpa-unstated"),
+    ("[WPA-EAP-TKIP][RSN-EAP-CCMP]", "wpa-wpa2-enterprise"),
+    ("[RSN-DPP]", "dpp"),
+];
+
+fn address(number: usize) -> String {
+    format!("02:00:00:00:{:02X}:{:02X}", number / 256, number % 256)
+}
+
+/// Names of a list, as the corpus joins them.
+fn joined(names: &Value) -> String {
+    let names = names.as_array().unwrap().iter();
+    let names: Vec<_> = names.map(|name| name.as_str().unwrap()).collect();
+    names.join("+")
+}
+
+/// A server to which each of the strings was reported, as that of one access point.
+async fn server_with(strings: &[&str]) -> TestServer {
+    let server = TestServer::start().await;
+    let reports = strings.iter().enumerate().map(|(number, raw)| {
+        json!({ "bssid": address(number), "ssid": format!("Net {number}"), "capabilities": raw })
+    });
+    server.report(reports.collect()).await;
+    server
+}
+
+#[tokio::test]
+async fn every_column_of_the_corpus_is_shown_as_agreed() {
+    let rows = CORPUS.lines().skip(1);
+    let rows: Vec<Vec<&str>> = rows.map(|line| line.split('\t').collect()).collect();
+    let strings: Vec<_> = rows.iter().map(|row| row[1]).collect();
+    let server = server_with(&strings).await;
+    for (number, row) in rows.iter().enumerate() {
+        let path = format!("/api/v1/devices/{}", address(number));
+        let device = server.read(&path).await;
+        let security = &device["ssids"][0]["security"];
+        if row[0].starts_with('H') {
+            assert_eq!(security["class"], "unknown", "{row:?}");
+            continue;
+        }
+        let text = |name: &str| security[name].as_str().unwrap_or_default().to_owned();
+        let shown = [
+            joined(&security["protocols"]),
+            joined(&security["akms"]),
+            joined(&security["pairwise"]),
+            text("wps"),
+            text("mfp"),
+            text("topology"),
+            text("class"),
+        ];
+        assert_eq!(shown[..], row[2..9], "{row:?}");
+        // What was not understood is only counted: the string is in the log.
+        let (leftovers, flags): (Vec<_>, Vec<_>) = row[9]
+            .split_whitespace()
+            .partition(|name| name.starts_with("?:"));
+        assert_eq!(security["flags"], json!(flags), "{row:?}");
+        assert_eq!(security["has_leftovers"], !leftovers.is_empty(), "{row:?}");
+    }
+}
+
+#[tokio::test]
+async fn every_class_is_shown_in_every_view() {
+    let rows = CORPUS.lines().skip(1);
+    let corpus = rows.filter_map(|line| {
+        let columns: Vec<_> = line.split('\t').collect();
+        (!line.starts_with('H')).then(|| (columns[1], columns[8]))
+    });
+    let mut seen = BTreeSet::new();
+    let samples: Vec<_> = corpus
+        .chain(MORE)
+        .filter(|(_, class)| seen.insert(*class))
+        .collect();
+    let classes: BTreeSet<_> = SecurityClass::ALL.map(SecurityClass::as_str).into();
+    assert_eq!(seen, classes);
+    let strings: Vec<_> = samples.iter().map(|(raw, _)| *raw).collect();
+    let server = server_with(&strings).await;
+    for (number, (raw, class)) in samples.into_iter().enumerate() {
+        let path = format!("/api/v1/devices/{}", address(number));
+        let device = server.read(&path).await;
+        assert_eq!(device["security"], class, "{raw}");
+        assert_eq!(device["ssids"][0]["security"]["class"], class, "{raw}");
+        let label = SecurityClass::ALL
+            .into_iter()
+            .find(|known| known.as_str() == class)
+            .map(SecurityClass::label);
+        assert_eq!(device["security_label"], json!(label), "{raw}");
+        let found = server
+            .read(&format!("/api/v1/devices?security={class}"))
+            .await;
+        assert_eq!(found["devices"].as_array().unwrap().len(), 1, "{found}");
+        assert_eq!(found["devices"][0]["address"], address(number));
+        let kismet = server.device(&address(number)).await;
+        let ssid = &kismet["dot11.device"]["dot11.device.advertised_ssid_map"][0];
+        assert_eq!(kismet["scanpost.security.class"], class, "{raw}");
+        assert_eq!(ssid["scanpost.security.class"], class, "{raw}");
+    }
+}
+
+#[tokio::test]
+async fn a_device_is_shown_in_the_words_of_others_too() {
+    let server = server_with(&["[WPA2_WPA3_PSK][ESS"]).await;
+    let device = server
+        .read(&format!("/api/v1/devices/{}", address(0)))
+        .await;
+    let security = &device["ssids"][0]["security"];
+    assert_eq!(security["is_damaged"], true);
+    // Said in Android's way, and not as if it were whole.
+    assert_eq!(
+        security["auth_mode"],
+        "[WPA2-PSK][RSN-PSK+SAE][ESS][WPA3][UNDEFINED]"
+    );
+    let bits: u64 = (1 << 1) | (1 << 3) | (1 << 4) | (1 << 38) | (1 << 44);
+    let kismet = json!({
+        "crypt_string": "WPA3 WPA3-PSK WPA3-SAE",
+        "crypt_bitfield": bits,
+        "crypt_set": 64 | 128 | 65536 | (1 << 28) | (1 << 29),
+    });
+    assert_eq!(security["kismet"], kismet);
+}
+
+#[tokio::test]
+async fn what_is_no_network_has_no_class() {
+    let server = TestServer::start().await;
+    let report = json!([{ "btaddr": address(0), "name": "Headset" }]);
+    server
+        .post_json(crate::server::BLUETOOTH, &crate::server::batch(report))
+        .await
+        .expect_status(200);
+    let device = server.device(&address(0)).await;
+    assert_eq!(device.get("scanpost.security.class"), None);
+    // A network of which nothing was said has one.
+    server.report(json!([{ "bssid": address(1) }])).await;
+    let device = server.device(&address(1)).await;
+    assert_eq!(device["scanpost.security.class"], "unknown");
+}
