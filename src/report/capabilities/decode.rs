@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::firmware::spelled_out;
 use super::lexicon::{IN_BRACKETS, IN_WORDS, kind};
 use super::names::{Atom, Statement, Word, WordSet};
 use super::text::{Found, Text};
@@ -19,6 +20,9 @@ pub(super) fn read<'a>(raw: &'a str, leftovers: Option<&mut Vec<&'a str>>) -> Se
     let is_whole = raw.len() <= BYTES_MAX;
     let text = if is_whole { raw } else { first_tokens(raw) };
     let has_brackets = text.bytes().any(|byte| matches!(byte, b'[' | b']'));
+    if !has_brackets && let Some(text) = spelled_out(text) {
+        return read(text, None);
+    }
     let kinds = if has_brackets {
         &IN_BRACKETS
     } else {

@@ -8,6 +8,7 @@
 //! - `akm`, `cipher`, `flag`, `protocol`: the vocabulary; `set`: sets of it.
 //! - `names`: how producers spell it; `lexicon`: how a spelling is found.
 //! - `text`: names in a string; `decode`: from string to value.
+//! - `firmware`: names that one firmware sends instead.
 //! - `seen`: strings that were read before.
 //! - `class`: the one word for people and statistics.
 //! - `kismet`: Kismet's numbers and texts.
@@ -18,6 +19,7 @@ mod android;
 mod cipher;
 mod class;
 mod decode;
+mod firmware;
 mod flag;
 mod kismet;
 mod lexicon;

@@ -216,6 +216,39 @@ fn bare_words_are_read() {
 }
 
 #[test]
+fn bare_names_of_esp_idf_are_read() {
+    for (name, class) in [
+        ("OPEN", "open"),
+        ("WEP", "wep"),
+        ("WPA_PSK", "wpa-personal"),
+        ("WPA2_PSK", "wpa2-personal"),
+        ("WPA_WPA2_PSK", "wpa-wpa2-personal"),
+        ("WPA2_ENTERPRISE", "wpa2-enterprise"),
+        ("ENTERPRISE", "wpa2-enterprise"),
+        ("WPA3_PSK", "wpa3-personal"),
+        ("WPA2_WPA3_PSK", "wpa2-wpa3-personal"),
+        ("WAPI_PSK", "wapi-personal"),
+        ("OWE", "owe"),
+        ("WPA3_ENT_192", "wpa3-enterprise-192"),
+        ("WPA3_EXT_PSK", "wpa3-personal"),
+        ("WPA3_EXT_PSK_MIXED_MODE", "wpa3-personal"),
+        ("DPP", "dpp"),
+        ("WPA3_ENTERPRISE", "wpa3-enterprise"),
+        ("WPA2_WPA3_ENTERPRISE", "wpa2-wpa3-enterprise"),
+        ("WPA_ENTERPRISE", "wpa-enterprise"),
+    ] {
+        check_class(name, class);
+        check_same(&format!(" wifi_auth_{name}\n"), name);
+        check_leftovers(name, &[]);
+        check_any(name);
+    }
+    check_same("WPA3_ENT_192", "[RSN-EAP_SUITE_B_192-GCMP-256]");
+    // A number may be of any version, and 0 may be nothing at all.
+    check_class("0", "unknown");
+    check_class("17", "unknown");
+}
+
+#[test]
 fn names_are_told_by_place_where_they_must() {
     let both = Security::decode("[RSN-?-?]");
     assert_eq!(

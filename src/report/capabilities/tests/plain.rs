@@ -28,6 +28,18 @@ pub(super) struct Plain {
     leftovers: Vec<String>,
 }
 
+/// Bare names that do not mean what they say by the notation.
+const ESP_IDF: [(&str, &str); 8] = [
+    ("WPA3_PSK", "[RSN-SAE]"),
+    ("WPA2_WPA3_PSK", "[RSN-SAE+PSK]"),
+    ("WAPI_PSK", "[WAPI-PSK-SMS4]"),
+    ("WPA3_ENT_192", "[RSN-SUITE_B_192-GCMP-256]"),
+    ("WPA3_EXT_PSK", "[RSN-SAE_EXT_KEY]"),
+    ("WPA3_EXT_PSK_MIXED_MODE", "[RSN-SAE_EXT_KEY+SAE]"),
+    ("WPA2_WPA3_ENTERPRISE", "[RSN-EAP+EAP-SHA256][MFPC]"),
+    ("WPA_ENTERPRISE", "[WPA-EAP]"),
+];
+
 const WPA: usize = 0;
 const RSN: usize = 1;
 const OTHER: usize = 2;
@@ -145,6 +157,11 @@ impl Plain {
                 plain.damaged |= !behind.trim_ascii().is_empty();
                 plain.token(token, Names::new());
             }
+        } else if let Some((_, text)) = ESP_IDF
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(raw.trim_ascii()))
+        {
+            return Self::read(text);
         } else {
             let mut words = Names::new();
             for token in raw.split(|part: char| part.is_ascii_whitespace() || ",;|".contains(part))

@@ -1,0 +1,37 @@
+//! The names that ESP-IDF gives the ways of protection, for firmware that sends them as they are.
+
+/// The names of `wifi_auth_mode_t` (`esp_wifi_types_generic.h`) without `WIFI_AUTH_`, each with the string that says
+/// the same. The numbers of the enumeration are not read: they changed their meaning with its versions.
+const MODES: [(&str, &str); 18] = [
+    ("OPEN", "[OPEN]"),
+    ("WEP", "[WEP]"),
+    ("WPA_PSK", "[WPA-PSK]"),
+    ("WPA2_PSK", "[WPA2-PSK]"),
+    ("WPA_WPA2_PSK", "[WPA-PSK][WPA2-PSK]"),
+    ("WPA2_ENTERPRISE", "[WPA2-EAP]"),
+    ("ENTERPRISE", "[WPA2-EAP]"),
+    ("WPA3_PSK", "[RSN-SAE]"),
+    ("WPA2_WPA3_PSK", "[RSN-PSK+SAE]"),
+    ("WAPI_PSK", "[WAPI-WAPI-PSK-SMS4]"),
+    ("OWE", "[RSN-OWE]"),
+    ("WPA3_ENT_192", "[RSN-EAP_SUITE_B_192-GCMP-256]"),
+    ("WPA3_EXT_PSK", "[RSN-SAE_EXT_KEY]"),
+    ("WPA3_EXT_PSK_MIXED_MODE", "[RSN-SAE+SAE_EXT_KEY]"),
+    ("DPP", "[RSN-DPP]"),
+    ("WPA3_ENTERPRISE", "[WPA3-EAP]"),
+    ("WPA2_WPA3_ENTERPRISE", "[RSN-EAP/SHA1+EAP/SHA256][MFPC]"),
+    ("WPA_ENTERPRISE", "[WPA-EAP]"),
+];
+
+/// The string that says what a bare name says.
+pub(super) fn spelled_out(name: &str) -> Option<&'static str> {
+    let name = name.trim_ascii();
+    let short = match name.split_at_checked("WIFI_AUTH_".len()) {
+        Some((prefix, short)) if prefix.eq_ignore_ascii_case("WIFI_AUTH_") => short,
+        _ => name,
+    };
+    let mut modes = MODES.iter();
+    modes
+        .find(|(mode, _)| mode.eq_ignore_ascii_case(short))
+        .map(|(_, text)| *text)
+}
