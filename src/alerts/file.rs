@@ -1,6 +1,7 @@
 //! The alerts on disk: an SQLite file of their own.
 
 use std::path::Path;
+use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::de::DeserializeOwned;
@@ -12,6 +13,8 @@ use crate::report::{MacMask, ReceivedAt};
 
 /// The file in the data directory.
 const FILE: &str = "alerts.db";
+/// How long is waited for somebody else who writes to the file: reports wait as long, and then it is tried again.
+const BUSY_TIMEOUT: Duration = Duration::from_millis(100);
 const VERSION: i64 = 1;
 const SCHEMA: &str = include_str!("schema.sql");
 
@@ -73,6 +76,7 @@ impl AlertFile {
             Some(data) => Connection::open(data.join(FILE))?,
             None => Connection::open_in_memory()?,
         };
+        db.busy_timeout(BUSY_TIMEOUT)?;
         db.pragma_update(None, "journal_mode", "wal")?;
         // A snapshot that relies on an alert is on disk when it is kept, so the alert has to be too.
         db.pragma_update(None, "synchronous", "full")?;

@@ -14,7 +14,7 @@ use crate::log::LogPosition;
 use crate::report::{DeviceId, ReceivedAt};
 
 /// How long a snapshot waits for alerts that are being written.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The alerts that are kept, and what may be raised. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -82,10 +82,10 @@ impl AlertStore {
         self.0.newest.subscribe()
     }
 
-    /// The newest alert with Kismet's hash.
+    /// The newest alert with Kismet's hash, of those that Kismet's clients see.
     pub fn by_hash(&self, hash: u32) -> Option<Arc<Alert>> {
-        let found = self.newest(None, 1, |alert| alert.raised.kismet_hash() == hash);
-        found.into_iter().next()
+        let mut newest = self.backlog().into_iter().rev();
+        newest.find(|alert| alert.raised.kismet_hash() == hash)
     }
 
     /// How many of the alerts are about a device.

@@ -108,3 +108,22 @@ async fn every_alert_is_there_once_after_every_kill() {
     assert_eq!(alerts, devices);
     running.kill();
 }
+
+/// No snapshot is kept that has what raised an alert, and not the alert.
+#[tokio::test]
+async fn an_alert_that_could_not_be_kept_is_raised_at_the_next_start() {
+    let running = Running::start(|_| {});
+    let file = rusqlite::Connection::open(running.data().join("alerts.db")).unwrap();
+    file.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let post = Client::new()
+        .post(format!("http://{}{WIFI}", running.addr))
+        .json(&body(1));
+    assert_eq!(post.send().await.unwrap().status(), 200);
+    // In order, with a last snapshot if there may be one.
+    let data = running.stop();
+    drop(file);
+    let running = Running::start_on(data, |_| {});
+    let alerts = format!("http://{}/api/v1/alerts", running.addr);
+    assert_eq!(count(&alerts, "alerts").await, BTreeMap::from([(1, 1)]));
+    running.kill();
+}
