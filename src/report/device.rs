@@ -58,6 +58,17 @@ impl DeviceId {
     pub const fn key(self) -> DeviceKey {
         DeviceKey(self)
     }
+
+    /// Whether the device made its address up: certainly no maker gave it.
+    ///
+    /// Not every random address shows: those of Bluetooth may look like any other (Bluetooth Core Specification,
+    /// Vol 6, Part B, 1.3).
+    pub const fn is_randomised(self) -> bool {
+        match self.phy {
+            Phy::Wifi => self.addr.is_local(),
+            Phy::Bluetooth => self.addr.is_local() || self.addr.is_multicast(),
+        }
+    }
 }
 
 /// A device's key in Kismet's notation: stable over restarts and the same on every server.

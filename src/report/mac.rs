@@ -49,6 +49,13 @@ impl MacAddr {
         let [first, ..] = self.0;
         first & 1 != 0
     }
+
+    /// Whether whoever uses the address made it up (the U/L bit is set): a random one, or one of several that an
+    /// access point derived from its own.
+    pub const fn is_local(self) -> bool {
+        let [first, ..] = self.0;
+        first & 2 != 0
+    }
 }
 
 impl FromStr for MacAddr {

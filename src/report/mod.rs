@@ -9,6 +9,7 @@ pub mod capabilities;
 mod checksum;
 mod device;
 mod mac;
+mod manufacturer;
 mod mask;
 mod position;
 mod radio;
@@ -25,6 +26,7 @@ pub use capabilities::Capabilities;
 pub use checksum::kismet_checksum;
 pub use device::{DeviceId, DeviceKey, ParseDeviceKeyError, Phy};
 pub use mac::{BluetoothAddr, Bssid, MacAddr, NotAStation, ParseMacError};
+pub use manufacturer::Manufacturer;
 pub use mask::MacMask;
 pub use position::{BadPosition, Position};
 pub use radio::{

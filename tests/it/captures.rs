@@ -244,12 +244,6 @@ const DIFFERENCES: &[Differences] = &[
             Ours(r#""A scanner that sends reports over HTTP""#),
         )],
     ),
-    differ(
-        ANYWHERE,
-        ANY,
-        "the blocks of addresses are not looked up yet",
-        &[("kismet.device.base.manuf", Ours(r#""Unknown""#))],
-    ),
     // Activity and history go by the time of the reports, not by that of their arrival.
     differ(
         ANYWHERE,

@@ -23,6 +23,7 @@ mod ingest;
 mod limits;
 mod live;
 mod log_command;
+mod manufacturers;
 mod native;
 mod openapi;
 mod origin;

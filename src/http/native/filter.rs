@@ -1,9 +1,11 @@
 //! Which devices are wanted.
 
+use std::collections::HashSet;
+
 use super::super::App;
 use super::super::query::{BadParameter, Query};
 use crate::report::capabilities::{Security, SecurityClass};
-use crate::report::{Band, Channel, Frequency, Phy, UnixTime};
+use crate::report::{Band, Channel, Frequency, Manufacturer, Phy, UnixTime};
 use crate::tracker::{Device, Radio, SourceNumber};
 
 /// All of these have to hold.
@@ -13,6 +15,7 @@ pub(super) struct Filter {
     ssid: Option<Vec<u8>>,
     ssid_contains: Option<String>,
     address_prefix: Option<String>,
+    made_by: Option<HashSet<Manufacturer>>,
     sources: Option<Vec<SourceNumber>>,
     security: Option<SecurityClass>,
     channel: Option<Channel>,
@@ -39,6 +42,9 @@ impl Filter {
             ssid: query.take("ssid")?.map(String::into_bytes),
             ssid_contains: query.take("ssid_contains")?.map(|text| text.to_lowercase()),
             address_prefix: query.take_with("address_prefix", address_prefix)?,
+            made_by: query
+                .take("manufacturer")?
+                .map(|text| makers_like(&text.to_lowercase())),
             sources: query.take_with("source", |text| sources(app, text))?,
             security: query.take_with("security", security)?,
             channel: query.take_with("channel", |text| match Channel::from_wire(text) {
@@ -85,6 +91,9 @@ impl Filter {
                 .address_prefix
                 .as_ref()
                 .is_none_or(|prefix| device.id.addr.to_string().starts_with(prefix.as_str()))
+            && self.made_by.as_ref().is_none_or(|wanted| {
+                Manufacturer::of(device.id.addr).is_some_and(|maker| wanted.contains(&maker))
+            })
             && self.has_ssid(device)
     }
 
@@ -148,6 +157,13 @@ fn address_prefix(text: &str) -> Result<String, &'static str> {
         prefix.push(digit.to_ascii_uppercase());
     }
     Ok(prefix)
+}
+
+/// Those with `part` in their name, found once instead of at every device.
+fn makers_like(part: &str) -> HashSet<Manufacturer> {
+    Manufacturer::all()
+        .filter(|maker| maker.name().to_lowercase().contains(part))
+        .collect()
 }
 
 /// By UUID or by name; several sources may have one name.

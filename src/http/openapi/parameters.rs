@@ -65,6 +65,7 @@ fn meaning(name: &str) -> Option<&'static str> {
         "ssid" => "a network's name",
         "ssid_contains" => "a part of a network's name, in any case",
         "address_prefix" => "the first hex digits of the address",
+        "manufacturer" => "a part of the name of who made its radio, in any case",
         "source" => "the UUID or the name of a scanner that saw it",
         "security" => "the class of its security, such as `open` or `wpa2-personal`",
         "channel" => "its channel",

@@ -11,6 +11,7 @@ const FILTERS: &[&str] = &[
     "ssid",
     "ssid_contains",
     "address_prefix",
+    "manufacturer",
     "source",
     "security",
     "channel",

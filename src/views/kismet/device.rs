@@ -15,7 +15,7 @@ use super::source::SourceRecord;
 use super::system::Nothing;
 use super::{Context, security_class, zeros};
 use crate::alerts::AlertStore;
-use crate::report::{Frequency, SourceId};
+use crate::report::{Frequency, Manufacturer, SourceId};
 use crate::tracker::{Device, Latest, Radio, SeenBy, SourceNumber, Tracker};
 use crate::views::{Style, to_json_as};
 
@@ -200,7 +200,8 @@ impl Serialize for DeviceRecord<'_> {
         record.serialize_entry("kismet.device.base.num_alerts", &alerts)?;
         record.serialize_entry("kismet.device.base.seenby", &SeenByRecords(self))?;
         record.serialize_entry("kismet.device.base.phyname", device.id.phy.name())?;
-        record.serialize_entry("kismet.device.base.manuf", "Unknown")?;
+        let made_by = Manufacturer::of(device.id.addr).map_or("Unknown", Manufacturer::name);
+        record.serialize_entry("kismet.device.base.manuf", made_by)?;
         record.serialize_entry("kismet.device.base.type", self.type_name())?;
         if let Some(given) = &device.given_name {
             record.serialize_entry("kismet.device.base.username", given)?;

@@ -6,11 +6,11 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::{Utc, entry_if_some};
 use crate::report::capabilities::{Security, SecurityClass};
-use crate::report::{Band, Frequency};
+use crate::report::{Band, Frequency, Manufacturer};
 use crate::tracker::{Device, Radio};
 
 /// The names of a row's values, in their order.
-pub const COLUMNS: [&str; 22] = [
+pub const COLUMNS: [&str; 24] = [
     "phy",
     "address",
     "key",
@@ -33,6 +33,8 @@ pub const COLUMNS: [&str; 22] = [
     "sources",
     "lat",
     "lon",
+    "manufacturer",
+    "randomised",
 ];
 
 /// A device in one row.
@@ -89,7 +91,14 @@ impl DeviceRow<'_> {
         record.serialize_entry("reports", &device.reports)?;
         record.serialize_entry("sources", &device.seen_by.len())?;
         entry_if_some(record, "lat", mean.map(|(lat, _)| lat))?;
-        entry_if_some(record, "lon", mean.map(|(_, lon)| lon))
+        entry_if_some(record, "lon", mean.map(|(_, lon)| lon))?;
+        let made_by = Manufacturer::of(device.id.addr).map(Manufacturer::name);
+        entry_if_some(record, "manufacturer", made_by)?;
+        entry_if_some(
+            record,
+            "randomised",
+            device.id.is_randomised().then_some(true),
+        )
     }
 }
 
