@@ -149,7 +149,7 @@ pub(super) async fn clients_of(
     Ok(read.list::<()>(&[]))
 }
 
-/// `/phy/phy80211/related-to/{key}/devices`: the device itself; scans tell of no others.
+/// `/phy/phy80211/related-to/{key}/devices`: the device itself, and what else comes out of its radio.
 pub(super) async fn related_to(
     State(app): State<App>,
     Argument(key): Argument,
@@ -157,7 +157,9 @@ pub(super) async fn related_to(
 ) -> Result<Answer, ApiError> {
     let key: DeviceKey = key.parse()?;
     let device = app.tracker.device(key.device());
-    let devices = [device.ok_or(ApiError::NoSuchDevice(key))?];
+    let device = device.ok_or(ApiError::NoSuchDevice(key))?;
+    let related = app.tracker.related_to(&device);
+    let devices: Vec<_> = std::iter::once(device).chain(related).collect();
     Ok(with_records(&app, &devices, &read, |records| {
         read.list(records)
     }))

@@ -10,6 +10,7 @@ mod follow;
 mod image;
 mod merge;
 mod recent;
+mod related;
 mod shard;
 mod sources;
 

@@ -14,6 +14,7 @@ use crate::views::to_json;
 
 mod follow;
 mod recent;
+mod related;
 
 const BOUNDS: Bounds = Bounds {
     devices_max: 1000,

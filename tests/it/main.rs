@@ -31,6 +31,7 @@ mod program;
 mod proxy;
 mod python;
 mod reads;
+mod related;
 mod security;
 mod server;
 mod sessions;

@@ -123,9 +123,11 @@ pub(in super::super) async fn one(
     let devices = app.tracker.devices_by_addr(addr);
     let whole = |device: &Device| {
         let sources = SourceNames::of(device, &app.tracker);
+        let related = app.tracker.related_to(device);
         serde_json::to_value(WholeDevice {
             device,
             sources: &sources,
+            related: &related,
         })
         .map_err(|_| ApiError::Panicked)
     };

@@ -172,7 +172,7 @@ fn devices() -> Vec<Entry> {
         ),
         read(
             "/phy/phy80211/related-to/{key}/devices",
-            "The device and those that have to do with it",
+            "The device, and the other networks of its radio",
         ),
     ]
 }

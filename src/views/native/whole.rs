@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::json;
 
-use super::device::DeviceRow;
+use super::device::{DeviceRow, name_of};
 use super::{Utc, degrees, entry_if_some};
 use crate::report::capabilities::{Akm, Cipher, Flag, Protocol, Security, Topology, Wps};
 use crate::report::{ChannelWidth, Position, SourceId};
@@ -38,11 +38,17 @@ pub struct WholeDevice<'d> {
     pub device: &'d Device,
     /// Who saw it.
     pub sources: &'d SourceNames,
+    /// What else comes out of its radio.
+    pub related: &'d [Device],
 }
 
 impl Serialize for WholeDevice<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { device, sources } = self;
+        let Self {
+            device,
+            sources,
+            related,
+        } = self;
         let mut record = serializer.serialize_map(None)?;
         DeviceRow(device).entries(&mut record)?;
         entry_if_some(&mut record, "given_name", device.given_name.as_deref())?;
@@ -52,6 +58,8 @@ impl Serialize for WholeDevice<'_> {
                 record.serialize_entry("ssids", &ssids)?;
                 let topology = wifi.topology.map(|latest| latest.value.name());
                 entry_if_some(&mut record, "topology", topology)?;
+                let related: Vec<_> = related.iter().map(RelatedRow).collect();
+                record.serialize_entry("related", &related)?;
             }
             Radio::Bluetooth(bluetooth) => {
                 record.serialize_entry("bluetooth", &BluetoothRow(bluetooth))?;
@@ -84,6 +92,20 @@ impl Serialize for WholeDevice<'_> {
                 .collect();
             record.serialize_entry("tags", &tags)?;
         }
+        record.end()
+    }
+}
+
+/// Another network of the same radio.
+struct RelatedRow<'d>(&'d Device);
+
+impl Serialize for RelatedRow<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(device) = self;
+        let mut record = serializer.serialize_map(None)?;
+        record.serialize_entry("address", &device.id.addr)?;
+        record.serialize_entry("key", &device.id.key())?;
+        entry_if_some(&mut record, "name", name_of(device))?;
         record.end()
     }
 }
