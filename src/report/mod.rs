@@ -3,6 +3,7 @@
 //! Every value here was checked when it was made, so nothing behind the decoders checks again.
 //! Knows nothing of HTTP, disk or the tracker, and reads no clock.
 
+pub mod advertising;
 mod annotation;
 mod batch;
 pub mod capabilities;
