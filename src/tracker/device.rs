@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::activity::Activity;
+use crate::report::advertising::{Structure, Structures, structures};
 use crate::report::capabilities::{Security, Topology};
 use crate::report::{
     Channel, ChannelWidth, Dbm, DeviceId, Frequency, Position, ReceivedAt, ServiceData, Ssid, Tag,
@@ -116,8 +117,10 @@ pub struct ChannelLayout {
 /// What a Bluetooth device tells.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Bluetooth {
-    /// Its name.
+    /// Its name, in the scanner's words.
     pub name: Option<Latest<Box<str>>>,
+    /// Its name, as it advertised it. Kept here because what it advertises takes turns, and few have the name.
+    pub advertised_name: Option<Latest<AdvertisedName>>,
     /// Its kind, in the scanner's words.
     pub device_type: Option<Latest<Box<str>>>,
     /// Transmit power it states, in dBm.
@@ -128,6 +131,15 @@ pub struct Bluetooth {
     pub scan_data: Option<Latest<Box<[u8]>>>,
     /// Its data by service.
     pub service_data: Vec<Latest<ServiceData>>,
+}
+
+/// A name out of advertising data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdvertisedName {
+    /// The name.
+    pub text: Box<str>,
+    /// Whether it is all of the name.
+    pub is_complete: bool,
 }
 
 /// The range of signals.
@@ -246,6 +258,32 @@ impl Device {
                 .is_some_and(|latest| latest.value == Topology::AdHoc),
             Radio::Bluetooth(_) => false,
         }
+    }
+}
+
+impl Bluetooth {
+    /// What it is called: by the scanners, which may have asked it, else as it advertised.
+    pub fn shown_name(&self) -> Option<&str> {
+        let advertised = self.advertised_name.as_ref().map(|name| &name.value.text);
+        let reported = self.name.as_ref().map(|name| &name.value);
+        reported.or(advertised).map(AsRef::as_ref)
+    }
+
+    /// The latest that it advertised.
+    pub fn advertising(&self) -> Structures<'_> {
+        let data = self.scan_data.as_ref().map(|data| data.value.as_ref());
+        structures(data.unwrap_or_default())
+    }
+
+    /// The power that it sends with, in dBm: by the scanners, else as it advertises.
+    pub fn shown_tx_power_dbm(&self) -> Option<i16> {
+        let reported = self.tx_power_dbm.map(|power| power.value);
+        reported.or_else(|| {
+            self.advertising().find_map(|structure| match structure {
+                Structure::TxPower(dbm) => Some(dbm.into()),
+                _ => None,
+            })
+        })
     }
 }
 

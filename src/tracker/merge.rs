@@ -9,9 +9,10 @@ use smallvec::{Array, SmallVec};
 use super::Bounds;
 use super::activity::Activity;
 use super::device::{
-    Advertised, Bluetooth, ChannelLayout, Device, Latest, Peak, Place, Radio, SeenBy, SignalRange,
-    SourceNumber, SsidRecord, Wifi,
+    Advertised, AdvertisedName, Bluetooth, ChannelLayout, Device, Latest, Peak, Place, Radio,
+    SeenBy, SignalRange, SourceNumber, SsidRecord, Wifi,
 };
+use crate::report::advertising::{LocalName, Structure, structures};
 use crate::report::{
     BluetoothSighting, Channel, Dbm, DeviceId, Frequency, Position, ReceivedAt, Remark, Report,
     ServiceData, Sighting, UnixTime, WifiSighting, kismet_checksum,
@@ -368,6 +369,11 @@ impl Bluetooth {
         if let Some(path_loss_db) = sighting.path_loss_db {
             Latest::offer(&mut self.path_loss_db, time, path_loss_db);
         }
+        for structure in structures(&sighting.scan_data) {
+            if let Structure::Name(name) = structure {
+                self.offer_name(time, name);
+            }
+        }
         if !sighting.scan_data.is_empty() {
             Latest::offer(&mut self.scan_data, time, sighting.scan_data.clone());
         }
@@ -381,6 +387,26 @@ impl Bluetooth {
                 bounds.tags_per_device_max,
             );
         }
+    }
+}
+
+impl Bluetooth {
+    /// A whole name takes the place of any part of one, whichever came later.
+    fn offer_name(&mut self, time: UnixTime, name: LocalName<'_>) {
+        let known = self.advertised_name.as_ref();
+        let known_is_complete = known.map(|known| known.value.is_complete);
+        let text = name.text();
+        if text.is_empty() || (known_is_complete == Some(true) && !name.is_complete) {
+            return;
+        }
+        if known_is_complete == Some(false) && name.is_complete {
+            self.advertised_name = None;
+        }
+        let value = AdvertisedName {
+            text: text.into(),
+            is_complete: name.is_complete,
+        };
+        Latest::offer(&mut self.advertised_name, time, value);
     }
 }
 

@@ -21,8 +21,8 @@ use std::time::Duration;
 
 pub use self::activity::{Activity, Counts};
 pub use self::device::{
-    Advertised, Bluetooth, ChannelLayout, Device, Latest, Peak, Place, Radio, SeenBy, SignalRange,
-    SourceNumber, SsidRecord, Wifi,
+    Advertised, AdvertisedName, Bluetooth, ChannelLayout, Device, Latest, Peak, Place, Radio,
+    SeenBy, SignalRange, SourceNumber, SsidRecord, Wifi,
 };
 pub use self::follow::{Changed, Follow};
 use self::image::Images;

@@ -11,6 +11,7 @@ mod annotations;
 mod auth;
 mod auth_matrix;
 mod auth_program;
+mod bluetooth;
 mod captures;
 mod compression;
 mod crash;

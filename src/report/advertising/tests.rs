@@ -22,7 +22,7 @@ fn check(hex: &str, expected: &[&str]) {
 }
 
 fn show(structure: &Structure<'_>) -> String {
-    let hex = |bytes: &[u8]| crate::views::Hex(bytes).to_string();
+    let hex = |bytes: &[u8]| -> String { bytes.iter().map(|byte| format!("{byte:02x}")).collect() };
     let list = |services: &Services<'_>| {
         let ids: Vec<_> = services.iter().map(|id| id.to_string()).collect();
         let end = if services.is_complete {

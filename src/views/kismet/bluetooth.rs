@@ -1,19 +1,38 @@
 //! `bluetooth.device.*`: what a Bluetooth device tells (`phy_bluetooth.h`).
+//!
+//! What it advertises is read here; Kismet throws it away.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::empties;
+use crate::report::advertising::{ServiceId, Structure};
 use crate::tracker::Bluetooth;
 use crate::views::hex::Hex;
+
+/// Kismet's numbers for kinds of device (`bt_device_type`). Classic Bluetooth also stands for what is not known.
+const CLASSIC: u8 = 0;
+const LOW_ENERGY: u8 = 1;
+const BOTH: u8 = 2;
 
 pub(super) struct BluetoothRecord<'d>(pub(super) &'d Bluetooth);
 
 impl Serialize for BluetoothRecord<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(device) = self;
-        let none: [&str; 0] = [];
+        let offered = device
+            .advertising()
+            .filter_map(|structure| match structure {
+                Structure::Services(services) => Some(services),
+                _ => None,
+            });
+        let solicited = device
+            .advertising()
+            .filter_map(|structure| match structure {
+                Structure::Solicited(services) => Some(services),
+                _ => None,
+            });
         let mut record = serializer.serialize_map(None)?;
-        record.serialize_entry("bluetooth.device.type", &0)?;
+        record.serialize_entry("bluetooth.device.type", &kind(device))?;
         empties(
             &mut record,
             &[
@@ -21,32 +40,84 @@ impl Serialize for BluetoothRecord<'_> {
                 "bluetooth.device.minor_class",
             ],
         )?;
-        record.serialize_entry("bluetooth.device.service_uuid_vec", &none)?;
-        record.serialize_entry("bluetooth.device.solicitation_uuid_vec", &none)?;
+        record.serialize_entry(
+            "bluetooth.device.service_uuid_vec",
+            &uuids(offered.flat_map(|services| services.iter())),
+        )?;
+        record.serialize_entry(
+            "bluetooth.device.solicitation_uuid_vec",
+            &uuids(solicited.flat_map(|services| services.iter())),
+        )?;
         let scan_data = device
             .scan_data
             .as_ref()
             .map(|latest| latest.value.as_ref())
             .unwrap_or_default();
         record.serialize_entry("bluetooth.device.scan_data_bytes", &Hex(scan_data))?;
-        record.serialize_entry("bluetooth.device.service_data_bytes", &Services(device))?;
-        let number =
-            |latest: Option<crate::tracker::Latest<i16>>| latest.map_or(0, |latest| latest.value);
-        record.serialize_entry("bluetooth.device.txpower", &number(device.tx_power_dbm))?;
-        record.serialize_entry("bluetooth.device.pathloss", &number(device.path_loss_db))?;
+        record.serialize_entry("bluetooth.device.service_data_bytes", &ServiceData(device))?;
+        let tx_power_dbm = device.shown_tx_power_dbm().unwrap_or_default();
+        record.serialize_entry("bluetooth.device.txpower", &tx_power_dbm)?;
+        let path_loss_db = device.path_loss_db.map_or(0, |latest| latest.value);
+        record.serialize_entry("bluetooth.device.pathloss", &path_loss_db)?;
         record.end()
     }
 }
 
-struct Services<'d>(&'d Bluetooth);
+/// By what the scanner says, else by what the device advertises: classic devices do not advertise.
+fn kind(device: &Bluetooth) -> u8 {
+    let stated = device.device_type.as_ref();
+    let stated = stated.map(|latest| latest.value.to_ascii_uppercase());
+    match stated.as_deref() {
+        Some("BR/EDR") => return CLASSIC,
+        Some("BTLE" | "BLE" | "LE") => return LOW_ENERGY,
+        Some("BT") => return BOTH,
+        _ => {}
+    }
+    let flags = device.advertising().find_map(|structure| match structure {
+        Structure::Flags(flags) => Some(flags),
+        _ => None,
+    });
+    match flags {
+        Some(flags) if !flags.is_low_energy_only() => BOTH,
+        Some(_) => LOW_ENERGY,
+        None if device.scan_data.is_some() => LOW_ENERGY,
+        None => CLASSIC,
+    }
+}
 
-impl Serialize for Services<'_> {
+/// Each once, in upper case as Kismet writes UUIDs.
+fn uuids(services: impl Iterator<Item = ServiceId>) -> Vec<String> {
+    let mut all = Vec::new();
+    for service in services {
+        let text = service.uuid().to_string().to_uppercase();
+        if !all.contains(&text) {
+            all.push(text);
+        }
+    }
+    all
+}
+
+/// What the scanners said of services, by the names that they gave; and what the device advertises of others.
+struct ServiceData<'d>(&'d Bluetooth);
+
+impl Serialize for ServiceData<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(
-            self.0
-                .service_data
-                .iter()
-                .map(|latest| (&latest.value.service, Hex(&latest.value.bytes))),
-        )
+        let Self(device) = self;
+        let mut record = serializer.serialize_map(None)?;
+        let mut written: Vec<ServiceId> = Vec::new();
+        for latest in &device.service_data {
+            let data = &latest.value;
+            record.serialize_entry(&data.service, &Hex(&data.bytes))?;
+            written.extend(data.service.parse::<ServiceId>().ok());
+        }
+        for structure in device.advertising() {
+            if let Structure::ServiceData(service, bytes) = structure
+                && !written.contains(&service)
+            {
+                record.serialize_entry(&service.uuid().to_string(), &Hex(bytes))?;
+                written.push(service);
+            }
+        }
+        record.end()
     }
 }

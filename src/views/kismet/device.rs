@@ -94,7 +94,7 @@ impl DeviceRecord<'_> {
                 Some(record) => record.ssid.to_string().into(),
                 None => "".into(),
             },
-            Radio::Bluetooth(bluetooth) => text(bluetooth.name.as_ref()).into(),
+            Radio::Bluetooth(bluetooth) => bluetooth.shown_name().unwrap_or_default().into(),
         }
     }
 

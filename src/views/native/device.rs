@@ -51,10 +51,7 @@ pub fn name_of(device: &Device) -> Option<Cow<'_, str>> {
             let named = device.main_ssid().filter(|record| !record.ssid.is_hidden());
             named.map(|record| Cow::Owned(record.ssid.to_string()))
         }
-        Radio::Bluetooth(bluetooth) => {
-            let name = bluetooth.name.as_ref()?;
-            Some(Cow::Borrowed(&*name.value))
-        }
+        Radio::Bluetooth(bluetooth) => bluetooth.shown_name().map(Cow::Borrowed),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Tracked state in scanpost's own words: short names with their units, nothing where nothing is known.
 
 mod alert;
+mod bluetooth;
 mod device;
 mod whole;
 

@@ -5,14 +5,12 @@ use std::collections::HashMap;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::json;
 
+use super::bluetooth::BluetoothRow;
 use super::device::{DeviceRow, name_of};
 use super::{Utc, degrees, entry_if_some};
 use crate::report::capabilities::{Akm, Cipher, Flag, Protocol, Security, Topology, Wps};
 use crate::report::{ChannelWidth, Position, SourceId};
-use crate::tracker::{
-    Bluetooth, Device, Place, Radio, SeenBy, Source, SourceNumber, SsidRecord, Tracker,
-};
-use crate::views::hex::Hex;
+use crate::tracker::{Device, Place, Radio, SeenBy, Source, SourceNumber, SsidRecord, Tracker};
 
 /// Who stands behind the numbers of sources.
 #[derive(Debug)]
@@ -174,33 +172,6 @@ impl Serialize for SecurityRow {
             "crypt_set": security.kismet_legacy_set(),
         });
         record.serialize_entry("kismet", &kismet)?;
-        record.end()
-    }
-}
-
-struct BluetoothRow<'d>(&'d Bluetooth);
-
-impl Serialize for BluetoothRow<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(bluetooth) = self;
-        let mut record = serializer.serialize_map(None)?;
-        let text = |value: &Option<crate::tracker::Latest<Box<str>>>| {
-            value.as_ref().map(|latest| latest.value.clone())
-        };
-        entry_if_some(&mut record, "name", text(&bluetooth.name))?;
-        entry_if_some(&mut record, "device_type", text(&bluetooth.device_type))?;
-        let tx_power = bluetooth.tx_power_dbm.map(|latest| latest.value);
-        entry_if_some(&mut record, "tx_power_dbm", tx_power)?;
-        let path_loss = bluetooth.path_loss_db.map(|latest| latest.value);
-        entry_if_some(&mut record, "path_loss_db", path_loss)?;
-        if let Some(data) = &bluetooth.scan_data {
-            record.serialize_entry("scan_data", &Hex(&data.value))?;
-        }
-        let services = bluetooth.service_data.iter();
-        let services: HashMap<&str, String> = services
-            .map(|latest| (&*latest.value.service, Hex(&latest.value.bytes).to_string()))
-            .collect();
-        record.serialize_entry("service_data", &services)?;
         record.end()
     }
 }
