@@ -12,6 +12,7 @@ use crate::report::{
 use crate::views::kismet::{Context, DeviceRecord, Sources as SourceRecords};
 use crate::views::to_json;
 
+mod bluetooth;
 mod follow;
 mod recent;
 mod related;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::server::{SOURCE, TestServer, WIFI, batch};
+use crate::server::{BLUETOOTH, SOURCE, TestServer, WIFI, batch};
 
 const AP: &str = "00:00:00:00:00:01";
 
@@ -510,6 +510,32 @@ async fn tags_are_an_object() {
         device["kismet.device.base.tags"],
         json!({ "notes": "on the roof" })
     );
+}
+
+/// Row 21.
+#[tokio::test]
+async fn what_a_bluetooth_device_advertises_is_kept_and_read() {
+    let server = TestServer::start().await;
+    // Low energy only; the service 0x180d.
+    let report = json!({
+        "btaddr": AP, "scan_data": "02010603030d18", "service_data": { "180d": "01" },
+    });
+    let answer = server.post_json(BLUETOOTH, &batch(json!([report]))).await;
+    answer.expect_status(200);
+    let device = &server.device(AP).await["bluetooth.device"];
+    assert_eq!(
+        device["bluetooth.device.scan_data_bytes"],
+        report["scan_data"]
+    );
+    assert_eq!(
+        device["bluetooth.device.service_data_bytes"],
+        report["service_data"]
+    );
+    assert_eq!(
+        device["bluetooth.device.service_uuid_vec"],
+        json!(["0000180D-0000-1000-8000-00805F9B34FB"])
+    );
+    assert_eq!(device["bluetooth.device.type"], 1);
 }
 
 /// Row 22.
