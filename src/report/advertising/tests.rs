@@ -4,11 +4,13 @@ use super::*;
 
 /// Bytes in hex; blanks part what belongs together.
 fn bytes(hex: &str) -> Vec<u8> {
-    let digits: String = hex.split_whitespace().collect();
-    let pairs = (0..digits.len()).step_by(2);
-    pairs
-        .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap())
-        .collect()
+    let digits: Vec<u8> = hex
+        .chars()
+        .filter_map(|digit| u8::try_from(digit.to_digit(16)?).ok())
+        .collect();
+    let (pairs, rest) = digits.as_chunks();
+    assert!(rest.is_empty(), "{hex}");
+    pairs.iter().map(|[high, low]| high << 4 | low).collect()
 }
 
 /// Shows the structures of `hex` as they are meant to be read.
@@ -22,7 +24,11 @@ fn check(hex: &str, expected: &[&str]) {
 }
 
 fn show(structure: &Structure<'_>) -> String {
-    let hex = |bytes: &[u8]| -> String { bytes.iter().map(|byte| format!("{byte:02x}")).collect() };
+    let hex = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    };
     let list = |services: &Services<'_>| {
         let ids: Vec<_> = services.iter().map(|id| id.to_string()).collect();
         let end = if services.is_complete {
