@@ -30,13 +30,15 @@ use crate::report::{DeviceId, MacAddr, Phy};
 const TOGETHER_S: u32 = 10;
 /// How much the signals of one radio may differ in one scan, in dB: beacons fade one by one.
 const ALIKE_DB: u16 = 10;
+/// How many networks of a radio are shown; radios have sixteen or less, and who sends false beacons has more.
+const RELATED_MAX: usize = 64;
 /// The bits of the first octet that a derived address may change; what is left is the mark of a group.
 const FIRST_OCTET: u8 = 0xfe;
 /// The bits of the last octet that are counted up.
 const LAST_OCTET: u8 = 0x0f;
 
 impl Tracker {
-    /// The other networks of the radio that `device` is one of, in the order of their addresses; at most 2047.
+    /// The other networks of the radio that `device` is one of, in the order of their addresses, at most 64.
     pub fn related_to(&self, device: &Device) -> Vec<Device> {
         if device.id.phy != Phy::Wifi {
             return Vec::new();
@@ -50,7 +52,7 @@ impl Tracker {
             let other = shard.get(id)?;
             are_related(device, other).then(|| other.clone())
         });
-        others.collect()
+        others.take(RELATED_MAX).collect()
     }
 }
 
