@@ -15,7 +15,7 @@ use crate::server::WIFI;
 
 const CLIENTS: u64 = 8;
 const REPORTS_PER_BATCH: u64 = 3;
-/// How many kills the normal suite makes; `SCANPOST_TEST_KILLS` asks for another number.
+/// How many kills the normal suite makes; `CRASH_TEST_KILLS` asks for another number.
 const KILLS: u64 = 25;
 
 /// What became of each batch, by its number: the number is the address that all of its reports have.
@@ -94,7 +94,7 @@ fn often(command: &mut Command) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acknowledged_is_there_once_after_every_kill() {
-    let kills = std::env::var("SCANPOST_TEST_KILLS").map_or(KILLS, |kills| kills.parse().unwrap());
+    let kills = std::env::var("CRASH_TEST_KILLS").map_or(KILLS, |kills| kills.parse().unwrap());
     let next = Arc::new(AtomicU64::new(0));
     let mut all = Sent::default();
     let mut running = Running::start(often);

@@ -12,7 +12,7 @@ use crate::program::{Running, run};
 use crate::server::{BLUETOOTH, WIFI, batch};
 
 /// The interpreter that has the packages; `.ci/run` makes one.
-const INTERPRETER: &str = "SCANPOST_TEST_PYTHON";
+const INTERPRETER: &str = "KISMET_REST_PYTHON";
 
 fn interpreter() -> Option<String> {
     let interpreter = std::env::var(INTERPRETER).ok().filter(|it| !it.is_empty());
@@ -70,15 +70,12 @@ async fn kismet_rest_works() {
         .arg(script)
         .env("HOME", home.path())
         .env("NO_PROXY", "127.0.0.1")
-        .env("SCANPOST_TEST_OPEN_URL", format!("http://{}", open.addr))
-        .env(
-            "SCANPOST_TEST_LOCKED_URL",
-            format!("http://{}", locked.addr),
-        )
-        .env("SCANPOST_TEST_USER", "admin")
-        .env("SCANPOST_TEST_PASSWORD", "the password")
-        .env("SCANPOST_TEST_READ_KEY", read_key)
-        .env("SCANPOST_TEST_REPORT_KEY", report_key)
+        .env("KISMET_REST_OPEN_URL", format!("http://{}", open.addr))
+        .env("KISMET_REST_LOCKED_URL", format!("http://{}", locked.addr))
+        .env("KISMET_REST_USER", "admin")
+        .env("KISMET_REST_PASSWORD", "the password")
+        .env("KISMET_REST_READ_KEY", read_key)
+        .env("KISMET_REST_REPORT_KEY", report_key)
         .stdin(Stdio::null()));
     assert_eq!(code, Some(0), "{out}\n{err}");
     for running in [open, locked] {

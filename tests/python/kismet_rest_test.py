@@ -12,12 +12,12 @@ import unittest
 
 import kismet_rest
 
-OPEN_URL = os.environ["SCANPOST_TEST_OPEN_URL"]
-LOCKED_URL = os.environ["SCANPOST_TEST_LOCKED_URL"]
-USER = os.environ["SCANPOST_TEST_USER"]
-PASSWORD = os.environ["SCANPOST_TEST_PASSWORD"]
-READ_KEY = os.environ["SCANPOST_TEST_READ_KEY"]
-REPORT_KEY = os.environ["SCANPOST_TEST_REPORT_KEY"]
+OPEN_URL = os.environ["KISMET_REST_OPEN_URL"]
+LOCKED_URL = os.environ["KISMET_REST_LOCKED_URL"]
+USER = os.environ["KISMET_REST_USER"]
+PASSWORD = os.environ["KISMET_REST_PASSWORD"]
+READ_KEY = os.environ["KISMET_REST_READ_KEY"]
+REPORT_KEY = os.environ["KISMET_REST_REPORT_KEY"]
 
 # What tests/it/python.rs has reported.
 SOURCE = "44444444-0000-0000-0000-000000000001"
