@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use scanpost::alerts::Desk;
 use scanpost::config::alerts::{Alerts, Network, Owned};
 use scanpost::log::{Entry, Log};
-use scanpost::tracker::{Bounds, Tracker};
+use scanpost::tracker::Tracker;
 use support::stats::median;
 use support::{Result, fill};
 
@@ -66,7 +66,7 @@ fn measure<A: FnMut(&Tracker, &Entry)>(
 ) -> Result<f64> {
     let mut runs = Vec::new();
     for _ in 0..RUNS {
-        let tracker = tracker();
+        let tracker = support::tracker();
         let mut apply = begin()?;
         let started = Instant::now();
         for entry in entries {
@@ -75,18 +75,6 @@ fn measure<A: FnMut(&Tracker, &Entry)>(
         runs.push(started.elapsed().as_secs_f64() * 1e9 / f64::from(REPORTS));
     }
     Ok(median(runs))
-}
-
-fn tracker() -> Tracker {
-    Tracker::new(Bounds {
-        devices_max: usize::MAX,
-        sources_max: 1000,
-        ssids_per_device_max: 32,
-        sources_per_device_max: 64,
-        frequencies_per_device_max: 64,
-        tags_per_device_max: 32,
-        device_timeout: Duration::ZERO,
-    })
 }
 
 fn off() -> Alerts {

@@ -17,14 +17,13 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clap::Parser;
 use rusqlite::Connection;
 use scanpost::log::{Log, LogPosition, Wanted};
 use scanpost::report::UnixTime;
 use scanpost::snapshot::Snapshots;
-use scanpost::tracker::{Bounds, Tracker};
 use support::access_point::AccessPoint;
 use support::compare::{self, Load, Subject, compare};
 use support::server::{ServerProcess, Variant};
@@ -171,15 +170,7 @@ fn measure_history(server: &ServerProcess) -> Result<()> {
 fn measure_stall() -> Result<()> {
     let data = data_directory()?;
     let mut log = Log::in_memory(0);
-    let tracker = Tracker::new(Bounds {
-        devices_max: usize::MAX,
-        sources_max: 1000,
-        ssids_per_device_max: 32,
-        sources_per_device_max: 64,
-        frequencies_per_device_max: 64,
-        tags_per_device_max: 32,
-        device_timeout: Duration::ZERO,
-    });
+    let tracker = support::tracker();
     let mut number = 0;
     let mut merge = |until: &dyn Fn() -> bool| -> Result<Latencies> {
         let mut waits_us = Vec::new();

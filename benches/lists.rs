@@ -13,7 +13,7 @@ use std::env;
 use std::time::{Duration, Instant, SystemTime};
 
 use scanpost::log::Log;
-use scanpost::tracker::{Bounds, Tracker, Walk};
+use scanpost::tracker::Walk;
 use support::stats::median;
 use support::{Result, fill};
 
@@ -38,15 +38,7 @@ fn main() -> Result<()> {
 
 /// Measures pages when the devices from a number on were heard at the time that `at` tells.
 fn measure(at: impl Fn(u32) -> SystemTime) -> Result<()> {
-    let tracker = Tracker::new(Bounds {
-        devices_max: usize::MAX,
-        sources_max: 1000,
-        ssids_per_device_max: 32,
-        sources_per_device_max: 64,
-        frequencies_per_device_max: 64,
-        tags_per_device_max: 32,
-        device_timeout: Duration::ZERO,
-    });
+    let tracker = support::tracker();
     let mut log = Log::in_memory(0);
     for first in (0..DEVICES).step_by(fill::REPORTS_PER_BATCH as usize) {
         for entry in log.append(vec![fill::batch_at(at(first), first, DEVICES)?])? {

@@ -13,8 +13,11 @@ pub(crate) mod server;
 pub(crate) mod stats;
 pub(crate) mod traffic;
 
+use std::time::Duration;
+
 use scanpost::config::Config;
 use scanpost::ingest::kismet;
+use scanpost::tracker::{Bounds, Tracker};
 use tempfile::TempDir;
 
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
@@ -40,4 +43,17 @@ pub(crate) fn decode_limits() -> kismet::Limits {
         tags_max: limits.tags_per_device_max,
         tag_bytes_max: limits.tag_bytes_max,
     }
+}
+
+/// A tracker from which nothing has to go.
+pub(crate) fn tracker() -> Tracker {
+    Tracker::new(Bounds {
+        devices_max: usize::MAX,
+        sources_max: 1000,
+        ssids_per_device_max: 32,
+        sources_per_device_max: 64,
+        frequencies_per_device_max: 64,
+        tags_per_device_max: 32,
+        device_timeout: Duration::ZERO,
+    })
 }

@@ -8,6 +8,7 @@ pub mod kismet;
 mod window;
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -200,7 +201,8 @@ pub struct Keeping {
     pub desk: Desk,
 }
 
-/// Starts the writer: it brings the tracker to what snapshots and log say, and then takes batches.
+/// Starts the writer: it brings the tracker to what snapshots and log say, and then takes batches. Between two
+/// batches of the log it stops, if every [`Ingest`] handle is gone.
 ///
 /// `ready` gets the snapshots when the tracker is up to date.
 /// `events` is told of what is new in batches, not of what snapshots and log had; of alerts also those that a crash
@@ -234,6 +236,7 @@ pub fn start(
         .spawn(move || {
             let run = || {
                 let started = Instant::now();
+                let is_wanted = || !work.is_closed();
                 let recovered = recover(
                     &log,
                     snapshots.as_deref(),
@@ -241,7 +244,12 @@ pub fn start(
                     &mut desk,
                     now,
                     bounds.window,
+                    is_wanted,
                 )?;
+                let Some(recovered) = recovered else {
+                    info!("stopped before the log was read to its end");
+                    return Ok(());
+                };
                 let missed = desk.settle(log.last());
                 for alert in &missed {
                     events.alert(alert);
@@ -280,6 +288,8 @@ struct Recovered {
 }
 
 /// Brings the tracker to what snapshots and log say, and learns which batches may come again.
+///
+/// `None` when it is not wanted any more: nothing on disk has changed then, and the next start begins anew.
 fn recover(
     log: &Log,
     snapshots: Option<&Path>,
@@ -287,7 +297,8 @@ fn recover(
     desk: &mut Desk,
     now: ReceivedAt,
     bounds: WindowBounds,
-) -> Result<Recovered, WriterError> {
+    is_wanted: impl Fn() -> bool,
+) -> Result<Option<Recovered>, WriterError> {
     let last = log.last();
     let mut snapshots = match snapshots {
         None => None,
@@ -308,6 +319,9 @@ fn recover(
     desk.recall(log, tracker, from)?;
     let mut told = Instant::now();
     log.replay(from, |entry| {
+        if !is_wanted() {
+            return ControlFlow::Break(());
+        }
         desk.apply(tracker, &entry, |_| {});
         if PROGRESS_INTERVAL <= told.elapsed() {
             told = Instant::now();
@@ -317,17 +331,21 @@ fn recover(
                 "replaying the log"
             );
         }
+        ControlFlow::Continue(())
     })?;
+    if !is_wanted() {
+        return Ok(None);
+    }
     desk.recalled();
     let mut window = Window::new(bounds);
     for known in log.known(window.since(now), bounds.batches_max)? {
         window.add(known);
     }
-    Ok(Recovered {
+    Ok(Some(Recovered {
         snapshots,
         window,
         from,
-    })
+    }))
 }
 
 struct Running {

@@ -2,6 +2,7 @@
 //! It keeps no promise of a log, so no setting chooses it.
 
 use std::collections::VecDeque;
+use std::ops::ControlFlow;
 
 use uuid::Uuid;
 
@@ -70,12 +71,17 @@ impl MemoryLog {
         self.entries.front().map_or(self.last, before)
     }
 
-    pub(super) fn replay(&self, after: LogPosition, visit: impl FnMut(Entry)) {
-        self.entries
-            .iter()
-            .filter(|entry| after < entry.position)
-            .cloned()
-            .for_each(visit);
+    pub(super) fn replay(
+        &self,
+        after: LogPosition,
+        mut visit: impl FnMut(Entry) -> ControlFlow<()>,
+    ) {
+        let entries = self.entries.iter();
+        for entry in entries.filter(|entry| after < entry.position) {
+            if visit(entry.clone()).is_break() {
+                break;
+            }
+        }
     }
 
     pub(super) fn known(&self, since: ReceivedAt, count: usize) -> Vec<Known> {

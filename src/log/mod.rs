@@ -8,6 +8,7 @@ mod sqlite;
 #[cfg(test)]
 mod tests;
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -223,8 +224,13 @@ impl Log {
         }
     }
 
-    /// Gives the batches behind `after` to `visit`, in order; those whose observations are gone are left out.
-    pub fn replay(&self, after: LogPosition, mut visit: impl FnMut(Entry)) -> Result<(), LogError> {
+    /// Gives the batches behind `after` to `visit`, in order, until it breaks off; those whose observations are gone
+    /// are left out.
+    pub fn replay(
+        &self,
+        after: LogPosition,
+        mut visit: impl FnMut(Entry) -> ControlFlow<()>,
+    ) -> Result<(), LogError> {
         match self {
             Self::Memory(log) => {
                 log.replay(after, visit);

@@ -117,12 +117,9 @@ impl SqliteLog {
     pub(super) fn replay(
         &self,
         after: LogPosition,
-        visit: &mut dyn FnMut(Entry),
+        visit: &mut dyn FnMut(Entry) -> ControlFlow<()>,
     ) -> Result<(), LogError> {
-        read::replay(&self.db, after, &mut |entry| {
-            visit(entry);
-            ControlFlow::Continue(())
-        })
+        read::replay(&self.db, after, visit)
     }
 
     pub(super) fn known(&self, since: ReceivedAt, count: usize) -> Result<Vec<Known>, LogError> {

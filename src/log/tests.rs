@@ -8,16 +8,6 @@ use super::*;
 use crate::ingest::kismet::{self, Limits};
 use crate::report::{Phy, SourceId};
 
-const LIMITS: Limits = Limits {
-    reports_per_batch_max: 100,
-    json_depth_max: 32,
-    clock_skew_max: std::time::Duration::from_secs(86_400),
-    source_name_bytes_max: 256,
-    capabilities_bytes_max: 1024,
-    tags_max: 32,
-    tag_bytes_max: 256,
-};
-
 /// A Wi-Fi batch with everything that a report can say, some of it refused.
 fn wifi(number: u64) -> Batch {
     let json = format!(
@@ -36,7 +26,7 @@ fn wifi(number: u64) -> Batch {
         Phy::Wifi,
         &json,
         ReceivedAt::from_micros(1_700_000_000_000_000 + number),
-        &LIMITS,
+        &Limits::FOR_TESTS,
     )
     .unwrap()
 }
@@ -49,14 +39,18 @@ fn bluetooth() -> Batch {
         Phy::Bluetooth,
         json,
         ReceivedAt::from_micros(1_700_000_000_000_000),
-        &LIMITS,
+        &Limits::FOR_TESTS,
     )
     .unwrap()
 }
 
 fn replayed(log: &Log, after: LogPosition) -> Vec<Entry> {
     let mut entries = Vec::new();
-    log.replay(after, |entry| entries.push(entry)).unwrap();
+    log.replay(after, |entry| {
+        entries.push(entry);
+        ControlFlow::Continue(())
+    })
+    .unwrap();
     entries
 }
 

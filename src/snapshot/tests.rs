@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::ops::ControlFlow;
 
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -8,26 +8,6 @@ use crate::ingest::kismet::{self, Limits};
 use crate::log::Log;
 use crate::report::{Phy, ReceivedAt, UnixTime};
 use crate::tracker::{Bounds, Walk};
-
-const BOUNDS: Bounds = Bounds {
-    devices_max: 1000,
-    sources_max: 10,
-    ssids_per_device_max: 8,
-    sources_per_device_max: 8,
-    frequencies_per_device_max: 8,
-    tags_per_device_max: 8,
-    device_timeout: Duration::ZERO,
-};
-
-const LIMITS: Limits = Limits {
-    reports_per_batch_max: 100,
-    json_depth_max: 32,
-    clock_skew_max: Duration::from_secs(86_400),
-    source_name_bytes_max: 256,
-    capabilities_bytes_max: 1024,
-    tags_max: 32,
-    tag_bytes_max: 256,
-};
 
 /// A log, its tracker, and a folder for snapshots.
 struct Kept {
@@ -57,7 +37,7 @@ impl Kept {
         let (log, data, tracker) = (
             Log::in_memory(usize::MAX),
             tempfile::tempdir().unwrap(),
-            Tracker::new(BOUNDS),
+            Tracker::new(Bounds::FOR_TESTS),
         );
         let snapshots =
             Snapshots::open(data.path(), log.server_uuid(), LogPosition::START).unwrap();
@@ -91,7 +71,7 @@ impl Kept {
              "txpowerlevel": 4, "pathloss": -60, "scan_data": "0201060aff4c001005", "service_data": {"180f": "64"}}]}"#;
         let at = ReceivedAt::from_micros(1_700_000_000_000_000 + number);
         let batches = [(Phy::Wifi, wifi.as_str()), (Phy::Bluetooth, bluetooth)]
-            .map(|(phy, json)| kismet::decode(phy, json, at, &LIMITS).unwrap());
+            .map(|(phy, json)| kismet::decode(phy, json, at, &Limits::FOR_TESTS).unwrap());
         for entry in self.log.append(batches.into()).unwrap() {
             self.tracker.apply(&entry);
             self.history.push(seen(&self.tracker));
@@ -107,7 +87,7 @@ impl Kept {
 
     /// What a start finds: the position, and whether the tracker is what it was there.
     fn start(&self) -> (u64, bool) {
-        let tracker = Tracker::new(BOUNDS);
+        let tracker = Tracker::new(Bounds::FOR_TESTS);
         let log = &self.log;
         let mut snapshots =
             Snapshots::open(self.data.path(), log.server_uuid(), log.last()).unwrap();
@@ -222,13 +202,14 @@ fn a_write_that_was_cut_short_is_written_over() {
     let grown = fs::read(kept.file(1)).unwrap();
     fs::write(kept.file(1), &grown[..grown.len() - 1]).unwrap();
     assert!(whole.len() < grown.len());
-    let tracker = Tracker::new(BOUNDS);
+    let tracker = Tracker::new(Bounds::FOR_TESTS);
     let log = &kept.log;
     let mut snapshots = Snapshots::open(kept.data.path(), log.server_uuid(), log.last()).unwrap();
     let position = snapshots.restore(&tracker).unwrap();
     assert_eq!(position.get(), 2);
     log.replay(position, |entry| {
         tracker.apply(&entry);
+        ControlFlow::Continue(())
     })
     .unwrap();
     assert!(

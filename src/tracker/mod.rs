@@ -62,6 +62,20 @@ pub struct Bounds {
     pub device_timeout: Duration,
 }
 
+#[cfg(test)]
+impl Bounds {
+    /// Wide enough for what is no test of bounds.
+    pub(crate) const FOR_TESTS: Self = Self {
+        devices_max: 1000,
+        sources_max: 10,
+        ssids_per_device_max: 8,
+        sources_per_device_max: 8,
+        frequencies_per_device_max: 8,
+        tags_per_device_max: 8,
+        device_timeout: Duration::ZERO,
+    };
+}
+
 /// What applying a batch did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Applied {

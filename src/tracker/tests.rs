@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use proptest::prelude::*;
 use serde_json::Value as Json;
@@ -16,16 +17,6 @@ mod bluetooth;
 mod follow;
 mod recent;
 mod related;
-
-const BOUNDS: Bounds = Bounds {
-    devices_max: 1000,
-    sources_max: 10,
-    ssids_per_device_max: 8,
-    sources_per_device_max: 8,
-    frequencies_per_device_max: 8,
-    tags_per_device_max: 8,
-    device_timeout: Duration::ZERO,
-};
 
 const RECEIVED_AT: ReceivedAt = ReceivedAt::from_micros(1_700_100_000_000_000);
 
@@ -155,7 +146,7 @@ fn changed(tracker: &Tracker, since: u32) -> Vec<u8> {
 
 #[test]
 fn of_two_reports_of_one_second_the_later_in_the_log_counts() {
-    let mut folded = Folded::new(BOUNDS);
+    let mut folded = Folded::new(Bounds::FOR_TESTS);
     let on = |channel: &str| Report {
         channel: Channel::from_wire(channel).unwrap(),
         ..report(1, 100)
@@ -174,7 +165,7 @@ fn of_two_reports_of_one_second_the_later_in_the_log_counts() {
 
 #[test]
 fn a_report_without_a_name_does_not_hide_a_network() {
-    let mut folded = Folded::new(BOUNDS);
+    let mut folded = Folded::new(Bounds::FOR_TESTS);
     folded.add(vec![named(1, 100, "Home", "[ESS]"), report(1, 200)]);
     let device = folded.device(1);
     assert_eq!(device.main_ssid().unwrap().ssid.to_string(), "Home");
@@ -186,7 +177,7 @@ fn a_report_without_a_name_does_not_hide_a_network() {
 
 #[test]
 fn the_mean_of_positions_at_the_date_line_is_at_the_date_line() {
-    let mut folded = Folded::new(BOUNDS);
+    let mut folded = Folded::new(Bounds::FOR_TESTS);
     let at = |lon| Report {
         position: Position::from_wire(Some(-17.0), Some(lon), None, None).unwrap(),
         ..report(1, 100)
@@ -206,7 +197,7 @@ fn the_mean_of_positions_at_the_date_line_is_at_the_date_line() {
 fn past_the_bound_the_least_recently_changed_devices_go() {
     let mut folded = Folded::new(Bounds {
         devices_max: 3,
-        ..BOUNDS
+        ..Bounds::FOR_TESTS
     });
     folded.add(vec![report(1, 500), report(2, 400), report(3, 300)]);
     assert_eq!(folded.tracker.device_count(), 3);
@@ -232,7 +223,7 @@ fn past_the_bound_the_least_recently_changed_devices_go() {
 fn evicted_places_are_used_again() {
     let mut folded = Folded::new(Bounds {
         devices_max: 2,
-        ..BOUNDS
+        ..Bounds::FOR_TESTS
     });
     for round in 0..200u8 {
         folded.add(vec![report(round, 100)]);
@@ -252,7 +243,7 @@ fn bounds_of_a_device_keep_the_latest() {
     let mut folded = Folded::new(Bounds {
         ssids_per_device_max: 2,
         sources_per_device_max: 2,
-        ..BOUNDS
+        ..Bounds::FOR_TESTS
     });
     folded.add(vec![
         named(1, 10, "a", ""),
@@ -285,7 +276,7 @@ fn bounds_of_a_device_keep_the_latest() {
 
 #[test]
 fn a_poll_finds_what_changed_and_nothing_else() {
-    let mut folded = Folded::new(BOUNDS);
+    let mut folded = Folded::new(Bounds::FOR_TESTS);
     let at = |seconds: u64| ReceivedAt::from_micros(seconds * 1_000_000);
     for last in 0..100u8 {
         folded.apply(1, at(1000 + u64::from(last)), vec![report(last, 5)]);
@@ -299,7 +290,7 @@ fn a_poll_finds_what_changed_and_nothing_else() {
 
 #[test]
 fn a_poll_goes_on_after_the_device_it_stood_at_changed() {
-    let mut folded = Folded::new(BOUNDS);
+    let mut folded = Folded::new(Bounds::FOR_TESTS);
     for last in 0..200u8 {
         folded.add(vec![report(last, 5)]);
     }
@@ -316,7 +307,7 @@ fn a_poll_goes_on_after_the_device_it_stood_at_changed() {
 
 #[test]
 fn a_clock_set_back_does_not_hide_changes() {
-    let mut folded = Folded::new(BOUNDS);
+    let mut folded = Folded::new(Bounds::FOR_TESTS);
     folded.apply(
         1,
         ReceivedAt::from_micros(5_000_000_000),
@@ -402,7 +393,7 @@ fn reports_of_different_times() -> impl Strategy<Value = Vec<(u128, Report)>> {
 
 /// The state after `reports` in batches of at most `cut`.
 fn folded(reports: &[(u128, Report)], cut: usize) -> BTreeMap<String, Json> {
-    let mut folded = Folded::new(BOUNDS);
+    let mut folded = Folded::new(Bounds::FOR_TESTS);
     // Sources are numbered by first contact, so they meet in the same order.
     for from in 1..4 {
         folded.apply(from, RECEIVED_AT, Vec::new());
@@ -460,6 +451,7 @@ fn folded_up_to(log: &Log, position: LogPosition, bounds: Bounds) -> Tracker {
         if entry.position <= position {
             tracker.apply(&entry);
         }
+        ControlFlow::Continue(())
     })
     .unwrap();
     tracker
@@ -494,7 +486,7 @@ fn any_step() -> impl Strategy<Value = Step> {
 proptest! {
     #[test]
     fn images_taken_while_reports_come_in_are_exact(steps in prop::collection::vec(any_step(), 1..60)) {
-        let bounds = Bounds { devices_max: 20, device_timeout: Duration::from_secs(12), ..BOUNDS };
+        let bounds = Bounds { devices_max: 20, device_timeout: Duration::from_secs(12), ..Bounds::FOR_TESTS };
         let mut log = Log::in_memory(usize::MAX);
         let tracker = Tracker::new(bounds);
         let mut now = RECEIVED_AT;
@@ -543,6 +535,7 @@ proptest! {
         // And it goes on from there as if nothing had happened.
         log.replay(position, |entry| {
             again.apply(&entry);
+            ControlFlow::Continue(())
         })
         .unwrap();
         prop_assert_eq!(seen(&again), seen(&tracker));
@@ -551,7 +544,7 @@ proptest! {
 
 #[test]
 fn an_image_has_what_changed_and_nothing_else() {
-    let mut folded = Folded::new(BOUNDS);
+    let mut folded = Folded::new(Bounds::FOR_TESTS);
     folded.add((0..50).map(|last| report(last, 100)).collect());
     let whole = folded.tracker.image(false).unwrap();
     assert!(whole.head().is_whole);
@@ -573,7 +566,7 @@ fn a_device_that_nobody_reports_goes_by_the_time_of_the_log() {
     let timeout = Duration::from_secs(60);
     let mut folded = Folded::new(Bounds {
         device_timeout: timeout,
-        ..BOUNDS
+        ..Bounds::FOR_TESTS
     });
     let at = |seconds: u64| ReceivedAt::from_micros(RECEIVED_AT.micros() + seconds * 1_000_000);
     folded.apply(1, at(0), vec![report(1, 100), report(2, 100)]);

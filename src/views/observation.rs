@@ -135,19 +135,10 @@ mod tests {
 
     #[track_caller]
     fn check(phy: Phy, json: &str, expected: &[&str]) {
-        let limits = Limits {
-            reports_per_batch_max: 100,
-            json_depth_max: 32,
-            clock_skew_max: std::time::Duration::from_secs(86_400),
-            source_name_bytes_max: 256,
-            capabilities_bytes_max: 1024,
-            tags_max: 32,
-            tag_bytes_max: 256,
-        };
         let now = ReceivedAt::from_micros(1_700_000_000_123_457);
         let entry = Entry {
             position: LogPosition::new(7),
-            batch: kismet::decode(phy, json, now, &limits).unwrap(),
+            batch: kismet::decode(phy, json, now, &Limits::FOR_TESTS).unwrap(),
         };
         let records = ObservationRecord::all(&entry);
         let shown: Vec<_> = records

@@ -33,6 +33,7 @@ mod proxy;
 mod python;
 mod reads;
 mod related;
+mod replay;
 mod security;
 mod server;
 mod sessions;

@@ -64,6 +64,20 @@ impl Running {
         data: TempDir,
         change: impl FnOnce(&mut Command),
     ) -> Self {
+        Self::launch(listen, data, change, &["listening", "ready"])
+    }
+
+    /// As [`Running::start_on`], and does not wait until the log is read.
+    pub(crate) fn start_reading(data: TempDir) -> Self {
+        Self::launch("127.0.0.1:0", data, |_| {}, &["listening"])
+    }
+
+    fn launch(
+        listen: &str,
+        data: TempDir,
+        change: impl FnOnce(&mut Command),
+        expected: &[&str],
+    ) -> Self {
         let mut command = scanpost();
         command
             .args(["--listen", listen, "--data-dir"])
@@ -72,25 +86,17 @@ impl Running {
         change(&mut command);
         let mut child = command.spawn().unwrap();
         let log = lines_of(child.stderr.take().unwrap());
-        let (mut addr, mut is_ready) = (None, false);
-        let mut start = String::new();
-        let addr = loop {
+        let (mut addr, mut start) = (String::new(), String::new());
+        let mut expected = expected.to_vec();
+        while !expected.is_empty() {
             let line = log.recv().expect("the program ended before it listened");
             start.push_str(&line);
             let event: Value = serde_json::from_str(&line).unwrap();
-            match event["fields"]["message"].as_str() {
-                Some("listening") => {
-                    addr = event["fields"]["server.address"]
-                        .as_str()
-                        .map(str::to_owned);
-                }
-                Some("ready") => is_ready = true,
-                _ => {}
+            if let Some(told) = event["fields"]["server.address"].as_str() {
+                told.clone_into(&mut addr);
             }
-            if let (Some(addr), true) = (&addr, is_ready) {
-                break addr.clone();
-            }
-        };
+            expected.retain(|message| event["fields"]["message"] != **message);
+        }
         Self {
             child,
             addr,

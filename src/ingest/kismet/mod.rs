@@ -49,6 +49,20 @@ pub struct Limits {
     pub tag_bytes_max: usize,
 }
 
+#[cfg(test)]
+impl Limits {
+    /// Wide enough for what is no test of limits.
+    pub(crate) const FOR_TESTS: Self = Self {
+        reports_per_batch_max: 100,
+        json_depth_max: 32,
+        clock_skew_max: Duration::from_secs(86_400),
+        source_name_bytes_max: 256,
+        capabilities_bytes_max: 1024,
+        tags_max: 32,
+        tag_bytes_max: 256,
+    };
+}
+
 /// Reads the scan report that `json` holds.
 ///
 /// # Errors

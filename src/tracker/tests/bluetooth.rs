@@ -22,7 +22,7 @@ fn report_of(seconds: u32, given: &str, kind: u8, advertised: &str) -> Report {
 }
 
 fn bluetooth(reports: Vec<Report>) -> Box<Bluetooth> {
-    let mut folded = Folded::new(BOUNDS);
+    let mut folded = Folded::new(Bounds::FOR_TESTS);
     folded.add(reports);
     let id = DeviceId {
         phy: Phy::Bluetooth,

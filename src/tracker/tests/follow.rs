@@ -15,7 +15,7 @@ fn round(tracker: &Tracker, follow: &mut Follow, looks_max: usize) -> (Vec<Devic
 
 #[test]
 fn a_round_has_each_device_that_changed_since_the_last_one_once() {
-    let mut folded = Folded::new(BOUNDS);
+    let mut folded = Folded::new(Bounds::FOR_TESTS);
     folded.add(vec![report(1, 10), report(2, 10)]);
     let mut follow = folded.tracker.follow();
     assert_eq!(round(&folded.tracker, &mut follow, 10), (vec![], false));
@@ -31,7 +31,7 @@ fn a_round_has_each_device_that_changed_since_the_last_one_once() {
 
 #[test]
 fn past_the_bound_of_a_part_the_newest_changes_are_shown_and_the_rest_is_said_to_be_skipped() {
-    let mut folded = Folded::new(BOUNDS);
+    let mut folded = Folded::new(Bounds::FOR_TESTS);
     let mut follow = folded.tracker.follow();
     let of_one_part: Vec<u8> = (0..=255)
         .filter(|&last| shard_index(device_id(last)) == shard_index(device_id(0)))
@@ -51,7 +51,7 @@ fn past_the_bound_of_a_part_the_newest_changes_are_shown_and_the_rest_is_said_to
 
 #[test]
 fn one_device_is_followed_by_its_mark() {
-    let mut folded = Folded::new(BOUNDS);
+    let mut folded = Folded::new(Bounds::FOR_TESTS);
     let changed = |folded: &Folded, mark| folded.tracker.device_changed_after(device_id(1), mark);
     assert!(changed(&folded, ChangeNumber::default()).is_none());
     folded.add(vec![report(1, 10)]);
@@ -65,7 +65,7 @@ fn one_device_is_followed_by_its_mark() {
 
 #[test]
 fn what_is_new_is_told_once() {
-    let mut folded = Folded::new(BOUNDS);
+    let mut folded = Folded::new(Bounds::FOR_TESTS);
     let mut told = |reports: Vec<Report>| {
         let batch = Batch {
             source: source(1),

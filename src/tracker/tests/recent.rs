@@ -37,7 +37,7 @@ proptest! {
     /// With few devices that have room, so that some go and come again, and slots are used again.
     #[test]
     fn a_page_has_those_that_were_seen_last(steps in steps(), devices_max in prop::sample::select(vec![20, 1000])) {
-        let mut folded = Folded::new(Bounds { devices_max, ..BOUNDS });
+        let mut folded = Folded::new(Bounds { devices_max, ..Bounds::FOR_TESTS });
         for step in steps {
             match step {
                 Step::Report(reports) => {

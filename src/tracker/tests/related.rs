@@ -72,7 +72,7 @@ impl Seen {
 
 /// All devices, each with those that it is related to.
 fn related(seen: &[Seen]) -> BTreeMap<DeviceId, Vec<DeviceId>> {
-    let mut folded = Folded::new(BOUNDS);
+    let mut folded = Folded::new(Bounds::FOR_TESTS);
     for one in seen {
         folded.apply(one.by, RECEIVED_AT, vec![one.report()]);
     }
@@ -205,7 +205,7 @@ fn what_speaks_against_one_radio_is_heard() {
 #[test]
 fn channels_that_lie_differently_and_ad_hoc_peers_are_not_related() {
     let check = |change: fn(&mut WifiSighting), expected| {
-        let mut folded = Folded::new(BOUNDS);
+        let mut folded = Folded::new(Bounds::FOR_TESTS);
         let (mut report, mut other) = (BASE.report(), GUEST.report());
         if let (Sighting::Wifi(one), Sighting::Wifi(other)) =
             (&mut report.sighting, &mut other.sighting)
