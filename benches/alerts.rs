@@ -10,7 +10,7 @@
 mod support;
 
 use std::env;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use scanpost::alerts::Desk;
 use scanpost::config::alerts::{Alerts, Network, Owned};

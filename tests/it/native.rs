@@ -279,6 +279,40 @@ async fn a_table_is_told_in_csv() {
 }
 
 #[tokio::test]
+async fn no_name_is_a_formula_in_a_table_unless_a_program_wants_it_as_it_is() {
+    let server = TestServer::start().await;
+    let formula = "=HYPERLINK(\"//evil.example\")";
+    let report = json!({ "bssid": "02:00:00:00:00:01", "ssid": formula, "signal": -60 });
+    server.report(json!([report])).await;
+    let row = async |query: &str| {
+        let request = server.request(Method::GET, &format!("{LIST}{query}"));
+        let answer = Answer::of(request.header("accept", "text/csv")).await;
+        let text = answer.expect_status(200).text;
+        text.lines().nth(1).unwrap().to_owned()
+    };
+    let raw = "\"=HYPERLINK(\"\"//evil.example\"\")\"";
+    for (query, cell) in [
+        ("", raw.replacen('=', "'=", 1)),
+        ("?texts=guarded", raw.replacen('=', "'=", 1)),
+        ("?texts=raw", raw.to_owned()),
+    ] {
+        let row = row(query).await;
+        assert!(row.contains(&format!(",{cell},")), "{row}");
+        assert!(row.contains(",-60,-60,-60,"), "{row}");
+    }
+    let json = server.read(LIST).await;
+    assert_eq!(json["devices"][0]["name"], formula);
+    server
+        .get(&format!("{LIST}?texts=raw"))
+        .await
+        .expect_error(400, "texts: only CSV has it");
+    let request = server.request(Method::GET, &format!("{LIST}?texts=x"));
+    Answer::of(request.header("accept", "text/csv"))
+        .await
+        .expect_error(400, "texts: expected guarded or raw");
+}
+
+#[tokio::test]
 async fn sources_networks_and_the_server_are_told() {
     let server = server().await;
     let sources = server.read("/api/v1/sources").await;

@@ -11,7 +11,7 @@ use super::super::App;
 use super::super::error::ApiError;
 use super::super::query::Query;
 use super::Json;
-use super::csv::{csv, wants_csv};
+use super::csv::{self, Texts};
 use crate::alerts::{Alert, Severity};
 use crate::report::{MacAddr, UnixTime};
 use crate::views::native::{ALERT_COLUMNS, AlertRow};
@@ -65,6 +65,7 @@ pub(in super::super) async fn list(
         until: query.take_time("until")?,
         address: query.take_with("address", str::parse::<MacAddr>)?,
     };
+    let csv = Texts::take(&mut query, &headers)?;
     query.finish()?;
     let mut alerts: Vec<Arc<Alert>> = app
         .alerts
@@ -73,12 +74,12 @@ pub(in super::super) async fn list(
     alerts.truncate(limit);
     let last = alerts.last().filter(|_| has_more);
     let next_cursor = last.map(|last| last.number.to_string());
-    let rows: Vec<_> = alerts.iter().map(|alert| AlertRow(alert)).collect();
-    if wants_csv(&headers) {
-        return csv(&ALERT_COLUMNS, &rows, next_cursor);
+    let rows = alerts.iter().map(|alert| AlertRow(alert));
+    if let Some(texts) = csv {
+        return csv::page(&ALERT_COLUMNS, rows, texts, next_cursor);
     }
     let answer = Json::of(&Alerts {
-        alerts: rows,
+        alerts: rows.collect(),
         next_cursor,
     });
     Ok(answer?.into_response())

@@ -15,7 +15,7 @@ use super::super::error::ApiError;
 use super::super::extract::Argument;
 use super::super::query::Query;
 use super::Json;
-use super::csv::{csv, wants_csv};
+use super::csv::{self, Texts};
 use super::filter::Filter;
 use crate::report::{DeviceId, DeviceKey, MacAddr, UnixTime};
 use crate::tracker::{Device, Tracker, Walk};
@@ -79,6 +79,7 @@ pub(in super::super) async fn list(
     let limit = query.take_limit(app.page_items_max)?;
     let after = query.take_with("cursor", |text| read_cursor(text, sort, is_descending))?;
     let filter = Filter::take(&mut query, &app)?;
+    let csv = Texts::take(&mut query, &headers)?;
     query.finish()?;
     let wanted = Wanted {
         filter,
@@ -101,9 +102,8 @@ pub(in super::super) async fn list(
     devices.truncate(limit);
     let last = devices.last().filter(|_| has_more);
     let next_cursor = last.map(|last| cursor(&sort.place(last), sort, is_descending));
-    if wants_csv(&headers) {
-        let rows: Vec<_> = devices.iter().map(DeviceRow).collect();
-        return csv(&COLUMNS, &rows, next_cursor);
+    if let Some(texts) = csv {
+        return csv::page(&COLUMNS, devices.iter().map(DeviceRow), texts, next_cursor);
     }
     let answer = Json::of(&Devices {
         devices: devices.iter().map(DeviceRow).collect(),
