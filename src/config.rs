@@ -278,6 +278,8 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// Accepted requests that may wait for the writer. Default 1 024.
     pub queue_batches_max: usize,
+    /// Reports a second from one sender, on average over ten seconds. Default 0, without a bound.
+    pub reports_per_second_max: u32,
     /// Devices tracked; past it the least recently seen makes room. Default 20 000 000.
     pub devices_max: usize,
     /// Sources tracked. Default 10 000.
@@ -328,6 +330,7 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(60),
             queue_batches_max: 1024,
+            reports_per_second_max: 0,
             devices_max: 20_000_000,
             sources_max: 10_000,
             ssids_per_device_max: 32,
@@ -530,6 +533,9 @@ impl Limits {
             time(timeout, Duration::from_millis(1)..=DAY)?;
         }
         count(self.queue_batches_max, 1..=1_000_000)?;
+        if 1_000_000_000 < self.reports_per_second_max {
+            return Err("must be 0 to 1000000000".to_owned());
+        }
         count(self.devices_max, 1..=1_000_000_000)?;
         count(self.sources_max, 1..=1_000_000)?;
         count(self.page_items_max, 1..=1_000_000)?;
@@ -990,6 +996,11 @@ mod tests {
             "limits.devices_max",
             &["1", "1000000000"],
             &["0", "1000000001"],
+        );
+        check(
+            "limits.reports_per_second_max",
+            &["0", "1000000000"],
+            &["1000000001"],
         );
         check("limits.sources_max", &["1", "1000000"], &["0", "1000001"]);
         check(

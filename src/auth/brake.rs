@@ -16,7 +16,7 @@ const CLIENTS_MAX: usize = 10_000;
 
 /// The clients that sent wrong passwords.
 #[derive(Debug, Default)]
-pub(super) struct Brake(HashMap<IpAddr, Failures>);
+pub(super) struct Brake(HashMap<Neighbourhood, Failures>);
 
 #[derive(Clone, Copy, Debug)]
 struct Failures {
@@ -39,13 +39,13 @@ impl Failures {
 impl Brake {
     /// How long the client has to wait before its next try.
     pub(super) fn wait(&self, client: IpAddr, now: Instant) -> Option<Duration> {
-        let failures = self.0.get(&neighbourhood(client))?;
+        let failures = self.0.get(&Neighbourhood::of(client))?;
         let wait = failures.free_at().saturating_duration_since(now);
         (!wait.is_zero()).then_some(wait)
     }
 
     pub(super) fn failed(&mut self, client: IpAddr, now: Instant) {
-        let client = neighbourhood(client);
+        let client = Neighbourhood::of(client);
         if self.0.len() >= CLIENTS_MAX && !self.0.contains_key(&client) {
             self.make_room(now);
         }
@@ -61,7 +61,7 @@ impl Brake {
     }
 
     pub(super) fn succeeded(&mut self, client: IpAddr) {
-        self.0.remove(&neighbourhood(client));
+        self.0.remove(&Neighbourhood::of(client));
     }
 
     fn make_room(&mut self, now: Instant) {
@@ -76,14 +76,19 @@ impl Brake {
     }
 }
 
-/// Who has one address of an IPv6 network usually has all of its 2^64.
-fn neighbourhood(client: IpAddr) -> IpAddr {
-    match client.to_canonical() {
-        IpAddr::V6(address) => {
-            let network = address.to_bits() & !u128::from(u64::MAX);
-            Ipv6Addr::from_bits(network).into()
+/// What counts as one client: who has one address of an IPv6 network usually has all of its 2^64.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Neighbourhood(IpAddr);
+
+impl Neighbourhood {
+    pub(crate) fn of(client: IpAddr) -> Self {
+        match client.to_canonical() {
+            IpAddr::V6(address) => {
+                let network = address.to_bits() & !u128::from(u64::MAX);
+                Self(Ipv6Addr::from_bits(network).into())
+            }
+            address @ IpAddr::V4(_) => Self(address),
         }
-        address @ IpAddr::V4(_) => address,
     }
 }
 

@@ -17,6 +17,7 @@ mod store;
 use std::net::IpAddr;
 
 pub(crate) use self::access::{Access, Granted, Login, PasswordRefused};
+pub(crate) use self::brake::Neighbourhood;
 pub use self::error::CredentialsError;
 pub(crate) use self::role::Demand;
 pub use self::role::{BadRole, Role};

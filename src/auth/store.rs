@@ -29,7 +29,7 @@ pub struct Identity {
 }
 
 /// A user, or the holder of a key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Principal {
     /// Logged in with a password.
     User(Arc<str>),

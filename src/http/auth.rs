@@ -38,10 +38,13 @@ async fn check(
     request: Request,
     next: Next,
 ) -> Response {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let is_https = Scheme::is_https(&parts.extensions);
     match authorise(&app, &parts, demand).await {
         Ok(pass) => {
+            if let Some(identity) = pass.identity() {
+                parts.extensions.insert(identity.clone());
+            }
             let mut response = next.run(Request::from_parts(parts, body)).await;
             if let Pass::LoggedIn(Granted { token, .. }) = &pass {
                 set_cookie(&app, response.headers_mut(), token, is_https);
@@ -95,7 +98,7 @@ pub(super) async fn authorise(app: &App, parts: &Parts, demand: Demand) -> Resul
     let Some(login) = login(parts) else {
         return Err(ApiError::Unauthorised(demand));
     };
-    let granted = match app.access.login(client(parts), login).await {
+    let granted = match app.access.login(client(&parts.extensions), login).await {
         Ok(granted) => granted,
         Err(PasswordRefused::Wrong) => return Err(ApiError::Unauthorised(demand)),
         Err(PasswordRefused::TooManyFailures { retry_after }) => {
@@ -121,8 +124,9 @@ fn is_open(app: &App, parts: &Parts, demand: Demand) -> bool {
     }
 }
 
-fn client(parts: &Parts) -> IpAddr {
-    let client = parts.extensions.get::<Client>();
+/// The address that a request came from, as far as is known.
+pub(super) fn client(extensions: &Extensions) -> IpAddr {
+    let client = extensions.get::<Client>();
     client.map_or(Ipv4Addr::UNSPECIFIED.into(), |client| client.0)
 }
 

@@ -68,8 +68,19 @@ pub(super) enum ApiError {
     Unauthorised(Demand),
     #[error("too many logins failed, try again later")]
     TooManyFailures { retry_after: Duration },
+    #[error(
+        "more than {per_second_max} reports a second, see limits.reports_per_second_max; try again later"
+    )]
+    TooManyReports {
+        per_second_max: u32,
+        retry_after: Duration,
+    },
     #[error("there is a login already, only the administrator may change it")]
     NotTheAdministrator,
+    #[error(
+        "the first login cannot be made here: on the machine of the server, `scanpost user set-password` makes it"
+    )]
+    NoFirstLogin,
     #[error(
         "Host: not a name of this machine; a server for others has to ask for credentials, see auth.mode"
     )]
@@ -134,10 +145,13 @@ impl ApiError {
                 Refused::NotKept(_) => StatusCode::INTERNAL_SERVER_ERROR,
             },
             Self::Unauthorised(_) => StatusCode::UNAUTHORIZED,
-            Self::TooManyFailures { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::NotTheAdministrator | Self::ForeignHost | Self::ForeignOrigin => {
-                StatusCode::FORBIDDEN
+            Self::TooManyFailures { .. } | Self::TooManyReports { .. } => {
+                StatusCode::TOO_MANY_REQUESTS
             }
+            Self::NotTheAdministrator
+            | Self::NoFirstLogin
+            | Self::ForeignHost
+            | Self::ForeignOrigin => StatusCode::FORBIDDEN,
             Self::Credentials(error) => match error {
                 CredentialsError::BadName
                 | CredentialsError::BadPassword
@@ -192,7 +206,10 @@ impl ApiError {
     /// After how many seconds it may be different.
     fn retry_after(&self, status: StatusCode) -> Option<u64> {
         match (self, status) {
-            (Self::TooManyFailures { retry_after }, _) => Some(
+            (
+                Self::TooManyFailures { retry_after } | Self::TooManyReports { retry_after, .. },
+                _,
+            ) => Some(
                 retry_after
                     .as_millis()
                     .div_ceil(1000)
@@ -221,9 +238,13 @@ impl IntoResponse for ApiError {
             headers.insert(header::RETRY_AFTER, retry_after.into());
         }
         if status == StatusCode::UNAUTHORIZED {
-            let challenge = HeaderValue::from_static("Basic realm=\"scanpost\"");
             let headers = response.headers_mut();
-            headers.insert(header::WWW_AUTHENTICATE, challenge);
+            for challenge in ["Basic realm=\"scanpost\"", "Bearer realm=\"scanpost\""] {
+                headers.append(
+                    header::WWW_AUTHENTICATE,
+                    HeaderValue::from_static(challenge),
+                );
+            }
         }
         if status == StatusCode::UPGRADE_REQUIRED {
             let headers = response.headers_mut();

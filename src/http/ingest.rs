@@ -9,6 +9,7 @@ use super::App;
 use super::error::ApiError;
 use super::extract::Argument;
 use super::json::KismetJson;
+use super::rate::Sender;
 use crate::events::Severity;
 use crate::ingest::kismet;
 use crate::report::{Batch, BatchIdentity, Phy};
@@ -41,9 +42,16 @@ async fn scan_report(
     if !is_scan_report(file) {
         return Err(ApiError::NoSuchPath);
     }
+    let sender = Sender::of(request.extensions());
+    if let Err(refused) = app.rates.admit(&sender) {
+        app.bodies.discard(request.into_body()).await;
+        return Err(refused);
+    }
     let key = idempotency_key(request.headers())?;
     let decoded = decode(&app, phy, request).await;
     say_refused(&app, phy, &decoded);
+    let sent = decoded.as_ref().map_or(0, |batch| batch.reports.len());
+    app.rates.count(sender, sent);
     let mut batch = decoded?;
     if let Some(key) = key {
         batch.identity = Some(BatchIdentity::of_key(batch.source, &key));

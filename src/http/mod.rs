@@ -23,6 +23,7 @@ mod openapi;
 mod origin;
 mod paced;
 mod query;
+mod rate;
 mod read;
 mod session;
 mod sources;
@@ -50,6 +51,7 @@ use self::error::ApiError;
 use self::forwarded::Proxies;
 use self::live::Live;
 use self::origin::Origins;
+use self::rate::Rates;
 use crate::alerts::AlertStore;
 use crate::auth::{Access, Demand};
 use crate::config::{Config, Server};
@@ -74,6 +76,7 @@ pub(crate) struct App {
     live: Live,
     webhooks: Webhooks,
     bodies: Bodies,
+    rates: Rates,
     kismet_limits: kismet::Limits,
     server: Arc<Server>,
     server_uuid: Uuid,
@@ -131,6 +134,7 @@ impl App {
                 limits.bodies_bytes_max,
                 limits.body_timeout,
             ),
+            rates: Rates::new(limits.reports_per_second_max),
             kismet_limits: kismet::Limits {
                 reports_per_batch_max: limits.reports_per_batch_max,
                 json_depth_max: limits.json_depth_max,

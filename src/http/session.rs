@@ -70,7 +70,10 @@ async fn set_password(State(app): State<App>, request: Request) -> Result<Respon
             Err(refused) => {
                 app.bodies.discard(body).await;
                 return Err(match refused {
-                    ApiError::Unauthorised(_) => ApiError::NotTheAdministrator,
+                    ApiError::Unauthorised(_) if app.access.credentials().has_users() => {
+                        ApiError::NotTheAdministrator
+                    }
+                    ApiError::Unauthorised(_) => ApiError::NoFirstLogin,
                     refused => refused,
                 });
             }

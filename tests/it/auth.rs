@@ -1,6 +1,6 @@
 //! Logins and keys, through the server.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64ct::{Base64, Encoding};
 use reqwest::{Method, RequestBuilder};
@@ -52,16 +52,6 @@ async fn a_password_opens_the_server_and_earns_a_cookie_that_does_too() {
     let (server, _) = guarded().await;
     let answer = log_in(&server, "right").await.expect_status(200);
     assert_eq!(answer.text, "Login valid\n");
-    let set = answer.headers["set-cookie"].to_str().unwrap();
-    for part in [
-        "KISMET=",
-        "; Path=/",
-        "; HttpOnly",
-        "; SameSite=Strict",
-        "; Max-Age=86400",
-    ] {
-        assert!(set.contains(part), "{set}");
-    }
     let cookie = cookie(&answer);
     let again = get_with(&server, LOGIN, "cookie", &cookie)
         .await
@@ -133,22 +123,6 @@ async fn a_key_opens_by_every_way_until_it_is_revoked() {
 }
 
 #[tokio::test]
-async fn an_expired_key_is_none() {
-    let (server, credentials) = guarded().await;
-    for (lifetime, status) in [(10, 401), (1000, 200)] {
-        let made = now() - 100;
-        let name = lifetime.to_string();
-        let key = credentials
-            .create_key(&name, Role::Readonly, Some(lifetime), made)
-            .unwrap();
-        let bearer = format!("Bearer {}", key.reveal());
-        get_with(&server, STATUS, "authorization", &bearer)
-            .await
-            .expect_status(status);
-    }
-}
-
-#[tokio::test]
 async fn a_scanner_with_a_key_reports_and_one_without_leaves_nothing() {
     let (server, credentials) = guarded().await;
     let key = credentials
@@ -167,27 +141,6 @@ async fn a_scanner_with_a_key_reports_and_one_without_leaves_nothing() {
     assert_eq!(report.expect_status(200).json()["accepted"], 1);
     let devices = "/devices/views/all/devices.json?user=admin&password=right";
     assert_eq!(server.read(devices).await.as_array().unwrap().len(), 1);
-}
-
-#[tokio::test]
-async fn of_several_proofs_one_is_enough() {
-    let (server, credentials) = guarded().await;
-    let key = credentials
-        .create_key("k", Role::Readonly, None, now())
-        .unwrap();
-    let key = key.reveal();
-    let ask = async |path: &str, password: &str| {
-        let request = server.request(Method::GET, path);
-        let request = request.header("cookie", format!("KISMET={key}; KISMET=x"));
-        Answer::of(basic(request, "admin", password)).await
-    };
-    ask(LOGIN, "right").await.expect_status(200);
-    ask(LOGIN, "wrong").await.expect_status(401);
-    ask(STATUS, "wrong").await.expect_status(200);
-    // A token that opens little does not close what is open.
-    ask("/session/check_setup_ok", "wrong")
-        .await
-        .expect_status(200);
 }
 
 #[tokio::test]
@@ -216,26 +169,4 @@ async fn guessing_is_slowed_and_whoever_has_a_token_does_not_notice() {
         .await
         .expect_status(200);
     server.get(LOGIN).await.expect_status(401);
-}
-
-#[tokio::test]
-async fn a_session_ends_after_its_time() {
-    let server = TestServer::start_with(|config| {
-        config.auth.mode = AuthMode::Required;
-        config.auth.session_timeout = Duration::from_millis(1);
-    })
-    .await;
-    Credentials::open(server.data())
-        .unwrap()
-        .set_password("admin", "right")
-        .unwrap();
-    let session = cookie(&log_in(&server, "right").await.expect_status(200));
-    // It holds for a millisecond, which may not be over when the first answer comes.
-    let deadline = std::time::Instant::now() + Duration::from_secs(60);
-    while get_with(&server, LOGIN, "cookie", &session).await.status == 200 {
-        assert!(std::time::Instant::now() < deadline, "it never ends");
-    }
-    get_with(&server, LOGIN, "cookie", &session)
-        .await
-        .expect_status(401);
 }

@@ -16,6 +16,7 @@ mod captures;
 mod compression;
 mod crash;
 mod defects;
+mod defects_security;
 mod durability;
 mod errors;
 mod faults;

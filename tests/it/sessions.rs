@@ -96,14 +96,16 @@ async fn on_this_machine_the_first_password_is_free_and_the_next_is_the_administ
         .get("/auth/apikey/list.json")
         .await
         .expect_status(200);
-    for form in [
-        "",
-        "username=a",
-        "password=a",
-        "username=&password=a",
-        "username=a&password=",
+    for (form, reason) in [
+        ("", "username"),
+        ("username=a", "password"),
+        ("password=a", "username"),
+        ("username=&password=a", "a name has"),
+        ("username=a&password=", "a password has"),
     ] {
-        set_password(&server, "", form).await.expect_status(400);
+        set_password(&server, "", form)
+            .await
+            .expect_error(400, reason);
     }
     let set = set_password(&server, "", "username=admin&password=a%26b+c").await;
     assert_eq!(set.expect_status(200).text, "Login configured\n");
@@ -159,7 +161,7 @@ async fn a_server_that_is_open_to_all_lets_none_of_them_make_credentials() {
     server.get(LOGIN).await.expect_status(200);
     set_password(&server, "", "username=a&password=b")
         .await
-        .expect_status(403);
+        .expect_error(403, "`scanpost user set-password`");
     server
         .get("/auth/apikey/list.json")
         .await

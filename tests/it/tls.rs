@@ -21,8 +21,10 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 use crate::auth::LOGIN;
+use crate::live::Subscriber;
 use crate::program::Running;
 use crate::server::{TestServer, WIFI, batch};
 
@@ -287,6 +289,42 @@ async fn a_report_in_flight_is_finished_when_the_program_is_told_to_stop() {
     assert_eq!(code, Some(0), "{log}");
     assert!(!log.contains("are cut"), "{log}");
     drop((silent, idle));
+}
+
+#[tokio::test]
+async fn who_listens_hears_what_happens_until_the_program_is_told_to_stop() {
+    let (files, client) = Files::new();
+    let running = files.program();
+    let addr = &running.addr;
+    let listen = async |origin: String| {
+        let stream = connect(&files, addr, &["http/1.1"]).await.unwrap();
+        let url = format!("wss://{addr}/eventbus/events.ws");
+        let mut request = url.into_client_request().unwrap();
+        let headers = request.headers_mut();
+        headers.insert("origin", origin.parse().unwrap());
+        Subscriber::over(stream, request).await
+    };
+    assert!(
+        listen(format!("http://{addr}")).await.is_err(),
+        "the page came without TLS"
+    );
+    let mut subscriber = listen(format!("https://{addr}")).await.unwrap();
+    subscriber.say(json!({ "SUBSCRIBE": "NEW_DEVICE" })).await;
+    subscriber.settle().await;
+    let report = batch(json!([{ "bssid": "00:00:00:00:00:01" }]));
+    let url = format!("https://{addr}{WIFI}");
+    let answer = client.post(url).json(&report).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let told = subscriber.hear().await;
+    assert_eq!(
+        told["NEW_DEVICE"]["kismet.device.base.macaddr"],
+        "00:00:00:00:00:01"
+    );
+    running.signal("TERM");
+    assert_eq!(subscriber.end().await, Some(1001));
+    let (code, log) = running.end();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(!log.contains("are cut"), "{log}");
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ const MEANINGS: [(u16, &str); 13] = [
     (422, "Not one report is valid"),
     (
         429,
-        "Too much of it, such as wrong passwords: come back after `Retry-After` seconds",
+        "Too much of it, such as wrong passwords, reports or alerts: come back after `Retry-After` seconds",
     ),
     (
         503,

@@ -10,10 +10,12 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{self, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async, connect_async};
 
 use crate::server::TestServer;
 
@@ -23,7 +25,7 @@ const EVENTBUS: &str = "/eventbus/events.ws";
 const MONITOR: &str = "/devices/monitor.ws";
 
 /// A client that listens.
-struct Subscriber(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub(crate) struct Subscriber<S = MaybeTlsStream<TcpStream>>(WebSocketStream<S>);
 
 impl Subscriber {
     async fn connect(server: &TestServer, path: &str) -> Self {
@@ -34,8 +36,19 @@ impl Subscriber {
         let (stream, _) = connect_async(format!("ws://{}{path}", server.addr)).await?;
         Ok(Self(stream))
     }
+}
 
-    async fn say(&mut self, message: impl ToString) {
+impl<S: AsyncRead + AsyncWrite + Unpin> Subscriber<S> {
+    /// On a connection that is there already.
+    pub(crate) async fn over(
+        stream: S,
+        request: impl IntoClientRequest + Unpin,
+    ) -> Result<Self, tungstenite::Error> {
+        let (stream, _) = client_async(request, stream).await?;
+        Ok(Self(stream))
+    }
+
+    pub(crate) async fn say(&mut self, message: impl ToString) {
         let message = Message::text(message.to_string());
         self.0.send(message).await.unwrap();
     }
@@ -47,7 +60,7 @@ impl Subscriber {
     }
 
     /// The next frame that is no ping.
-    async fn hear(&mut self) -> Value {
+    pub(crate) async fn hear(&mut self) -> Value {
         loop {
             match self.next().await {
                 Some(Ok(Message::Text(text))) => return serde_json::from_str(&text).unwrap(),
@@ -69,13 +82,13 @@ impl Subscriber {
     }
 
     /// Waits until the server has done what it was asked for: it answers what it does not understand in its turn.
-    async fn settle(&mut self) {
+    pub(crate) async fn settle(&mut self) {
         self.say("{}").await;
         assert!(self.hear_notice().await.starts_with("expected "));
     }
 
     /// How the server ended it, when nothing else comes any more.
-    async fn end(&mut self) -> Option<u16> {
+    pub(crate) async fn end(&mut self) -> Option<u16> {
         let mut code = None;
         loop {
             match self.next().await {
