@@ -35,6 +35,7 @@ mod python;
 mod reads;
 mod related;
 mod replay;
+mod schema;
 mod security;
 mod server;
 mod sessions;

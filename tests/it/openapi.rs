@@ -5,9 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::auth::guarded;
 use crate::auth_matrix::{Demand, ROUTES};
-use crate::server::{Answer, BLUETOOTH, TestServer, batch};
+use crate::schema::Checker;
+use crate::server::{Answer, BLUETOOTH, TestServer, WIFI, batch};
 
+const AP: &str = "02:00:5E:10:00:01";
 const DOCUMENT: &str = "/api/openapi.json";
 
 /// The path of the document as the source has it.
@@ -160,40 +163,143 @@ pub(crate) fn check_record(properties: &BTreeMap<String, bool>, record: &Value) 
     }
 }
 
-#[tokio::test]
-async fn answers_have_what_the_document_says() {
+const NATIVE: [&str; 6] = [
+    "/api/v1/devices",
+    "/api/v1/devices/{mac}",
+    "/api/v1/devices/{mac}/observations",
+    "/api/v1/ssids",
+    "/api/v1/sources",
+    "/api/v1/status",
+];
+
+/// A server that has seen something of everything.
+async fn server_that_knows_all() -> TestServer {
     let server = TestServer::start().await;
-    let document = server.read(DOCUMENT).await;
     let full = json!({
-        "bssid": "02:00:5E:10:00:01", "ssid": "a", "capabilities": "[ESS]", "freqkhz": 5_180_000, "signal": -60,
-        "lat": 1.5, "lon": 2.5, "alt": 3.5, "speed": 4.5, "chanwidth": "80+80", "centerfreq0": 5210,
+        "bssid": AP, "ssid": "a", "capabilities": "[WPA2-PSK-CCMP][MFPC][WPS][P2P][ESS]", "freqkhz": 5_180_000,
+        "signal": -60, "lat": 1.5, "lon": 2.5, "alt": 3.5, "speed": 4.5, "chanwidth": "80+80", "centerfreq0": 5210,
         "centerfreq1": 5690, "ietags": "00", "tags": { "a": "b" }
     });
-    let bare = json!({ "bssid": "02:00:5E:10:00:01" });
-    let accepted = server.report(json!([full, bare])).await;
-    check_record(&properties(&document, "Receipt"), &accepted);
+    server
+        .report(json!([full, { "bssid": AP, "ssid": "b" }, { "bssid": "02:00:5E:10:00:02" }]))
+        .await;
     let bluetooth = json!({
-        "btaddr": "02:00:5E:20:00:01", "name": "a", "devicetype": "BLE", "txpowerlevel": 4, "pathloss": -60,
+        "btaddr": AP, "name": "a", "devicetype": "BLE", "txpowerlevel": 4, "pathloss": -60,
         "scan_data": "0201", "service_data": { "180f": "64" }
     });
-    let accepted = server
+    let taken = server
         .post_json(BLUETOOTH, &batch(json!([bluetooth])))
         .await;
-    accepted.expect_status(200);
-    let observation = properties(&document, "Observation");
-    let mut shown = BTreeSet::new();
-    for address in ["02:00:5E:10:00:01", "02:00:5E:20:00:01"] {
-        let page = server
-            .read(&format!("/api/v1/devices/{address}/observations"))
-            .await;
-        check_record(&properties(&document, "Observations"), &page);
-        for record in page["observations"].as_array().unwrap() {
-            check_record(&observation, record);
-            shown.extend(record.as_object().unwrap().keys().cloned());
+    taken.expect_status(200);
+    let key = server.read(&format!("/api/v1/devices/{AP}")).await["key"].clone();
+    let name = format!("/devices/by-key/{}/set_name.cmd", key.as_str().unwrap());
+    let named = server
+        .post_json(&name, &json!({ "username": "mine" }))
+        .await;
+    named.expect_status(200);
+    server
+}
+
+#[tokio::test]
+async fn native_answers_are_what_the_document_says_and_all_that_it_says() {
+    let server = server_that_knows_all().await;
+    let document = server.read(DOCUMENT).await;
+    let mut checker = Checker::new(&document);
+    for path in NATIVE {
+        let asked = path.replace("{mac}", AP);
+        checker.check("get", path, &server.get(&asked).await);
+        let parameters = &document["paths"][path]["get"]["parameters"];
+        let parameters = parameters.as_array().unwrap();
+        // The first of several pages has a cursor.
+        if parameters.iter().any(|one| one["name"] == "cursor") {
+            let first = server.get(&format!("{asked}?limit=1")).await;
+            checker.check("get", path, &first);
         }
     }
-    assert_eq!(shown, observation.keys().cloned().collect());
+    assert_eq!(checker.never_shown(&NATIVE), [""; 0]);
+}
 
+#[tokio::test]
+async fn what_is_taken_and_what_is_refused_is_answered_as_the_document_says() {
+    let server = TestServer::start_with(|config| config.limits.body_bytes_max = 1000).await;
+    let document = server.read(DOCUMENT).await;
+    let mut checker = Checker::new(&document);
+    let good = json!([{ "bssid": AP }, { "bssid": "x" }]);
+    let large = json!([{ "bssid": AP, "ssid": "x".repeat(1000) }]);
+    for (body, content_type, status) in [
+        (batch(good).to_string(), "application/json", 200),
+        ("x".to_owned(), "application/json", 400),
+        (
+            batch(json!([{ "bssid": "x" }])).to_string(),
+            "application/json",
+            422,
+        ),
+        (batch(large).to_string(), "application/json", 413),
+        ("x".to_owned(), "image/png", 415),
+    ] {
+        let answer = server.post(WIFI, Some(content_type), body).await;
+        let answer = answer.expect_status(status);
+        checker.check("post", WIFI, &answer);
+    }
+    for (path, asked, status) in [
+        ("/api/v1/devices", "/api/v1/devices?x=1", 400),
+        ("/api/v1/devices/{mac}", "/api/v1/devices/x", 400),
+        (
+            "/api/v1/devices/{mac}",
+            "/api/v1/devices/02:00:00:00:00:09",
+            404,
+        ),
+        (
+            "/api/v1/devices/{mac}/observations",
+            "/api/v1/devices/02:00:00:00:00:09/observations",
+            404,
+        ),
+        (
+            "/devices/by-key/{key}/device.{format}",
+            "/devices/by-key/x/device.json",
+            400,
+        ),
+        ("/eventbus/events.ws", "/eventbus/events.ws", 426),
+        ("/healthz", "/healthz", 200),
+        ("/readyz", "/readyz", 200),
+    ] {
+        let answer = server.get(asked).await.expect_status(status);
+        checker.check("get", path, &answer);
+    }
+    let (locked, _) = guarded().await;
+    for path in ["/api/v1/status", "/eventbus/events.ws"] {
+        let answer = locked.get(path).await.expect_status(401);
+        checker.check("get", path, &answer);
+    }
+    let path = "/session/set_password";
+    let answer = locked.post(path, None, "").await.expect_status(403);
+    checker.check("post", path, &answer);
+}
+
+#[tokio::test]
+async fn a_client_that_has_the_document_is_not_sent_it_again() {
+    let server = TestServer::start().await;
+    let first = server.get(DOCUMENT).await.expect_status(200);
+    assert_eq!(first.headers["content-type"], "application/json");
+    let etag = first.headers["etag"].to_str().unwrap();
+    let asked = async |known: &str| {
+        let request = server.request(Method::GET, DOCUMENT);
+        Answer::of(request.header("if-none-match", known)).await
+    };
+    for known in [etag, "*", &format!("\"x\", {etag}")] {
+        let answer = asked(known).await.expect_status(304);
+        assert_eq!(
+            (answer.text.as_str(), &answer.headers["etag"]),
+            ("", &first.headers["etag"])
+        );
+    }
+    assert_eq!(asked("\"x\"").await.expect_status(200).text, first.text);
+}
+
+#[tokio::test]
+async fn alerts_have_what_the_document_says() {
+    let server = TestServer::start().await;
+    let document = server.read(DOCUMENT).await;
     // Open is less than the network was before.
     let secured = json!({ "bssid": "02:00:5E:10:00:01", "ssid": "b", "capabilities": "[WPA2-PSK-CCMP]", "timestamp": 1_700_000_000 });
     let open = json!({
@@ -219,27 +325,4 @@ async fn answers_have_what_the_document_says() {
         shown.extend(record.as_object().unwrap().keys().cloned());
     }
     assert_eq!(shown, alert.keys().cloned().collect());
-
-    let error = server.get("/nowhere").await.expect_error(404, "nothing");
-    check_record(&properties(&document, "Error"), &error);
-}
-
-#[tokio::test]
-async fn a_client_that_has_the_document_is_not_sent_it_again() {
-    let server = TestServer::start().await;
-    let first = server.get(DOCUMENT).await.expect_status(200);
-    assert_eq!(first.headers["content-type"], "application/json");
-    let etag = first.headers["etag"].to_str().unwrap();
-    let asked = async |known: &str| {
-        let request = server.request(Method::GET, DOCUMENT);
-        Answer::of(request.header("if-none-match", known)).await
-    };
-    for known in [etag, "*", &format!("\"x\", {etag}")] {
-        let answer = asked(known).await.expect_status(304);
-        assert_eq!(
-            (answer.text.as_str(), &answer.headers["etag"]),
-            ("", &first.headers["etag"])
-        );
-    }
-    assert_eq!(asked("\"x\"").await.expect_status(200).text, first.text);
 }

@@ -4,7 +4,7 @@ use utoipa::openapi::path::{HttpMethod, Operation, OperationBuilder};
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
 use utoipa::openapi::schema::{Array, Object, Schema, SchemaType, Type};
 use utoipa::openapi::security::SecurityRequirement;
-use utoipa::openapi::{Content, PathItem, Ref, RefOr, Required, Response, ResponseBuilder};
+use utoipa::openapi::{Content, Header, PathItem, Ref, RefOr, Required, Response, ResponseBuilder};
 
 use super::{errors, parameters};
 use crate::auth::Demand;
@@ -34,12 +34,16 @@ pub(super) enum Answer {
     Any,
     /// JSON of this schema.
     Json(&'static str),
+    /// JSON of this schema, or CSV.
+    Table(&'static str),
     /// A list of these.
     List(&'static str),
     /// Records of Kismet's, in the form that the extension chooses.
     Kismet,
     /// A line of plain text.
     Text,
+    /// No answer: from then on both sides speak WebSocket.
+    Socket,
 }
 
 /// A path, as the table has it.
@@ -48,6 +52,7 @@ pub(super) struct Entry {
     methods: Methods,
     path: &'static str,
     summary: &'static str,
+    description: Option<&'static str>,
     demand: Option<Demand>,
     query: Vec<&'static str>,
     body: Option<Body>,
@@ -61,12 +66,19 @@ impl Entry {
             methods,
             path,
             summary,
+            description: None,
             demand: None,
             query: Vec::new(),
             body: None,
             answer: Answer::Any,
             errors: &[],
         }
+    }
+
+    /// What the summary has no room for, in Markdown.
+    pub(super) fn explained(mut self, description: &'static str) -> Self {
+        self.description = Some(description);
+        self
     }
 
     pub(super) fn demands(mut self, demand: Demand) -> Self {
@@ -129,11 +141,12 @@ impl Entry {
         let mut operation = OperationBuilder::new()
             .tag(self.tag())
             .summary(Some(self.summary))
+            .description(self.description)
             .operation_id(Some(identifier(is_post, self.path)))
             .parameters(Some(in_path.chain(in_query)))
             .request_body(self.body.filter(|_| is_post).map(Body::describe))
             .securities(Some(self.securities()))
-            .response("200", self.answer.describe());
+            .response(self.answer.status(), self.answer.describe());
         let refused: &[u16] = if self.demand.is_some() {
             &[401, 429]
         } else {
@@ -203,26 +216,42 @@ impl Body {
 }
 
 impl Answer {
+    fn status(self) -> &'static str {
+        match self {
+            Self::Socket => "101",
+            _ => "200",
+        }
+    }
+
     fn describe(self) -> Response {
+        let text = || Schema::Object(Object::with_type(Type::String)).into();
         let (description, media, schema): (_, _, RefOr<Schema>) = match self {
+            Self::Socket => {
+                let response = ResponseBuilder::new();
+                return response.description("The WebSocket is open").build();
+            }
             Self::Any => ("A JSON document", "application/json", any()),
-            Self::Json(name) => ("What was asked for", "application/json", reference(name)),
+            Self::Json(name) | Self::Table(name) => {
+                ("What was asked for", "application/json", reference(name))
+            }
             Self::List(name) => (
                 "What was asked for",
                 "application/json",
                 Schema::Array(Array::new(reference(name))).into(),
             ),
             Self::Kismet => ("Kismet's records", "application/json", any()),
-            Self::Text => (
-                "A line for people",
-                "text/plain",
-                Schema::Object(Object::with_type(Type::String)).into(),
-            ),
+            Self::Text => ("A line for people", "text/plain", text()),
         };
-        ResponseBuilder::new()
+        let mut response = ResponseBuilder::new()
             .description(description)
-            .content(media, Content::new(Some(schema)))
-            .build()
+            .content(media, Content::new(Some(schema)));
+        if matches!(self, Self::Table(_)) {
+            let cursor = Header::new(Object::with_type(Type::String));
+            response = response
+                .content("text/csv", Content::new(Some(text())))
+                .header("X-Next-Cursor", cursor);
+        }
+        response.build()
     }
 }
 

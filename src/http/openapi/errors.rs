@@ -5,7 +5,7 @@ use utoipa::openapi::{ComponentsBuilder, Content, Ref, RefOr, Response, Response
 /// Stands for every status that is not named.
 pub(super) const ANY: u16 = 0;
 
-const MEANINGS: [(u16, &str); 13] = [
+const MEANINGS: [(u16, &str); 14] = [
     (ANY, "Any other error"),
     (400, "Something sent is not understood; the text names it"),
     (401, "Credentials are required, and these do not open it"),
@@ -25,6 +25,7 @@ const MEANINGS: [(u16, &str); 13] = [
         "Another `Content-Type` or `Content-Encoding` than the known ones",
     ),
     (422, "Not one report is valid"),
+    (426, "This path speaks WebSocket, and nothing else"),
     (
         429,
         "Too much of it, such as wrong passwords, reports or alerts: come back after `Retry-After` seconds",

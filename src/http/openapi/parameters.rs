@@ -71,6 +71,10 @@ fn meaning(name: &str) -> Option<&'static str> {
         "channel" => "its channel",
         "band" => "its band in GHz: `2.4`, `5`, `6` or `60`",
         "signal_min_dbm" => "its last signal was at least this, in dBm",
+        "texts" => {
+            "of CSV: `guarded`, which it is without this, puts a `'` before a text that begins with one or that a \
+             spreadsheet would run as a formula; `raw` gives texts as they are"
+        }
         "bbox" => "`lat_min,lon_min,lat_max,lon_max` around its mean position",
         "sort_dir" => {
             "`desc` begins with the smallest and `asc` with the largest: Kismet exchanges the words"
@@ -87,6 +91,9 @@ fn schema(name: &str) -> Schema {
         "timestamp" => object.schema_type(Type::Number),
         "limit" => object.schema_type(Type::Integer).minimum(Some(1)),
         "page" | "length" => object.schema_type(Type::Integer).minimum(Some(0)),
+        "texts" => object
+            .schema_type(Type::String)
+            .enum_values(Some(["guarded", "raw"])),
         _ => object.schema_type(Type::String),
     };
     object.into()

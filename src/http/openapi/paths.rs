@@ -92,20 +92,19 @@ fn native() -> Vec<Entry> {
         native(
             "/api/v1/devices/{mac}",
             "A device with all that is known of it",
-            "Any",
-        )
-        .answers(Answer::Any),
+            "Device",
+        ),
         native(
             "/api/v1/devices",
             "Devices by filter and order; CSV for `Accept: text/csv`",
-            "Any",
+            "Devices",
         )
-        .answers(Answer::Any)
+        .answers(Answer::Table("Devices"))
+        .asks(&["texts"])
         .asks(FILTERS)
         .asks(&["sort", "order"])
         .asks(PAGE),
-        native("/api/v1/ssids", "Networks by name", "Any")
-            .answers(Answer::Any)
+        native("/api/v1/ssids", "Networks by name", "Networks")
             .asks(FILTERS)
             .asks(PAGE),
         native(
@@ -115,8 +114,6 @@ fn native() -> Vec<Entry> {
         )
         .asks(&["rule", "severity_min", "address", "since", "until"])
         .asks(PAGE),
-        native("/api/v1/sources", "The scanners", "Any").answers(Answer::Any),
-        native("/api/v1/status", "The server, and how much it has", "Any").answers(Answer::Any),
         native("/api/v1/webhooks", "How each webhook is", "Webhooks").demands(Demand::Admin),
         post(
             "/api/v1/webhooks/{name}/test",
@@ -125,6 +122,12 @@ fn native() -> Vec<Entry> {
         .demands(Demand::Admin)
         .answers(Answer::Json("WebhookTest"))
         .errors(&[400, 404, 503]),
+        native("/api/v1/sources", "The scanners", "Sources"),
+        native(
+            "/api/v1/status",
+            "The server, and how much it has",
+            "ServerStatus",
+        ),
         get("/api/openapi.json", "This document").demands(Demand::Readonly),
     ]
 }
@@ -278,16 +281,47 @@ fn alerts() -> Vec<Entry> {
     ]
 }
 
-/// WebSockets, of which the document can only say where they are.
+/// What is said on the WebSockets for events.
+const EVENTBUS: &str = "The client sends text messages with a JSON object: `{\"SUBSCRIBE\": \"NEW_DEVICE\"}` begins and \
+    `{\"UNSUBSCRIBE\": \"NEW_DEVICE\"}` ends a topic; `fields` beside `SUBSCRIBE` chooses fields, as in reads. `*` is every \
+    topic. The server sends an object with one member, the topic, whose value is Kismet's record: `NEW_DEVICE`, \
+    `NEW_DATASOURCE`, `ALERT` and `MESSAGE` when it happens; `TIMESTAMP`, `BATTERY`, `STATISTICS` and `GPS_LOCATION` each second. \
+    What is not understood, or was missed, is told as a `MESSAGE`. A page, which can set no headers, shows its key as \
+    the parameter `KISMET`.";
+/// What is said on the WebSockets for devices.
+const MONITOR: &str = "The client sends text messages with a JSON object: `{\"monitor\": \"*\", \"request\": 1, \"rate\": 1}` \
+    monitors all devices, or that with a key or an address, at most every `rate` seconds; `fields` chooses fields, as in \
+    reads, and `{\"cancel\": 1}` ends the one with that number. The server sends the record of each device that changed, \
+    as it is then. What is not understood is told as `{\"MESSAGE\": …}`. A page, which can set no headers, shows its key \
+    as the parameter `KISMET`.";
+
+/// WebSockets. What is said on them has no place in the document but the text.
 fn live() -> Vec<Entry> {
-    let socket = |path, summary| get(path, summary).demands(Demand::Readonly).errors(&[503]);
+    let socket = |path, summary, description| {
+        get(path, summary)
+            .explained(description)
+            .demands(Demand::Readonly)
+            .answers(Answer::Socket)
+    };
     vec![
-        socket("/eventbus/events.ws", "WebSocket: events by topic"),
-        socket("/devices/monitor.ws", "WebSocket: devices as they change"),
+        socket(
+            "/eventbus/events.ws",
+            "WebSocket: events by topic",
+            EVENTBUS,
+        )
+        .errors(&[426, 503]),
+        socket(
+            "/devices/monitor.ws",
+            "WebSocket: devices as they change",
+            MONITOR,
+        )
+        .errors(&[426, 503]),
         socket(
             "/devices/views/{view}/monitor.ws",
             "WebSocket: devices of a view as they change",
-        ),
+            MONITOR,
+        )
+        .errors(&[404, 426, 503]),
     ]
 }
 

@@ -1,6 +1,9 @@
 //! What is sent and answered, as the document describes it. Only described: the server reads and writes these
 //! with code that takes more than it promises.
 
+mod device;
+mod native;
+
 use std::collections::BTreeMap;
 
 use utoipa::ToSchema;
@@ -8,7 +11,7 @@ use utoipa::openapi::ComponentsBuilder;
 
 /// All of them.
 pub(super) fn all(components: ComponentsBuilder) -> ComponentsBuilder {
-    components
+    device::all(native::all(components))
         .schema_from::<Error>()
         .schema_from::<Status>()
         .schema_from::<WifiScanReport>()
@@ -18,8 +21,6 @@ pub(super) fn all(components: ComponentsBuilder) -> ComponentsBuilder {
         .schema_from::<Seen>()
         .schema_from::<Receipt>()
         .schema_from::<Rejected>()
-        .schema_from::<Observations>()
-        .schema_from::<Observation>()
         .schema_from::<Webhooks>()
         .schema_from::<Webhook>()
         .schema_from::<WebhookTest>()
@@ -275,80 +276,6 @@ struct Rejected {
     index: u64,
     /// The field that is wrong, and why.
     reason: String,
-}
-
-/// A page of the reports of a device, the newest first.
-#[derive(ToSchema)]
-struct Observations {
-    observations: Vec<Observation>,
-    /// Asks for the next page; absent on the last.
-    #[schema(nullable = false)]
-    next_cursor: Option<String>,
-}
-
-/// A report as it is in the log. What was not said is absent.
-#[derive(ToSchema)]
-struct Observation {
-    /// The batch's place in the log.
-    position: u64,
-    /// UUID of the scanner.
-    source: String,
-    #[schema(nullable = false)]
-    source_name: Option<String>,
-    /// When it arrived, in seconds since 1970.
-    received_at: f64,
-    /// When it was seen, in seconds since 1970.
-    time: u64,
-    /// The same, in ISO 8601.
-    time_utc: String,
-    /// `IEEE802.11` or `Bluetooth`.
-    phy: String,
-    address: String,
-    /// Empty where the network hides its name.
-    #[schema(nullable = false)]
-    ssid: Option<String>,
-    #[schema(nullable = false)]
-    capabilities: Option<String>,
-    #[schema(nullable = false)]
-    channel_width_mhz: Option<String>,
-    #[schema(nullable = false)]
-    center0_mhz: Option<u32>,
-    #[schema(nullable = false)]
-    center1_mhz: Option<u32>,
-    #[schema(nullable = false)]
-    ie_tags: Option<String>,
-    #[schema(nullable = false)]
-    name: Option<String>,
-    #[schema(nullable = false)]
-    device_type: Option<String>,
-    #[schema(nullable = false)]
-    tx_power_dbm: Option<i32>,
-    #[schema(nullable = false)]
-    path_loss_db: Option<i32>,
-    /// Bytes in hex.
-    #[schema(nullable = false)]
-    scan_data: Option<String>,
-    /// Bytes in hex, by service.
-    #[schema(nullable = false)]
-    service_data: Option<BTreeMap<String, String>>,
-    #[schema(nullable = false)]
-    channel: Option<String>,
-    #[schema(nullable = false)]
-    frequency_khz: Option<u64>,
-    #[schema(nullable = false)]
-    signal_dbm: Option<i32>,
-    /// Degrees.
-    #[schema(nullable = false)]
-    lat: Option<f64>,
-    /// Degrees.
-    #[schema(nullable = false)]
-    lon: Option<f64>,
-    #[schema(nullable = false)]
-    alt_m: Option<f64>,
-    #[schema(nullable = false)]
-    speed_km_h: Option<f64>,
-    #[schema(nullable = false)]
-    tags: Option<BTreeMap<String, String>>,
 }
 
 /// All webhooks, in the order of the configuration.

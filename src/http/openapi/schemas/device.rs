@@ -1,0 +1,226 @@
+//! A device with all that is known of it, as the native interface answers. What is not known is absent, nothing is null.
+
+use std::collections::BTreeMap;
+
+use utoipa::ToSchema;
+use utoipa::openapi::ComponentsBuilder;
+
+use super::native::DeviceRow;
+
+/// All of them.
+pub(super) fn all(components: ComponentsBuilder) -> ComponentsBuilder {
+    components
+        .schema_from::<Device>()
+        .schema_from::<SsidOfDevice>()
+        .schema_from::<SecurityOfNetwork>()
+        .schema_from::<BluetoothOfDevice>()
+        .schema_from::<ReportsOnFrequency>()
+        .schema_from::<SeenBy>()
+        .schema_from::<Place>()
+        .schema_from::<Fix>()
+        .schema_from::<Strongest>()
+}
+
+/// A device with all that is known of it.
+#[derive(ToSchema)]
+struct Device {
+    #[serde(flatten)]
+    row: DeviceRow,
+    /// What somebody named it.
+    #[schema(nullable = false)]
+    given_name: Option<String>,
+    /// Its networks; Wi-Fi only.
+    #[schema(nullable = false)]
+    ssids: Option<Vec<SsidOfDevice>>,
+    /// `AP`, `PBSS`, `ad-hoc` or `mesh`; Wi-Fi only.
+    #[schema(nullable = false)]
+    topology: Option<String>,
+    /// Bluetooth only.
+    #[schema(nullable = false)]
+    bluetooth: Option<BluetoothOfDevice>,
+    /// On which it was heard.
+    frequencies: Vec<ReportsOnFrequency>,
+    /// Who saw it.
+    seen_by: Vec<SeenBy>,
+    /// Where scanners stood that saw it.
+    #[schema(nullable = false)]
+    position: Option<Place>,
+    /// Where its signal was strongest.
+    #[schema(nullable = false)]
+    strongest: Option<Strongest>,
+    /// What scanners and people attached to it.
+    #[schema(nullable = false)]
+    tags: Option<BTreeMap<String, String>>,
+    /// Devices with the same address in other radio technologies.
+    #[schema(nullable = false)]
+    #[schema(no_recursion)]
+    others: Option<Vec<Device>>,
+}
+
+/// A network of an access point.
+#[derive(ToSchema)]
+struct SsidOfDevice {
+    /// Its name, with `\\xHH` for bytes that are no text; empty where it is hidden.
+    ssid: String,
+    /// Whether it hides its name.
+    hidden: bool,
+    /// By the reports' own times, in seconds since 1970.
+    first_seen: u64,
+    /// The same, in ISO 8601.
+    first_seen_utc: String,
+    /// By the reports' own times, in seconds since 1970.
+    last_seen: u64,
+    /// The same, in ISO 8601.
+    last_seen_utc: String,
+    /// How many reports there were of it.
+    reports: u64,
+    /// The latest channel.
+    #[schema(nullable = false)]
+    channel: Option<String>,
+    /// MHz: `20`, `40`, `80`, `160`, `80+80` or `320`.
+    #[schema(nullable = false)]
+    channel_width_mhz: Option<String>,
+    /// Middle of the channel, or of its first part, in MHz.
+    #[schema(nullable = false)]
+    center0_mhz: Option<u32>,
+    /// Middle of the channel's second part, in MHz.
+    #[schema(nullable = false)]
+    center1_mhz: Option<u32>,
+    /// How it is secured.
+    security: SecurityOfNetwork,
+}
+
+/// How a network is secured, read from its capabilities.
+#[derive(ToSchema)]
+struct SecurityOfNetwork {
+    /// Such as `open` or `wpa2-personal`.
+    class: String,
+    /// The same, for people.
+    label: String,
+    /// Such as `WPA` or `RSN`.
+    protocols: Vec<String>,
+    /// Key management, such as `PSK` or `SAE`.
+    akms: Vec<String>,
+    /// Ciphers between two, such as `CCMP`.
+    pairwise: Vec<String>,
+    /// What else it says, such as `SAE-H2E`.
+    flags: Vec<String>,
+    /// Protection of management frames: `capable` or `required`.
+    #[schema(nullable = false)]
+    mfp: Option<String>,
+    /// `yes`, `pin`, `auth` or `pbc`.
+    #[schema(nullable = false)]
+    wps: Option<String>,
+    /// Whether the text holds what is not understood.
+    has_leftovers: bool,
+}
+
+/// What a Bluetooth device says of itself.
+#[derive(ToSchema)]
+struct BluetoothOfDevice {
+    /// What the device calls itself.
+    #[schema(nullable = false)]
+    name: Option<String>,
+    /// The kind of device in the scanner's words.
+    #[schema(nullable = false)]
+    device_type: Option<String>,
+    /// Transmit power that the device states, in dBm.
+    #[schema(nullable = false)]
+    tx_power_dbm: Option<i32>,
+    /// Loss on the way as the scanner computed it, in dB.
+    #[schema(nullable = false)]
+    path_loss_db: Option<i32>,
+    /// The advertised bytes, in hex.
+    #[schema(nullable = false)]
+    scan_data: Option<String>,
+    /// Bytes in hex, by service.
+    service_data: BTreeMap<String, String>,
+}
+
+/// How often a device was heard on a frequency.
+#[derive(ToSchema)]
+struct ReportsOnFrequency {
+    /// In kHz.
+    frequency_khz: u64,
+    /// How many reports named it.
+    reports: u64,
+}
+
+/// What one scanner saw of a device.
+#[derive(ToSchema)]
+struct SeenBy {
+    /// UUID of the scanner.
+    #[schema(nullable = false)]
+    source: Option<String>,
+    /// What it calls itself.
+    #[schema(nullable = false)]
+    source_name: Option<String>,
+    /// By the reports' own times, in seconds since 1970.
+    first_seen: u64,
+    /// The same, in ISO 8601.
+    first_seen_utc: String,
+    /// By the reports' own times, in seconds since 1970.
+    last_seen: u64,
+    /// The same, in ISO 8601.
+    last_seen_utc: String,
+    /// How many it sent.
+    reports: u64,
+    /// The latest signal, in dBm.
+    #[schema(nullable = false)]
+    signal_dbm: Option<i32>,
+    /// In dBm.
+    #[schema(nullable = false)]
+    signal_weakest_dbm: Option<i32>,
+    /// In dBm.
+    #[schema(nullable = false)]
+    signal_strongest_dbm: Option<i32>,
+}
+
+/// Where scanners stood.
+#[derive(ToSchema)]
+struct Place {
+    /// Mean, in degrees.
+    lat: f64,
+    /// Mean, in degrees.
+    lon: f64,
+    /// Mean of those that have one, in metres.
+    #[schema(nullable = false)]
+    alt_m: Option<f64>,
+    /// Degrees.
+    lat_min: f64,
+    /// Degrees.
+    lat_max: f64,
+    /// Degrees.
+    lon_min: f64,
+    /// Degrees.
+    lon_max: f64,
+    /// The latest.
+    last: Fix,
+}
+
+/// Where a scanner stood.
+#[derive(ToSchema)]
+pub(super) struct Fix {
+    /// Degrees.
+    lat: f64,
+    /// Degrees.
+    lon: f64,
+    /// Metres.
+    #[schema(nullable = false)]
+    alt_m: Option<f64>,
+}
+
+/// Where a signal was strongest.
+#[derive(ToSchema)]
+struct Strongest {
+    /// In dBm.
+    signal_dbm: i32,
+    /// When, in seconds since 1970.
+    time: u64,
+    /// The same, in ISO 8601.
+    time_utc: String,
+    /// Degrees.
+    lat: f64,
+    /// Degrees.
+    lon: f64,
+}
