@@ -201,8 +201,8 @@ pub struct Keeping {
     pub desk: Desk,
 }
 
-/// Starts the writer: it brings the tracker to what snapshots and log say, and then takes batches. Between two
-/// batches of the log it stops, if every [`Ingest`] handle is gone.
+/// Starts the writer: it brings the tracker to what snapshots and log say, and then takes batches. Before it takes
+/// batches it stops, if every [`Ingest`] handle is gone.
 ///
 /// `ready` gets the snapshots when the tracker is up to date.
 /// `events` is told of what is new in batches, not of what snapshots and log had; of alerts also those that a crash
@@ -306,7 +306,10 @@ fn recover(
     };
     let from = match &mut snapshots {
         None => LogPosition::START,
-        Some(snapshots) => snapshots.restore(tracker)?,
+        Some(snapshots) => match snapshots.restore(tracker, &is_wanted)? {
+            Some(position) => position,
+            None => return Ok(None),
+        },
     };
     let expired_to = log.expired_to()?;
     if from < expired_to {

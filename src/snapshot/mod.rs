@@ -122,14 +122,18 @@ impl Snapshots {
     }
 
     /// Puts the newest snapshot that can be read into a tracker that knows nothing yet; gives the last batch
-    /// that is in it.
-    pub fn restore(&mut self, tracker: &Tracker) -> Result<LogPosition, SnapshotError> {
+    /// that is in it. `None` when it is not wanted any more: then the tracker has a part of it.
+    pub fn restore(
+        &mut self,
+        tracker: &Tracker,
+        is_wanted: impl Fn() -> bool,
+    ) -> Result<Option<LogPosition>, SnapshotError> {
         while let Some(newest) = self.generations.pop() {
-            match fill(tracker, &newest, self.server) {
-                Ok(()) => {
+            match fill(tracker, &newest, self.server, &is_wanted) {
+                Ok(is_whole) => {
                     let position = newest.extent.position;
                     self.generations.push(newest);
-                    return Ok(position);
+                    return Ok(is_whole.then_some(position));
                 }
                 Err(Unreadable::Io(cause)) => return Err(self.error(cause)),
                 Err(fault) => {
@@ -140,7 +144,7 @@ impl Snapshots {
                 }
             }
         }
-        Ok(LogPosition::START)
+        Ok(Some(LogPosition::START))
     }
 
     /// Up to which batch the log may forget its reports: they are in a snapshot that is no longer written to.
@@ -299,10 +303,19 @@ fn usable(path: &Path, server: Uuid, log_end: LogPosition) -> io::Result<Option<
     }
 }
 
-fn fill(tracker: &Tracker, generation: &Generation, server: Uuid) -> Result<(), Unreadable> {
+/// Whether all of it was read, for as long as it is wanted.
+fn fill(
+    tracker: &Tracker,
+    generation: &Generation,
+    server: Uuid,
+    is_wanted: impl Fn() -> bool,
+) -> Result<bool, Unreadable> {
     let mut reader = Reader::open(&generation.path, server)?.up_to(generation.extent.bytes);
     let mut devices = 0;
     loop {
+        if !is_wanted() {
+            return Ok(false);
+        }
         let at = reader.at();
         let Some(payload) = reader.next_payload()? else {
             break;
@@ -322,7 +335,7 @@ fn fill(tracker: &Tracker, generation: &Generation, server: Uuid) -> Result<(), 
         snapshot.devices = devices,
         "read a snapshot"
     );
-    Ok(())
+    Ok(true)
 }
 
 /// So that a file that was renamed is found under its name after a power cut.

@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::ops::ControlFlow;
 
 use proptest::prelude::*;
@@ -91,7 +92,7 @@ impl Kept {
         let log = &self.log;
         let mut snapshots =
             Snapshots::open(self.data.path(), log.server_uuid(), log.last()).unwrap();
-        let position = snapshots.restore(&tracker).unwrap().get();
+        let position = snapshots.restore(&tracker, || true).unwrap().unwrap().get();
         let place = usize::try_from(position).unwrap();
         (position, seen(&tracker) == self.history[place])
     }
@@ -205,7 +206,7 @@ fn a_write_that_was_cut_short_is_written_over() {
     let tracker = Tracker::new(Bounds::FOR_TESTS);
     let log = &kept.log;
     let mut snapshots = Snapshots::open(kept.data.path(), log.server_uuid(), log.last()).unwrap();
-    let position = snapshots.restore(&tracker).unwrap();
+    let position = snapshots.restore(&tracker, || true).unwrap().unwrap();
     assert_eq!(position.get(), 2);
     log.replay(position, |entry| {
         tracker.apply(&entry);
@@ -220,6 +221,29 @@ fn a_write_that_was_cut_short_is_written_over() {
             .is_whole
     );
     assert_eq!(kept.start(), (4, true));
+}
+
+#[test]
+fn a_start_that_is_broken_off_anywhere_leaves_the_next_one_all() {
+    let mut kept = Kept::new();
+    kept.report(1);
+    kept.snapshot();
+    let mut looks_max = 0;
+    loop {
+        let looks = Cell::new(0);
+        let is_wanted = || looks.replace(looks.get() + 1) < looks_max;
+        let log = &kept.log;
+        let mut snapshots =
+            Snapshots::open(kept.data.path(), log.server_uuid(), log.last()).unwrap();
+        let tracker = Tracker::new(Bounds::FOR_TESTS);
+        let restored = snapshots.restore(&tracker, is_wanted).unwrap();
+        assert_eq!(kept.start(), (2, true));
+        if restored.is_some() {
+            break;
+        }
+        looks_max += 1;
+    }
+    assert!(2 < looks_max, "{looks_max}");
 }
 
 proptest! {

@@ -46,15 +46,7 @@ async fn a_name_and_tags_stay_over_restarts_and_reach_pollers() {
             json!({ "a": "1", "notes": "mine" })
         );
         assert_eq!(device["kismet.device.base.packets.total"], 1);
-        assert_eq!(
-            server
-                .read("/datasource/all_sources.json")
-                .await
-                .as_array()
-                .unwrap()
-                .len(),
-            1
-        );
+        assert_eq!(server.source_count().await, 1);
     };
     check(&server).await;
     // By the snapshot, and by the log alone.

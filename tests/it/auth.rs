@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64ct::{Base64, Encoding};
 use reqwest::{Method, RequestBuilder};
-use scanpost::auth::{Credentials, Role};
+use scanpost::auth::Credentials;
 use scanpost::config::AuthMode;
 use serde_json::json;
 
@@ -19,6 +19,12 @@ pub(crate) async fn guarded() -> (TestServer, Credentials) {
     let credentials = Credentials::open(server.data()).unwrap();
     credentials.set_password("admin", "right").unwrap();
     (server, credentials)
+}
+
+/// Makes a key of that role and that name.
+pub(crate) fn key(credentials: &Credentials, role: &str) -> String {
+    let key = credentials.create_key(role, role.parse().unwrap(), None, 0);
+    key.unwrap().reveal().to_owned()
 }
 
 pub(crate) fn basic(request: RequestBuilder, user: &str, password: &str) -> RequestBuilder {
@@ -90,10 +96,7 @@ async fn a_password_opens_the_server_and_earns_a_cookie_that_does_too() {
 #[tokio::test]
 async fn a_key_opens_by_every_way_until_it_is_revoked() {
     let (server, credentials) = guarded().await;
-    let key = credentials
-        .create_key("k", Role::Readonly, None, now())
-        .unwrap();
-    let key = key.reveal();
+    let key = key(&credentials, "readonly");
     let ask = async || {
         [
             get_with(&server, STATUS, "authorization", &format!("Bearer {key}")).await,
@@ -116,7 +119,7 @@ async fn a_key_opens_by_every_way_until_it_is_revoked() {
         .await
         .expect_error(400, "x: ");
 
-    credentials.revoke_key("k").unwrap();
+    credentials.revoke_key("readonly").unwrap();
     for answer in ask().await {
         answer.expect_error(401, "the role readonly");
     }
@@ -125,9 +128,7 @@ async fn a_key_opens_by_every_way_until_it_is_revoked() {
 #[tokio::test]
 async fn a_scanner_with_a_key_reports_and_one_without_leaves_nothing() {
     let (server, credentials) = guarded().await;
-    let key = credentials
-        .create_key("phone", Role::Scanreport, None, now())
-        .unwrap();
+    let key = key(&credentials, "scanreport");
     let body = batch(json!([{ "bssid": "00:00:00:00:00:01" }]));
     server
         .post_json(WIFI, &body)
@@ -136,7 +137,7 @@ async fn a_scanner_with_a_key_reports_and_one_without_leaves_nothing() {
     let large = vec![b' '; 3 << 20];
     server.post(WIFI, None, large).await.expect_status(401);
     let report = server
-        .post_json(&format!("{WIFI}?KISMET={}", key.reveal()), &body)
+        .post_json(&format!("{WIFI}?KISMET={key}"), &body)
         .await;
     assert_eq!(report.expect_status(200).json()["accepted"], 1);
     let devices = "/devices/views/all/devices.json?user=admin&password=right";
@@ -146,9 +147,7 @@ async fn a_scanner_with_a_key_reports_and_one_without_leaves_nothing() {
 #[tokio::test]
 async fn guessing_is_slowed_and_whoever_has_a_token_does_not_notice() {
     let (server, credentials) = guarded().await;
-    let key = credentials
-        .create_key("k", Role::Admin, None, now())
-        .unwrap();
+    let key = key(&credentials, "admin");
     let session = cookie(&log_in(&server, "right").await.expect_status(200));
     for _ in 0..5 {
         log_in(&server, "wrong").await.expect_status(401);
@@ -165,7 +164,7 @@ async fn guessing_is_slowed_and_whoever_has_a_token_does_not_notice() {
         .await
         .expect_status(200);
     server
-        .get(&format!("{LOGIN}?KISMET={}", key.reveal()))
+        .get(&format!("{LOGIN}?KISMET={key}"))
         .await
         .expect_status(200);
     server.get(LOGIN).await.expect_status(401);

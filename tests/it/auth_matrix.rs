@@ -5,9 +5,10 @@ use std::fs;
 use std::path::Path;
 
 use reqwest::{Method, RequestBuilder};
-use scanpost::auth::{Credentials, Role};
+use scanpost::auth::Credentials;
 use scanpost::config::AuthMode;
 
+use crate::auth::key;
 use crate::server::{Answer, TestServer};
 
 /// What a route demands.
@@ -466,11 +467,7 @@ async fn each_route_opens_to_its_role_and_to_no_other() {
     let server = TestServer::start_with(|config| config.auth.mode = AuthMode::Required).await;
     let credentials = Credentials::open(server.data()).unwrap();
     credentials.set_password("admin", "the password").unwrap();
-    let key = |role: &str| {
-        let parsed: Role = role.parse().unwrap();
-        let key = credentials.create_key(role, parsed, None, 0).unwrap();
-        key.reveal().to_owned()
-    };
+    let key = |role: &str| key(&credentials, role);
     let login = server
         .request(Method::GET, "/session/check_login")
         .header("authorization", "Basic YWRtaW46dGhlIHBhc3N3b3Jk");

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
-use crate::auth::{LOGIN, STATUS, basic, cookie, get_with, guarded, log_in, now};
+use crate::auth::{LOGIN, STATUS, basic, cookie, get_with, guarded, key, log_in, now};
 use crate::program::Running;
 use crate::server::{Answer, TestServer, WIFI, batch};
 
@@ -169,8 +169,7 @@ async fn headers_are_enough_everywhere_and_what_comes_in_the_query_is_not_logged
     let data = tempfile::tempdir().unwrap();
     let credentials = Credentials::open(data.path()).unwrap();
     credentials.set_password("admin", "right-password").unwrap();
-    let key = credentials.create_key("k", Role::Admin, None, 0).unwrap();
-    let key = key.reveal();
+    let key = key(&credentials, "admin");
     let running = Running::start_on(data, |command| {
         command
             .env("RUST_LOG", "trace")
@@ -223,7 +222,7 @@ async fn headers_are_enough_everywhere_and_what_comes_in_the_query_is_not_logged
     running.stop_and_log(&mut log);
     assert!(log.contains(STATUS.strip_suffix(".json").unwrap()), "{log}");
     for secret in [
-        key,
+        &key,
         "right-password",
         "wrong-password",
         "wrong-token",
@@ -239,9 +238,7 @@ async fn headers_are_enough_everywhere_and_what_comes_in_the_query_is_not_logged
 #[tokio::test]
 async fn of_several_proofs_the_strongest_counts() {
     let (server, credentials) = guarded().await;
-    let key = credentials.create_key("k", Role::Readonly, None, now());
-    let key = key.unwrap();
-    let key = key.reveal();
+    let key = key(&credentials, "readonly");
     let ask = async |path: &str, password: &str| {
         let request = server.request(Method::GET, path);
         let request = request.header("cookie", format!("KISMET={key}; KISMET=x"));
@@ -260,8 +257,7 @@ async fn of_several_proofs_the_strongest_counts() {
 #[tokio::test]
 async fn bearers_are_understood_and_every_refusal_says_what_is() {
     let (server, credentials) = guarded().await;
-    let key = credentials.create_key("k", Role::Readonly, None, now());
-    let bearer = format!("bearer {}", key.unwrap().reveal());
+    let bearer = format!("bearer {}", key(&credentials, "readonly"));
     get_with(&server, STATUS, "authorization", &bearer)
         .await
         .expect_status(200);

@@ -71,11 +71,7 @@ async fn a_batch_sent_again_is_acknowledged_again_and_not_counted_again() {
         { "bssid": "zz", "timestamp": 1_700_000_000 },
     ]);
     let mut body = batch(reports);
-    let first = server
-        .post_json(WIFI, &body)
-        .await
-        .expect_status(200)
-        .json();
+    let first = server.taken(&body).await;
     assert_eq!(first["duplicate"], false);
     // Blanks and the order of keys are not content, nor is the name of the source.
     body["source_name"] = json!("renamed");
@@ -90,32 +86,12 @@ async fn a_batch_sent_again_is_acknowledged_again_and_not_counted_again() {
 
     let server = server.restart().await;
 
-    assert_eq!(
-        server
-            .post_json(WIFI, &body)
-            .await
-            .expect_status(200)
-            .json(),
-        expected
-    );
-    assert_eq!(
-        server.device(AP).await["kismet.device.base.packets.total"],
-        1
-    );
+    assert_eq!(server.taken(&body).await, expected);
+    assert_eq!(server.reports_of(AP).await, 1);
     // Another source that saw the same is another batch.
     body["source_uuid"] = json!(SOURCE.replace('4', "5"));
-    assert_eq!(
-        server
-            .post_json(WIFI, &body)
-            .await
-            .expect_status(200)
-            .json()["duplicate"],
-        false
-    );
-    assert_eq!(
-        server.device(AP).await["kismet.device.base.packets.total"],
-        2
-    );
+    assert_eq!(server.taken(&body).await["duplicate"], false);
+    assert_eq!(server.reports_of(AP).await, 2);
 }
 
 #[tokio::test]
@@ -123,19 +99,9 @@ async fn without_times_of_their_own_equal_batches_are_two_sightings() {
     let server = TestServer::start().await;
     let body = batch(json!([{ "bssid": AP, "timestamp": 1_700_000_000 }, { "bssid": AP }]));
     for _ in 0..2 {
-        assert_eq!(
-            server
-                .post_json(WIFI, &body)
-                .await
-                .expect_status(200)
-                .json()["duplicate"],
-            false
-        );
+        assert_eq!(server.taken(&body).await["duplicate"], false);
     }
-    assert_eq!(
-        server.device(AP).await["kismet.device.base.packets.total"],
-        4
-    );
+    assert_eq!(server.reports_of(AP).await, 4);
 }
 
 #[tokio::test]
@@ -149,10 +115,7 @@ async fn a_key_makes_any_batch_recognisable() {
             .json();
         assert_eq!(answer["duplicate"], duplicate, "{key}");
     }
-    assert_eq!(
-        server.device(AP).await["kismet.device.base.packets.total"],
-        2
-    );
+    assert_eq!(server.reports_of(AP).await, 2);
     post_with_key(&server, &"k".repeat(255), &body)
         .await
         .expect_status(200);

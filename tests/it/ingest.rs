@@ -90,10 +90,7 @@ async fn gzip_is_inflated() {
             .body(body);
         assert_eq!(request.send().await.unwrap().status(), 200, "{encoding}");
     }
-    assert_eq!(
-        server.device("00:00:00:00:00:01").await["kismet.device.base.packets.total"],
-        3
-    );
+    assert_eq!(server.reports_of("00:00:00:00:00:01").await, 3);
 }
 
 #[tokio::test]
@@ -135,11 +132,7 @@ async fn each_refused_report_is_named_and_the_others_are_taken() {
         { "bssid": "00:00:00:00:00:02", "signal": 31 },
         { "bssid": "00:00:00:00:00:03" },
     ]);
-    let answer = server
-        .post_json(WIFI, &batch(reports))
-        .await
-        .expect_status(200)
-        .json();
+    let answer = server.taken(&batch(reports)).await;
     assert_eq!(answer["accepted"], 2);
     let expected = json!([
         { "index": 1, "reason": "bssid: the broadcast address is no station" },
@@ -159,14 +152,7 @@ async fn a_source_is_made_by_its_first_report_and_renamed_by_a_later_one() {
     assert_eq!(server.read(&path).await["kismet.datasource.name"], "phone");
     body["source_name"] = json!("phone of Ann");
     body["reports"] = json!([]);
-    assert_eq!(
-        server
-            .post_json(WIFI, &body)
-            .await
-            .expect_status(200)
-            .json()["accepted"],
-        0
-    );
+    assert_eq!(server.taken(&body).await["accepted"], 0);
     let source = server.read(&path).await;
     assert_eq!(source["kismet.datasource.name"], "phone of Ann");
     assert_eq!(source["kismet.datasource.num_packets"], 2);
@@ -178,15 +164,7 @@ async fn a_source_is_made_by_its_first_report_and_renamed_by_a_later_one() {
         server.read(&path).await["kismet.datasource.name"],
         "phone of Ann"
     );
-    assert_eq!(
-        server
-            .read("/datasource/all_sources.json")
-            .await
-            .as_array()
-            .unwrap()
-            .len(),
-        1
-    );
+    assert_eq!(server.source_count().await, 1);
 }
 
 #[tokio::test]

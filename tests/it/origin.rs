@@ -1,10 +1,11 @@
 //! Pages of others.
 
 use reqwest::Method;
-use scanpost::auth::{Credentials, Role};
+use scanpost::auth::Credentials;
 use scanpost::config::AuthMode;
 use serde_json::json;
 
+use crate::auth::key;
 use crate::server::{Answer, TestServer, WIFI, batch};
 
 const PATH: &str = "/phy/all_phys.json";
@@ -85,8 +86,7 @@ async fn the_page_of_another_can_neither_report_nor_read() {
 async fn the_page_of_another_cannot_use_the_login_of_who_looks_at_it() {
     let server = TestServer::start_with(|config| config.auth.mode = AuthMode::Required).await;
     let credentials = Credentials::open(server.data()).unwrap();
-    let key = credentials.create_key("k", Role::Admin, None, 0).unwrap();
-    let cookie = format!("KISMET={}", key.reveal());
+    let cookie = format!("KISMET={}", key(&credentials, "admin"));
     let get = async |headers: &[_]| with(&server, Method::GET, PATH, headers).await;
     get(&[("cookie", &cookie), ("origin", "http://evil.example")])
         .await

@@ -5,9 +5,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use reqwest::{Client, RequestBuilder};
-use scanpost::auth::{Credentials, Role};
+use scanpost::auth::Credentials;
 use serde_json::json;
 
+use crate::auth::key;
 use crate::program::{Running, run};
 use crate::server::{BLUETOOTH, WIFI, batch};
 
@@ -49,12 +50,10 @@ async fn kismet_rest_works() {
     let data = tempfile::tempdir().unwrap();
     let credentials = Credentials::open(data.path()).unwrap();
     credentials.set_password("admin", "the password").unwrap();
-    let key = |role: &str| {
-        let parsed: Role = role.parse().unwrap();
-        let key = credentials.create_key(role, parsed, None, 0).unwrap();
-        key.reveal().to_owned()
-    };
-    let (read_key, report_key) = (key("readonly"), key("scanreport"));
+    let (read_key, report_key) = (
+        key(&credentials, "readonly"),
+        key(&credentials, "scanreport"),
+    );
     let locked = Running::start_on(data, |command| {
         command.env("SCANPOST_AUTH__MODE", "required");
     });

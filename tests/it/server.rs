@@ -179,13 +179,15 @@ impl TestServer {
     /// Sends Wi-Fi reports from [`SOURCE`] and expects them to be accepted, all of them.
     pub(crate) async fn report(&self, reports: Value) -> Value {
         let count = reports.as_array().unwrap().len();
-        let answer = self
-            .post_json(WIFI, &batch(reports))
-            .await
-            .expect_status(200)
-            .json();
+        let answer = self.taken(&batch(reports)).await;
         assert_eq!(answer["accepted"], count, "{answer}");
         answer
+    }
+
+    /// Sends a Wi-Fi batch, of which something has to be valid, and gives the answer.
+    pub(crate) async fn taken(&self, body: &Value) -> Value {
+        let answer = self.post_json(WIFI, body).await;
+        answer.expect_status(200).json()
     }
 
     /// The one device with this address.
@@ -197,13 +199,24 @@ impl TestServer {
         devices[0].clone()
     }
 
+    /// How many reports of a device were counted.
+    pub(crate) async fn reports_of(&self, mac: &str) -> u64 {
+        let device = self.device(mac).await;
+        device["kismet.device.base.packets.total"].as_u64().unwrap()
+    }
+
     /// How many devices there are.
     pub(crate) async fn device_count(&self) -> usize {
-        self.read("/devices/views/all/devices.json")
-            .await
-            .as_array()
-            .unwrap()
-            .len()
+        self.count("/devices/views/all/devices.json").await
+    }
+
+    /// How many scanners there are.
+    pub(crate) async fn source_count(&self) -> usize {
+        self.count("/datasource/all_sources.json").await
+    }
+
+    async fn count(&self, list: &str) -> usize {
+        self.read(list).await.as_array().unwrap().len()
     }
 }
 

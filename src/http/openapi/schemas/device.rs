@@ -19,6 +19,10 @@ pub(super) fn all(components: ComponentsBuilder) -> ComponentsBuilder {
         .schema_from::<Place>()
         .schema_from::<Fix>()
         .schema_from::<Strongest>()
+        .schema_from::<ChannelLayout>()
+        .schema_from::<Signals>()
+        .schema_from::<BluetoothSaid>()
+        .schema_from::<Times>()
 }
 
 /// A device with all that is known of it.
@@ -64,28 +68,15 @@ struct SsidOfDevice {
     ssid: String,
     /// Whether it hides its name.
     hidden: bool,
-    /// By the reports' own times, in seconds since 1970.
-    first_seen: u64,
-    /// The same, in ISO 8601.
-    first_seen_utc: String,
-    /// By the reports' own times, in seconds since 1970.
-    last_seen: u64,
-    /// The same, in ISO 8601.
-    last_seen_utc: String,
+    #[serde(flatten)]
+    seen: Times,
     /// How many reports there were of it.
     reports: u64,
     /// The latest channel.
     #[schema(nullable = false)]
     channel: Option<String>,
-    /// MHz: `20`, `40`, `80`, `160`, `80+80` or `320`.
-    #[schema(nullable = false)]
-    channel_width_mhz: Option<String>,
-    /// Middle of the channel, or of its first part, in MHz.
-    #[schema(nullable = false)]
-    center0_mhz: Option<u32>,
-    /// Middle of the channel's second part, in MHz.
-    #[schema(nullable = false)]
-    center1_mhz: Option<u32>,
+    #[serde(flatten)]
+    layout: ChannelLayout,
     /// How it is secured.
     security: SecurityOfNetwork,
 }
@@ -118,21 +109,8 @@ struct SecurityOfNetwork {
 /// What a Bluetooth device says of itself.
 #[derive(ToSchema)]
 struct BluetoothOfDevice {
-    /// What the device calls itself.
-    #[schema(nullable = false)]
-    name: Option<String>,
-    /// The kind of device in the scanner's words.
-    #[schema(nullable = false)]
-    device_type: Option<String>,
-    /// Transmit power that the device states, in dBm.
-    #[schema(nullable = false)]
-    tx_power_dbm: Option<i32>,
-    /// Loss on the way as the scanner computed it, in dB.
-    #[schema(nullable = false)]
-    path_loss_db: Option<i32>,
-    /// The advertised bytes, in hex.
-    #[schema(nullable = false)]
-    scan_data: Option<String>,
+    #[serde(flatten)]
+    said: BluetoothSaid,
     /// Bytes in hex, by service.
     service_data: BTreeMap<String, String>,
 }
@@ -155,25 +133,12 @@ struct SeenBy {
     /// What it calls itself.
     #[schema(nullable = false)]
     source_name: Option<String>,
-    /// By the reports' own times, in seconds since 1970.
-    first_seen: u64,
-    /// The same, in ISO 8601.
-    first_seen_utc: String,
-    /// By the reports' own times, in seconds since 1970.
-    last_seen: u64,
-    /// The same, in ISO 8601.
-    last_seen_utc: String,
+    #[serde(flatten)]
+    seen: Times,
     /// How many it sent.
     reports: u64,
-    /// The latest signal, in dBm.
-    #[schema(nullable = false)]
-    signal_dbm: Option<i32>,
-    /// In dBm.
-    #[schema(nullable = false)]
-    signal_weakest_dbm: Option<i32>,
-    /// In dBm.
-    #[schema(nullable = false)]
-    signal_strongest_dbm: Option<i32>,
+    #[serde(flatten)]
+    signals: Signals,
 }
 
 /// Where scanners stood.
@@ -223,4 +188,65 @@ struct Strongest {
     lat: f64,
     /// Degrees.
     lon: f64,
+}
+
+/// How wide a channel is, and where it lies.
+#[derive(ToSchema)]
+pub(super) struct ChannelLayout {
+    /// MHz: `20`, `40`, `80`, `160`, `80+80` or `320`.
+    #[schema(nullable = false)]
+    channel_width_mhz: Option<String>,
+    /// Middle of the channel, or of its first part, in MHz.
+    #[schema(nullable = false)]
+    center0_mhz: Option<u32>,
+    /// Middle of the channel's second part, in MHz.
+    #[schema(nullable = false)]
+    center1_mhz: Option<u32>,
+}
+
+/// How strong a device was.
+#[derive(ToSchema)]
+pub(super) struct Signals {
+    /// The latest signal, in dBm.
+    #[schema(nullable = false)]
+    signal_dbm: Option<i32>,
+    /// In dBm.
+    #[schema(nullable = false)]
+    signal_weakest_dbm: Option<i32>,
+    /// In dBm.
+    #[schema(nullable = false)]
+    signal_strongest_dbm: Option<i32>,
+}
+
+/// What a Bluetooth device says of itself, as far as it is no service.
+#[derive(ToSchema)]
+pub(super) struct BluetoothSaid {
+    /// What the device calls itself.
+    #[schema(nullable = false)]
+    name: Option<String>,
+    /// The kind of device in the scanner's words.
+    #[schema(nullable = false)]
+    device_type: Option<String>,
+    /// Transmit power that the device states, in dBm.
+    #[schema(nullable = false)]
+    tx_power_dbm: Option<i32>,
+    /// Loss on the way as the scanner computed it, in dB.
+    #[schema(nullable = false)]
+    path_loss_db: Option<i32>,
+    /// The advertised bytes, in hex.
+    #[schema(nullable = false)]
+    scan_data: Option<String>,
+}
+
+/// From when to when there were reports.
+#[derive(ToSchema)]
+pub(super) struct Times {
+    /// By the reports' own times, in seconds since 1970.
+    first_seen: u64,
+    /// The same, in ISO 8601.
+    first_seen_utc: String,
+    /// By the reports' own times, in seconds since 1970.
+    last_seen: u64,
+    /// The same, in ISO 8601.
+    last_seen_utc: String,
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use utoipa::ToSchema;
 use utoipa::openapi::ComponentsBuilder;
 
-use super::device::Fix;
+use super::device::{BluetoothSaid, ChannelLayout, Fix, Signals, Times};
 
 /// All of them.
 pub(super) fn all(components: ComponentsBuilder) -> ComponentsBuilder {
@@ -59,23 +59,10 @@ pub(super) struct DeviceRow {
     /// Its band in GHz: `2.4`, `5`, `6` or `60`.
     #[schema(nullable = false)]
     band_ghz: Option<String>,
-    /// The latest signal, in dBm.
-    #[schema(nullable = false)]
-    signal_dbm: Option<i32>,
-    /// In dBm.
-    #[schema(nullable = false)]
-    signal_weakest_dbm: Option<i32>,
-    /// In dBm.
-    #[schema(nullable = false)]
-    signal_strongest_dbm: Option<i32>,
-    /// By the reports' own times, in seconds since 1970.
-    first_seen: u64,
-    /// The same, in ISO 8601.
-    first_seen_utc: String,
-    /// By the reports' own times, in seconds since 1970.
-    last_seen: u64,
-    /// The same, in ISO 8601.
-    last_seen_utc: String,
+    #[serde(flatten)]
+    signals: Signals,
+    #[serde(flatten)]
+    seen: Times,
     /// When a report changed it last, by the server's clock, in seconds since 1970.
     changed: u64,
     /// The same, in ISO 8601.
@@ -128,33 +115,13 @@ struct Observation {
     /// As sent.
     #[schema(nullable = false)]
     capabilities: Option<String>,
-    /// MHz: `20`, `40`, `80`, `160`, `80+80` or `320`.
-    #[schema(nullable = false)]
-    channel_width_mhz: Option<String>,
-    /// Middle of the channel, or of its first part, in MHz.
-    #[schema(nullable = false)]
-    center0_mhz: Option<u32>,
-    /// Middle of the channel's second part, in MHz.
-    #[schema(nullable = false)]
-    center1_mhz: Option<u32>,
+    #[serde(flatten)]
+    layout: ChannelLayout,
     /// The information elements, as sent.
     #[schema(nullable = false)]
     ie_tags: Option<String>,
-    /// What the device calls itself.
-    #[schema(nullable = false)]
-    name: Option<String>,
-    /// The kind of device in the scanner's words.
-    #[schema(nullable = false)]
-    device_type: Option<String>,
-    /// Transmit power that the device states, in dBm.
-    #[schema(nullable = false)]
-    tx_power_dbm: Option<i32>,
-    /// Loss on the way as the scanner computed it, in dB.
-    #[schema(nullable = false)]
-    path_loss_db: Option<i32>,
-    /// The advertised bytes, in hex.
-    #[schema(nullable = false)]
-    scan_data: Option<String>,
+    #[serde(flatten)]
+    said: BluetoothSaid,
     /// Bytes in hex, by service.
     #[schema(nullable = false)]
     service_data: Option<BTreeMap<String, String>>,
