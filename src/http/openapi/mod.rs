@@ -5,6 +5,10 @@ mod errors;
 mod parameters;
 mod paths;
 #[expect(dead_code, reason = "what is in them is described, not made")]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the names are those of the interface"
+)]
 mod schemas;
 
 use std::sync::LazyLock;
