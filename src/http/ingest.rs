@@ -50,7 +50,9 @@ async fn scan_report(
     let key = idempotency_key(request.headers())?;
     let decoded = decode(&app, phy, request).await;
     say_refused(&app, phy, &decoded);
-    let sent = decoded.as_ref().map_or(0, |batch| batch.reports.len());
+    let sent = decoded
+        .as_ref()
+        .map_or(0, |batch| batch.reports.len() + batch.rejected.len());
     app.rates.count(sender, sent);
     let mut batch = decoded?;
     if let Some(key) = key {
