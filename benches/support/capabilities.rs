@@ -2,143 +2,19 @@
 
 use super::random::Random;
 
-/// Words of protocols, how they are joined with what follows, and words that are none.
-const WORDS: [&str; 16] = [
-    "WPA",
-    "WPA2",
-    "WPA2",
-    "RSN",
-    "RSN",
-    "RSN",
-    "WPA3",
-    "WPA1",
-    "RSNO",
-    "OSEN",
-    "WAPI",
-    "None",
-    "?",
-    "WPA_WPA2",
-    "WPA2_WPA3",
-    "WPA-WPA2",
-];
-const AKMS: [&str; 46] = [
-    "PSK",
-    "PSK",
-    "PSK",
-    "SAE",
-    "SAE",
-    "EAP",
-    "EAP/SHA1",
-    "802.1X",
-    "ENTERPRISE",
-    "MGT",
-    "FT/EAP",
-    "FT/PSK",
-    "EAP-SHA256",
-    "EAP/SHA256",
-    "PSK-SHA256",
-    "FT/SAE",
-    "EAP-SUITE-B",
-    "EAP_SUITE_B_192",
-    "EAP-SUITE-B-192",
-    "SUITE_B_192",
-    "SUITE-B-192",
-    "FT/EAP_SUITE_B_192",
-    "EAP-FT-SHA384",
-    "EAP-FILS-SHA256",
-    "EAP-FILS-SHA384",
-    "FILS-SHA256",
-    "FILS-SHA384",
-    "FT-FILS-SHA256",
-    "FT-FILS-SHA384",
-    "OWE",
-    "OWE",
-    "OWE_TRANSITION",
-    "FT/PSK-SHA384",
-    "PSK-SHA384",
-    "PASN",
-    "EAP-SHA384",
-    "SAE_EXT_KEY",
-    "SAE-EXT-KEY",
-    "FT/SAE_EXT_KEY",
-    "OSEN",
-    "DPP",
-    "WAPI-PSK",
-    "WAPI-CERT",
-    "CERT",
-    "None",
-    "?",
-];
-const CIPHERS: [&str; 22] = [
-    "CCMP",
-    "CCMP",
-    "CCMP",
-    "CCMP-128",
-    "AES",
-    "TKIP",
-    "TKIP",
-    "CCMP-256",
-    "GCMP",
-    "GCMP-128",
-    "GCMP-256",
-    "GCMP-56",
-    "CCMP-64",
-    "WEP40",
-    "WEP-104",
-    "SMS4",
-    "NONE",
-    "None",
-    "?",
-    "AES-128-CMAC",
-    "BIP-GMAC-256",
-    "UNKNOWN",
-];
-const FLAGS: [&str; 44] = [
-    "ESS",
-    "ESS",
-    "ESS",
-    "ESS",
-    "WPS",
-    "WPS",
-    "MFPC",
-    "MFPR",
-    "IBSS",
-    "MESH",
-    "PBSS",
-    "WPS-PBC",
-    "WPS-PIN",
-    "WPS-AUTH",
-    "WEP",
-    "WEP40",
-    "WEP-104",
-    "OPEN",
-    "Open",
-    "NONE",
-    "OWE-TRANS",
-    "OWE-TRANS-OPEN",
-    "SAE-H2E",
-    "SAE-PK",
-    "P2P",
-    "HS20",
-    "PASSPOINT",
-    "FILS",
-    "FST",
-    "UTF-8",
-    "EDMG",
-    "DMG",
-    "RSNO",
-    "WFA-HT",
-    "WFA-VHT",
-    "WFA-HE",
-    "SEC80",
-    "SECD00",
-    "BLE",
-    "UNDEFINED",
-    "UNKNOWN",
-    "SAE",
-    "LE",
-    "WPS-capabilities",
-];
+/// Words of protocols. What is frequent stands more than once, here and in the other lists.
+const WORDS: &str =
+    "WPA WPA2 WPA2 RSN RSN RSN WPA3 WPA1 RSNO OSEN WAPI None ? WPA_WPA2 WPA2_WPA3 WPA-WPA2";
+const AKMS: &str = "PSK PSK PSK SAE SAE EAP EAP/SHA1 802.1X ENTERPRISE MGT FT/EAP FT/PSK EAP-SHA256 EAP/SHA256 \
+    PSK-SHA256 FT/SAE EAP-SUITE-B EAP_SUITE_B_192 EAP-SUITE-B-192 SUITE_B_192 SUITE-B-192 \
+    FT/EAP_SUITE_B_192 EAP-FT-SHA384 EAP-FILS-SHA256 EAP-FILS-SHA384 FILS-SHA256 FILS-SHA384 \
+    FT-FILS-SHA256 FT-FILS-SHA384 OWE OWE OWE_TRANSITION FT/PSK-SHA384 PSK-SHA384 PASN EAP-SHA384 \
+    SAE_EXT_KEY SAE-EXT-KEY FT/SAE_EXT_KEY OSEN DPP WAPI-PSK WAPI-CERT CERT None ?";
+const CIPHERS: &str = "CCMP CCMP CCMP CCMP-128 AES TKIP TKIP CCMP-256 GCMP GCMP-128 GCMP-256 GCMP-56 CCMP-64 WEP40 WEP-104 \
+    SMS4 NONE None ? AES-128-CMAC BIP-GMAC-256 UNKNOWN";
+const FLAGS: &str = "ESS ESS ESS ESS WPS WPS MFPC MFPR IBSS MESH PBSS WPS-PBC WPS-PIN WPS-AUTH WEP WEP40 WEP-104 OPEN \
+    Open NONE OWE-TRANS OWE-TRANS-OPEN SAE-H2E SAE-PK P2P HS20 PASSPOINT FILS FST UTF-8 EDMG DMG RSNO \
+    WFA-HT WFA-VHT WFA-HE SEC80 SECD00 BLE UNDEFINED UNKNOWN SAE LE WPS-capabilities";
 /// What no list knows.
 const STRANGE: [&str; 12] = [
     "FOO",
@@ -174,6 +50,11 @@ const FOREIGN: [&str; 16] = [
 ];
 const JOINTS: [&str; 8] = ["-", "-", "-", "-", "-", "_", "+", "--"];
 
+fn word(random: &mut Random, words: &'static str) -> &'static str {
+    let words: Vec<_> = words.split(' ').collect();
+    random.pick(&words)
+}
+
 /// A string: two thirds are as some producer would write them, and one third is not.
 pub(crate) fn generated(random: &mut Random) -> String {
     let mut tokens: Vec<String> = (0..=random.below(5)).map(|_| token(random)).collect();
@@ -194,15 +75,15 @@ pub(crate) fn generated(random: &mut Random) -> String {
 
 fn token(random: &mut Random) -> String {
     if random.is_one_of_100(40) {
-        return random.pick(&FLAGS).to_owned();
+        return word(random, FLAGS).to_owned();
     }
     let mut token = if random.is_one_of_100(95) {
-        random.pick(&WORDS).to_owned()
+        word(random, WORDS).to_owned()
     } else {
         String::new()
     };
-    list(random, &mut token, &AKMS, 3);
-    list(random, &mut token, &CIPHERS, 2);
+    list(random, &mut token, AKMS, 3);
+    list(random, &mut token, CIPHERS, 2);
     if random.is_one_of_100(5) {
         token.push_str("-preauth");
     }
@@ -210,7 +91,7 @@ fn token(random: &mut Random) -> String {
 }
 
 /// Adds up to so many names, mostly one.
-fn list(random: &mut Random, token: &mut String, names: &[&str], max: u32) {
+fn list(random: &mut Random, token: &mut String, names: &'static str, max: u32) {
     let count = if random.is_one_of_100(60) {
         1
     } else {
@@ -225,7 +106,7 @@ fn list(random: &mut Random, token: &mut String, names: &[&str], max: u32) {
         token.push_str(if unknown {
             random.pick(&STRANGE)
         } else {
-            random.pick(names)
+            word(random, names)
         });
     }
 }
