@@ -34,6 +34,9 @@ const BODY_BYTES_MAX: usize = 64 << 10;
 /// Bytes of it that are kept.
 const EXCERPT_BYTES_MAX: usize = 1024;
 
+/// Characters of an error that are kept: some tell what a certificate says, as long as that may be.
+const ERROR_CHARS_MAX: usize = 512;
+
 /// What a receiver answered.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -181,5 +184,5 @@ fn add_roots(roots: &mut RootCertStore, path: &Path) -> Result<(), String> {
 fn in_full(error: &dyn Error) -> String {
     let causes = iter::successors(Some(error), |&error| error.source());
     let texts = causes.map(ToString::to_string).collect::<Vec<_>>();
-    texts.join(": ")
+    texts.join(": ").chars().take(ERROR_CHARS_MAX).collect()
 }

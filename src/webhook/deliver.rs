@@ -18,6 +18,10 @@ use super::hook::Hook;
 /// How many alerts are read at one time.
 const PAGE_ITEMS: usize = 32;
 
+/// After how many alerts that it does not want it is put on disk how far it is, though none was sent: a crash before
+/// that costs looking at them again, and a write for each would cost more.
+const PASSED_UNKEPT_MAX: u64 = 1000;
+
 /// What became of an attempt.
 enum Outcome {
     Delivered,
@@ -75,7 +79,10 @@ impl Deliverer {
                     let sent = self.hook.sender.send(&item.id, item.body).await;
                     match Outcome::from(sent) {
                         Outcome::Delivered => self.delivered(item.number).await,
-                        Outcome::Gone => return self.gone(),
+                        Outcome::Gone => {
+                            self.gone();
+                            break;
+                        }
                         Outcome::Failed(reason, asked) => {
                             self.is_refused = true;
                             self.wait_after(reason, asked, &stop).await;
@@ -92,10 +99,10 @@ impl Deliverer {
                 }
             }
         }
+        self.keep().await;
     }
 
-    /// The next alert that is wanted. Those before it are passed, and it is put on disk that they are when there is
-    /// none.
+    /// The next alert that is wanted. Those before it are passed.
     async fn first_in_line(&mut self) -> Result<Option<Item>, FeedError> {
         loop {
             while let Some(item) = self.page.pop_front() {
@@ -114,7 +121,9 @@ impl Deliverer {
             }
             let newest = self.feed.newest();
             if newest <= self.progress.number {
-                self.keep().await;
+                if self.has_much_to_keep() {
+                    self.keep().await;
+                }
                 return Ok(None);
             }
             self.page = self
@@ -158,11 +167,7 @@ impl Deliverer {
         self.is_refused = false;
         self.progress.delivered += 1;
         self.pass(number);
-        let failures = {
-            let mut state = self.hook.state();
-            state.next_try = None;
-            std::mem::take(&mut state.failures)
-        };
+        let failures = std::mem::take(&mut self.hook.state().failures);
         if 0 < failures {
             info!(
                 webhook.name = self.hook.name,
@@ -181,6 +186,7 @@ impl Deliverer {
     ) {
         let delay = self.failed(reason, asked);
         stop.run_until_cancelled(tokio::time::sleep(delay)).await;
+        self.hook.state().next_try = None;
     }
 
     /// Notes a failure, and gives how long to wait.
@@ -211,15 +217,19 @@ impl Deliverer {
         delay
     }
 
-    fn gone(self) {
+    fn gone(&self) {
         warn!(
             webhook.name = self.hook.name,
             "the receiver answered 410, so nothing is sent to it until the next start"
         );
         let mut state = self.hook.state();
         state.last_error = Some(format!("answered {}", StatusCode::GONE));
-        state.next_try = None;
         state.is_stopped = true;
+    }
+
+    fn has_much_to_keep(&self) -> bool {
+        let (is, was) = (self.progress, self.kept);
+        is.lost != was.lost || PASSED_UNKEPT_MAX <= is.number - was.number
     }
 
     /// Puts on disk how far it is. When that fails, deliveries go on: what is lost is only that a restart knows.

@@ -28,8 +28,8 @@ pub struct Item {
     pub body: Bytes,
 }
 
-/// An alert's id as requests carry it: 1 to 128 letters, digits, `-` and `_`. Standard Webhooks forbids full
-/// stops, because they separate what is signed.
+/// An alert's id as requests carry it: 1 to 128 visible ASCII characters, no full stop, by Standard Webhooks: full
+/// stops separate what is signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ItemId(String);
 
@@ -39,7 +39,7 @@ impl ItemId {
     /// The text as an id, if it is one.
     pub fn new(text: impl Into<String>) -> Option<Self> {
         let text = text.into();
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b'.';
         let is_id = (1..=Self::BYTES_MAX).contains(&text.len()) && text.bytes().all(is_plain);
         is_id.then_some(Self(text))
     }
@@ -55,7 +55,8 @@ pub type FeedError = Box<dyn Error + Send + Sync>;
 
 type Pages = dyn Fn(u64, usize) -> Result<Vec<Item>, FeedError> + Send + Sync;
 
-/// The alerts there are. They have to be on disk before they are told here, so that no number is given twice.
+/// The alerts there are. One has to be on disk before it is told here, or a crash would give its number to another;
+/// and the newest has to be told before deliveries start, because they begin behind it.
 #[derive(Clone)]
 pub struct Feed {
     pages: Arc<Pages>,
@@ -111,7 +112,7 @@ mod tests {
 
     #[test]
     fn an_id_holds_at_its_bound_and_not_one_past() {
-        for id in ["a", "alert-1_B", &"x".repeat(128)] {
+        for id in ["a", "alert-1_B:{/}", &"x".repeat(128)] {
             assert_eq!(ItemId::new(id).unwrap().as_str(), id);
         }
         for id in ["", "a.b", "a b", "é", "a\n", &"x".repeat(129)] {

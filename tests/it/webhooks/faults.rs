@@ -1,5 +1,6 @@
 //! Receivers that are slow, gone or elsewhere, and lists of alerts that were cut.
 
+use std::iter;
 use std::time::{Duration, SystemTime};
 
 use scanpost::config::Webhook;
@@ -199,31 +200,29 @@ async fn of_more_than_may_wait_the_oldest_are_left_out() {
 
 #[tokio::test]
 async fn what_cannot_be_delivered_in_time_is_given_up_and_nothing_else() {
-    let old = SystemTime::now() - HOUR * 2;
-    for (give_up_after, first, expected) in [
+    let (old, new) = (SystemTime::now() - HOUR * 2, SystemTime::now());
+    for (give_up_after, first, raised, expected) in [
         // Old alone is no reason.
-        (HOUR, 200, vec![1, 2, 3]),
+        (HOUR, 200, [old, old, new], vec![1, 2, 3]),
         // The second has become too old too, while the first failed.
-        (HOUR, 500, vec![1, 3]),
-        (HOUR * 3, 500, vec![1, 1, 2, 3]),
-        (Duration::ZERO, 500, vec![1, 1, 2, 3]),
+        (HOUR, 500, [old, old, new], vec![1, 3]),
+        // By then the receiver is well again.
+        (HOUR, 500, [new, old, new], vec![1, 1, 2, 3]),
+        (HOUR * 3, 500, [old, old, new], vec![1, 1, 2, 3]),
+        (Duration::ZERO, 500, [old, old, new], vec![1, 1, 2, 3]),
     ] {
-        let mut replies = std::iter::once(first).chain(std::iter::repeat(200));
+        let mut replies = iter::once(first).chain(iter::repeat(200));
         let receiver = Receiver::start(move |_| Reply::Status(replies.next().unwrap())).await;
-        let change = |alerts: &Alerts| {
-            alerts.raise_at(old);
-            alerts.raise_at(old);
-            alerts.raise(1);
-        };
+        let change = |alerts: &Alerts| raised.into_iter().for_each(|at| alerts.raise_at(at));
         let hook = Webhook {
             give_up_after,
             ..webhook("a", receiver.addr)
         };
         let (running, _dir) = started_behind(change, hook).await;
         let status = running.until(|status| status.waiting == 0).await;
-        assert_eq!(receiver.ids(), ids(expected));
-        assert_eq!(status.delivered + status.lost, 3);
-        assert_eq!(status.lost == 2, (give_up_after, first) == (HOUR, 500));
+        assert_eq!(receiver.ids(), ids(expected.clone()));
+        let delivered = if expected == [1, 3] { 1 } else { 3 };
+        assert_eq!((status.delivered, status.lost), (delivered, 3 - delivered));
     }
 }
 
@@ -246,4 +245,29 @@ async fn who_cannot_be_reached_is_tried_again() {
     running.stop().await;
     let running = Running::start(&[webhook("a", receiver.addr)], alerts.feed(), dir.path());
     running.until(|status| status.delivered == 1).await;
+}
+
+#[tokio::test]
+async fn alerts_that_cannot_be_read_for_a_while_are_not_lost() {
+    let receiver = Receiver::start(|_| Reply::Status(200)).await;
+    let (dir, alerts) = (tempfile::tempdir().unwrap(), Alerts::new());
+    let feed = alerts.feed_after_failures(3);
+    let running = Running::start(&[webhook("a", receiver.addr)], feed, dir.path());
+    alerts.raise(5);
+    let status = running.until(|status| status.waiting == 0).await;
+    assert_eq!((status.delivered, status.lost), (5, 0));
+    let error = status.last_error.unwrap();
+    assert_eq!(error, "alerts cannot be read: the disk is on fire");
+    assert_eq!(receiver.ids(), ids(1..=5));
+}
+
+#[tokio::test]
+async fn where_nothing_can_be_written_alerts_are_delivered_all_the_same() {
+    let receiver = Receiver::start(|_| Reply::Status(200)).await;
+    let (dir, alerts) = (tempfile::tempdir().unwrap(), Alerts::new());
+    let running = Running::start(&[webhook("a", receiver.addr)], alerts.feed(), dir.path());
+    dir.close().unwrap();
+    alerts.raise(5);
+    running.until(|status| status.delivered == 5).await;
+    assert_eq!(receiver.ids(), ids(1..=5));
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -45,6 +46,8 @@ impl Got {
 pub(crate) enum Reply {
     Status(u16),
     With(u16, &'static str, &'static str),
+    /// A megabyte comes with it.
+    Long,
     /// The connection ends without an answer.
     Cut,
     /// Nothing happens, for ever.
@@ -135,13 +138,18 @@ async fn serve(
             let reply = decide.lock().unwrap()(&got);
             sender.send_modify(|all| all.push(got));
             let answer = Response::builder();
+            let mut body = Bytes::from("so be it");
             let answer = match reply {
                 Reply::Status(status) => answer.status(status),
                 Reply::With(status, name, value) => answer.status(status).header(name, value),
+                Reply::Long => {
+                    body = vec![b'x'; 1 << 20].into();
+                    answer
+                }
                 Reply::Cut => return Err(std::io::Error::other("cut")),
                 Reply::Hang => std::future::pending().await,
             };
-            Ok(answer.body(Full::new(Bytes::from("so be it"))).unwrap())
+            Ok(answer.body(Full::new(body)).unwrap())
         }
     });
     // It ends when the client goes, or with a cut.
@@ -205,8 +213,18 @@ impl Alerts {
     }
 
     pub(crate) fn feed(&self) -> Feed {
+        self.feed_after_failures(0)
+    }
+
+    /// The first reads fail.
+    pub(crate) fn feed_after_failures(&self, failures: usize) -> Feed {
         let items = Arc::clone(&self.items);
+        let failures = AtomicUsize::new(failures);
+        let count_down = |left: usize| left.checked_sub(1);
         let page = move |after, limit| {
+            if failures.fetch_update(Relaxed, Relaxed, count_down).is_ok() {
+                return Err("the disk is on fire".into());
+            }
             let items = items.lock().unwrap();
             let page = items.iter().filter(|item| after < item.number).take(limit);
             Ok(page.cloned().collect())
@@ -275,6 +293,8 @@ impl Running {
     /// Stops in order.
     pub(crate) async fn stop(self) {
         self.stop.cancel();
-        self.deliveries.finish(PATIENCE).await;
+        let finished = self.deliveries.finish(PATIENCE * 2);
+        let waited = tokio::time::timeout(PATIENCE, finished).await;
+        waited.expect("a delivery did not stop when it was told to");
     }
 }

@@ -32,6 +32,7 @@ async fn a_test_tells_what_came_back_and_the_list_nothing_secret() {
         Reply::Status(200),
         Reply::Status(500),
         Reply::With(302, "location", "/"),
+        Reply::Long,
         Reply::Cut,
     ];
     let mut answers = answers.into_iter();
@@ -59,6 +60,7 @@ async fn a_test_tells_what_came_back_and_the_list_nothing_secret() {
         );
         assert_eq!(answer["body"], "so be it");
     }
+    assert_eq!(test().await["body"], "x".repeat(1024));
     let answer = test().await;
     assert_eq!(
         (&answer["answered"], &answer["success"]),
