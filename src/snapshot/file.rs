@@ -20,7 +20,7 @@ use crate::log::LogPosition;
 use crate::tracker::{ChangeNumber, Device, ImageHead};
 
 /// Begins every file. A later shape of what is inside gets another number and keeps a reader for this one.
-const MAGIC: [u8; 16] = *b"scanpost snap 1\n";
+const MAGIC: [u8; 16] = *b"scanpost snap 2\n";
 const FRAME_HEAD_BYTES: usize = 12;
 /// About how many devices go into one frame.
 const BUFFER_BYTES: usize = 1 << 20;

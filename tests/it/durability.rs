@@ -167,7 +167,7 @@ async fn a_log_of_version_2_is_read() {
 /// With the first snapshots.
 #[tokio::test]
 async fn a_log_of_version_3_and_its_snapshot_are_read() {
-    const UUID: &str = "0CAF4440-1996-4798-8066-7CA1CB5A31A8";
+    const UUID: &str = "9D031B29-C4D3-4E6B-A09A-517E72710403";
     let server = TestServer::start_on_fixture("v3").await;
     check_fixture(&server, UUID).await;
 
