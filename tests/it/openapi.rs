@@ -163,6 +163,10 @@ pub(crate) fn check_record(properties: &BTreeMap<String, bool>, record: &Value) 
     }
 }
 
+/// Flags, some services, a service that is sought, a name, power, look, data of a service and of a maker, an address of
+/// a web page, and a structure that is cut off.
+const ADVERTISED: &str =
+    "02010603020d1803140f18050961626364020a040319c00304160f186405ff4c0010050324170009ff4c00";
 const NATIVE: [&str; 6] = [
     "/api/v1/devices",
     "/api/v1/devices/{mac}",
@@ -180,12 +184,16 @@ async fn server_that_knows_all() -> TestServer {
         "signal": -60, "lat": 1.5, "lon": 2.5, "alt": 3.5, "speed": 4.5, "chanwidth": "80+80", "centerfreq0": 5210,
         "centerfreq1": 5690, "ietags": "00", "tags": { "a": "b" }
     });
+    let of_the_same_radio = json!({
+        "bssid": "02:00:5E:10:00:02", "ssid": "c", "freqkhz": 5_180_000, "signal": -61, "chanwidth": "80+80",
+        "centerfreq0": 5210, "centerfreq1": 5690
+    });
     server
-        .report(json!([full, { "bssid": AP, "ssid": "b" }, { "bssid": "02:00:5E:10:00:02" }]))
+        .report(json!([full, { "bssid": AP, "ssid": "b" }, of_the_same_radio, { "bssid": "00:00:0C:00:00:01" }]))
         .await;
     let bluetooth = json!({
         "btaddr": AP, "name": "a", "devicetype": "BLE", "txpowerlevel": 4, "pathloss": -60,
-        "scan_data": "0201", "service_data": { "180f": "64" }
+        "scan_data": ADVERTISED, "service_data": { "180f": "64" }
     });
     let taken = server
         .post_json(BLUETOOTH, &batch(json!([bluetooth])))

@@ -13,7 +13,13 @@ pub(super) fn all(components: ComponentsBuilder) -> ComponentsBuilder {
         .schema_from::<Device>()
         .schema_from::<SsidOfDevice>()
         .schema_from::<SecurityOfNetwork>()
+        .schema_from::<KismetSecurity>()
+        .schema_from::<RelatedDevice>()
         .schema_from::<BluetoothOfDevice>()
+        .schema_from::<Advertising>()
+        .schema_from::<ServiceBytes>()
+        .schema_from::<CompanyBytes>()
+        .schema_from::<OtherBytes>()
         .schema_from::<ReportsOnFrequency>()
         .schema_from::<SeenBy>()
         .schema_from::<Place>()
@@ -39,6 +45,9 @@ struct Device {
     /// `AP`, `PBSS`, `ad-hoc` or `mesh`; Wi-Fi only.
     #[schema(nullable = false)]
     topology: Option<String>,
+    /// What else comes out of its radio, as far as can be told; Wi-Fi only.
+    #[schema(nullable = false)]
+    related: Option<Vec<RelatedDevice>>,
     /// Bluetooth only.
     #[schema(nullable = false)]
     bluetooth: Option<BluetoothOfDevice>,
@@ -102,8 +111,40 @@ struct SecurityOfNetwork {
     /// `yes`, `pin`, `auth` or `pbc`.
     #[schema(nullable = false)]
     wps: Option<String>,
+    /// `AP`, `PBSS`, `ad-hoc` or `mesh`.
+    #[schema(nullable = false)]
+    topology: Option<String>,
     /// Whether the text holds what is not understood.
     has_leftovers: bool,
+    /// Whether the text is cut off or bent.
+    is_damaged: bool,
+    /// In Android's notation, as `WiGLE` has it.
+    auth_mode: String,
+    /// In Kismet's words.
+    kismet: KismetSecurity,
+}
+
+/// How a network is secured, in Kismet's words.
+#[derive(ToSchema)]
+struct KismetSecurity {
+    /// Such as `WPA2 WPA2-PSK AES-CCM`.
+    crypt_string: String,
+    /// 64 bits.
+    crypt_bitfield: u64,
+    /// The bits of older Kismets.
+    crypt_set: u64,
+}
+
+/// Another network of the same radio.
+#[derive(ToSchema)]
+struct RelatedDevice {
+    /// `AA:BB:CC:DD:EE:FF`.
+    address: String,
+    /// Its name in Kismet's paths.
+    key: String,
+    /// What it is called.
+    #[schema(nullable = false)]
+    name: Option<String>,
 }
 
 /// What a Bluetooth device says of itself.
@@ -111,8 +152,83 @@ struct SecurityOfNetwork {
 struct BluetoothOfDevice {
     #[serde(flatten)]
     said: BluetoothSaid,
+    /// The name that it advertised last.
+    #[schema(nullable = false)]
+    advertised_name: Option<String>,
+    /// Whether that is all of the name.
+    #[schema(nullable = false)]
+    advertised_name_is_complete: Option<bool>,
+    /// What it advertised last, taken apart.
+    #[schema(nullable = false)]
+    advertising: Option<Advertising>,
     /// Bytes in hex, by service.
     service_data: BTreeMap<String, String>,
+}
+
+/// Advertising data (Bluetooth Core Specification, vol. 3, part C, 11). What was not advertised is absent.
+#[derive(ToSchema)]
+struct Advertising {
+    /// In words.
+    #[schema(nullable = false)]
+    flags: Option<Vec<String>>,
+    /// What it offers: UUIDs, short where they are Bluetooth's own.
+    #[schema(nullable = false)]
+    services: Option<Vec<String>>,
+    /// Whether it offers more than it named; absent where not.
+    #[schema(nullable = false)]
+    has_more_services: Option<bool>,
+    /// What it looks for.
+    #[schema(nullable = false)]
+    solicited_services: Option<Vec<String>>,
+    /// What it calls itself.
+    #[schema(nullable = false)]
+    names: Option<Vec<String>>,
+    /// Transmit power, in dBm.
+    #[schema(nullable = false)]
+    tx_power_dbm: Option<i32>,
+    /// Its look, by Bluetooth's numbers.
+    #[schema(nullable = false)]
+    appearance: Option<u32>,
+    /// What its services say.
+    #[schema(nullable = false)]
+    service_data: Option<Vec<ServiceBytes>>,
+    /// What its maker says.
+    #[schema(nullable = false)]
+    manufacturer_data: Option<Vec<CompanyBytes>>,
+    /// What is of another type.
+    #[schema(nullable = false)]
+    others: Option<Vec<OtherBytes>>,
+    /// What is cut off or bent: bytes in hex.
+    #[schema(nullable = false)]
+    damaged: Option<Vec<String>>,
+}
+
+/// What a service says.
+#[derive(ToSchema)]
+struct ServiceBytes {
+    /// Its UUID.
+    service: String,
+    /// Bytes in hex.
+    data: String,
+}
+
+/// What a maker says.
+#[derive(ToSchema)]
+struct CompanyBytes {
+    /// Bluetooth's number of the maker.
+    company_id: u32,
+    /// Bytes in hex.
+    data: String,
+}
+
+/// What is of another type.
+#[derive(ToSchema)]
+struct OtherBytes {
+    /// Bluetooth's number of the type.
+    #[schema(rename = "type")]
+    kind: u32,
+    /// Bytes in hex.
+    data: String,
 }
 
 /// How often a device was heard on a frequency.

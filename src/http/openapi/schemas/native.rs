@@ -77,6 +77,12 @@ pub(super) struct DeviceRow {
     /// Mean of where scanners stood, in degrees.
     #[schema(nullable = false)]
     lon: Option<f64>,
+    /// Who made it, by the listings of the IEEE.
+    #[schema(nullable = false)]
+    manufacturer: Option<String>,
+    /// Whether no maker gave the address; absent where one did.
+    #[schema(nullable = false)]
+    randomised: Option<bool>,
 }
 
 /// A page of the reports of a device, the newest first.
