@@ -8,9 +8,10 @@ use tokio::task::spawn_blocking;
 use super::App;
 use super::device_list::{DeviceList, Supply};
 use super::error::ApiError;
-use super::extract::{Argument, Arguments};
+use super::extract::Argument;
 use super::query::BadParameter;
 use super::read::{Answer, Arrangement, Format, Read, Rows};
+use super::view::{Since, Viewed};
 use crate::report::{DeviceKey, MacMask, UnixTime};
 use crate::tracker::{Device, Walk};
 use crate::views::Style;
@@ -24,10 +25,9 @@ pub(super) async fn all_views(State(app): State<App>, read: Read) -> Answer {
 /// `/devices/views/{view}/devices`: the devices of a view.
 pub(super) async fn in_view(
     State(app): State<App>,
-    Argument(view): Argument,
+    Viewed(view): Viewed,
     read: Read,
 ) -> Result<Response, ApiError> {
-    let view = view_of(&app, &view)?;
     let walk = match read.command.get("last_time") {
         None | Some(Value::Null) => Walk::over_all(),
         Some(Value::Number(since)) => {
@@ -41,11 +41,10 @@ pub(super) async fn in_view(
 /// `/devices/views/{view}/last-time/{timestamp}/devices`: those that changed since then.
 pub(super) async fn in_view_since(
     State(app): State<App>,
-    Arguments(view, since): Arguments,
+    Viewed(view): Viewed,
+    Since(since): Since,
     read: Read,
 ) -> Result<Response, ApiError> {
-    let since = moment(&since, App::now().time())?;
-    let view = view_of(&app, &view)?;
     listed(&app, Walk::over_changed(since), view, read).await
 }
 
@@ -55,10 +54,9 @@ pub(super) async fn in_view_since(
 /// come late reach pollers too; and the second itself is included, so that no change in it is missed.
 pub(super) async fn changed_since(
     State(app): State<App>,
-    Argument(since): Argument,
+    Since(since): Since,
     read: Read,
 ) -> Result<Response, ApiError> {
-    let since = moment(&since, App::now().time())?;
     listed(&app, Walk::over_changed(since), DeviceView::All, read).await
 }
 
@@ -263,15 +261,6 @@ async fn listed(
         DeviceList::new(&app, supply, read.shape()).within(page.before, page.after)
     });
     Ok(list.await.map_err(|_| ApiError::Panicked)?.into_response())
-}
-
-fn view_of(app: &App, id: &str) -> Result<DeviceView, ApiError> {
-    if let Some(uuid) = id.strip_prefix("seenby-") {
-        let source = uuid.parse().ok().and_then(|id| app.tracker.source(id));
-        let number = source.ok_or(ApiError::NoSuchView)?.number;
-        return Ok(DeviceView::SeenBy(number));
-    }
-    DeviceView::by_id(id).ok_or(ApiError::NoSuchView)
 }
 
 /// Seconds since 1970, or as many before `now` when negative.

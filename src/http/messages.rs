@@ -3,11 +3,8 @@
 use axum::extract::State;
 
 use super::App;
-use super::devices::moment;
-use super::error::ApiError;
-use super::extract::Argument;
 use super::read::{Answer, Read};
-use crate::report::UnixTime;
+use super::view::Since;
 use crate::views::kismet::{MessageList, MessageRecord};
 
 /// `/messagebus/all_messages`: the latest messages.
@@ -23,21 +20,15 @@ pub(super) async fn all(State(app): State<App>, read: Read) -> Answer {
 /// `/messagebus/last-time/{timestamp}/messages`: those of the latest messages that were said since then.
 ///
 /// The second itself is included, so that no message in it is missed.
-pub(super) async fn said_since(
-    State(app): State<App>,
-    Argument(since): Argument,
-    read: Read,
-) -> Result<Answer, ApiError> {
-    let now: UnixTime = App::now().time();
-    let since = moment(&since, now)?;
+pub(super) async fn said_since(State(app): State<App>, Since(since): Since, read: Read) -> Answer {
     let messages = app.events.latest_messages();
     let records: Vec<_> = messages
         .iter()
         .filter(|message| since <= message.time)
         .map(|message| MessageRecord(message))
         .collect();
-    Ok(read.one(&MessageList {
+    read.one(&MessageList {
         messages: &records,
-        now,
-    }))
+        now: App::now().time(),
+    })
 }

@@ -30,6 +30,7 @@ mod sources;
 mod system;
 pub(crate) mod tls;
 mod trace;
+mod view;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -225,7 +226,15 @@ fn reads() -> Router<App> {
         )
         .route("/eventbus/events.ws", get(live::eventbus))
         .route("/devices/monitor.ws", get(live::monitor))
-        .route("/devices/views/{view}/monitor.ws", get(live::monitor_view))
+        .route("/devices/views/{view}/monitor.ws", get(live::monitor))
+        .route(
+            "/devices/views/phy/{phyname}/monitor.ws",
+            get(live::monitor),
+        )
+        .route(
+            "/devices/views/seenby-uuid/{uuid}/monitor.ws",
+            get(live::monitor),
+        )
         .route("/api/v1/devices", get(native::devices::list))
         .route("/api/v1/devices/{mac}", get(native::devices::one))
         .route("/api/v1/sources", get(native::server::sources))
@@ -273,6 +282,23 @@ fn kismet() -> Router<App> {
             "/devices/views/{view}/last-time/{timestamp}/devices",
             read(devices::in_view_since),
         )
+        .route(
+            "/devices/views/phy/{phyname}/devices",
+            read(devices::in_view),
+        )
+        .route(
+            "/devices/views/phy/{phyname}/last-time/{timestamp}/devices",
+            read(devices::in_view_since),
+        )
+        .route(
+            "/devices/views/seenby-uuid/{uuid}/devices",
+            read(devices::in_view),
+        )
+        .route(
+            "/devices/views/seenby-uuid/{uuid}/last-time/{timestamp}/devices",
+            read(devices::in_view_since),
+        )
+        .route("/devices/summary/devices", read(devices::in_view))
         .route(
             "/devices/last-time/{timestamp}/devices",
             read(devices::changed_since),

@@ -73,6 +73,48 @@ pub(crate) const ROUTES: &[(&str, &str, &str, Demand)] = &[
         Readonly,
     ),
     (
+        "/devices/views/phy/{phyname}/devices",
+        "/devices/views/phy/IEEE802.11/devices.json",
+        "GET POST",
+        Readonly,
+    ),
+    (
+        "/devices/views/phy/{phyname}/last-time/{timestamp}/devices",
+        "/devices/views/phy/IEEE802.11/last-time/0/devices.json",
+        "GET POST",
+        Readonly,
+    ),
+    (
+        "/devices/views/phy/{phyname}/monitor.ws",
+        "/devices/views/phy/IEEE802.11/monitor.ws",
+        "GET",
+        Readonly,
+    ),
+    (
+        "/devices/views/seenby-uuid/{uuid}/devices",
+        "/devices/views/seenby-uuid/1/devices.json",
+        "GET POST",
+        Readonly,
+    ),
+    (
+        "/devices/views/seenby-uuid/{uuid}/last-time/{timestamp}/devices",
+        "/devices/views/seenby-uuid/1/last-time/0/devices.json",
+        "GET POST",
+        Readonly,
+    ),
+    (
+        "/devices/views/seenby-uuid/{uuid}/monitor.ws",
+        "/devices/views/seenby-uuid/1/monitor.ws",
+        "GET",
+        Readonly,
+    ),
+    (
+        "/devices/summary/devices",
+        "/devices/summary/devices.json",
+        "GET POST",
+        Readonly,
+    ),
+    (
         "/devices/last-time/{timestamp}/devices",
         "/devices/last-time/0/devices.json",
         "GET POST",

@@ -1,5 +1,7 @@
 //! Defects of the original that do not exist here: one test each, named after the behaviour.
 
+mod reading;
+
 use serde_json::{Value, json};
 
 use crate::server::{BLUETOOTH, SOURCE, TestServer, WIFI, batch};

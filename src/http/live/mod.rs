@@ -24,7 +24,7 @@ use self::socket::{End, Socket, SocketLimits};
 use super::App;
 use super::connections::Lease;
 use super::error::ApiError;
-use super::extract::Argument;
+use super::view::Viewed;
 use crate::config::Limits;
 use crate::events::{Message, Severity};
 use crate::views::kismet::{DeviceView, MessageRecord};
@@ -70,21 +70,12 @@ pub(super) async fn eventbus(
     accept(app, request, Service::Eventbus)
 }
 
-/// `/devices/monitor.ws`: devices that change.
+/// `/devices/monitor.ws`, `/devices/views/{view}/monitor.ws`: devices that change.
 pub(super) async fn monitor(
     State(app): State<App>,
+    Viewed(view): Viewed,
     request: Request,
 ) -> Result<Response, ApiError> {
-    accept(app, request, Service::Monitor(DeviceView::All))
-}
-
-/// `/devices/views/{view}/monitor.ws`: devices of a view that change.
-pub(super) async fn monitor_view(
-    State(app): State<App>,
-    Argument(view): Argument,
-    request: Request,
-) -> Result<Response, ApiError> {
-    let view = DeviceView::by_id(&view).ok_or(ApiError::NoSuchView)?;
     accept(app, request, Service::Monitor(view))
 }
 

@@ -46,6 +46,8 @@ fn meaning(name: &str) -> Option<&'static str> {
         "uuid" => "the UUID of a source",
         "hash" => "the hash by which the list of these names one",
         "view" => "`all`, `phydot11_accesspoints`, `phy-IEEE802.11`, `phy-Bluetooth`",
+        "phyname" => "`IEEE802.11` or `Bluetooth`, as `phy/all_phys` names them",
+        "class" => "a class of logs, of which there is none",
         "kind" => "which of them",
         "timestamp" => "seconds since 1970; negative: seconds before now",
         "rule" => "the kind of alert, such as `APSPOOF`",

@@ -145,6 +145,31 @@ fn devices() -> Vec<Entry> {
         )
         .asks(TABLE),
         read(
+            "/devices/views/phy/{phyname}/devices",
+            "The devices of a radio technology",
+        )
+        .asks(TABLE),
+        read(
+            "/devices/views/phy/{phyname}/last-time/{timestamp}/devices",
+            "What changed of a radio technology since then",
+        )
+        .asks(TABLE),
+        read(
+            "/devices/views/seenby-uuid/{uuid}/devices",
+            "The devices that a source saw",
+        )
+        .asks(TABLE),
+        read(
+            "/devices/views/seenby-uuid/{uuid}/last-time/{timestamp}/devices",
+            "What changed since then of the devices that a source saw",
+        )
+        .asks(TABLE),
+        read(
+            "/devices/summary/devices",
+            "All devices, as of the view `all`",
+        )
+        .asks(TABLE),
+        read(
             "/devices/last-time/{timestamp}/devices",
             "The devices that changed since then",
         ),
@@ -319,6 +344,18 @@ fn live() -> Vec<Entry> {
         socket(
             "/devices/views/{view}/monitor.ws",
             "WebSocket: devices of a view as they change",
+            MONITOR,
+        )
+        .errors(&[404, 426, 503]),
+        socket(
+            "/devices/views/phy/{phyname}/monitor.ws",
+            "WebSocket: devices of a radio technology as they change",
+            MONITOR,
+        )
+        .errors(&[404, 426, 503]),
+        socket(
+            "/devices/views/seenby-uuid/{uuid}/monitor.ws",
+            "WebSocket: devices that a source saw, as they change",
             MONITOR,
         )
         .errors(&[404, 426, 503]),

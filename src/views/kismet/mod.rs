@@ -71,10 +71,14 @@ impl DeviceView {
         match id {
             "all" => Some(Self::All),
             "phydot11_accesspoints" => Some(Self::AccessPoints),
-            _ => phys()
-                .find(|&(_, name)| id.strip_prefix("phy-") == Some(name))
-                .map(|(_, name)| Self::Phy(name)),
+            _ => Self::of_phy(id.strip_prefix("phy-")?),
         }
+    }
+
+    /// The view of the radio technology with this name.
+    pub fn of_phy(phy: &str) -> Option<Self> {
+        let mut names = phys().map(|(_, name)| name);
+        names.find(|name| *name == phy).map(Self::Phy)
     }
 
     /// Whether the view lists `device`.

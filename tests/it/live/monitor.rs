@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{MONITOR, Subscriber, addr, report};
-use crate::server::{BLUETOOTH, TestServer, batch};
+use crate::server::{BLUETOOTH, SOURCE, TestServer, batch};
 
 const MAC: &str = "kismet.device.base.macaddr";
 const PACKETS: &str = "kismet.device.base.packets.total";
@@ -74,18 +74,29 @@ async fn a_star_shows_what_changes_from_now_on() {
 #[tokio::test]
 async fn a_view_shows_its_own_devices_only() {
     let server = TestServer::start().await;
-    let path = "/devices/views/phy-Bluetooth/monitor.ws";
-    let mut subscriber = Subscriber::connect(&server, path).await;
-    subscriber.say(monitor("*", 1)).await;
-    subscriber.say(monitor(&addr(1), 2)).await;
-    subscriber.settle().await;
-    server.report(json!([report(1)])).await;
-    let reports = batch(json!([{ "btaddr": addr(2) }]));
-    server
-        .post_json(BLUETOOTH, &reports)
-        .await
-        .expect_status(200);
-    assert_eq!(subscriber.hear().await, shown(2, 1));
+    let other = SOURCE.replace('4', "5");
+    let report_another = async || {
+        let mut reports = batch(json!([{ "btaddr": addr(2) }]));
+        reports["source_uuid"] = json!(other);
+        let answer = server.post_json(BLUETOOTH, &reports).await;
+        answer.expect_status(200);
+    };
+    report_another().await;
+    for (view, packets) in [
+        ("phy-Bluetooth", 2),
+        ("phy/Bluetooth", 3),
+        (&*format!("seenby-{other}"), 4),
+        (&*format!("seenby-uuid/{other}"), 5),
+    ] {
+        let path = format!("/devices/views/{view}/monitor.ws");
+        let mut subscriber = Subscriber::connect(&server, &path).await;
+        subscriber.say(monitor("*", 1)).await;
+        subscriber.say(monitor(&addr(1), 2)).await;
+        subscriber.settle().await;
+        server.report(json!([report(1)])).await;
+        report_another().await;
+        assert_eq!(subscriber.hear().await, shown(2, packets), "{view}");
+    }
 }
 
 #[tokio::test]
