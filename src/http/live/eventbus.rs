@@ -7,13 +7,12 @@ use serde_json::{Map, Value};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use super::shape::Shape;
 use super::socket::{End, Socket};
 use super::{notice, request};
 use crate::events::Event;
+use crate::http::read::Shape;
 use crate::http::{App, system};
 use crate::report::DeviceId;
-use crate::views::Style;
 use crate::views::kismet::{
     AlertRecord, BatteryRecord, DeviceRecord, MessageRecord, NoLocation, SourceRecord, Sources,
     TimestampRecord,
@@ -61,7 +60,7 @@ pub(super) async fn serve(app: &App, socket: &mut Socket) -> End {
 async fn tell(app: &App, socket: &mut Socket) -> Result<(), End> {
     const SECOND: Duration = Duration::from_secs(1);
     let mut happens = app.events.listen();
-    let mut subscriptions = Subscriptions::new(app.live.subscriptions_max);
+    let mut subscriptions = Subscriptions::new(app);
     let mut second = interval_at(Instant::now() + SECOND, SECOND);
     second.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
@@ -92,13 +91,15 @@ async fn tell(app: &App, socket: &mut Socket) -> Result<(), End> {
 struct Subscriptions {
     topics: Vec<(&'static str, Shape)>,
     max: usize,
+    fields_max: usize,
 }
 
 impl Subscriptions {
-    fn new(max: usize) -> Self {
+    fn new(app: &App) -> Self {
         Self {
             topics: Vec::new(),
-            max,
+            max: app.live.subscriptions_max,
+            fields_max: app.command_items_max,
         }
     }
 
@@ -125,7 +126,7 @@ impl Subscriptions {
         topic: &'static str,
         request: &Map<String, Value>,
     ) -> Result<(), String> {
-        let shape = Shape::of(request)?;
+        let shape = Shape::of(request, self.fields_max).map_err(|error| error.to_string())?;
         if let Some((_, known)) = self.topics.iter_mut().find(|(known, _)| *known == topic) {
             *known = shape;
         } else if self.max <= self.topics.len() {
@@ -174,16 +175,16 @@ impl Subscriptions {
     }
 
     fn frame_of_device(&self, app: &App, id: DeviceId) -> Option<Vec<u8>> {
-        self.shape_of(NEW_DEVICE)?;
+        let shape = self.shape_of(NEW_DEVICE)?;
         let (device, context) = (app.tracker.device(id)?, app.context());
-        let mut sources = Sources::new(Style::default(), app.alerts.clone());
+        let mut sources = Sources::new(shape.format.style(), app.alerts.clone());
         sources.add(std::slice::from_ref(&device), &app.tracker, context);
         let record = DeviceRecord {
             device: &device,
             sources: &sources,
             context,
         };
-        self.frame(NEW_DEVICE, &record)
+        Some(frame(NEW_DEVICE, shape, &record))
     }
 
     fn frames_of_second(&self, app: &App) -> Vec<Vec<u8>> {

@@ -6,7 +6,6 @@
 mod eventbus;
 mod handshake;
 mod monitor;
-mod shape;
 mod socket;
 
 use std::sync::Arc;
@@ -19,11 +18,11 @@ use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 use tracing::debug;
 
-use self::shape::Shape;
 use self::socket::{End, Socket, SocketLimits};
 use super::App;
 use super::connections::Lease;
 use super::error::ApiError;
+use super::read::Shape;
 use super::view::Viewed;
 use crate::config::Limits;
 use crate::events::{Message, Severity};

@@ -9,13 +9,12 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use tokio::time::{Instant, sleep_until};
 
-use super::shape::Shape;
 use super::socket::{End, Socket};
 use super::{notice, request};
 use crate::http::App;
+use crate::http::read::Shape;
 use crate::report::{DeviceId, DeviceKey, MacAddr, Phy};
 use crate::tracker::{ChangeNumber, Device, Follow};
-use crate::views::Style;
 use crate::views::kismet::{DeviceRecord, DeviceView, Sources};
 
 /// How many devices are shown before the client is listened to again.
@@ -150,7 +149,7 @@ impl Monitor {
             request: number_of("request", request.get("request"))?,
             watched,
             rate: rate_of(request.get("rate"))?,
-            shape: Shape::of(request)?,
+            shape: Shape::of(request, app.command_items_max).map_err(|error| error.to_string())?,
             due: Instant::now(),
             began: None,
         })
@@ -167,7 +166,7 @@ impl Monitor {
             self.due = now;
         }
         let context = app.context();
-        let mut sources = Sources::new(Style::default(), app.alerts.clone());
+        let mut sources = Sources::new(self.shape.format.style(), app.alerts.clone());
         sources.add(&devices, &app.tracker, context);
         let told = skipped.then(|| {
             notice("too much changes: of this round the devices that changed first are skipped")

@@ -41,17 +41,13 @@ impl Command {
         variables: Vec<(String, String)>,
         items_max: usize,
     ) -> Result<Self, BadParameter> {
-        let fields = match document.get("fields") {
-            None | Some(Value::Null) => None,
-            Some(fields) => Some(read_fields(items("fields", fields, items_max)?)?),
-        };
+        let fields = fields_of(&document, items_max)?;
         let patterns = match document.get("regex") {
             None | Some(Value::Null) => Vec::new(),
             Some(patterns) => read_patterns(items("regex", patterns, items_max)?)?,
         };
         Ok(Self {
-            // No name at all asks for nothing less than everything.
-            fields: fields.filter(|fields| !fields.is_empty()),
+            fields,
             patterns,
             document,
             variables,
@@ -117,6 +113,18 @@ fn items<'v>(name: &str, value: &'v Value, items_max: usize) -> Result<&'v [Valu
         )),
         _ => Err(BadParameter::new(name, "expected a list")),
     }
+}
+
+/// The fields that a document asks for. No name at all asks for nothing less than everything.
+pub(super) fn fields_of(
+    document: &Map<String, Value>,
+    items_max: usize,
+) -> Result<Option<Vec<Field>>, BadParameter> {
+    let fields = match document.get("fields") {
+        None | Some(Value::Null) => return Ok(None),
+        Some(fields) => read_fields(items("fields", fields, items_max)?)?,
+    };
+    Ok(Some(fields).filter(|fields| !fields.is_empty()))
 }
 
 fn read_fields(items: &[Value]) -> Result<Vec<Field>, BadParameter> {

@@ -7,9 +7,10 @@ use super::super::error::ApiError;
 use crate::views::{Spreader, Style};
 
 /// A form of an answer (`json_adapter.h`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in super::super) enum Format {
     /// One value.
+    #[default]
     Json,
     /// One value, with underscores for the dots in names.
     Underscores,
@@ -22,7 +23,7 @@ pub(in super::super) enum Format {
 }
 
 impl Format {
-    fn of_extension(extension: &str) -> Option<Self> {
+    pub(super) fn of_extension(extension: &str) -> Option<Self> {
         match extension {
             "json" | "cmd" | "jcmd" => Some(Self::Json),
             "tjson" => Some(Self::Underscores),

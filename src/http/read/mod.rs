@@ -3,6 +3,7 @@
 mod arrange;
 mod command;
 mod format;
+mod shape;
 
 use axum::extract::{FromRequest, Request};
 use axum::http::{Method, header};
@@ -11,24 +12,18 @@ use serde::Serialize;
 use serde_json::Map;
 
 pub(super) use self::arrange::{Arrangement, Rows};
-pub(super) use self::command::{Command, Field};
+pub(super) use self::command::Command;
 pub(super) use self::format::Format;
+pub(super) use self::shape::Shape;
 use super::App;
 use super::error::ApiError;
-use crate::views::{find, to_json_as};
+use crate::views::to_json_as;
 
 /// What a read is asked for.
 #[derive(Debug)]
 pub(super) struct Read {
     pub(super) format: Format,
     pub(super) command: Command,
-}
-
-/// Which fields of a record are written, and how.
-#[derive(Clone, Debug)]
-pub(super) struct Shape {
-    pub(super) format: Format,
-    fields: Option<Vec<Field>>,
 }
 
 /// An answer that fits in memory.
@@ -113,33 +108,6 @@ impl Read {
         out.extend_from_slice(brackets.close);
         out.extend_from_slice(after);
         Answer(self.format.finish(out))
-    }
-}
-
-impl Shape {
-    /// Appends a record: all of it, or a flat object of the fields that are wanted. One that it lacks is 0.
-    pub(super) fn write(&self, out: &mut Vec<u8>, record: &impl Serialize) {
-        let style = self.format.style();
-        let Some(fields) = &self.fields else {
-            return to_json_as(out, record, style);
-        };
-        out.push(b'{');
-        for (at, field) in fields.iter().enumerate() {
-            if 0 < at {
-                out.push(b',');
-            }
-            let name = if style.underscores {
-                field.name.replace('.', "_")
-            } else {
-                field.name.clone()
-            };
-            to_json_as(out, &name, style);
-            out.extend_from_slice(b": ");
-            if !find(out, record, &field.path, style) {
-                out.push(b'0');
-            }
-        }
-        out.push(b'}');
     }
 }
 
