@@ -11,7 +11,7 @@ use tokio::task::spawn_blocking;
 
 use super::auth::{authorise, demanding, is_here};
 use super::error::ApiError;
-use super::json::KismetJson;
+use super::read::{Answer, Read};
 use super::{App, read};
 use crate::auth::{Credentials, CredentialsError, Demand, Policy, Principal, Replaced, Role};
 
@@ -25,7 +25,7 @@ pub(super) fn routes(app: &App) -> Router<App> {
     let credentials = Router::new()
         .route("/auth/apikey/generate.cmd", post(generate_key))
         .route("/auth/apikey/revoke.cmd", post(revoke_key))
-        .route("/auth/apikey/list.json", read(list_keys));
+        .route("/auth/apikey/list", read(list_keys));
     open.merge(demanding(Demand::Login, login, app))
         .merge(demanding(Demand::Admin, admin, app))
         .merge(demanding(Demand::Credentials, credentials, app))
@@ -139,8 +139,8 @@ async fn revoke_key(State(app): State<App>, request: Request) -> Result<Response
     Ok(text(StatusCode::OK, "revoked\n"))
 }
 
-/// `GET /auth/apikey/list.json`: the keys, without what opens anything.
-async fn list_keys(State(app): State<App>) -> KismetJson {
+/// `/auth/apikey/list`: the keys, without what opens anything.
+async fn list_keys(State(app): State<App>, read: Read) -> Answer {
     let records = app.access.credentials().keys().into_iter().map(|key| {
         json!({
             "kismet.httpd.auth.name": key.name,
@@ -149,7 +149,7 @@ async fn list_keys(State(app): State<App>) -> KismetJson {
             "kismet.httpd.auth.expiration": key.expires.unwrap_or_default(),
         })
     });
-    KismetJson::of(&records.collect::<Vec<_>>())
+    read.list(&records.collect::<Vec<_>>())
 }
 
 fn parameters<'j, T: Deserialize<'j>>(json: &'j str) -> Result<T, ApiError> {

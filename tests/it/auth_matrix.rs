@@ -453,7 +453,7 @@ pub(crate) const ROUTES: &[(&str, &str, &str, Demand)] = &[
         Admin,
     ),
     (
-        "/auth/apikey/list.json",
+        "/auth/apikey/list",
         "/auth/apikey/list.json",
         "GET POST",
         Admin,

@@ -58,6 +58,14 @@ async fn the_administrator_makes_lists_and_revokes_keys() {
     let list = list.expect_status(200).json();
     assert_eq!(list[0]["kismet.httpd.auth.name"], "phone");
     assert_eq!(list[0]["kismet.httpd.auth.role"], "readonly");
+    let lines = get_with(&server, "/auth/apikey/list.ekjson", "cookie", &session).await;
+    assert_eq!(lines.text.lines().count(), list.as_array().unwrap().len());
+    assert!(lines.text.contains("\"kismet_httpd_auth_name\": \"phone\""));
+    let fields = json!({ "fields": [["kismet.httpd.auth.name", "name"]] });
+    let names = post("/auth/apikey/list.json", fields)
+        .await
+        .expect_status(200);
+    assert_eq!(names.json(), json!([{ "name": "phone" }, { "name": "b" }]));
     assert_eq!(list[0]["kismet.httpd.auth.expiration"], 0);
     let expires = list[1]["kismet.httpd.auth.expiration"].as_u64().unwrap();
     assert!((now() + 50..=now() + 60).contains(&expires));

@@ -2,7 +2,7 @@
 
 use utoipa::openapi::path::{HttpMethod, Operation, OperationBuilder};
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
-use utoipa::openapi::schema::{Array, Object, Schema, SchemaType, Type};
+use utoipa::openapi::schema::{Object, Schema, SchemaType, Type};
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{Content, Header, PathItem, Ref, RefOr, Required, Response, ResponseBuilder};
 
@@ -36,8 +36,6 @@ pub(super) enum Answer {
     Json(&'static str),
     /// JSON of this schema, or CSV.
     Table(&'static str),
-    /// A list of these.
-    List(&'static str),
     /// Records of Kismet's, in the form that the extension chooses.
     Kismet,
     /// A line of plain text.
@@ -234,11 +232,6 @@ impl Answer {
             Self::Json(name) | Self::Table(name) => {
                 ("What was asked for", "application/json", reference(name))
             }
-            Self::List(name) => (
-                "What was asked for",
-                "application/json",
-                Schema::Array(Array::new(reference(name))).into(),
-            ),
             Self::Kismet => ("Kismet's records", "application/json", any()),
             Self::Text => ("A line for people", "text/plain", text()),
         };

@@ -404,9 +404,7 @@ fn sessions() -> Vec<Entry> {
             .takes(Body::Json("KeyName"))
             .answers(Answer::Text)
             .errors(&[400, 404]),
-        Entry::new(Methods::GetOrPost, "/auth/apikey/list.json", "The keys")
-            .demands(Demand::Credentials)
-            .answers(Answer::List("KeyRecord")),
+        read("/auth/apikey/list", "The keys, without what opens anything").demands(Demand::Credentials),
     ]
 }
 

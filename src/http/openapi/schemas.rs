@@ -36,7 +36,6 @@ pub(super) fn all(components: ComponentsBuilder) -> ComponentsBuilder {
         .schema_from::<NewPassword>()
         .schema_from::<NewKey>()
         .schema_from::<KeyName>()
-        .schema_from::<KeyRecord>()
 }
 
 /// What somebody says of a device.
@@ -379,19 +378,4 @@ struct NewKey {
 #[derive(ToSchema)]
 struct KeyName {
     name: String,
-}
-
-/// A key, without what opens anything.
-#[derive(ToSchema)]
-struct KeyRecord {
-    #[schema(rename = "kismet.httpd.auth.name")]
-    name: String,
-    #[schema(rename = "kismet.httpd.auth.role")]
-    role: String,
-    /// Seconds since 1970.
-    #[schema(rename = "kismet.httpd.auth.created")]
-    created: u64,
-    /// Seconds since 1970; 0 is never.
-    #[schema(rename = "kismet.httpd.auth.expiration")]
-    expiration: u64,
 }

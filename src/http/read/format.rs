@@ -77,10 +77,11 @@ pub(in super::super) struct Brackets {
 }
 
 /// Where the extension says nothing of the form.
-const WITHOUT_FORMAT: [&str; 4] = [
+const WITHOUT_FORMAT: [&str; 5] = [
     "/phy/phy80211/scan/",
     "/phy/phybluetooth/scan/",
-    "/auth/",
+    "/auth/apikey/generate.cmd",
+    "/auth/apikey/revoke.cmd",
     "/api/",
 ];
 
