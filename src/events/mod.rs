@@ -25,6 +25,10 @@ pub enum Event {
     NewDevice(DeviceId),
     /// An alert was raised.
     Alert(Arc<Alert>),
+    /// A source was paused.
+    SourcePaused(SourceId),
+    /// A source was resumed.
+    SourceResumed(SourceId),
     /// The server said something.
     Message(Arc<Message>),
 }
@@ -83,7 +87,8 @@ impl Events {
         }
     }
 
-    fn tell(&self, event: Event) {
+    /// Tells an event that is not of a batch.
+    pub fn tell(&self, event: Event) {
         // Nobody may be listening.
         self.listeners.send(event).ok();
     }

@@ -63,7 +63,7 @@ impl DeviceList {
             tracker: Arc::clone(&app.tracker),
             supply,
             spreader: (shape.format == Format::Pretty).then(Spreader::default),
-            sources: Sources::new(shape.format.style(), app.alerts.clone()),
+            sources: app.sources.shown(shape.format.style(), &app.alerts),
             shape,
             context: app.context(),
             before: Vec::new(),

@@ -15,7 +15,7 @@ use super::view::{Since, Viewed};
 use crate::report::{DeviceKey, MacMask, UnixTime};
 use crate::tracker::{Device, Walk};
 use crate::views::Style;
-use crate::views::kismet::{DeviceRecord, DeviceView, Sources, ViewRecord};
+use crate::views::kismet::{DeviceRecord, DeviceView, ViewRecord};
 
 /// `/devices/views/all_views`: the views that there are.
 pub(super) async fn all_views(State(app): State<App>, read: Read) -> Answer {
@@ -181,7 +181,7 @@ fn with_records<T>(
     answer: impl FnOnce(&[DeviceRecord<'_>]) -> T,
 ) -> T {
     let context = app.context();
-    let mut sources = Sources::new(read.format.style(), app.alerts.clone());
+    let mut sources = app.sources.shown(read.format.style(), &app.alerts);
     sources.add(devices, &app.tracker, context);
     let records: Vec<_> = devices
         .iter()
@@ -240,7 +240,7 @@ async fn listed(
         let context = app.context();
         let (mut rows, mut sources) = (
             Rows::new(arrangement),
-            Sources::new(Style::default(), app.alerts.clone()),
+            app.sources.shown(Style::default(), &app.alerts),
         );
         while let Some(devices) = app
             .tracker

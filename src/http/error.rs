@@ -54,6 +54,15 @@ pub(super) enum ApiError {
     History(LogError),
     #[error("no source has the UUID {0}")]
     NoSuchSource(SourceId),
+    #[error("the source is paused already")]
+    AlreadyPaused,
+    #[error("the source is not paused")]
+    NotPaused,
+    /// What a server without radios and receivers can never do.
+    #[error("{0}")]
+    Impossible(&'static str),
+    #[error("there is no GPS receiver here: each report has the position of its scanner")]
+    NoReceiver,
     #[error("no alert has the hash {0}")]
     NoSuchAlert(String),
     #[error(transparent)]
@@ -170,7 +179,10 @@ impl ApiError {
             | Self::NoSuchDevice(_)
             | Self::NoSuchSource(_)
             | Self::NoSuchWebhook(_)
+            | Self::NoReceiver
             | Self::NoSuchView => StatusCode::NOT_FOUND,
+            Self::AlreadyPaused | Self::NotPaused => StatusCode::CONFLICT,
+            Self::Impossible(_) => StatusCode::NOT_IMPLEMENTED,
             Self::NotAWebSocket => StatusCode::UPGRADE_REQUIRED,
             Self::TooManySubscribers => StatusCode::SERVICE_UNAVAILABLE,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,

@@ -53,6 +53,7 @@ use self::forwarded::Proxies;
 use self::live::Live;
 use self::origin::Origins;
 use self::rate::Rates;
+use self::sources::SourceStates;
 use crate::alerts::AlertStore;
 use crate::auth::{Access, Demand};
 use crate::config::{Config, Server};
@@ -76,6 +77,7 @@ pub(crate) struct App {
     events: Events,
     live: Live,
     webhooks: Webhooks,
+    sources: SourceStates,
     bodies: Bodies,
     rates: Rates,
     kismet_limits: kismet::Limits,
@@ -130,6 +132,7 @@ impl App {
             events,
             live: Live::new(limits),
             webhooks,
+            sources: SourceStates::default(),
             bodies: Bodies::new(
                 limits.body_bytes_max,
                 limits.bodies_bytes_max,
@@ -215,6 +218,44 @@ fn commands() -> Router<App> {
         .route("/devices/alerts/mac/{kind}/remove", post(alerts::unwatch))
         .route("/api/v1/webhooks", get(native::webhooks::list))
         .route("/api/v1/webhooks/{name}/test", post(native::webhooks::test))
+        .merge(source_commands())
+        .route("/gps/add_gps", post(nothing::no_receiver))
+        .route("/gps/web/update", post(nothing::no_receiver))
+        .route("/gps/by-uuid/{uuid}/remove_gps", get(nothing::no_receiver))
+        .route("/poi/create_poi", post(nothing::no_receiver))
+        .route("/logging/by-uuid/{uuid}/stop", read(nothing::one_log))
+        .route("/logging/by-class/{class}/start", read(nothing::one_log))
+}
+
+/// Kismet gives these to GET as well.
+fn source_commands() -> Router<App> {
+    Router::new()
+        .route("/datasource/add_source", post(nothing::no_radio))
+        .route(
+            "/datasource/by-uuid/{uuid}/set_channel",
+            post(sources::tune),
+        )
+        .route("/datasource/by-uuid/{uuid}/set_hop", read(sources::tune))
+        .route(
+            "/datasource/by-uuid/{uuid}/close_source",
+            read(sources::by_uuid),
+        )
+        .route(
+            "/datasource/by-uuid/{uuid}/disable_source",
+            read(sources::by_uuid),
+        )
+        .route(
+            "/datasource/by-uuid/{uuid}/open_source",
+            read(sources::by_uuid),
+        )
+        .route(
+            "/datasource/by-uuid/{uuid}/pause_source",
+            read(sources::pause),
+        )
+        .route(
+            "/datasource/by-uuid/{uuid}/resume_source",
+            read(sources::resume),
+        )
 }
 
 fn reads() -> Router<App> {
@@ -268,6 +309,7 @@ fn kismet() -> Router<App> {
         .route("/devices/alerts/mac/{kind}/macs", read(alerts::watched))
         .route("/datasource/defaults", read(nothing::source_defaults))
         .route("/gps/location", read(nothing::location))
+        .route("/gps/by-uuid/{uuid}/location", read(nothing::receiver))
         .route("/packetchain/packet_stats", read(nothing::packet_stats))
         .route("/packetchain/{kind}", read(nothing::packet_stat))
         .route("/channels/channels", read(networks::channels))

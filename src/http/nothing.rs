@@ -1,4 +1,5 @@
-//! Kismet's reads of what a server without radios has none of: clients would break on a 404.
+//! Kismet's reads of what a server without radios has none of: clients would break on a 404. And its commands that
+//! no such server can follow, which say why.
 
 use axum::extract::State;
 use serde_json::{Value, json};
@@ -28,6 +29,30 @@ pub(super) const MAPS: [&str; 4] = [
     "/antennas/antennas",
     "/radiation/sensors/all_sensors",
 ];
+
+/// A command that opens a radio.
+pub(super) async fn no_radio(_: Read) -> ApiError {
+    ApiError::Impossible("this server opens no radio: a source is there when a scanner reports")
+}
+
+/// A command about the server's own GPS receiver, or its own place.
+pub(super) async fn no_receiver(_: Read) -> ApiError {
+    ApiError::Impossible(
+        "this server has no place of its own: each report has the position of its scanner",
+    )
+}
+
+/// A command that begins or ends a log.
+pub(super) async fn one_log(_: Read) -> ApiError {
+    ApiError::Impossible(
+        "there is one log of reports, and it is always written: what is acknowledged has to be in it",
+    )
+}
+
+/// `/gps/by-uuid/{uuid}/location`.
+pub(super) async fn receiver(_: Read) -> ApiError {
+    ApiError::NoReceiver
+}
 
 /// A list without items.
 pub(super) async fn list(read: Read) -> Answer {

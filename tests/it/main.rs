@@ -39,6 +39,7 @@ mod schema;
 mod security;
 mod server;
 mod sessions;
+mod sources;
 mod tidy;
 mod tls;
 mod views;

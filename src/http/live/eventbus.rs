@@ -12,9 +12,9 @@ use super::{notice, request};
 use crate::events::Event;
 use crate::http::read::Shape;
 use crate::http::{App, system};
-use crate::report::DeviceId;
+use crate::report::{DeviceId, SourceId};
 use crate::views::kismet::{
-    AlertRecord, BatteryRecord, DeviceRecord, MessageRecord, NoLocation, SourceRecord, Sources,
+    AlertRecord, BatteryRecord, DeviceRecord, MessageRecord, PacketStats, ServerLocation,
     TimestampRecord,
 };
 
@@ -22,30 +22,43 @@ const EVERY_TOPIC: &str = "*";
 const TIMESTAMP: &str = "TIMESTAMP";
 const BATTERY: &str = "BATTERY";
 const STATISTICS: &str = "STATISTICS";
+const PACKETCHAIN_STATS: &str = "PACKETCHAIN_STATS";
 const GPS_LOCATION: &str = "GPS_LOCATION";
 const ALERT: &str = "ALERT";
 const MESSAGE: &str = "MESSAGE";
 const NEW_DEVICE: &str = "NEW_DEVICE";
 const NEW_DATASOURCE: &str = "NEW_DATASOURCE";
+const SOURCE_PAUSED: &str = "DATASOURCE_PAUSED";
+const SOURCE_RESUMED: &str = "DATASOURCE_RESUMED";
 
 /// What comes each second.
-const BY_THE_SECOND: [&str; 4] = [TIMESTAMP, BATTERY, STATISTICS, GPS_LOCATION];
+const BY_THE_SECOND: [&str; 5] = [
+    TIMESTAMP,
+    BATTERY,
+    STATISTICS,
+    PACKETCHAIN_STATS,
+    GPS_LOCATION,
+];
 /// What comes when it happens.
-const BY_EVENT: [&str; 4] = [ALERT, MESSAGE, NEW_DEVICE, NEW_DATASOURCE];
+const BY_EVENT: [&str; 6] = [
+    ALERT,
+    MESSAGE,
+    NEW_DEVICE,
+    NEW_DATASOURCE,
+    SOURCE_PAUSED,
+    SOURCE_RESUMED,
+];
 /// What Kismet tells too, and never happens here.
-const NEVER: [&str; 13] = [
+const NEVER: [&str; 10] = [
     "DATASOURCE_CLOSED",
     "DATASOURCE_ERROR",
     "DATASOURCE_OPENED",
-    "DATASOURCE_PAUSED",
-    "DATASOURCE_RESUMED",
     "DOT11_ADVERTISED_SSID",
     "DOT11_PROBED_SSID",
     "DOT11_RESPONSE_SSID",
     "DOT11_WPA_HANDSHAKE",
     "KISMETDB_LOG_OPEN",
     "NEW_PHY",
-    "PACKETCHAIN_STATS",
     "RADIATION",
 ];
 
@@ -161,23 +174,26 @@ impl Subscriptions {
             Event::NewSource(id) => {
                 self.shape_of(NEW_DATASOURCE)?;
                 let source = app.tracker.source(*id)?;
-                let context = app.context();
-                let record = SourceRecord {
-                    source: &source,
-                    context,
-                };
-                self.frame(NEW_DATASOURCE, &record)
+                self.frame(NEW_DATASOURCE, &app.sources.record(app, &source))
             }
+            Event::SourcePaused(id) => self.frame_of_source(SOURCE_PAUSED, *id),
+            Event::SourceResumed(id) => self.frame_of_source(SOURCE_RESUMED, *id),
             Event::NewDevice(id) => self.frame_of_device(app, *id),
             Event::Alert(alert) => self.frame(ALERT, &AlertRecord(alert)),
             Event::Message(message) => self.frame(MESSAGE, &MessageRecord(message)),
         }
     }
 
+    /// Of a source that somebody did something to, only the UUID is told.
+    fn frame_of_source(&self, topic: &str, id: SourceId) -> Option<Vec<u8>> {
+        self.shape_of(topic)?;
+        Some(frame(topic, &Shape::default(), &format_args!("{id}")))
+    }
+
     fn frame_of_device(&self, app: &App, id: DeviceId) -> Option<Vec<u8>> {
         let shape = self.shape_of(NEW_DEVICE)?;
         let (device, context) = (app.tracker.device(id)?, app.context());
-        let mut sources = Sources::new(shape.format.style(), app.alerts.clone());
+        let mut sources = app.sources.shown(shape.format.style(), &app.alerts);
         sources.add(std::slice::from_ref(&device), &app.tracker, context);
         let record = DeviceRecord {
             device: &device,
@@ -188,14 +204,21 @@ impl Subscriptions {
     }
 
     fn frames_of_second(&self, app: &App) -> Vec<Vec<u8>> {
-        let statistics = self
-            .shape_of(STATISTICS)
-            .map(|shape| frame(STATISTICS, shape, &system::statistics(app)));
+        let now = App::now();
+        // What has to be gathered is so only for who wants it.
+        let wanted = |topic| self.shape_of(topic).map(|shape| (topic, shape));
+        let statistics =
+            wanted(STATISTICS).map(|(topic, shape)| frame(topic, shape, &system::statistics(app)));
+        let packets = wanted(PACKETCHAIN_STATS)
+            .map(|(topic, shape)| frame(topic, shape, &PacketStats::of(&app.tracker, now.time())));
+        let location = wanted(GPS_LOCATION)
+            .map(|(topic, shape)| frame(topic, shape, &ServerLocation::of(&app.tracker)));
         let frames = [
-            self.frame(TIMESTAMP, &TimestampRecord(App::now())),
+            self.frame(TIMESTAMP, &TimestampRecord(now)),
             self.frame(BATTERY, &BatteryRecord),
             statistics,
-            self.frame(GPS_LOCATION, &NoLocation),
+            packets,
+            location,
         ];
         frames.into_iter().flatten().collect()
     }

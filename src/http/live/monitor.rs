@@ -15,7 +15,7 @@ use crate::http::App;
 use crate::http::read::Shape;
 use crate::report::{DeviceId, DeviceKey, MacAddr, Phy};
 use crate::tracker::{ChangeNumber, Device, Follow};
-use crate::views::kismet::{DeviceRecord, DeviceView, Sources};
+use crate::views::kismet::{DeviceRecord, DeviceView};
 
 /// How many devices are shown before the client is listened to again.
 const DEVICES_PER_STEP: usize = 16;
@@ -166,7 +166,7 @@ impl Monitor {
             self.due = now;
         }
         let context = app.context();
-        let mut sources = Sources::new(self.shape.format.style(), app.alerts.clone());
+        let mut sources = app.sources.shown(self.shape.format.style(), &app.alerts);
         sources.add(&devices, &app.tracker, context);
         let told = skipped.then(|| {
             notice("too much changes: of this round the devices that changed first are skipped")

@@ -79,6 +79,11 @@ impl Entry {
         self
     }
 
+    pub(super) fn methods(mut self, methods: Methods) -> Self {
+        self.methods = methods;
+        self
+    }
+
     pub(super) fn demands(mut self, demand: Demand) -> Self {
         self.demand = Some(demand);
         self

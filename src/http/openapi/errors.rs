@@ -5,7 +5,7 @@ use utoipa::openapi::{ComponentsBuilder, Content, Ref, RefOr, Response, Response
 /// Stands for every status that is not named.
 pub(super) const ANY: u16 = 0;
 
-const MEANINGS: [(u16, &str); 14] = [
+const MEANINGS: [(u16, &str); 15] = [
     (ANY, "Any other error"),
     (400, "Something sent is not understood; the text names it"),
     (401, "Credentials are required, and these do not open it"),
@@ -14,7 +14,7 @@ const MEANINGS: [(u16, &str); 14] = [
     (408, "The body took too long"),
     (
         409,
-        "The name is taken, or there are as many as there may be",
+        "The name is taken, there are as many as there may be, or the source is paused or resumed already",
     ),
     (
         413,
@@ -29,6 +29,10 @@ const MEANINGS: [(u16, &str); 14] = [
     (
         429,
         "Too much of it, such as wrong passwords, reports or alerts: come back after `Retry-After` seconds",
+    ),
+    (
+        501,
+        "A server without radios and receivers cannot do this; the text says why",
     ),
     (
         503,

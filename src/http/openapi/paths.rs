@@ -32,6 +32,7 @@ pub(super) fn all() -> Vec<Entry> {
         devices(),
         networks(),
         sources(),
+        commands(),
         system(),
         nothings(),
         alerts(),
@@ -224,6 +225,39 @@ fn sources() -> Vec<Entry> {
     ]
 }
 
+/// What may be done to sources, and Kismet's commands that nothing here can follow.
+fn commands() -> Vec<Entry> {
+    const IMPOSSIBLE: &str = "Always 501: a server of scan reports cannot do this";
+    let either = |path, summary| read(path, summary).demands(Demand::Admin);
+    let shown = |path| either(path, "The source, of which nothing can be closed or opened");
+    let impossible = |path| either(path, IMPOSSIBLE).errors(&[404, 501, 503]);
+    let posted = |path| impossible(path).methods(Methods::Post);
+    vec![
+        either(
+            "/datasource/by-uuid/{uuid}/pause_source",
+            "Marks a source as paused; its reports are taken all the same",
+        )
+        .errors(&[400, 404, 409, 503]),
+        either(
+            "/datasource/by-uuid/{uuid}/resume_source",
+            "Takes the mark of a paused source away",
+        )
+        .errors(&[400, 404, 409, 503]),
+        shown("/datasource/by-uuid/{uuid}/close_source"),
+        shown("/datasource/by-uuid/{uuid}/disable_source"),
+        shown("/datasource/by-uuid/{uuid}/open_source"),
+        posted("/datasource/by-uuid/{uuid}/set_channel"),
+        impossible("/datasource/by-uuid/{uuid}/set_hop"),
+        posted("/datasource/add_source"),
+        posted("/gps/add_gps"),
+        posted("/gps/web/update"),
+        impossible("/gps/by-uuid/{uuid}/remove_gps").methods(Methods::Get),
+        posted("/poi/create_poi"),
+        impossible("/logging/by-uuid/{uuid}/stop"),
+        impossible("/logging/by-class/{class}/start"),
+    ]
+}
+
 fn system() -> Vec<Entry> {
     vec![
         read("/phy/all_phys", "Counts by radio technology"),
@@ -236,6 +270,10 @@ fn system() -> Vec<Entry> {
             "What the server said since then",
         ),
         read("/gps/location", "Where a scanner was last"),
+        read(
+            "/gps/by-uuid/{uuid}/location",
+            "Always 404: there is no GPS receiver",
+        ),
         read("/packetchain/packet_stats", "Reports over time, as packets"),
         read(
             "/packetchain/{kind}",

@@ -2,8 +2,7 @@
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::event::NoLocation;
-use super::location::Last;
+use super::server::ServerLocation;
 use crate::alerts::{Alert, AlertStore, Definition, Rate};
 use crate::report::{Phy, ReceivedAt};
 
@@ -47,10 +46,8 @@ impl Serialize for AlertRecord<'_> {
         record.serialize_entry("kismet.alert.channel", raised.kismet_channel())?;
         record.serialize_entry("kismet.alert.frequency", &0)?;
         record.serialize_entry("kismet.alert.text", &raised.text)?;
-        match raised.location {
-            Some(position) => record.serialize_entry("kismet.alert.location", &Last(position))?,
-            None => record.serialize_entry("kismet.alert.location", &NoLocation)?,
-        }
+        let location = ServerLocation::at(raised.location);
+        record.serialize_entry("kismet.alert.location", &location)?;
         record.end()
     }
 }

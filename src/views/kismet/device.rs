@@ -1,7 +1,8 @@
 //! `kismet.device.base.*`: a device (`devicetracker_component.cc`).
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
@@ -32,15 +33,18 @@ const BASIC_TYPE_DEVICE: u64 = 0;
 pub struct Sources {
     records: HashMap<SourceNumber, (SourceId, Box<RawValue>)>,
     style: Style,
+    paused: Arc<HashSet<SourceId>>,
     alerts: AlertStore,
 }
 
 impl Sources {
-    /// None yet, to be shown in devices that are written in this style.
-    pub fn new(style: Style, alerts: AlertStore) -> Self {
+    /// None yet, to be shown in devices that are written in this style; which of all sources are paused; and the
+    /// alerts, which devices count.
+    pub fn new(style: Style, paused: Arc<HashSet<SourceId>>, alerts: AlertStore) -> Self {
         Self {
             records: HashMap::new(),
             style,
+            paused,
             alerts,
         }
     }
@@ -62,6 +66,7 @@ impl Sources {
             let record = SourceRecord {
                 source: &source,
                 context,
+                is_paused: self.paused.contains(&source.id),
             };
             to_json_as(&mut json, &record, self.style);
             let record = String::from_utf8(json)

@@ -82,15 +82,3 @@ impl Serialize for StatisticsRecord {
         record.end()
     }
 }
-
-/// Where the server is by its own GPS, which it does not have.
-#[derive(Clone, Copy, Debug)]
-pub struct NoLocation;
-
-impl Serialize for NoLocation {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut record = serializer.serialize_map(None)?;
-        record.serialize_entry("kismet.common.location.geopoint", &[0, 0])?;
-        record.end()
-    }
-}

@@ -25,7 +25,7 @@ use uuid::Uuid;
 pub use self::alert::{AlertList, AlertRecord, DefinitionRecord};
 pub use self::channel::Channels;
 pub use self::device::{DeviceRecord, Sources};
-pub use self::event::{BatteryRecord, MessageList, MessageRecord, NoLocation, StatisticsRecord};
+pub use self::event::{BatteryRecord, MessageList, MessageRecord, StatisticsRecord};
 pub use self::phy::{PhyRecord, phys};
 pub use self::server::{PacketStats, ServerLocation, SourceDefaults};
 pub use self::source::SourceRecord;

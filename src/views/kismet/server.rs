@@ -51,6 +51,11 @@ impl Serialize for PacketStats {
 pub struct ServerLocation(Option<Position>);
 
 impl ServerLocation {
+    /// A place, or none.
+    pub(super) fn at(position: Option<Position>) -> Self {
+        Self(position)
+    }
+
     /// The position of the latest report of all sources.
     pub fn of(tracker: &Tracker) -> Self {
         let sources = tracker.sources();

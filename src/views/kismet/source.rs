@@ -24,12 +24,12 @@ pub struct SourceRecord<'s> {
     pub source: &'s Source,
     /// When and by whom.
     pub context: Context,
+    /// Whether somebody paused it. Its reports are taken all the same, as with Kismet.
+    pub is_paused: bool,
 }
 
 /// Nothing here has a radio of its own, so most of a datasource is the same for all: text, numbers and lists without content.
-const BEFORE_NAME: [Blank; 9] = [
-    Blank::Zero("kismet.datasource.cmd_pending"),
-    Blank::Zero("kismet.datasource.paused"),
+const BEFORE_NAME: [Blank; 7] = [
     Blank::Empty("kismet.datasource.ipc_binary"),
     Blank::Zero("kismet.datasource.ipc_pid"),
     Blank::Zero("kismet.datasource.running"),
@@ -90,6 +90,8 @@ impl Serialize for SourceRecord<'_> {
         let mut record = serializer.serialize_map(None)?;
         record.serialize_entry("kismet.datasource.source_number", &source.number.get())?;
         record.serialize_entry("kismet.datasource.source_key", &key)?;
+        zeros(&mut record, &["kismet.datasource.cmd_pending"])?;
+        record.serialize_entry("kismet.datasource.paused", &u8::from(self.is_paused))?;
         blanks(&mut record, &BEFORE_NAME)?;
         record.serialize_entry("kismet.datasource.name", &source.name)?;
         record.serialize_entry("kismet.datasource.uuid", &uuid)?;

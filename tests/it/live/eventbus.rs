@@ -99,6 +99,7 @@ async fn each_second_has_its_topics_and_a_star_is_all() {
         ("TIMESTAMP", "kismet.system.timestamp.sec"),
         ("BATTERY", "kismet.system.battery.charging"),
         ("STATISTICS", "kismet.system.devices.count"),
+        ("PACKETCHAIN_STATS", "kismet.packetchain.packets_rrd"),
         ("GPS_LOCATION", "kismet.common.location.geopoint"),
     ] {
         let told = subscriber.hear().await;
@@ -107,6 +108,21 @@ async fn each_second_has_its_topics_and_a_star_is_all() {
     server.report(json!([report(1)])).await;
     // The next second may come first.
     while subscriber.hear().await.get("NEW_DEVICE").is_none() {}
+}
+
+#[tokio::test]
+async fn a_source_that_is_paused_or_resumed_is_told_by_its_uuid() {
+    let server = TestServer::start().await;
+    server.report(json!([report(1)])).await;
+    let topics = ["DATASOURCE_PAUSED", "DATASOURCE_RESUMED"];
+    let mut subscriber = subscribed(&server, &topics).await;
+    for (command, topic) in ["pause", "resume"].into_iter().zip(topics) {
+        let path = format!("/datasource/by-uuid/{SOURCE}/{command}_source.cmd");
+        server.read(&path).await;
+        // What changes nothing is not told.
+        server.get(&path).await.expect_status(409);
+        assert_eq!(subscriber.hear().await, json!({ topic: SOURCE }));
+    }
 }
 
 #[tokio::test]
