@@ -367,6 +367,7 @@ fn kismet() -> Router<App> {
         .route("/phy/all_phys", read(system::phys))
         .route("/system/status", read(system::status))
         .route("/system/timestamp", read(system::timestamp))
+        .route("/system/tracked_fields.html", get(system::tracked_fields))
 }
 
 fn with_fallbacks(routes: Router<App>) -> Router<App> {

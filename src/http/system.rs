@@ -1,10 +1,11 @@
 //! Kismet's reads about the server itself.
 
 use axum::extract::State;
+use axum::response::Html;
 
 use super::App;
 use super::read::{Answer, Read};
-use crate::views::kismet::{PhyRecord, StatisticsRecord, Status, TimestampRecord};
+use crate::views::kismet::{PhyRecord, StatisticsRecord, Status, TimestampRecord, fields_page};
 
 /// `/phy/all_phys.json`: the radio technologies.
 pub(super) async fn phys(State(app): State<App>, read: Read) -> Answer {
@@ -14,6 +15,11 @@ pub(super) async fn phys(State(app): State<App>, read: Read) -> Answer {
 /// `/system/timestamp.json`: the server's clock.
 pub(super) async fn timestamp(read: Read) -> Answer {
     read.one(&TimestampRecord(App::now()))
+}
+
+/// `/system/tracked_fields.html`: all fields, for people.
+pub(super) async fn tracked_fields() -> Html<String> {
+    Html(fields_page())
 }
 
 /// `/system/status.json`: how the server is.

@@ -29,63 +29,6 @@ pub fn to_json_as(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized), style: S
         .ok();
 }
 
-/// Spreads compact JSON over lines, one field or item a line, as Kismet does: CRLF, and an empty line first.
-/// Takes it piece by piece.
-#[derive(Debug, Default)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "the state of a reader of characters"
-)]
-pub struct Spreader {
-    depth: usize,
-    has_begun: bool,
-    in_text: bool,
-    is_escaped: bool,
-    /// An object or list was opened, and nothing of it has come yet.
-    is_opened: bool,
-}
-
-impl Spreader {
-    /// The lines of the next piece.
-    pub fn spread(&mut self, compact: &[u8]) -> Vec<u8> {
-        let mut out = Vec::with_capacity(2 * compact.len());
-        if !std::mem::replace(&mut self.has_begun, true) {
-            out.extend_from_slice(b"\r\n");
-        }
-        for &byte in compact {
-            if self.in_text {
-                out.push(byte);
-                self.in_text = self.is_escaped || byte != b'"';
-                self.is_escaped = !self.is_escaped && byte == b'\\';
-                continue;
-            }
-            let is_close = matches!(byte, b'}' | b']');
-            if is_close {
-                self.depth = self.depth.saturating_sub(1);
-            }
-            // What is empty stays on its line.
-            if std::mem::take(&mut self.is_opened) != is_close {
-                self.line(&mut out);
-            }
-            out.push(byte);
-            match byte {
-                b'{' | b'[' => {
-                    self.depth += 1;
-                    self.is_opened = true;
-                }
-                b',' => self.line(&mut out),
-                _ => self.in_text = byte == b'"',
-            }
-        }
-        out
-    }
-
-    fn line(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"\r\n");
-        out.resize(out.len() + 2 * self.depth, b' ');
-    }
-}
-
 /// Python's `splitlines`, and JavaScript of old, end a line here. Clients read lists line by line, and anybody may
 /// name a network like this.
 const LINE_ENDS: [char; 3] = ['\u{85}', '\u{2028}', '\u{2029}'];
@@ -169,20 +112,6 @@ mod tests {
         to_json_as(&mut out, &value, Style { underscores: true });
         let expected = "{\"a_b\": \"c.d\",\"e_f\": {\"g_h\": [1.500000]}}";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
-    }
-
-    #[test]
-    fn spread_over_lines_it_is_the_same() {
-        let value =
-            serde_json::json!({ "a": [], "b": {}, "c": ["x,{[\"\\", 1], "d": { "e": null } });
-        let compact = value.to_string();
-        for cut in 0..compact.len() {
-            let (first, second) = compact.as_bytes().split_at(cut);
-            let mut spreader = Spreader::default();
-            let spread = [spreader.spread(first), spreader.spread(second)].concat();
-            let expected = "\r\n{\r\n  \"a\":[],\r\n  \"b\":{},\r\n  \"c\":[\r\n    \"x,{[\\\"\\\\\",\r\n    1\r\n  ],\r\n  \"d\":{\r\n    \"e\":null\r\n  }\r\n}";
-            assert_eq!(String::from_utf8(spread).unwrap(), expected);
-        }
     }
 
     #[test]

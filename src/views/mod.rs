@@ -6,8 +6,10 @@ mod json;
 pub mod kismet;
 pub mod native;
 mod observation;
+mod pretty;
 
 pub use find::find;
 pub(crate) use hex::Hex;
-pub use json::{Spreader, Style, to_json, to_json_as};
+pub use json::{Style, to_json, to_json_as};
 pub use observation::ObservationRecord;
+pub use pretty::Spreader;

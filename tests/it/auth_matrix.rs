@@ -292,6 +292,12 @@ pub(crate) const ROUTES: &[(&str, &str, &str, Demand)] = &[
         "GET POST",
         Readonly,
     ),
+    (
+        "/system/tracked_fields.html",
+        "/system/tracked_fields.html",
+        "GET",
+        Readonly,
+    ),
     ("/gps/location", "/gps/location.json", "GET POST", Readonly),
     (
         "/packetchain/packet_stats",
@@ -669,7 +675,9 @@ impl Answer {
     fn json_or_text(&self) -> bool {
         match self.headers["content-type"].to_str().unwrap() {
             "application/json" => serde_json::from_str::<serde_json::Value>(&self.text).is_ok(),
-            content_type => content_type.starts_with("text/plain"),
+            content_type => ["text/plain", "text/html"]
+                .iter()
+                .any(|kind| content_type.starts_with(kind)),
         }
     }
 }

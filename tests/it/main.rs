@@ -20,6 +20,7 @@ mod defects_security;
 mod durability;
 mod errors;
 mod faults;
+mod fields;
 mod history;
 mod ingest;
 mod limits;

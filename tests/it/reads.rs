@@ -39,12 +39,15 @@ fn texts<'v>(list: &'v Value, field: &str) -> Vec<&'v str> {
         .collect()
 }
 
-/// Without what goes by the server's clock.
+/// Without what goes by the server's clock, and what describes fields to people.
 fn timeless(mut value: Value) -> Value {
     fn strip(value: &mut Value) {
         match value {
             Value::Object(fields) => {
-                fields.retain(|name, _| !name.ends_with("serial_time") && !name.ends_with("rrd"));
+                fields.retain(|name, _| {
+                    let is_timed = name.ends_with("serial_time") || name.ends_with("rrd");
+                    !is_timed && !name.starts_with("description.")
+                });
                 fields.values_mut().for_each(strip);
             }
             Value::Array(items) => items.iter_mut().for_each(strip),
@@ -110,7 +113,7 @@ async fn the_extension_chooses_the_form() {
     }
     let pretty = server.get(&format!("{ALL}.prettyjson")).await.text;
     assert!(
-        pretty.starts_with("\r\n[\r\n  {\r\n    \"kismet.device.base.key\": "),
+        pretty.starts_with("\r\n[\r\n  {\r\n    \"description.kismet.device.base.key\": "),
         "{pretty}"
     );
     assert_eq!(

@@ -42,6 +42,8 @@ pub(super) enum Answer {
     Text,
     /// No answer: from then on both sides speak WebSocket.
     Socket,
+    /// A page for people.
+    Page,
 }
 
 /// A path, as the table has it.
@@ -239,6 +241,7 @@ impl Answer {
             }
             Self::Kismet => ("Kismet's records", "application/json", any()),
             Self::Text => ("A line for people", "text/plain", text()),
+            Self::Page => ("A page for people", "text/html", text()),
         };
         let mut response = ResponseBuilder::new()
             .description(description)
@@ -251,6 +254,10 @@ impl Answer {
         }
         response.build()
     }
+}
+
+fn text() -> RefOr<Schema> {
+    Schema::Object(Object::with_type(Type::String)).into()
 }
 
 fn any() -> RefOr<Schema> {

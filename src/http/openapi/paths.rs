@@ -263,6 +263,12 @@ fn system() -> Vec<Entry> {
         read("/phy/all_phys", "Counts by radio technology"),
         read("/system/status", "The server"),
         read("/system/timestamp", "The server's clock"),
+        get(
+            "/system/tracked_fields.html",
+            "All fields of Kismet's records, with type and meaning",
+        )
+        .demands(Demand::Readonly)
+        .answers(Answer::Page),
         read("/system/user_status", "Under which name the server runs").demands_nothing(),
         read("/messagebus/all_messages", "What the server said last"),
         read(

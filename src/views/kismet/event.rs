@@ -2,6 +2,7 @@
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use super::fields::Field;
 use super::zeros;
 use crate::events::{Message, Severity};
 use crate::report::UnixTime;
@@ -72,10 +73,8 @@ pub struct StatisticsRecord {
 impl Serialize for StatisticsRecord {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut record = serializer.serialize_map(None)?;
-        zeros(
-            &mut record,
-            &["kismet.system.num_fields", "kismet.system.num_components"],
-        )?;
+        record.serialize_entry("kismet.system.num_fields", &Field::count())?;
+        zeros(&mut record, &["kismet.system.num_components"])?;
         record.serialize_entry("kismet.system.num_http_connections", &self.connections)?;
         record.serialize_entry("kismet.system.memory.rss", &self.memory_kb)?;
         record.serialize_entry("kismet.system.devices.count", &self.devices)?;

@@ -3,6 +3,7 @@
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::activity::Gauge;
+use super::fields::Field;
 use super::{Context, empties, zeros};
 use crate::report::ReceivedAt;
 
@@ -90,10 +91,8 @@ impl Serialize for Status<'_> {
         )?;
         record.serialize_entry("kismet.system.sensors.fan", &Nothing)?;
         record.serialize_entry("kismet.system.sensors.temp", &Nothing)?;
-        zeros(
-            &mut record,
-            &["kismet.system.num_fields", "kismet.system.num_components"],
-        )?;
+        record.serialize_entry("kismet.system.num_fields", &Field::count())?;
+        zeros(&mut record, &["kismet.system.num_components"])?;
         record.serialize_entry("kismet.system.num_http_connections", &self.connections)?;
         zeros(&mut record, &["kismet.system.string_cache_size"])?;
         record.serialize_entry("kismet.server.uuid", &self.context.server_text())?;
