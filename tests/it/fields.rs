@@ -58,8 +58,9 @@ fn is_of(kind: &str, value: &Value) -> bool {
             .as_u64()
             .is_some_and(|value| value.checked_shr(bits).unwrap_or(0) == 0)
     };
-    let is_hex =
-        |text: &str| text.len() % 2 == 0 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_hex = |text: &str| {
+        text.len().is_multiple_of(2) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
     let every = |is: fn(&Value) -> bool| value.as_array().is_some_and(|items| items.iter().all(is));
     match kind {
         "string" => value.is_string(),
@@ -113,7 +114,7 @@ async fn the_table_has_the_fields_that_reads_send_and_no_others() {
     let table = table(&server).await;
     let mut sent = BTreeSet::new();
     let reads = ROUTES.iter().map(|(_, path, ..)| *path);
-    for path in reads.filter(|path| path.ends_with(".json") && !path.starts_with("/api/")) {
+    for path in reads.filter(|path| path.contains(".json") && !path.starts_with("/api/")) {
         let answer = server.get(path).await;
         if answer.status != 200 {
             continue;

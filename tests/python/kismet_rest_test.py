@@ -32,23 +32,18 @@ SSIDS = "dot11.device/dot11.device.advertised_ssid_map/dot11.advertisedssid.ssid
 # Nothing is raised after it.
 FAR_FUTURE = 4_000_000_000
 
-# Calls that make no sense for a server without radios, and why. They get a 404, which the package makes an
-# exception that says so.
-NOT_HERE = {
-    ("Datasources", "set_channel"): ("a scanner tunes its radio itself", (SOURCE, "6")),
-    ("Datasources", "set_hop_rate"): ("a scanner tunes its radio itself", (SOURCE, 5)),
-    ("Datasources", "set_hop_channels"): ("a scanner tunes its radio itself", (SOURCE, 5, ["1", "6"])),
-    ("Datasources", "set_hop"): ("a scanner tunes its radio itself", (SOURCE,)),
-    ("Datasources", "add"): ("a source is there once it has reported", ("wlan0:name=x",)),
-    ("Datasources", "pause"): ("a scanner decides itself when it reports", (SOURCE,)),
-    ("Datasources", "resume"): ("a scanner decides itself when it reports", (SOURCE,)),
-    ("Datasources", "close"): ("nothing was opened", (SOURCE,)),
-    ("Datasources", "open"): ("there is no device to open", (SOURCE,)),
-    ("KismetConnector", "config_datasource_set_channel"): ("as Datasources.set_channel", (SOURCE, "6")),
-    ("KismetConnector", "config_datasource_set_hop_rate"): ("as Datasources.set_hop_rate", (SOURCE, 5)),
-    ("KismetConnector", "config_datasource_set_hop_channels"): ("as Datasources.set_hop_channels", (SOURCE, 5, ["1"])),
-    ("KismetConnector", "config_datasource_set_hop"): ("as Datasources.set_hop", (SOURCE,)),
-    ("KismetConnector", "add_datasource"): ("as Datasources.add", ("wlan0:name=x",)),
+# Calls that a server without radios cannot follow. They get a 501, which the package makes an exception that says so.
+IMPOSSIBLE = {
+    ("Datasources", "set_channel"): (SOURCE, "6"),
+    ("Datasources", "set_hop_rate"): (SOURCE, 5),
+    ("Datasources", "set_hop_channels"): (SOURCE, 5, ["1", "6"]),
+    ("Datasources", "set_hop"): (SOURCE,),
+    ("Datasources", "add"): ("wlan0:name=x",),
+    ("KismetConnector", "config_datasource_set_channel"): (SOURCE, "6"),
+    ("KismetConnector", "config_datasource_set_hop_rate"): (SOURCE, 5),
+    ("KismetConnector", "config_datasource_set_hop_channels"): (SOURCE, 5, ["1"]),
+    ("KismetConnector", "config_datasource_set_hop"): (SOURCE,),
+    ("KismetConnector", "add_datasource"): ("wlan0:name=x",),
 }
 
 # All that talks to a server. `Logger` and `Utility` do not.
@@ -116,6 +111,9 @@ class Clients(unittest.TestCase):
 
 class Calls:
     """Every call, with whatever credentials `make` gives."""
+
+    # Whether they are enough to change something.
+    may_command = True
 
     def called_back(self, call, *args, **kwargs):
         """What a callback gets, called with and without arguments of its own."""
@@ -216,6 +214,35 @@ class Calls:
         self.assertEqual(list(sources.interfaces()), [])
         self.assertEqual(self.called_back(sources.interfaces), [])
 
+    def commanded(self, status, call, *args):
+        """Checks how a command is refused, to who may give one and to who may not."""
+        if self.may_command:
+            self.refused(status, kismet_rest.KismetRequestException, call, *args)
+        else:
+            self.refused(401, kismet_rest.KismetLoginException, call, *args)
+
+    def test_commands_to_sources(self):
+        sources = self.make("Datasources")
+        if not self.may_command:
+            for call in [sources.pause, sources.resume, sources.close, sources.open]:
+                self.commanded(401, call, SOURCE)
+            return
+        for call, paused in [(sources.pause, 1), (sources.resume, 0)]:
+            call(SOURCE)
+            (source,) = sources.all()
+            self.assertEqual(source["kismet.datasource.paused"], paused)
+            self.commanded(409, call, SOURCE)
+        # Nothing of it is open, or could be.
+        for call in [sources.close, sources.open]:
+            call(SOURCE)
+            (source,) = sources.all()
+            self.assertEqual(source["kismet.datasource.running"], 0)
+
+    def test_what_takes_a_radio(self):
+        for (class_name, name), args in IMPOSSIBLE.items():
+            with self.subTest(class_name=class_name, name=name):
+                self.commanded(501, getattr(self.make(class_name), name), *args)
+
     def test_alerts_messages_gps(self):
         alerts, messages = self.make("Alerts"), self.make("Messages")
         self.assertEqual(list(alerts.all(ts_sec=FAR_FUTURE, ts_usec=5)), [])
@@ -259,12 +286,6 @@ class Calls:
         self.assertEqual(kismet.alerts(FAR_FUTURE, 5), [])
         self.assertTrue(kismet.messages()["kismet.messagebus.list"])
         self.assertEqual(kismet.location()["kismet.common.location.fix"], 3)
-
-    def test_what_makes_no_sense_here(self):
-        for (class_name, name), (_, args) in NOT_HERE.items():
-            with self.subTest(class_name=class_name, name=name):
-                call = getattr(self.make(class_name), name)
-                self.refused(404, kismet_rest.KismetRequestException, call, *args)
 
 
 class Raises:
@@ -311,6 +332,8 @@ class WithPassword(Raises, Calls, Clients):
 
 class WithKey(Calls, Clients):
     """The package knows nothing of keys, but one works where it keeps its session."""
+
+    may_command = False
 
     def make(self, class_name):
         return self.client(class_name, LOCKED_URL, cache=self.keep("key", READ_KEY))

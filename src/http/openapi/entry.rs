@@ -229,7 +229,6 @@ impl Answer {
     }
 
     fn describe(self) -> Response {
-        let text = || Schema::Object(Object::with_type(Type::String)).into();
         let (description, media, schema): (_, _, RefOr<Schema>) = match self {
             Self::Socket => {
                 let response = ResponseBuilder::new();

@@ -163,6 +163,12 @@ mod tests {
             None,
         );
         check("/api/v1/x.json", "/api/v1/x.json", None);
+        check("/auth/apikey/revoke.cmd", "/auth/apikey/revoke.cmd", None);
+        check(
+            "/auth/apikey/list.ekjson",
+            "/auth/apikey/list",
+            Some(Format::LinesUnderscores),
+        );
     }
 
     #[test]
