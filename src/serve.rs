@@ -112,16 +112,8 @@ async fn run(
     let (server_uuid, history) = (log.server_uuid(), log.history());
     let desk = Desk::open(data.as_deref(), &config.alerts, server_uuid)?;
     let alerts = desk.store();
-    let limits = &config.limits;
     let tracker = Arc::new(tracker(&config));
-    let writer_bounds = WriterBounds {
-        queue_batches_max: limits.queue_batches_max,
-        window: WindowBounds {
-            batches_max: config.ingest.resend_batches_max,
-            age_max: config.ingest.resend_window,
-        },
-    };
-    let events = Events::new(limits.events_queue_max);
+    let events = Events::new(config.limits.events_queue_max);
     let stop = CancellationToken::new();
     // Also where the start fails from here on.
     let _stopped = stop.clone().drop_guard();
@@ -139,21 +131,16 @@ async fn run(
         Arc::clone(&tracker),
         events.clone(),
         now,
-        writer_bounds,
+        writer_bounds(&config),
         move |snapshots| begin.begin(snapshots),
     )
     .map_err(ServeError::Thread)?;
-    let schedule = Schedule {
-        interval: config.snapshots.interval,
-        age_max: config.retention.age_max(),
-        size_max_bytes: config.retention.size_max_bytes(),
-    };
     let housekeeping = housekeeping::start(
         told,
         Arc::clone(&tracker),
         ingest.clone(),
         alerts.clone(),
-        schedule,
+        schedule(&config),
     )
     .map_err(ServeError::Thread)?;
     let open = OpenConnections::default();
@@ -169,12 +156,6 @@ async fn run(
         open_connections: open.clone(),
     };
     let router = http::router(App::new(&config, parts));
-    let connection_limits = ConnectionLimits {
-        connections_max: limits.connections_max,
-        header_timeout: limits.header_timeout,
-        idle_timeout: limits.idle_timeout,
-        shutdown_grace: config.server.shutdown_grace,
-    };
     tokio::spawn(stop.clone().run_until_cancelled_owned(tick(ingest)));
     if let Some(reloads) = reloads {
         tokio::spawn(stop.clone().run_until_cancelled_owned(reloads));
@@ -182,7 +163,7 @@ async fn run(
     let serving = tokio::spawn(connections::run(
         listener,
         router,
-        connection_limits,
+        connection_limits(&config),
         tls,
         open,
         stop.clone(),
@@ -205,6 +186,33 @@ async fn run(
         None => writer.ended().await?,
     }
     Ok(())
+}
+
+fn writer_bounds(config: &Config) -> WriterBounds {
+    WriterBounds {
+        queue_batches_max: config.limits.queue_batches_max,
+        window: WindowBounds {
+            batches_max: config.ingest.resend_batches_max,
+            age_max: config.ingest.resend_window,
+        },
+    }
+}
+
+fn schedule(config: &Config) -> Schedule {
+    Schedule {
+        interval: config.snapshots.interval,
+        age_max: config.retention.age_max(),
+        size_max_bytes: config.retention.size_max_bytes(),
+    }
+}
+
+fn connection_limits(config: &Config) -> ConnectionLimits {
+    ConnectionLimits {
+        connections_max: config.limits.connections_max,
+        header_timeout: config.limits.header_timeout,
+        idle_timeout: config.limits.idle_timeout,
+        shutdown_grace: config.server.shutdown_grace,
+    }
 }
 
 fn tracker(config: &Config) -> Tracker {

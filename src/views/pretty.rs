@@ -92,11 +92,11 @@ impl Spreader {
                 };
                 self.open.push(inside);
                 self.is_opened = true;
-                self.await_item();
+                self.expect_item();
             }
             b',' => {
                 self.line(out);
-                self.await_item();
+                self.expect_item();
             }
             b'"' => self.reading = Reading::Text { is_escaped: false },
             _ => self.reading = Reading::Value,
@@ -130,7 +130,7 @@ impl Spreader {
         out.extend_from_slice(&key);
     }
 
-    fn await_item(&mut self) {
+    fn expect_item(&mut self) {
         self.reading = match self.open.last() {
             Some(Inside::List) | None => Reading::Value,
             Some(Inside::Fields | Inside::FreeNames) => Reading::BeforeKey,
