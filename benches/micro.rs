@@ -1,27 +1,34 @@
 //! What small parts of the program cost.
 //!
 //! ```text
-//! cargo bench --bench micro
+//! cargo bench --bench micro [-- NAME]
 //! ```
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
+#![allow(clippy::cast_precision_loss, reason = "of what the benches share")]
+#![expect(clippy::unwrap_used, reason = "a bench that cannot run must not go on")]
 
-#[path = "support/capabilities.rs"]
-mod capabilities;
 #[allow(dead_code, reason = "each bench needs a part of it")]
-#[path = "support/random.rs"]
-mod random;
+mod support;
 
 use std::hint::black_box;
+use std::time::SystemTime;
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use random::Random;
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use scanpost::log::Log;
 use scanpost::report::capabilities::Security;
+use support::parts::{self, Row};
+use support::random::Random;
+use support::{capabilities, data_directory, fill};
 
 const CORPUS: &str = include_str!("../tests/fixtures/capabilities-corpus.tsv");
 const GENERATED: usize = 100_000;
+const DEVICES: u32 = 100_000;
+const BATCHES: u32 = 1000;
+/// How many batches the log writes at once.
+const GROUP: usize = 10;
 
 /// Reading a capabilities string: those of the corpus, and such as nobody ever sent, each of them once a round.
-fn capabilities(criterion: &mut Criterion) {
+fn security(criterion: &mut Criterion) {
     let corpus = CORPUS
         .lines()
         .skip(1)
@@ -45,5 +52,55 @@ fn capabilities(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, capabilities);
+/// The way of batches of a hundred reports.
+fn batches(criterion: &mut Criterion) {
+    let now = SystemTime::now();
+    let bodies = parts::bodies(now, BATCHES, DEVICES).unwrap();
+    let batches = parts::batches(now, &bodies).unwrap();
+    let entries = parts::entries(batches.clone()).unwrap();
+    let mut group = criterion.benchmark_group("batch of 100");
+    group.throughput(Throughput::Elements(fill::REPORTS_PER_BATCH.into()));
+    let mut next = bodies.iter().cycle();
+    group.bench_function("decode", |bencher| {
+        bencher.iter(|| fill::decode(now, next.next().unwrap()).unwrap());
+    });
+    let tracker = support::tracker();
+    for entry in &entries {
+        tracker.apply(entry);
+    }
+    let mut next = entries.iter().cycle();
+    group.bench_function("merge into known devices", |bencher| {
+        bencher.iter(|| tracker.apply(next.next().unwrap()));
+    });
+    group.finish();
+
+    let directory = data_directory().unwrap();
+    let mut log = Log::in_directory(directory.path()).unwrap();
+    let mut next = batches.chunks(GROUP).cycle();
+    let mut group = criterion.benchmark_group("log");
+    group.sample_size(20);
+    group.throughput(Throughput::Elements(
+        GROUP as u64 * u64::from(fill::REPORTS_PER_BATCH),
+    ));
+    group.bench_function("append and sync ten batches of 100", |bencher| {
+        bencher.iter_batched(
+            || next.next().unwrap().to_vec(),
+            |batches| log.append(batches).unwrap(),
+            BatchSize::SmallInput,
+        );
+    });
+    group.finish();
+
+    let row = Row::of(&tracker).unwrap();
+    let mut out = Vec::new();
+    criterion.bench_function("a device of a view as JSON", |bencher| {
+        bencher.iter(|| {
+            out.clear();
+            row.write(&mut out);
+            black_box(out.len())
+        });
+    });
+}
+
+criterion_group!(benches, security, batches);
 criterion_main!(benches);

@@ -34,7 +34,7 @@
 //!
 //! # What holds everywhere
 //!
-//! 1. Devices change only through [`tracker::Tracker::apply`], in the order of the log, on one thread.
+//! 1. Devices change only through [`tracker::Tracker::apply`], in the order of the log, on one thread, when what changes them is on disk.
 //! 2. Nothing that must finish lives in a request's future: a client that hangs up drops it.
 //! 3. `report`, the decoders, `tracker`, the rules of `alerts` and `views` hold no `async`, read no clock and open no file.
 //! 4. No lock is held across an await, or while an answer is written: readers copy out a bounded piece.
@@ -54,5 +54,9 @@ pub mod snapshot;
 pub mod tracker;
 pub mod views;
 pub mod webhook;
+
+/// Many small things are made on one thread and freed on another: the allocator of the C library waits for locks there.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 pub use serve::{ServeError, TlsError, serve, serve_log};

@@ -155,14 +155,14 @@ async fn run(
         webhooks,
         open_connections: open.clone(),
     };
-    let router = http::router(App::new(&config, parts));
+    let service = http::service(App::new(&config, parts));
     tokio::spawn(stop.clone().run_until_cancelled_owned(tick(ingest)));
     if let Some(reloads) = reloads {
         tokio::spawn(stop.clone().run_until_cancelled_owned(reloads));
     }
     let serving = tokio::spawn(connections::run(
         listener,
-        router,
+        service,
         connection_limits(&config),
         tls,
         open,

@@ -42,6 +42,11 @@ pub(crate) fn batch(first: u32, devices: u32) -> Result<Batch> {
 
 /// The same, as if they came at some other time.
 pub(crate) fn batch_at(now: SystemTime, first: u32, devices: u32) -> Result<Batch> {
+    decode(now, &json_at(now, first, devices)?)
+}
+
+/// The same, as a scanner sends it.
+pub(crate) fn json_at(now: SystemTime, first: u32, devices: u32) -> Result<String> {
     let mut random = Random::new(u64::from(first));
     let serial = first / REPORTS_PER_BATCH;
     let mut body = Body::new(serial % SCANNERS, serial, since_1970(now));
@@ -49,10 +54,14 @@ pub(crate) fn batch_at(now: SystemTime, first: u32, devices: u32) -> Result<Batc
         let device = u64::from(number) * STEP % u64::from(devices);
         body.report(&AccessPoint::known(u32::try_from(device)?), &mut random);
     }
-    let json = body.into_json();
+    Ok(body.into_json())
+}
+
+/// Reads a batch as the server does.
+pub(crate) fn decode(now: SystemTime, json: &str) -> Result<Batch> {
     Ok(kismet::decode(
         Phy::Wifi,
-        &json,
+        json,
         now.into(),
         &decode_limits(),
     )?)

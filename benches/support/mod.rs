@@ -1,12 +1,14 @@
 //! What benches share: traffic, a client that keeps up with the server, and the server in a process of its own.
 
 pub(crate) mod access_point;
+pub(crate) mod capabilities;
 pub(crate) mod child;
 pub(crate) mod compare;
 pub(crate) mod cpu;
 pub(crate) mod fill;
 pub(crate) mod load;
 pub(crate) mod memory;
+pub(crate) mod parts;
 pub(crate) mod random;
 pub(crate) mod response;
 pub(crate) mod server;

@@ -103,6 +103,18 @@ impl ServerProcess {
         )?)
     }
 
+    /// The same for a command.
+    pub(crate) fn count_posted(&self, path: &str, command: &str) -> Result<u64> {
+        let length = command.len();
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+             content-type: application/json\r\ncontent-length: {length}\r\n\r\n{command}"
+        );
+        let mut stream = TcpStream::connect(self.address)?;
+        stream.write_all(request.as_bytes())?;
+        Ok(std::io::copy(&mut stream, &mut std::io::sink())?)
+    }
+
     fn request(&self, path: &str) -> Result<TcpStream> {
         let mut stream = TcpStream::connect(self.address)?;
         let request =

@@ -4,7 +4,6 @@ use axum::body::{Body, HttpBody};
 use axum::extract::Request;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
 use tower_http::CompressionLevel;
@@ -31,12 +30,15 @@ pub(super) fn compression() -> CompressionLayer<And<SizeAbove, NotForContentType
 ///
 /// The answer is still made, which is cheap for all that is this small; what is saved is sending it. Streamed
 /// answers have none: it would take making them twice.
-pub(super) async fn tag(request: Request, next: Next) -> Response {
+pub(super) async fn tag<F: Future<Output = Response>>(
+    request: Request,
+    answer: impl FnOnce(Request) -> F,
+) -> Response {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return next.run(request).await;
+        return answer(request).await;
     }
     let known = request.headers().clone();
-    let response = next.run(request).await;
+    let response = answer(request).await;
     let size = response.body().size_hint().exact();
     let is_tagged = response.status() == StatusCode::OK
         && size.is_some_and(|size| 0 < size && size <= TAGGED_BYTES_MAX)

@@ -15,6 +15,7 @@ use base64ct::{Base64Unpadded, Encoding};
 use super::App;
 use super::error::ApiError;
 use super::forwarded::Scheme;
+use super::health::expect_ready;
 use crate::auth::{Demand, Granted, Identity, Login, PasswordRefused, Policy, Secret};
 
 /// Kismet's name for the cookie and for the query variable.
@@ -28,16 +29,42 @@ const TOKENS_MAX: usize = 4;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Client(pub(super) IpAddr);
 
-/// All of `routes` demand this. A path or a method that does not exist is still a 404 or 405.
-pub(super) fn demanding(demand: Demand, routes: Router<App>, app: &App) -> Router<App> {
-    routes.route_layer(middleware::from_fn_with_state((app.clone(), demand), check))
+/// What stands before a group of routes.
+#[derive(Clone)]
+struct Gate {
+    app: App,
+    demand: Demand,
+    is_of_log: bool,
 }
 
-async fn check(
-    State((app, demand)): State<(App, Demand)>,
-    request: Request,
-    next: Next,
-) -> Response {
+/// All of `routes` demand this. A path or a method that does not exist is still a 404 or 405.
+pub(super) fn demanding(demand: Demand, routes: Router<App>, app: &App) -> Router<App> {
+    gated(routes, app, demand, false)
+}
+
+/// The same for routes that work on what the log says, and have to wait until it is read.
+pub(super) fn demanding_of_log(demand: Demand, routes: Router<App>, app: &App) -> Router<App> {
+    gated(routes, app, demand, true)
+}
+
+fn gated(routes: Router<App>, app: &App, demand: Demand, is_of_log: bool) -> Router<App> {
+    let gate = Gate {
+        app: app.clone(),
+        demand,
+        is_of_log,
+    };
+    routes.route_layer(middleware::from_fn_with_state(gate, check))
+}
+
+async fn check(State(gate): State<Gate>, request: Request, next: Next) -> Response {
+    let Gate {
+        app,
+        demand,
+        is_of_log,
+    } = gate;
+    if is_of_log && let Err(starting) = expect_ready(&app) {
+        return starting.into_response();
+    }
     let (mut parts, body) = request.into_parts();
     let is_https = Scheme::is_https(&parts.extensions);
     match authorise(&app, &parts, demand).await {

@@ -8,10 +8,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::Router;
+use axum::body::Body;
 use axum::extract::Request;
 use axum::http::Uri;
 use axum::http::uri::PathAndQuery;
+use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -23,7 +24,7 @@ use tokio::time::{Instant, Sleep, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
-use tower::ServiceExt;
+use tower::{Service, ServiceExt};
 use tracing::{debug, warn};
 
 use super::auth::Client;
@@ -106,10 +107,24 @@ impl Drop for CountedConnection {
     }
 }
 
-/// Serves `router` on `listener` until `shutdown`, then lets what is under way finish, for a bounded time.
+/// What answers the requests of all connections.
+pub(crate) trait Answers:
+    Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static
+{
+}
+
+impl<S> Answers for S where
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + 'static
+{
+}
+
+/// Serves `service` on `listener` until `shutdown`, then lets what is under way finish, for a bounded time.
 pub(crate) async fn run(
     listener: TcpListener,
-    router: Router,
+    service: impl Answers,
     limits: ConnectionLimits,
     tls: Option<Arc<Tls>>,
     open: OpenConnections,
@@ -133,7 +148,7 @@ pub(crate) async fn run(
         };
         match Arc::clone(&places).try_acquire_owned() {
             Ok(place) => {
-                let router = router.clone();
+                let service = service.clone();
                 let tls = tls.clone();
                 let lease = Lease(Arc::new(Leased {
                     shutdown: shutdown.clone(),
@@ -144,7 +159,7 @@ pub(crate) async fn run(
                 }));
                 tasks.spawn(async move {
                     tokio::select! {
-                        () = serve_one(stream, client, router, limits, tls, lease.clone()) => {}
+                        () = serve_one(stream, client, service, limits, tls, lease.clone()) => {}
                         () = lease.cut() => {}
                     }
                 });
@@ -177,7 +192,7 @@ pub(crate) async fn run(
 async fn serve_one(
     stream: TcpStream,
     client: Client,
-    router: Router,
+    service: impl Answers,
     limits: ConnectionLimits,
     tls: Option<Arc<Tls>>,
     lease: Lease,
@@ -187,7 +202,7 @@ async fn serve_one(
     stream.set_nodelay(true).ok();
     let watched = |stream| Watched::new(stream, limits.idle_timeout);
     let Some(tls) = tls else {
-        return serve_stream(watched(stream), (client, None), router, limits, lease).await;
+        return serve_stream(watched(stream), (client, None), service, limits, lease).await;
     };
     // No request is under way yet, so nothing is lost by leaving.
     let accepted = tokio::select! {
@@ -196,7 +211,14 @@ async fn serve_one(
     };
     match accepted {
         Ok(Ok(stream)) => {
-            serve_stream(stream, (client, Some(Scheme::Https)), router, limits, lease).await;
+            serve_stream(
+                stream,
+                (client, Some(Scheme::Https)),
+                service,
+                limits,
+                lease,
+            )
+            .await;
         }
         Ok(Err(error)) => debug!(%error, "a connection ended before TLS was agreed upon"),
         Err(_) => debug!("a connection took too long to agree upon TLS"),
@@ -206,19 +228,19 @@ async fn serve_one(
 async fn serve_stream(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     (client, scheme): (Client, Option<Scheme>),
-    router: Router,
+    service: impl Answers,
     limits: ConnectionLimits,
     lease: Lease,
 ) {
     let shutdown = lease.shutdown();
-    let service = router
+    let service = service
         .map_request(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(client);
             request.extensions_mut().insert(lease.clone());
             if let Some(scheme) = scheme {
                 request.extensions_mut().insert(scheme);
             }
-            merge_slashes(request)
+            merge_slashes(request.map(Body::new))
         })
         .map_err(|never: Infallible| never);
     let connection = http1::Builder::new()

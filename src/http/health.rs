@@ -1,8 +1,7 @@
 //! For operators: does the server run, and may it be used?
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::extract::State;
+use axum::response::IntoResponse;
 use serde_json::json;
 
 use super::App;
@@ -17,18 +16,16 @@ pub(super) async fn alive() -> impl IntoResponse {
 
 /// `/readyz`: the server takes reports, and its views are those of the log.
 pub(super) async fn ready(State(app): State<App>) -> Result<impl IntoResponse, ApiError> {
-    if !app.ingest.is_ready() {
-        return Err(IngestError::Starting.into());
-    }
+    expect_ready(&app)?;
     Ok(KismetJson::of(
         &json!({ "status": "ready", "success": true }),
     ))
 }
 
 /// Until the log is read, views would show half of it: better to say so.
-pub(super) async fn gate(State(app): State<App>, request: Request, next: Next) -> Response {
-    if !app.ingest.is_ready() {
-        return ApiError::from(IngestError::Starting).into_response();
+pub(super) fn expect_ready(app: &App) -> Result<(), ApiError> {
+    if app.ingest.is_ready() {
+        return Ok(());
     }
-    next.run(request).await
+    Err(IngestError::Starting.into())
 }

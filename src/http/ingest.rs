@@ -2,7 +2,7 @@
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue};
-use serde_json::json;
+use serde::Serialize;
 use tokio::task::spawn_blocking;
 
 use super::App;
@@ -12,7 +12,7 @@ use super::json::KismetJson;
 use super::rate::Sender;
 use crate::events::Severity;
 use crate::ingest::kismet;
-use crate::report::{Batch, BatchIdentity, Phy};
+use crate::report::{Batch, BatchIdentity, Phy, Rejected};
 
 /// `POST /phy/phy80211/scan/scan_report.cmd`: what a Wi-Fi scanner saw.
 pub(super) async fn wifi_scan_report(
@@ -30,6 +30,16 @@ pub(super) async fn bluetooth_scan_report(
     request: Request,
 ) -> Result<KismetJson, ApiError> {
     scan_report(app, &file, Phy::Bluetooth, request).await
+}
+
+/// What the sender is told.
+#[derive(Serialize)]
+struct Accepted<'r> {
+    accepted: usize,
+    duplicate: bool,
+    rejected: &'r [Rejected],
+    status: &'static str,
+    success: bool,
 }
 
 /// The reply means logged and visible: the sender may now forget what it sent.
@@ -59,13 +69,13 @@ async fn scan_report(
         batch.identity = Some(BatchIdentity::of_key(batch.source, &key));
     }
     let receipt = app.ingest.submit(batch).await?;
-    Ok(KismetJson::of(&json!({
-        "status": "Scan report accepted",
-        "success": true,
-        "accepted": receipt.answered.accepted,
-        "duplicate": receipt.duplicate,
-        "rejected": receipt.answered.rejected,
-    })))
+    Ok(KismetJson::of(&Accepted {
+        accepted: receipt.answered.accepted,
+        duplicate: receipt.duplicate,
+        rejected: &receipt.answered.rejected,
+        status: "Scan report accepted",
+        success: true,
+    }))
 }
 
 /// What is refused shows on the message bus too, as with Kismet, whose clients look for it there.

@@ -33,21 +33,25 @@ mod trace;
 mod view;
 
 use std::any::Any;
+use std::ops::Deref;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use axum::extract::{Request, State};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use axum::{Router, middleware};
+use futures_util::FutureExt;
 use tokio::sync::Semaphore;
-use tower::ServiceExt;
-use tower_http::catch_panic::CatchPanicLayer;
+use tower::{Layer, ServiceExt};
 use tracing::error;
 use uuid::Uuid;
 
-use self::auth::demanding;
+use self::auth::demanding_of_log;
 use self::body::Bodies;
-use self::connections::OpenConnections;
+use self::connections::{Answers, OpenConnections};
 use self::error::ApiError;
 use self::forwarded::Proxies;
 use self::live::Live;
@@ -65,9 +69,12 @@ use crate::tracker::Tracker;
 use crate::views::kismet::Context;
 use crate::webhook::Webhooks;
 
-/// What handlers work with: handles, cheap to clone.
+/// What handlers work with. Every layer of every request has a clone, so cloning it counts one number up.
 #[derive(Clone, Debug)]
-pub(crate) struct App {
+pub(crate) struct App(Arc<Handles>);
+
+#[derive(Debug)]
+pub(crate) struct Handles {
     access: Access,
     session_timeout: Duration,
     origins: Origins,
@@ -81,7 +88,8 @@ pub(crate) struct App {
     bodies: Bodies,
     rates: Rates,
     kismet_limits: kismet::Limits,
-    server: Arc<Server>,
+    server: Server,
+    proxies: Proxies,
     server_uuid: Uuid,
     started_at: ReceivedAt,
     open_connections: OpenConnections,
@@ -108,6 +116,14 @@ pub(crate) struct Parts {
     pub(crate) open_connections: OpenConnections,
 }
 
+impl Deref for App {
+    type Target = Handles;
+
+    fn deref(&self) -> &Handles {
+        &self.0
+    }
+}
+
 impl App {
     pub(crate) fn new(config: &Config, parts: Parts) -> Self {
         let Parts {
@@ -122,7 +138,7 @@ impl App {
             open_connections,
         } = parts;
         let limits = &config.limits;
-        Self {
+        Self(Arc::new(Handles {
             origins: Origins::new(access.policy(), &config.server.cors_origins),
             access,
             session_timeout: config.auth.session_timeout,
@@ -148,7 +164,8 @@ impl App {
                 tags_max: limits.tags_per_device_max,
                 tag_bytes_max: limits.tag_bytes_max,
             },
-            server: Arc::new(config.server.clone()),
+            server: config.server.clone(),
+            proxies: Proxies::new(&config.server.proxies),
             server_uuid,
             started_at: SystemTime::now().into(),
             open_connections,
@@ -157,7 +174,7 @@ impl App {
             page_items_max: limits.page_items_max,
             alert_text_bytes_max: config.alerts.text_bytes_max,
             command_items_max: limits.command_items_max,
-        }
+        }))
     }
 
     /// The clock is read here and not deeper.
@@ -173,26 +190,41 @@ impl App {
     }
 }
 
+/// What answers requests, however they come.
+pub(crate) fn service(app: App) -> impl Answers {
+    let routes = routes(&app).with_state(app.clone());
+    // Around the routes as a whole: what stands around each of them is boxed for every request.
+    let compressed = answers::compression().layer(routes);
+    let paced = ServiceExt::<Request>::map_response(compressed, paced::pace);
+    paced.map_request(move |request| {
+        let request = app.proxies.see_through(request);
+        read::split_extension(request, &app.server.uri_prefix)
+    })
+}
+
 /// All routes. Each stands in a group that says what it demands of who asks.
-pub(crate) fn router(app: App) -> Router {
-    let gated = demanding(Demand::Scanreport, reports(), &app)
-        .merge(demanding(Demand::Readonly, reads(), &app))
-        .merge(demanding(Demand::Admin, commands(), &app))
-        .layer(middleware::from_fn_with_state(app.clone(), health::gate));
+fn routes(app: &App) -> Router<App> {
+    let gated = demanding_of_log(Demand::Scanreport, reports(), app)
+        .merge(demanding_of_log(Demand::Readonly, reads(), app))
+        .merge(demanding_of_log(Demand::Admin, commands(), app));
     let open = Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/system/user_status", read(nothing::user_status))
-        .merge(session::routes(&app))
-        .merge(openapi::routes(&app));
-    let origins = middleware::from_fn_with_state(app.origins.clone(), origin::check);
-    let (proxies, server) = (Proxies::new(&app.server.proxies), Arc::clone(&app.server));
-    let routes = layered(with_fallbacks(open.merge(gated)).layer(origins)).with_state(app);
-    // Before the routes are looked at, so around them.
-    Router::new().fallback_service(routes.map_request(move |request| {
-        let request = proxies.see_through(request);
-        read::split_extension(request, &server.uri_prefix)
-    }))
+        .merge(session::routes(app))
+        .merge(openapi::routes(app));
+    with_fallbacks(open.merge(gated))
+        .layer(middleware::from_fn_with_state(app.clone(), every_route))
+}
+
+/// What holds for every route. One layer for all of it, because each is boxed for every request.
+async fn every_route(State(app): State<App>, request: Request, next: Next) -> Response {
+    trace::request(request, |request| {
+        answers::tag(request, |request| {
+            origin::check(&app.origins, request, |request| caught(next.run(request)))
+        })
+    })
+    .await
 }
 
 fn reports() -> Router<App> {
@@ -376,16 +408,6 @@ fn with_fallbacks(routes: Router<App>) -> Router<App> {
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
 }
 
-/// What holds for every route: the last layer is the outermost.
-fn layered<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
-    routes
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn(answers::tag))
-        .layer(answers::compression())
-        .layer(middleware::map_response(paced::pace))
-        .layer(middleware::from_fn(trace::request))
-}
-
 /// Kismet answers reads to GET, and to POST with a command dictionary.
 fn read<H, T>(handler: H) -> MethodRouter<App>
 where
@@ -395,11 +417,14 @@ where
     get(handler.clone()).post(handler)
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the layer hands it over like this"
-)]
-fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
+/// A panic is an answer like any other.
+async fn caught(answer: impl Future<Output = Response>) -> Response {
+    // What the handlers share is behind locks, which say that somebody panicked with them.
+    let answered = AssertUnwindSafe(answer).catch_unwind().await;
+    answered.unwrap_or_else(|panic| panicked(&*panic))
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> Response {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let message = text
         .or_else(|| panic.downcast_ref::<&str>().copied())
@@ -422,7 +447,10 @@ mod tests {
         async fn broken() -> &'static str {
             panic!("the secret of the house")
         }
-        let router = layered(Router::new().route("/broken", get(broken))).with_state(());
+        let router = Router::new().route(
+            "/broken",
+            get(async || caught(broken().map(IntoResponse::into_response)).await),
+        );
         let request = Request::get("/broken").body(Body::empty()).unwrap();
         let response = router.oneshot(request).await.unwrap();
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);

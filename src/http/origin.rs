@@ -6,9 +6,8 @@
 //! Where credentials are required, the browser would send them along; the second check is for that as well.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, HOST,
@@ -16,7 +15,6 @@ use axum::http::header::{
 };
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::auth::is_here;
@@ -30,9 +28,9 @@ const HEADERS: HeaderValue =
 const MAX_AGE: HeaderValue = HeaderValue::from_static("86400");
 
 /// Which pages may use the server.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Origins {
-    allowed: Arc<[String]>,
+    allowed: Box<[String]>,
     asks_host: bool,
 }
 
@@ -87,10 +85,10 @@ impl Origins {
 
 /// Refuses what the pages of others ask, answers browsers that ask beforehand, and marks answers that another
 /// page may read.
-pub(super) async fn check(
-    State(origins): State<Origins>,
+pub(super) async fn check<F: Future<Output = Response>>(
+    origins: &Origins,
     request: Request,
-    next: Next,
+    answer: impl FnOnce(Request) -> F,
 ) -> Response {
     // Who watches over servers calls them by any name, and learns nothing that is secret.
     let is_watched = matches!(request.uri().path(), "/healthz" | "/readyz");
@@ -117,9 +115,9 @@ pub(super) async fn check(
             ];
             (StatusCode::OK, answer).into_response()
         }
-        _ => next.run(request).await,
+        _ => answer(request).await,
     };
-    mark(response.headers_mut(), &origins, from);
+    mark(response.headers_mut(), origins, from);
     response
 }
 

@@ -6,6 +6,7 @@
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
+use axum::BoxError;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::response::Response;
 use hyper::body::{Frame, SizeHint};
@@ -36,12 +37,15 @@ struct Paced {
 }
 
 /// Paces what is not in memory as a whole.
-pub(super) async fn pace(response: Response) -> Response {
-    if response.body().size_hint().exact().is_some() {
-        return response;
-    }
+pub(super) fn pace<B>(response: Response<B>) -> Response
+where
+    B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
     response.map(|body| {
-        let turn = Turn::default();
+        if body.size_hint().exact().is_some() {
+            return Body::new(body);
+        }
+        let (body, turn) = (Body::new(body), Turn::default());
         Body::new(Paced { body, turn })
     })
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request};
-use axum::middleware::Next;
 use axum::response::Response;
 use tracing::field::display;
 use tracing::{Instrument, debug, error, info_span};
@@ -13,7 +12,10 @@ use super::auth::Client;
 use super::error::ApiError;
 
 /// Opens the span, and says how the request ended.
-pub(super) async fn request(request: Request, next: Next) -> Response {
+pub(super) async fn request<F: Future<Output = Response>>(
+    request: Request,
+    answer: impl FnOnce(Request) -> F,
+) -> Response {
     let route = request
         .extensions()
         .get::<MatchedPath>()
@@ -23,7 +25,7 @@ pub(super) async fn request(request: Request, next: Next) -> Response {
     let span = info_span!("request", http.method = %request.method(), http.route = route, client.address = client);
     let started = Instant::now();
     async move {
-        let response = next.run(request).await;
+        let response = answer(request).await;
         let (status, duration_us) = (response.status(), started.elapsed().as_micros());
         match response.extensions().get::<Arc<ApiError>>() {
             // Whoever asks whether the server is ready does so often, and knows the answer.

@@ -1,39 +1,36 @@
-//! Acceptance: from decoded batch to receipt, through one writer thread.
+//! Acceptance: from decoded batch to receipt, through one thread that writes and one that merges.
 //!
 //! Knows the log and the tracker; no format, no HTTP. A format is a decoder of its own in a file of its own.
 
 pub mod decode;
 pub mod housekeeping;
 pub mod kismet;
+mod merger;
+mod recover;
 mod window;
+mod writer;
 
-use std::collections::HashMap;
-use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
-use tracing::{error, info, warn};
+use tracing::info;
 
-use self::window::Window;
+use self::merger::{Merger, Note};
+use self::recover::recover;
 pub use self::window::WindowBounds;
+use self::writer::Running;
 use crate::alerts::{Desk, Order, Refused};
-use crate::events::{Events, Severity};
-use crate::log::{Answered, Expired, Expiry, Known, Log, LogError, LogPosition};
-use crate::report::{Batch, BatchIdentity, ReceivedAt};
+use crate::events::Events;
+use crate::log::{Answered, Expired, Expiry, Log, LogError};
+use crate::report::{Batch, ReceivedAt};
 use crate::snapshot::{SnapshotError, Snapshots};
 use crate::tracker::{TooManySources, Tracker};
-
-/// How many batches one commit takes at most.
-const GROUP_MAX: usize = 256;
-/// How often at most the log of the program says that devices had to go.
-const NOTE_INTERVAL: Duration = Duration::from_secs(60);
-/// How often a long replay says how far it is.
-const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Hands batches to the writer.
 #[derive(Clone, Debug)]
@@ -162,6 +159,9 @@ pub enum WriterError {
     /// The snapshots cannot be read.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
+    /// The operating system gives no thread.
+    #[error("no thread for merging: {0}")]
+    Thread(std::io::Error),
     /// A defect of ours.
     #[error("the writer panicked")]
     Panicked,
@@ -211,6 +211,10 @@ pub struct Keeping {
 /// # Errors
 ///
 /// When the operating system gives no thread.
+///
+/// # Panics
+///
+/// Outside of a runtime, which answers are given in.
 pub fn start(
     keeping: Keeping,
     tracker: Arc<Tracker>,
@@ -226,7 +230,7 @@ pub fn start(
     } = keeping;
     let (queue, work) = mpsc::channel(bounds.queue_batches_max);
     let (end, ended) = oneshot::channel();
-    let is_ready = Arc::new(AtomicBool::new(false));
+    let (runtime, is_ready) = (Handle::current(), Arc::new(AtomicBool::new(false)));
     let ingest = Ingest {
         queue,
         ready: Arc::clone(&is_ready),
@@ -266,267 +270,23 @@ pub fn start(
                 ready(recovered.snapshots);
                 let running = Running {
                     log,
+                    admission: tracker.admission(),
+                    events: events.clone(),
+                    window: recovered.window,
+                };
+                let merger = Merger {
+                    runtime,
                     tracker,
                     desk,
                     events,
-                    window: recovered.window,
                     evictions: Note::default(),
                 };
-                Ok(running.write(work)?)
+                Ok(running.write(work, merger).map_err(WriterError::Thread)??)
             };
             // Nobody waits for the end any more when the server's own start failed.
             end.send(run()).ok();
         })?;
     Ok((ingest, Writer { ended }))
-}
-
-struct Recovered {
-    snapshots: Option<Snapshots>,
-    window: Window,
-    /// What the snapshots had, and the log did not have to tell.
-    from: LogPosition,
-}
-
-/// Brings the tracker to what snapshots and log say, and learns which batches may come again.
-///
-/// `None` when it is not wanted any more: nothing on disk has changed then, and the next start begins anew.
-fn recover(
-    log: &Log,
-    snapshots: Option<&Path>,
-    tracker: &Tracker,
-    desk: &mut Desk,
-    now: ReceivedAt,
-    bounds: WindowBounds,
-    is_wanted: impl Fn() -> bool,
-) -> Result<Option<Recovered>, WriterError> {
-    let last = log.last();
-    let mut snapshots = match snapshots {
-        None => None,
-        Some(data) => Some(Snapshots::open(data, log.server_uuid(), last)?),
-    };
-    let from = match &mut snapshots {
-        None => LogPosition::START,
-        Some(snapshots) => match snapshots.restore(tracker, &is_wanted)? {
-            Some(position) => position,
-            None => return Ok(None),
-        },
-    };
-    let expired_to = log.expired_to()?;
-    if from < expired_to {
-        error!(
-            snapshot.position = from.get(),
-            log.expired_to = expired_to.get(),
-            "no snapshot has all that is expired from the log: devices that were seen only then are missing"
-        );
-    }
-    desk.recall(log, tracker, from)?;
-    let mut told = Instant::now();
-    log.replay(from, |entry| {
-        if !is_wanted() {
-            return ControlFlow::Break(());
-        }
-        desk.apply(tracker, &entry, |_| {});
-        if PROGRESS_INTERVAL <= told.elapsed() {
-            told = Instant::now();
-            info!(
-                replay.position = entry.position.get(),
-                replay.last = last.get(),
-                "replaying the log"
-            );
-        }
-        ControlFlow::Continue(())
-    })?;
-    if !is_wanted() {
-        return Ok(None);
-    }
-    desk.recalled();
-    let mut window = Window::new(bounds);
-    for known in log.known(window.since(now), bounds.batches_max)? {
-        window.add(known);
-    }
-    Ok(Some(Recovered {
-        snapshots,
-        window,
-        from,
-    }))
-}
-
-struct Running {
-    log: Log,
-    tracker: Arc<Tracker>,
-    desk: Desk,
-    events: Events,
-    window: Window,
-    evictions: Note,
-}
-
-/// Jobs that have been looked at: what is to be appended, who waits for which of it, and who gets an earlier answer.
-#[derive(Default)]
-struct Group {
-    batches: Vec<Batch>,
-    /// For each batch those who wait for it: its sender, then those who sent it again in the meantime.
-    waiting: Vec<Vec<oneshot::Sender<Answer>>>,
-    fresh: HashMap<BatchIdentity, usize>,
-    again: Vec<(LogPosition, oneshot::Sender<Answer>)>,
-}
-
-impl Running {
-    /// Appends, merges, answers: in that order, on one thread, one append for all that gathered.
-    ///
-    /// A failed append ends the thread, and with it the process: what is on disk after it only replay can
-    /// tell. A full disk is told apart, because then nothing was written.
-    fn write(mut self, mut queue: mpsc::Receiver<Work>) -> Result<(), LogError> {
-        let mut work = Vec::with_capacity(GROUP_MAX);
-        while 0 < queue.blocking_recv_many(&mut work, GROUP_MAX) {
-            let (mut jobs, mut expiries) = (Vec::with_capacity(work.len()), Vec::new());
-            let mut orders = Vec::new();
-            for work in work.drain(..) {
-                match work {
-                    Work::Write(job) => jobs.push(job),
-                    Work::Expire(expiry, done) => expiries.push((expiry, done)),
-                    Work::Alerts(order, done) => orders.push((order, done)),
-                }
-            }
-            let group = self.look_at(jobs.into_iter());
-            for (position, done) in group.again {
-                let answered = self.log.answered(position)?;
-                let gone = || LogError::Damaged("a batch that was acknowledged is gone".into());
-                let receipt = Receipt {
-                    answered: answered.ok_or_else(gone)?,
-                    duplicate: true,
-                };
-                done.send(Ok(receipt)).ok(); // The client may have hung up.
-            }
-            let latest = group.batches.iter().map(|batch| batch.received_at).max();
-            match self.log.append(group.batches) {
-                Ok(entries) => {
-                    for entry in &entries {
-                        let mut news = self.events.collect(entry.batch.received_at);
-                        let applied = self.desk.apply(&self.tracker, entry, |told| news.add(told));
-                        news.tell();
-                        self.evictions.add(applied.evicted);
-                        self.remember(&entry.batch, entry.position);
-                    }
-                    self.settle();
-                    for (entry, waiting) in entries.into_iter().zip(group.waiting) {
-                        answer(entry.position, entry.batch, waiting);
-                    }
-                }
-                Err(LogError::DiskFull) => {
-                    warn!("the disk is full, reports are refused");
-                    self.events
-                        .say(Severity::Error, latest.unwrap_or_default(), || {
-                            "The disk is full, reports are refused".to_owned()
-                        });
-                    let all = group.waiting.into_iter().flatten();
-                    all.for_each(|done| drop(done.send(Err(IngestError::DiskFull))));
-                }
-                Err(error) => return Err(error),
-            }
-            for (order, done) in orders {
-                let followed = self.desk.follow(order);
-                self.settle();
-                done.send(followed).ok(); // Nobody waits for a tick.
-            }
-            for (expiry, done) in expiries {
-                let remembered_from = self
-                    .window
-                    .oldest()
-                    .unwrap_or_else(|| self.log.last().next());
-                let expired = self.log.expire(&Expiry {
-                    remembered_from,
-                    ..expiry
-                });
-                done.send(expired).ok();
-            }
-        }
-        self.desk.close(self.log.last());
-        Ok(())
-    }
-
-    /// Keeps the alerts that were raised, and tells them.
-    fn settle(&mut self) {
-        let alerts = self.desk.settle(self.log.last());
-        for alert in &alerts {
-            self.events.alert(alert);
-        }
-    }
-
-    fn look_at(&self, jobs: impl Iterator<Item = Job>) -> Group {
-        let mut admission = self.tracker.admission();
-        let mut group = Group::default();
-        for Job { batch, done } in jobs {
-            let earlier = batch
-                .identity
-                .and_then(|identity| self.window.find(identity));
-            let waits = batch
-                .identity
-                .and_then(|identity| group.fresh.get(&identity));
-            if let Some(position) = earlier {
-                group.again.push((position, done));
-            } else if let Some(waiting) = waits.and_then(|&place| group.waiting.get_mut(place)) {
-                waiting.push(done);
-            } else if let Err(refused) = admission.admit(&batch) {
-                done.send(Err(refused.into())).ok();
-            } else {
-                if let Some(identity) = batch.identity {
-                    group.fresh.insert(identity, group.batches.len());
-                }
-                group.batches.push(batch);
-                group.waiting.push(vec![done]);
-            }
-        }
-        group
-    }
-
-    fn remember(&mut self, batch: &Batch, position: LogPosition) {
-        if let Some(identity) = batch.identity {
-            let received_at = batch.received_at;
-            self.window.add(Known {
-                identity,
-                position,
-                received_at,
-            });
-        }
-    }
-}
-
-/// The first of those who wait sent the batch; the others sent it again.
-fn answer(position: LogPosition, batch: Batch, waiting: Vec<oneshot::Sender<Answer>>) {
-    let answered = Answered {
-        position,
-        accepted: batch.reports.len(),
-        rejected: batch.rejected,
-    };
-    for (place, done) in waiting.into_iter().enumerate() {
-        let receipt = Receipt {
-            answered: answered.clone(),
-            duplicate: 0 < place,
-        };
-        done.send(Ok(receipt)).ok();
-    }
-}
-
-/// Says that devices had to go, but not for each of them.
-#[derive(Default)]
-struct Note {
-    untold: u64,
-    last: Option<Instant>,
-}
-
-impl Note {
-    fn add(&mut self, evicted: u64) {
-        self.untold += evicted;
-        let is_soon = self.last.is_some_and(|last| last.elapsed() < NOTE_INTERVAL);
-        if self.untold == 0 || is_soon {
-            return;
-        }
-        warn!(
-            tracker.evicted_devices = self.untold,
-            "the bound of tracked devices is reached, the least recently seen go"
-        );
-        (self.untold, self.last) = (0, Some(Instant::now()));
-    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,12 @@
 use std::pin::Pin;
 use std::task::Poll;
+use std::time::Duration;
 
+use tokio::task::spawn_blocking;
+
+use super::window::Window;
 use super::*;
-use crate::report::{Phy, SourceId};
+use crate::report::{BatchIdentity, Phy, SourceId};
 use crate::tracker::Bounds;
 
 const BOUNDS: WriterBounds = WriterBounds {
@@ -60,19 +64,22 @@ fn desk() -> Desk {
     .unwrap()
 }
 
-fn running(sources_max: usize) -> Running {
-    Running {
+/// Sends all of `batches` before the writer looks at any, and gives the answers.
+async fn written_together(sources_max: usize, batches: Vec<Batch>) -> Vec<Answer> {
+    let tracker = tracker(sources_max);
+    let running = Running {
         log: Log::in_memory(usize::MAX),
-        tracker: tracker(sources_max),
-        desk: desk(),
+        admission: tracker.admission(),
         events: Events::new(8),
         window: Window::new(BOUNDS.window),
+    };
+    let merger = Merger {
+        runtime: Handle::current(),
+        tracker,
+        desk: desk(),
+        events: Events::new(8),
         evictions: Note::default(),
-    }
-}
-
-/// Sends all of `batches` before the writer looks at any, and gives the answers.
-fn written_together(running: Running, batches: Vec<Batch>) -> Vec<Answer> {
+    };
     let (queue, jobs) = mpsc::channel(batches.len());
     let answers: Vec<_> = batches
         .into_iter()
@@ -83,11 +90,13 @@ fn written_together(running: Running, batches: Vec<Batch>) -> Vec<Answer> {
         })
         .collect();
     drop(queue);
-    running.write(jobs).unwrap();
-    answers
-        .into_iter()
-        .map(|mut answer| answer.try_recv().unwrap())
-        .collect()
+    let writing = spawn_blocking(move || running.write(jobs, merger));
+    writing.await.unwrap().unwrap().unwrap();
+    let mut told = Vec::new();
+    for answer in answers {
+        told.push(answer.await.unwrap());
+    }
+    told
 }
 
 async fn poll_once<F: Future + Unpin>(mut future: F) -> Option<F::Output> {
@@ -163,20 +172,21 @@ fn a_full_queue_takes_nothing() {
     );
 }
 
-#[test]
-fn new_sources_of_one_group_count_against_the_bound_together() {
-    let answers = written_together(running(2), vec![batch(1), batch(2), batch(1), batch(3)]);
+#[tokio::test]
+async fn new_sources_of_one_group_count_against_the_bound_together() {
+    let answers = written_together(2, vec![batch(1), batch(2), batch(1), batch(3)]).await;
     let refused = Err(IngestError::TooManySources(TooManySources { max: 2 }));
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 3);
     assert_eq!(answers.get(3), Some(&refused));
 }
 
-#[test]
-fn a_batch_sent_again_while_the_first_waits_is_counted_once() {
+#[tokio::test]
+async fn a_batch_sent_again_while_the_first_waits_is_counted_once() {
     let answers = written_together(
-        running(9),
+        9,
         vec![keyed(1, "a"), keyed(1, "a"), keyed(2, "a"), keyed(1, "b")],
-    );
+    )
+    .await;
     let told: Vec<_> = answers.into_iter().map(|answer| answer.unwrap()).collect();
     let flags: Vec<_> = told
         .iter()

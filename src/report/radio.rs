@@ -95,14 +95,14 @@ impl Frequency {
     pub fn channel(self) -> Channel {
         let mhz = self.0 / 1000;
         match mhz {
-            2484 => Channel::from_display(14),
-            2412..=2483 => Channel::from_display((mhz - 2407) / 5),
-            4910..=4980 => Channel::from_display((mhz - 4000) / 5),
-            5935 => Channel::from_display(2),
-            5000..=5949 => Channel::from_display((mhz - 5000) / 5),
-            5950..=45_000 => Channel::from_display(format_args!("{}W6e", (mhz - 5950) / 5)),
-            58_320..=70_200 => Channel::from_display((mhz - 56_160) / 2160),
-            _ => Channel::from_display(format_args!("{mhz}MHz")),
+            2484 => Channel::numbered(14, ""),
+            2412..=2483 => Channel::numbered((mhz - 2407) / 5, ""),
+            4910..=4980 => Channel::numbered((mhz - 4000) / 5, ""),
+            5935 => Channel::numbered(2, ""),
+            5000..=5949 => Channel::numbered((mhz - 5000) / 5, ""),
+            5950..=45_000 => Channel::numbered((mhz - 5950) / 5, "W6e"),
+            58_320..=70_200 => Channel::numbered((mhz - 56_160) / 2160, ""),
+            _ => Channel::numbered(mhz, "MHz"),
         }
     }
 }
@@ -156,7 +156,7 @@ impl Channel {
 
     /// Kismet's channel of every Bluetooth device: it hops.
     pub fn fhss() -> Self {
-        Self::from_display("FHSS")
+        Self::of_bytes(b"FHSS".iter())
     }
 
     /// Reads a channel's name; the empty text and `0` are none.
@@ -186,12 +186,27 @@ impl Channel {
         std::str::from_utf8(text).unwrap_or_default()
     }
 
+    /// Made for every report that has a frequency only, so without the ways of `fmt`.
+    fn numbered(number: u32, suffix: &str) -> Self {
+        let mut digits = [0; 10]; // As many as the greatest number has.
+        let mut rest = number;
+        let mut count = 0;
+        for (place, digit) in digits.iter_mut().rev().enumerate() {
+            if 0 < rest || place == 0 {
+                *digit = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+                count = place + 1;
+                rest /= 10;
+            }
+        }
+        let digits = digits.iter().skip(10 - count);
+        Self::of_bytes(digits.chain(suffix.as_bytes()))
+    }
+
     /// Only for names that are known to fit.
-    fn from_display(name: impl fmt::Display) -> Self {
-        let text = name.to_string();
+    fn of_bytes<'b>(name: impl Iterator<Item = &'b u8>) -> Self {
         let mut bytes = [0; Self::BYTES_MAX];
-        for (to, from) in bytes.iter_mut().zip(text.bytes()) {
-            *to = from;
+        for (to, from) in bytes.iter_mut().zip(name) {
+            *to = *from;
         }
         Self(bytes)
     }

@@ -58,12 +58,20 @@ impl Default for Activity {
 impl Activity {
     /// Counts one report.
     pub(super) fn add(&mut self, time: UnixTime, signal: Option<Dbm>) {
+        self.add_many(time, signal, 1);
+    }
+
+    /// Counts so many reports of one time.
+    pub(super) fn add_many(&mut self, time: UnixTime, signal: Option<Dbm>, count: u32) {
         match &mut self.0 {
-            Kept::Many(counts) => counts.add(time, signal),
+            Kept::Many(counts) => counts.add(time, signal, count),
             Kept::Few(samples) => {
-                samples.push(Sample { time, signal });
-                if FEW_MAX < samples.len() {
-                    let counts = Counts::of(samples);
+                let few = usize::try_from(count).unwrap_or(usize::MAX);
+                if samples.len().saturating_add(few) <= FEW_MAX {
+                    samples.extend((0..count).map(|_| Sample { time, signal }));
+                } else {
+                    let mut counts = Counts::of(samples);
+                    counts.add(time, signal, count);
                     self.0 = Kept::Many(Box::new(counts));
                 }
             }
@@ -102,7 +110,7 @@ impl Counts {
             signals: [None; SLOTS],
         };
         for sample in samples {
-            counts.add(sample.time, sample.signal);
+            counts.add(sample.time, sample.signal, 1);
         }
         counts
     }
@@ -126,7 +134,7 @@ impl Counts {
         add(&mut self.hours, new / 3600, &other.hours, old / 3600);
     }
 
-    fn add(&mut self, time: UnixTime, signal: Option<Dbm>) {
+    fn add(&mut self, time: UnixTime, signal: Option<Dbm>, reports: u32) {
         let (new, old) = (time.seconds(), self.newest.seconds());
         if old < new {
             forget(&mut self.seconds, old, new);
@@ -137,16 +145,16 @@ impl Counts {
         }
         let newest = self.newest.seconds();
         if let Some(count) = slot(&mut self.seconds, new, newest) {
-            *count = count.saturating_add(1);
+            *count = count.saturating_add(reports);
         }
         if let Some(strongest) = slot(&mut self.signals, new, newest) {
             *strongest = (*strongest).max(signal);
         }
         if let Some(count) = slot(&mut self.minutes, new / 60, newest / 60) {
-            *count = count.saturating_add(1);
+            *count = count.saturating_add(reports);
         }
         if let Some(count) = slot(&mut self.hours, new / 3600, newest / 3600) {
-            *count = count.saturating_add(1);
+            *count = count.saturating_add(reports);
         }
     }
 }

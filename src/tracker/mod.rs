@@ -113,29 +113,29 @@ pub struct TooManySources {
     pub max: usize,
 }
 
-/// Admits batches, counting the sources that the group itself would make.
+/// Admits batches, counting the sources of those that it admitted.
 #[derive(Debug)]
-pub struct Admission<'t> {
-    tracker: &'t Tracker,
-    fresh: HashSet<SourceId>,
+pub struct Admission {
+    known: HashSet<SourceId>,
+    sources_max: usize,
 }
 
-impl Admission<'_> {
-    /// Whether `batch` may be logged.
-    pub fn admit(&mut self, batch: &Batch) -> Result<(), TooManySources> {
-        if batch.annotation.is_some() {
-            return Ok(());
+impl Admission {
+    /// Whether `batch` may be logged. Tells whether it makes a source.
+    pub fn admit(&mut self, batch: &Batch) -> Result<bool, TooManySources> {
+        if batch.annotation.is_some() || self.known.contains(&batch.source) {
+            return Ok(false);
         }
-        let sources = read(&self.tracker.sources);
-        if sources.get(batch.source).is_some() || self.fresh.contains(&batch.source) {
-            return Ok(());
-        }
-        let max = self.tracker.bounds.sources_max;
-        if max <= sources.all().len() + self.fresh.len() {
+        let max = self.sources_max;
+        if max <= self.known.len() {
             return Err(TooManySources { max });
         }
-        self.fresh.insert(batch.source);
-        Ok(())
+        Ok(self.known.insert(batch.source))
+    }
+
+    /// A batch that would have made this source could not be logged.
+    pub fn withdraw(&mut self, source: SourceId) {
+        self.known.remove(&source);
     }
 }
 
@@ -232,11 +232,13 @@ impl Tracker {
         }
     }
 
-    /// Decides which batches of a group may be logged. Only for the one writer: what it admits it has to apply.
-    pub fn admission(&self) -> Admission<'_> {
+    /// Decides from now on which batches may be logged. Only for the one writer: what it admits has to be applied, and
+    /// nothing else may be.
+    pub fn admission(&self) -> Admission {
+        let sources = read(&self.sources);
         Admission {
-            tracker: self,
-            fresh: HashSet::new(),
+            known: sources.all().iter().map(|source| source.id).collect(),
+            sources_max: self.bounds.sources_max,
         }
     }
 

@@ -30,7 +30,7 @@ const NONE: Slot = Slot::MAX;
 
 #[derive(Debug, Default)]
 pub(super) struct Shard {
-    nodes: Vec<Node>,
+    nodes: Nodes,
     free: Vec<Slot>,
     by_id: HashTable<Slot>,
     hasher: DefaultHashBuilder,
@@ -47,6 +47,50 @@ struct Copying {
     next: Slot,
     /// Devices that changed or went before they were copied, as they were when the image began.
     set_aside: Vec<Changed>,
+}
+
+/// Nodes by slot, in pieces of one size: a shard that grows copies none of them, and has no room to spare for as many
+/// as there are.
+#[derive(Debug, Default)]
+struct Nodes(Vec<Vec<Node>>);
+
+/// How many nodes a piece has.
+const PIECE: usize = 64;
+
+impl Nodes {
+    fn get(&self, slot: usize) -> Option<&Node> {
+        self.0.get(slot / PIECE)?.get(slot % PIECE)
+    }
+
+    fn get_mut(&mut self, slot: usize) -> Option<&mut Node> {
+        self.0.get_mut(slot / PIECE)?.get_mut(slot % PIECE)
+    }
+
+    fn push(&mut self, node: Node) {
+        match self.0.last_mut().filter(|piece| piece.len() < PIECE) {
+            Some(piece) => piece.push(node),
+            None => {
+                let mut piece = Vec::with_capacity(PIECE);
+                piece.push(node);
+                self.0.push(piece);
+            }
+        }
+    }
+
+    fn len(&self) -> usize {
+        let last = self.0.last().map_or(0, Vec::len);
+        self.0.len().saturating_sub(1) * PIECE + last
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Node> {
+        self.0.iter().flatten()
+    }
+
+    /// Those from a slot on.
+    fn iter_from(&self, start: usize) -> impl Iterator<Item = &Node> {
+        let pieces = self.0.get(start / PIECE..).unwrap_or_default();
+        pieces.iter().flatten().skip(start % PIECE)
+    }
 }
 
 /// A device, and its neighbours in the order of change.
@@ -259,8 +303,8 @@ impl Shard {
 
     /// The slots from `start` on, in order; a slot may be free. `None` past the last slot.
     pub(super) fn slots_from(&self, start: usize) -> Option<impl Iterator<Item = Option<&Device>>> {
-        let nodes = self.nodes.get(start..).filter(|nodes| !nodes.is_empty())?;
-        Some(nodes.iter().map(|node| node.device.as_ref()))
+        let nodes = (start < self.nodes.len()).then(|| self.nodes.iter_from(start))?;
+        Some(nodes.map(|node| node.device.as_ref()))
     }
 
     /// The next device before `mark` in the order of change, newest first, if it changed at or after `since`.

@@ -75,8 +75,13 @@ impl Sources {
         source.reports += u64::try_from(batch.reports.len()).unwrap_or_default();
         source.last_contact = received_at;
         source.changed = changed;
+        for together in batch.reports.chunk_by(|one, other| one.time == other.time) {
+            if let Some(report) = together.first() {
+                let count = u32::try_from(together.len()).unwrap_or(u32::MAX);
+                source.activity.add_many(report.time, None, count);
+            }
+        }
         for report in &batch.reports {
-            source.activity.add(report.time, None);
             if let Some(position) = report.position {
                 Latest::offer(&mut source.place, report.time, position);
             }

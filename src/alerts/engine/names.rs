@@ -34,6 +34,9 @@ pub(super) fn look(rules: &Rules, raising: &mut Raising, look: &Look<'_>) {
 }
 
 fn weak(rules: &Rules, raising: &mut Raising, look: &Look<'_>) {
+    if rules.never_weak.is_empty() {
+        return;
+    }
     let Some(capabilities) = &look.wifi.capabilities else {
         return;
     };

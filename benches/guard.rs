@@ -1,0 +1,120 @@
+//! Keeps the way of a report as cheap as it is: counts instructions, which are the same on a machine that is busy.
+//!
+//! ```text
+//! cargo bench --bench guard
+//! ```
+//!
+//! It needs valgrind. What a part costs is what a longer run takes more than a shorter one, so what the start of a
+//! process and its preparations cost is not in it. The figures to compare with are in `guard.tsv`: a part that takes
+//! a tenth more is an error, and one that takes a tenth less too, so that the file says how it is.
+#![allow(clippy::cast_precision_loss, reason = "of what the benches share")]
+#![expect(clippy::print_stdout, reason = "the table is the result")]
+
+#[allow(dead_code, reason = "each bench needs a part of it")]
+mod support;
+
+use std::env;
+use std::hint::black_box;
+use std::process::{Command, ExitCode};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use scanpost::log::Log;
+use support::parts::{self, Row};
+use support::{Result, fill};
+
+/// A line each: the part, and the instructions of one run of it.
+const FIGURES: &str = include_str!("guard.tsv");
+const HEADROOM: f64 = 0.1;
+/// How often a part is run, in the shorter run and in the longer one.
+const RUNS: [u32; 2] = [100, 300];
+const DEVICES: u32 = 5000;
+/// The first argument of a process that is counted.
+const COUNTED: &str = "--counted";
+
+fn main() -> Result<ExitCode> {
+    let mut arguments = env::args().skip(1);
+    let first = arguments.next();
+    if first.as_deref() == Some(COUNTED) {
+        let (part, runs) = (arguments.next(), arguments.next());
+        run(&part.unwrap_or_default(), runs.unwrap_or_default().parse()?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if !env::args().any(|argument| argument == "--bench") {
+        println!("cargo test: there is nothing to test, this is measured by cargo bench");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut all_well = true;
+    for line in FIGURES.lines() {
+        let (part, figure) = line.split_once('\t').ok_or("a line of one word")?;
+        let [shorter, longer] = [count(part, RUNS[0])?, count(part, RUNS[1])?];
+        let instructions = (longer - shorter) as f64 / f64::from(RUNS[1] - RUNS[0]);
+        let ratio = instructions / figure.parse::<f64>()?;
+        let verdict = if ratio > 1.0 + HEADROOM {
+            "TOO MANY"
+        } else if ratio < 1.0 - HEADROOM {
+            "fewer: benches/guard.tsv has to say so"
+        } else {
+            "well"
+        };
+        all_well &= verdict == "well";
+        println!("{part}: {instructions:.0} instructions, {ratio:.2} of {figure}: {verdict}");
+    }
+    Ok(if all_well {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// How many instructions a process takes that runs a part so often.
+fn count(part: &str, runs: u32) -> Result<u64> {
+    let output = Command::new("valgrind")
+        .args(["--tool=cachegrind", "--cache-sim=no"])
+        .arg("--cachegrind-out-file=/dev/null")
+        .arg(env::current_exe()?)
+        .args([COUNTED, part, &runs.to_string()])
+        .output()
+        .map_err(|error| format!("valgrind: {error}"))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() {
+        return Err(format!("valgrind: {said}").into());
+    }
+    // "==1234== I   refs:      56,789,012"
+    let line = said.lines().find(|line| line.contains("refs:"));
+    let number = line.and_then(|line| line.rsplit(' ').next());
+    let digits = number.ok_or("valgrind counted nothing")?.replace(',', "");
+    Ok(digits.parse()?)
+}
+
+fn run(part: &str, runs: u32) -> Result<()> {
+    // The same in each process, and so are the bodies.
+    let now = UNIX_EPOCH + Duration::from_secs(1_767_225_600);
+    let bodies = parts::bodies(now, RUNS[1], DEVICES)?;
+    let tracker = support::tracker();
+    for entry in parts::entries(parts::batches(now, &bodies)?)? {
+        tracker.apply(&entry);
+    }
+    let mut log = Log::in_memory(0);
+    let mut batches = |now: SystemTime| -> Result<()> {
+        for body in bodies.iter().take(runs as usize) {
+            for entry in log.append(vec![fill::decode(now, body)?])? {
+                tracker.apply(&entry);
+            }
+        }
+        Ok(())
+    };
+    match part {
+        "batch" => batches(now)?,
+        "row" => {
+            let row = Row::of(&tracker)?;
+            let mut out = Vec::new();
+            for _ in 0..runs {
+                out.clear();
+                row.write(&mut out);
+                black_box(out.len());
+            }
+        }
+        _ => return Err("a part that is not known".into()),
+    }
+    Ok(())
+}
