@@ -5,10 +5,12 @@
 /// Not Adler-32 in spite of its name: there is no modulus 65521.
 pub fn kismet_checksum<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> u32 {
     let (mut sum, mut sum_of_sums, mut length) = (0u32, 0u32, 0usize);
-    for &byte in pieces.into_iter().flatten() {
-        sum = sum.wrapping_add(u32::from(byte));
-        sum_of_sums = sum_of_sums.wrapping_add(sum);
-        length += 1;
+    for piece in pieces {
+        for &byte in piece {
+            sum = sum.wrapping_add(u32::from(byte));
+            sum_of_sums = sum_of_sums.wrapping_add(sum);
+        }
+        length += piece.len();
     }
     if length < 4 {
         0

@@ -90,8 +90,8 @@ pub struct SsidRecord {
     pub channel: Option<Latest<Channel>>,
     /// How it is secured.
     pub security: Option<Latest<Advertised>>,
-    /// How its channel lies.
-    pub layout: Option<Latest<ChannelLayout>>,
+    /// How its channel lies. Few scanners say it.
+    pub layout: Option<Box<Latest<ChannelLayout>>>,
 }
 
 /// What a network's capabilities said.

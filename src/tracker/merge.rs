@@ -345,12 +345,20 @@ impl Wifi {
                 center1_mhz: None,
             })
         {
-            Latest::offer(&mut record.layout, time, layout);
+            match &mut record.layout {
+                Some(latest) if time < latest.time => {}
+                slot => {
+                    let value = layout;
+                    *slot = Some(Box::new(Latest { time, value }));
+                }
+            }
         }
         if let (Some(place), true) = (place, record.last_time <= time) {
             // The latest stands last, so that of two networks of the same second the later in the log counts.
-            let record = self.ssids.remove(place);
-            self.ssids.push(record);
+            if place + 1 < self.ssids.len() {
+                let record = self.ssids.remove(place);
+                self.ssids.push(record);
+            }
         }
     }
 }

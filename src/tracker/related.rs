@@ -101,8 +101,9 @@ fn are_tuned_alike(one: &Device, other: &Device) -> bool {
 }
 
 fn have_one_layout(one: &Device, other: &Device) -> bool {
-    let layout =
-        |device: &Device| -> Option<ChannelLayout> { Some(device.main_ssid()?.layout?.value) };
+    let layout = |device: &Device| -> Option<ChannelLayout> {
+        Some(device.main_ssid()?.layout.as_ref()?.value)
+    };
     match (layout(one), layout(other)) {
         (Some(layout), Some(other)) => layout == other,
         _ => true,

@@ -54,8 +54,8 @@ struct Copying {
 #[derive(Debug, Default)]
 struct Nodes(Vec<Vec<Node>>);
 
-/// How many nodes a piece has.
-const PIECE: usize = 64;
+/// How many nodes a piece has: as many as fit in what an allocator gives without waste.
+const PIECE: usize = (1 << 15) / size_of::<Node>();
 
 impl Nodes {
     fn get(&self, slot: usize) -> Option<&Node> {

@@ -122,7 +122,7 @@ impl Serialize for AdvertisedSsid<'_> {
             .map(|latest| latest.value.as_str())
             .unwrap_or_default();
         record.serialize_entry("dot11.advertisedssid.channel", channel)?;
-        let layout = ssid.layout.map(|latest| latest.value);
+        let layout = ssid.layout.as_ref().map(|latest| latest.value);
         let width = layout.and_then(|layout| layout.width);
         record.serialize_entry(
             "dot11.advertisedssid.ht_mode",

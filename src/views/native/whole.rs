@@ -123,7 +123,7 @@ impl Serialize for SsidRow<'_> {
         record.serialize_entry("reports", &ssid.reports)?;
         let channel = ssid.channel.as_ref().map(|latest| latest.value.as_str());
         entry_if_some(&mut record, "channel", channel)?;
-        if let Some(layout) = ssid.layout.map(|latest| latest.value) {
+        if let Some(layout) = ssid.layout.as_ref().map(|latest| latest.value) {
             let width = layout.width.map(ChannelWidth::mhz);
             entry_if_some(&mut record, "channel_width_mhz", width)?;
             entry_if_some(&mut record, "center0_mhz", layout.center0_mhz)?;
