@@ -12,10 +12,13 @@ mod support;
 use std::time::Instant;
 
 use clap::Parser;
-use support::compare::{self, Load, Subject, compare};
+use support::compare::{self, Load, Subject, compare, print_paced};
 use support::server::Variant;
 use support::traffic::Traffic;
 use support::{Result, child, memory};
+
+/// How many reports a batch has that is measured at half of what the server takes at most.
+const HALVED_REPORTS: usize = 20;
 
 #[derive(Parser)]
 struct Arguments {
@@ -71,13 +74,20 @@ fn measure(arguments: &Arguments, known: u32) -> Result<()> {
             compare(&mut subjects, &traffic, load, arguments.seconds)?;
         }
     }
+    for &connections in &arguments.connections {
+        let load = Load {
+            reports: HALVED_REPORTS,
+            connections,
+        };
+        print_paced(&mut subjects, &traffic, load, 0.5, arguments.seconds)?;
+    }
     let [_, durable] = &subjects;
     let peak = memory::peak_of_process(durable.server.id());
-    let status = durable.server.get("/api/v1/status")?;
+    let status = durable.server.status()?;
     println!(
-        "Memory at the most: {:.0} MB. {}\n",
+        "Memory at the most: {:.0} MB, with {} devices.\n",
         peak.unwrap_or_default() as f64 / 1e6,
-        status.lines().last().unwrap_or_default()
+        status.pointer("/devices/wifi").unwrap_or_default()
     );
     Ok(())
 }

@@ -16,7 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use support::load;
+use support::load::{self, Pace, Plan};
 use support::server::{ServerProcess, Variant};
 use support::stats::{Latencies, median};
 use support::traffic::{self, Serials, Traffic};
@@ -132,7 +132,11 @@ fn run(
     round: u64,
 ) -> Result<Measured> {
     let pools = Traffic::of_known(arguments.devices).pools(REPORTS, CONNECTIONS, round);
-    let measured = Duration::try_from_secs_f64(arguments.seconds)?;
+    let plan = Plan {
+        warm_up: WARM_UP,
+        measured: Duration::try_from_secs_f64(arguments.seconds)?,
+        pace: Pace::AtOnce,
+    };
     let before = memory::of_process(server.id()).unwrap_or_default();
     let sockets = match beside {
         Beside::StalledSockets => vec![
@@ -165,7 +169,7 @@ fn run(
             }
             Ok(took_s)
         });
-        let reported = load::run(server, serials, pools, WARM_UP, measured);
+        let reported = load::run(server, serials, pools, plan);
         over.store(true, Ordering::Relaxed);
         (reported, watch.join(), dump.join())
     });

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use clap::Parser;
 use support::access_point::AccessPoint;
-use support::load;
+use support::load::{self, Pace, Plan};
 use support::server::{ServerProcess, Variant};
 use support::stats::median;
 use support::traffic::{self, Serials, Traffic};
@@ -88,7 +88,12 @@ fn main() -> Result<()> {
 /// Reports of access points that are all known, the popular ones more often.
 fn measure_rate(server: &ServerProcess, serials: &Arc<Serials>, known: u32) -> Result<f64> {
     let pools = Traffic::of_known(known).pools(LOAD_REPORTS, LOAD_CONNECTIONS, 1);
-    let run = load::run(server, serials, pools, LOAD / 4, LOAD)?;
+    let plan = Plan {
+        warm_up: LOAD / 4,
+        measured: LOAD,
+        pace: Pace::AtOnce,
+    };
+    let run = load::run(server, serials, pools, plan)?;
     Ok(run.requests_per_s * LOAD_REPORTS as f64)
 }
 

@@ -22,6 +22,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime;
 use tokio::sync::oneshot;
 use tower::ServiceExt;
+use tracing::Level;
+use tracing_subscriber::fmt::writer::MakeWriterExt;
 
 use super::server::Variant;
 use super::traffic::{SCAN_REPORT, taken};
@@ -29,13 +31,16 @@ use super::{Result, decode_limits};
 
 /// How many batches the log in memory keeps.
 const MEMORY_ENTRIES_MAX: usize = 1000;
+/// How large the log may become that is kept to a size.
+const BOUNDED: u64 = 1 << 30;
 
 /// Serves until the end of standard input, on a port that is told on standard output.
 pub(crate) fn serve(variant: Variant) -> Result<()> {
+    // What is logged by default costs what it does by default; only what is wrong is shown between the tables.
     tracing_subscriber::fmt()
-        .with_env_filter("warn")
+        .with_env_filter(Config::default().logging.level)
         .with_ansi(false)
-        .with_writer(io::stderr)
+        .with_writer(io::stderr.with_max_level(Level::WARN))
         .init();
     let runtime = runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -46,6 +51,12 @@ pub(crate) fn serve(variant: Variant) -> Result<()> {
             Variant::Durable(directory) => {
                 let mut config = config;
                 config.server.data_dir = directory;
+                scanpost::serve(listener, config, shutdown).await?;
+            }
+            Variant::Bounded(directory) => {
+                let mut config = config;
+                config.server.data_dir = directory;
+                config.retention.size = BOUNDED;
                 scanpost::serve(listener, config, shutdown).await?;
             }
             Variant::Memory => {

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::load::{self, Run};
+use super::load::{self, Pace, Plan, Run};
 use super::server::{ServerProcess, Variant};
 use super::stats::{Latencies, median};
-use super::traffic::{Serials, Traffic};
+use super::traffic::{Request, Serials, Traffic};
 use super::{Result, data_directory};
 
 /// How often the servers take turns.
@@ -29,6 +29,9 @@ pub(crate) struct Subject {
     pub(crate) server: ServerProcess,
     serials: Arc<Serials>,
     runs: Vec<Run>,
+    /// Of all runs: the batches that were taken, and how often the log was synced for them.
+    batches: u64,
+    syncs: Option<u64>,
     /// Goes after the server that uses it.
     _data: Option<TempDir>,
 }
@@ -57,6 +60,8 @@ impl Subject {
             server: ServerProcess::start(variant)?,
             serials: Arc::default(),
             runs: Vec::new(),
+            batches: 0,
+            syncs: None,
             _data: data,
         })
     }
@@ -64,6 +69,28 @@ impl Subject {
     /// Reports every known access point once.
     pub(crate) fn introduce(&self, traffic: &Traffic) -> Result<()> {
         load::send_all(&self.server, &self.serials, traffic.introduction())
+    }
+
+    fn forget(&mut self) {
+        (self.batches, self.syncs) = (0, None);
+        self.runs.clear();
+    }
+
+    fn run(&mut self, pools: Vec<Vec<Request>>, measured: Duration, pace: Pace) -> Result<Run> {
+        let plan = Plan {
+            warm_up: measured.mul_f64(WARM_UP),
+            measured,
+            pace,
+        };
+        // The ceiling knows neither.
+        let counts = |server: &ServerProcess| server.status().ok()?.get("commits")?.as_u64();
+        let before = counts(&self.server);
+        let batches_before = self.serials.requests();
+        let run = load::run(&self.server, &self.serials, pools, plan)?;
+        self.batches += self.serials.requests() - batches_before;
+        let synced = counts(&self.server).zip(before);
+        self.syncs = synced.map(|(after, before)| self.syncs.unwrap_or(0) + after - before);
+        Ok(run)
     }
 
     fn print(&self, load: Load, ratios: &str) {
@@ -81,9 +108,14 @@ impl Subject {
             .iter()
             .flat_map(|run| run.latencies_us.iter().copied());
         let latencies = Latencies::new(latencies.collect());
+        let synced = self.syncs.filter(|&syncs| syncs > 0);
+        let syncs_per_s = synced.map_or_else(
+            || "-".to_owned(),
+            |syncs| format!("{:.0}", batches_per_s * syncs as f64 / self.batches as f64),
+        );
         println!(
             "{reports:>7} {connections:>5}  {:<8} {batches_per_s:>9.0} {reports_per_s:>9.0} {:>8.2} {:>8.2} {:>8.2} \
-             {:>9.2} {server_cpus:>6.2} {client_cpus:>6.2}  {ratios}",
+             {:>9.2} {server_cpus:>6.2} {client_cpus:>6.2} {syncs_per_s:>7}  {ratios}",
             self.name,
             latencies.per_mille_ms(500),
             latencies.per_mille_ms(990),
@@ -97,10 +129,10 @@ impl Subject {
 pub(crate) fn print_head(seconds: f64, base: &str) {
     println!(
         "\n{ROUNDS} rounds of {seconds} s in turns, medians; ratio to {base}, with the least and the greatest of a round. \
-         s/M reports: processor time of the server. server, client: processors kept busy.\n"
+         s/M reports: processor time of the server. server, client: processors kept busy. syncs/s: of the disk, for batches.\n"
     );
     println!(
-        "{:>7} {:>5}  {:<8} {:>9} {:>9} {:>8} {:>8} {:>8} {:>9} {:>6} {:>6}  ratio",
+        "{:>7} {:>5}  {:<8} {:>9} {:>9} {:>8} {:>8} {:>8} {:>9} {:>6} {:>6} {:>7}  ratio",
         "reports",
         "conns",
         "server",
@@ -111,7 +143,8 @@ pub(crate) fn print_head(seconds: f64, base: &str) {
         "p99.9 ms",
         "s/M rep.",
         "server",
-        "client"
+        "client",
+        "syncs/s"
     );
 }
 
@@ -124,13 +157,12 @@ pub(crate) fn compare(
 ) -> Result<()> {
     let measured = Duration::try_from_secs_f64(seconds)?;
     for subject in &mut *subjects {
-        subject.runs.clear();
+        subject.forget();
     }
     for round in 0..ROUNDS {
         for subject in &mut *subjects {
             let pools = traffic.pools(load.reports, load.connections, round);
-            let warm_up = measured.mul_f64(WARM_UP);
-            let run = load::run(&subject.server, &subject.serials, pools, warm_up, measured)?;
+            let run = subject.run(pools, measured, Pace::AtOnce)?;
             subject.runs.push(run);
         }
     }
@@ -140,6 +172,53 @@ pub(crate) fn compare(
     base.print(load, "");
     for subject in others {
         subject.print(load, &ratios(subject, base));
+    }
+    Ok(())
+}
+
+/// How long batches take when they come at a constant rate: a part of what the last of `subjects` takes at most, which is
+/// measured just before. The others get the same rate: what they take longer than usual the machine takes.
+pub(crate) fn print_paced(
+    subjects: &mut [Subject],
+    traffic: &Traffic,
+    load: Load,
+    part: f64,
+    seconds: f64,
+) -> Result<()> {
+    let Load {
+        reports,
+        connections,
+    } = load;
+    let measured = Duration::try_from_secs_f64(seconds)?;
+    let pools = |round| traffic.pools(reports, connections, round);
+    let (mut rates, mut all) = (Vec::new(), Vec::new());
+    all.resize_with(subjects.len(), Vec::new);
+    for round in 0..ROUNDS {
+        let Some(last) = subjects.last_mut() else {
+            return Ok(());
+        };
+        let peak = last.run(pools(round), measured, Pace::AtOnce)?;
+        let rate = peak.requests_per_s * part;
+        rates.push(rate);
+        for (subject, latencies) in subjects.iter_mut().zip(&mut all) {
+            let run = subject.run(pools(round), measured, Pace::Constant(rate))?;
+            latencies.push(Latencies::new(run.latencies_us));
+        }
+    }
+    let rate = median(rates);
+    for (subject, latencies) in subjects.iter().zip(&all) {
+        let middle = |per_mille| {
+            let of_rounds = latencies.iter();
+            median(of_rounds.map(|of| of.per_mille_ms(per_mille)).collect())
+        };
+        println!(
+            "{reports:>7} {connections:>5}  {:<8} {rate:>9.0} {:>9.0} {:>8.2} {:>8.2} {:>8.2}  at {part} of the peak of the last",
+            subject.name,
+            rate * reports as f64,
+            middle(500),
+            middle(990),
+            middle(999),
+        );
     }
     Ok(())
 }

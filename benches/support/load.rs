@@ -17,6 +17,25 @@ use super::{Result, cpu};
 /// How much longer than planned a run may take before the server counts as hanging.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How a run goes.
+#[derive(Clone, Copy)]
+pub(crate) struct Plan {
+    /// What is sent before anything counts.
+    pub(crate) warm_up: Duration,
+    pub(crate) measured: Duration,
+    pub(crate) pace: Pace,
+}
+
+/// When a connection sends its next request.
+#[derive(Clone, Copy)]
+pub(crate) enum Pace {
+    /// As soon as the last one is answered.
+    AtOnce,
+    /// So often a second on all connections together, whether answers come or not: one that is sent late because the
+    /// answer before it was late counts from when it was due.
+    Constant(f64),
+}
+
 /// What one run measured.
 pub(crate) struct Run {
     /// Of each request that was answered in time.
@@ -45,17 +64,16 @@ pub(crate) fn send_all(
     })
 }
 
-/// Sends from each of `pools` on a connection of its own, round and round, and measures after `warm_up`.
+/// Sends from each of `pools` on a connection of its own, round and round, and measures after the warm-up.
 pub(crate) fn run(
     server: &ServerProcess,
     serials: &Arc<Serials>,
     pools: Vec<Vec<Request>>,
-    warm_up: Duration,
-    measured: Duration,
+    plan: Plan,
 ) -> Result<Run> {
     on_this_thread(async {
-        let running = run_all(server, serials, pools, warm_up, measured);
-        timeout(warm_up + measured + PATIENCE, running).await?
+        let running = run_all(server, serials, pools, plan);
+        timeout(plan.warm_up + plan.measured + PATIENCE, running).await?
     })
 }
 
@@ -68,21 +86,32 @@ async fn run_all(
     server: &ServerProcess,
     serials: &Arc<Serials>,
     pools: Vec<Vec<Request>>,
-    warm_up: Duration,
-    measured: Duration,
+    plan: Plan,
 ) -> Result<Run> {
     let mut connections = Vec::new();
     for pool in pools {
         connections.push((Connection::open(server).await?, pool));
     }
-    let start = Instant::now() + warm_up;
+    let begin = Instant::now();
+    let start = begin + plan.warm_up;
     let window = Window {
         start,
-        end: start + measured,
+        end: start + plan.measured,
     };
     let mut tasks = JoinSet::new();
-    for (connection, pool) in connections {
-        tasks.spawn(drive(connection, pool, Arc::clone(serials), window));
+    let count = u32::try_from(connections.len())?;
+    for ((connection, pool), nth) in connections.into_iter().zip(0..) {
+        let clock = match plan.pace {
+            Pace::AtOnce => None,
+            Pace::Constant(requests_per_s) => {
+                let interval = Duration::try_from_secs_f64(1.0 / requests_per_s)?;
+                Some(Clock {
+                    next: begin + interval * nth,
+                    interval: interval * count,
+                })
+            }
+        };
+        tasks.spawn(drive(connection, pool, Arc::clone(serials), window, clock));
     }
     let (client_cpus, server_cpus) = measure_cpus(server, window).await;
     let mut all = Answers::default();
@@ -94,7 +123,7 @@ async fn run_all(
         return Err(format!("{refused} requests were refused, the first with: {first}").into());
     }
     Ok(Run {
-        requests_per_s: all.latencies_us.len() as f64 / measured.as_secs_f64(),
+        requests_per_s: all.latencies_us.len() as f64 / plan.measured.as_secs_f64(),
         latencies_us: all.latencies_us,
         client_cpus,
         server_cpus,
@@ -106,6 +135,26 @@ async fn run_all(
 struct Window {
     start: Instant,
     end: Instant,
+}
+
+/// When the next request of a connection is due.
+struct Clock {
+    next: Instant,
+    interval: Duration,
+}
+
+impl Clock {
+    /// Waits for it. Gives the time that its latency counts from: that of sending if it could be sent in time, so that
+    /// the client's own timer, which is no finer than a millisecond, is not the server's fault.
+    async fn due(&mut self) -> Instant {
+        let due = self.next;
+        self.next += self.interval;
+        if due <= Instant::now() {
+            return due;
+        }
+        sleep_until(due.into()).await;
+        Instant::now()
+    }
 }
 
 async fn measure_cpus(server: &ServerProcess, window: Window) -> (Option<f64>, Option<f64>) {
@@ -146,22 +195,26 @@ async fn drive(
     mut pool: Vec<Request>,
     serials: Arc<Serials>,
     window: Window,
+    mut clock: Option<Clock>,
 ) -> Result<Answers> {
     let mut answers = Answers::default();
     loop {
         for request in &mut pool {
-            request.renew(&serials);
-            let sent = Instant::now();
-            if window.end <= sent {
+            let due = match &mut clock {
+                Some(clock) => clock.due().await,
+                None => Instant::now(),
+            };
+            if window.end <= Instant::now() {
                 return Ok(answers);
             }
+            request.renew(&serials);
             let refusal = connection.exchange(request).await?;
             let answered = Instant::now();
             if refusal.is_some() {
                 answers.refused += 1;
                 answers.first_refusal = answers.first_refusal.take().or(refusal);
             } else if window.start <= answered && answered < window.end {
-                let micros = (answered - sent).as_micros();
+                let micros = (answered - due).as_micros();
                 answers
                     .latencies_us
                     .push(u32::try_from(micros).unwrap_or(u32::MAX));

@@ -1,5 +1,6 @@
 //! The way of a report, part by part, without HTTP.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use scanpost::alerts::AlertStore;
@@ -47,7 +48,7 @@ impl Row {
             server: Uuid::nil(),
             now: device.last_time,
         };
-        let mut sources = Sources::new(Style::default(), Default::default(), AlertStore::default());
+        let mut sources = Sources::new(Style::default(), Arc::default(), AlertStore::default());
         sources.add(std::slice::from_ref(&device), tracker, context);
         Ok(Self {
             device,

@@ -9,6 +9,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::Result;
 
 /// The first argument of a process that is to be the server.
@@ -20,6 +22,8 @@ const PAUSE: Duration = Duration::from_millis(2);
 pub(crate) enum Variant {
     /// The server, with its log in a directory.
     Durable(PathBuf),
+    /// The same, and the log is kept to a size, so that it may run for long.
+    Bounded(PathBuf),
     /// The server, with its log in memory.
     Memory,
     /// HTTP and decoding alone: what no server on these can be faster than.
@@ -36,15 +40,19 @@ impl Variant {
         let variant = arguments.next().unwrap_or_default();
         Some(match (variant.to_str(), arguments.next()) {
             (Some("durable"), Some(directory)) => Ok(Self::Durable(directory.into())),
+            (Some("bounded"), Some(directory)) => Ok(Self::Bounded(directory.into())),
             (Some("memory"), None) => Ok(Self::Memory),
             (Some("ceiling"), None) => Ok(Self::Ceiling),
-            _ => Err("--serve: expected durable DIRECTORY, memory or ceiling".into()),
+            _ => Err(
+                "--serve: expected durable DIRECTORY, bounded DIRECTORY, memory or ceiling".into(),
+            ),
         })
     }
 
     fn to_arguments(&self) -> Vec<OsString> {
         match self {
             Self::Durable(directory) => vec![SERVE.into(), "durable".into(), directory.into()],
+            Self::Bounded(directory) => vec![SERVE.into(), "bounded".into(), directory.into()],
             Self::Memory => vec![SERVE.into(), "memory".into()],
             Self::Ceiling => vec![SERVE.into(), "ceiling".into()],
         }
@@ -132,6 +140,14 @@ impl ServerProcess {
             return Ok(answer);
         }
         Err(format!("{path}: {answer}").into())
+    }
+
+    /// What the server says of itself.
+    pub(crate) fn status(&self) -> Result<Value> {
+        let answer = self.get("/api/v1/status")?;
+        Ok(serde_json::from_str(
+            answer.lines().last().unwrap_or_default(),
+        )?)
     }
 
     fn is_ready(&self) -> bool {

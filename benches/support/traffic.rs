@@ -26,6 +26,13 @@ pub(crate) struct Serials {
     fresh: AtomicU32,
 }
 
+impl Serials {
+    /// How many requests were made.
+    pub(crate) fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed).into()
+    }
+}
+
 /// How the answer begins when so many reports are taken, for the first time.
 pub(crate) fn taken(reports: usize) -> String {
     format!(r#"{{"accepted": {reports},"duplicate": false"#)

@@ -34,7 +34,7 @@ pub(super) async fn bluetooth_scan_report(
 
 /// What the sender is told.
 #[derive(Serialize)]
-struct Accepted<'r> {
+struct ScanReportAnswer<'r> {
     accepted: usize,
     duplicate: bool,
     rejected: &'r [Rejected],
@@ -69,7 +69,7 @@ async fn scan_report(
         batch.identity = Some(BatchIdentity::of_key(batch.source, &key));
     }
     let receipt = app.ingest.submit(batch).await?;
-    Ok(KismetJson::of(&Accepted {
+    Ok(KismetJson::of(&ScanReportAnswer {
         accepted: receipt.answered.accepted,
         duplicate: receipt.duplicate,
         rejected: &receipt.answered.rejected,

@@ -444,12 +444,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_in_a_handler_is_an_error_like_any_other() {
-        async fn broken() -> &'static str {
-            panic!("the secret of the house")
-        }
+        let broken = || panic!("the secret of the house");
         let router = Router::new().route(
             "/broken",
-            get(async || caught(broken().map(IntoResponse::into_response)).await),
+            get(async move || caught(async move { broken() }).await),
         );
         let request = Request::get("/broken").body(Body::empty()).unwrap();
         let response = router.oneshot(request).await.unwrap();

@@ -12,7 +12,7 @@ mod writer;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Instant;
 
@@ -37,6 +37,7 @@ use crate::tracker::{TooManySources, Tracker};
 pub struct Ingest {
     queue: mpsc::Sender<Work>,
     ready: Arc<AtomicBool>,
+    commits: Arc<AtomicU64>,
 }
 
 /// The batch was accepted, now or earlier.
@@ -138,6 +139,11 @@ impl Ingest {
         expired.blocking_recv().ok()
     }
 
+    /// How often the log was synced for batches since the start: each time for all that waited.
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
+    }
+
     /// Whether the tracker is what the log says, so that reports are taken and views are true.
     pub fn is_ready(&self) -> bool {
         self.ready.load(Ordering::Acquire)
@@ -230,10 +236,12 @@ pub fn start(
     } = keeping;
     let (queue, work) = mpsc::channel(bounds.queue_batches_max);
     let (end, ended) = oneshot::channel();
-    let (runtime, is_ready) = (Handle::current(), Arc::new(AtomicBool::new(false)));
+    let runtime = Handle::current();
+    let (is_ready, commits) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
     let ingest = Ingest {
         queue,
         ready: Arc::clone(&is_ready),
+        commits: Arc::clone(&commits),
     };
     thread::Builder::new()
         .name("writer".into())
@@ -273,6 +281,7 @@ pub fn start(
                     admission: tracker.admission(),
                     events: events.clone(),
                     window: recovered.window,
+                    commits,
                 };
                 let merger = Merger {
                     runtime,

@@ -72,6 +72,7 @@ async fn written_together(sources_max: usize, batches: Vec<Batch>) -> Vec<Answer
         admission: tracker.admission(),
         events: Events::new(8),
         window: Window::new(BOUNDS.window),
+        commits: Arc::default(),
     };
     let merger = Merger {
         runtime: Handle::current(),
@@ -141,6 +142,7 @@ fn a_full_queue_takes_nothing() {
     let ingest = Ingest {
         queue,
         ready: Arc::new(AtomicBool::new(true)),
+        commits: Arc::default(),
     };
     let (done, _) = oneshot::channel();
     ingest

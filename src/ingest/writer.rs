@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
@@ -31,6 +33,8 @@ pub(super) struct Running {
     pub(super) admission: Admission,
     pub(super) events: Events,
     pub(super) window: Window,
+    /// How many groups it has put on disk.
+    pub(super) commits: Arc<AtomicU64>,
 }
 
 /// Jobs that have been looked at: what is to be appended, who waits for which of it, and who gets an earlier answer.
@@ -57,7 +61,9 @@ impl Running {
             let merging = thread::Builder::new()
                 .name("merger".into())
                 .spawn_scoped(scope, move || merger.run(&given))?;
-            let written = self.append_all(queue, groups);
+            let written = self.append_all(queue, &groups);
+            // Nothing more comes: the merger ends when it has merged what it was given.
+            drop(groups);
             // A panic there is one of this thread as well.
             merging
                 .join()
@@ -73,7 +79,7 @@ impl Running {
     fn append_all(
         mut self,
         mut queue: mpsc::Receiver<Work>,
-        groups: SyncSender<Written>,
+        groups: &SyncSender<Written>,
     ) -> Result<(), LogError> {
         while let Some(work) = gather(&mut queue) {
             let (mut jobs, mut expiries) = (Vec::with_capacity(work.len()), Vec::new());
@@ -98,7 +104,12 @@ impl Running {
             }
             let latest = group.batches.iter().map(|batch| batch.received_at).max();
             let (entries, waiting) = match self.log.append(group.batches) {
-                Ok(entries) => (entries, group.waiting),
+                Ok(entries) => {
+                    if !entries.is_empty() {
+                        self.commits.fetch_add(1, Ordering::Relaxed);
+                    }
+                    (entries, group.waiting)
+                }
                 Err(LogError::DiskFull) => {
                     warn!("the disk is full, reports are refused");
                     for source in group.sources {

@@ -3,6 +3,7 @@
 //! The file is in WAL mode with full synchronous, so that a commit is on disk when it returns. One process
 //! has it at a time: a lock file next to it says so.
 
+mod checkpoint;
 mod expire;
 mod extra;
 mod history;
@@ -22,6 +23,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, params};
 use uuid::Uuid;
 
+use self::checkpoint::Checkpointer;
 pub use self::history::History;
 pub use self::reader::LogReader;
 pub use self::verify::{Checked, Finding, Findings};
@@ -36,8 +38,6 @@ const LOCK_FILE: &str = "lock";
 /// How often the lock is tried, and how long is waited between.
 const LOCK_TRIES: u32 = 10;
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
-/// After how many pages of 4 KiB the write-ahead log is moved into the file.
-const CHECKPOINT_PAGES: i64 = 4096;
 
 /// A log in an SQLite file.
 #[derive(Debug)]
@@ -47,6 +47,8 @@ pub struct SqliteLog {
     last: LogPosition,
     server_uuid: Uuid,
     numbers: Dictionaries,
+    _checkpointer: Checkpointer,
+    /// Goes last: until then the files are in use.
     _lock: File,
 }
 
@@ -63,15 +65,15 @@ impl SqliteLog {
             TryLockError::WouldBlock => LogError::InUse { path: path.clone() },
             TryLockError::Error(cause) => unusable(cause),
         })?;
-        let mut db = Connection::open(directory.join(FILE))?;
+        let file = directory.join(FILE);
+        let mut db = Connection::open(&file)?;
         db.set_prepared_statement_cache_capacity(64);
         // Steps from old versions replace tables that others refer to. And the numbers of one transaction come
         // out of it: to look each of them up again would be half its cost.
         db.pragma_update(None, "foreign_keys", false)?;
         migrate::migrate(&mut db)?;
         db.pragma_update(None, "journal_mode", "wal")?;
-        db.pragma_update(None, "synchronous", "full")?;
-        db.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+        make_durable(&db)?;
         let server_uuid = server_uuid(&db)?;
         let last: Option<i64> =
             db.query_row("SELECT max(position) FROM batches", [], |row| row.get(0))?;
@@ -79,6 +81,7 @@ impl SqliteLog {
             directory: directory.to_owned(),
             last: position(last.unwrap_or_default())?,
             numbers: Dictionaries::learnt(&db)?,
+            _checkpointer: Checkpointer::start(&file, &mut db, checkpoint::PAGES)?,
             db,
             server_uuid,
             _lock: lock,
@@ -164,6 +167,11 @@ impl From<rusqlite::Error> for LogError {
             _ => Self::Failed(error.to_string().into()),
         }
     }
+}
+
+/// A sync is one of the disk.
+fn make_durable(db: &Connection) -> rusqlite::Result<()> {
+    db.pragma_update(None, "synchronous", "full")
 }
 
 /// Takes the lock, with some patience: a server that is being replaced may be on its last instructions.

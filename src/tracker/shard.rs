@@ -67,13 +67,11 @@ impl Nodes {
     }
 
     fn push(&mut self, node: Node) {
-        match self.0.last_mut().filter(|piece| piece.len() < PIECE) {
-            Some(piece) => piece.push(node),
-            None => {
-                let mut piece = Vec::with_capacity(PIECE);
-                piece.push(node);
-                self.0.push(piece);
-            }
+        if self.0.last().is_none_or(|piece| piece.len() == PIECE) {
+            self.0.push(Vec::with_capacity(PIECE));
+        }
+        if let Some(piece) = self.0.last_mut() {
+            piece.push(node);
         }
     }
 

@@ -350,4 +350,10 @@ async fn sources_networks_and_the_server_are_told() {
     let status = server.read("/api/v1/status").await;
     assert_eq!(status["devices"], json!({ "wifi": 40, "bluetooth": 1 }));
     assert_eq!(status["reports"], json!({ "wifi": 43, "bluetooth": 1 }));
+    let commits = status["commits"].as_u64().unwrap();
+    server
+        .report(json!([{ "bssid": "02:00:00:00:00:01", "signal": -50 }]))
+        .await;
+    let status = server.read("/api/v1/status").await;
+    assert_eq!(status["commits"], json!(commits + 1));
 }

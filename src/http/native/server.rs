@@ -48,6 +48,7 @@ pub(in super::super) async fn status(
         "uptime_s": uptime_s,
         "devices": { "wifi": wifi.devices, "bluetooth": bluetooth.devices },
         "reports": { "wifi": wifi.reports, "bluetooth": bluetooth.reports },
+        "commits": app.ingest.commits(),
         "sources": app.tracker.sources().len(),
         "connections": app.open_connections.get(),
     }))

@@ -234,6 +234,8 @@ struct ServerStatus {
     devices: CountsByPhy,
     /// Ever accepted.
     reports: CountsByPhy,
+    /// How often what was accepted since the start was written to disk, each time for all that waited.
+    commits: u64,
     /// Scanners that have reported.
     sources: u64,
     /// Open at this moment.
