@@ -9,7 +9,6 @@
 #[allow(dead_code, reason = "each bench needs a part of it")]
 mod support;
 
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -20,9 +19,7 @@ use support::load::{self, Pace, Plan};
 use support::server::{ServerProcess, Variant};
 use support::stats::{Latencies, median};
 use support::traffic::{self, Serials, Traffic};
-use support::{Result, child, data_directory, memory};
-use tokio_tungstenite::tungstenite::stream::MaybeTlsStream;
-use tokio_tungstenite::tungstenite::{Message, WebSocket, client};
+use support::{Result, child, data_directory, memory, socket};
 
 const ROUNDS: u64 = 3;
 const REPORTS: usize = 100;
@@ -139,12 +136,14 @@ fn run(
     };
     let before = memory::of_process(server.id()).unwrap_or_default();
     let sockets = match beside {
+        // They ask for much, and then read nothing of it.
         Beside::StalledSockets => vec![
-            subscribe(server, "/eventbus/events.ws", r#"{"SUBSCRIBE": "*"}"#)?,
-            subscribe(
+            socket::open(server, "/eventbus/events.ws", r#"{"SUBSCRIBE": "*"}"#, None)?,
+            socket::open(
                 server,
                 "/devices/monitor.ws",
                 r#"{"monitor": "*", "request": 1, "rate": 0.1}"#,
+                None,
             )?,
         ],
         Beside::Nothing | Beside::Dumps => Vec::new(),
@@ -181,17 +180,4 @@ fn run(
         extra_bytes: most.map_err(|_| "a panic")?.saturating_sub(before),
         dumps_s: dumps_s.map_err(|_| "a panic")??,
     })
-}
-
-/// Somebody who asks for much, and then reads nothing of it.
-fn subscribe(
-    server: &ServerProcess,
-    path: &str,
-    request: &str,
-) -> Result<WebSocket<MaybeTlsStream<TcpStream>>> {
-    let stream = MaybeTlsStream::Plain(TcpStream::connect(server.address())?);
-    let url = format!("ws://localhost:{}{path}", server.address().port());
-    let (mut socket, _) = client(url, stream).map_err(|error| error.to_string())?;
-    socket.send(Message::text(request))?;
-    Ok(socket)
 }

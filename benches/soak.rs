@@ -10,7 +10,6 @@
 mod support;
 
 use std::io;
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, ScopedJoinHandle};
@@ -22,9 +21,8 @@ use support::load::{self, Pace, Plan};
 use support::server::{ServerProcess, Variant};
 use support::stats::{Latencies, median};
 use support::traffic::{self, Serials, Traffic};
-use support::{Result, child, data_directory, memory};
-use tokio_tungstenite::tungstenite::stream::MaybeTlsStream;
-use tokio_tungstenite::tungstenite::{Error, Message, WebSocket, client};
+use support::{Result, child, data_directory, memory, socket};
+use tokio_tungstenite::tungstenite::Error;
 
 const REPORTS: usize = 20;
 const CONNECTIONS: usize = 64;
@@ -224,7 +222,12 @@ fn every<T>(pause: Duration, over: &AtomicBool, mut read: impl FnMut() -> Result
 
 /// Somebody who wants to hear of everything, and does.
 fn listen(server: &ServerProcess, seen: &Seen, over: &AtomicBool) -> Result<()> {
-    let mut socket = subscribe(server)?;
+    let mut socket = socket::open(
+        server,
+        "/eventbus/events.ws",
+        r#"{"SUBSCRIBE": "*"}"#,
+        Some(QUIET),
+    )?;
     while !over.load(Ordering::Relaxed) {
         match socket.read() {
             Ok(_) => drop(seen.events.fetch_add(1, Ordering::Relaxed)),
@@ -233,17 +236,4 @@ fn listen(server: &ServerProcess, seen: &Seen, over: &AtomicBool) -> Result<()> 
         }
     }
     Ok(())
-}
-
-fn subscribe(server: &ServerProcess) -> Result<WebSocket<MaybeTlsStream<TcpStream>>> {
-    let stream = TcpStream::connect(server.address())?;
-    let url = format!(
-        "ws://localhost:{}/eventbus/events.ws",
-        server.address().port()
-    );
-    let (mut socket, _) = client(url, MaybeTlsStream::Plain(stream.try_clone()?))
-        .map_err(|error| error.to_string())?;
-    socket.send(Message::text(r#"{"SUBSCRIBE": "*"}"#))?;
-    stream.set_read_timeout(Some(QUIET))?;
-    Ok(socket)
 }

@@ -12,6 +12,7 @@ pub(crate) mod parts;
 pub(crate) mod random;
 pub(crate) mod response;
 pub(crate) mod server;
+pub(crate) mod socket;
 pub(crate) mod stats;
 pub(crate) mod traffic;
 

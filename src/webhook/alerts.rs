@@ -3,9 +3,11 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::json;
+use tracing::warn;
 
 use super::feed::{Feed, FeedError, Item, ItemId};
 use crate::alerts::{Alert, AlertStore};
+use crate::config::Webhook;
 use crate::views::native::AlertRow;
 
 /// All alerts that are kept.
@@ -16,6 +18,22 @@ pub fn feed(store: AlertStore) -> Feed {
         alerts.iter().map(|alert| item(alert)).collect()
     };
     Feed::new(page, newest)
+}
+
+/// Tells of rules that webhooks wait for and that raise nothing: misspelt ones, and such as are off. That is no mistake
+/// of its own, because a kind of alert may be defined at any time.
+pub fn tell_missing_rules(webhooks: &[Webhook], store: &AlertStore) {
+    let definitions = store.definitions();
+    for webhook in webhooks {
+        for rule in &webhook.rules {
+            if !definitions.iter().any(|known| *known.header == **rule) {
+                warn!(
+                    webhook.name = webhook.name,
+                    rule, "a webhook waits for a rule that is off, or not known"
+                );
+            }
+        }
+    }
 }
 
 fn item(alert: &Alert) -> Result<Item, FeedError> {

@@ -312,3 +312,31 @@ fn flags_win_over_the_environment() {
     running.signal("TERM");
     assert_eq!(running.end().0, Some(0));
 }
+
+#[test]
+fn a_webhook_that_waits_for_a_rule_that_nobody_knows_is_told_of_at_the_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("scanpost.toml");
+    let text = r#"
+        [alerts]
+        apmoved = "off"
+        [[webhooks]]
+        name = "home"
+        url = "http://127.0.0.1:9/"
+        secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+        rules = ["APSPOOF", "APSPOOOF", "APMOVED"]
+    "#;
+    std::fs::write(&file, text).unwrap();
+    let running = Running::start(|command| {
+        command.arg("--config").arg(&file);
+    });
+    let events = running.start.lines().map(|line| {
+        let mut event: Value = serde_json::from_str(line).unwrap();
+        event["fields"].take()
+    });
+    let told: Vec<_> = events
+        .filter(|fields| fields["webhook.name"] == "home")
+        .map(|mut fields| fields["rule"].take())
+        .collect();
+    assert_eq!(told, ["APSPOOOF", "APMOVED"]);
+}
