@@ -17,6 +17,8 @@ use crate::tracker::Tracker;
 
 /// How often the order of the devices that were seen last is brought up to date, while people ask for it.
 const INDEX_INTERVAL: Duration = Duration::from_secs(1);
+/// How long is waited at most between two steps of expiry.
+const EXPIRY_PAUSE_MAX: Duration = Duration::from_millis(100);
 /// How often at most a large snapshot of everything is written only so that the log may forget more.
 const ROLL_INTERVAL: Duration = Duration::from_secs(60 * 60);
 /// Up to this size, in bytes, one is written whenever it helps.
@@ -165,6 +167,7 @@ impl Keeper {
     fn expire(&mut self, snapshots: &mut Snapshots, told: &Told) {
         let mut observations = 0;
         loop {
+            let asked = Instant::now();
             let expired = match self.ingest.expire(self.due(snapshots)) {
                 Some(Ok(expired)) => expired,
                 Some(Err(LogError::DiskFull)) => {
@@ -193,6 +196,8 @@ impl Keeper {
             if told.is_stopping.load(Ordering::Acquire) {
                 return;
             }
+            // The writer has other things to do: the more of them, the longer it took to come to this one.
+            thread::sleep(asked.elapsed().min(EXPIRY_PAUSE_MAX));
         }
     }
 
