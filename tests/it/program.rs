@@ -339,4 +339,5 @@ fn a_webhook_that_waits_for_a_rule_that_nobody_knows_is_told_of_at_the_start() {
         .map(|mut fields| fields["rule"].take())
         .collect();
     assert_eq!(told, ["APSPOOOF", "APMOVED"]);
+    running.stop();
 }
