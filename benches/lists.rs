@@ -13,7 +13,7 @@ use std::env;
 use std::time::{Duration, Instant, SystemTime};
 
 use scanpost::log::Log;
-use scanpost::tracker::Walk;
+use scanpost::tracker::{Seen, Walk};
 use support::stats::median;
 use support::{Result, fill};
 
@@ -45,16 +45,13 @@ fn measure(at: impl Fn(u32) -> SystemTime) -> Result<()> {
             tracker.apply(&entry);
         }
     }
-    let sweep_ms = timed(|| tracker.seen_last(PAGE, None, |_| true).len());
-    println!("The {PAGE} seen last, while their order is not made: {sweep_ms:.2} ms.");
-    let started = Instant::now();
-    tracker.index_seen();
-    let made_ms = started.elapsed().as_secs_f64() * 1e3;
-    println!("Making the order, in the background: {made_ms:.0} ms.");
     let first_ms = timed(|| tracker.seen_last(PAGE, None, |_| true).len());
     println!("The {PAGE} seen last: {first_ms:.2} ms.");
     let middle = tracker.seen_last(PAGE, None, |_| true);
-    let before = middle.last().map(|device| (device.last_time, device.id));
+    let before = middle.last().map(|device| Seen {
+        time: device.last_time,
+        id: device.id,
+    });
     let second_ms = timed(|| tracker.seen_last(PAGE, before, |_| true).len());
     println!("The {PAGE} behind them: {second_ms:.2} ms.");
     let scan_ms = timed(|| {

@@ -15,8 +15,6 @@ use crate::report::ReceivedAt;
 use crate::snapshot::Snapshots;
 use crate::tracker::Tracker;
 
-/// How often the order of the devices that were seen last is brought up to date, while people ask for it.
-const INDEX_INTERVAL: Duration = Duration::from_secs(1);
 /// How long is waited at most between two steps of expiry.
 const EXPIRY_PAUSE_MAX: Duration = Duration::from_millis(100);
 /// How often at most a large snapshot of everything is written only so that the log may forget more.
@@ -125,12 +123,11 @@ impl Keeper {
             return;
         };
         let mut taken = Instant::now();
-        let pause = INDEX_INTERVAL.min(self.schedule.interval);
-        while let Err(RecvTimeoutError::Timeout) = told.orders.recv_timeout(pause) {
-            self.tracker.index_seen();
-            if taken.elapsed() < self.schedule.interval {
-                continue;
-            }
+        loop {
+            let pause = self.schedule.interval.saturating_sub(taken.elapsed());
+            let Err(RecvTimeoutError::Timeout) = told.orders.recv_timeout(pause) else {
+                break;
+            };
             taken = Instant::now();
             self.take(&mut snapshots, false);
             if self.expires() {

@@ -15,7 +15,7 @@ mod shard;
 mod sources;
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ pub use self::follow::{Changed, Follow};
 use self::image::Images;
 pub use self::image::{Image, ImageHead};
 pub use self::recent::Seen;
-use self::recent::SeenIndex;
+use self::recent::spread;
 pub use self::shard::ChangeNumber;
 use self::shard::{ChangeMark, Shard};
 pub use self::sources::Source;
@@ -149,10 +149,6 @@ pub struct Tracker {
     wifi: Totals,
     bluetooth: Totals,
     evicted: AtomicU64,
-    /// The order of the devices that were seen last, by shard. Its locks are taken before those of the shards.
-    seen: [Mutex<SeenIndex>; SHARDS],
-    /// Whether somebody asked for that order lately.
-    seen_is_wanted: AtomicBool,
 }
 
 /// What orders changes: a count, and our clock as far as the log tells it.
@@ -227,8 +223,6 @@ impl Tracker {
             wifi: Totals::default(),
             bluetooth: Totals::default(),
             evicted: AtomicU64::new(0),
-            seen: std::array::from_fn(|_| Mutex::default()),
-            seen_is_wanted: AtomicBool::new(false),
         }
     }
 
@@ -292,30 +286,29 @@ impl Tracker {
             clock.change.0 += 1;
             let id = report.device();
             shard.join(clock.images.round);
-            let Some((device, new)) = shard.touch(id, clock.change, || Device::new(id, report))
-            else {
-                return;
+            let merge = |device: &mut Device, is_new: bool| {
+                show((!is_new).then_some(&*device), report);
+                // A device is made with its first network.
+                let known_ssids = if is_new { 0 } else { device.ssid_count() };
+                let seers = device.merge(report, source, clock.now, &self.bounds);
+                newly_seen += i64::from(seers.is_new);
+                unseen.extend(seers.gone);
+                if is_new {
+                    tell(News::Device(id));
+                }
+                if let Sighting::Wifi(sighting) = &report.sighting
+                    && known_ssids < device.ssid_count()
+                {
+                    tell(News::Ssid(id, &sighting.ssid));
+                }
+                let totals = self.totals_of(id.phy);
+                totals.reports.fetch_add(1, Ordering::Relaxed);
+                if is_new {
+                    totals.devices.fetch_add(1, Ordering::Relaxed);
+                    applied.created += 1;
+                }
             };
-            show((!new).then_some(&*device), report);
-            // A device is made with its first network.
-            let known_ssids = if new { 0 } else { device.ssid_count() };
-            let seers = device.merge(report, source, clock.now, &self.bounds);
-            newly_seen += i64::from(seers.is_new);
-            unseen.extend(seers.gone);
-            if new {
-                tell(News::Device(id));
-            }
-            if let Sighting::Wifi(sighting) = &report.sighting
-                && known_ssids < device.ssid_count()
-            {
-                tell(News::Ssid(id, &sighting.ssid));
-            }
-            let totals = self.totals_of(id.phy);
-            totals.reports.fetch_add(1, Ordering::Relaxed);
-            if new {
-                totals.devices.fetch_add(1, Ordering::Relaxed);
-                applied.created += 1;
-            }
+            shard.change(id, clock.change, || Device::new(id, report), merge);
         });
         if newly_seen != 0 || !unseen.is_empty() {
             let mut sources = write(&self.sources);
@@ -547,10 +540,7 @@ impl Walk {
 
 /// Which shard a device is in: the same on every machine, so that views list devices in the same order.
 fn shard_index(id: DeviceId) -> usize {
-    let [a, b, c, d, e, f] = id.addr.octets();
-    let number = u64::from_be_bytes([0, u8::from(id.phy == Phy::Bluetooth), a, b, c, d, e, f]);
-    // Multiplying by 2^64 over the golden ratio spreads addresses that differ in any octet over the top bits.
-    let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58;
+    let mixed = spread(id) >> 58;
     usize::try_from(mixed).unwrap_or_default() % SHARDS
 }
 

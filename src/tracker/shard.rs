@@ -6,6 +6,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use serde::{Deserialize, Serialize};
 
 use super::device::Device;
+use super::recent::{Seen, SeenKey};
 use crate::report::{DeviceId, ReceivedAt, UnixTime};
 
 /// Counts the changes of all devices, so that one change is before or after any other.
@@ -30,7 +31,9 @@ const NONE: Slot = Slot::MAX;
 
 #[derive(Debug, Default)]
 pub(super) struct Shard {
-    nodes: Nodes,
+    nodes: Column<Node>,
+    /// When the device in each slot was seen last.
+    seen: Column<SeenKey>,
     free: Vec<Slot>,
     by_id: HashTable<Slot>,
     hasher: DefaultHashBuilder,
@@ -49,45 +52,62 @@ struct Copying {
     set_aside: Vec<Changed>,
 }
 
-/// Nodes by slot, in pieces of one size: a shard that grows copies none of them, and has no room to spare for as many
+/// Values by slot, in pieces of one size: a shard that grows copies none of them, and has no room to spare for as many
 /// as there are.
-#[derive(Debug, Default)]
-struct Nodes(Vec<Vec<Node>>);
+#[derive(Debug)]
+struct Column<T>(Vec<Vec<T>>);
 
-/// How many nodes a piece has: as many as fit in what an allocator gives without waste.
-const PIECE: usize = (1 << 15) / size_of::<Node>();
+impl<T> Default for Column<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
 
-impl Nodes {
-    fn get(&self, slot: usize) -> Option<&Node> {
-        self.0.get(slot / PIECE)?.get(slot % PIECE)
+impl<T> Column<T> {
+    /// How many values a piece has: as many as fit in what an allocator gives without waste.
+    const PIECE: usize = (1 << 15) / size_of::<T>();
+
+    fn get(&self, slot: usize) -> Option<&T> {
+        self.0.get(slot / Self::PIECE)?.get(slot % Self::PIECE)
     }
 
-    fn get_mut(&mut self, slot: usize) -> Option<&mut Node> {
-        self.0.get_mut(slot / PIECE)?.get_mut(slot % PIECE)
+    fn get_mut(&mut self, slot: usize) -> Option<&mut T> {
+        self.0
+            .get_mut(slot / Self::PIECE)?
+            .get_mut(slot % Self::PIECE)
     }
 
-    fn push(&mut self, node: Node) {
-        if self.0.last().is_none_or(|piece| piece.len() == PIECE) {
-            self.0.push(Vec::with_capacity(PIECE));
+    fn push(&mut self, value: T) {
+        if self.0.last().is_none_or(|piece| piece.len() == Self::PIECE) {
+            self.0.push(Vec::with_capacity(Self::PIECE));
         }
         if let Some(piece) = self.0.last_mut() {
-            piece.push(node);
+            piece.push(value);
         }
     }
 
     fn len(&self) -> usize {
         let last = self.0.last().map_or(0, Vec::len);
-        self.0.len().saturating_sub(1) * PIECE + last
+        self.0.len().saturating_sub(1) * Self::PIECE + last
     }
 
-    fn iter(&self) -> impl Iterator<Item = &Node> {
+    fn iter(&self) -> impl Iterator<Item = &T> {
         self.0.iter().flatten()
     }
 
-    /// Those from a slot on.
-    fn iter_from(&self, start: usize) -> impl Iterator<Item = &Node> {
-        let pieces = self.0.get(start / PIECE..).unwrap_or_default();
-        pieces.iter().flatten().skip(start % PIECE)
+    /// Those from a slot on that lie side by side; `None` past the last.
+    fn piece_from(&self, start: usize) -> Option<&[T]> {
+        let piece = self
+            .0
+            .get(start / Self::PIECE)?
+            .get(start % Self::PIECE..)?;
+        (!piece.is_empty()).then_some(piece)
+    }
+
+    /// Those from a slot on; `None` past the last.
+    fn iter_from(&self, start: usize) -> Option<impl Iterator<Item = &T>> {
+        let pieces = self.0.get(start / Self::PIECE..).unwrap_or_default();
+        (start < self.len()).then(|| pieces.iter().flatten().skip(start % Self::PIECE))
     }
 }
 
@@ -107,30 +127,20 @@ pub(super) struct ChangeMark {
     changed: ChangeNumber,
 }
 
-impl ChangeMark {
-    /// Where the device there stands.
-    pub(super) const fn slot(self) -> Slot {
-        self.slot
-    }
-
-    /// When it changed.
-    pub(super) const fn changed(self) -> ChangeNumber {
-        self.changed
-    }
-}
-
 impl Shard {
     pub(super) fn get(&self, id: DeviceId) -> Option<&Device> {
         self.device(self.find(id)?)
     }
 
-    /// The device, made by `fresh` if it is new, as the most recently changed one. The flag says whether it is new.
-    pub(super) fn touch(
+    /// Changes the device, made by `fresh` if it is new, which is the most recently changed one by that. `change` is told
+    /// whether it is new.
+    pub(super) fn change<T>(
         &mut self,
         id: DeviceId,
         changed: ChangeNumber,
         fresh: impl FnOnce() -> Device,
-    ) -> Option<(&mut Device, bool)> {
+        change: impl FnOnce(&mut Device, bool) -> T,
+    ) -> Option<T> {
         let (slot, new) = match self.find(id) {
             Some(slot) => {
                 self.set_aside(slot);
@@ -140,7 +150,11 @@ impl Shard {
             None => (self.insert(fresh()), true),
         };
         self.link_last(slot, changed);
-        Some((self.node_mut(slot)?.device.as_mut()?, new))
+        let device = self.node_mut(slot)?.device.as_mut()?;
+        let result = change(device, new);
+        let seen = Seen::of(device).key();
+        self.set_seen(slot, seen);
+        Some(result)
     }
 
     /// The device, as the most recently changed one, if there is one.
@@ -167,11 +181,6 @@ impl Shard {
         std::iter::successors(newest, |node| self.node(node.before))
             .take_while(move |node| mark < node.changed)
             .filter_map(|node| Some((node.changed, node.device.as_ref()?)))
-    }
-
-    /// How many devices changed after `mark`; it counts no further than `max`.
-    pub(super) fn count_after(&self, mark: ChangeNumber, max: usize) -> usize {
-        self.changed_after(mark).take(max).count()
     }
 
     /// When the least recently changed device changed.
@@ -246,6 +255,7 @@ impl Shard {
 
     /// Puts back a device of an image. When all are back, [`Shard::restored`] has to follow.
     pub(super) fn restore(&mut self, changed: ChangeNumber, device: Device) {
+        let seen = Seen::of(&device).key();
         let slot = match self.find(device.id) {
             Some(slot) => {
                 if let Some(node) = self.node_mut(slot) {
@@ -258,6 +268,7 @@ impl Shard {
         if let Some(node) = self.node_mut(slot) {
             node.changed = changed;
         }
+        self.set_seen(slot, seen);
     }
 
     /// Takes out a device that a later image says to be gone.
@@ -296,13 +307,25 @@ impl Shard {
             entry.remove();
         }
         self.free.push(slot);
+        self.set_seen(slot, SeenKey::NOBODY);
         self.node_mut(slot)?.device.take()
     }
 
     /// The slots from `start` on, in order; a slot may be free. `None` past the last slot.
     pub(super) fn slots_from(&self, start: usize) -> Option<impl Iterator<Item = Option<&Device>>> {
-        let nodes = (start < self.nodes.len()).then(|| self.nodes.iter_from(start))?;
+        let nodes = self.nodes.iter_from(start)?;
         Some(nodes.map(|node| node.device.as_ref()))
+    }
+
+    /// When the devices in the slots from `start` on were seen last, as many as lie side by side. `None` past the last
+    /// slot.
+    pub(super) fn seen_from(&self, start: usize) -> Option<&[SeenKey]> {
+        self.seen.piece_from(start)
+    }
+
+    /// The device in a slot.
+    pub(super) fn at(&self, slot: usize) -> Option<&Device> {
+        self.nodes.get(slot)?.device.as_ref()
     }
 
     /// The next device before `mark` in the order of change, newest first, if it changed at or after `since`.
@@ -379,6 +402,7 @@ impl Shard {
             slot
         } else {
             self.nodes.push(node);
+            self.seen.push(SeenKey::NOBODY);
             Slot::try_from(self.nodes.len() - 1).unwrap_or(NONE)
         };
         let (nodes, hasher) = (&self.nodes, &self.hasher);
@@ -421,6 +445,12 @@ impl Shard {
             node.after = slot;
         }
         self.chain = Some((self.chain.map_or(slot, |(oldest, _)| oldest), slot));
+    }
+
+    fn set_seen(&mut self, slot: Slot, seen: SeenKey) {
+        if let Some(entry) = index(slot).and_then(|slot| self.seen.get_mut(slot)) {
+            *entry = seen;
+        }
     }
 
     fn device(&self, slot: Slot) -> Option<&Device> {

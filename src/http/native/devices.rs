@@ -18,7 +18,7 @@ use super::Json;
 use super::csv::{self, Texts};
 use super::filter::Filter;
 use crate::report::{DeviceId, DeviceKey, MacAddr, UnixTime};
-use crate::tracker::{Device, Tracker, Walk};
+use crate::tracker::{Device, Seen, Tracker, Walk};
 use crate::views::Hex;
 use crate::views::native::{COLUMNS, DeviceRow, SourceNames, WholeDevice, name_of};
 
@@ -183,9 +183,10 @@ impl Wanted {
     fn find(&self, tracker: &Tracker) -> Vec<Device> {
         if self.sort == Sort::LastSeen && self.is_descending {
             let before = self.after.as_ref().and_then(|after| match after.key {
-                Key::Number(seconds) => {
-                    Some((UnixTime::new(u32::try_from(seconds).ok()?), after.id))
-                }
+                Key::Number(seconds) => Some(Seen {
+                    time: UnixTime::new(u32::try_from(seconds).ok()?),
+                    id: after.id,
+                }),
                 Key::Text(_) => None,
             });
             return tracker.seen_last(self.count, before, |device| self.filter.wants(device));

@@ -1,13 +1,12 @@
 //! The devices that were seen last.
 
+use super::super::recent::Seen;
 use super::*;
 
 #[derive(Clone, Debug)]
 enum Step {
     /// Reports of devices at times.
     Report(Vec<(u8, u32)>),
-    /// What is done now and then.
-    Index,
     /// A page, behind some place, of the devices whose last octet divides by a number.
     Ask {
         count: usize,
@@ -26,7 +25,6 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(
         prop_oneof![
             3 => reports.prop_map(Step::Report),
-            1 => Just(Step::Index),
             3 => ask.prop_map(|(count, before, divisor)| Step::Ask { count, before, divisor }),
         ],
         1..40,
@@ -43,11 +41,10 @@ proptest! {
                 Step::Report(reports) => {
                     folded.add(reports.into_iter().map(|(last, seconds)| report(last, seconds)).collect());
                 }
-                Step::Index => folded.tracker.index_seen(),
                 Step::Ask { count, before, divisor } => {
-                    let before = before.map(|(seconds, last)| (UnixTime::new(seconds), device_id(last)));
+                    let before = before.map(|(seconds, last)| Seen { time: UnixTime::new(seconds), id: device_id(last) });
                     let wanted = |device: &Device| device.id.addr.octets()[5].is_multiple_of(divisor);
-                    let seen = |device: &Device| (device.last_time, device.id);
+                    let seen = Seen::of;
                     let found: Vec<Seen> = folded.tracker.seen_last(count, before, wanted).iter().map(seen).collect();
                     let all = walk(&folded.tracker, Walk::over_all());
                     let mut all: Vec<Seen> = all.iter().filter(|device| wanted(device)).map(seen).collect();
