@@ -1,14 +1,20 @@
 //! Network names.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A network name: up to 32 octets of any value (IEEE 802.11-2020, clause 9.4.2.2). Empty means hidden.
 ///
-/// The octets are kept as they are; only showing them escapes what is no UTF-8.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Ssid(Box<[u8]>);
+/// The octets are kept as they are; only showing them escapes what is no UTF-8. They are kept in place: most reports
+/// have a name, and few names are so short that room for the longest is waste.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ssid {
+    /// NULs follow the name, so the order is that of the names.
+    octets: [u8; Ssid::BYTES_MAX],
+    length: u8,
+}
 
 /// The name is longer than the air can carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,12 +35,25 @@ impl Ssid {
 
     /// Whether the network hides its name.
     pub fn is_hidden(&self) -> bool {
-        self.0.is_empty()
+        self.length == 0
     }
 
     /// The octets as sent on the air.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        let name = self.octets.get(..usize::from(self.length));
+        name.unwrap_or(&self.octets)
+    }
+}
+
+impl Hash for Ssid {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
+    }
+}
+
+impl fmt::Debug for Ssid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ssid({self})")
     }
 }
 
@@ -43,22 +62,26 @@ impl TryFrom<&[u8]> for Ssid {
 
     /// Access points that hide their name send nothing or as many NULs as the name is long: both are the hidden name.
     fn try_from(bytes: &[u8]) -> Result<Self, Self::Error> {
-        if Self::BYTES_MAX < bytes.len() {
-            return Err(SsidTooLong {
-                length_bytes: bytes.len(),
-            });
-        }
-        if bytes.iter().all(|&byte| byte == 0) {
+        let too_long = SsidTooLong {
+            length_bytes: bytes.len(),
+        };
+        if bytes.iter().all(|&byte| byte == 0) && bytes.len() <= Self::BYTES_MAX {
             return Ok(Self::hidden());
         }
-        Ok(Self(bytes.into()))
+        let mut ssid = Self {
+            octets: [0; Self::BYTES_MAX],
+            length: u8::try_from(bytes.len()).map_err(|_| too_long)?,
+        };
+        let place = ssid.octets.get_mut(..bytes.len()).ok_or(too_long)?;
+        place.copy_from_slice(bytes);
+        Ok(ssid)
     }
 }
 
 /// The name as text: UTF-8 as it is, every other octet as `\xHH`, none dropped.
 impl fmt::Display for Ssid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for chunk in self.0.utf8_chunks() {
+        for chunk in self.as_bytes().utf8_chunks() {
             f.write_str(chunk.valid())?;
             for byte in chunk.invalid() {
                 write!(f, "\\x{byte:02X}")?;
@@ -72,9 +95,9 @@ impl fmt::Display for Ssid {
 impl Serialize for Ssid {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if !serializer.is_human_readable() {
-            return serializer.serialize_bytes(&self.0);
+            return serializer.serialize_bytes(self.as_bytes());
         }
-        match std::str::from_utf8(&self.0) {
+        match std::str::from_utf8(self.as_bytes()) {
             Ok(text) => serializer.serialize_str(text),
             Err(_) => serializer.collect_str(self),
         }
@@ -112,6 +135,14 @@ mod tests {
         assert!(Ssid::try_from(b"".as_slice()).unwrap().is_hidden());
         assert!(Ssid::try_from([0; 32].as_slice()).unwrap().is_hidden());
         assert!(!Ssid::try_from(b" ".as_slice()).unwrap().is_hidden());
+    }
+
+    #[test]
+    fn the_order_is_that_of_the_octets() {
+        let names = [b"".as_slice(), b"a", b"a\0b", b"a\x01", b"aa", b"b", b"b\0"];
+        let names: Vec<Ssid> = names.map(|name| Ssid::try_from(name).unwrap()).to_vec();
+        assert!(names.is_sorted());
+        assert!(names.iter().is_sorted_by_key(|name| name.as_bytes()));
     }
 
     #[test]

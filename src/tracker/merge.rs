@@ -301,7 +301,7 @@ impl Wifi {
             Latest::offer(&mut self.topology, time, topology);
         }
         let fresh = || SsidRecord {
-            ssid: sighting.ssid.clone(),
+            ssid: sighting.ssid,
             first_time: time,
             last_time: time,
             reports: 0,

@@ -73,6 +73,29 @@ async fn every_column_of_the_corpus_is_shown_as_agreed() {
 }
 
 #[tokio::test]
+async fn what_a_microcontroller_calls_the_way_of_protection_is_read() {
+    let server = TestServer::start().await;
+    let said = [json!(3), json!("3"), json!("WIFI_AUTH_WPA2_PSK"), json!(99)];
+    let reports = said.iter().enumerate().map(
+        |(number, said)| json!({ "bssid": address(number), "ssid": "Lab", "capabilities": said }),
+    );
+    server.report(reports.collect()).await;
+    for (number, class) in ["wpa2-personal", "wpa2-personal", "wpa2-personal", "unknown"]
+        .into_iter()
+        .enumerate()
+    {
+        let path = format!("/api/v1/devices/{}", address(number));
+        let device = server.read(&path).await;
+        let said = &said[number];
+        assert_eq!(device["ssids"][0]["security"]["class"], class, "{said}");
+        let path = format!("{path}/observations");
+        let kept = server.read(&path).await["observations"][0]["capabilities"].clone();
+        let as_sent = said.as_str().map_or(said.to_string(), str::to_owned);
+        assert_eq!(kept, as_sent);
+    }
+}
+
+#[tokio::test]
 async fn every_class_is_shown_in_every_view() {
     let rows = CORPUS.lines().skip(1);
     let corpus = rows.filter_map(|line| {

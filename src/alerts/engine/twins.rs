@@ -69,7 +69,7 @@ impl Twins {
             if self.ssids_max <= self.by_ssid.len() {
                 return None;
             }
-            self.by_ssid.insert(ssid.clone(), Counts::default());
+            self.by_ssid.insert(*ssid, Counts::default());
         }
         let counts = self.by_ssid.get_mut(ssid)?;
         let place = |counts: &mut Counts, strength: Strength, change: i32| {

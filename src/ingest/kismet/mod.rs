@@ -212,9 +212,14 @@ impl Decoder<'_> {
     fn wifi(&self, fields: &mut Fields<'_>) -> Result<WifiSighting, Reason> {
         let bssid = Bssid::try_from(address("bssid", &fields.bssid)?)
             .map_err(|wrong| Reason::new("bssid", wrong))?;
+        let capabilities = match std::mem::take(&mut fields.capabilities) {
+            // A microcontroller's number for the way of protection, not spelled out.
+            Value::Number(mode) => Value::Text(mode.to_string().into()),
+            said => said,
+        };
         let capabilities = borrowed_text(
             "capabilities",
-            std::mem::take(&mut fields.capabilities),
+            capabilities,
             self.limits.capabilities_bytes_max,
         )?;
         Ok(WifiSighting {

@@ -3,7 +3,6 @@
 use std::hash::Hash;
 use std::sync::LazyLock;
 
-use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::extra::Extra;
@@ -11,15 +10,14 @@ use super::{number, signed};
 use crate::log::{LogError, LogPosition};
 use crate::report::recent::Recent;
 use crate::report::{
-    Batch, BatchIdentity, Channel, Dbm, Frequency, MacAddr, Position, Rejected, Report, Sighting,
-    SourceId, Ssid,
+    Batch, BatchIdentity, Channel, MacAddr, Position, Rejected, Report, Sighting, SourceId, Ssid,
 };
 
 /// How many strings of a dictionary are remembered, at least half of them the latest.
 const DICTIONARY_MAX: usize = 200_000;
 
-/// What a row of observations has, in the order in which it is bound.
-const COLUMNS: [&str; 13] = [
+/// What a row of observations has: numbers, and last a text.
+const COLUMNS: [&str; NUMBERS + 1] = [
     "batch",
     "time",
     "address",
@@ -34,8 +32,9 @@ const COLUMNS: [&str; 13] = [
     "speed_m_h",
     "extra",
 ];
+const NUMBERS: usize = 12;
 /// How many rows one statement inserts: starting a statement costs about as much as a row.
-const ROWS: usize = 10;
+const ROWS: usize = 20;
 static INSERT_ROWS: LazyLock<String> = LazyLock::new(|| insert_observations(ROWS));
 static INSERT_ROW: LazyLock<String> = LazyLock::new(|| insert_observations(1));
 
@@ -52,6 +51,7 @@ pub(super) fn write_all(
             *at = at.next();
             insert.batch(numbers, *at, batch)?;
         }
+        insert.observations.finish()?;
     }
     Ok(transaction.commit()?)
 }
@@ -96,10 +96,7 @@ impl Dictionaries {
 struct Inserts<'t> {
     transaction: &'t Transaction<'t>,
     batch: rusqlite::CachedStatement<'t>,
-    /// Inserts [`ROWS`] observations.
-    rows: rusqlite::CachedStatement<'t>,
-    /// Inserts one.
-    row: rusqlite::CachedStatement<'t>,
+    observations: Observations<'t>,
 }
 
 impl<'t> Inserts<'t> {
@@ -111,8 +108,11 @@ impl<'t> Inserts<'t> {
                                       annotation)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             )?,
-            rows: transaction.prepare_cached(&INSERT_ROWS)?,
-            row: transaction.prepare_cached(&INSERT_ROW)?,
+            observations: Observations {
+                many: InsertRows::prepare(transaction, &INSERT_ROWS, ROWS)?,
+                one: InsertRows::prepare(transaction, &INSERT_ROW, 1)?,
+                waiting: Vec::with_capacity(ROWS),
+            },
         })
     }
 
@@ -140,28 +140,19 @@ impl<'t> Inserts<'t> {
             write_rejected(&batch.rejected)?,
             batch.annotation.as_deref().map(to_json).transpose()?,
         ])?;
-        let (groups, rest) = batch.reports.as_chunks::<ROWS>();
-        for group in groups {
-            for (row, report) in group.iter().enumerate() {
-                let values = self.values(numbers, at, report)?;
-                bind(&mut self.rows, row, values)?;
-            }
-            self.rows.raw_execute()?;
-        }
-        for report in rest {
-            let values = self.values(numbers, at, report)?;
-            bind(&mut self.row, 0, values)?;
-            self.row.raw_execute()?;
+        for report in &batch.reports {
+            let row = self.row(numbers, at, report)?;
+            self.observations.add(row)?;
         }
         Ok(())
     }
 
-    fn values(
+    fn row(
         &self,
         numbers: &mut Dictionaries,
         at: LogPosition,
         report: &Report,
-    ) -> Result<[Value; COLUMNS.len()], LogError> {
+    ) -> Result<Row, LogError> {
         let (ssid, capabilities) = match &report.sighting {
             Sighting::Bluetooth(_) => (None, None),
             Sighting::Wifi(wifi) => {
@@ -180,21 +171,24 @@ impl<'t> Inserts<'t> {
                 Some(self.number_of(&mut numbers.channels, "channels", "text", channel, text)?)
             }
         };
-        Ok([
-            number(at).into(),
-            signed(report.time.seconds()).into(),
-            address_number(report.device().addr).into(),
-            ssid.into(),
-            capabilities.into(),
-            channel.into(),
-            report.frequency.map(Frequency::khz).into(),
-            report.signal.map(Dbm::get).into(),
-            report.position.map(Position::lat_e7).into(),
-            report.position.map(Position::lon_e7).into(),
-            report.position.and_then(Position::alt_mm).into(),
-            report.position.map(Position::speed_m_h).into(),
-            Extra::text_of(report)?.into(),
-        ])
+        let position = report.position;
+        Ok(Row {
+            numbers: [
+                Some(number(at)),
+                Some(report.time.seconds().into()),
+                Some(address_number(report.device().addr)),
+                ssid,
+                capabilities,
+                channel,
+                report.frequency.map(|frequency| frequency.khz().into()),
+                report.signal.map(|signal| signal.get().into()),
+                position.map(|position| position.lat_e7().into()),
+                position.map(|position| position.lon_e7().into()),
+                position.and_then(Position::alt_mm).map(i64::from),
+                position.map(|position| position.speed_m_h().into()),
+            ],
+            extra: Extra::text_of(report)?,
+        })
     }
 
     fn number_of<K, V>(
@@ -244,7 +238,7 @@ impl<'t> Inserts<'t> {
             .transaction
             .prepare_cached("INSERT INTO ssids (ssid) VALUES (?1)")?
             .insert([ssid.as_bytes()])?;
-        numbers.insert(ssid.clone(), number);
+        numbers.insert(*ssid, number);
         Ok(number)
     }
 
@@ -277,17 +271,74 @@ fn insert_observations(rows: usize) -> String {
     )
 }
 
-/// Binds the values of one of the rows that a statement inserts.
-fn bind(
-    statement: &mut rusqlite::Statement<'_>,
-    row: usize,
-    values: [Value; COLUMNS.len()],
-) -> Result<(), LogError> {
-    let first = row * COLUMNS.len() + 1;
-    for (place, value) in (first..).zip(values) {
-        statement.raw_bind_parameter(place, value)?;
+/// The values of one observation, in the order of [`COLUMNS`].
+#[derive(Clone, Default)]
+struct Row {
+    numbers: [Option<i64>; NUMBERS],
+    extra: Option<String>,
+}
+
+/// Inserts observations, of whichever batches, many at once.
+struct Observations<'t> {
+    /// Inserts [`ROWS`].
+    many: InsertRows<'t>,
+    /// Inserts one.
+    one: InsertRows<'t>,
+    /// What is to be inserted, less than [`ROWS`].
+    waiting: Vec<Row>,
+}
+
+impl Observations<'_> {
+    fn add(&mut self, row: Row) -> Result<(), LogError> {
+        self.waiting.push(row);
+        if self.waiting.len() < ROWS {
+            return Ok(());
+        }
+        self.many.insert(self.waiting.drain(..))
     }
-    Ok(())
+
+    /// Inserts those that still wait.
+    fn finish(&mut self) -> Result<(), LogError> {
+        let mut rest = self.waiting.drain(..);
+        rest.try_for_each(|row| self.one.insert([row].into_iter()))
+    }
+}
+
+/// A statement that inserts some observations, and what is bound to it. Reports of one scan have much in common (the
+/// batch, the time, the place, and what none of them has): what stands there already is not bound again.
+struct InsertRows<'t> {
+    statement: rusqlite::CachedStatement<'t>,
+    bound: Vec<Row>,
+}
+
+impl<'t> InsertRows<'t> {
+    fn prepare(transaction: &'t Transaction<'t>, sql: &str, rows: usize) -> Result<Self, LogError> {
+        Ok(Self {
+            statement: transaction.prepare_cached(sql)?,
+            // A statement comes out of the cache without bindings, which SQLite takes for NULL.
+            bound: vec![Row::default(); rows],
+        })
+    }
+
+    /// Inserts so many rows as the statement does.
+    fn insert(&mut self, rows: impl Iterator<Item = Row>) -> Result<(), LogError> {
+        let first_places = (1..).step_by(COLUMNS.len());
+        for ((first, bound), row) in first_places.zip(&mut self.bound).zip(rows) {
+            let numbers = bound.numbers.iter().zip(row.numbers);
+            for (place, (bound, number)) in (first..).zip(numbers) {
+                if *bound != number {
+                    self.statement.raw_bind_parameter(place, number)?;
+                }
+            }
+            if bound.extra != row.extra {
+                let extra = row.extra.as_deref();
+                self.statement.raw_bind_parameter(first + NUMBERS, extra)?;
+            }
+            *bound = row;
+        }
+        self.statement.raw_execute()?;
+        Ok(())
+    }
 }
 
 fn write_rejected(rejected: &[Rejected]) -> Result<Option<String>, LogError> {

@@ -1,15 +1,14 @@
-//! The names that ESP-IDF gives the ways of protection, for firmware that sends them as they are.
+//! The numbers and names that ESP-IDF gives the ways of protection, for firmware that sends them as they are.
 
-/// The names of `wifi_auth_mode_t` (`esp_wifi_types_generic.h`) without `WIFI_AUTH_`, each with the string that says
-/// the same. The numbers of the enumeration are not read: they changed their meaning with its versions.
-const MODES: [(&str, &str); 18] = [
+/// The names of `wifi_auth_mode_t` (`esp_wifi_types_generic.h`) without `WIFI_AUTH_`, each at its number, with the string
+/// that says the same.
+const MODES: [(&str, &str); 17] = [
     ("OPEN", "[OPEN]"),
     ("WEP", "[WEP]"),
     ("WPA_PSK", "[WPA-PSK]"),
     ("WPA2_PSK", "[WPA2-PSK]"),
     ("WPA_WPA2_PSK", "[WPA-PSK][WPA2-PSK]"),
     ("WPA2_ENTERPRISE", "[WPA2-EAP]"),
-    ("ENTERPRISE", "[WPA2-EAP]"),
     ("WPA3_PSK", "[RSN-SAE]"),
     ("WPA2_WPA3_PSK", "[RSN-PSK+SAE]"),
     ("WAPI_PSK", "[WAPI-WAPI-PSK-SMS4]"),
@@ -22,15 +21,26 @@ const MODES: [(&str, &str); 18] = [
     ("WPA2_WPA3_ENTERPRISE", "[RSN-EAP/SHA1+EAP/SHA256][MFPC]"),
     ("WPA_ENTERPRISE", "[WPA-EAP]"),
 ];
+/// What newer versions call one of them.
+const RENAMED: (&str, &str) = ("ENTERPRISE", "[WPA2-EAP]");
+/// What a number says that the enumeration does not have, or not yet.
+const UNKNOWN: &str = "[UNKNOWN]";
 
-/// The string that says what a bare name says.
+/// The string that says what a bare name or number says.
 pub(super) fn spelled_out(name: &str) -> Option<&'static str> {
     let name = name.trim_ascii();
+    if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit()) {
+        let mode = name
+            .parse()
+            .ok()
+            .and_then(|number: usize| MODES.get(number));
+        return Some(mode.map_or(UNKNOWN, |(_, text)| text));
+    }
     let short = match name.split_at_checked("WIFI_AUTH_".len()) {
         Some((prefix, short)) if prefix.eq_ignore_ascii_case("WIFI_AUTH_") => short,
         _ => name,
     };
-    let mut modes = MODES.iter();
+    let mut modes = MODES.iter().chain([&RENAMED]);
     modes
         .find(|(mode, _)| mode.eq_ignore_ascii_case(short))
         .map(|(_, text)| *text)

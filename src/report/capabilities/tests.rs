@@ -238,9 +238,42 @@ fn bare_names_of_esp_idf_are_read() {
         check_any(name);
     }
     check_same("WPA3_ENT_192", "[RSN-EAP_SUITE_B_192-GCMP-256]");
-    // A number may be of any version, and 0 may be nothing at all.
-    check_class("0", "unknown");
-    check_class("17", "unknown");
+}
+
+#[test]
+fn numbers_of_esp_idf_are_read() {
+    let names = [
+        "OPEN",
+        "WEP",
+        "WPA_PSK",
+        "WPA2_PSK",
+        "WPA_WPA2_PSK",
+        "WPA2_ENTERPRISE",
+        "WPA3_PSK",
+        "WPA2_WPA3_PSK",
+        "WAPI_PSK",
+        "OWE",
+        "WPA3_ENT_192",
+        "WPA3_EXT_PSK",
+        "WPA3_EXT_PSK_MIXED_MODE",
+        "DPP",
+        "WPA3_ENTERPRISE",
+        "WPA2_WPA3_ENTERPRISE",
+        "WPA_ENTERPRISE",
+    ];
+    for (number, name) in names.into_iter().enumerate() {
+        let number = number.to_string();
+        check_same(&number, name);
+        check_leftovers(&number, &[]);
+        check_any(&number);
+    }
+    for newer in ["17", "255", "99999999999999999999999"] {
+        check_class(newer, "unknown");
+        check_same(newer, "[UNKNOWN]");
+    }
+    // Only by itself: elsewhere a digit is part of a word.
+    check_class("[3]", "unknown");
+    check_class("-1", "unknown");
 }
 
 #[test]

@@ -31,16 +31,13 @@ impl SsidGroups {
         };
         let named = wifi.ssids.iter().filter(|record| !record.ssid.is_hidden());
         for record in named.filter(|record| wanted(&record.ssid)) {
-            let group = self
-                .0
-                .entry(record.ssid.clone())
-                .or_insert_with(|| SsidGroup {
-                    ssid: record.ssid.clone(),
-                    first_time: record.first_time,
-                    last_time: record.last_time,
-                    security: None,
-                    devices: Vec::new(),
-                });
+            let group = self.0.entry(record.ssid).or_insert_with(|| SsidGroup {
+                ssid: record.ssid,
+                first_time: record.first_time,
+                last_time: record.last_time,
+                security: None,
+                devices: Vec::new(),
+            });
             group.first_time = group.first_time.min(record.first_time);
             group.last_time = group.last_time.max(record.last_time);
             group.devices.push(device.id);
