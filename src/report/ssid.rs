@@ -142,7 +142,7 @@ mod tests {
         let names = [b"".as_slice(), b"a", b"a\0b", b"a\x01", b"aa", b"b", b"b\0"];
         let names: Vec<Ssid> = names.map(|name| Ssid::try_from(name).unwrap()).to_vec();
         assert!(names.is_sorted());
-        assert!(names.iter().is_sorted_by_key(|name| name.as_bytes()));
+        assert!(names.iter().is_sorted_by_key(Ssid::as_bytes));
     }
 
     #[test]
