@@ -56,6 +56,15 @@ impl Default for Activity {
 }
 
 impl Activity {
+    /// Reads something of what it has.
+    pub(super) fn read_ahead(&self) -> u64 {
+        match &self.0 {
+            Kept::Few(samples) => samples.last().map_or(0, |sample| sample.time.seconds()),
+            Kept::Many(counts) => counts.newest.seconds(),
+        }
+        .into()
+    }
+
     /// Counts one report.
     pub(super) fn add(&mut self, time: UnixTime, signal: Option<Dbm>) {
         self.add_many(time, signal, 1);

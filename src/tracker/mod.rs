@@ -43,6 +43,12 @@ const SHARDS: usize = 64;
 /// How many slots a reader looks at under one lock: some 50 µs.
 const SLOTS_PER_LOOK: usize = 1024;
 
+/// From how many reports on it is worth while to read ahead.
+const READ_AHEAD_FROM: usize = 8;
+
+/// A report, and the number of the shard in which its device is.
+type ByShard<'b> = (usize, &'b Report);
+
 /// How large the state may grow.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
@@ -446,20 +452,43 @@ impl Tracker {
         reports: &'b [Report],
         mut visit: impl FnMut(&mut Shard, &'b Report),
     ) {
-        let mut by_shard: Vec<(usize, &'b Report)> = reports
+        let mut by_shard: Vec<ByShard<'b>> = reports
             .iter()
             .map(|report| (shard_index(report.device()), report))
             .collect();
         by_shard.sort_by_key(|&(shard, _)| shard);
-        for run in by_shard.chunk_by(|(one, _), (other, _)| one == other) {
-            let Some(shard) = run.first().and_then(|&(shard, _)| self.shards.get(shard)) else {
-                continue;
-            };
+        if READ_AHEAD_FROM <= by_shard.len() {
+            self.read_ahead(&by_shard);
+        }
+        for (shard, run) in self.runs(&by_shard) {
             let mut shard = write(shard);
             for (_, report) in run {
                 visit(&mut shard, report);
             }
         }
+    }
+
+    /// Each shard with the reports of its devices, of reports that are sorted by shard.
+    fn runs<'s, 'b>(
+        &self,
+        by_shard: &'s [ByShard<'b>],
+    ) -> impl Iterator<Item = (&RwLock<Shard>, &'s [ByShard<'b>])> {
+        let runs = by_shard.chunk_by(|(one, _), (other, _)| one == other);
+        runs.filter_map(|run| Some((self.shards.get(run.first()?.0)?, run)))
+    }
+
+    /// Reads what the reports will change. Devices lie all over memory, and merging waits for each of them; readings that
+    /// do not wait for each other go on at once, and what was read stays in the caches for long enough.
+    fn read_ahead(&self, by_shard: &[ByShard<'_>]) {
+        let mut read_so_far = 0;
+        for (shard, run) in self.runs(by_shard) {
+            let shard = read(shard);
+            for (_, report) in run {
+                let known = shard.get(report.device());
+                read_so_far ^= known.map_or(0, Device::read_ahead);
+            }
+        }
+        std::hint::black_box(read_so_far);
     }
 
     /// Lets devices go, those that changed least recently first, until no more are left than there may be.
