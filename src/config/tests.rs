@@ -1,0 +1,521 @@
+//! Keys, their layers and their bounds.
+
+use std::error::Error;
+
+use super::*;
+
+const EXAMPLE: &str = include_str!("../../config.example.toml");
+
+/// Reads a file and environment variables that exist only here.
+fn load(file: &str, environment: &[(&str, &str)], flags: Overrides) -> Result<Config, ConfigError> {
+    let mut layers = Layers::default();
+    layers.add_text(Path::new("scanpost.toml"), file)?;
+    layers.add_environment(
+        environment
+            .iter()
+            .map(|(name, text)| (name.into(), text.into())),
+    )?;
+    layers.into_config().overridden(flags)
+}
+
+fn from_file(file: &str) -> Result<Config, ConfigError> {
+    load(file, &[], Overrides::default())
+}
+
+fn from_environment(name: &str, text: &str) -> Result<Config, ConfigError> {
+    load("", &[(name, text)], Overrides::default())
+}
+
+#[track_caller]
+fn refused(result: Result<Config, ConfigError>, parts: &[&str]) {
+    let error = result.unwrap_err();
+    let source = error.source().map(ToString::to_string);
+    let message = format!("{error}: {}", source.unwrap_or_default());
+    for part in parts {
+        assert!(message.contains(part), "{part} is not in: {message}");
+    }
+}
+
+#[test]
+fn nothing_given_means_the_defaults() {
+    assert_eq!(from_file("").unwrap(), Config::default());
+    assert_eq!(from_file("[auth]\n[limits]").unwrap(), Config::default());
+}
+
+#[test]
+fn the_defaults_pass_their_own_checks() {
+    Config::default().check_each().unwrap();
+    Config::default().check_together().unwrap();
+}
+
+#[test]
+fn the_example_lists_every_key_with_its_default() {
+    assert_eq!(from_file(EXAMPLE).unwrap(), Config::default());
+
+    let listed: toml::Table = EXAMPLE.parse().unwrap();
+    for layers::Key { section, name } in Layers::default().keys() {
+        assert!(
+            listed
+                .get(&section)
+                .and_then(|keys| keys.get(&name))
+                .is_some(),
+            "{section}.{name} is missing"
+        );
+    }
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_the_nearest() {
+    #[track_caller]
+    fn check(file: &str, key: &str, nearest: &str) {
+        let expected =
+            format!("scanpost.toml: unknown key `{key}`; the nearest known key is `{nearest}`");
+        assert_eq!(from_file(file).unwrap_err().to_string(), expected);
+    }
+    check("[server]\nlissten = 1", "server.lissten", "server.listen");
+    check("[sever]\nlisten = 1", "sever.listen", "server.listen");
+    check("[server]\nlevel = 1", "server.level", "logging.level");
+    check("listen = \"127.0.0.1:1\"", "listen", "server.listen");
+    check("\"auth.mode\" = \"off\"", "auth.mode", "auth.mode");
+    check(
+        "[limits]\nbody_max_bytes = 1",
+        "limits.body_max_bytes",
+        "limits.body_bytes_max",
+    );
+    check(
+        "[limits]\nssid_bytes_max = 32",
+        "limits.ssid_bytes_max",
+        "limits.tag_bytes_max",
+    );
+    assert!(matches!(
+        from_file("[nonsense]"),
+        Err(ConfigError::UnknownKey { .. })
+    ));
+}
+
+#[test]
+fn an_unknown_variable_is_refused_with_the_nearest() {
+    #[track_caller]
+    fn check(name: &str, nearest: &str) {
+        let expected =
+            format!("environment: unknown key `{name}`; the nearest known key is `{nearest}`");
+        assert_eq!(
+            from_environment(name, "off").unwrap_err().to_string(),
+            expected
+        );
+    }
+    check("SCANPOST_AUTH_MODE", "SCANPOST_AUTH__MODE");
+    check("SCANPOST_AUTH__MOD", "SCANPOST_AUTH__MODE");
+    check("SCANPOST_LISTEN", "SCANPOST_SERVER__LISTEN");
+}
+
+#[test]
+fn variables_of_others_are_left_alone() {
+    for name in [
+        "PATH",
+        "SCANPOSTAL",
+        "scanpost_auth__mode",
+        "SCANPOST_PORT",
+        "SCANPOST_PORT_2501_TCP",
+        "SCANPOST_SERVICE_HOST",
+    ] {
+        assert_eq!(
+            from_environment(name, "tcp://10.0.0.1:2501").unwrap(),
+            Config::default(),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_variable_is_read_as_the_kind_of_its_key() {
+    let set = |name, text| from_environment(name, text).unwrap();
+    assert_eq!(
+        set("SCANPOST_SERVER__LISTEN", "[::1]:2501").server.listen,
+        "[::1]:2501".parse().unwrap()
+    );
+    assert_eq!(
+        set("SCANPOST_SERVER__DATA_DIR", "/srv/x").server.data_dir,
+        Path::new("/srv/x")
+    );
+    assert_eq!(set("SCANPOST_SERVER__NAME", "42").server.name, "42");
+    assert_eq!(set("SCANPOST_AUTH__MODE", "off").auth.mode, AuthMode::Off);
+    assert_eq!(
+        set("SCANPOST_AUTH__MODE", "required").auth.mode,
+        AuthMode::Required
+    );
+    assert_eq!(
+        set("SCANPOST_LOGGING__FORMAT", "json").logging.format,
+        LogFormat::Json
+    );
+    assert_eq!(
+        set("SCANPOST_LIMITS__DEVICES_MAX", "5").limits.devices_max,
+        5
+    );
+    assert_eq!(
+        set("SCANPOST_LIMITS__IDLE_TIMEOUT", "1m 30s")
+            .limits
+            .idle_timeout,
+        Duration::from_secs(90)
+    );
+}
+
+#[test]
+fn flags_win_over_the_environment_and_that_over_the_file() {
+    let file = "[server]\nlisten = \"127.0.0.1:1\"\ndata_dir = \"/file\"\nname = \"file\"";
+    let environment = [
+        ("SCANPOST_SERVER__LISTEN", "127.0.0.1:2"),
+        ("SCANPOST_SERVER__DATA_DIR", "/environment"),
+    ];
+    let flags = Overrides {
+        listen: Some("127.0.0.1:3".parse().unwrap()),
+        data_dir: None,
+    };
+    let server = load(file, &environment, flags).unwrap().server;
+    assert_eq!(server.listen.port(), 3);
+    assert_eq!(server.data_dir, Path::new("/environment"));
+    assert_eq!(server.name, "file");
+}
+
+#[test]
+fn a_bad_value_names_its_key_its_value_and_the_reason() {
+    refused(
+        from_file("[limits]\ndevices_max = \"many\""),
+        &[
+            "scanpost.toml",
+            "`limits.devices_max`",
+            "\"many\"",
+            "kind integer",
+            "not string",
+        ],
+    );
+    refused(
+        from_file("[limits]\nidle_timeout = 60"),
+        &["`limits.idle_timeout`", "60", "kind string", "\"1m\""],
+    );
+    refused(
+        from_file("[limits]\nidle_timeout = \"soon\""),
+        &["`limits.idle_timeout`", "\"soon\"", "must be a time span"],
+    );
+    refused(
+        from_file("[limits]\ndevices_max = -1"),
+        &["`limits.devices_max`", "-1", "must not be negative"],
+    );
+    refused(
+        from_file("[server]\nlisten = \"localhost\""),
+        &["`server.listen`", "\"localhost\"", "socket address"],
+    );
+    refused(
+        from_file("[auth]\nmode = \"of\""),
+        &["`auth.mode`", "\"of\"", "`auto`", "`required`", "`off`"],
+    );
+    refused(
+        from_file("[logging]\nlevel = \"inof\""),
+        &["`logging.level`", "`inof` is not a level"],
+    );
+    refused(
+        from_environment("SCANPOST_LIMITS__DEVICES_MAX", "many"),
+        &[
+            "SCANPOST_LIMITS__DEVICES_MAX",
+            "`limits.devices_max`",
+            "many",
+            "kind integer",
+        ],
+    );
+    refused(
+        from_file("[limits"),
+        &["scanpost.toml is not valid TOML", "line 1"],
+    );
+}
+
+#[test]
+fn filters_of_every_form_are_levels() {
+    for level in [
+        "off",
+        "WARN",
+        "info,scanpost=debug",
+        "scanpost[request{id}]=trace",
+    ] {
+        let file = format!("[logging]\nlevel = \"{level}\"");
+        assert_eq!(from_file(&file).unwrap().logging.level, level);
+    }
+    refused(from_file("[logging]\nlevel = \"\""), &["is not a level"]);
+}
+
+#[track_caller]
+fn check(key: &str, good: &[&str], bad: &[&str]) {
+    let (section, name) = key.split_once('.').unwrap();
+    let load = |value: &str| from_file(&format!("[{section}]\n{name} = {value}"));
+    for value in good {
+        assert!(load(value).is_ok(), "{key} = {value}: {:?}", load(value));
+    }
+    for value in bad {
+        refused(load(value), &[key, value, "must "]);
+    }
+}
+
+#[test]
+fn bounds_of_subscribers_hold_at_and_one_past() {
+    for key in ["subscribers_max", "events_queue_max"] {
+        let key = format!("limits.{key}");
+        check(&key, &["1", "1000000"], &["0", "1000001"]);
+    }
+    check("limits.subscriptions_max", &["1", "10000"], &["0", "10001"]);
+    check(
+        "limits.subscriber_message_bytes_max",
+        &["64", "16777216"],
+        &["63", "16777217"],
+    );
+    for key in ["subscriber_timeout", "ping_interval"] {
+        check(
+            &format!("limits.{key}"),
+            &["\"1ms\"", "\"1day\""],
+            &["\"0s\"", "\"1day 1ms\""],
+        );
+    }
+}
+
+#[test]
+fn bounds_hold_at_and_one_past() {
+    check("limits.json_depth_max", &["4", "100"], &["3", "101"]);
+    check(
+        "limits.body_bytes_max",
+        &["1", "134217728"],
+        &["0", "1073741825"],
+    );
+    check("limits.bodies_bytes_max", &["16777216"], &["16777215", "0"]);
+    check(
+        "limits.connections_max",
+        &["1", "1000000"],
+        &["0", "1000001"],
+    );
+    check(
+        "limits.queue_batches_max",
+        &["1", "1000000"],
+        &["0", "1000001"],
+    );
+    check(
+        "limits.reports_per_batch_max",
+        &["1", "1000000"],
+        &["0", "1000001"],
+    );
+    check(
+        "limits.devices_max",
+        &["1", "1000000000"],
+        &["0", "1000000001"],
+    );
+    check(
+        "limits.reports_per_second_max",
+        &["0", "1000000000"],
+        &["1000000001"],
+    );
+    check("limits.sources_max", &["1", "1000000"], &["0", "1000001"]);
+    check(
+        "limits.page_items_max",
+        &["1", "1000000"],
+        &["0", "1000001"],
+    );
+    check(
+        "limits.command_items_max",
+        &["1", "1000000"],
+        &["0", "1000001"],
+    );
+    check("retention.days", &["0", "36500"], &["36501", "-1"]);
+    check(
+        "retention.size",
+        &["\"0B\"", "\"1MiB\"", "\"20 GB\""],
+        &["\"1048575B\"", "\"much\"", "\"-1MB\"", "5"],
+    );
+    check(
+        "retention.device_timeout",
+        &["\"0s\"", "\"36500days\""],
+        &["\"36500days 1s\"", "\"5\""],
+    );
+    check(
+        "auth.session_timeout",
+        &["\"1s\"", "\"365days\""],
+        &["\"999ms\"", "\"365days 1s\""],
+    );
+    check("auth.sessions_max", &["1", "1000000"], &["0", "1000001"]);
+    check(
+        "snapshots.interval",
+        &["\"1ms\"", "\"1day\""],
+        &["\"999us\"", "\"1day 1s\""],
+    );
+    for entries in ["ssids", "sources", "frequencies", "tags"] {
+        let key = format!("limits.{entries}_per_device_max");
+        check(&key, &["1", "10000"], &["0", "10001"]);
+    }
+    for bytes in ["source_name", "capabilities", "tag"] {
+        let key = format!("limits.{bytes}_bytes_max");
+        check(&key, &["1", "65535"], &["0", "65536"]);
+    }
+    for timeout in ["header", "body", "idle"] {
+        let key = format!("limits.{timeout}_timeout");
+        check(
+            &key,
+            &["\"1ms\"", "\"1day\""],
+            &["\"0s\"", "\"999us\"", "\"1day 1ms\""],
+        );
+    }
+    check(
+        "server.shutdown_grace",
+        &["\"0s\"", "\"1h\""],
+        &["\"1h 1ms\"", "\"-1s\""],
+    );
+    check(
+        "ingest.clock_skew_max",
+        &["\"0s\"", "\"365days\""],
+        &["\"365days 1s\""],
+    );
+}
+
+#[test]
+fn bounds_of_alerts_hold_at_and_one_past() {
+    let load = |key: &str, value: &str| from_file(&format!("[alerts]\n{key} = {value}"));
+    for (key, least, most) in [
+        ("kept_max", 1, 1_000_000),
+        ("backlog", 1, 1_000_000),
+        ("definitions_max", 0, 10_000),
+        ("text_bytes_max", 1, 65_535),
+        ("watched_max", 1, 1_000_000),
+        ("eviltwin_ssids_max", 1, 10_000_000),
+        ("sourcesilent_factor", 1, 1000),
+        ("apmoved_distance_m", 1, 20_000_000),
+    ] {
+        for value in [least, most] {
+            load(key, &value.to_string()).unwrap();
+        }
+        for value in [least - 1, most + 1] {
+            let refused_key = format!("`alerts.{key}`");
+            refused(load(key, &value.to_string()), &[&refused_key, "must"]);
+        }
+    }
+    for key in [
+        "devicefound_timeout",
+        "devicelost_timeout",
+        "sourcesilent_least",
+    ] {
+        for span in ["\"1s\"", "\"365days\""] {
+            load(key, span).unwrap();
+        }
+        for span in ["\"999ms\"", "\"365days 1s\""] {
+            refused(load(key, span), &[key, "must be 1s to"]);
+        }
+    }
+}
+
+#[test]
+fn all_bodies_together_hold_at_least_two() {
+    let file = "[limits]\nbody_bytes_max = 10\nbodies_bytes_max = ";
+    assert!(from_file(&format!("{file}20")).is_ok());
+    refused(
+        from_file(&format!("{file}19")),
+        &[
+            "`limits.bodies_bytes_max` = 19",
+            "twice `limits.body_bytes_max`",
+            "which is 10",
+        ],
+    );
+}
+
+#[test]
+fn origins_are_origins() {
+    #[track_caller]
+    fn cors(list: &str) -> Result<Vec<String>, ConfigError> {
+        from_file(&format!("[server]\ncors_origins = {list}"))
+            .map(|config| config.server.cors_origins)
+    }
+    let two = ["https://map.example", "http://[::1]:3000"];
+    assert_eq!(cors(&format!("{two:?}")).unwrap(), two);
+    let listed = from_environment("SCANPOST_SERVER__CORS_ORIGINS", &two.join(", "));
+    assert_eq!(listed.unwrap().server.cors_origins, two);
+    let none = from_environment("SCANPOST_SERVER__CORS_ORIGINS", "").unwrap();
+    assert_eq!(none, Config::default());
+    for bad in [
+        "*",
+        "map.example",
+        "https://map.example/",
+        "https://",
+        "null",
+    ] {
+        refused(
+            cors(&format!("[{bad:?}]")).map(|_| Config::default()),
+            &["`server.cors_origins`", "must be origins"],
+        );
+    }
+    assert!(cors("\"https://map.example\"").is_err());
+}
+
+#[test]
+fn a_prefix_is_whole_parts_of_a_path() {
+    let load = |prefix: &str| from_file(&format!("[server]\nuri_prefix = {prefix:?}"));
+    for good in ["", "/kismet", "/a/b-c.d_e~f/0"] {
+        assert_eq!(load(good).unwrap().server.uri_prefix, good);
+    }
+    for bad in [
+        "kismet", "/", "/kismet/", "//kismet", "/a//b", "/a/../b", "/a b", "/a?b", "/%61",
+    ] {
+        refused(load(bad), &["`server.uri_prefix`", bad, "must be"]);
+    }
+}
+
+#[test]
+fn proxies_are_addresses_and_networks() {
+    let load = |list: &[&str]| from_file(&format!("[server]\nproxies = {list:?}"));
+    let all = ["127.0.0.1", "10.0.0.0/8", "::1", "fd00::/8"];
+    assert_eq!(load(&all).unwrap().server.proxies, all);
+    let listed = from_environment("SCANPOST_SERVER__PROXIES", &all.join(","));
+    assert_eq!(listed.unwrap().server.proxies, all);
+    for bad in ["", "localhost", "10.0.0.0/33", "10.0.0", "127.0.0.1:80"] {
+        refused(load(&[bad]), &["`server.proxies`", "must be addresses"]);
+    }
+}
+
+#[test]
+fn a_certificate_needs_a_key_and_a_key_a_certificate() {
+    let both = "tls_certificate = \"a.pem\"\ntls_key = \"b.pem\"";
+    assert!(from_file(&format!("[server]\n{both}")).is_ok());
+    for (given, missing) in [
+        ("tls_certificate", "tls_key"),
+        ("tls_key", "tls_certificate"),
+    ] {
+        let half = from_file(&format!("[server]\n{given} = \"a.pem\""));
+        let missing = format!("`server.{missing}` = \"\"");
+        refused(half, &[&missing, &format!("`server.{given}`")]);
+    }
+}
+
+#[test]
+fn data_goes_where_it_was_told_else_below_home() {
+    let mut server = Server::default();
+    let home = || Some(PathBuf::from("/home/x/.local/share"));
+    assert_eq!(
+        server.data_dir_within(home()).unwrap(),
+        Path::new("/home/x/.local/share/scanpost")
+    );
+    refused(
+        server.data_dir_within(None).map(|_| Config::default()),
+        &["no home directory", "--data-dir"],
+    );
+    server.data_dir = "/srv/scanpost".into();
+    assert_eq!(
+        server.data_dir_within(home()).unwrap(),
+        Path::new("/srv/scanpost")
+    );
+    assert_eq!(
+        server.data_dir_within(None).unwrap(),
+        Path::new("/srv/scanpost")
+    );
+}
+
+#[test]
+fn a_named_file_must_be_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("scanpost.toml");
+    let load = || Config::load(Some(&path), [], Overrides::default());
+    refused(load(), &["cannot read", "scanpost.toml"]);
+
+    std::fs::write(&path, "[server]\nname = \"attic\"").unwrap();
+    assert_eq!(load().unwrap().server.name, "attic");
+}

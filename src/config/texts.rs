@@ -1,0 +1,55 @@
+//! Values as people write them.
+
+/// A time span as people write it: `"30s"`, `"1h 30m"`, `"1day"`.
+pub(super) mod duration_text {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub(in super::super) fn serialize<S: Serializer>(
+        span: &Duration,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&humantime::format_duration(*span))
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Duration, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        humantime::parse_duration(&text).map_err(|error| {
+            de::Error::custom(format!(
+                "must be a time span such as \"30s\" or \"1day\" ({error})"
+            ))
+        })
+    }
+}
+
+/// A size as people write it: `"500MB"`, `"20GiB"`.
+pub(super) mod size_text {
+    use bytesize::ByteSize;
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde hands it over like this"
+    )]
+    pub(in super::super) fn serialize<S: Serializer>(
+        bytes: &u64,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{bytes}B"))
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<u64, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let size: ByteSize = text.parse().map_err(|error| {
+            de::Error::custom(format!(
+                "must be a size such as \"500MB\" or \"20GiB\" ({error})"
+            ))
+        })?;
+        Ok(size.as_u64())
+    }
+}
