@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, ready};
+use std::time::Instant;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::header;
@@ -11,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use hyper::body::Frame;
 
 use super::App;
-use super::paced::Turn;
+use super::paced::{GiveWay, Turn};
 use super::read::{Arrangement, Format, Shape};
 use crate::report::DeviceId;
 use crate::tracker::{Device, Tracker, Walk};
@@ -48,6 +49,7 @@ pub(super) struct DeviceList {
     is_empty: bool,
     progress: Progress,
     turn: Turn,
+    give_way: GiveWay,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -71,6 +73,7 @@ impl DeviceList {
             is_empty: true,
             progress: Progress::Start,
             turn: Turn::default(),
+            give_way: GiveWay::to(app.ingest.commit_counter()),
         }
     }
 
@@ -147,9 +150,13 @@ impl HttpBody for DeviceList {
         mut self: Pin<&mut Self>,
         context: &mut TaskContext<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        ready!(self.give_way.poll(context));
         // Else what compresses would take one piece after the other until it has something to send.
         ready!(self.turn.poll(context));
-        Poll::Ready(self.next_piece().map(|piece| Ok(Frame::data(piece.into()))))
+        let started = Instant::now();
+        let piece = self.next_piece();
+        self.give_way.count(started.elapsed());
+        Poll::Ready(piece.map(|piece| Ok(Frame::data(piece.into()))))
     }
 }
 

@@ -144,6 +144,11 @@ impl Ingest {
         self.commits.load(Ordering::Relaxed)
     }
 
+    /// The same, for those who look often.
+    pub(crate) fn commit_counter(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.commits)
+    }
+
     /// Whether the tracker is what the log says, so that reports are taken and views are true.
     pub fn is_ready(&self) -> bool {
         self.ready.load(Ordering::Acquire)
