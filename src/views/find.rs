@@ -1,4 +1,4 @@
-//! One field of a record, without the rest: everything else is passed over, not written.
+//! One field of a record, without the rest: what comes before it is passed over, and what comes after it not made.
 
 use std::fmt;
 
@@ -26,19 +26,26 @@ pub fn find(
                 rest: &rest,
                 style,
             };
-            record.serialize(finder).unwrap_or(false)
+            match record.serialize(finder) {
+                Ok(found) => found,
+                Err(stop) => stop == Stop::Found,
+            }
         }
     }
 }
 
-/// Records here do not fail.
-#[derive(Debug, thiserror::Error)]
-#[error("a record cannot be written")]
-struct Never;
+/// Why the rest of a record is not looked at. Records here do not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+enum Stop {
+    #[error("the value is found")]
+    Found,
+    #[error("there are no names here")]
+    NoNames,
+}
 
-impl ser::Error for Never {
+impl ser::Error for Stop {
     fn custom<T: fmt::Display>(_: T) -> Self {
-        Self
+        Self::NoNames
     }
 }
 
@@ -53,57 +60,57 @@ struct Finder<'f> {
 /// An object in which a name is looked for.
 struct Fields<'f> {
     finder: Finder<'f>,
-    found: bool,
     /// Whether the key that came last is the name.
     is_here: bool,
 }
 
 impl Fields<'_> {
-    fn value(&mut self, value: &(impl Serialize + ?Sized)) {
-        if !self.found {
-            self.found = find(self.finder.out, value, self.finder.rest, self.finder.style);
+    fn value(&mut self, value: &(impl Serialize + ?Sized)) -> Result<(), Stop> {
+        if find(self.finder.out, value, self.finder.rest, self.finder.style) {
+            return Err(Stop::Found);
         }
+        Ok(())
     }
 }
 
 impl SerializeMap for Fields<'_> {
     type Ok = bool;
-    type Error = Never;
+    type Error = Stop;
 
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Never> {
-        self.is_here = !self.found && key.serialize(Key(self.finder.name))?;
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Stop> {
+        self.is_here = key.serialize(Key(self.finder.name))?;
         Ok(())
     }
 
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Never> {
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Stop> {
         if self.is_here {
-            self.value(value);
+            self.value(value)?;
         }
         Ok(())
     }
 
-    fn end(self) -> Result<bool, Never> {
-        Ok(self.found)
+    fn end(self) -> Result<bool, Stop> {
+        Ok(false)
     }
 }
 
 impl SerializeStruct for Fields<'_> {
     type Ok = bool;
-    type Error = Never;
+    type Error = Stop;
 
     fn serialize_field<T: Serialize + ?Sized>(
         &mut self,
         key: &'static str,
         value: &T,
-    ) -> Result<(), Never> {
+    ) -> Result<(), Stop> {
         if key == self.finder.name {
-            self.value(value);
+            self.value(value)?;
         }
         Ok(())
     }
 
-    fn end(self) -> Result<bool, Never> {
-        Ok(self.found)
+    fn end(self) -> Result<bool, Stop> {
+        Ok(false)
     }
 }
 
@@ -113,17 +120,17 @@ struct Key<'k>(&'k str);
 /// What neither an object of records nor a key is made of.
 macro_rules! nothing_in {
     ($($method:ident($($argument:ty),*);)*) => {
-        $(fn $method(self, $(_: $argument),*) -> Result<bool, Never> { Ok(false) })*
+        $(fn $method(self, $(_: $argument),*) -> Result<bool, Stop> { Ok(false) })*
     };
 }
 
 macro_rules! nothing_in_compounds {
     () => {
-        type SerializeSeq = Impossible<bool, Never>;
-        type SerializeTuple = Impossible<bool, Never>;
-        type SerializeTupleStruct = Impossible<bool, Never>;
-        type SerializeTupleVariant = Impossible<bool, Never>;
-        type SerializeStructVariant = Impossible<bool, Never>;
+        type SerializeSeq = Impossible<bool, Stop>;
+        type SerializeTuple = Impossible<bool, Stop>;
+        type SerializeTupleStruct = Impossible<bool, Stop>;
+        type SerializeTupleVariant = Impossible<bool, Stop>;
+        type SerializeStructVariant = Impossible<bool, Stop>;
 
         nothing_in! {
             serialize_bool(bool);
@@ -135,7 +142,7 @@ macro_rules! nothing_in_compounds {
             serialize_unit_variant(&'static str, u32, &'static str);
         }
 
-        fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<bool, Never> {
+        fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<bool, Stop> {
             value.serialize(self)
         }
 
@@ -143,7 +150,7 @@ macro_rules! nothing_in_compounds {
             self,
             _: &'static str,
             value: &T,
-        ) -> Result<bool, Never> {
+        ) -> Result<bool, Stop> {
             value.serialize(self)
         }
 
@@ -153,25 +160,24 @@ macro_rules! nothing_in_compounds {
             _: u32,
             _: &'static str,
             _: &T,
-        ) -> Result<bool, Never> {
+        ) -> Result<bool, Stop> {
             Ok(false)
         }
 
-        // An error here is "not found": there are no names in a list.
-        fn serialize_seq(self, _: Option<usize>) -> Result<Self::SerializeSeq, Never> {
-            Err(Never)
+        fn serialize_seq(self, _: Option<usize>) -> Result<Self::SerializeSeq, Stop> {
+            Err(Stop::NoNames)
         }
 
-        fn serialize_tuple(self, _: usize) -> Result<Self::SerializeTuple, Never> {
-            Err(Never)
+        fn serialize_tuple(self, _: usize) -> Result<Self::SerializeTuple, Stop> {
+            Err(Stop::NoNames)
         }
 
         fn serialize_tuple_struct(
             self,
             _: &'static str,
             _: usize,
-        ) -> Result<Self::SerializeTupleStruct, Never> {
-            Err(Never)
+        ) -> Result<Self::SerializeTupleStruct, Stop> {
+            Err(Stop::NoNames)
         }
 
         fn serialize_tuple_variant(
@@ -180,8 +186,8 @@ macro_rules! nothing_in_compounds {
             _: u32,
             _: &'static str,
             _: usize,
-        ) -> Result<Self::SerializeTupleVariant, Never> {
-            Err(Never)
+        ) -> Result<Self::SerializeTupleVariant, Stop> {
+            Err(Stop::NoNames)
         }
 
         fn serialize_struct_variant(
@@ -190,52 +196,51 @@ macro_rules! nothing_in_compounds {
             _: u32,
             _: &'static str,
             _: usize,
-        ) -> Result<Self::SerializeStructVariant, Never> {
-            Err(Never)
+        ) -> Result<Self::SerializeStructVariant, Stop> {
+            Err(Stop::NoNames)
         }
     };
 }
 
 impl<'f> Serializer for Finder<'f> {
     type Ok = bool;
-    type Error = Never;
+    type Error = Stop;
     type SerializeMap = Fields<'f>;
     type SerializeStruct = Fields<'f>;
 
     nothing_in_compounds!();
     nothing_in! { serialize_str(&str); }
 
-    fn serialize_map(self, _: Option<usize>) -> Result<Fields<'f>, Never> {
+    fn serialize_map(self, _: Option<usize>) -> Result<Fields<'f>, Stop> {
         Ok(Fields {
             finder: self,
-            found: false,
             is_here: false,
         })
     }
 
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Fields<'f>, Never> {
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Fields<'f>, Stop> {
         self.serialize_map(None)
     }
 }
 
 impl Serializer for Key<'_> {
     type Ok = bool;
-    type Error = Never;
-    type SerializeMap = Impossible<bool, Never>;
-    type SerializeStruct = Impossible<bool, Never>;
+    type Error = Stop;
+    type SerializeMap = Impossible<bool, Stop>;
+    type SerializeStruct = Impossible<bool, Stop>;
 
     nothing_in_compounds!();
 
-    fn serialize_str(self, key: &str) -> Result<bool, Never> {
+    fn serialize_str(self, key: &str) -> Result<bool, Stop> {
         Ok(key == self.0)
     }
 
-    fn serialize_map(self, _: Option<usize>) -> Result<Self::SerializeMap, Never> {
-        Err(Never)
+    fn serialize_map(self, _: Option<usize>) -> Result<Self::SerializeMap, Stop> {
+        Err(Stop::NoNames)
     }
 
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Self::SerializeStruct, Never> {
-        Err(Never)
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Self::SerializeStruct, Stop> {
+        Err(Stop::NoNames)
     }
 }
 

@@ -79,7 +79,7 @@ impl Serialize for ChannelRecord {
         let signal = Signal {
             range: None,
             peak: None,
-            counts: None,
+            history: None,
             now,
         };
         let mut record = serializer.serialize_map(None)?;

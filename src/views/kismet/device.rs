@@ -1,7 +1,9 @@
 //! `kismet.device.base.*`: a device (`devicetracker_component.cc`).
 
 use std::borrow::Cow;
+use std::cell::LazyCell;
 use std::collections::{HashMap, HashSet};
+use std::ops::Deref;
 use std::sync::Arc;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -14,10 +16,10 @@ use super::location::Location;
 use super::signal::Signal;
 use super::source::SourceRecord;
 use super::system::Nothing;
-use super::{Context, security_class, zeros};
+use super::{Context, Shown, security_class, zeros};
 use crate::alerts::AlertStore;
 use crate::report::{Frequency, Manufacturer, SourceId};
-use crate::tracker::{Device, Latest, Radio, SeenBy, SourceNumber, Tracker};
+use crate::tracker::{Counts, Device, Latest, Radio, SeenBy, SourceNumber, Tracker};
 use crate::views::{Style, to_json_as};
 
 /// Basic type of a Wi-Fi access point.
@@ -125,7 +127,7 @@ impl DeviceRecord<'_> {
     fn identity<M: SerializeMap>(&self, record: &mut M) -> Result<(), M::Error> {
         let device = self.device;
         let name = self.name();
-        record.serialize_entry("kismet.device.base.key", &device.id.key())?;
+        record.serialize_entry("kismet.device.base.key", &Shown(|| device.id.key()))?;
         record.serialize_entry("kismet.device.base.macaddr", &device.id.addr)?;
         record.serialize_entry("kismet.device.base.related_devices", &Nothing)?;
         record.serialize_entry("kismet.device.base.name", &name)?;
@@ -139,8 +141,11 @@ impl DeviceRecord<'_> {
         record.serialize_entry("kismet.server.uuid", &self.context.server_text())?;
         record.serialize_entry("kismet.device.base.basic_type_set", &self.basic_type())?;
         let security = device.security();
-        let crypt = security.map(|security| security.kismet_text().to_string());
-        record.serialize_entry("kismet.device.base.crypt", &crypt.unwrap_or_default())?;
+        let crypt = Shown(|| {
+            let text = security.map(|security| security.kismet_text().to_string());
+            text.unwrap_or_default()
+        });
+        record.serialize_entry("kismet.device.base.crypt", &crypt)?;
         record.serialize_entry("kismet.device.base.basic_crypt_set", &0)?;
         match &device.radio {
             Radio::Wifi(_) => security_class(record, security),
@@ -201,12 +206,13 @@ impl Serialize for DeviceRecord<'_> {
         let mut record = serializer.serialize_map(None)?;
         self.identity(&mut record)?;
         self.counts(&mut record)?;
-        let alerts = self.sources.alerts.count_of(device.id);
+        let alerts = Shown(|| self.sources.alerts.count_of(device.id));
         record.serialize_entry("kismet.device.base.num_alerts", &alerts)?;
         record.serialize_entry("kismet.device.base.seenby", &SeenByRecords(self))?;
         record.serialize_entry("kismet.device.base.phyname", device.id.phy.name())?;
-        let made_by = Manufacturer::of(device.id.addr).map_or("Unknown", Manufacturer::name);
-        record.serialize_entry("kismet.device.base.manuf", made_by)?;
+        let made_by =
+            Shown(|| Manufacturer::of(device.id.addr).map_or("Unknown", Manufacturer::name));
+        record.serialize_entry("kismet.device.base.manuf", &made_by)?;
         record.serialize_entry("kismet.device.base.type", self.type_name())?;
         if let Some(given) = &device.given_name {
             record.serialize_entry("kismet.device.base.username", given)?;
@@ -214,13 +220,14 @@ impl Serialize for DeviceRecord<'_> {
         if !device.tags.is_empty() {
             record.serialize_entry("kismet.device.base.tags", &Tags(device))?;
         }
-        let (counts, now) = (device.activity.counts(), context.now);
+        let counts = LazyCell::new(|| device.activity.counts());
+        let now = context.now;
         if device.signal.is_some() || device.channel.is_some() {
-            let history = counts.as_ref().filter(|_| device.signal.is_some());
+            let counts: &dyn Deref<Target = Option<Counts>> = &counts;
             let signal = Signal {
                 range: device.signal,
                 peak: device.peak,
-                counts: history,
+                history: device.signal.map(|_| counts),
                 now,
             };
             record.serialize_entry("kismet.device.base.signal", &signal)?;
@@ -232,20 +239,12 @@ impl Serialize for DeviceRecord<'_> {
             };
             record.serialize_entry("kismet.device.base.location", &location)?;
         }
-        record.serialize_entry(
-            "kismet.device.base.packets.rrd",
-            &Rrd {
-                counts: counts.as_ref(),
-                now,
-            },
-        )?;
-        record.serialize_entry(
-            "kismet.device.base.tx_packets.rrd",
-            &Rrd {
-                counts: counts.as_ref(),
-                now,
-            },
-        )?;
+        let packets = Shown(|| Rrd {
+            counts: counts.as_ref(),
+            now,
+        });
+        record.serialize_entry("kismet.device.base.packets.rrd", &packets)?;
+        record.serialize_entry("kismet.device.base.tx_packets.rrd", &packets)?;
         match &device.radio {
             Radio::Wifi(wifi) => {
                 record.serialize_entry("dot11.device", &Dot11Record { device, wifi })?;
@@ -334,7 +333,7 @@ impl Serialize for SeenByRecord<'_> {
         let signal = Signal {
             range: seen.signal,
             peak: None,
-            counts: None,
+            history: None,
             now: self.record.context.now,
         };
         record.serialize_entry("kismet.common.seenby.signal", &signal)?;

@@ -20,7 +20,7 @@ mod ssid;
 mod system;
 mod view;
 
-use serde::ser::SerializeMap;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use uuid::Uuid;
 
 pub use self::alert::{AlertList, AlertRecord, DefinitionRecord};
@@ -101,6 +101,15 @@ fn security_class<M: SerializeMap>(
 ) -> Result<(), M::Error> {
     let class = security.map_or(SecurityClass::Unknown, Security::class);
     record.serialize_entry("scanpost.security.class", class.as_str())
+}
+
+/// A value that is worked out where it is shown: readers who ask for a few fields ask for it seldom.
+struct Shown<F>(F);
+
+impl<T: Serialize, F: Fn() -> T> Serialize for Shown<F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (self.0)().serialize(serializer)
+    }
 }
 
 /// Writes fields that are always 0 here.

@@ -1,5 +1,7 @@
 //! `kismet.common.signal.*`: how strong a device was (`devicetracker_component.h`).
 
+use std::ops::Deref;
+
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::activity::SignalRrd;
@@ -10,8 +12,8 @@ use crate::tracker::{Counts, Peak, SignalRange};
 pub(super) struct Signal<'d> {
     pub(super) range: Option<SignalRange>,
     pub(super) peak: Option<Peak>,
-    /// The history, where the record has one.
-    pub(super) counts: Option<&'d Counts>,
+    /// The history, where the record has one. Worked out where it is shown.
+    pub(super) history: Option<&'d dyn Deref<Target = Option<Counts>>>,
     pub(super) now: UnixTime,
 }
 
@@ -38,7 +40,7 @@ impl Serialize for Signal<'_> {
         if let Some(peak) = self.peak {
             record.serialize_entry("kismet.common.signal.peak_loc", &PeakLocation(peak))?;
         }
-        if let Some(counts) = self.counts {
+        if let Some(counts) = self.history.and_then(|history| history.as_ref()) {
             let rrd = SignalRrd {
                 counts,
                 now: self.now,
