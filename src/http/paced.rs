@@ -21,8 +21,8 @@ const PIECES_PER_TURN: u8 = 4;
 
 /// After how much work an answer gives way to reports, if any came meanwhile.
 const WORK_MAX: Duration = Duration::from_millis(4);
-/// For how long: as long as it worked, so that it has half of a processor at the most.
-const REST: Duration = Duration::from_millis(4);
+/// For how long: so that it has a third of a processor at the most.
+const REST: Duration = Duration::from_millis(8);
 
 /// Makes those who make a large answer rest while reports come in: they wait for a processor, and the answer can wait.
 pub(super) struct GiveWay {
