@@ -1,5 +1,7 @@
 //! Reports come in.
 
+use std::sync::Arc;
+
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue};
 use serde::Serialize;
@@ -122,9 +124,14 @@ async fn decode(app: &App, phy: Phy, request: Request) -> Result<Batch, ApiError
     if !heavy {
         return decode();
     }
-    spawn_blocking(decode)
-        .await
-        .map_err(|_| ApiError::Panicked)?
+    let turn = Arc::clone(&app.heavy_decodes).acquire_owned().await;
+    spawn_blocking(move || {
+        let decoded = decode();
+        drop(turn);
+        decoded
+    })
+    .await
+    .map_err(|_| ApiError::Panicked)?
 }
 
 /// Kismet takes any extension of letters and digits, and clients use `.cmd` and `.json`.

@@ -33,9 +33,11 @@ mod trace;
 mod view;
 
 use std::any::Any;
+use std::num::NonZeroUsize;
 use std::ops::Deref;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use axum::extract::{Request, State};
@@ -95,6 +97,7 @@ pub(crate) struct Handles {
     open_connections: OpenConnections,
     history: Option<Arc<History>>,
     history_reads: Arc<Semaphore>,
+    heavy_decodes: Arc<Semaphore>,
     page_items_max: usize,
     alert_text_bytes_max: usize,
     command_items_max: usize,
@@ -102,6 +105,12 @@ pub(crate) struct Handles {
 
 /// How many reads of the log are under way at one time.
 const HISTORY_READS: usize = 2;
+
+/// How many large bodies are looked into at one time: more would not be done sooner, and push each other's reports out of
+/// the processors' caches.
+fn processors() -> usize {
+    thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
 
 /// The parts that handlers work with.
 pub(crate) struct Parts {
@@ -171,6 +180,7 @@ impl App {
             open_connections,
             history: history.map(Arc::new),
             history_reads: Arc::new(Semaphore::new(HISTORY_READS)),
+            heavy_decodes: Arc::new(Semaphore::new(processors())),
             page_items_max: limits.page_items_max,
             alert_text_bytes_max: config.alerts.text_bytes_max,
             command_items_max: limits.command_items_max,
