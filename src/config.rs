@@ -28,7 +28,7 @@ use layers::Layers;
 pub use limits::Limits;
 pub use server::Server;
 pub(crate) use server::network;
-use texts::{duration_text, size_text};
+use texts::{duration_text, size_text, span_text};
 pub use webhook::{HiddenText, Webhook};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -363,8 +363,8 @@ fn count(value: usize, allowed: RangeInclusive<usize>) -> Result<(), String> {
 fn time(value: Duration, allowed: RangeInclusive<Duration>) -> Result<(), String> {
     let (least, most) = allowed.into_inner();
     if value < least || most < value {
-        let text = humantime::format_duration;
-        return Err(format!("must be {} to {}", text(least), text(most)));
+        let (least, most) = (span_text(least), span_text(most));
+        return Err(format!("must be {least} to {most}"));
     }
     Ok(())
 }

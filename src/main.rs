@@ -138,10 +138,10 @@ fn complain(what: &str) {
 /// An error with all that caused it: each says its own part only.
 fn in_full(error: &dyn Error) -> String {
     let causes = iter::successors(Some(error), |&error| error.source());
-    causes
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
+    let mut texts: Vec<_> = causes.map(ToString::to_string).collect();
+    // Some say what their cause says.
+    texts.dedup();
+    texts.join(": ")
 }
 
 /// `RUST_LOG` where it is set and says something, else the configuration.

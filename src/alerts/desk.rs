@@ -153,12 +153,18 @@ impl Desk {
             }
         }
         let settled = tracker.now().max(self.mark.settled_at);
+        let definitions = self.store.definitions().into_iter();
+        let limits = definitions
+            .map(|definition| (definition.header, definition.limit))
+            .collect();
         for alert in self.store.after(0, usize::MAX) {
-            self.engine.recall_alert(&alert);
+            self.engine.recall_alert(&alert, &limits);
         }
         if self.engine.recalls_contacts() {
-            for (source, at) in log.contacts(from, CONTACTS_MAX)? {
-                self.engine.recall_contact(source, at);
+            for (id, at) in log.contacts(from, CONTACTS_MAX)? {
+                let source = tracker.source(id);
+                let name = source.as_ref().map(|source| &*source.name);
+                self.engine.recall_contact(id, name, at);
             }
             self.engine.settle_silence(settled);
         }
@@ -171,9 +177,12 @@ impl Desk {
         Ok(())
     }
 
-    /// All batches have been replayed. Of what was silent already when alerts were kept last, all is told.
-    pub fn recalled(&mut self) {
+    /// All batches have been replayed, and it is `now`. Of what was silent already when alerts were kept last, all is told.
+    pub fn recalled(&mut self, now: ReceivedAt) {
         self.engine.settle_silence(self.mark.settled_at);
+        let heard_last = self.engine.now().max(self.mark.settled_at);
+        self.engine
+            .resume(now.micros().saturating_sub(heard_last.micros()));
     }
 
     /// Has the tracker merge a logged batch, and looks at what that changes.

@@ -99,17 +99,20 @@ impl AlertStore {
         self.book().definitions.clone()
     }
 
-    /// How many alerts of a kind were raised after `since`, and when the last one was.
-    pub fn raised_since(&self, header: &str, since: ReceivedAt) -> (u64, Option<ReceivedAt>) {
+    /// When the alerts of each kind were raised, the oldest first.
+    pub fn times_by_kind(&self) -> HashMap<Box<str>, Vec<ReceivedAt>> {
         let book = self.book();
-        let of_kind = book.alerts.iter().rev();
-        let mut times = of_kind
-            .filter(|alert| &*alert.raised.header == header)
-            .map(|alert| alert.raised.raised_at)
-            .peekable();
-        let last = times.peek().copied();
-        let count = times.take_while(|at| since < *at).count();
-        (u64::try_from(count).unwrap_or(u64::MAX), last)
+        let mut times: HashMap<Box<str>, Vec<ReceivedAt>> = HashMap::new();
+        for alert in &book.alerts {
+            let (header, at) = (&alert.raised.header, alert.raised.raised_at);
+            match times.get_mut(header) {
+                Some(known) => known.push(at),
+                None => {
+                    times.insert(header.clone(), vec![at]);
+                }
+            }
+        }
+        times
     }
 
     /// The addresses that are watched.

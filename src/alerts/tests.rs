@@ -202,7 +202,7 @@ fn a_device_that_went_while_nobody_listened_is_lost_once() {
     drop(first);
     let found_and_lost = ["DEVICEFOUND", "DEVICELOST"];
     // From a snapshot, and from the log alone.
-    for from in [1, 1, 0, 0] {
+    for (from, is_first) in [(1, true), (1, false), (0, false), (0, false)] {
         let (mut desk, tracker) = (open(Some(data.path()), &config()), tracker());
         let (before, replayed) = entries.split_at(from);
         for entry in before {
@@ -213,8 +213,13 @@ fn a_device_that_went_while_nobody_listened_is_lost_once() {
         for entry in replayed {
             desk.apply(&tracker, entry, |_| {});
         }
-        desk.recalled();
-        desk.follow(Order::Tick(received(100))).unwrap();
+        desk.recalled(received(100));
+        desk.follow(Order::Tick(received(101))).unwrap();
+        desk.settle(log.last());
+        // While nobody listened it was not silent.
+        let told = if is_first { 1 } else { 2 };
+        assert_eq!(headers(&desk), found_and_lost[..told], "{from}");
+        desk.follow(Order::Tick(received(200))).unwrap();
         desk.settle(log.last());
         assert_eq!(headers(&desk), found_and_lost, "{from}");
     }
@@ -363,7 +368,7 @@ fn run_with_crash(
     for entry in &entries[snapshot..] {
         desk.apply(&tracker, entry, |_| {});
     }
-    desk.recalled();
+    desk.recalled(batches[crash - 1].received_at);
     desk.settle(log.last());
     let (_, all) = logged(batches.to_vec());
     run(&mut desk, &tracker, &all[crash..]);

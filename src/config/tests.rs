@@ -400,7 +400,7 @@ fn bounds_of_alerts_hold_at_and_one_past() {
             load(key, span).unwrap();
         }
         for span in ["\"999ms\"", "\"365days 1s\""] {
-            refused(load(key, span), &[key, "must be 1s to"]);
+            refused(load(key, span), &[key, "must be 1s to 365days"]);
         }
     }
 }
@@ -518,4 +518,30 @@ fn a_named_file_must_be_there() {
 
     std::fs::write(&path, "[server]\nname = \"attic\"").unwrap();
     assert_eq!(load().unwrap().server.name, "attic");
+}
+
+#[test]
+fn spans_are_told_in_the_units_of_the_documentation_and_can_be_read_again() {
+    for text in [
+        "0s",
+        "1ms",
+        "1s",
+        "1h 30m",
+        "1day",
+        "1day 1ms",
+        "7days",
+        "30days",
+        "365days",
+        "36500days",
+        "3days 4h 5s",
+    ] {
+        let span = humantime::parse_duration(text).unwrap();
+        assert_eq!(span_text(span), text);
+    }
+    let longest = Duration::new(u64::MAX, 999_999_999);
+    assert!(
+        span_text(longest).ends_with("days 7h 15s 999ms 999us 999ns"),
+        "{}",
+        span_text(longest)
+    );
 }

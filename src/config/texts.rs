@@ -1,5 +1,25 @@
 //! Values as people write them.
 
+use std::time::Duration;
+
+/// A time span in the units of the documentation, which has no months and years: `"365days"`, `"1h 30m"`. It can be
+/// read again.
+pub(super) fn span_text(span: Duration) -> String {
+    const DAY_S: u64 = 24 * 60 * 60;
+    let days = span.as_secs() / DAY_S;
+    let rest = Duration::new(span.as_secs() % DAY_S, span.subsec_nanos());
+    let days_text = match days {
+        0 => String::new(),
+        1 => "1day".to_owned(),
+        days => format!("{days}days"),
+    };
+    match (days, rest.is_zero()) {
+        (0, _) => humantime::format_duration(rest).to_string(),
+        (_, true) => days_text,
+        (_, false) => format!("{days_text} {}", humantime::format_duration(rest)),
+    }
+}
+
 /// A time span as people write it: `"30s"`, `"1h 30m"`, `"1day"`.
 pub(super) mod duration_text {
     use std::time::Duration;
@@ -10,7 +30,7 @@ pub(super) mod duration_text {
         span: &Duration,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&humantime::format_duration(*span))
+        serializer.serialize_str(&super::span_text(*span))
     }
 
     pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(

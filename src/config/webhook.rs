@@ -62,7 +62,7 @@ pub struct Webhook {
     /// How old an alert may become that cannot be delivered; 0 is without a bound. Default 3 days.
     #[serde(with = "duration_text")]
     pub give_up_after: Duration,
-    /// How many alerts may wait; past it the oldest are left out. Default 10 000.
+    /// How many alerts that it wants may wait; past it the oldest are left out. Default 10 000.
     pub queue_max: usize,
 }
 
@@ -182,24 +182,53 @@ pub(crate) fn signing_secret(text: &str) -> Result<Vec<u8>, String> {
 
 /// Where a webhook's requests go.
 pub(crate) fn target(text: &str) -> Result<Uri, String> {
-    let refused = |what: &str| {
-        Err(format!(
-            "must be a URL such as \"https://home.example/hook\": {what}"
-        ))
-    };
+    let refused = |what| format!("must be a URL such as \"https://home.example/hook\": {what}");
+    let uri = http_url(text).map_err(refused)?;
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    if authority.contains('@') {
+        return Err(refused("it has a name or a password"));
+    }
+    port(authority).map_err(refused)?;
+    Ok(uri)
+}
+
+fn http_url(text: &str) -> Result<Uri, &'static str> {
+    let is_blank = |byte: u8| byte.is_ascii_whitespace() || byte.is_ascii_control();
+    if text.is_empty() {
+        return Err("there is none");
+    }
     if URL_BYTES_MAX < text.len() {
-        return refused(&format!("at most {URL_BYTES_MAX} bytes"));
+        return Err("it is longer than 2048 bytes");
     }
-    let Ok(uri) = text.parse::<Uri>() else {
-        return refused("letters beyond ASCII have to be encoded");
+    if text.bytes().any(is_blank) {
+        return Err("it has blanks, which have to be encoded");
+    }
+    if !text.is_ascii() {
+        return Err("it has letters beyond ASCII, which have to be encoded");
+    }
+    if !text.contains("://") {
+        return Err("it does not begin with http:// or https://");
+    }
+    let uri: Uri = text.parse().map_err(|_| "it is none")?;
+    if ![Some(&Scheme::HTTP), Some(&Scheme::HTTPS)].contains(&uri.scheme()) {
+        return Err("it does not begin with http:// or https://");
+    }
+    if uri.host().is_none_or(str::is_empty) {
+        return Err("it has no host");
+    }
+    Ok(uri)
+}
+
+/// `Uri` takes any text for a port, and who connects takes what is none for that of the scheme.
+fn port(authority: &str) -> Result<(), &'static str> {
+    // A colon inside of brackets is one of an address.
+    let behind_host = authority.rsplit(']').next().unwrap_or_default();
+    let Some((_, port)) = behind_host.rsplit_once(':') else {
+        return Ok(());
     };
-    match uri.authority() {
-        Some(authority) if authority.as_str().contains('@') => {
-            refused("without a name and a password")
-        }
-        Some(_) if [Some(&Scheme::HTTP), Some(&Scheme::HTTPS)].contains(&uri.scheme()) => Ok(uri),
-        _ => refused("http or https, and a host"),
-    }
+    let is_port = port.bytes().all(|byte| byte.is_ascii_digit())
+        && port.parse::<u16>().is_ok_and(|number| 0 < number);
+    is_port.then_some(()).ok_or("its port is not 1 to 65535")
 }
 
 /// It stands in a path, and in logs.

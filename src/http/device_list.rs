@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::header;
@@ -13,7 +13,7 @@ use hyper::body::Frame;
 
 use super::App;
 use super::paced::{GiveWay, Turn};
-use super::read::{Arrangement, Format, Shape};
+use super::read::{Arrangement, Brackets, Format, Shape};
 use crate::report::DeviceId;
 use crate::tracker::{Device, Tracker, Walk};
 use crate::views::Spreader;
@@ -21,6 +21,8 @@ use crate::views::kismet::{Context, DeviceRecord, DeviceView, Sources};
 
 /// How many devices are copied out at a time.
 const DEVICES_PER_COPY: usize = 16;
+/// How long is looked for devices that are wanted until others have their turn.
+const LOOKING_MAX: Duration = Duration::from_millis(1);
 /// How large a piece of an answer is at least, the last aside.
 const PIECE_BYTES_MIN: usize = 32 * 1024;
 
@@ -43,6 +45,7 @@ pub(super) struct DeviceList {
     shape: Shape,
     context: Context,
     sources: Sources,
+    brackets: Brackets,
     before: Vec<u8>,
     after: Vec<u8>,
     spreader: Option<Spreader>,
@@ -66,6 +69,7 @@ impl DeviceList {
             supply,
             spreader: (shape.format == Format::Pretty).then(Spreader::default),
             sources: app.sources.shown(shape.format.style(), &app.alerts),
+            brackets: shape.format.brackets(),
             shape,
             context: app.context(),
             before: Vec::new(),
@@ -79,12 +83,14 @@ impl DeviceList {
 
     /// With something around it.
     pub(super) fn within(mut self, before: Vec<u8>, after: Vec<u8>) -> Self {
+        self.brackets = self.shape.format.brackets_within(&before);
         (self.before, self.after) = (before, after);
         self
     }
 
     fn next_piece(&mut self) -> Option<Vec<u8>> {
-        let brackets = self.shape.format.brackets();
+        let brackets = self.brackets;
+        let started = Instant::now();
         let mut piece = Vec::with_capacity(2 * PIECE_BYTES_MIN);
         match self.progress {
             Progress::Done => return None,
@@ -95,7 +101,7 @@ impl DeviceList {
                 self.progress = Progress::Middle;
             }
         }
-        while piece.len() < PIECE_BYTES_MIN {
+        while piece.len() < PIECE_BYTES_MIN && started.elapsed() < LOOKING_MAX {
             let Some(devices) = self.next_devices() else {
                 piece.extend_from_slice(brackets.close);
                 piece.append(&mut self.after);
@@ -156,6 +162,11 @@ impl HttpBody for DeviceList {
         let started = Instant::now();
         let piece = self.next_piece();
         self.give_way.count(started.elapsed());
+        if piece.as_ref().is_some_and(Vec::is_empty) {
+            // Nothing was found yet.
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         Poll::Ready(piece.map(|piece| Ok(Frame::data(piece.into()))))
     }
 }

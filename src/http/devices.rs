@@ -1,5 +1,7 @@
 //! Kismet's device reads: views, single devices, and what changed.
 
+use std::collections::HashSet;
+
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
@@ -169,7 +171,9 @@ fn by_keys(app: &App, read: &Read) -> Result<Vec<Device>, ApiError> {
     let keys = keys
         .into_iter()
         .filter_map(|key| key.parse::<DeviceKey>().ok());
-    Ok(keys
+    let mut seen = HashSet::new();
+    let once = keys.filter(|key| seen.insert(key.device()));
+    Ok(once
         .filter_map(|key| app.tracker.device(key.device()))
         .collect())
 }
@@ -198,8 +202,10 @@ fn with_records<T>(
 async fn with_addresses(app: &App, wanted: &[MacMask], read: Read) -> Result<Response, ApiError> {
     let singles: Option<Vec<_>> = wanted.iter().map(|mask| mask.single()).collect();
     if let Some(addrs) = singles {
+        let mut seen = HashSet::new();
         let devices: Vec<_> = addrs
             .into_iter()
+            .filter(|addr| seen.insert(*addr))
             .flat_map(|addr| app.tracker.devices_by_addr(addr))
             .collect();
         return Ok(

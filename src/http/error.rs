@@ -34,6 +34,8 @@ pub(super) enum ApiError {
     MethodNotAllowed,
     #[error("Idempotency-Key: longer than {bytes_max} bytes")]
     BadIdempotencyKey { bytes_max: usize },
+    #[error("Idempotency-Key: sent more than once")]
+    TwoIdempotencyKeys,
     #[error("path: not UTF-8 once decoded")]
     BadPath,
     #[error("mac: {0}")]
@@ -144,8 +146,10 @@ impl ApiError {
                 IngestError::Overloaded
                 | IngestError::Starting
                 | IngestError::Stopped
+                | IngestError::Locked
                 | IngestError::TooManySources(_) => StatusCode::SERVICE_UNAVAILABLE,
                 IngestError::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
+                IngestError::Unknown => StatusCode::INTERNAL_SERVER_ERROR,
             },
             Self::Alerts(refused) => match refused {
                 Refused::NoSuchKind(_) => StatusCode::BAD_REQUEST,
@@ -189,6 +193,7 @@ impl ApiError {
             Self::BadPath
             | Self::BadParameter(_)
             | Self::BadIdempotencyKey { .. }
+            | Self::TwoIdempotencyKeys
             | Self::BadAddress(_)
             | Self::BadKey(_)
             | Self::BadSourceId(_)

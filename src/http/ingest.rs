@@ -107,7 +107,12 @@ fn say_refused(app: &App, phy: Phy, decoded: &Result<Batch, ApiError>) {
 /// The name that a client gives its batch, so that it may send it again.
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<Vec<u8>>, ApiError> {
     const BYTES_MAX: usize = 255;
-    match headers.get("idempotency-key").map(HeaderValue::as_bytes) {
+    let mut keys = headers.get_all("idempotency-key").iter();
+    let key = keys.next().map(HeaderValue::as_bytes);
+    if keys.next().is_some() {
+        return Err(ApiError::TwoIdempotencyKeys);
+    }
+    match key {
         None | Some([]) => Ok(None),
         Some(key) if BYTES_MAX < key.len() => Err(ApiError::BadIdempotencyKey {
             bytes_max: BYTES_MAX,

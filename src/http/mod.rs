@@ -292,11 +292,11 @@ fn source_commands() -> Router<App> {
         )
         .route(
             "/datasource/by-uuid/{uuid}/pause_source",
-            read(sources::pause),
+            command(sources::pause),
         )
         .route(
             "/datasource/by-uuid/{uuid}/resume_source",
-            read(sources::resume),
+            command(sources::resume),
         )
 }
 
@@ -425,6 +425,15 @@ where
     T: 'static,
 {
     get(handler.clone()).post(handler)
+}
+
+/// What changes something: asking for the head of its answer would do it.
+fn command<H, T>(handler: H) -> MethodRouter<App>
+where
+    H: axum::handler::Handler<T, App>,
+    T: 'static,
+{
+    read(handler).head(|| async { ApiError::MethodNotAllowed })
 }
 
 /// A panic is an answer like any other.

@@ -24,9 +24,15 @@ pub(super) async fn ssids(State(app): State<App>, read: Read) -> Result<Answer, 
         }
         Some(_) => return Err(BadParameter::new("last_time", "expected a number").into()),
     };
-    let mut groups = groups(&app, |_| true).await?;
-    groups.retain(|group| since.is_none_or(|since| since <= group.last_time()));
-    read.table(&groups)
+    let answer = groups(
+        &app,
+        |_| true,
+        move |mut groups| {
+            groups.retain(|group| since.is_none_or(|since| since <= group.modified_at()));
+            read.table(&groups)
+        },
+    );
+    answer.await?
 }
 
 /// `/phy/phy80211/ssids/by-hash/{hash}/ssid`: one of them.
@@ -38,8 +44,8 @@ pub(super) async fn ssid(
     let hash: u32 = hash
         .parse()
         .map_err(|_| BadParameter::new("hash", "expected a number of 32 bits"))?;
-    let groups = groups(&app, move |ssid| hash_of(ssid) == hash).await?;
-    match groups.first() {
+    let groups = groups(&app, move |ssid| hash_of(ssid) == hash, |groups| groups);
+    match groups.await?.first() {
         Some(group) => Ok(read.one(group)),
         None => Err(ApiError::NoSuchSsid(hash)),
     }
@@ -48,26 +54,31 @@ pub(super) async fn ssid(
 /// `/channels/channels`: what there is on each channel.
 pub(super) async fn channels(State(app): State<App>, read: Read) -> Result<Answer, ApiError> {
     let channels = Channels::new(App::now().time());
-    let channels = fold(&app, channels, Channels::add).await?;
-    Ok(read.one(&channels))
+    fold(&app, channels, Channels::add, move |channels| {
+        read.one(&channels)
+    })
+    .await
 }
 
-async fn groups(
+async fn groups<A: Send + 'static>(
     app: &App,
     wanted: impl Fn(&Ssid) -> bool + Send + 'static,
-) -> Result<Vec<SsidGroup>, ApiError> {
-    let groups = fold(app, SsidGroups::default(), move |groups, device| {
-        groups.add(device, &wanted);
-    });
-    Ok(groups.await?.into_groups())
+    answer: impl FnOnce(Vec<SsidGroup>) -> A + Send + 'static,
+) -> Result<A, ApiError> {
+    let add = move |groups: &mut SsidGroups, device: &Device| groups.add(device, &wanted);
+    fold(app, SsidGroups::default(), add, |groups| {
+        answer(groups.into_groups())
+    })
+    .await
 }
 
-/// Looks at every device, a few at a time, away from the threads that serve connections.
-async fn fold<T: Send + 'static>(
+/// Looks at every device, a few at a time, and answers from that, away from the threads that serve connections.
+async fn fold<T: Send + 'static, A: Send + 'static>(
     app: &App,
     mut state: T,
     add: impl Fn(&mut T, &Device) + Send + 'static,
-) -> Result<T, ApiError> {
+    answer: impl FnOnce(T) -> A + Send + 'static,
+) -> Result<A, ApiError> {
     let tracker = Arc::clone(&app.tracker);
     let permit = Arc::clone(&app.history_reads).acquire_owned().await;
     spawn_blocking(move || {
@@ -77,8 +88,9 @@ async fn fold<T: Send + 'static>(
                 add(&mut state, device);
             }
         }
+        let answer = answer(state);
         drop(permit);
-        state
+        answer
     })
     .await
     .map_err(|_| ApiError::Panicked)

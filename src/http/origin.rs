@@ -57,7 +57,11 @@ impl Origins {
 
     fn of(&self, request: &Request) -> Origin {
         let Some(origin) = request.headers().get(ORIGIN) else {
-            return Origin::Own;
+            return if is_part_of_foreign_page(request) {
+                Origin::Foreign
+            } else {
+                Origin::Own
+            };
         };
         let Ok(origin) = origin.to_str().map(str::to_ascii_lowercase) else {
             return Origin::Foreign;
@@ -81,6 +85,19 @@ impl Origins {
             Origin::Foreign
         }
     }
+}
+
+/// Whether a browser fetches it for a page of others, which without an `Origin` it does for images and scripts. Who follows
+/// a link to a page here comes from others too, but not to have a command done.
+fn is_part_of_foreign_page(request: &Request) -> bool {
+    let is = |name: &str, value: &str| {
+        let header = request.headers().get(name);
+        header.is_some_and(|header| header.as_bytes().eq_ignore_ascii_case(value.as_bytes()))
+    };
+    let is_foreign = is("sec-fetch-site", "cross-site") || is("sec-fetch-site", "same-site");
+    // Those commands that go by GET.
+    let is_command = request.uri().path().ends_with("_source");
+    is_foreign && (is_command || !is("sec-fetch-mode", "navigate"))
 }
 
 /// Refuses what the pages of others ask, answers browsers that ask beforehand, and marks answers that another

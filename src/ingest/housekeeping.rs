@@ -103,6 +103,7 @@ pub fn start(
         alerts,
         schedule,
         rolled: None,
+        is_short: false,
     };
     thread::Builder::new()
         .name("housekeeping".into())
@@ -115,6 +116,8 @@ struct Keeper {
     alerts: AlertStore,
     schedule: Schedule,
     rolled: Option<Instant>,
+    /// Whether it was said that the log cannot be as small as it should.
+    is_short: bool,
 }
 
 impl Keeper {
@@ -175,6 +178,12 @@ impl Keeper {
             };
             observations += expired.observations;
             if expired.is_done {
+                if expired.is_short && !std::mem::replace(&mut self.is_short, true) {
+                    warn!(
+                        "retention.size is too small for what else the log keeps: names, and batches that are recognised"
+                    );
+                }
+                self.is_short &= expired.is_short;
                 if 0 < observations {
                     let to = expired.to.get();
                     info!(observations, expired_to = to, "old reports are expired");

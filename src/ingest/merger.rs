@@ -2,6 +2,7 @@
 //!
 //! Of all threads this one alone changes devices. While it merges one group the writer has the next one written.
 
+use std::mem;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
@@ -20,12 +21,19 @@ use crate::tracker::Tracker;
 /// How often at most the log of the program says that devices had to go.
 const NOTE_INTERVAL: Duration = Duration::from_secs(60);
 
+/// After how many reports those who sent them are answered, while the rest of the group is merged: what they send next is
+/// read meanwhile.
+const ANSWERED_REPORTS: usize = 200;
+
+/// Those who wait for one batch.
+pub(super) type Waiting = Vec<oneshot::Sender<Answer>>;
+
 /// A group that is on disk.
 pub(super) struct Written {
     /// What was appended.
     pub(super) entries: Vec<Entry>,
     /// For each entry those who wait for it: its sender, then those who sent it again in the meantime.
-    pub(super) waiting: Vec<Vec<oneshot::Sender<Answer>>>,
+    pub(super) waiting: Vec<Waiting>,
     /// Who sent again what was answered before, and the answer. What it tells of may still be on its way to here.
     pub(super) again: Vec<(Receipt, oneshot::Sender<Answer>)>,
     /// What is to be done about alerts after that.
@@ -57,31 +65,50 @@ impl Merger {
     }
 
     fn take(&mut self, written: Written) {
-        for entry in &written.entries {
+        let (mut merged, mut reports) = (Vec::new(), 0);
+        for (entry, waiting) in written.entries.into_iter().zip(written.waiting) {
             let mut news = self.events.collect(entry.batch.received_at);
-            let applied = self.desk.apply(&self.tracker, entry, |told| news.add(told));
+            let applied = self
+                .desk
+                .apply(&self.tracker, &entry, |told| news.add(told));
             news.tell();
             self.evictions.add(applied.evicted);
+            reports += entry.batch.reports.len();
+            let position = entry.position;
+            merged.push((entry, waiting));
+            if ANSWERED_REPORTS <= reports {
+                self.settle(position);
+                self.answer(mem::take(&mut merged), Vec::new());
+                reports = 0;
+            }
         }
         self.settle(written.last);
-        let (answers, again) = (
-            written.entries.into_iter().zip(written.waiting),
-            written.again,
-        );
+        self.answer(merged, written.again);
+        for (order, done) in written.orders {
+            let followed = self.desk.follow(order);
+            self.settle(written.last);
+            done.send(followed).ok(); // Nobody waits for a tick.
+        }
+    }
+
+    /// Tells those who wait for batches, and those who sent again what was answered before.
+    fn answer(
+        &self,
+        merged: Vec<(Entry, Waiting)>,
+        again: Vec<(Receipt, oneshot::Sender<Answer>)>,
+    ) {
+        if merged.is_empty() && again.is_empty() {
+            return;
+        }
         // From within the runtime: a worker that is awake wakes tasks for less than another thread.
         self.runtime.spawn(async {
-            for (entry, waiting) in answers {
+            for (entry, waiting) in merged {
                 answer(entry.position, entry.batch, waiting);
             }
             for (receipt, done) in again {
                 done.send(Ok(receipt)).ok(); // The client may have hung up.
             }
         });
-        for (order, done) in written.orders {
-            let followed = self.desk.follow(order);
-            self.settle(written.last);
-            done.send(followed).ok(); // Nobody waits for a tick.
-        }
     }
 
     /// Keeps the alerts that were raised, and tells them.
@@ -94,7 +121,7 @@ impl Merger {
 }
 
 /// The first of those who wait sent the batch; the others sent it again.
-fn answer(position: LogPosition, batch: Batch, waiting: Vec<oneshot::Sender<Answer>>) {
+fn answer(position: LogPosition, batch: Batch, waiting: Waiting) {
     let answered = Answered {
         position,
         accepted: batch.reports.len(),

@@ -49,7 +49,7 @@ pub struct Receipt {
     pub duplicate: bool,
 }
 
-/// Why a batch was not accepted. Nothing of it is kept.
+/// Why a batch was not accepted. Unless it is unknown, nothing of it is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IngestError {
     /// More batches wait than the queue holds.
@@ -61,9 +61,18 @@ pub enum IngestError {
     /// The server is going down.
     #[error("the server is shutting down")]
     Stopped,
+    /// The log failed while the batch was on its way into it.
+    #[error(
+        "writing the log failed, and whether the reports are in it is not known: send them again with their own \
+         timestamps or the same Idempotency-Key, and they count once"
+    )]
+    Unknown,
     /// There is no room to keep it.
     #[error("the disk is full, nothing was taken")]
     DiskFull,
+    /// Another program holds the log's file.
+    #[error("another program has locked the log's file, nothing was taken")]
+    Locked,
     /// No room for another source.
     #[error(transparent)]
     TooManySources(#[from] TooManySources),
@@ -97,7 +106,8 @@ impl Ingest {
         }
         let (done, receipt) = oneshot::channel();
         self.queue_up(Work::Write(Job { batch, done }))?;
-        receipt.await.unwrap_or(Err(IngestError::Stopped))
+        // What is in the queue is written before an orderly end.
+        receipt.await.unwrap_or(Err(IngestError::Unknown))
     }
 
     /// Has the writer do something about alerts, and waits until it is done.
@@ -111,7 +121,7 @@ impl Ingest {
         }
         let (done, followed) = oneshot::channel();
         self.queue_up(Work::Alerts(order, done))?;
-        followed.await.map_err(|_| IngestError::Stopped)
+        followed.await.map_err(|_| IngestError::Unknown)
     }
 
     /// Tells the writer how late it is, unless it has other things to do.

@@ -76,7 +76,7 @@ pub(super) fn recover(
     if !is_wanted() {
         return Ok(None);
     }
-    desk.recalled();
+    desk.recalled(now);
     let mut window = Window::new(bounds);
     for known in log.known(window.since(now), bounds.batches_max)? {
         window.add(known);

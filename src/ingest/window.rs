@@ -58,8 +58,15 @@ impl Window {
         self.order.front().map(|oldest| oldest.position)
     }
 
-    pub(super) fn find(&self, identity: BatchIdentity) -> Option<LogPosition> {
-        self.positions.get(&identity).copied()
+    /// Where the batch stands of which one that came `now` is the same.
+    pub(super) fn find(&self, identity: BatchIdentity, now: ReceivedAt) -> Option<LogPosition> {
+        let position = *self.positions.get(&identity)?;
+        let place = self
+            .order
+            .binary_search_by_key(&position, |known| known.position)
+            .ok()?;
+        let known = self.order.get(place)?;
+        (self.since(now) <= known.received_at).then_some(position)
     }
 }
 
@@ -95,9 +102,25 @@ mod tests {
             window.add(*known);
         }
         for (place, known) in all.iter().enumerate() {
-            let found = window.find(known.identity) == Some(known.position);
+            let now = ReceivedAt::from_micros(9_000_000);
+            let found = window.find(known.identity, now) == Some(known.position);
             assert_eq!(found, 10 - remembered <= place, "{place}");
         }
+    }
+
+    #[test]
+    fn what_is_too_old_is_not_found_although_nothing_came_since() {
+        let mut window = Window::new(WindowBounds {
+            batches_max: 10,
+            age_max: Duration::from_secs(4),
+        });
+        let known = known(1)[0];
+        window.add(known);
+        let found = |seconds: u64| {
+            let now = ReceivedAt::from_micros(seconds * 1_000_000);
+            window.find(known.identity, now).is_some()
+        };
+        assert_eq!((found(0), found(4), found(5)), (true, true, false));
     }
 
     #[test]
@@ -122,6 +145,13 @@ mod tests {
                 age_max: Duration::from_secs(4),
             },
             5,
+        );
+        check(
+            WindowBounds {
+                batches_max: 10,
+                age_max: Duration::from_secs(0),
+            },
+            1,
         );
         check(
             WindowBounds {

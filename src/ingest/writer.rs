@@ -110,20 +110,24 @@ impl Running {
                     }
                     (entries, group.waiting)
                 }
-                Err(LogError::DiskFull) => {
-                    warn!("the disk is full, reports are refused");
+                Err(error) => {
+                    let refused = match error {
+                        LogError::DiskFull => IngestError::DiskFull,
+                        LogError::Locked => IngestError::Locked,
+                        error => return Err(error),
+                    };
+                    warn!(%error, "reports are refused");
                     for source in group.sources {
                         self.admission.withdraw(source);
                     }
                     self.events
                         .say(Severity::Error, latest.unwrap_or_default(), || {
-                            "The disk is full, reports are refused".to_owned()
+                            format!("Reports are refused: {error}")
                         });
                     let all = group.waiting.into_iter().flatten();
-                    all.for_each(|done| drop(done.send(Err(IngestError::DiskFull))));
+                    all.for_each(|done| drop(done.send(Err(refused))));
                     (Vec::new(), Vec::new())
                 }
-                Err(error) => return Err(error),
             };
             for entry in &entries {
                 self.remember(&entry.batch, entry.position);
@@ -159,7 +163,7 @@ impl Running {
         for Job { batch, done } in jobs {
             let earlier = batch
                 .identity
-                .and_then(|identity| self.window.find(identity));
+                .and_then(|identity| self.window.find(identity, batch.received_at));
             let waits = batch
                 .identity
                 .and_then(|identity| group.fresh.get(&identity));

@@ -63,6 +63,7 @@ impl MemoryLog {
             to: self.expired_to(),
             is_done: true,
             is_held,
+            is_short: false,
         }
     }
 

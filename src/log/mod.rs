@@ -133,6 +133,8 @@ pub struct Expired {
     pub is_done: bool,
     /// Whether more would go, were it not for [`Expiry::up_to`].
     pub is_held: bool,
+    /// Whether the log is larger than [`Expiry::size_max_bytes`] even so, with few observations left.
+    pub is_short: bool,
 }
 
 /// Why the log did not take a group of batches, or cannot be used.
@@ -141,6 +143,12 @@ pub enum LogError {
     /// No room. Nothing of the group was taken, and the log goes on once there is room again.
     #[error("the disk is full")]
     DiskFull,
+    /// Another program holds the file's lock. Nothing of the group was taken, and the log goes on once it lets go.
+    #[error("another program has locked the log's file")]
+    Locked,
+    /// A write failed, which no sync was waited for. Nothing of the group was taken.
+    #[error("the log cannot be written: {0}")]
+    NotWritten(Box<str>),
     /// The directory cannot be made, or written to.
     #[error("the data directory {path} cannot be used: {cause}")]
     Directory {

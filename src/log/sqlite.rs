@@ -10,17 +10,20 @@ mod history;
 mod migrate;
 mod read;
 mod reader;
+mod rows;
+mod sweep;
 mod verify;
 mod write;
 
 use std::fs::{self, DirBuilder, File, TryLockError};
-use std::io;
+use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, params};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, ffi, params};
 use uuid::Uuid;
 
 use self::checkpoint::Checkpointer;
@@ -35,6 +38,11 @@ use crate::report::{Batch, ReceivedAt, SourceId};
 const FILE: &str = "scanpost.db";
 /// Held for as long as the process lives.
 const LOCK_FILE: &str = "lock";
+/// How long another program may hold the file's lock before reports are refused.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+/// Written for a moment, to learn why a write failed.
+const PROBE_FILE: &str = "room";
+const PROBE_BYTES: usize = 65_536;
 /// How often the lock is tried, and how long is waited between.
 const LOCK_TRIES: u32 = 10;
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
@@ -54,6 +62,20 @@ pub struct SqliteLog {
 
 impl SqliteLog {
     pub(super) fn open(directory: &Path) -> Result<Self, LogError> {
+        Self::open_file(directory).map_err(|error| match error {
+            LogError::DiskFull | LogError::NotWritten(_) | LogError::Failed(_)
+                if has_no_room(directory) =>
+            {
+                LogError::Directory {
+                    path: directory.display().to_string().into(),
+                    cause: io::ErrorKind::StorageFull.into(),
+                }
+            }
+            error => error,
+        })
+    }
+
+    fn open_file(directory: &Path) -> Result<Self, LogError> {
         let path: Box<str> = directory.display().to_string().into();
         let unusable = |cause| LogError::Directory {
             path: path.clone(),
@@ -68,10 +90,15 @@ impl SqliteLog {
         let file = directory.join(FILE);
         let mut db = Connection::open(&file)?;
         db.set_prepared_statement_cache_capacity(64);
+        // While another program holds the lock all reports wait.
+        db.busy_timeout(LOCK_PATIENCE)?;
         // Steps from old versions replace tables that others refer to. And the numbers of one transaction come
         // out of it: to look each of them up again would be half its cost.
         db.pragma_update(None, "foreign_keys", false)?;
+        // What a later program wrote is left alone, its write-ahead log too.
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         migrate::migrate(&mut db)?;
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
         db.pragma_update(None, "journal_mode", "wal")?;
         make_durable(&db)?;
         let server_uuid = server_uuid(&db)?;
@@ -95,7 +122,10 @@ impl SqliteLog {
             // Numbers given in a transaction that did not happen mean nothing.
             self.numbers = Dictionaries::default();
         }
-        result?;
+        result.map_err(|error| match error {
+            LogError::NotWritten(_) if has_no_room(&self.directory) => LogError::DiskFull,
+            error => error,
+        })?;
         let mut position = self.last;
         self.last = at;
         let entries = batches.into_iter().map(|batch| {
@@ -110,7 +140,13 @@ impl SqliteLog {
     }
 
     pub(super) fn expire(&mut self, expiry: &Expiry) -> Result<Expired, LogError> {
-        expire::expire(&mut self.db, self.last, expiry)
+        let mut expired = expire::expire(&mut self.db, self.last, expiry)?;
+        self.numbers.sweep.count(expired.observations);
+        if expired.is_done {
+            let remaining = expire::remaining(&self.db)?;
+            expired.is_done = !self.numbers.sweep(&mut self.db, remaining)?;
+        }
+        Ok(expired)
     }
 
     pub(super) fn expired_to(&self) -> Result<LogPosition, LogError> {
@@ -161,12 +197,44 @@ impl From<rusqlite::Error> for LogError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::DiskFull,
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked,
+            Some(ErrorCode::SystemIoFailure) if is_of_write(&error) => {
+                Self::NotWritten(error.to_string().into())
+            }
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
                 Self::Damaged(error.to_string().into())
             }
             _ => Self::Failed(error.to_string().into()),
         }
     }
+}
+
+/// Whether a write failed, and not a sync: SQLite tells a full disk apart, but not a full quota.
+fn is_of_write(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    code.is_some_and(|code| {
+        [
+            ffi::SQLITE_IOERR_WRITE,
+            ffi::SQLITE_IOERR_TRUNCATE,
+            ffi::SQLITE_IOERR_SHMSIZE,
+        ]
+        .contains(&code)
+    })
+}
+
+/// Whether as much as a group needs cannot be written beside the log.
+fn has_no_room(directory: &Path) -> bool {
+    let path = directory.join(PROBE_FILE);
+    let written = File::create(&path).and_then(|mut file| {
+        file.write_all(&vec![0; PROBE_BYTES])?;
+        file.sync_data()
+    });
+    fs::remove_file(&path).ok();
+    let kind = written.map_err(|error| error.kind());
+    matches!(
+        kind,
+        Err(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    )
 }
 
 /// A sync is one of the disk.

@@ -3,6 +3,7 @@
 mod reader;
 
 use proptest::prelude::*;
+use rusqlite::config::DbConfig;
 
 use super::*;
 use crate::ingest::kismet::{self, Limits};
@@ -154,6 +155,63 @@ fn old_reports_expire_from_the_log_in_memory() {
 }
 
 #[test]
+fn names_go_with_the_last_observation_of_them() {
+    let batch = |number: u64| {
+        let json = format!(
+            r#"{{"source_uuid": "44444444-0000-0000-0000-000000000001", "source_name": "x", "reports": [
+                {{"bssid": "001122334455", "ssid": "common", "capabilities": "[ESS]", "channel": "6"}},
+                {{"bssid": "001122334455", "ssid": "net {number}", "capabilities": "[x{number}]", "channel": "{number}HT"}}
+            ]}}"#
+        );
+        let received_at = ReceivedAt::from_micros(1_700_000_000_000_000 + number);
+        kismet::decode(Phy::Wifi, &json, received_at, &Limits::FOR_TESTS).unwrap()
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let mut log = Log::in_directory(directory.path()).unwrap();
+    for number in 1..=9 {
+        log.append(vec![batch(number)]).unwrap();
+    }
+    let file = rusqlite::Connection::open(directory.path().join("scanpost.db")).unwrap();
+    let names = || {
+        ["ssids", "capabilities", "channels"].map(|table| -> i64 {
+            let query = format!("SELECT count(*) FROM {table}");
+            file.query_row(&query, [], |row| row.get(0)).unwrap()
+        })
+    };
+    assert_eq!(names(), [10; 3]);
+    let last = |log: &Log| replayed(log, LogPosition::START).pop().unwrap().batch;
+
+    let expiry = Expiry {
+        came_before: ReceivedAt::from_micros(1_700_000_000_000_008),
+        size_max_bytes: u64::MAX,
+        up_to: LogPosition(100),
+        remembered_from: LogPosition(100),
+    };
+    // While it goes on, a name that went comes back, and a new one comes.
+    let mut number = 20;
+    loop {
+        let expired = log.expire(&expiry).unwrap();
+        for batch in [batch(1), batch(number)] {
+            log.append(vec![batch.clone()]).unwrap();
+            assert_eq!(last(&log).reports, batch.reports);
+        }
+        number += 1;
+        if expired.is_done {
+            break;
+        }
+    }
+    // The common one, those of batches 8 and 9, the one that came back, and the new ones.
+    let [ssids, capabilities, channels] = names();
+    let kept = 4 + i64::try_from(number).unwrap() - 20;
+    assert_eq!((capabilities, channels), (kept, kept));
+    assert_eq!(ssids, kept);
+    drop(log);
+    let mut log = Log::in_directory(directory.path()).unwrap();
+    log.append(vec![batch(1), batch(2)]).unwrap();
+    assert_eq!(last(&log).reports, batch(2).reports);
+}
+
+#[test]
 fn old_reports_expire_from_the_log_on_disk() {
     let directory = tempfile::tempdir().unwrap();
     let mut log = Log::in_directory(directory.path()).unwrap();
@@ -223,6 +281,22 @@ fn a_log_of_a_later_version_is_left_as_it_is() {
         "{refused}"
     );
     assert_eq!(std::fs::read(&file).unwrap(), before);
+
+    // Where the version stands in a write-ahead log, as after a crash, that is left too.
+    let db = rusqlite::Connection::open(&file).unwrap();
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+        .unwrap();
+    db.pragma_update(None, "user_version", 98).unwrap();
+    drop(db);
+    let files = ["scanpost.db", "scanpost.db-wal"];
+    let contents = || files.map(|name| std::fs::read(directory.path().join(name)).unwrap());
+    let before = contents();
+    let refused = Log::in_directory(directory.path()).unwrap_err();
+    assert!(
+        matches!(refused, LogError::TooNew { found: 98, .. }),
+        "{refused}"
+    );
+    assert!(contents() == before);
 }
 
 #[test]

@@ -30,12 +30,10 @@ pub use mac::{BluetoothAddr, Bssid, MacAddr, NotAStation, ParseMacError};
 pub use manufacturer::Manufacturer;
 pub use mask::MacMask;
 pub use position::{BadPosition, Position};
-pub use radio::{
-    BadChannel, BadFrequency, Band, Channel, ChannelWidth, Dbm, Frequency, SignalOutOfRange,
-};
+pub use radio::{BadChannel, BadFrequency, Band, Channel, ChannelWidth, Dbm, Frequency};
 pub use source::{ParseSourceIdError, SourceId};
 pub use ssid::{Ssid, SsidTooLong};
-pub use time::{BadTime, ReceivedAt, UnixTime};
+pub use time::{ReceivedAt, UnixTime};
 
 /// One sighting of one device by one source at one time.
 #[derive(Clone, Debug, PartialEq)]

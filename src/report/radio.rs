@@ -7,25 +7,20 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Dbm(i16);
 
-/// The strength cannot be one of a receiver on earth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("out of range, a signal lies between -150 and 30 dBm")]
-pub struct SignalOutOfRange;
-
 impl Dbm {
-    /// Reads a strength in dBm, fractions cut; 0 is no sample.
-    pub fn from_wire(dbm: f64) -> Result<Option<Self>, SignalOutOfRange> {
+    /// Reads a strength in dBm, fractions cut. 0 is no sample, and neither is what no receiver on earth measures:
+    /// Bluetooth has 127 for "not available" (Core Specification, Vol 4, Part E, 7.5.4).
+    pub fn from_wire(dbm: f64) -> Option<Self> {
         let whole = dbm.trunc();
         // A range over floats also turns NaN away.
-        if !(-150.0..=30.0).contains(&whole) {
-            return Err(SignalOutOfRange);
+        if whole == 0.0 || !(-150.0..=30.0).contains(&whole) {
+            return None;
         }
         #[expect(
             clippy::cast_possible_truncation,
             reason = "the range was checked above"
         )]
-        let dbm = whole as i16;
-        Ok((dbm != 0).then_some(Self(dbm)))
+        Some(Self(whole as i16))
     }
 
     /// The strength in dBm.
@@ -319,14 +314,22 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_is_cut_and_zero_is_none() {
-        assert_eq!(Dbm::from_wire(-61.9).unwrap().unwrap().get(), -61);
-        assert_eq!(Dbm::from_wire(0.0), Ok(None));
-        assert_eq!(Dbm::from_wire(-0.4), Ok(None));
-        assert_eq!(Dbm::from_wire(-150.0).unwrap().unwrap().get(), -150);
-        assert_eq!(Dbm::from_wire(30.0).unwrap().unwrap().get(), 30);
-        for out in [-151.0, 31.0, f64::NAN, f64::INFINITY, -1e300] {
-            assert_eq!(Dbm::from_wire(out), Err(SignalOutOfRange), "{out}");
+    fn a_signal_is_cut_and_what_cannot_be_is_none() {
+        let read = |dbm| Dbm::from_wire(dbm).map(Dbm::get);
+        assert_eq!(read(-61.9), Some(-61));
+        assert_eq!(read(-150.0), Some(-150));
+        assert_eq!(read(30.0), Some(30));
+        for none in [
+            0.0,
+            -0.4,
+            -151.0,
+            31.0,
+            127.0,
+            f64::NAN,
+            f64::INFINITY,
+            -1e300,
+        ] {
+            assert_eq!(read(none), None, "{none}");
         }
     }
 

@@ -37,6 +37,12 @@ impl<K: Eq + Hash, V: Clone> Recent<K, V> {
         Some(value)
     }
 
+    /// Forgets what does not pass.
+    pub(crate) fn retain(&mut self, passes: impl Fn(&V) -> bool) {
+        self.young.retain(|_, value| passes(value));
+        self.old.retain(|_, value| passes(value));
+    }
+
     /// Remembers a value.
     pub(crate) fn insert(&mut self, key: K, value: V) {
         if self.max / 2 <= self.young.len() {

@@ -93,24 +93,37 @@ impl Snapshots {
         builder.create(&self.folder)?;
         let mut numbers = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
-            let path = entry?.path();
+            let entry = entry?;
+            let path = entry.path();
             let is = |suffix| path.extension().is_some_and(|found| found == suffix);
             let number = path
                 .file_stem()
                 .and_then(|stem| stem.to_str()?.parse().ok());
-            if is(UNFINISHED) {
+            // Who put something else here knows why.
+            if !entry.file_type()?.is_file() {
+                warn!(snapshot.path = %path.display(), "no file, and so no snapshot");
+            } else if is(UNFINISHED) {
                 fs::remove_file(&path)?;
             } else if let (true, Some(number)) = (is(SUFFIX) || is(UNUSABLE), number) {
-                self.next_number = self.next_number.max(number + 1);
+                let Some(next) = u64::checked_add(number, 1) else {
+                    warn!(snapshot.path = %path.display(), "no number of a snapshot");
+                    continue;
+                };
+                self.next_number = self.next_number.max(next);
                 if is(SUFFIX) {
                     numbers.push(number);
                 }
             }
         }
+        if log_end == LogPosition::START && !numbers.is_empty() {
+            return Err(io::Error::other(
+                "the log is empty, but here are snapshots of one: put its scanpost.db back, or move this folder away to begin anew",
+            ));
+        }
         numbers.sort_unstable();
         for number in numbers {
             let path = self.path(number, SUFFIX);
-            match usable(&path, self.server, log_end)? {
+            match usable(&path, self.server, log_end) {
                 Some(extent) => self.generations.push(Generation { path, extent }),
                 None => fs::rename(&path, self.path(number, UNUSABLE))?,
             }
@@ -272,10 +285,9 @@ impl Snapshots {
 }
 
 /// Up to where a file can be used.
-fn usable(path: &Path, server: Uuid, log_end: LogPosition) -> io::Result<Option<Extent>> {
+fn usable(path: &Path, server: Uuid, log_end: LogPosition) -> Option<Extent> {
     let (extent, fault) = match file::measure(path, server) {
         Ok((extent, fault)) => (extent, fault),
-        Err(Unreadable::Io(cause)) => return Err(cause),
         Err(fault) => (None, Some(fault)),
     };
     let path = path.display();
@@ -288,17 +300,17 @@ fn usable(path: &Path, server: Uuid, log_end: LogPosition) -> io::Result<Option<
                 log.end = log_end.get(),
                 "the log ends before this snapshot: the snapshot is not used"
             );
-            Ok(None)
+            None
         }
-        (Some(extent), None) => Ok(Some(extent)),
+        (Some(extent), None) => Some(extent),
         (Some(extent), Some(fault)) => {
             warn!(snapshot.path = %path, snapshot.position = extent.position.get(), %fault, "the end of a snapshot is not used");
-            Ok(Some(extent))
+            Some(extent)
         }
         (None, fault) => {
             let fault = fault.map_or_else(String::new, |fault| fault.to_string());
             warn!(snapshot.path = %path, fault, "a snapshot is not used");
-            Ok(None)
+            None
         }
     }
 }

@@ -260,7 +260,7 @@ mod tests {
 
     #[test]
     fn the_strongest_signal_of_a_second_is_shown() {
-        let dbm = |dbm: f64| Dbm::from_wire(dbm).unwrap();
+        let dbm = Dbm::from_wire;
         let mut activity = Activity::default();
         for signal in [dbm(-70.0), dbm(-50.0), None, dbm(-60.0)] {
             activity.add(UnixTime::new(120), signal);

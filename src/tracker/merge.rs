@@ -13,6 +13,7 @@ use super::device::{
     SeenBy, SignalRange, SourceNumber, SsidRecord, Wifi,
 };
 use crate::report::advertising::{LocalName, Structure, structures};
+use crate::report::capabilities::SecurityClass;
 use crate::report::{
     BluetoothSighting, Channel, Dbm, DeviceId, Frequency, Position, ReceivedAt, Remark, Report,
     ServiceData, Sighting, UnixTime, WifiSighting, kismet_checksum,
@@ -23,6 +24,23 @@ impl<T> Latest<T> {
         match slot {
             Some(latest) if time < latest.time => {}
             _ => *slot = Some(Self { time, value }),
+        }
+    }
+}
+
+impl Advertised {
+    /// A string that states nothing, such as an ESP32's `UNDEFINED`, leaves what another one stated, however old that is.
+    fn offer(slot: &mut Option<Latest<Self>>, time: UnixTime, value: Self) {
+        let is_known = |advertised: Self| advertised.security.class() != SecurityClass::Unknown;
+        match slot.map(|latest| latest.value) {
+            Some(before) if before.security != value.security => {
+                match (is_known(before), is_known(value)) {
+                    (true, false) => {}
+                    (false, true) => *slot = Some(Latest { time, value }),
+                    _ => Latest::offer(slot, time, value),
+                }
+            }
+            _ => Latest::offer(slot, time, value),
         }
     }
 }
@@ -331,7 +349,7 @@ impl Wifi {
             Latest::offer(&mut record.channel, time, channel);
         }
         if let Some(advertised) = advertised {
-            Latest::offer(&mut record.security, time, advertised);
+            Advertised::offer(&mut record.security, time, advertised);
         }
         let layout = ChannelLayout {
             width: sighting.width,

@@ -350,7 +350,7 @@ fn any_report() -> impl Strategy<Value = (u128, Report)> {
             if let (Sighting::Wifi(wifi), false) = (&mut report.sighting, text.is_empty()) {
                 wifi.capabilities = Some(Capabilities::from(text));
             }
-            report.signal = Dbm::from_wire(f64::from(dbm)).unwrap_or_default();
+            report.signal = Dbm::from_wire(f64::from(dbm));
             report.channel = Channel::from_wire(channel).unwrap();
             report.frequency = Frequency::from_wire(mhz * 1000.0).unwrap();
             report.position = place.and_then(|(lat, lon, alt)| {

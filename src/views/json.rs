@@ -63,9 +63,13 @@ impl Formatter for Kismet {
         writer: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
-        if self.style.underscores && self.is_key {
-            return writer.write_all(fragment.replace('.', "_").as_bytes());
-        }
+        let name;
+        let fragment = if self.style.underscores && self.is_key {
+            name = fragment.replace('.', "_");
+            &name
+        } else {
+            fragment
+        };
         // Most texts are, and ASCII's own ends of lines are escaped anyway.
         if fragment.is_ascii() {
             return writer.write_all(fragment.as_bytes());

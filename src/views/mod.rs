@@ -11,5 +11,5 @@ mod pretty;
 pub use find::find;
 pub(crate) use hex::Hex;
 pub use json::{Style, to_json, to_json_as};
-pub use observation::ObservationRecord;
+pub use observation::{OBSERVATION_COLUMNS, ObservationRecord};
 pub use pretty::Spreader;

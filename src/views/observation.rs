@@ -10,6 +10,38 @@ use crate::report::{
     Report, Sighting, Tag, WifiSighting,
 };
 
+/// The names of an observation's values.
+pub const OBSERVATION_COLUMNS: [&str; 28] = [
+    "position",
+    "source",
+    "source_name",
+    "received_at",
+    "time",
+    "time_utc",
+    "phy",
+    "address",
+    "ssid",
+    "capabilities",
+    "channel_width_mhz",
+    "center0_mhz",
+    "center1_mhz",
+    "ie_tags",
+    "name",
+    "device_type",
+    "tx_power_dbm",
+    "path_loss_db",
+    "scan_data",
+    "service_data",
+    "channel",
+    "frequency_khz",
+    "signal_dbm",
+    "lat",
+    "lon",
+    "alt_m",
+    "speed_km_h",
+    "tags",
+];
+
 /// One observation.
 #[derive(Clone, Copy, Debug)]
 pub struct ObservationRecord<'e> {

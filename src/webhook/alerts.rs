@@ -1,11 +1,13 @@
 //! The alerts that are kept, as what is sent.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use serde_json::json;
 use tracing::warn;
 
-use super::feed::{Feed, FeedError, Item, ItemId};
+use super::feed::{Body, Feed, FeedError, Item, ItemId};
 use crate::alerts::{Alert, AlertStore};
 use crate::config::Webhook;
 use crate::views::native::AlertRow;
@@ -15,7 +17,7 @@ pub fn feed(store: AlertStore) -> Feed {
     let newest = store.woken();
     let page = move |after, limit| {
         let alerts = store.after(after, limit);
-        alerts.iter().map(|alert| item(alert)).collect()
+        alerts.iter().map(item).collect()
     };
     Feed::new(page, newest)
 }
@@ -36,20 +38,28 @@ pub fn tell_missing_rules(webhooks: &[Webhook], store: &AlertStore) {
     }
 }
 
-fn item(alert: &Alert) -> Result<Item, FeedError> {
+fn item(alert: &Arc<Alert>) -> Result<Item, FeedError> {
     let raised = &alert.raised;
-    let raised_at = UNIX_EPOCH + Duration::from_micros(raised.raised_at.micros());
-    let body = json!({
-        "type": "alert",
-        "timestamp": humantime::format_rfc3339_micros(raised_at).to_string(),
-        "data": AlertRow(alert),
-    });
+    let sent = Arc::clone(alert);
     Ok(Item {
         number: alert.number,
         id: ItemId::new(&*raised.id).ok_or("the identity of an alert cannot be sent")?,
         rule: raised.header.to_string(),
         severity: raised.severity,
-        raised_at,
-        body: body.to_string().into(),
+        raised_at: raised_at(alert),
+        body: Body::new(move || body(&sent)),
     })
+}
+
+fn body(alert: &Alert) -> Bytes {
+    let document = json!({
+        "type": "alert",
+        "timestamp": humantime::format_rfc3339_micros(raised_at(alert)).to_string(),
+        "data": AlertRow(alert),
+    });
+    document.to_string().into()
+}
+
+fn raised_at(alert: &Alert) -> SystemTime {
+    UNIX_EPOCH + Duration::from_micros(alert.raised.raised_at.micros())
 }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -49,9 +50,15 @@ pub(super) struct Deliverer {
     hook: Arc<Hook>,
     feed: Feed,
     cursors: Arc<Cursors>,
-    page: VecDeque<Item>,
+    /// What is wanted and not delivered, the oldest first: at most `queue_max`, and the one under way. It is taken out
+    /// of the feed as it comes, because others make room there for what this webhook may not want.
+    waiting: VecDeque<Item>,
+    /// The alert that was looked at last.
+    seen: u64,
     /// Whether the last attempt was in vain.
     is_refused: bool,
+    /// How many were left out because too many waited, and nobody was told.
+    overflowed: u64,
     progress: Progress,
     kept: Progress,
 }
@@ -63,8 +70,10 @@ impl Deliverer {
             hook,
             feed,
             cursors,
-            page: VecDeque::new(),
+            waiting: VecDeque::new(),
+            seen: progress.number,
             is_refused: false,
+            overflowed: 0,
             progress,
             kept: progress,
         }
@@ -73,100 +82,141 @@ impl Deliverer {
     /// Until it is told to stop, or the receiver says that it is gone. An attempt under way is brought to its end.
     pub(super) async fn run(mut self, stop: CancellationToken) {
         while !stop.is_cancelled() {
-            self.skip_overflow();
-            match self.first_in_line().await {
-                Ok(Some(item)) => {
-                    let sent = self.hook.sender.send(&item.id, item.body).await;
-                    match Outcome::from(sent) {
-                        Outcome::Delivered => self.delivered(item.number).await,
-                        Outcome::Gone => {
-                            self.gone();
-                            break;
-                        }
-                        Outcome::Failed(reason, asked) => {
-                            self.is_refused = true;
-                            self.wait_after(reason, asked, &stop).await;
-                        }
-                    }
+            if let Err(error) = self.gather(0).await {
+                let reason = format!("alerts cannot be read: {error}");
+                self.wait_after(reason, None, &stop).await;
+                continue;
+            }
+            self.tell_overflow();
+            self.give_up_old();
+            let Some(item) = self.waiting.front().cloned() else {
+                self.wait_for_newer(&stop).await;
+                continue;
+            };
+            let hook = Arc::clone(&self.hook);
+            let attempt = async move { hook.sender.send(&item.id, item.body.bytes()).await };
+            match Outcome::from(self.gather_during(attempt, 1).await) {
+                Outcome::Delivered => self.delivered().await,
+                Outcome::Gone => {
+                    self.gone();
+                    break;
                 }
-                Ok(None) => {
-                    let newer = self.feed.newer_than(self.progress.number);
-                    stop.run_until_cancelled(newer).await;
-                }
-                Err(error) => {
-                    let reason = format!("alerts cannot be read: {error}");
-                    self.wait_after(reason, None, &stop).await;
+                Outcome::Failed(reason, asked) => {
+                    self.is_refused = true;
+                    self.wait_after(reason, asked, &stop).await;
                 }
             }
         }
         self.keep().await;
     }
 
-    /// The next alert that is wanted. Those before it are passed.
-    async fn first_in_line(&mut self) -> Result<Option<Item>, FeedError> {
+    async fn wait_for_newer(&mut self, stop: &CancellationToken) {
+        if self.has_much_to_keep() {
+            self.keep().await;
+        }
+        let newer = self.feed.newer_than(self.seen);
+        stop.run_until_cancelled(newer).await;
+    }
+
+    /// Takes what is wanted out of the feed while something else is done. The first `under_way` alerts stay in line.
+    async fn gather_during<T>(&mut self, work: impl Future<Output = T>, under_way: usize) -> T {
+        let mut work = pin!(work);
         loop {
-            while let Some(item) = self.page.pop_front() {
-                if item.number <= self.progress.number {
-                    continue; // Left out since the page was read.
-                }
-                self.lose_up_to(item.number - 1, "the list of alerts was cut short");
-                if !self.hook.wants(&item) {
-                    self.pass(item.number);
-                } else if self.is_refused && self.hook.is_too_old(&item, SystemTime::now()) {
-                    self.lose_up_to(item.number, "could not be delivered in time");
-                } else {
-                    self.page.push_front(item.clone());
-                    return Ok(Some(item));
-                }
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                () = self.feed.newer_than(self.seen) => {}
             }
-            let newest = self.feed.newest();
-            if newest <= self.progress.number {
-                if self.has_much_to_keep() {
-                    self.keep().await;
-                }
-                return Ok(None);
-            }
-            self.page = self
-                .feed
-                .page(self.progress.number, PAGE_ITEMS)
-                .await?
-                .into();
-            if self.page.is_empty() {
-                self.lose_up_to(newest, "the list of alerts was cut short");
+            if self.gather(under_way).await.is_err() {
+                // The next round says so, and waits before it tries again.
+                return work.await;
             }
         }
     }
 
-    fn skip_overflow(&mut self) {
-        let first = self.feed.newest().saturating_sub(self.hook.queue_max);
-        self.lose_up_to(first, "more waited than `queue_max`");
+    /// Takes what is wanted out of the feed, up to the newest. Of more than may wait the oldest are left out.
+    async fn gather(&mut self, under_way: usize) -> Result<(), FeedError> {
+        loop {
+            self.leave_out_oldest(under_way);
+            self.note_progress();
+            let newest = self.feed.newest();
+            if newest <= self.seen {
+                return Ok(());
+            }
+            let page = self.feed.page(self.seen, PAGE_ITEMS).await?;
+            if page.is_empty() {
+                self.miss_up_to(newest);
+            }
+            for item in page {
+                self.miss_up_to(item.number - 1);
+                self.seen = item.number;
+                if self.hook.wants(&item) {
+                    self.waiting.push_back(item);
+                }
+            }
+        }
     }
 
-    /// Goes on behind a number, without those up to it.
-    fn lose_up_to(&mut self, number: u64, why: &str) {
-        let lost = number.saturating_sub(self.progress.number);
+    fn leave_out_oldest(&mut self, under_way: usize) {
+        while self.hook.queue_max + under_way < self.waiting.len() {
+            self.waiting.remove(under_way);
+            self.progress.lost += 1;
+            self.overflowed += 1;
+        }
+    }
+
+    /// Once before each attempt, and not for each alert.
+    fn tell_overflow(&mut self) {
+        self.tell_lost(self.overflowed, "more waited than `queue_max`");
+        self.overflowed = 0;
+    }
+
+    /// Alerts that the feed has no more. Nobody knows whether they were wanted.
+    fn miss_up_to(&mut self, number: u64) {
+        let missed = number.saturating_sub(self.seen);
+        self.seen += missed;
+        self.progress.lost += missed;
+        self.tell_lost(missed, "the list of alerts was cut short");
+    }
+
+    fn give_up_old(&mut self) {
+        let now = SystemTime::now();
+        let is_too_old = |item: &Item| self.is_refused && self.hook.is_too_old(item, now);
+        let first = self.waiting.iter().take_while(|item| is_too_old(item));
+        let count = first.count();
+        self.waiting.drain(..count);
+        let lost = u64::try_from(count).unwrap_or(u64::MAX);
+        self.progress.lost += lost;
+        self.tell_lost(lost, "could not be delivered in time");
+        self.note_progress();
+    }
+
+    fn tell_lost(&self, lost: u64, why: &str) {
         if 0 < lost {
             warn!(
                 webhook.name = self.hook.name,
                 alerts.lost = lost,
-                alerts.up_to = number,
                 why,
                 "alerts are not delivered"
             );
-            self.progress.lost += lost;
-            self.pass(number);
         }
     }
 
-    fn pass(&mut self, number: u64) {
-        self.progress.number = number;
-        self.hook.state().progress = self.progress;
+    /// Everything before the first in line is dealt with.
+    fn note_progress(&mut self) {
+        let first = self.waiting.front();
+        self.progress.number = first.map_or(self.seen, |first| first.number - 1);
+        let mut state = self.hook.state();
+        state.progress = self.progress;
+        state.seen = self.seen;
+        state.queued = u64::try_from(self.waiting.len()).unwrap_or(u64::MAX);
     }
 
-    async fn delivered(&mut self, number: u64) {
+    async fn delivered(&mut self) {
         self.is_refused = false;
+        self.waiting.pop_front();
         self.progress.delivered += 1;
-        self.pass(number);
+        self.note_progress();
         let failures = std::mem::take(&mut self.hook.state().failures);
         if 0 < failures {
             info!(
@@ -185,7 +235,8 @@ impl Deliverer {
         stop: &CancellationToken,
     ) {
         let delay = self.failed(reason, asked);
-        stop.run_until_cancelled(tokio::time::sleep(delay)).await;
+        let wait = stop.run_until_cancelled(tokio::time::sleep(delay));
+        self.gather_during(wait, 0).await;
         self.hook.state().next_try = None;
     }
 

@@ -24,8 +24,29 @@ pub struct Item {
     pub severity: Severity,
     /// When it was raised.
     pub raised_at: SystemTime,
-    /// What is sent: a JSON document.
-    pub body: Bytes,
+    /// What is sent.
+    pub body: Body,
+}
+
+/// A JSON document that is written when it is sent, so that what waits is small. Cheap to clone.
+#[derive(Clone)]
+pub struct Body(Arc<dyn Fn() -> Bytes + Send + Sync>);
+
+impl Body {
+    /// What `write` gives, always the same.
+    pub fn new(write: impl Fn() -> Bytes + Send + Sync + 'static) -> Self {
+        Self(Arc::new(write))
+    }
+
+    pub(super) fn bytes(&self) -> Bytes {
+        self.0()
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Body")
+    }
 }
 
 /// An alert's id as requests carry it: 1 to 128 visible ASCII characters, no full stop, by Standard Webhooks: full

@@ -18,7 +18,7 @@ pub(super) struct Hook {
     severity_min: Severity,
     pub(super) retry: Retry,
     give_up_after: Duration,
-    pub(super) queue_max: u64,
+    pub(super) queue_max: usize,
     state: Mutex<State>,
 }
 
@@ -26,6 +26,10 @@ pub(super) struct Hook {
 #[derive(Clone, Debug, Default)]
 pub(super) struct State {
     pub(super) progress: Progress,
+    /// The alert that was looked at last.
+    pub(super) seen: u64,
+    /// How many of those up to it are wanted and not delivered.
+    pub(super) queued: u64,
     /// How many times in a row the alert that is first in line failed.
     pub(super) failures: u32,
     pub(super) last_error: Option<String>,
@@ -46,9 +50,10 @@ impl Hook {
                 max: webhook.retry_max,
             },
             give_up_after: webhook.give_up_after,
-            queue_max: u64::try_from(webhook.queue_max).unwrap_or(u64::MAX),
+            queue_max: webhook.queue_max,
             state: Mutex::new(State {
                 progress,
+                seen: progress.number,
                 ..State::default()
             }),
         }

@@ -32,7 +32,7 @@ use self::client::Sender;
 pub(crate) use self::client::{Answer, SendError};
 use self::cursors::Cursors;
 use self::deliver::Deliverer;
-pub use self::feed::{Feed, FeedError, Item, ItemId};
+pub use self::feed::{Body, Feed, FeedError, Item, ItemId};
 use self::hook::Hook;
 use crate::config::Webhook;
 
@@ -109,7 +109,7 @@ pub struct Status {
     pub delivered: u64,
     /// How many were given up, or gone before they could be delivered.
     pub lost: u64,
-    /// How many alerts it has not come to yet; may count some that it does not want.
+    /// How many alerts it has not delivered yet; those that just came may be some that it does not want.
     pub waiting: u64,
     /// How many times in a row the last delivery failed; 0 when it did not.
     pub failures: u32,
@@ -183,7 +183,7 @@ impl Webhooks {
                 host: hook.sender.host().to_owned(),
                 delivered: state.progress.delivered,
                 lost: state.progress.lost,
-                waiting: newest.saturating_sub(state.progress.number),
+                waiting: state.queued + newest.saturating_sub(state.seen),
                 failures: state.failures,
                 last_error: state.last_error,
                 next_try: state.next_try,

@@ -122,6 +122,13 @@ async fn a_key_makes_any_batch_recognisable() {
     post_with_key(&server, &"k".repeat(256), &body)
         .await
         .expect_error(400, "Idempotency-Key: longer than 255");
+    let request = server.request(Method::POST, WIFI);
+    let twice = request
+        .header("idempotency-key", "one")
+        .header("idempotency-key", "two");
+    Answer::of(twice.body(body.to_string()))
+        .await
+        .expect_error(400, "Idempotency-Key: sent more than once");
 }
 
 #[tokio::test]

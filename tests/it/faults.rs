@@ -191,6 +191,71 @@ async fn a_start_goes_by_the_snapshot_and_without_one_by_the_log() {
 }
 
 #[tokio::test]
+async fn what_is_no_snapshot_is_left_where_it_is() {
+    let mut running = Running::start(often);
+    let body = batch(json!([{ "bssid": "00:00:00:00:00:01" }]));
+    assert_eq!(post(&running, &body).await, 200);
+    running.wait_for("wrote a snapshot");
+    let data = running.kill();
+    let folder = data.path().join("snapshots");
+    std::fs::write(folder.join(format!("{}.snapshot", u64::MAX)), "").unwrap();
+    std::fs::create_dir(folder.join("00000009.snapshot")).unwrap();
+    let running = Running::start_on(data, |_| {});
+    assert_eq!(reports(&running).await, 1);
+    let data = running.stop();
+    assert!(data.path().join("snapshots/00000009.snapshot").is_dir());
+}
+
+#[tokio::test]
+async fn snapshots_without_their_log_are_not_given_up_for_an_empty_one() {
+    let running = Running::start(|_| {});
+    let body = batch(json!([{ "bssid": "00:00:00:00:00:01" }]));
+    assert_eq!(post(&running, &body).await, 200);
+    let data = running.stop();
+    let (log, aside) = (data.path().join("scanpost.db"), data.path().join("aside"));
+    std::fs::rename(&log, &aside).unwrap();
+    let (code, told) = Running::fail_to_start(data.path());
+    assert_eq!(code, Some(1), "{told}");
+    assert!(
+        told.contains("put its scanpost.db back") && told.contains("snapshots"),
+        "{told}"
+    );
+    std::fs::rename(&aside, &log).unwrap();
+    let running = Running::start_on(data, |_| {});
+    assert_eq!(reports(&running).await, 1);
+    running.kill();
+}
+
+#[tokio::test]
+async fn a_program_that_locks_the_file_holds_reports_up_and_ends_nothing() {
+    let running = Running::start(|_| {});
+    let body = |last: u8| batch(json!([{ "bssid": format!("00:00:00:00:00:0{last}") }]));
+    assert_eq!(post(&running, &body(1)).await, 200);
+    let db = rusqlite::Connection::open(running.data().join("scanpost.db")).unwrap();
+    db.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert_eq!(post(&running, &body(2)).await, 503);
+    db.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(post(&running, &body(2)).await, 200);
+    assert_eq!(reports(&running).await, 2);
+    let running = Running::start_on(running.kill(), |_| {});
+    assert_eq!(reports(&running).await, 2);
+    running.kill();
+}
+
+#[test]
+fn a_start_on_a_full_disk_says_so() {
+    let Some(disk) = small_disk(64) else { return };
+    std::fs::write(disk.path().join("ballast"), vec![0; 60_000]).unwrap();
+    let (code, log) = Running::fail_to_start(disk.path());
+    assert_eq!(code, Some(1), "{log}");
+    assert!(
+        log.contains("cannot be used") && log.contains("no storage space"),
+        "{log}"
+    );
+    unmount(&disk);
+}
+
+#[tokio::test]
 async fn an_orderly_stop_leaves_nothing_to_replay() {
     let running = Running::start(|_| {});
     for last in 1..4 {
@@ -248,6 +313,34 @@ async fn a_clock_that_was_set_back_hides_no_change() {
     assert_eq!(post(&running, &body(1)).await, 200);
     assert_eq!(reports(&running).await, 2);
     running.kill();
+}
+
+#[tokio::test]
+async fn a_log_that_is_too_small_for_its_names_keeps_the_newest_reports() {
+    let server = TestServer::start_with(|config| {
+        config.retention.size = 1 << 20;
+        config.snapshots.interval = std::time::Duration::from_millis(2);
+    })
+    .await;
+    let capabilities = |number: usize| format!("[{number:0>1000}]");
+    for first in (0..30).map(|batch| batch * 1000) {
+        let report = |number: usize| json!({ "bssid": format!("0200{number:08x}"), "ssid": format!("{number}"), "capabilities": capabilities(number % 2000) });
+        server
+            .report(json!((first..first + 1000).map(report).collect::<Vec<_>>()))
+            .await;
+    }
+    let db = rusqlite::Connection::open(server.data().join("scanpost.db")).unwrap();
+    let count = |what: &str| -> i64 { db.query_row(what, [], |row| row.get(0)).unwrap() };
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while 10_000 < count("SELECT count(*) FROM observations")
+        || 10_000 < count("SELECT count(*) FROM ssids")
+    {
+        assert!(std::time::Instant::now() < deadline, "names stay");
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(count("SELECT count(*) FROM observations"), 10_000);
+    assert_eq!(count("SELECT count(*) FROM pragma_foreign_key_check"), 0);
+    assert_eq!(server.device_count().await, 30_000);
 }
 
 #[tokio::test]

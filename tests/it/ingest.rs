@@ -1,6 +1,8 @@
 //! A scanner posts a report, the access point appears in the views.
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::server::{BLUETOOTH, SOURCE, TestServer, WIFI, batch, gzip};
 
@@ -27,12 +29,19 @@ async fn a_report_appears_in_the_views() {
         last["kismet.common.location.geopoint"],
         json!([-74.006, 40.7128])
     );
-    assert_eq!(
-        server
+    // Activity is shown as of now: what is read within one second is alike.
+    let mut device = device;
+    loop {
+        let view = server
             .read("/devices/views/phydot11_accesspoints/devices.json")
-            .await[0],
-        device
-    );
+            .await;
+        let after = server.device("AA:BB:CC:11:22:33").await;
+        if device == after {
+            assert_eq!(view[0], device);
+            break;
+        }
+        device = after;
+    }
 }
 
 #[tokio::test]
@@ -129,17 +138,58 @@ async fn each_refused_report_is_named_and_the_others_are_taken() {
     let reports = json!([
         { "bssid": "00:00:00:00:00:01" },
         { "bssid": "ff:ff:ff:ff:ff:ff" },
-        { "bssid": "00:00:00:00:00:02", "signal": 31 },
+        { "bssid": "00:00:00:00:00:02", "lat": 91, "lon": 1 },
         { "bssid": "00:00:00:00:00:03" },
     ]);
     let answer = server.taken(&batch(reports)).await;
     assert_eq!(answer["accepted"], 2);
     let expected = json!([
         { "index": 1, "reason": "bssid: the broadcast address is no station" },
-        { "index": 2, "reason": "signal: out of range, a signal lies between -150 and 30 dBm" },
+        { "index": 2, "reason": "lat: out of range, a latitude lies between -90 and 90 degrees" },
     ]);
     assert_eq!(answer["rejected"], expected);
     assert_eq!(server.device_count().await, 2);
+}
+
+#[tokio::test]
+async fn a_signal_that_no_receiver_measures_is_none() {
+    let server = TestServer::start().await;
+    let reports =
+        [31, 127, -151, 0].map(|dbm| json!({ "bssid": "00:00:00:00:00:01", "signal": dbm }));
+    server.report(json!(reports)).await;
+    let device = server.read("/api/v1/devices/00:00:00:00:00:01").await;
+    assert_eq!(
+        (&device["reports"], &device["signal_dbm"]),
+        (&json!(4), &Value::Null)
+    );
+}
+
+#[tokio::test]
+async fn who_hangs_up_after_sending_has_reported() {
+    let server = TestServer::start().await;
+    let report = |number: usize| {
+        let body = batch(json!([{ "bssid": format!("0200000000{number:02x}") }])).to_string();
+        format!(
+            "POST {WIFI} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    };
+    for number in 0..20 {
+        let mut stream = TcpStream::connect(server.addr).await.unwrap();
+        stream.write_all(report(number).as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+    for number in 20..40 {
+        let mut stream = TcpStream::connect(server.addr).await.unwrap();
+        stream.write_all(report(number).as_bytes()).await.unwrap();
+    }
+    while server.device_count().await < 40 {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::server::{Answer, BLUETOOTH, SOURCE, TestServer, batch};
+use crate::server::{Answer, BLUETOOTH, SOURCE, TestServer, WIFI, batch};
 
 const LIST: &str = "/api/v1/devices";
 const FREQUENCIES_KHZ: [u32; 3] = [2_437_000, 5_180_000, 5_955_000];
@@ -252,6 +252,148 @@ async fn one_device_is_shown_whole() {
         .get(&format!("{LIST}/02:00:00:00:01:01?x=1"))
         .await
         .expect_error(400, "x: there is no such parameter");
+}
+
+#[tokio::test]
+async fn a_device_is_shown_alike_in_whatever_order_its_reports_came() {
+    let address = "02:00:5E:10:00:01";
+    let report = |ssid: &str, freqkhz: u32, timestamp: u32| json!({ "bssid": address, "ssid": ssid, "freqkhz": freqkhz, "timestamp": timestamp });
+    let batches = [
+        (
+            "44444444-0000-0000-0000-000000000003",
+            report("b", 5_180_000, 1_700_000_001),
+        ),
+        (
+            "44444444-0000-0000-0000-000000000001",
+            report("c", 2_437_000, 1_700_000_003),
+        ),
+        (
+            "44444444-0000-0000-0000-000000000002",
+            report("a", 5_500_000, 1_700_000_001),
+        ),
+        (
+            "44444444-0000-0000-0000-000000000001",
+            report("d", 2_412_000, 1_700_000_000),
+        ),
+    ];
+    let shown = async |order: [usize; 4]| {
+        let server = TestServer::start().await;
+        for (source, report) in order.map(|index| &batches[index]) {
+            let batch =
+                json!({ "source_uuid": source, "source_name": source, "reports": [report] });
+            server.post_json(WIFI, &batch).await.expect_status(200);
+        }
+        let mut whole = server.read(&format!("{LIST}/{address}")).await;
+        // When it changed is the server's time, and not the reports'.
+        let fields = whole.as_object_mut().unwrap();
+        fields.retain(|name, _| !name.starts_with("changed"));
+        whole
+    };
+    let whole = shown([0, 1, 2, 3]).await;
+    assert_eq!(shown([3, 2, 1, 0]).await, whole);
+    assert_eq!(shown([2, 0, 3, 1]).await, whole);
+    let values = |list: &str, name: &str| {
+        let list = whole[list].as_array().unwrap().iter();
+        list.map(|one| one[name].to_string().replace('"', ""))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(values("ssids", "ssid"), ["c", "a", "b", "d"]);
+    assert_eq!(
+        values("frequencies", "frequency_khz"),
+        ["2412000", "2437000", "5180000", "5500000"]
+    );
+    let sources = [1, 2, 3].map(|number| format!("44444444-0000-0000-0000-{number:012}"));
+    assert_eq!(values("seen_by", "source"), sources);
+}
+
+#[tokio::test]
+async fn what_each_protocol_of_a_network_offers_is_shown() {
+    let server = TestServer::start().await;
+    let report = |address: &str, capabilities: &str| json!({ "bssid": address, "ssid": "a", "capabilities": capabilities });
+    let mixed = report(
+        "02:00:5E:10:00:01",
+        "[WPA-PSK-TKIP][WPA2-PSK+SAE-CCMP][ESS]",
+    );
+    let open = report("02:00:5E:10:00:02", "[ESS]");
+    server.report(json!([mixed, open])).await;
+    let by_protocol = async |address: &str| {
+        let whole = server.read(&format!("{LIST}/{address}")).await;
+        whole["ssids"][0]["security"]["by_protocol"].clone()
+    };
+    assert_eq!(
+        by_protocol("02:00:5E:10:00:01").await,
+        json!([
+            { "protocol": "WPA", "akms": ["PSK"], "pairwise": ["TKIP"] },
+            { "protocol": "RSN", "akms": ["PSK", "SAE"], "pairwise": ["CCMP"] },
+        ])
+    );
+    assert_eq!(by_protocol("02:00:5E:10:00:02").await, json!([]));
+}
+
+#[tokio::test]
+async fn all_lists_are_told_in_csv_and_single_things_are_not() {
+    let server = TestServer::start().await;
+    let address = "02:00:5E:10:00:01";
+    let report = |capabilities: &str, timestamp: u32| {
+        json!({
+            "bssid": address, "ssid": "=a", "capabilities": capabilities, "timestamp": timestamp, "lat": 1.5, "lon": -2.5,
+            "tags": { "=x": "=y" }
+        })
+    };
+    let other = json!({ "bssid": "02:00:5E:10:00:02", "ssid": "=a", "capabilities": "[WPA2-PSK-CCMP][ESS]", "timestamp": 1_700_000_000 });
+    server
+        .report(json!([report("[ESS]", 1_700_000_000), other]))
+        .await;
+    server.report(json!([report("[ESS]", 1_700_000_001)])).await;
+    let csv = async |path: &str| {
+        let request = server
+            .request(Method::GET, path)
+            .header("accept", "text/csv");
+        Answer::of(request).await.expect_status(200)
+    };
+
+    let observations = format!("{LIST}/{address}/observations");
+    let first = csv(&format!("{observations}?limit=1")).await;
+    assert_eq!(first.headers["content-type"], "text/csv; charset=utf-8");
+    let (head, row) = first.text.split_once("\r\n").unwrap();
+    assert!(head.starts_with("position,source,source_name,"), "{head}");
+    assert!(
+        row.contains(",1700000001,2023-11-14T22:13:21Z,IEEE802.11,02:00:5E:10:00:01,'=a,[ESS],"),
+        "{row}"
+    );
+    assert!(
+        row.ends_with(",1.5,-2.5,,,\"{\"\"=x\"\":\"\"=y\"\"}\"\r\n"),
+        "{row}"
+    );
+    let cursor = first.headers["x-next-cursor"].to_str().unwrap();
+    let last = csv(&format!("{observations}?texts=raw&cursor={cursor}")).await;
+    assert_eq!(last.headers.get("x-next-cursor"), None);
+    assert_eq!(last.text.lines().count(), 2);
+    assert!(last.text.contains(",=a,"), "{}", last.text);
+
+    let networks = csv("/api/v1/ssids").await;
+    assert_eq!(
+        networks.text,
+        "ssid,access_points,reports,first_seen,last_seen,security\r\n'=a,2,3,1700000000,1700000001,open wpa2-personal\r\n"
+    );
+    let sources = csv("/api/v1/sources").await;
+    let (head, row) = sources.text.split_once("\r\n").unwrap();
+    assert_eq!(
+        head,
+        "source,name,phy,reports,devices,first_contact,first_contact_utc,last_contact,last_contact_utc,lat,lon,alt_m"
+    );
+    assert!(
+        row.starts_with(&format!("{SOURCE},")) && row.ends_with("Z,1.5,-2.5,\r\n"),
+        "{row}"
+    );
+
+    for path in [&format!("{LIST}/{address}"), "/api/v1/status"] {
+        assert_eq!(csv(path).await.headers["content-type"], "application/json");
+    }
+    for path in [&observations, "/api/v1/ssids", "/api/v1/sources"] {
+        let refused = server.get(&format!("{path}?texts=raw")).await;
+        refused.expect_error(400, "texts: only CSV has it");
+    }
 }
 
 #[tokio::test]

@@ -228,6 +228,54 @@ async fn native_answers_are_what_the_document_says_and_all_that_it_says() {
 }
 
 #[tokio::test]
+async fn tables_are_where_the_document_has_them_and_have_all_that_it_says() {
+    let server = server_that_knows_all().await;
+    let document = server.read(DOCUMENT).await;
+    for path in NATIVE.into_iter().chain(["/api/v1/alerts"]) {
+        let request = server.request(Method::GET, &path.replace("{mac}", AP));
+        let answer = Answer::of(request.header("accept", "text/csv")).await;
+        let answer = answer.expect_status(200);
+        let described = &document["paths"][path]["get"]["responses"]["200"]["content"];
+        let is_table = answer.headers["content-type"] == "text/csv; charset=utf-8";
+        assert_eq!(described["text/csv"].is_object(), is_table, "{path}");
+        if !is_table {
+            continue;
+        }
+        let head = answer.text.lines().next().unwrap();
+        let columns: BTreeSet<_> = head.split(',').map(str::to_owned).collect();
+        let mut members = BTreeSet::new();
+        let list = described["application/json"]["schema"]["$ref"]
+            .as_str()
+            .unwrap();
+        let list = document.pointer(list.strip_prefix('#').unwrap()).unwrap();
+        let lists = list["properties"].as_object().unwrap().values();
+        let items = lists.filter_map(|list| list["items"].get("$ref"));
+        items.for_each(|item| members_of(&document, item.as_str().unwrap(), &mut members));
+        if path == "/api/v1/sources" {
+            // What a table has no cell for has a cell for each of its parts.
+            assert!(members.remove("position"));
+            members_of(&document, "#/components/schemas/Fix", &mut members);
+        }
+        assert_eq!(columns, members, "{path}");
+    }
+}
+
+/// The names of a schema's members, also of those that it takes over.
+fn members_of(document: &Value, reference: &str, members: &mut BTreeSet<String>) {
+    let schema = document
+        .pointer(reference.strip_prefix('#').unwrap())
+        .unwrap();
+    let parts = schema["allOf"].as_array().into_iter().flatten();
+    for part in parts.chain([schema]) {
+        if let Some(reference) = part["$ref"].as_str() {
+            members_of(document, reference, members);
+        }
+        let names = part["properties"].as_object().into_iter().flatten();
+        members.extend(names.map(|(name, _)| name.clone()));
+    }
+}
+
+#[tokio::test]
 async fn what_is_taken_and_what_is_refused_is_answered_as_the_document_says() {
     let server = TestServer::start_with(|config| config.limits.body_bytes_max = 1000).await;
     let document = server.read(DOCUMENT).await;

@@ -6,7 +6,7 @@ use scanpost::config::AuthMode;
 use serde_json::json;
 
 use crate::auth::key;
-use crate::server::{Answer, TestServer, WIFI, batch};
+use crate::server::{Answer, SOURCE, TestServer, WIFI, batch};
 
 const PATH: &str = "/phy/all_phys.json";
 const MAP: &str = "https://map.example";
@@ -80,6 +80,34 @@ async fn the_page_of_another_can_neither_report_nor_read() {
     with(&server, Method::OPTIONS, PATH, &[])
         .await
         .expect_status(405);
+}
+
+#[tokio::test]
+async fn the_page_of_another_fetches_no_image_here() {
+    let server = TestServer::start().await;
+    server
+        .report(json!([{ "bssid": "00:00:00:00:00:01" }]))
+        .await;
+    let command = &format!("/datasource/by-uuid/{SOURCE}/pause_source.cmd");
+    let get = async |path: &str, site: &str, mode: &str| {
+        let headers = [("sec-fetch-site", site), ("sec-fetch-mode", mode)];
+        with(&server, Method::GET, path, &headers).await
+    };
+    for path in [PATH, command] {
+        for site in ["cross-site", "same-site"] {
+            get(path, site, "no-cors")
+                .await
+                .expect_error(403, "Origin: ");
+        }
+    }
+    get(PATH, "same-origin", "no-cors").await.expect_status(200);
+    get(PATH, "none", "navigate").await.expect_status(200);
+    // A link may lead here, and do nothing.
+    get(PATH, "cross-site", "navigate").await.expect_status(200);
+    get(command, "cross-site", "navigate")
+        .await
+        .expect_status(403);
+    get(command, "none", "navigate").await.expect_status(200);
 }
 
 #[tokio::test]

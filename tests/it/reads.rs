@@ -271,6 +271,122 @@ async fn patterns_choose_records() {
 }
 
 #[tokio::test]
+async fn what_is_asked_for_costs_no_more_than_it_may() {
+    let server = server().await;
+    let refused = async |path: &str, command: Value, reason: &str| {
+        server
+            .post_json(path, &command)
+            .await
+            .expect_error(400, reason);
+    };
+    // Each of them alone is allowed.
+    let patterns = vec![json!([MAC, r"\w{20}"]); 300];
+    for path in [format!("{ALL}.json"), "/system/user_status.json".to_owned()] {
+        refused(&path, json!({ "regex": patterns }), "regex[0]: ").await;
+    }
+    let plain = vec![json!([MAC, "00:01$"]); 300];
+    let found = ask(
+        &server,
+        &format!("{ALL}.json"),
+        json!({ "regex": plain, "fields": [MAC, MAC] }),
+    )
+    .await;
+    assert_eq!(found, json!([{ MAC: "00:00:00:00:00:01" }]));
+    let named = |count: usize| {
+        let names = (0..count).map(|number| json!([MAC, format!("{number}")]));
+        json!({ "fields": names.collect::<Vec<_>>() })
+    };
+    ask(&server, &format!("{ALL}.json"), named(4)).await;
+    refused(
+        &format!("{ALL}.json"),
+        named(5),
+        "fields[4]: more than 4 names",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_page_of_lines_is_one_object() {
+    let server = server().await;
+    for form in ["ekjson", "itjson"] {
+        let path = format!("{ALL}.{form}?page=0&length=2");
+        let page = ask(&server, &path, json!({ "fields": [MAC] })).await;
+        assert_eq!(page["data"].as_array().unwrap().len(), 2, "{page}");
+        let path = format!("{ALL}.{form}?page=0&length=0");
+        let page = ask(&server, &path, json!({ "fields": [MAC] })).await;
+        assert_eq!(page["data"].as_array().unwrap().len(), 3, "{page}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_ends_no_line() {
+    let server = TestServer::start().await;
+    let report = json!([{ "bssid": "00:00:00:00:00:01", "tags": { "\u{2028}x\u{85}": "v" } }]);
+    server.report(report).await;
+    let text = server.get(&format!("{ALL}.ekjson")).await.text;
+    assert!(
+        !text.contains(['\u{2028}', '\u{85}']) && text.contains(r"\u2028x\u0085"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn a_device_that_is_asked_for_twice_is_there_once() {
+    let server = server().await;
+    let key = server.device("00:00:00:00:00:01").await["kismet.device.base.key"].clone();
+    for (path, name) in [
+        ("multikey", &key),
+        ("multimac", &json!("00:00:00:00:00:01")),
+    ] {
+        let list = ask(
+            &server,
+            &format!("/devices/{path}/devices.json"),
+            json!({ "devices": [name, name] }),
+        )
+        .await;
+        assert_eq!(list.as_array().unwrap().len(), 1, "{path}");
+    }
+    let object = server
+        .post_json(
+            "/devices/multikey/as-object/devices.json",
+            &json!({ "devices": [key, key] }),
+        )
+        .await
+        .text;
+    assert_eq!(object.matches(&format!("{key}: {{")).count(), 1);
+}
+
+#[tokio::test]
+async fn a_late_report_of_a_network_reaches_who_polls() {
+    let server = server().await;
+    let path = "/phy/phy80211/ssids/views/ssids.json";
+    let networks = ask(&server, path, json!({ "last_time": -60 })).await;
+    assert_eq!(networks.as_array().unwrap().len(), 2);
+    assert_eq!(
+        ask(&server, path, json!({ "last_time": 4_000_000_000_u32 })).await,
+        json!([])
+    );
+}
+
+#[tokio::test]
+async fn texts_are_searched_and_numbers_are_not() {
+    let server = server().await;
+    let found = async |search: &str, fields: Value| {
+        let path = format!("{ALL}.json?page=0&length=10&search={search}");
+        ask(&server, &path, json!({ "fields": fields })).await["last_row"].clone()
+    };
+    let fields = json!([
+        MAC,
+        "kismet.device.base.last_time",
+        "kismet.device.base.seenby",
+        NAME
+    ]);
+    assert_eq!(found("alph", fields.clone()).await, 1);
+    assert_eq!(found("17000", fields.clone()).await, 0);
+    assert_eq!(found("virtual", fields).await, 0);
+}
+
+#[tokio::test]
 async fn tables_are_sorted_searched_and_cut() {
     let server = server().await;
     let fields = json!({ "fields": [NAME, MAC] });
@@ -504,11 +620,17 @@ async fn what_there_is_none_of_is_empty() {
         server.read("/packetchain/packet_rate.json").await,
         stats["kismet.packetchain.packets_rrd"]
     );
-    let channels = server.read("/channels/channels.json").await;
-    let channel = &channels["kismet.channeltracker.frequency_map"]["5180000"];
-    assert_eq!(channel["kismet.channelrec.channel"], "36");
-    assert_eq!(
-        channel["kismet.channelrec.device_rrd"]["kismet.common.rrd.last_value"],
-        1
-    );
+    // Of two devices there one was seen lately.
+    for active in 0..2 {
+        let channels = server.read("/channels/channels.json").await;
+        let channel = &channels["kismet.channeltracker.frequency_map"]["5180000"];
+        assert_eq!(channel["kismet.channelrec.channel"], "36");
+        assert_eq!(
+            channel["kismet.channelrec.device_rrd"]["kismet.common.rrd.last_value"],
+            active
+        );
+        server
+            .report(json!([{ "bssid": "00:00:00:00:00:04", "freqkhz": 5_180_000 }]))
+            .await;
+    }
 }

@@ -62,6 +62,17 @@ fn text(message: &Value) -> Option<&str> {
 }
 
 #[tokio::test]
+async fn asking_for_the_head_of_a_commands_answer_does_not_do_it() {
+    let server = TestServer::start().await;
+    server.report(json!([{ "bssid": AP }])).await;
+    let answer = Answer::of(server.request(Method::HEAD, &command("pause"))).await;
+    assert_eq!(answer.status, 405);
+    assert!(!is_paused(&server).await);
+    server.get(&command("pause")).await.expect_status(200);
+    assert!(is_paused(&server).await);
+}
+
+#[tokio::test]
 async fn a_virtual_source_is_neither_opened_nor_closed() {
     let server = TestServer::start().await;
     server.report(json!([{ "bssid": AP }])).await;

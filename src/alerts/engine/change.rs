@@ -5,10 +5,7 @@
 use super::Look;
 use super::raising::Raising;
 use crate::alerts::kind::Rule;
-use crate::report::capabilities::{Security, SecurityClass};
-
-/// Kismet's bit for WPS, which comes and goes with a button.
-const WPS: u64 = 1 << 57;
+use crate::report::capabilities::{Akm, Pmf, Security};
 
 pub(super) fn look(raising: &mut Raising, look: &Look<'_>) {
     security(raising, look);
@@ -23,28 +20,38 @@ fn security(raising: &mut Raising, look: &Look<'_>) {
         return;
     };
     let (old, new) = (before.value.security, capabilities.security());
-    if old == new || look.report.time < before.time {
-        return;
-    }
-    let is_known = |security: Security| security.class() != SecurityClass::Unknown;
-    let set = |security: Security| security.kismet_bitfield() & !WPS;
-    if !is_known(old) || !is_known(new) || set(old) == set(new) {
+    if old == new || look.report.time < before.time || !new.differs_from(old) {
         return;
     }
     let (ssid, addr) = (&look.wifi.ssid, look.device().addr);
-    let was = old.kismet_text();
-    if set(new) == 0 {
+    if new.is_open() {
         raising.of_report(Rule::CryptoDrop, look.report, || {
+            let was = old.kismet_text();
             format!("{addr} shows the network '{ssid}' without encryption, which it had as {was}")
         });
     } else {
         raising.of_report(Rule::AdvCryptChange, look.report, || {
-            let is = new.kismet_text();
+            let (was, is) = told_apart(old, new);
             format!(
                 "{addr} shows the network '{ssid}' with other encryption: {was} before, now {is}"
             )
         });
     }
+}
+
+/// Kismet's words for both, and what else is known where those are the same.
+fn told_apart(old: Security, new: Security) -> (String, String) {
+    let texts = [old, new].map(|security| security.kismet_text().to_string());
+    let [was, is] = texts;
+    if was != is {
+        return (was, is);
+    }
+    let longer = |text: String, security: Security| {
+        let akms: Vec<_> = security.akms().iter().map(Akm::name).collect();
+        let mfp = Pmf::name(security.pmf()).map(|mfp| format!(", MFP {mfp}"));
+        format!("{text} ({}{})", akms.join(" "), mfp.unwrap_or_default())
+    };
+    (longer(was, old), longer(is, new))
 }
 
 fn channel(raising: &mut Raising, look: &Look<'_>) {
@@ -69,11 +76,11 @@ fn channel(raising: &mut Raising, look: &Look<'_>) {
     });
 }
 
-/// The number of the first 20 MHz, and whether it counts in the 6 GHz band: scanners differ in what follows it.
-fn primary(channel: &str) -> (&str, bool) {
+/// The number of the first 20 MHz. Scanners differ in what follows it: few say the band, so a move between bands that
+/// keeps its number passes for none.
+fn primary(channel: &str) -> &str {
     let end = channel.find(|digit: char| !digit.is_ascii_digit());
-    let number = end.map_or(channel, |end| channel.split_at(end).0);
-    (number, channel.ends_with("W6e"))
+    end.map_or(channel, |end| channel.split_at(end).0)
 }
 
 #[cfg(test)]
@@ -83,8 +90,8 @@ mod tests {
     #[test]
     fn widths_do_not_make_another_channel() {
         assert_eq!(primary("42HT40P"), primary("42"));
-        assert_eq!(primary("6"), ("6", false));
-        assert_ne!(primary("1W6e"), primary("1"));
+        assert_eq!(primary("6"), "6");
+        assert_eq!(primary("5W6e"), primary("5"));
         assert_ne!(primary("36"), primary("40"));
     }
 }

@@ -8,6 +8,8 @@ mod raising;
 mod silence;
 mod twins;
 
+use std::collections::HashMap;
+
 use uuid::Uuid;
 
 use self::presence::Presence;
@@ -17,6 +19,7 @@ use self::twins::Twins;
 use super::alert::{Alert, Raised};
 use super::kind::{Definition, Rule};
 use super::rules::{Rules, Watched};
+use super::setting::Limit;
 use crate::log::Entry;
 use crate::report::{DeviceId, ReceivedAt, Report, Sighting, SourceId, Ssid, WifiSighting};
 use crate::tracker::{Device, Radio, SsidRecord};
@@ -170,8 +173,8 @@ impl Engine {
     }
 
     /// Counts an alert that was raised before the start. They have to come in order.
-    pub(super) fn recall_alert(&mut self, alert: &Alert) {
-        self.raising.recall(&alert.raised);
+    pub(super) fn recall_alert(&mut self, alert: &Alert, limits: &HashMap<Box<str>, Limit>) {
+        self.raising.recall(&alert.raised, limits);
     }
 
     /// Whether it has to be told of devices that were there before the start.
@@ -195,8 +198,14 @@ impl Engine {
     }
 
     /// Learns of a batch before the start. They have to come in order.
-    pub(super) fn recall_contact(&mut self, source: SourceId, at: ReceivedAt) {
-        self.silence.contact(source, None, at);
+    pub(super) fn recall_contact(&mut self, source: SourceId, name: Option<&str>, at: ReceivedAt) {
+        self.silence.contact(source, name, at);
+    }
+
+    /// The server takes reports again, after it heard nobody for so long: that was nobody's silence.
+    pub(super) fn resume(&mut self, absence_us: u64) {
+        self.presence.resume(absence_us / 1_000_000);
+        self.silence.resume(absence_us);
     }
 
     /// What was silent then is told no more.

@@ -13,9 +13,15 @@ use crate::tracker::Device;
 pub(super) struct Presence {
     timeout_s: u32,
     devices_max: usize,
-    seen: HashMap<DeviceId, UnixTime>,
+    seen: HashMap<DeviceId, Seen>,
     /// The last second in which each still counts as there.
     deadlines: BTreeSet<(u32, DeviceId)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    time: UnixTime,
+    deadline_s: u32,
 }
 
 impl Presence {
@@ -37,14 +43,15 @@ impl Presence {
         let before = self.seen.get(&id).copied();
         let is_full = before.is_none() && self.devices_max <= self.seen.len();
         let is_old = is_past(time, self.timeout_s, now);
-        if is_full || is_old || before.is_some_and(|before| time <= before) {
+        if is_full || is_old || before.is_some_and(|before| time <= before.time) {
             return;
         }
         if let Some(before) = before {
-            self.deadlines.remove(&(self.deadline(before), id));
+            self.deadlines.remove(&(before.deadline_s, id));
         }
-        self.seen.insert(id, time);
-        self.deadlines.insert((self.deadline(time), id));
+        let deadline_s = self.deadline_s(time);
+        self.seen.insert(id, Seen { time, deadline_s });
+        self.deadlines.insert((deadline_s, id));
     }
 
     pub(super) fn forget_all_but(&mut self, watched: &Watched) {
@@ -57,7 +64,17 @@ impl Presence {
         while self.next_lost(now).is_some() {}
     }
 
-    fn deadline(&self, time: UnixTime) -> u32 {
+    /// Nobody could be heard for so many seconds.
+    pub(super) fn resume(&mut self, absence_s: u64) {
+        let absence_s = u32::try_from(absence_s).unwrap_or(u32::MAX);
+        self.deadlines.clear();
+        for (&id, seen) in &mut self.seen {
+            seen.deadline_s = seen.deadline_s.saturating_add(absence_s);
+            self.deadlines.insert((seen.deadline_s, id));
+        }
+    }
+
+    fn deadline_s(&self, time: UnixTime) -> u32 {
         time.seconds().saturating_add(self.timeout_s)
     }
 
@@ -67,7 +84,7 @@ impl Presence {
             return None;
         }
         self.deadlines.pop_first();
-        Some((id, self.seen.remove(&id)?))
+        Some((id, self.seen.remove(&id)?.time))
     }
 }
 

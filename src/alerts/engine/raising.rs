@@ -10,7 +10,7 @@ use crate::alerts::kind::{Definition, Rule};
 use crate::alerts::rules::Rules;
 use crate::alerts::setting::{Limit, Limiter, Setting};
 use crate::log::LogPosition;
-use crate::report::{DeviceId, ReceivedAt, Report, SourceId, UnixTime};
+use crate::report::{DeviceId, MacAddr, ReceivedAt, Report, SourceId, UnixTime};
 
 #[derive(Debug)]
 pub(super) struct Raising {
@@ -73,6 +73,26 @@ impl Raising {
 
     pub(super) fn is_on(&self, rule: Rule) -> bool {
         self.setting(rule).is_some()
+    }
+
+    /// Raises an alert about what a report of one device shows of another.
+    pub(super) fn of_other(
+        &mut self,
+        rule: Rule,
+        report: &Report,
+        addr: MacAddr,
+        text: impl FnOnce() -> String,
+    ) {
+        let device = DeviceId {
+            addr,
+            ..report.device()
+        };
+        let before = self.raised.len();
+        self.of_report(rule, report, text);
+        if let Some(raised) = self.raised.get_mut(before) {
+            (raised.device, raised.addresses) = (Some(device), Addresses::of(addr));
+            (raised.channel, raised.location) = (None, None);
+        }
     }
 
     /// Raises an alert about what a report says of its device.
@@ -142,14 +162,17 @@ impl Raising {
         std::mem::take(&mut self.raised)
     }
 
-    pub(super) fn recall(&mut self, raised: &Raised) {
-        let setting = Rule::ALL
+    /// Counts an alert of before the start, whose kind is a rule or one of those that `limits` has.
+    pub(super) fn recall(&mut self, raised: &Raised, limits: &HashMap<Box<str>, Limit>) {
+        let rule = Rule::ALL
             .into_iter()
-            .find(|rule| rule.header() == &*raised.header)
-            .and_then(|rule| self.setting(rule));
-        // A kind of somebody's own begins anew after a start.
-        if let Some(setting) = setting {
-            limiter(&mut self.limiters, &raised.header, setting.limit).recall(raised.raised_at);
+            .find(|rule| rule.header() == &*raised.header);
+        let limit = match rule {
+            Some(rule) => self.setting(rule).map(|setting| setting.limit),
+            None => limits.get(&raised.header).copied(),
+        };
+        if let Some(limit) = limit {
+            limiter(&mut self.limiters, &raised.header, limit).recall(raised.raised_at);
         }
     }
 

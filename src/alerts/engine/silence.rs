@@ -22,6 +22,8 @@ pub(super) struct Silence {
 #[derive(Debug)]
 struct Habit {
     last: ReceivedAt,
+    /// From when on its silence counts: its last report, later by what the server itself was away since.
+    counts_from: ReceivedAt,
     pauses_us: VecDeque<u64>,
     name: Option<Box<str>>,
     deadline: Option<ReceivedAt>,
@@ -45,6 +47,7 @@ impl Silence {
     pub(super) fn contact(&mut self, id: SourceId, name: Option<&str>, now: ReceivedAt) {
         let habit = self.habits.entry(id).or_insert_with(|| Habit {
             last: now,
+            counts_from: now,
             pauses_us: VecDeque::with_capacity(PAUSES_MAX),
             name: None,
             deadline: None,
@@ -55,7 +58,7 @@ impl Silence {
         if let Some(deadline) = habit.deadline.take() {
             self.deadlines.remove(&(deadline, id));
         }
-        let pause_us = now.micros().saturating_sub(habit.last.micros());
+        let pause_us = now.micros().saturating_sub(habit.counts_from.micros());
         // Requests of one moment are one report in parts.
         if 1_000_000 <= pause_us {
             if PAUSES_MAX <= habit.pauses_us.len() {
@@ -63,7 +66,7 @@ impl Silence {
             }
             habit.pauses_us.push_back(pause_us);
         }
-        habit.last = now;
+        (habit.last, habit.counts_from) = (now, now);
         if PAUSES_MIN <= habit.pauses_us.len() {
             let longest_us = habit.pauses_us.iter().copied().max().unwrap_or_default();
             let usual_us = longest_us.saturating_mul(self.factor.into());
@@ -71,6 +74,20 @@ impl Silence {
             let deadline = ReceivedAt::from_micros(now.micros().saturating_add(silence_us));
             habit.deadline = Some(deadline);
             self.deadlines.insert((deadline, id));
+        }
+    }
+
+    /// Nobody could be heard for so long.
+    pub(super) fn resume(&mut self, absence_us: u64) {
+        let later =
+            |at: ReceivedAt| ReceivedAt::from_micros(at.micros().saturating_add(absence_us));
+        self.deadlines.clear();
+        for (&id, habit) in &mut self.habits {
+            habit.counts_from = later(habit.counts_from);
+            if let Some(deadline) = &mut habit.deadline {
+                *deadline = later(*deadline);
+                self.deadlines.insert((*deadline, id));
+            }
         }
     }
 

@@ -6,8 +6,8 @@ use super::Look;
 use super::raising::Raising;
 use crate::alerts::kind::Rule;
 use crate::alerts::rules::{NetworkRule, Rules};
-use crate::report::Ssid;
 use crate::report::capabilities::{Capabilities, Security, SecurityClass};
+use crate::report::{MacAddr, Ssid};
 use crate::tracker::{Device, Radio};
 
 /// How much a network protects, as coarse as attackers see it: WPA2 beside WPA3 is a network that is being renewed.
@@ -24,7 +24,17 @@ pub(super) enum Strength {
 }
 
 impl Strength {
+    /// The weakest first.
     const ALL: [Self; 4] = [Self::Open, Self::Broken, Self::Old, Self::Good];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Open => "no protection",
+            Self::Broken => "WEP",
+            Self::Old => "WPA",
+            Self::Good => "WPA2 or better",
+        }
+    }
 
     pub(super) fn of(security: Security) -> Option<Self> {
         match security.class() {
@@ -43,15 +53,20 @@ impl Strength {
     }
 }
 
-/// How many access points of a name have each strength.
-type Counts = [u32; Strength::ALL.len()];
+/// The access points of a name that have one strength.
+#[derive(Clone, Copy, Debug, Default)]
+struct Group {
+    count: u32,
+    /// The one that came last, if it still has that strength.
+    latest: Option<MacAddr>,
+}
 
 /// What the access points of each name have.
 ///
 /// An access point that the tracker let go stays counted until the next start.
 #[derive(Debug)]
 pub(super) struct Twins {
-    by_ssid: HashMap<Ssid, Counts>,
+    by_ssid: HashMap<Ssid, [Group; Strength::ALL.len()]>,
     ssids_max: usize,
 }
 
@@ -63,31 +78,35 @@ impl Twins {
         }
     }
 
-    /// Counts an access point anew. Gives the greatest strength of the others.
-    fn count(&mut self, ssid: &Ssid, old: Option<Strength>, new: Strength) -> Option<Strength> {
+    /// Counts an access point anew. Gives the greatest strength of the others, and who has it.
+    fn count(
+        &mut self,
+        ssid: &Ssid,
+        addr: MacAddr,
+        old: Option<Strength>,
+        new: Strength,
+    ) -> Option<(Strength, Group)> {
         if !self.by_ssid.contains_key(ssid) {
             if self.ssids_max <= self.by_ssid.len() {
                 return None;
             }
-            self.by_ssid.insert(*ssid, Counts::default());
+            self.by_ssid.insert(*ssid, Default::default());
         }
-        let counts = self.by_ssid.get_mut(ssid)?;
-        let place = |counts: &mut Counts, strength: Strength, change: i32| {
-            for (count, known) in counts.iter_mut().zip(Strength::ALL) {
-                if known == strength {
-                    *count = count.saturating_add_signed(change);
-                }
+        let groups = self.by_ssid.get_mut(ssid)?;
+        let mut strongest = None;
+        for (group, strength) in groups.iter_mut().zip(Strength::ALL) {
+            if old == Some(strength) {
+                group.count = group.count.saturating_sub(1);
+                group.latest = group.latest.filter(|latest| *latest != addr);
             }
-        };
-        if let Some(old) = old {
-            place(counts, old, -1);
+            if 0 < group.count {
+                strongest = Some((strength, *group));
+            }
+            if new == strength {
+                group.count += 1;
+                group.latest = Some(addr);
+            }
         }
-        let others = counts.iter().zip(Strength::ALL);
-        let strongest = others
-            .filter(|(count, _)| 0 < **count)
-            .map(|(_, strength)| strength);
-        let strongest = strongest.max();
-        place(counts, new, 1);
         strongest
     }
 }
@@ -110,12 +129,25 @@ pub(super) fn look(rules: &Rules, raising: &mut Raising, twins: &mut Twins, look
     let Some(rule) = NetworkRule::find(&rules.twins, ssid) else {
         return;
     };
-    let strongest = twins.count(ssid, old, new);
-    if strongest.is_some_and(|strongest| new < strongest) {
+    let Some((strongest, others)) = twins.count(ssid, addr, old, new) else {
+        return;
+    };
+    if new < strongest {
         raising.of_report(Rule::EvilTwin, look.report, || {
             let class = security.unwrap_or_default().class().label();
             format!(
                 "{addr} shows the network name '{ssid}' with {class}, while other access points of rule '{}' protect it better",
+                rule.name
+            )
+        });
+    }
+    // Those who are weaker still were told of when they came, or when these did.
+    if strongest < new {
+        let weaker = others.latest.unwrap_or(addr);
+        raising.of_other(Rule::EvilTwin, look.report, weaker, || {
+            let (count, strength) = (others.count, strongest.name());
+            format!(
+                "{count} access points, the last of them {weaker}, show the network name '{ssid}' with {strength}, while {addr} of rule '{}' protects it better",
                 rule.name
             )
         });
@@ -137,7 +169,7 @@ pub(super) fn recall(rules: &Rules, twins: &mut Twins, device: &Device) {
         if let Some(strength) = strength
             && NetworkRule::find(&rules.twins, &record.ssid).is_some()
         {
-            twins.count(&record.ssid, None, strength);
+            twins.count(&record.ssid, device.id.addr, None, strength);
         }
     }
 }

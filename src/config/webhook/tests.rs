@@ -116,6 +116,8 @@ fn targets_are_http_and_hosts() {
         "\"http://10.0.0.2:8123/api?x=1\"",
         "\"https://[::1]/\"",
         "\"http://localhost\"",
+        "\"http://h:1/\"",
+        "\"http://[::1]:65535/a:b\"",
         &long(2048),
     ];
     let bad = [
@@ -129,6 +131,30 @@ fn targets_are_http_and_hosts() {
         &long(2049),
     ];
     check("url", &good, &bad);
+    refused("[[webhooks]]\nname = \"a\"", &["url", "there is none"]);
+    for (url, reason) in [
+        ("", "there is none"),
+        ("home.example", "does not begin with http://"),
+        ("home.example:80/hook", "does not begin with http://"),
+        ("ftp://h/", "does not begin with http://"),
+        ("http://", "must be a URL"),
+        ("http://h/ x", "has blanks"),
+        (" http://h/", "has blanks"),
+        ("http://h/é", "letters beyond ASCII"),
+        ("http://u:p@h/", "a name or a password"),
+        ("http://u@h:80/", "a name or a password"),
+        ("http://127.0.0.2:99999/", "port is not 1 to 65535"),
+        ("http://h:65536/", "port is not 1 to 65535"),
+        ("http://h:abc/", "port is not 1 to 65535"),
+        ("http://h:/", "port is not 1 to 65535"),
+        ("http://h:0/", "port is not 1 to 65535"),
+        ("http://h:+80/", "must be a URL"),
+        ("http://[::1]:0/", "port is not 1 to 65535"),
+        ("http://:80/", "must be a URL"),
+    ] {
+        let named = "`webhooks[0].url` = (not shown)";
+        refused(&entry(&[("url", &format!("{url:?}"))]), &[named, reason]);
+    }
 }
 
 #[test]

@@ -95,6 +95,7 @@ fn table(
             let cell = match row.get(column) {
                 None | Some(Value::Null) => "".into(),
                 Some(Value::String(text)) => texts.written(text),
+                Some(Value::Array(words)) => Cow::Owned(words_in_one(words)),
                 Some(value) => Cow::Owned(value.to_string()),
             };
             writer.write_field(&*cell)?;
@@ -102,6 +103,12 @@ fn table(
         writer.write_record(None::<&[u8]>)?;
     }
     Ok(writer.into_inner()?)
+}
+
+/// Words of the server's own, such as classes of security, with blanks between.
+fn words_in_one(words: &[Value]) -> String {
+    let words = words.iter().filter_map(Value::as_str);
+    words.collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -281,6 +281,7 @@ fn text_of_hex(hex: &str) -> Option<String> {
 /// `GET /api/v1/ssids`: networks by name.
 pub(in super::super) async fn ssids(
     State(app): State<App>,
+    headers: HeaderMap,
     mut query: Query,
 ) -> Result<Response, ApiError> {
     let limit = query.take_limit(app.page_items_max)?;
@@ -288,6 +289,7 @@ pub(in super::super) async fn ssids(
         text_of_hex(text).ok_or("not one that an earlier page gave")
     })?;
     let filter = Filter::take(&mut query, &app)?;
+    let csv = Texts::take(&mut query, &headers)?;
     query.finish()?;
     let tracker = app.tracker.clone();
     let permit = app.history_reads.clone().acquire_owned().await;
@@ -301,6 +303,9 @@ pub(in super::super) async fn ssids(
     page.truncate(limit);
     let last = page.last().filter(|_| has_more);
     let next_cursor = last.map(|last| Hex(last.ssid.as_bytes()).to_string());
+    if let Some(texts) = csv {
+        return csv::page(&super::ssids::COLUMNS, page.iter(), texts, next_cursor);
+    }
     let answer = Json::of(&super::ssids::Ssids {
         ssids: page,
         next_cursor,

@@ -11,18 +11,19 @@ pub(super) mod webhooks;
 use std::fmt;
 
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 
+use self::csv::Texts;
 use super::App;
 use super::error::ApiError;
 use super::extract::Argument;
 use super::query::Query;
 use crate::log::{Observed, Place, Wanted};
 use crate::report::{MacAddr, UnixTime};
-use crate::views::ObservationRecord;
+use crate::views::{OBSERVATION_COLUMNS, ObservationRecord};
 
 /// A page of a list.
 #[derive(Serialize)]
@@ -54,8 +55,9 @@ impl IntoResponse for Json {
 pub(super) async fn observations(
     State(app): State<App>,
     Argument(mac): Argument,
+    headers: HeaderMap,
     mut query: Query,
-) -> Result<impl IntoResponse, ApiError> {
+) -> Result<Response, ApiError> {
     let addr: MacAddr = mac.parse()?;
     let count = query.take_limit(app.page_items_max)?;
     let wanted = Wanted {
@@ -65,6 +67,7 @@ pub(super) async fn observations(
         before: query.take_with("cursor", read_cursor)?,
         count: count + 1,
     };
+    let csv = Texts::take(&mut query, &headers)?;
     query.finish()?;
     let mut observed = read(&app, wanted).await?;
     if observed.is_empty() && app.tracker.devices_by_addr(addr).is_empty() {
@@ -76,10 +79,15 @@ pub(super) async fn observations(
     let records = observed
         .iter()
         .flat_map(|one| ObservationRecord::all(&one.entry));
-    Json::of(&Observations {
+    let next_cursor = last.map(|last| Cursor(last.place).to_string());
+    if let Some(texts) = csv {
+        return csv::page(&OBSERVATION_COLUMNS, records, texts, next_cursor);
+    }
+    let answer = Json::of(&Observations {
         observations: records.collect(),
-        next_cursor: last.map(|last| Cursor(last.place).to_string()),
-    })
+        next_cursor,
+    });
+    Ok(answer?.into_response())
 }
 
 async fn read(app: &App, wanted: Wanted) -> Result<Vec<Observed>, ApiError> {

@@ -1,6 +1,8 @@
 //! The sources, and the server.
 
 use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::json;
 
@@ -8,8 +10,9 @@ use super::super::App;
 use super::super::error::ApiError;
 use super::super::query::Query;
 use super::Json;
+use super::csv::{self, Texts};
 use crate::report::Phy;
-use crate::views::native::SourceRow;
+use crate::views::native::{SOURCE_COLUMNS, SourceCells, SourceRow};
 
 #[derive(Serialize)]
 struct Sources<'s> {
@@ -19,13 +22,20 @@ struct Sources<'s> {
 /// `GET /api/v1/sources`: every scanner that has reported; there are at most `limits.sources_max`.
 pub(in super::super) async fn sources(
     State(app): State<App>,
-    query: Query,
-) -> Result<Json, ApiError> {
+    headers: HeaderMap,
+    mut query: Query,
+) -> Result<Response, ApiError> {
+    let csv = Texts::take(&mut query, &headers)?;
     query.finish()?;
     let sources = app.tracker.sources();
-    Json::of(&Sources {
+    if let Some(texts) = csv {
+        let rows = sources.iter().map(SourceCells);
+        return csv::page(&SOURCE_COLUMNS, rows, texts, None);
+    }
+    let answer = Json::of(&Sources {
         sources: sources.iter().map(SourceRow).collect(),
-    })
+    });
+    Ok(answer?.into_response())
 }
 
 /// `GET /api/v1/status`: the server, and how much it has.

@@ -8,6 +8,16 @@ use super::filter::Filter;
 use crate::report::capabilities::Security;
 use crate::tracker::{Device, Radio, Tracker, Walk};
 
+/// The names of a network's values.
+pub(super) const COLUMNS: [&str; 6] = [
+    "ssid",
+    "access_points",
+    "reports",
+    "first_seen",
+    "last_seen",
+    "security",
+];
+
 #[derive(Serialize)]
 pub(super) struct Ssids {
     pub(super) ssids: Vec<Network>,
@@ -23,7 +33,7 @@ pub(super) struct Network {
     reports: u64,
     first_seen: u32,
     last_seen: u32,
-    /// The classes of its access points, each once.
+    /// The classes of its access points, each once, in order.
     security: Vec<&'static str>,
 }
 
@@ -64,8 +74,8 @@ pub(super) fn find(
                 .security
                 .map_or(Security::UNKNOWN, |latest| latest.value.security);
             let class = security.class().as_str();
-            if !network.security.contains(&class) {
-                network.security.push(class);
+            if let Err(place) = network.security.binary_search(&class) {
+                network.security.insert(place, class);
             }
             // What is behind the page can only get further behind it.
             if count < networks.len() {

@@ -5,7 +5,7 @@ use utoipa::openapi::{ComponentsBuilder, Content, Ref, RefOr, Response, Response
 /// Stands for every status that is not named.
 pub(super) const ANY: u16 = 0;
 
-const MEANINGS: [(u16, &str); 15] = [
+const MEANINGS: [(u16, &str); 16] = [
     (ANY, "Any other error"),
     (400, "Something sent is not understood; the text names it"),
     (401, "Credentials are required, and these do not open it"),
@@ -29,6 +29,10 @@ const MEANINGS: [(u16, &str); 15] = [
     (
         429,
         "Too much of it, such as wrong passwords, reports or alerts: come back after `Retry-After` seconds",
+    ),
+    (
+        500,
+        "Writing the log failed, and whether the reports are in it is not known",
     ),
     (
         501,

@@ -5,7 +5,7 @@ use super::entry::{Answer, Body, Entry, Methods};
 use crate::auth::Demand;
 
 const TABLE: &[&str] = &["page", "length", "sort", "sort_dir", "search"];
-const REPORT_ERRORS: &[u16] = &[400, 408, 413, 415, 422, 503, 507];
+const REPORT_ERRORS: &[u16] = &[400, 408, 413, 415, 422, 429, 500, 503, 507];
 const FILTERS: &[&str] = &[
     "phy",
     "ssid",
@@ -85,9 +85,11 @@ fn native() -> Vec<Entry> {
     vec![
         native(
             "/api/v1/devices/{mac}/observations",
-            "The reports of a device out of the log, the newest first",
+            "The reports of a device out of the log, the newest first; CSV for `Accept: text/csv`",
             "Observations",
         )
+        .answers(Answer::Table("Observations"))
+        .asks(&["texts"])
         .asks(&["since", "until"])
         .asks(PAGE),
         native(
@@ -105,14 +107,22 @@ fn native() -> Vec<Entry> {
         .asks(FILTERS)
         .asks(&["sort", "order"])
         .asks(PAGE),
-        native("/api/v1/ssids", "Networks by name", "Networks")
-            .asks(FILTERS)
-            .asks(PAGE),
+        native(
+            "/api/v1/ssids",
+            "Networks by name; CSV for `Accept: text/csv`",
+            "Networks",
+        )
+        .answers(Answer::Table("Networks"))
+        .asks(&["texts"])
+        .asks(FILTERS)
+        .asks(PAGE),
         native(
             "/api/v1/alerts",
             "Alerts, the newest first; CSV for `Accept: text/csv`",
             "Alerts",
         )
+        .answers(Answer::Table("Alerts"))
+        .asks(&["texts"])
         .asks(&["rule", "severity_min", "address", "since", "until"])
         .asks(PAGE),
         native("/api/v1/webhooks", "How each webhook is", "Webhooks").demands(Demand::Admin),
@@ -123,7 +133,13 @@ fn native() -> Vec<Entry> {
         .demands(Demand::Admin)
         .answers(Answer::Json("WebhookTest"))
         .errors(&[400, 404, 503]),
-        native("/api/v1/sources", "The scanners", "Sources"),
+        native(
+            "/api/v1/sources",
+            "The scanners; CSV for `Accept: text/csv`",
+            "Sources",
+        )
+        .answers(Answer::Table("Sources"))
+        .asks(&["texts"]),
         native(
             "/api/v1/status",
             "The server, and how much it has",

@@ -76,6 +76,8 @@ impl Arrangement {
             Some(length) => Some(length),
             None => command.number("size")?,
         };
+        // As with Kismet, no rows at all are all rows.
+        let length = length.filter(|length| 0 < *length);
         let (cut, sort, search) = if is_table {
             let cut = Cut::Table {
                 draw: command.number("draw")?.unwrap_or_default(),
@@ -143,14 +145,11 @@ impl Arrangement {
 fn column_path(command: &Command, column: &str) -> Option<Vec<String>> {
     let path = match command.get("colmap")?.get(column)? {
         Value::String(path) => split_path(path),
-        Value::Array(path) => match path.as_slice() {
-            // Either the path in parts, or the path and a new name.
-            [Value::String(path), Value::String(_)] => split_path(path),
-            parts => parts
-                .iter()
-                .filter_map(Value::as_str)
-                .map(str::to_owned)
-                .collect(),
+        // The fields that the column shows, each as a path or as a path and a new name: the first counts.
+        Value::Array(fields) => match fields.first()? {
+            Value::String(path) => split_path(path),
+            Value::Array(field) => split_path(field.first()?.as_str()?),
+            _ => return None,
         },
         _ => return None,
     };
@@ -241,7 +240,7 @@ fn key(record: &impl Serialize, path: &[String]) -> Key {
     match value_at(record, path) {
         Some(Value::Number(number)) => Key::Number(number.as_f64().unwrap_or_default()),
         Some(Value::String(text)) => Key::Text(text.to_lowercase()),
-        Some(other) if !other.is_null() => Key::Text(other.to_string()),
+        // Lists and maps have no order.
         _ => Key::Absent,
     }
 }
@@ -262,6 +261,8 @@ fn any_text(
 fn any_text_in(value: &Value, path: &[String], wanted: &mut dyn FnMut(&str) -> bool) -> bool {
     match value {
         Value::Array(items) => items.iter().any(|item| any_text_in(item, path, wanted)),
+        // What ends at a map names none of the texts in it.
+        Value::Object(_) if path.is_empty() => false,
         Value::Object(fields) => match path.split_first() {
             Some((name, rest)) if fields.contains_key(name) => fields
                 .get(name)
@@ -271,7 +272,6 @@ fn any_text_in(value: &Value, path: &[String], wanted: &mut dyn FnMut(&str) -> b
                 .any(|field| any_text_in(field, path, wanted)),
         },
         Value::String(text) if path.is_empty() => wanted(text),
-        Value::Number(number) if path.is_empty() => wanted(&number.to_string()),
         _ => false,
     }
 }

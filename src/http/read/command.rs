@@ -1,12 +1,17 @@
 //! What a read is asked for: the command dictionary, and the variables beside it.
 
+use std::collections::HashMap;
+
 use regex::{Regex, RegexBuilder};
 use serde_json::{Map, Value};
 
 use super::super::query::BadParameter;
 
-/// How large a compiled pattern may be, in bytes.
+/// How large a compiled pattern may be, and all of a command together, in bytes.
 const REGEX_BYTES_MAX: usize = 1 << 20;
+const REGEXES_BYTES_MAX: usize = 4 << 20;
+/// Under how many names a field may be asked for: an answer grows with each.
+const NAMES_PER_PATH_MAX: usize = 4;
 
 /// A field that is wanted, and under which name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,6 +134,7 @@ pub(super) fn fields_of(
 
 fn read_fields(items: &[Value]) -> Result<Vec<Field>, BadParameter> {
     let mut fields = Vec::with_capacity(items.len());
+    let mut names: HashMap<Vec<String>, Vec<String>> = HashMap::new();
     for (at, item) in items.iter().enumerate() {
         let (path, name) = match item {
             Value::String(path) => (path.as_str(), None),
@@ -141,7 +147,17 @@ fn read_fields(items: &[Value]) -> Result<Vec<Field>, BadParameter> {
         let path = split_path(path);
         if let Some(last) = path.last().cloned() {
             let name = name.unwrap_or(last);
-            fields.push(Field { path, name });
+            let of_path = names.entry(path.clone()).or_default();
+            if !of_path.contains(&name) {
+                of_path.push(name.clone());
+                fields.push(Field { path, name });
+            }
+            if NAMES_PER_PATH_MAX < of_path.len() {
+                return Err(BadParameter::new(
+                    &format!("fields[{at}]"),
+                    &format!("more than {NAMES_PER_PATH_MAX} names for one field"),
+                ));
+            }
         }
     }
     Ok(fields)
@@ -155,6 +171,7 @@ fn bad_field(at: usize) -> BadParameter {
 }
 
 fn read_patterns(items: &[Value]) -> Result<Vec<Pattern>, BadParameter> {
+    let bytes_max = REGEX_BYTES_MAX.min(REGEXES_BYTES_MAX / items.len().max(1));
     let read = |(at, item): (usize, &Value)| {
         let name = format!("regex[{at}]");
         let pair = item.as_array().map(Vec::as_slice);
@@ -162,7 +179,8 @@ fn read_patterns(items: &[Value]) -> Result<Vec<Pattern>, BadParameter> {
             return Err(BadParameter::new(&name, "expected [path, pattern]"));
         };
         let regex = RegexBuilder::new(pattern)
-            .size_limit(REGEX_BYTES_MAX)
+            .size_limit(bytes_max)
+            .dfa_size_limit(bytes_max)
             .build()
             .map_err(|error| BadParameter::new(&name, &error))?;
         Ok(Pattern {

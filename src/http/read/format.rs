@@ -58,6 +58,14 @@ impl Format {
         }
     }
 
+    /// The same for a list that stands within an object, which is one however its lines end.
+    pub(in super::super) fn brackets_within(self, before: &[u8]) -> Brackets {
+        match before {
+            [] => self.brackets(),
+            _ => Self::Json.brackets(),
+        }
+    }
+
     /// Finishes what was written in compact form.
     pub(in super::super) fn finish(self, compact: Vec<u8>) -> Vec<u8> {
         match self {

@@ -13,7 +13,7 @@ use serde_json::Map;
 
 pub(super) use self::arrange::{Arrangement, Rows};
 pub(super) use self::command::Command;
-pub(super) use self::format::Format;
+pub(super) use self::format::{Brackets, Format};
 pub(super) use self::shape::Shape;
 use super::App;
 use super::error::ApiError;
@@ -95,7 +95,7 @@ impl Read {
         before: &[u8],
         after: &[u8],
     ) -> Answer {
-        let (shape, brackets) = (self.shape(), self.format.brackets());
+        let (shape, brackets) = (self.shape(), self.format.brackets_within(before));
         let mut out = before.to_vec();
         out.extend_from_slice(brackets.open);
         for (at, record) in records.enumerate() {

@@ -38,7 +38,7 @@ impl Content {
         }
         for entries in [&fields.tags, &fields.service_data] {
             // Clients that keep objects in hash maps write them in another order each time.
-            let mut sorted: Vec<_> = entries.iter().collect();
+            let mut sorted: Vec<_> = entries.as_slice().iter().collect();
             sorted.sort_by(|(one, _), (other, _)| one.cmp(other));
             for (name, value) in sorted {
                 self.0.push(b'e');

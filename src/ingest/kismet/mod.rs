@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use serde::de::DeserializeSeed;
 
-use self::wire::{Bounds, Document, DocumentSeed, Fields, Item, Reports, Value};
+use self::wire::{Bounds, Document, DocumentSeed, Entries, Fields, Item, Reports, Value};
 use super::decode::{DecodeError, Reason};
 use crate::report::{
     Batch, BluetoothAddr, BluetoothSighting, Bssid, Capabilities, Channel, ChannelWidth, Dbm,
@@ -27,6 +27,8 @@ const BLUETOOTH_NAME_BYTES_MAX: usize = 248;
 const DEVICE_TYPE_BYTES_MAX: usize = 64;
 /// The most advertising data one device can send, in bytes (Bluetooth Core Specification, Vol 4, Part E, 7.8.57).
 const ADVERTISING_BYTES_MAX: usize = 1650;
+/// The longest name of a service, in bytes: every way to write a UUID has room in it.
+const SERVICE_BYTES_MAX: usize = 64;
 /// The longest `ietags`, in bytes: a beacon body of 2304 octets in hex.
 const IE_TAGS_BYTES_MAX: usize = 4608;
 
@@ -163,13 +165,23 @@ impl Decoder<'_> {
         let max = self.limits.source_name_bytes_max;
         match value {
             None => Err(DecodeError::Source(Reason::missing("source_name"))),
-            Some(value) => text("source_name", value, max).map_err(DecodeError::Source),
+            Some(mut value) => {
+                if self.repaired {
+                    value.show_bytes();
+                }
+                text("source_name", value, max).map_err(DecodeError::Source)
+            }
         }
     }
 
     fn report(&self, item: Item<'_>) -> Result<Report, Reason> {
         let mut fields = match item {
-            Item::Report(fields) => fields,
+            Item::Report(mut fields) => {
+                if self.repaired {
+                    fields.show_bytes();
+                }
+                fields
+            }
             Item::NotAnObject(kind) => {
                 return Err(Reason::new(
                     "report",
@@ -179,7 +191,7 @@ impl Decoder<'_> {
         };
         let sighting = match self.phy {
             Phy::Wifi => Sighting::Wifi(self.wifi(&mut fields)?),
-            Phy::Bluetooth => Sighting::Bluetooth(Box::new(bluetooth(&mut fields)?)),
+            Phy::Bluetooth => Sighting::Bluetooth(Box::new(self.bluetooth(&mut fields)?)),
         };
         let (default_channel, default_frequency) = match self.phy {
             Phy::Wifi => (None, None),
@@ -188,7 +200,7 @@ impl Decoder<'_> {
         };
         Ok(Report {
             time: self.time(&fields.timestamp)?,
-            signal: optional("signal", &fields.signal, Dbm::from_wire)?,
+            signal: number("signal", &fields.signal)?.and_then(Dbm::from_wire),
             frequency: match default_frequency {
                 None => optional("freqkhz", &fields.freqkhz, Frequency::from_wire)?,
                 constant => constant,
@@ -206,7 +218,8 @@ impl Decoder<'_> {
     fn time(&self, value: &Value<'_>) -> Result<UnixTime, Reason> {
         let read =
             |seconds| UnixTime::from_wire(seconds, self.received_at, self.limits.clock_skew_max);
-        Ok(optional("timestamp", value, read)?.unwrap_or_else(|| self.received_at.time()))
+        let time = number("timestamp", value)?.and_then(read);
+        Ok(time.unwrap_or_else(|| self.received_at.time()))
     }
 
     fn wifi(&self, fields: &mut Fields<'_>) -> Result<WifiSighting, Reason> {
@@ -252,13 +265,63 @@ impl Decoder<'_> {
         Ssid::try_from(bytes.as_ref()).map_err(|wrong| Reason::new("ssid", wrong))
     }
 
-    fn tags(&self, entries: Vec<(Cow<'_, str>, Value<'_>)>) -> Result<Vec<Tag>, Reason> {
-        if self.limits.tags_max < entries.len() {
-            return Err(Reason::new(
-                "tags",
-                format!("more than {} entries", self.limits.tags_max),
-            ));
+    fn bluetooth(&self, fields: &mut Fields<'_>) -> Result<BluetoothSighting, Reason> {
+        let addr = BluetoothAddr::try_from(address("btaddr", &fields.btaddr)?)
+            .map_err(|wrong| Reason::new("btaddr", wrong))?;
+        Ok(BluetoothSighting {
+            addr,
+            name: text(
+                "name",
+                std::mem::take(&mut fields.name),
+                BLUETOOTH_NAME_BYTES_MAX,
+            )?,
+            device_type: text(
+                "devicetype",
+                std::mem::take(&mut fields.devicetype),
+                DEVICE_TYPE_BYTES_MAX,
+            )?,
+            tx_power_dbm: whole_i16("txpowerlevel", &fields.txpowerlevel)?,
+            path_loss_db: whole_i16("pathloss", &fields.pathloss)?,
+            scan_data: hex_bytes("scan_data", &fields.scan_data)?,
+            service_data: self.service_data(std::mem::take(&mut fields.service_data))?,
+        })
+    }
+
+    fn service_data(&self, entries: Entries<'_>) -> Result<Vec<ServiceData>, Reason> {
+        const FIELD: &str = "service_data";
+        let read = |(service, value): (Cow<'_, str>, Value<'_>)| {
+            if SERVICE_BYTES_MAX < service.len() {
+                return Err(Reason::too_long(FIELD, service.len(), SERVICE_BYTES_MAX));
+            }
+            Ok(ServiceData {
+                service: service.into(),
+                bytes: hex_bytes(FIELD, &value)?,
+            })
+        };
+        match entries {
+            Entries::Of(entries) => self
+                .bounded(FIELD, entries)?
+                .into_iter()
+                .map(read)
+                .collect(),
+            Entries::NotAnObject(kind) => Err(Reason::wrong_type(FIELD, "an object", kind)),
         }
+    }
+
+    fn bounded<T>(&self, field: &'static str, entries: Vec<T>) -> Result<Vec<T>, Reason> {
+        let max = self.limits.tags_max;
+        if max < entries.len() {
+            return Err(Reason::new(field, format!("more than {max} entries")));
+        }
+        Ok(entries)
+    }
+
+    fn tags(&self, entries: Entries<'_>) -> Result<Vec<Tag>, Reason> {
+        let entries = match entries {
+            Entries::Of(entries) => self.bounded("tags", entries)?,
+            // Decoration that is not understood does not cost the report.
+            Entries::NotAnObject(_) => return Ok(Vec::new()),
+        };
         // By name and each once, the last of a name: equal tags are then equal however they were written.
         let mut tags = BTreeMap::new();
         for (name, value) in entries {
@@ -294,35 +357,6 @@ fn source(value: &Value<'_>) -> Result<SourceId, DecodeError> {
             other.kind(),
         ))),
     }
-}
-
-fn bluetooth(fields: &mut Fields<'_>) -> Result<BluetoothSighting, Reason> {
-    let addr = BluetoothAddr::try_from(address("btaddr", &fields.btaddr)?)
-        .map_err(|wrong| Reason::new("btaddr", wrong))?;
-    let mut service_data = Vec::with_capacity(fields.service_data.len());
-    for (service, value) in std::mem::take(&mut fields.service_data) {
-        service_data.push(ServiceData {
-            service: service.into(),
-            bytes: hex_bytes("service_data", &value)?,
-        });
-    }
-    Ok(BluetoothSighting {
-        addr,
-        name: text(
-            "name",
-            std::mem::take(&mut fields.name),
-            BLUETOOTH_NAME_BYTES_MAX,
-        )?,
-        device_type: text(
-            "devicetype",
-            std::mem::take(&mut fields.devicetype),
-            DEVICE_TYPE_BYTES_MAX,
-        )?,
-        tx_power_dbm: whole_i16("txpowerlevel", &fields.txpowerlevel)?,
-        path_loss_db: whole_i16("pathloss", &fields.pathloss)?,
-        scan_data: hex_bytes("scan_data", &fields.scan_data)?,
-        service_data,
-    })
 }
 
 fn address(field: &'static str, value: &Value<'_>) -> Result<MacAddr, Reason> {

@@ -1,51 +1,97 @@
-//! Mends what a public `iw` feeder and Python scripts do to odd bytes of an SSID, where the meaning is certain.
+//! Mends what makes one value spoil a whole document, where the meaning is certain.
 //!
-//! The feeder copies `iw`'s `\xNN` into JSON strings, where `\x` is no escape. Python writes a byte that is
+//! A public feeder copies `iw`'s `\xNN` into JSON strings, where `\x` is no escape. Python writes a byte that is
 //! no UTF-8 as the lone surrogate `\udcNN` (PEP 383). Neither is JSON. Both name one byte, so that byte is put
 //! there; a byte that does not make UTF-8 with its neighbours travels as a private-use character through the
-//! parser, which takes UTF-8 only, and is turned back by [`bytes`].
+//! parser, which takes UTF-8 only, and is turned back by [`bytes`] or [`show_bytes`].
+//!
+//! Half a surrogate pair, which JavaScript writes for a text that was cut inside an emoji, becomes U+FFFD. A number that
+//! no float holds becomes a string, so that it spoils the one report that has it.
+
+use std::borrow::Cow;
+use std::fmt::Write;
 
 /// The first of 256 private-use characters that stand for one byte each.
 const BYTE_MARK: u32 = 0x10_FE00;
 
-/// The document with every `\xNN` and lone `\udcNN` replaced, or `None` if it has none.
+/// The next piece of a document.
+enum Piece {
+    /// So many bytes that stay as they are.
+    Sound(usize),
+    /// So many bytes that name one.
+    Byte(usize, u8),
+    /// So many bytes that are half of a pair.
+    Half(usize),
+    /// So many bytes that are a number too large.
+    Number(usize),
+}
+
+/// The document mended, or `None` if there is nothing to mend.
 pub(super) fn repair(json: &str) -> Option<String> {
-    if !json.contains("\\x") && !json.contains("\\udc") && !json.contains("\\uDC") {
-        return None;
-    }
     let mut repaired = Vec::with_capacity(json.len());
     let mut rest = json.as_bytes();
-    let mut changed = false;
-    while !rest.is_empty() {
-        let (length, byte) = next_piece(rest);
-        let (piece, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
-        match byte {
-            Some(byte) => push_in_string(&mut repaired, byte),
-            None => repaired.extend_from_slice(piece),
+    let (mut changed, mut is_in_string) = (false, false);
+    while let Some(&first) = rest.first() {
+        let piece = if is_in_string {
+            piece_of_string(rest)
+        } else {
+            piece_between_strings(rest)
+        };
+        is_in_string ^= first == b'"';
+        changed |= !matches!(piece, Piece::Sound(_));
+        let (Piece::Sound(length)
+        | Piece::Byte(length, _)
+        | Piece::Half(length)
+        | Piece::Number(length)) = piece;
+        let (text, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
+        match piece {
+            Piece::Sound(_) => repaired.extend_from_slice(text),
+            Piece::Byte(_, byte) => push_in_string(&mut repaired, byte),
+            Piece::Half(_) => repaired.extend_from_slice("\u{fffd}".as_bytes()),
+            Piece::Number(_) => {
+                repaired.push(b'"');
+                repaired.extend_from_slice(text);
+                repaired.push(b'"');
+            }
         }
-        changed |= byte.is_some();
         rest = after;
     }
     changed.then(|| mark_what_is_no_utf8(&repaired))
 }
 
-/// How long the next escape or character is, and the byte it stands for if it is one to mend.
-fn next_piece(rest: &[u8]) -> (usize, Option<u8>) {
+fn piece_of_string(rest: &[u8]) -> Piece {
     match rest {
         [b'\\', b'x', ..] => match hex(rest.get(2..4)) {
-            Some(byte) => (4, Some(byte)),
-            None => (2, None),
+            Some(byte) => Piece::Byte(4, byte),
+            None => Piece::Sound(2),
         },
-        // Both halves of a sound pair are taken together, so that the second one is not alone.
-        [b'\\', b'u', _, _, _, _, b'\\', b'u', ..]
-            if matches!(hex(rest.get(2..4)), Some(0xd8..=0xdb)) =>
-        {
-            (12, None)
-        }
-        [b'\\', b'u', ..] if is_low_surrogate_byte(rest) => (6, hex(rest.get(4..6))),
+        [b'\\', b'u', ..] => match (hex(rest.get(2..4)), hex(rest.get(4..6))) {
+            (Some(0xd8..=0xdb), Some(_)) if is_low_surrogate(rest.get(6..)) => Piece::Sound(12),
+            (Some(0xdc), Some(byte @ 0x80..)) => Piece::Byte(6, byte),
+            (Some(0xd8..=0xdf), Some(_)) => Piece::Half(6),
+            _ => Piece::Sound(2),
+        },
         // An escape is taken whole, so that the second half of `\\\\` starts nothing.
-        [b'\\', _, ..] => (2, None),
-        _ => (1, None),
+        [b'\\', _, ..] => Piece::Sound(2),
+        _ => Piece::Sound(1),
+    }
+}
+
+fn is_low_surrogate(escape: Option<&[u8]>) -> bool {
+    let escape = escape.unwrap_or_default();
+    escape.starts_with(b"\\u")
+        && matches!(hex(escape.get(2..4)), Some(0xdc..=0xdf))
+        && hex(escape.get(4..6)).is_some()
+}
+
+fn piece_between_strings(rest: &[u8]) -> Piece {
+    let is_of_number = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
+    let length = rest.iter().take_while(|byte| is_of_number(byte)).count();
+    let number = rest.get(..length).unwrap_or_default();
+    let value = std::str::from_utf8(number).ok().map(str::parse::<f64>);
+    match value {
+        Some(Ok(value)) if value.is_infinite() => Piece::Number(length),
+        _ => Piece::Sound(length.max(1)),
     }
 }
 
@@ -53,20 +99,32 @@ fn next_piece(rest: &[u8]) -> (usize, Option<u8>) {
 pub(super) fn bytes(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     for character in text.chars() {
-        match u32::from(character)
-            .checked_sub(BYTE_MARK)
-            .map(u8::try_from)
-        {
-            Some(Ok(byte)) => bytes.push(byte),
-            _ => bytes.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+        match marked(character) {
+            Some(byte) => bytes.push(byte),
+            None => bytes.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
         }
     }
     bytes
 }
 
-/// `\udc80` to `\udcff`: Python's way to write the bytes 80 to FF.
-fn is_low_surrogate_byte(escape: &[u8]) -> bool {
-    matches!(hex(escape.get(2..4)), Some(0xdc)) && matches!(hex(escape.get(4..6)), Some(0x80..))
+/// Writes the bytes that are no UTF-8 in a string of a repaired document as `\xNN`.
+pub(super) fn show_bytes(text: &mut Cow<'_, str>) {
+    if !text.chars().any(|character| marked(character).is_some()) {
+        return;
+    }
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        match marked(character) {
+            Some(byte) => write!(shown, "\\x{byte:02X}").unwrap_or_default(),
+            None => shown.push(character),
+        }
+    }
+    *text = Cow::Owned(shown);
+}
+
+/// The byte that the character stands for.
+fn marked(character: char) -> Option<u8> {
+    u8::try_from(u32::from(character).checked_sub(BYTE_MARK)?).ok()
 }
 
 fn hex(digits: Option<&[u8]>) -> Option<u8> {
@@ -132,9 +190,39 @@ mod tests {
     fn sound_escapes_stay() {
         check(r#""back\\x41slash""#, None);
         check(r#""\ud83d\udca9""#, None);
-        check(r#""\udc41""#, None);
         check(r#""plain""#, None);
         check(r#""\xzz""#, None);
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_is_a_character_that_was_lost() {
+        let lost = Some("a\u{fffd}b".as_bytes());
+        check(r#""a\ud83db""#, lost);
+        check(r#""a\udc41b""#, lost);
+        check(r#""a\uDFFFb""#, lost);
+        check(
+            r#""\ud83d\ud83d\udca9""#,
+            Some("\u{fffd}\u{1f4a9}".as_bytes()),
+        );
+        check(r#""\ud83d\n""#, Some("\u{fffd}\n".as_bytes()));
+    }
+
+    #[test]
+    fn a_number_that_no_float_holds_is_a_string() {
+        let mended = |json: &str| repair(json);
+        assert_eq!(
+            mended(r#"{"a":1e999,"b":[-2E+400,3]}"#).as_deref(),
+            Some(r#"{"a":"1e999","b":["-2E+400",3]}"#)
+        );
+        assert_eq!(mended(r#"{"a":"1e999","b":1e300}"#), None);
+    }
+
+    #[test]
+    fn bytes_are_shown_as_what_they_are() {
+        let repaired = repair(r#""Caf\xe9 \xc3\xa9""#).unwrap();
+        let mut text = Cow::Owned(serde_json::from_str::<String>(&repaired).unwrap());
+        show_bytes(&mut text);
+        assert_eq!(text, "Caf\\xE9 é");
     }
 
     proptest! {

@@ -9,6 +9,8 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
+use super::repair;
+
 /// A JSON value as far as a scan report can use it.
 #[derive(Debug, Default)]
 pub(super) enum Value<'a> {
@@ -31,6 +33,36 @@ impl Value<'_> {
             Self::Text(_) => "a string",
             Self::Array => "an array",
             Self::Object => "an object",
+        }
+    }
+
+    /// Where a mended document has stand-ins for bytes, writes the bytes out.
+    pub(super) fn show_bytes(&mut self) {
+        if let Self::Text(text) = self {
+            repair::show_bytes(text);
+        }
+    }
+}
+
+/// The value of a key that holds a map of plain values.
+#[derive(Debug)]
+pub(super) enum Entries<'a> {
+    /// At most one more than the bound allows.
+    Of(Vec<(Cow<'a, str>, Value<'a>)>),
+    NotAnObject(&'static str),
+}
+
+impl Default for Entries<'_> {
+    fn default() -> Self {
+        Self::Of(Vec::new())
+    }
+}
+
+impl<'a> Entries<'a> {
+    pub(super) fn as_slice(&self) -> &[(Cow<'a, str>, Value<'a>)] {
+        match self {
+            Self::Of(entries) => entries,
+            Self::NotAnObject(_) => &[],
         }
     }
 }
@@ -73,7 +105,7 @@ pub(super) struct Fields<'a> {
     pub(super) signal: Value<'a>,
     pub(super) freqkhz: Value<'a>,
     pub(super) channel: Value<'a>,
-    pub(super) tags: Vec<(Cow<'a, str>, Value<'a>)>,
+    pub(super) tags: Entries<'a>,
     pub(super) bssid: Value<'a>,
     pub(super) ssid: Value<'a>,
     pub(super) capabilities: Value<'a>,
@@ -87,7 +119,7 @@ pub(super) struct Fields<'a> {
     pub(super) txpowerlevel: Value<'a>,
     pub(super) pathloss: Value<'a>,
     pub(super) scan_data: Value<'a>,
-    pub(super) service_data: Vec<(Cow<'a, str>, Value<'a>)>,
+    pub(super) service_data: Entries<'a>,
 }
 
 impl<'a> Fields<'a> {
@@ -117,6 +149,25 @@ impl<'a> Fields<'a> {
             &self.pathloss,
             &self.scan_data,
         ]
+    }
+
+    /// Writes out the bytes that a mended document has stand-ins for, but for the SSID, which is bytes itself.
+    pub(super) fn show_bytes(&mut self) {
+        for text in [
+            &mut self.channel,
+            &mut self.capabilities,
+            &mut self.ietags,
+            &mut self.name,
+            &mut self.devicetype,
+        ] {
+            text.show_bytes();
+        }
+        if let Entries::Of(tags) = &mut self.tags {
+            for (name, value) in tags {
+                repair::show_bytes(name);
+                value.show_bytes();
+            }
+        }
     }
 
     fn slot(&mut self, key: &str) -> Option<&mut Value<'a>> {
@@ -264,11 +315,11 @@ impl<'de> Visitor<'de> for Any {
     }
 }
 
-/// Reads an object of plain values; anything else has no entries.
-struct Entries(Bounds);
+/// Reads an object of plain values.
+struct EntriesSeed(Bounds);
 
-impl<'de> DeserializeSeed<'de> for Entries {
-    type Value = Vec<(Cow<'de, str>, Value<'de>)>;
+impl<'de> DeserializeSeed<'de> for EntriesSeed {
+    type Value = Entries<'de>;
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
         from.deserialize_any(self)
@@ -304,17 +355,22 @@ macro_rules! visit_others {
     };
 }
 
-impl<'de> Visitor<'de> for Entries {
-    type Value = Vec<(Cow<'de, str>, Value<'de>)>;
+impl<'de> Visitor<'de> for EntriesSeed {
+    type Value = Entries<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    visit_others!(|_| Vec::new());
+    visit_others!(|kind| match kind {
+        kind if kind == Value::Absent.kind() => Entries::default(),
+        kind => Entries::NotAnObject(kind),
+    });
 
     fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
-        Any(self.0).visit_seq(seq).map(|_| Vec::new())
+        Any(self.0)
+            .visit_seq(seq)
+            .map(|value| Entries::NotAnObject(value.kind()))
     }
 
     /// One entry more than allowed is kept: enough to know that there are too many.
@@ -327,7 +383,7 @@ impl<'de> Visitor<'de> for Entries {
                 entries.push((key, value));
             }
         }
-        Ok(entries)
+        Ok(Entries::Of(entries))
     }
 }
 
@@ -362,9 +418,9 @@ impl<'de> Visitor<'de> for ItemSeed {
         while let Some(key) = map.next_key_seed(Key)? {
             match (key.as_ref(), fields.slot(&key)) {
                 (_, Some(slot)) => *slot = map.next_value_seed(Any(bounds))?,
-                ("tags", None) => fields.tags = map.next_value_seed(Entries(bounds))?,
+                ("tags", None) => fields.tags = map.next_value_seed(EntriesSeed(bounds))?,
                 ("service_data", None) => {
-                    fields.service_data = map.next_value_seed(Entries(bounds))?;
+                    fields.service_data = map.next_value_seed(EntriesSeed(bounds))?;
                 }
                 (_, None) => drop(map.next_value_seed(Any(bounds))?),
             }

@@ -8,6 +8,8 @@ use crate::log::{Expired, Expiry, LogError, LogPosition};
 
 /// How many observations go in one step: some 10 ms.
 const OBSERVATIONS_PER_STEP: u64 = 4096;
+/// However small the log has to be, so many of the newest stay.
+const OBSERVATIONS_MIN: u64 = 10_000;
 /// How many batches one step looks at, and how many of their rows it takes out.
 const BATCHES_PER_STEP: i64 = 1024;
 const KEY: &str = "expired_to";
@@ -63,7 +65,16 @@ pub(super) fn expire(
         to: due.to,
         is_done: due.is_done && !has_forgotten(db, due.to, last, expiry)?,
         is_held: due.is_held,
+        is_short: due.is_short,
     })
+}
+
+/// How many observations there are: their numbers have no gaps.
+pub(super) fn remaining(db: &Connection) -> Result<u64, LogError> {
+    let query =
+        "SELECT (SELECT max(id) FROM observations) - (SELECT min(id) FROM observations) + 1";
+    let count: Option<i64> = db.query_row(query, [], |row| row.get(0))?;
+    unsigned(count.unwrap_or(0))
 }
 
 struct Due {
@@ -71,6 +82,7 @@ struct Due {
     observations: u64,
     is_done: bool,
     is_held: bool,
+    is_short: bool,
 }
 
 fn due(db: &Connection, from: LogPosition, expiry: &Expiry) -> Result<Due, LogError> {
@@ -79,8 +91,10 @@ fn due(db: &Connection, from: LogPosition, expiry: &Expiry) -> Result<Due, LogEr
         observations: 0,
         is_done: false,
         is_held: false,
+        is_short: false,
     };
     let is_too_large = expiry.size_max_bytes < used_bytes(db)?;
+    let mut remaining = remaining(db)?;
     let mut query = db.prepare_cached(
         "SELECT position, accepted, received_at_us FROM batches WHERE position > ?1 ORDER BY position LIMIT ?2",
     )?;
@@ -88,8 +102,12 @@ fn due(db: &Connection, from: LogPosition, expiry: &Expiry) -> Result<Due, LogEr
     while let Some(row) = rows.next()? {
         let here = position(row.get(0)?)?;
         let is_old = row.get::<_, i64>(2)? < signed(expiry.came_before.micros());
-        if !is_old && !is_too_large {
+        let accepted = unsigned(row.get(1)?)?;
+        let is_spare = OBSERVATIONS_MIN + accepted <= remaining;
+        let is_due = is_old || (is_too_large && is_spare);
+        if !is_due {
             due.is_done = true;
+            due.is_short = is_too_large;
             return Ok(due);
         }
         if expiry.up_to < here {
@@ -100,7 +118,8 @@ fn due(db: &Connection, from: LogPosition, expiry: &Expiry) -> Result<Due, LogEr
             return Ok(due);
         }
         due.to = here;
-        due.observations += unsigned(row.get(1)?)?;
+        due.observations += accepted;
+        remaining = remaining.saturating_sub(accepted);
     }
     due.is_done = due.to == from;
     Ok(due)

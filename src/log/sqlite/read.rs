@@ -282,7 +282,7 @@ fn read_report(row: &Row<'_>, phy: Phy) -> Result<Report, LogError> {
     };
     Ok(Report {
         time: UnixTime::new(row.get(0)?),
-        signal: read_with(row.get::<_, Option<f64>>(6)?, Dbm::from_wire)?,
+        signal: row.get::<_, Option<f64>>(6)?.and_then(Dbm::from_wire),
         frequency: read_with(row.get::<_, Option<f64>>(5)?, Frequency::from_wire)?,
         channel: match channel {
             None => None,

@@ -50,6 +50,7 @@ impl LogReader {
             (db, None)
         };
         match db.pragma_query_value(None, "user_version", |row| row.get(0))? {
+            ..0 => Err(damaged("the version is negative")),
             0 => Err(damaged("the file was made, but no log in it")),
             found if VERSION < found => Err(LogError::TooNew {
                 found,

@@ -1,11 +1,12 @@
 //! From batches to rows.
 
 use std::hash::Hash;
-use std::sync::LazyLock;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::extra::Extra;
+use super::rows::{Names, Observations, Row};
+use super::sweep::Sweep;
 use super::{number, signed};
 use crate::log::{LogError, LogPosition};
 use crate::report::recent::Recent;
@@ -15,28 +16,6 @@ use crate::report::{
 
 /// How many strings of a dictionary are remembered, at least half of them the latest.
 const DICTIONARY_MAX: usize = 200_000;
-
-/// What a row of observations has: numbers, and last a text.
-const COLUMNS: [&str; NUMBERS + 1] = [
-    "batch",
-    "time",
-    "address",
-    "ssid",
-    "capabilities",
-    "channel",
-    "frequency_khz",
-    "signal_dbm",
-    "lat_e7",
-    "lon_e7",
-    "alt_mm",
-    "speed_m_h",
-    "extra",
-];
-const NUMBERS: usize = 12;
-/// How many rows one statement inserts: starting a statement costs about as much as a row.
-const ROWS: usize = 20;
-static INSERT_ROWS: LazyLock<String> = LazyLock::new(|| insert_observations(ROWS));
-static INSERT_ROW: LazyLock<String> = LazyLock::new(|| insert_observations(1));
 
 pub(super) fn write_all(
     db: &mut Connection,
@@ -51,6 +30,7 @@ pub(super) fn write_all(
             *at = at.next();
             insert.batch(numbers, *at, batch)?;
         }
+        insert.names.finish()?;
         insert.observations.finish()?;
     }
     Ok(transaction.commit()?)
@@ -63,6 +43,10 @@ pub(super) struct Dictionaries {
     ssids: Recent<Ssid, i64>,
     capabilities: Recent<Box<str>, i64>,
     channels: Recent<Channel, i64>,
+    /// The greatest number of a name, once that is known.
+    last_ssid: Option<i64>,
+    /// What takes out those that nothing refers to any more.
+    pub(super) sweep: Sweep,
 }
 
 impl Default for Dictionaries {
@@ -72,6 +56,8 @@ impl Default for Dictionaries {
             ssids: Recent::new(DICTIONARY_MAX),
             capabilities: Recent::new(DICTIONARY_MAX),
             channels: Recent::new(DICTIONARY_MAX),
+            last_ssid: None,
+            sweep: Sweep::default(),
         }
     }
 }
@@ -79,7 +65,10 @@ impl Default for Dictionaries {
 impl Dictionaries {
     /// Those that a file has, as far as they have to be remembered to be found again.
     pub(super) fn learnt(db: &Connection) -> Result<Self, LogError> {
-        let mut numbers = Self::default();
+        let mut numbers = Self {
+            sweep: Sweep::of(db)?,
+            ..Self::default()
+        };
         let mut query = db.prepare("SELECT ssid, id FROM ssids ORDER BY id DESC LIMIT ?1")?;
         let mut rows = query.query([signed(DICTIONARY_MAX / 2)])?;
         while let Some(row) = rows.next()? {
@@ -92,10 +81,29 @@ impl Dictionaries {
     }
 }
 
+impl Dictionaries {
+    /// Does a step of the sweep; gives whether there is more.
+    pub(super) fn sweep(&mut self, db: &mut Connection, remaining: u64) -> Result<bool, LogError> {
+        let Self {
+            ssids,
+            capabilities,
+            channels,
+            sweep,
+            ..
+        } = self;
+        sweep.step(db, remaining, |[of_ssids, of_capabilities, of_channels]| {
+            ssids.retain(|number| of_ssids.contains(*number));
+            capabilities.retain(|number| of_capabilities.contains(*number));
+            channels.retain(|number| of_channels.contains(*number));
+        })
+    }
+}
+
 /// The statements of one transaction.
 struct Inserts<'t> {
     transaction: &'t Transaction<'t>,
     batch: rusqlite::CachedStatement<'t>,
+    names: Names<'t>,
     observations: Observations<'t>,
 }
 
@@ -108,11 +116,8 @@ impl<'t> Inserts<'t> {
                                       annotation)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             )?,
-            observations: Observations {
-                many: InsertRows::prepare(transaction, &INSERT_ROWS, ROWS)?,
-                one: InsertRows::prepare(transaction, &INSERT_ROW, 1)?,
-                waiting: Vec::with_capacity(ROWS),
-            },
+            names: Names::prepare(transaction)?,
+            observations: Observations::prepare(transaction)?,
         })
     }
 
@@ -123,7 +128,7 @@ impl<'t> Inserts<'t> {
         batch: &Batch,
     ) -> Result<(), LogError> {
         let source = self.number_of(
-            &mut numbers.sources,
+            (&mut numbers.sources, &mut numbers.sweep),
             "sources",
             "uuid",
             &batch.source,
@@ -148,7 +153,7 @@ impl<'t> Inserts<'t> {
     }
 
     fn row(
-        &self,
+        &mut self,
         numbers: &mut Dictionaries,
         at: LogPosition,
         report: &Report,
@@ -156,10 +161,10 @@ impl<'t> Inserts<'t> {
         let (ssid, capabilities) = match &report.sighting {
             Sighting::Bluetooth(_) => (None, None),
             Sighting::Wifi(wifi) => {
-                let ssid = self.number_of_ssid(&mut numbers.ssids, &wifi.ssid)?;
+                let ssid = self.number_of_ssid(numbers, &wifi.ssid)?;
                 let capabilities = match &wifi.capabilities {
                     None => None,
-                    Some(text) => Some(self.number_of_text(&mut numbers.capabilities, text.raw())?),
+                    Some(text) => Some(self.number_of_text(numbers, text.raw())?),
                 };
                 (Some(ssid), capabilities)
             }
@@ -168,7 +173,13 @@ impl<'t> Inserts<'t> {
             None => None,
             Some(channel) => {
                 let text = |channel: &Channel| channel.as_str().to_owned();
-                Some(self.number_of(&mut numbers.channels, "channels", "text", channel, text)?)
+                Some(self.number_of(
+                    (&mut numbers.channels, &mut numbers.sweep),
+                    "channels",
+                    "text",
+                    channel,
+                    text,
+                )?)
             }
         };
         let position = report.position;
@@ -193,7 +204,7 @@ impl<'t> Inserts<'t> {
 
     fn number_of<K, V>(
         &self,
-        numbers: &mut Recent<K, i64>,
+        (numbers, sweep): (&mut Recent<K, i64>, &mut Sweep),
         table: &str,
         column: &str,
         key: &K,
@@ -206,44 +217,46 @@ impl<'t> Inserts<'t> {
         if let Some(number) = numbers.find(key) {
             return Ok(number);
         }
-        let number = self.learn(table, column, &value(key))?;
+        let number = self.learn(sweep, table, column, &value(key))?;
         numbers.insert(key.clone(), number);
         Ok(number)
     }
 
     /// Like `number_of`, without making a key of a text that is known.
-    fn number_of_text(
-        &self,
-        numbers: &mut Recent<Box<str>, i64>,
-        text: &str,
-    ) -> Result<i64, LogError> {
-        match numbers.find(text) {
+    fn number_of_text(&self, numbers: &mut Dictionaries, text: &str) -> Result<i64, LogError> {
+        match numbers.capabilities.find(text) {
             Some(number) => Ok(number),
-            None => self.number_of(numbers, "capabilities", "text", &text.into(), |text| {
-                text.to_string()
-            }),
+            None => self.number_of(
+                (&mut numbers.capabilities, &mut numbers.sweep),
+                "capabilities",
+                "text",
+                &text.into(),
+                ToString::to_string,
+            ),
         }
     }
 
     /// Names are many, so one that is not remembered counts as new.
-    fn number_of_ssid(
-        &self,
-        numbers: &mut Recent<Ssid, i64>,
-        ssid: &Ssid,
-    ) -> Result<i64, LogError> {
-        if let Some(number) = numbers.find(ssid) {
+    fn number_of_ssid(&mut self, numbers: &mut Dictionaries, ssid: &Ssid) -> Result<i64, LogError> {
+        if let Some(number) = numbers.ssids.find(ssid) {
             return Ok(number);
         }
-        let number = self
-            .transaction
-            .prepare_cached("INSERT INTO ssids (ssid) VALUES (?1)")?
-            .insert([ssid.as_bytes()])?;
-        numbers.insert(*ssid, number);
+        let last: i64 = if let Some(last) = numbers.last_ssid {
+            last
+        } else {
+            let query = "SELECT ifnull(max(id), 0) FROM ssids";
+            self.transaction.query_row(query, [], |row| row.get(0))?
+        };
+        let number = last + 1;
+        self.names.add(number, *ssid)?;
+        numbers.last_ssid = Some(number);
+        numbers.ssids.insert(*ssid, number);
         Ok(number)
     }
 
     fn learn(
         &self,
+        sweep: &mut Sweep,
         table: &str,
         column: &str,
         value: &dyn rusqlite::ToSql,
@@ -255,89 +268,11 @@ impl<'t> Inserts<'t> {
             .query_row([value], |row| row.get(0))
             .optional()?;
         if let Some(number) = found {
+            sweep.keep(table, number);
             return Ok(number);
         }
         let insert = format!("INSERT INTO {table} ({column}) VALUES (?1)");
         Ok(self.transaction.prepare_cached(&insert)?.insert([value])?)
-    }
-}
-
-fn insert_observations(rows: usize) -> String {
-    let row = format!("({})", ["?"; COLUMNS.len()].join(", "));
-    format!(
-        "INSERT INTO observations ({}) VALUES {}",
-        COLUMNS.join(", "),
-        vec![row; rows].join(", ")
-    )
-}
-
-/// The values of one observation, in the order of [`COLUMNS`].
-#[derive(Clone, Default)]
-struct Row {
-    numbers: [Option<i64>; NUMBERS],
-    extra: Option<String>,
-}
-
-/// Inserts observations, of whichever batches, many at once.
-struct Observations<'t> {
-    /// Inserts [`ROWS`].
-    many: InsertRows<'t>,
-    /// Inserts one.
-    one: InsertRows<'t>,
-    /// What is to be inserted, less than [`ROWS`].
-    waiting: Vec<Row>,
-}
-
-impl Observations<'_> {
-    fn add(&mut self, row: Row) -> Result<(), LogError> {
-        self.waiting.push(row);
-        if self.waiting.len() < ROWS {
-            return Ok(());
-        }
-        self.many.insert(self.waiting.drain(..))
-    }
-
-    /// Inserts those that still wait.
-    fn finish(&mut self) -> Result<(), LogError> {
-        let mut rest = self.waiting.drain(..);
-        rest.try_for_each(|row| self.one.insert([row].into_iter()))
-    }
-}
-
-/// A statement that inserts some observations, and what is bound to it. Reports of one scan have much in common (the
-/// batch, the time, the place, and what none of them has): what stands there already is not bound again.
-struct InsertRows<'t> {
-    statement: rusqlite::CachedStatement<'t>,
-    bound: Vec<Row>,
-}
-
-impl<'t> InsertRows<'t> {
-    fn prepare(transaction: &'t Transaction<'t>, sql: &str, rows: usize) -> Result<Self, LogError> {
-        Ok(Self {
-            statement: transaction.prepare_cached(sql)?,
-            // A statement comes out of the cache without bindings, which SQLite takes for NULL.
-            bound: vec![Row::default(); rows],
-        })
-    }
-
-    /// Inserts so many rows as the statement does.
-    fn insert(&mut self, rows: impl Iterator<Item = Row>) -> Result<(), LogError> {
-        let first_places = (1..).step_by(COLUMNS.len());
-        for ((first, bound), row) in first_places.zip(&mut self.bound).zip(rows) {
-            let numbers = bound.numbers.iter().zip(row.numbers);
-            for (place, (bound, number)) in (first..).zip(numbers) {
-                if *bound != number {
-                    self.statement.raw_bind_parameter(place, number)?;
-                }
-            }
-            if bound.extra != row.extra {
-                let extra = row.extra.as_deref();
-                self.statement.raw_bind_parameter(first + NUMBERS, extra)?;
-            }
-            *bound = row;
-        }
-        self.statement.raw_execute()?;
-        Ok(())
     }
 }
 

@@ -10,12 +10,14 @@
 //! - `text`: names in a string; `decode`: from string to value.
 //! - `firmware`: names that one firmware sends instead.
 //! - `seen`: strings that were read before.
+//! - `change`: whether two strings can be of one network.
 //! - `class`: the one word for people and statistics.
 //! - `kismet`: Kismet's numbers and texts.
 //! - `android`: from value to string.
 
 mod akm;
 mod android;
+mod change;
 mod cipher;
 mod class;
 mod decode;

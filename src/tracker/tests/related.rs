@@ -48,7 +48,7 @@ impl Seen {
 
     fn report(self) -> Report {
         let mut report = named(0, self.seconds, self.name, "");
-        report.signal = Dbm::from_wire(self.dbm).unwrap();
+        report.signal = Dbm::from_wire(self.dbm);
         report.frequency = Frequency::from_wire(self.mhz * 1e3).unwrap();
         report.channel = Channel::from_wire(self.channel).unwrap();
         let addr = self.id().addr;

@@ -82,16 +82,19 @@ pub struct DefinitionRecord {
 impl DefinitionRecord {
     /// All of them, with how many alerts were raised of late.
     pub fn all(alerts: &AlertStore, now: ReceivedAt) -> Vec<Self> {
+        let times = alerts.times_by_kind();
         let record = |definition: Definition| {
-            let within =
-                |rate: Rate| alerts.raised_since(&definition.header, now.before(rate.unit.span()));
-            let (total_sent, last) = within(definition.limit.rate);
-            let (burst_sent, _) = within(definition.limit.burst);
+            let times = times.get(&definition.header).map_or(&[][..], Vec::as_slice);
+            let within = |rate: Rate| {
+                let since = now.before(rate.unit.span());
+                let newest = times.iter().rev().take_while(|at| since < **at);
+                u64::try_from(newest.count()).unwrap_or(u64::MAX)
+            };
             Self {
+                total_sent: within(definition.limit.rate),
+                burst_sent: within(definition.limit.burst),
+                last: times.last().copied(),
                 definition,
-                total_sent,
-                burst_sent,
-                last,
             }
         };
         alerts.definitions().into_iter().map(record).collect()

@@ -9,6 +9,9 @@ use super::signal::Signal;
 use crate::report::UnixTime;
 use crate::tracker::Device;
 
+/// How long after its latest report a device counts as active, in seconds (`channeltracker2.cc`).
+const ACTIVE_S: u32 = 30;
+
 /// Channels and frequencies, with the devices whose latest report was there.
 #[derive(Debug)]
 pub struct Channels {
@@ -38,6 +41,8 @@ impl Channels {
     /// Takes in where a device is.
     pub fn add(&mut self, device: &Device) {
         let now = self.now;
+        let silence_s = now.seconds().saturating_sub(device.last_time.seconds());
+        let active = u64::from(silence_s <= ACTIVE_S);
         let channel = device.channel.as_ref().map(|latest| latest.value.as_str());
         let khz = device.frequency.map(|latest| latest.value.khz());
         let record = |channel: &str, khz: u32| ChannelRecord {
@@ -48,12 +53,12 @@ impl Channels {
         };
         if let Some(channel) = channel {
             let entry = self.names.entry(channel.to_owned());
-            entry.or_insert_with(|| record(channel, 0)).devices += 1;
+            entry.or_insert_with(|| record(channel, 0)).devices += active;
         }
         if let Some(khz) = khz {
             let entry = self.frequencies.entry(khz);
             let known = channel.unwrap_or_default();
-            entry.or_insert_with(|| record(known, khz)).devices += 1;
+            entry.or_insert_with(|| record(known, khz)).devices += active;
         }
     }
 }

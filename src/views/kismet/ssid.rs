@@ -19,6 +19,7 @@ pub struct SsidGroup {
     ssid: Ssid,
     first_time: UnixTime,
     last_time: UnixTime,
+    modified_at: UnixTime,
     security: Option<Latest<Security>>,
     devices: Vec<DeviceId>,
 }
@@ -35,11 +36,13 @@ impl SsidGroups {
                 ssid: record.ssid,
                 first_time: record.first_time,
                 last_time: record.last_time,
+                modified_at: device.modified_at.time(),
                 security: None,
                 devices: Vec::new(),
             });
             group.first_time = group.first_time.min(record.first_time);
             group.last_time = group.last_time.max(record.last_time);
+            group.modified_at = group.modified_at.max(device.modified_at.time());
             group.devices.push(device.id);
             if let Some(latest) = record.security
                 && group.security.is_none_or(|known| known.time <= latest.time)
@@ -64,9 +67,9 @@ pub fn hash_of(ssid: &Ssid) -> u32 {
 }
 
 impl SsidGroup {
-    /// The latest report of any of its access points.
-    pub fn last_time(&self) -> UnixTime {
-        self.last_time
+    /// When a report last changed any of its access points, by our clock.
+    pub fn modified_at(&self) -> UnixTime {
+        self.modified_at
     }
 }
 

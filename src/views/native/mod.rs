@@ -11,7 +11,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 pub use self::alert::{ALERT_COLUMNS, AlertRow};
 pub use self::device::{COLUMNS, DeviceRow, name_of};
-pub use self::whole::{SourceNames, SourceRow, WholeDevice};
+pub use self::whole::{SOURCE_COLUMNS, SourceCells, SourceNames, SourceRow, WholeDevice};
 use crate::report::UnixTime;
 
 /// A time in ISO 8601, for people.

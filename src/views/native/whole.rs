@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::bluetooth::BluetoothRow;
 use super::device::{DeviceRow, name_of};
 use super::{Utc, degrees, entry_if_some};
 use crate::report::capabilities::{Akm, Cipher, Flag, Protocol, Security, Topology, Wps};
-use crate::report::{ChannelWidth, Position, SourceId};
+use crate::report::{ChannelWidth, Frequency, Position, SourceId};
 use crate::tracker::{Device, Place, Radio, SeenBy, Source, SourceNumber, SsidRecord, Tracker};
 
 /// Who stands behind the numbers of sources.
@@ -52,8 +52,7 @@ impl Serialize for WholeDevice<'_> {
         entry_if_some(&mut record, "given_name", device.given_name.as_deref())?;
         match &device.radio {
             Radio::Wifi(wifi) => {
-                let ssids: Vec<_> = wifi.ssids.iter().map(SsidRow).collect();
-                record.serialize_entry("ssids", &ssids)?;
+                record.serialize_entry("ssids", &ssid_rows(&wifi.ssids))?;
                 let topology = wifi.topology.map(|latest| latest.value.name());
                 entry_if_some(&mut record, "topology", topology)?;
                 let related: Vec<_> = related.iter().map(RelatedRow).collect();
@@ -63,14 +62,8 @@ impl Serialize for WholeDevice<'_> {
                 record.serialize_entry("bluetooth", &BluetoothRow(bluetooth))?;
             }
         }
-        let frequencies = device.frequencies.iter();
-        let frequencies: Vec<_> = frequencies
-            .map(|(frequency, reports)| json!({ "frequency_khz": frequency.khz(), "reports": reports }))
-            .collect();
-        record.serialize_entry("frequencies", &frequencies)?;
-        let seen_by = device.seen_by.iter();
-        let seen_by: Vec<_> = seen_by.map(|seen| SeenByRow { seen, sources }).collect();
-        record.serialize_entry("seen_by", &seen_by)?;
+        record.serialize_entry("frequencies", &frequency_rows(device))?;
+        record.serialize_entry("seen_by", &seen_by_rows(device, sources))?;
         entry_if_some(
             &mut record,
             "position",
@@ -92,6 +85,37 @@ impl Serialize for WholeDevice<'_> {
         }
         record.end()
     }
+}
+
+// What reports were merged to does not depend on their order, and so neither does its text.
+
+/// The latest first.
+fn ssid_rows(ssids: &[SsidRecord]) -> Vec<SsidRow<'_>> {
+    let mut rows: Vec<_> = ssids.iter().map(SsidRow).collect();
+    rows.sort_by(|SsidRow(one), SsidRow(other)| {
+        let by_time = other.last_time.cmp(&one.last_time);
+        by_time.then_with(|| one.ssid.cmp(&other.ssid))
+    });
+    rows
+}
+
+/// From low to high.
+fn frequency_rows(device: &Device) -> Vec<Value> {
+    let mut frequencies = device.frequencies.to_vec();
+    frequencies.sort_by_key(|(frequency, _)| frequency.khz());
+    let row = |(frequency, reports): (Frequency, u32)| json!({ "frequency_khz": frequency.khz(), "reports": reports });
+    frequencies.into_iter().map(row).collect()
+}
+
+/// By the scanners' UUIDs.
+fn seen_by_rows<'d>(device: &'d Device, sources: &'d SourceNames) -> Vec<SeenByRow<'d>> {
+    let seen_by = device.seen_by.iter();
+    let mut rows: Vec<_> = seen_by.map(|seen| SeenByRow { seen, sources }).collect();
+    rows.sort_by_key(|row| {
+        let source = sources.0.get(&row.seen.source);
+        source.map(|(id, _)| id.to_string())
+    });
+    rows
 }
 
 /// Another network of the same radio.
@@ -154,6 +178,11 @@ impl Serialize for SecurityRow {
         record.serialize_entry("akms", &akms)?;
         let pairwise: Vec<_> = security.pairwise().iter().map(Cipher::name).collect();
         record.serialize_entry("pairwise", &pairwise)?;
+        let by_protocol = security.protocols().iter();
+        let by_protocol: Vec<_> = by_protocol
+            .map(|protocol| protocol_row(security, protocol))
+            .collect();
+        record.serialize_entry("by_protocol", &by_protocol)?;
         let flags: Vec<_> = security.flags().iter().map(Flag::name).collect();
         record.serialize_entry("flags", &flags)?;
         entry_if_some(&mut record, "mfp", security.pmf().name())?;
@@ -174,6 +203,14 @@ impl Serialize for SecurityRow {
         record.serialize_entry("kismet", &kismet)?;
         record.end()
     }
+}
+
+/// What one security element offers.
+fn protocol_row(security: Security, protocol: Protocol) -> Value {
+    let akms: Vec<_> = security.akms_of(protocol).iter().map(Akm::name).collect();
+    let pairwise = security.pairwise_of(protocol);
+    let pairwise: Vec<_> = pairwise.iter().map(Cipher::name).collect();
+    json!({ "protocol": protocol.name(), "akms": akms, "pairwise": pairwise })
 }
 
 struct SeenByRow<'d> {
@@ -227,14 +264,17 @@ struct Fix(Position);
 
 impl Serialize for Fix {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(position) = *self;
         let mut record = serializer.serialize_map(None)?;
-        record.serialize_entry("lat", &degrees(position.lat_e7()))?;
-        record.serialize_entry("lon", &degrees(position.lon_e7()))?;
-        let alt_m = position.alt_mm().map(|alt| f64::from(alt) / 1e3);
-        entry_if_some(&mut record, "alt_m", alt_m)?;
+        fix_entries(self.0, &mut record)?;
         record.end()
     }
+}
+
+fn fix_entries<M: SerializeMap>(position: Position, record: &mut M) -> Result<(), M::Error> {
+    record.serialize_entry("lat", &degrees(position.lat_e7()))?;
+    record.serialize_entry("lon", &degrees(position.lon_e7()))?;
+    let alt_m = position.alt_mm().map(|alt| f64::from(alt) / 1e3);
+    entry_if_some(record, "alt_m", alt_m)
 }
 
 /// A source.
@@ -244,22 +284,55 @@ pub struct SourceRow<'s>(pub &'s Source);
 impl Serialize for SourceRow<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(source) = self;
-        let (first, last) = (source.first_contact.time(), source.last_contact.time());
         let mut record = serializer.serialize_map(None)?;
-        record.serialize_entry("source", &source.id.to_string())?;
-        record.serialize_entry("name", &source.name)?;
-        record.serialize_entry("phy", source.phy.name())?;
-        record.serialize_entry("reports", &source.reports)?;
-        record.serialize_entry("devices", &source.devices)?;
-        record.serialize_entry("first_contact", &first.seconds())?;
-        record.serialize_entry("first_contact_utc", &Utc(first))?;
-        record.serialize_entry("last_contact", &last.seconds())?;
-        record.serialize_entry("last_contact_utc", &Utc(last))?;
-        entry_if_some(
-            &mut record,
-            "position",
-            source.place.map(|place| Fix(place.value)),
-        )?;
+        source_entries(source, &mut record)?;
+        let place = source.place.map(|place| Fix(place.value));
+        entry_if_some(&mut record, "position", place)?;
         record.end()
     }
+}
+
+/// The names of the values of a [`SourceCells`], in their order.
+pub const SOURCE_COLUMNS: [&str; 12] = [
+    "source",
+    "name",
+    "phy",
+    "reports",
+    "devices",
+    "first_contact",
+    "first_contact_utc",
+    "last_contact",
+    "last_contact_utc",
+    "lat",
+    "lon",
+    "alt_m",
+];
+
+/// A source in one row of a table, with nothing inside of anything.
+#[derive(Clone, Copy, Debug)]
+pub struct SourceCells<'s>(pub &'s Source);
+
+impl Serialize for SourceCells<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(source) = self;
+        let mut record = serializer.serialize_map(None)?;
+        source_entries(source, &mut record)?;
+        if let Some(place) = source.place {
+            fix_entries(place.value, &mut record)?;
+        }
+        record.end()
+    }
+}
+
+fn source_entries<M: SerializeMap>(source: &Source, record: &mut M) -> Result<(), M::Error> {
+    let (first, last) = (source.first_contact.time(), source.last_contact.time());
+    record.serialize_entry("source", &source.id.to_string())?;
+    record.serialize_entry("name", &source.name)?;
+    record.serialize_entry("phy", source.phy.name())?;
+    record.serialize_entry("reports", &source.reports)?;
+    record.serialize_entry("devices", &source.devices)?;
+    record.serialize_entry("first_contact", &first.seconds())?;
+    record.serialize_entry("first_contact_utc", &Utc(first))?;
+    record.serialize_entry("last_contact", &last.seconds())?;
+    record.serialize_entry("last_contact_utc", &Utc(last))
 }

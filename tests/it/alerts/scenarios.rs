@@ -170,6 +170,8 @@ scenarios! {
     channel_change
     device_found
     evil_twin
+    evil_twin_first
+    mixed_scanners
     weak_crypto
     ap_moved
     old_cache

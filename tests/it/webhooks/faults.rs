@@ -199,6 +199,71 @@ async fn of_more_than_may_wait_the_oldest_are_left_out() {
 }
 
 #[tokio::test]
+async fn alerts_that_are_not_wanted_push_out_none() {
+    let receiver = Receiver::start(|_| Reply::Status(200)).await;
+    let narrow = Webhook {
+        rules: vec!["odd".to_owned()],
+        queue_max: 3,
+        ..webhook("a", receiver.addr)
+    };
+    // The even ones are not wanted; of 1, 3, 5, 7, 9 two are too many.
+    let (running, _dir) = started_behind(|alerts| alerts.raise(10), narrow).await;
+    let status = running.until(|status| status.waiting == 0).await;
+    assert_eq!((status.lost, status.delivered), (2, 3));
+    assert_eq!(receiver.ids(), ids([5, 7, 9]));
+}
+
+#[tokio::test]
+async fn what_waits_outlives_the_list_of_alerts() {
+    let slow = Receiver::start(|_| Reply::Hang).await;
+    let narrow = Webhook {
+        rules: vec!["odd".to_owned()],
+        queue_max: 3,
+        ..webhook("a", slow.addr)
+    };
+    let (dir, alerts) = (tempfile::tempdir().unwrap(), Alerts::new());
+    let running = Running::start(&[narrow], alerts.feed(), dir.path());
+    alerts.raise(5);
+    // All three wait, one of them under way, when the list forgets them.
+    slow.until(|got| got.len() == 1).await;
+    running.until(|status| status.waiting == 3).await;
+    alerts.forget(5);
+    alerts.raise(1000);
+    // Those behind the one under way are at most three.
+    let status = running.until(|status| status.waiting == 4).await;
+    assert_eq!((status.delivered, status.lost), (0, 499));
+}
+
+#[tokio::test]
+async fn what_waits_for_another_attempt_is_sent_though_the_list_forgot_it() {
+    let mut is_refused = false;
+    let receiver = Receiver::start(move |_| {
+        let is_first = !std::mem::replace(&mut is_refused, true);
+        if is_first {
+            Reply::With(503, "retry-after", "1")
+        } else {
+            Reply::Status(200)
+        }
+    })
+    .await;
+    let patient = Webhook {
+        rules: vec!["odd".to_owned()],
+        retry_max: HOUR,
+        ..webhook("a", receiver.addr)
+    };
+    let (dir, alerts) = (tempfile::tempdir().unwrap(), Alerts::new());
+    let running = Running::start(&[patient], alerts.feed(), dir.path());
+    alerts.raise(1);
+    running.until(|status| status.next_try.is_some()).await;
+    alerts.raise(6);
+    running.until(|status| status.waiting <= 4).await;
+    alerts.forget(7);
+    let status = running.until(|status| status.delivered == 4).await;
+    assert_eq!(status.lost, 0);
+    assert_eq!(receiver.ids(), ids([1, 1, 3, 5, 7]));
+}
+
+#[tokio::test]
 async fn what_cannot_be_delivered_in_time_is_given_up_and_nothing_else() {
     let (old, new) = (SystemTime::now() - HOUR * 2, SystemTime::now());
     for (give_up_after, first, raised, expected) in [

@@ -16,7 +16,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use scanpost::alerts::Severity;
 use scanpost::config::Webhook;
-use scanpost::webhook::{self, Deliveries, Feed, Item, ItemId, Status, Webhooks};
+use scanpost::webhook::{self, Body, Deliveries, Feed, Item, ItemId, Status, Webhooks};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -199,7 +199,7 @@ impl Alerts {
                 Severity::Low
             },
             raised_at,
-            body: format!("{{\"number\": {number}}}").into(),
+            body: Body::new(move || format!("{{\"number\": {number}}}").into()),
         });
         self.newest.send_replace(number);
     }

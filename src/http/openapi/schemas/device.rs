@@ -13,6 +13,7 @@ pub(super) fn all(components: ComponentsBuilder) -> ComponentsBuilder {
         .schema_from::<Device>()
         .schema_from::<SsidOfDevice>()
         .schema_from::<SecurityOfNetwork>()
+        .schema_from::<ProtocolOfNetwork>()
         .schema_from::<KismetSecurity>()
         .schema_from::<RelatedDevice>()
         .schema_from::<BluetoothOfDevice>()
@@ -39,7 +40,7 @@ struct Device {
     /// What somebody named it.
     #[schema(nullable = false)]
     given_name: Option<String>,
-    /// Its networks; Wi-Fi only.
+    /// Its networks, the latest first; Wi-Fi only.
     #[schema(nullable = false)]
     ssids: Option<Vec<SsidOfDevice>>,
     /// `AP`, `PBSS`, `ad-hoc` or `mesh`; Wi-Fi only.
@@ -51,9 +52,9 @@ struct Device {
     /// Bluetooth only.
     #[schema(nullable = false)]
     bluetooth: Option<BluetoothOfDevice>,
-    /// On which it was heard.
+    /// On which it was heard, from low to high.
     frequencies: Vec<ReportsOnFrequency>,
-    /// Who saw it.
+    /// Who saw it, by UUID.
     seen_by: Vec<SeenBy>,
     /// Where scanners stood that saw it.
     #[schema(nullable = false)]
@@ -99,10 +100,12 @@ struct SecurityOfNetwork {
     label: String,
     /// Such as `WPA` or `RSN`.
     protocols: Vec<String>,
-    /// Key management, such as `PSK` or `SAE`.
+    /// Key management of all protocols, such as `PSK` or `SAE`.
     akms: Vec<String>,
-    /// Ciphers between two, such as `CCMP`.
+    /// Ciphers between two, of all protocols, such as `CCMP`.
     pairwise: Vec<String>,
+    /// The same, protocol by protocol.
+    by_protocol: Vec<ProtocolOfNetwork>,
     /// What else it says, such as `SAE-H2E`.
     flags: Vec<String>,
     /// Protection of management frames: `capable` or `required`.
@@ -114,7 +117,7 @@ struct SecurityOfNetwork {
     /// `AP`, `PBSS`, `ad-hoc` or `mesh`.
     #[schema(nullable = false)]
     topology: Option<String>,
-    /// Whether the text holds what is not understood.
+    /// Whether the text holds what is not understood; the text itself is in the observations.
     has_leftovers: bool,
     /// Whether the text is cut off or bent.
     is_damaged: bool,
@@ -122,6 +125,17 @@ struct SecurityOfNetwork {
     auth_mode: String,
     /// In Kismet's words.
     kismet: KismetSecurity,
+}
+
+/// What one of a network's security elements offers.
+#[derive(ToSchema)]
+struct ProtocolOfNetwork {
+    /// Such as `WPA` or `RSN`.
+    protocol: String,
+    /// Key management, such as `PSK`. All but WPA and RSN share theirs.
+    akms: Vec<String>,
+    /// Ciphers between two, such as `CCMP`. All but WPA and RSN share theirs.
+    pairwise: Vec<String>,
 }
 
 /// How a network is secured, in Kismet's words.

@@ -180,7 +180,7 @@ struct Network {
     first_seen: u64,
     /// By the reports' own times, in seconds since 1970.
     last_seen: u64,
-    /// The classes of its access points, each once.
+    /// The classes of its access points, each once, in order; in CSV with blanks between.
     security: Vec<String>,
 }
 

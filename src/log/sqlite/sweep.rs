@@ -1,0 +1,203 @@
+//! Names that no observation refers to any more go, a few at a time.
+//!
+//! The observations that are left are looked through once, and what they refer to is marked; then what is not marked
+//! goes. All of it happens between transactions of the writer, which goes on meanwhile: what it adds is looked at
+//! before the marking ends, and what it finds again after that is marked.
+
+use rusqlite::{Connection, TransactionBehavior, params};
+
+use super::unsigned;
+use crate::log::LogError;
+
+/// The tables of names, and the column of an observation that refers to each.
+const TABLES: [&str; 3] = ["ssids", "capabilities", "channels"];
+/// How many observations one step looks at: some 10 ms.
+const OBSERVATIONS_PER_STEP: i64 = 10_000;
+/// How many names one step looks at.
+const NAMES_PER_STEP: i64 = 4096;
+/// A sweep looks at all observations, so it waits until this part of them has gone: one of so many.
+const WORTH_ONE_OF: u64 = 10;
+
+/// How far it is.
+#[derive(Debug, Default)]
+pub(super) struct Sweep {
+    /// How many observations went since the last one.
+    expired: u64,
+    stage: Stage,
+}
+
+#[derive(Debug, Default)]
+enum Stage {
+    /// Nothing is to be done.
+    #[default]
+    Rest,
+    /// Marks what the observations from `next` on refer to.
+    Mark { next: i64, used: [Numbers; 3] },
+    /// Takes out what is not marked of the table at `place`, from number `next` to `last`.
+    Take {
+        place: usize,
+        next: i64,
+        last: [i64; 3],
+        used: [Numbers; 3],
+    },
+}
+
+impl Sweep {
+    /// What went before the start counts too: nobody knows whether it was swept.
+    pub(super) fn of(db: &Connection) -> Result<Self, LogError> {
+        let first: Option<i64> =
+            db.query_row("SELECT min(id) FROM observations", [], |row| row.get(0))?;
+        Ok(Self {
+            expired: unsigned(first.unwrap_or(1).saturating_sub(1))?,
+            stage: Stage::Rest,
+        })
+    }
+
+    /// So many observations went.
+    pub(super) fn count(&mut self, expired: u64) {
+        self.expired += expired;
+    }
+
+    /// The name is in use again.
+    pub(super) fn keep(&mut self, table: &str, number: i64) {
+        if let Stage::Take { used, .. } = &mut self.stage {
+            let tables = TABLES.iter().zip(used);
+            for (_, used) in tables.filter(|(known, _)| **known == table) {
+                used.insert(number);
+            }
+        }
+    }
+
+    /// Does one step, if there is something to do. `forget` is told which numbers of each table are in use, before the
+    /// others go. Gives whether there is more.
+    pub(super) fn step(
+        &mut self,
+        db: &mut Connection,
+        remaining: u64,
+        forget: impl FnOnce(&[Numbers; 3]),
+    ) -> Result<bool, LogError> {
+        match &mut self.stage {
+            Stage::Rest => {
+                if self.expired == 0 || self.expired < remaining / WORTH_ONE_OF {
+                    return Ok(false);
+                }
+                self.expired = 0;
+                self.stage = Stage::Mark {
+                    next: 0,
+                    used: Default::default(),
+                };
+            }
+            Stage::Mark { next, used } => {
+                if mark(db, next, used)? < OBSERVATIONS_PER_STEP {
+                    forget(used);
+                    self.stage = Stage::Take {
+                        place: 0,
+                        next: 0,
+                        last: last_numbers(db)?,
+                        used: std::mem::take(used),
+                    };
+                }
+            }
+            Stage::Take {
+                place,
+                next,
+                last,
+                used,
+            } => {
+                let (Some(table), Some(used), Some(last)) =
+                    (TABLES.get(*place), used.get(*place), last.get(*place))
+                else {
+                    self.stage = Stage::Rest;
+                    return Ok(false);
+                };
+                let from = take(db, table, *next, *last, used)?;
+                (*place, *next) = from.map_or((*place + 1, 0), |from| (*place, from));
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Marks what some observations refer to; gives how many it looked at.
+fn mark(db: &Connection, next: &mut i64, used: &mut [Numbers; 3]) -> Result<i64, LogError> {
+    let mut query = db.prepare_cached(
+        "SELECT id, ssid, capabilities, channel FROM observations WHERE id >= ?1 ORDER BY id LIMIT ?2",
+    )?;
+    let mut rows = query.query([*next, OBSERVATIONS_PER_STEP])?;
+    let mut count = 0;
+    while let Some(row) = rows.next()? {
+        *next = row.get::<_, i64>(0)? + 1;
+        for (column, used) in (1..).zip(used.iter_mut()) {
+            if let Some(number) = row.get(column)? {
+                used.insert(number);
+            }
+        }
+        count += 1;
+    }
+    Ok(count)
+}
+
+fn last_numbers(db: &Connection) -> Result<[i64; 3], LogError> {
+    let mut last = [0; 3];
+    for (table, last) in TABLES.iter().zip(&mut last) {
+        let query = format!("SELECT ifnull(max(id), 0) FROM {table}");
+        *last = db.query_row(&query, [], |row| row.get(0))?;
+    }
+    Ok(last)
+}
+
+/// Takes out what is not in use of some names; gives where to go on, unless that were behind `last`.
+fn take(
+    db: &mut Connection,
+    table: &str,
+    next: i64,
+    last: i64,
+    used: &Numbers,
+) -> Result<Option<i64>, LogError> {
+    let step = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut from = None;
+    {
+        let mut find = step.prepare_cached(&format!(
+            "SELECT id FROM {table} WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT ?3"
+        ))?;
+        let mut delete = step.prepare_cached(&format!("DELETE FROM {table} WHERE id = ?1"))?;
+        let found = find.query_map(params![next, last, NAMES_PER_STEP], |row| row.get(0))?;
+        for number in found.collect::<Result<Vec<i64>, _>>()? {
+            if !used.contains(number) {
+                delete.execute([number])?;
+            }
+            from = Some(number + 1);
+        }
+    }
+    step.commit()?;
+    Ok(from)
+}
+
+/// A set of numbers of rows.
+#[derive(Debug, Default)]
+pub(super) struct Numbers(Vec<u64>);
+
+impl Numbers {
+    fn place(number: i64) -> Option<(usize, u32)> {
+        let number = usize::try_from(number).ok()?;
+        Some((number / 64, u32::try_from(number % 64).ok()?))
+    }
+
+    fn insert(&mut self, number: i64) {
+        let Some((word, bit)) = Self::place(number) else {
+            return;
+        };
+        if self.0.len() <= word {
+            self.0.resize(word + 1, 0);
+        }
+        if let Some(word) = self.0.get_mut(word) {
+            *word |= 1 << bit;
+        }
+    }
+
+    pub(super) fn contains(&self, number: i64) -> bool {
+        Self::place(number)
+            .and_then(|(word, bit)| Some(self.0.get(word)? >> bit & 1 == 1))
+            .unwrap_or(false)
+    }
+}
