@@ -20,8 +20,17 @@ pub(super) fn read<'a>(raw: &'a str, leftovers: Option<&mut Vec<&'a str>>) -> Se
     let is_whole = raw.len() <= BYTES_MAX;
     let text = if is_whole { raw } else { first_tokens(raw) };
     let has_brackets = text.bytes().any(|byte| matches!(byte, b'[' | b']'));
-    if !has_brackets && let Some(text) = spelled_out(text) {
-        return read(text, None);
+    if is_whole
+        && !has_brackets
+        && let Some(spelled) = spelled_out(text)
+    {
+        let security = read(spelled, None);
+        if security.has_leftovers()
+            && let Some(parts) = leftovers
+        {
+            parts.push(text.trim_ascii());
+        }
+        return security;
     }
     let kinds = if has_brackets {
         &IN_BRACKETS

@@ -270,7 +270,13 @@ fn numbers_of_esp_idf_are_read() {
     for newer in ["17", "255", "99999999999999999999999"] {
         check_class(newer, "unknown");
         check_same(newer, "[UNKNOWN]");
+        check_leftovers(&format!(" {newer}\n"), &[newer]);
+        check_any(newer);
     }
+    // What is read of a string that is too long is never the whole of it.
+    let long = format!("3 {}", "9".repeat(2000));
+    assert!(Security::decode(&long).is_damaged());
+    check_any(&long);
     // Only by itself: elsewhere a digit is part of a word.
     check_class("[3]", "unknown");
     check_class("-1", "unknown");
