@@ -74,6 +74,20 @@ impl TokenHash {
     }
 }
 
+/// What is remembered of a password that was right, in memory alone: enough to recognise it without the slow check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Proof([u8; 32]);
+
+impl Proof {
+    /// `hash` is the slow hash that is kept of the right password. Its salt is this one's too, and another password
+    /// has another.
+    pub(super) fn of(password: &str, hash: &str) -> Self {
+        // The hash has no zero byte, so that it is clear where it ends.
+        let parts = Sha256::new().chain_update(hash).chain_update([0]);
+        Self(parts.chain_update(password).finalize().into())
+    }
+}
+
 impl Serialize for TokenHash {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&Base64::encode_string(&self.0))

@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::secret::{Secret, TokenHash};
+use super::secret::{Proof, Secret, TokenHash};
 
 /// The logins of this run of the server.
 #[derive(Debug)]
 pub(super) struct Sessions {
     by_hash: HashMap<[u8; 32], Session>,
+    /// The token that a right password earned. Only right ones are here, so there are about as many as users.
+    by_proof: HashMap<Proof, Secret>,
     timeout: Duration,
     count_max: usize,
 }
@@ -27,6 +29,7 @@ impl Sessions {
     pub(super) fn new(timeout: Duration, count_max: usize) -> Self {
         Self {
             by_hash: HashMap::new(),
+            by_proof: HashMap::new(),
             timeout,
             count_max,
         }
@@ -37,6 +40,7 @@ impl Sessions {
         &mut self,
         user: Arc<str>,
         password: Arc<str>,
+        proof: Proof,
         now: Instant,
     ) -> Result<Secret, getrandom::Error> {
         let token = Secret::token()?;
@@ -51,7 +55,21 @@ impl Sessions {
         };
         let hash = TokenHash::of(token.reveal()).bytes();
         self.by_hash.insert(hash, session);
+        let by_hash = &self.by_hash;
+        self.by_proof
+            .retain(|_, token| by_hash.contains_key(&TokenHash::of(token.reveal()).bytes()));
+        self.by_proof.insert(proof, token.clone());
         Ok(token)
+    }
+
+    /// Lets the session of a password that was right before begin anew, for who shows it again.
+    pub(super) fn renew(&mut self, proof: Proof, now: Instant) -> Option<Secret> {
+        let token = self.by_proof.get(&proof)?.clone();
+        let hash = TokenHash::of(token.reveal());
+        self.find(hash, now)?;
+        let session = self.by_hash.get_mut(&hash.bytes())?;
+        session.ends = now + self.timeout;
+        Some(token)
     }
 
     /// The user of the session, and the hash of the password that began it.
@@ -69,7 +87,7 @@ impl Sessions {
         self.by_hash.remove(&hash.bytes());
     }
 
-    /// Clients that log in with each request, and never use what they get, must not end the sessions of others.
+    /// Sessions that nobody uses must not end those of others.
     fn make_room(&mut self, now: Instant) {
         self.by_hash.retain(|_, session| now < session.ends);
         if self.count_max <= self.by_hash.len() {
@@ -86,8 +104,9 @@ mod tests {
     use super::*;
 
     fn begin(sessions: &mut Sessions, now: Instant) -> TokenHash {
-        let token = sessions.begin("admin".into(), "$hash".into(), now).unwrap();
-        TokenHash::of(token.reveal())
+        let proof = Proof::of("right", "$hash");
+        let begun = sessions.begin("admin".into(), "$hash".into(), proof, now);
+        TokenHash::of(begun.unwrap().reveal())
     }
 
     #[test]
@@ -100,6 +119,29 @@ mod tests {
         assert!(sessions.find(hash, now + day).is_none());
         assert!(sessions.find(hash, now).is_none(), "it is gone");
         assert!(sessions.find(TokenHash::of(""), now).is_none());
+    }
+
+    #[test]
+    fn the_same_password_renews_its_session() {
+        let (day, now) = (Duration::from_secs(86_400), Instant::now());
+        let mut sessions = Sessions::new(day, 10);
+        let right = Proof::of("right", "$hash");
+        assert_eq!(sessions.renew(right, now), None);
+        let hash = begin(&mut sessions, now);
+        for other in [Proof::of("wrong", "$hash"), Proof::of("right", "$other")] {
+            assert_eq!(sessions.renew(other, now), None);
+        }
+        let token = sessions.renew(right, now + day / 2).unwrap();
+        assert_eq!(TokenHash::of(token.reveal()).bytes(), hash.bytes());
+        assert!(sessions.find(hash, now + day).is_some());
+        assert_eq!(sessions.renew(right, now + day * 3 / 2), None, "too late");
+        assert!(sessions.find(hash, now).is_none());
+        let next = begin(&mut sessions, now);
+        assert_ne!(next.bytes(), hash.bytes());
+        sessions.end(next);
+        assert_eq!(sessions.renew(right, now), None);
+        begin(&mut sessions, now);
+        assert_eq!((sessions.by_hash.len(), sessions.by_proof.len()), (1, 1));
     }
 
     #[test]
