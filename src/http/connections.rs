@@ -240,7 +240,7 @@ async fn serve_stream(
             if let Some(scheme) = scheme {
                 request.extensions_mut().insert(scheme);
             }
-            merge_slashes(request.map(Body::new))
+            normalise_path(request.map(Body::new))
         })
         .map_err(|never: Infallible| never);
     let connection = http1::Builder::new()
@@ -277,29 +277,52 @@ async fn turn_away(mut stream: TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// Runs of `/` count as one, as with Kismet: clients join a base address that ends in one with paths that start with one.
-fn merge_slashes<B>(mut request: Request<B>) -> Request<B> {
-    if !request.uri().path().contains("//") {
+/// Brings a path to the one spelling by which routes are told.
+///
+/// Runs of `/` count as one, as with Kismet: clients join a base address that ends in one with paths that start with
+/// one. And letters, digits and `-._~` are the same encoded or not (RFC 3986, section 6.2.2.2); what else is encoded,
+/// `%2F` above all, stays so until its part of the path is read.
+fn normalise_path<B>(mut request: Request<B>) -> Request<B> {
+    let path = request.uri().path();
+    if !path.contains("//") && !path.contains('%') {
         return request;
     }
-    let mut path = String::with_capacity(request.uri().path().len());
-    for character in request.uri().path().chars() {
-        if character != '/' || !path.ends_with('/') {
-            path.push(character);
+    let mut normal = String::with_capacity(path.len());
+    let mut rest = path;
+    while let Some(character) = rest.chars().next() {
+        let (character, width) = match unreserved(rest) {
+            Some(decoded) => (decoded, "%41".len()),
+            None => (character, character.len_utf8()),
+        };
+        if character != '/' || !normal.ends_with('/') {
+            normal.push(character);
         }
+        rest = rest.split_at(width).1;
     }
     if let Some(query) = request.uri().query() {
-        path.push('?');
-        path.push_str(query);
+        normal.push('?');
+        normal.push_str(query);
     }
     let mut parts = request.uri().clone().into_parts();
-    if let Ok(path) = PathAndQuery::try_from(path) {
+    if let Ok(path) = PathAndQuery::try_from(normal) {
         parts.path_and_query = Some(path);
         if let Ok(uri) = Uri::from_parts(parts) {
             *request.uri_mut() = uri;
         }
     }
     request
+}
+
+/// The character that stands encoded at the start of a text, if it need not be.
+fn unreserved(text: &str) -> Option<char> {
+    let digits = text.strip_prefix('%')?.get(..2)?;
+    // Signs, which the number's parser takes, are no digits.
+    let is_hexadecimal = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let byte = u8::from_str_radix(digits, 16)
+        .ok()
+        .filter(|_| is_hexadecimal)?;
+    let is_unreserved = byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    is_unreserved.then(|| char::from(byte))
 }
 
 /// A stream that fails when nothing moves on it for too long, whichever side is slow.
@@ -400,17 +423,23 @@ mod tests {
         );
     }
 
+    #[track_caller]
+    fn check_normal(uri: &str, expected: &str) {
+        let request = Request::builder().uri(uri).body(Body::empty()).unwrap();
+        assert_eq!(normalise_path(request).uri().to_string(), expected, "{uri}");
+    }
+
     #[test]
     fn runs_of_slashes_count_as_one() {
-        let merged = |uri: &str| {
-            merge_slashes(Request::builder().uri(uri).body(Body::empty()).unwrap())
-                .uri()
-                .to_string()
-        };
-        assert_eq!(
-            merged("//phy///all_phys.json?a=//b"),
-            "/phy/all_phys.json?a=//b"
-        );
-        assert_eq!(merged("/plain?x"), "/plain?x");
+        check_normal("//phy///all_phys.json?a=//b", "/phy/all_phys.json?a=//b");
+        check_normal("/plain?x", "/plain?x");
+    }
+
+    #[test]
+    fn what_need_not_be_encoded_is_decoded_once() {
+        check_normal("/phy/all%5Fphys%2ejson?a=%41", "/phy/all_phys.json?a=%41");
+        check_normal("/%70/%2F/%2541/%3F", "/p/%2F/%2541/%3F");
+        check_normal("/a%4/b%", "/a%4/b%");
+        check_normal("/%+5/%zz/%7", "/%+5/%zz/%7");
     }
 }

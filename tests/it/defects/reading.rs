@@ -259,6 +259,7 @@ async fn paths_and_queries_are_decoded() {
         "/devices/by-mac/00%3A00%3a00:00:00:00*FF:FF:FF:FF:FF:00/devices.json",
         "/devices/views/phy%2DIEEE802%2E11/devices.json",
         "/devices/views/phy/IEEE802%2E11/devices.json",
+        "/devices/%76iews/all/devices%2ejson",
     ] {
         let devices = server.read(path).await;
         assert_eq!(devices.as_array().unwrap().len(), 3, "{path}");
