@@ -9,7 +9,7 @@ use super::seen::SEEN_MAX;
 use super::*;
 
 /// One string a line, with what it means. Rows `H…` are other values of the same column: only their class is given.
-const CORPUS: &str = include_str!("../../../tests/fixtures/capabilities-corpus.tsv");
+const CORPUS: &str = include_str!("../../../../tests/fixtures/capabilities-corpus.tsv");
 
 fn corpus() -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
     CORPUS.lines().skip(1).filter_map(|line| {
