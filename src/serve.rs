@@ -15,9 +15,9 @@ use crate::alerts::{Desk, DeskError};
 use crate::auth::{Access, Credentials, CredentialsError, Policy};
 use crate::config::{Config, ConfigError};
 use crate::events::Events;
-use crate::http::connections::{self, ConnectionLimits, OpenConnections};
-use crate::http::tls::Tls;
-pub use crate::http::tls::TlsError;
+use crate::http::server::connection::{self, ConnectionLimits, OpenConnections};
+use crate::http::server::tls::Tls;
+pub use crate::http::server::tls::TlsError;
 use crate::http::{self, App, Parts};
 use crate::ingest::housekeeping::{self, Schedule};
 use crate::ingest::{self, Ingest, Keeping, WindowBounds, WriterBounds, WriterError};
@@ -161,7 +161,7 @@ async fn run(
     if let Some(reloads) = reloads {
         tokio::spawn(stop.clone().run_until_cancelled_owned(reloads));
     }
-    let serving = tokio::spawn(connections::run(
+    let serving = tokio::spawn(connection::run(
         listener,
         service,
         connection_limits(&config),

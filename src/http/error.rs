@@ -7,11 +7,11 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
-use super::body::BodyError;
-use super::json::KismetJson;
-use super::query::BadParameter;
 use crate::alerts::Refused;
 use crate::auth::{BadRole, CredentialsError, Demand};
+use crate::http::request::body::BodyError;
+use crate::http::request::query::BadParameter;
+use crate::http::response::json::KismetJson;
 use crate::ingest::IngestError;
 use crate::ingest::decode::DecodeError;
 use crate::log::LogError;

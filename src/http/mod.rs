@@ -1,36 +1,15 @@
 //! Routes, limits, and errors to statuses. Handlers are thin: who may ask, what they sent, what we do, what we answer.
 
-mod alerts;
-mod annotations;
-mod answers;
-mod auth;
-mod body;
-pub(crate) mod connections;
-mod device_list;
-mod devices;
 mod error;
-mod extract;
-mod forwarded;
-mod health;
-mod ingest;
-mod json;
-mod live;
-mod messages;
+mod guard;
+mod intake;
+mod kismet;
 mod native;
-mod networks;
-mod nothing;
 mod openapi;
-mod origin;
-mod paced;
-mod query;
-mod rate;
-mod read;
-mod session;
-mod sources;
-mod system;
-pub(crate) mod tls;
-mod trace;
-mod view;
+mod ops;
+mod request;
+mod response;
+pub(crate) mod server;
 
 use std::any::Any;
 use std::num::NonZeroUsize;
@@ -51,20 +30,25 @@ use tower::{Layer, ServiceExt};
 use tracing::error;
 use uuid::Uuid;
 
-use self::auth::demanding_of_log;
-use self::body::Bodies;
-use self::connections::{Answers, OpenConnections};
 use self::error::ApiError;
-use self::forwarded::Proxies;
-use self::live::Live;
-use self::origin::Origins;
-use self::rate::Rates;
-use self::sources::SourceStates;
+use self::guard::gate::demanding_of_log;
+use self::guard::origin::{self, Origins};
+use self::guard::rate::Rates;
+use self::kismet::live::{self, Live};
+use self::kismet::sources::SourceStates;
+use self::kismet::{
+    absent, alerts, annotations, command, devices, messages, networks, session, sources, system,
+};
+use self::ops::health;
+use self::request::body::Bodies;
+use self::request::forwarded::Proxies;
+use self::response::{compress, pace, trace};
+use self::server::connection::{Answers, OpenConnections};
 use crate::alerts::AlertStore;
 use crate::auth::{Access, Demand};
 use crate::config::{Config, Server};
 use crate::events::Events;
-use crate::ingest::{Ingest, kismet};
+use crate::ingest::Ingest;
 use crate::log::History;
 use crate::report::ReceivedAt;
 use crate::tracker::Tracker;
@@ -89,7 +73,7 @@ pub(crate) struct Handles {
     sources: SourceStates,
     bodies: Bodies,
     rates: Rates,
-    kismet_limits: kismet::Limits,
+    kismet_limits: crate::ingest::kismet::Limits,
     server: Server,
     proxies: Proxies,
     server_uuid: Uuid,
@@ -164,7 +148,7 @@ impl App {
                 limits.body_timeout,
             ),
             rates: Rates::new(limits.reports_per_second_max),
-            kismet_limits: kismet::Limits {
+            kismet_limits: crate::ingest::kismet::Limits {
                 reports_per_batch_max: limits.reports_per_batch_max,
                 json_depth_max: limits.json_depth_max,
                 clock_skew_max: config.ingest.clock_skew_max,
@@ -204,11 +188,11 @@ impl App {
 pub(crate) fn service(app: App) -> impl Answers {
     let routes = routes(&app).with_state(app.clone());
     // Around the routes as a whole: what stands around each of them is boxed for every request.
-    let compressed = answers::compression().layer(routes);
-    let paced = ServiceExt::<Request>::map_response(compressed, paced::pace);
+    let compressed = compress::compression().layer(routes);
+    let paced = ServiceExt::<Request>::map_response(compressed, pace::pace);
     paced.map_request(move |request| {
         let request = app.proxies.see_through(request);
-        read::split_extension(request, &app.server.uri_prefix)
+        command::split_extension(request, &app.server.uri_prefix)
     })
 }
 
@@ -220,7 +204,7 @@ fn routes(app: &App) -> Router<App> {
     let open = Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
-        .route("/system/user_status", read(nothing::user_status))
+        .route("/system/user_status", read(absent::user_status))
         .merge(session::routes(app))
         .merge(openapi::routes(app));
     with_fallbacks(open.merge(gated))
@@ -230,7 +214,7 @@ fn routes(app: &App) -> Router<App> {
 /// What holds for every route. One layer for all of it, because each is boxed for every request.
 async fn every_route(State(app): State<App>, request: Request, next: Next) -> Response {
     trace::request(request, |request| {
-        answers::tag(request, |request| {
+        compress::tag(request, |request| {
             origin::check(&app.origins, request, |request| caught(next.run(request)))
         })
     })
@@ -239,10 +223,10 @@ async fn every_route(State(app): State<App>, request: Request, next: Next) -> Re
 
 fn reports() -> Router<App> {
     Router::new()
-        .route("/phy/phy80211/scan/{file}", post(ingest::wifi_scan_report))
+        .route("/phy/phy80211/scan/{file}", post(intake::wifi_scan_report))
         .route(
             "/phy/phybluetooth/scan/{file}",
-            post(ingest::bluetooth_scan_report),
+            post(intake::bluetooth_scan_report),
         )
 }
 
@@ -261,18 +245,18 @@ fn commands() -> Router<App> {
         .route("/api/v1/webhooks", get(native::webhooks::list))
         .route("/api/v1/webhooks/{name}/test", post(native::webhooks::test))
         .merge(source_commands())
-        .route("/gps/add_gps", post(nothing::no_receiver))
-        .route("/gps/web/update", post(nothing::no_receiver))
-        .route("/gps/by-uuid/{uuid}/remove_gps", get(nothing::no_receiver))
-        .route("/poi/create_poi", post(nothing::no_receiver))
-        .route("/logging/by-uuid/{uuid}/stop", read(nothing::one_log))
-        .route("/logging/by-class/{class}/start", read(nothing::one_log))
+        .route("/gps/add_gps", post(absent::no_receiver))
+        .route("/gps/web/update", post(absent::no_receiver))
+        .route("/gps/by-uuid/{uuid}/remove_gps", get(absent::no_receiver))
+        .route("/poi/create_poi", post(absent::no_receiver))
+        .route("/logging/by-uuid/{uuid}/stop", read(absent::one_log))
+        .route("/logging/by-class/{class}/start", read(absent::one_log))
 }
 
 /// Kismet gives these to GET as well.
 fn source_commands() -> Router<App> {
     Router::new()
-        .route("/datasource/add_source", post(nothing::no_radio))
+        .route("/datasource/add_source", post(absent::no_radio))
         .route(
             "/datasource/by-uuid/{uuid}/set_channel",
             post(sources::tune),
@@ -320,10 +304,10 @@ fn reads() -> Router<App> {
         )
         .route("/api/v1/devices", get(native::devices::list))
         .route("/api/v1/devices/{mac}", get(native::devices::one))
-        .route("/api/v1/sources", get(native::server::sources))
+        .route("/api/v1/sources", get(native::status::sources))
         .route("/api/v1/ssids", get(native::devices::ssids))
         .route("/api/v1/alerts", get(native::alerts::list))
-        .route("/api/v1/status", get(native::server::status))
+        .route("/api/v1/status", get(native::status::status))
         .route(
             "/api/v1/devices/{mac}/observations",
             get(native::observations),
@@ -332,8 +316,8 @@ fn reads() -> Router<App> {
 
 /// Kismet's reads. Paths have no extension here: it chooses the form of the answer, and is taken off before.
 fn kismet() -> Router<App> {
-    let lists = nothing::LISTS.map(|path| (path, read(nothing::list)));
-    let maps = nothing::MAPS.map(|path| (path, read(nothing::map)));
+    let lists = absent::LISTS.map(|path| (path, read(absent::list)));
+    let maps = absent::MAPS.map(|path| (path, read(absent::map)));
     let nothings = lists.into_iter().chain(maps);
     nothings
         .fold(Router::new(), |router, (path, route)| {
@@ -349,11 +333,11 @@ fn kismet() -> Router<App> {
         )
         .route("/alerts/by-id/{hash}/alert", read(alerts::by_hash))
         .route("/devices/alerts/mac/{kind}/macs", read(alerts::watched))
-        .route("/datasource/defaults", read(nothing::source_defaults))
-        .route("/gps/location", read(nothing::location))
-        .route("/gps/by-uuid/{uuid}/location", read(nothing::receiver))
-        .route("/packetchain/packet_stats", read(nothing::packet_stats))
-        .route("/packetchain/{kind}", read(nothing::packet_stat))
+        .route("/datasource/defaults", read(absent::source_defaults))
+        .route("/gps/location", read(absent::location))
+        .route("/gps/by-uuid/{uuid}/location", read(absent::receiver))
+        .route("/packetchain/packet_stats", read(absent::packet_stats))
+        .route("/packetchain/{kind}", read(absent::packet_stat))
         .route("/channels/channels", read(networks::channels))
         .route("/phy/phy80211/ssids/views/ssids", read(networks::ssids))
         .route(

@@ -7,12 +7,12 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::super::App;
-use super::super::error::ApiError;
-use super::super::query::Query;
 use super::Json;
-use super::csv::{self, Texts};
 use crate::alerts::{Alert, Severity};
+use crate::http::App;
+use crate::http::error::ApiError;
+use crate::http::request::query::Query;
+use crate::http::response::csv::{self, Texts};
 use crate::report::{MacAddr, UnixTime};
 use crate::views::native::{ALERT_COLUMNS, AlertRow};
 
@@ -46,7 +46,7 @@ impl Filter {
 }
 
 /// `GET /api/v1/alerts`: a page of alerts.
-pub(in super::super) async fn list(
+pub(in crate::http) async fn list(
     State(app): State<App>,
     headers: HeaderMap,
     mut query: Query,

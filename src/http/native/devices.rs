@@ -10,13 +10,13 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::task::spawn_blocking;
 
-use super::super::App;
-use super::super::error::ApiError;
-use super::super::extract::Argument;
-use super::super::query::Query;
 use super::Json;
-use super::csv::{self, Texts};
 use super::filter::Filter;
+use crate::http::App;
+use crate::http::error::ApiError;
+use crate::http::request::path::Argument;
+use crate::http::request::query::Query;
+use crate::http::response::csv::{self, Texts};
 use crate::report::{DeviceId, DeviceKey, MacAddr, UnixTime};
 use crate::tracker::{Device, Seen, Tracker, Walk};
 use crate::views::Hex;
@@ -62,7 +62,7 @@ struct Devices<'d> {
 }
 
 /// `GET /api/v1/devices`: a page of devices.
-pub(in super::super) async fn list(
+pub(in crate::http) async fn list(
     State(app): State<App>,
     headers: HeaderMap,
     mut query: Query,
@@ -113,7 +113,7 @@ pub(in super::super) async fn list(
 }
 
 /// `GET /api/v1/devices/{address}`: one device with all that is known of it, in each radio technology that has it.
-pub(in super::super) async fn one(
+pub(in crate::http) async fn one(
     State(app): State<App>,
     Argument(address): Argument,
     query: Query,
@@ -279,7 +279,7 @@ fn text_of_hex(hex: &str) -> Option<String> {
 }
 
 /// `GET /api/v1/ssids`: networks by name.
-pub(in super::super) async fn ssids(
+pub(in crate::http) async fn ssids(
     State(app): State<App>,
     headers: HeaderMap,
     mut query: Query,
@@ -294,7 +294,7 @@ pub(in super::super) async fn ssids(
     let tracker = app.tracker.clone();
     let permit = app.history_reads.clone().acquire_owned().await;
     let page = spawn_blocking(move || {
-        let page = super::ssids::find(&tracker, &filter, after.as_deref(), limit + 1);
+        let page = super::networks::find(&tracker, &filter, after.as_deref(), limit + 1);
         drop(permit);
         page
     });
@@ -304,9 +304,9 @@ pub(in super::super) async fn ssids(
     let last = page.last().filter(|_| has_more);
     let next_cursor = last.map(|last| Hex(last.ssid.as_bytes()).to_string());
     if let Some(texts) = csv {
-        return csv::page(&super::ssids::COLUMNS, page.iter(), texts, next_cursor);
+        return csv::page(&super::networks::COLUMNS, page.iter(), texts, next_cursor);
     }
-    let answer = Json::of(&super::ssids::Ssids {
+    let answer = Json::of(&super::networks::Ssids {
         ssids: page,
         next_cursor,
     });

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::super::App;
-use super::super::query::{BadParameter, Query};
+use crate::http::App;
+use crate::http::request::query::{BadParameter, Query};
 use crate::report::capabilities::{Security, SecurityClass};
 use crate::report::{Band, Channel, Frequency, Manufacturer, Phy, UnixTime};
 use crate::tracker::{Device, Radio, SourceNumber};

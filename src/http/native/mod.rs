@@ -1,11 +1,10 @@
 //! The native interface: small, typed, paged.
 
 pub(super) mod alerts;
-mod csv;
 pub(super) mod devices;
 mod filter;
-pub(super) mod server;
-mod ssids;
+mod networks;
+pub(super) mod status;
 pub(super) mod webhooks;
 
 use std::fmt;
@@ -16,11 +15,11 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 
-use self::csv::Texts;
-use super::App;
-use super::error::ApiError;
-use super::extract::Argument;
-use super::query::Query;
+use crate::http::App;
+use crate::http::error::ApiError;
+use crate::http::request::path::Argument;
+use crate::http::request::query::Query;
+use crate::http::response::csv::{self, Texts};
 use crate::log::{Observed, Place, Wanted};
 use crate::report::{MacAddr, UnixTime};
 use crate::views::{OBSERVATION_COLUMNS, ObservationRecord};

@@ -5,11 +5,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use axum::extract::State;
 use serde::Serialize;
 
-use super::super::App;
-use super::super::error::ApiError;
-use super::super::extract::Argument;
-use super::super::query::Query;
 use super::Json;
+use crate::http::App;
+use crate::http::error::ApiError;
+use crate::http::request::path::Argument;
+use crate::http::request::query::Query;
 use crate::webhook::{Status, Tested};
 
 #[derive(Serialize)]
@@ -46,7 +46,7 @@ struct Outcome<'t> {
 }
 
 /// `GET /api/v1/webhooks`: how each webhook is.
-pub(in super::super) async fn list(State(app): State<App>, query: Query) -> Result<Json, ApiError> {
+pub(in crate::http) async fn list(State(app): State<App>, query: Query) -> Result<Json, ApiError> {
     query.finish()?;
     let statuses = app.webhooks.statuses();
     Json::of(&List {
@@ -74,7 +74,7 @@ fn record(status: &Status) -> Record<'_> {
 }
 
 /// `POST /api/v1/webhooks/{name}/test`: sends a test event now, and tells what came back.
-pub(in super::super) async fn test(
+pub(in crate::http) async fn test(
     State(app): State<App>,
     Argument(name): Argument,
     query: Query,

@@ -23,9 +23,9 @@ use utoipa::openapi::{
     ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathsBuilder,
 };
 
-use super::App;
-use super::auth::demanding;
 use crate::auth::Demand;
+use crate::http::App;
+use crate::http::guard::gate::demanding;
 
 const DESCRIPTION: &str = "Takes Wi-Fi and Bluetooth scan reports and merges them into one picture of the devices \
     around. The paths without `/api/` are those of the scanning mode of the Kismet wireless server.\n\n\
@@ -49,7 +49,7 @@ async fn document() -> Response {
             let content_type = [(header::CONTENT_TYPE, "application/json")];
             (content_type, document.clone()).into_response()
         }
-        None => super::ApiError::Panicked.into_response(),
+        None => crate::http::ApiError::Panicked.into_response(),
     }
 }
 

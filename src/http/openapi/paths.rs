@@ -308,8 +308,8 @@ fn system() -> Vec<Entry> {
 fn nothings() -> Vec<Entry> {
     const NONE: &str = "Always empty: a server without radios has none";
     let none = |path| read(path, NONE);
-    let mut nothings: Vec<Entry> = super::super::nothing::LISTS.map(none).into();
-    nothings.extend(super::super::nothing::MAPS.map(none));
+    let mut nothings: Vec<Entry> = crate::http::kismet::absent::LISTS.map(none).into();
+    nothings.extend(crate::http::kismet::absent::MAPS.map(none));
     nothings
 }
 

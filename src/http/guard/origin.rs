@@ -1,0 +1,268 @@
+//! Keeps the pages of others from using this server through the browser of somebody who may.
+//!
+//! Where no credentials are asked for because only this machine reaches the server, every page that is open in
+//! a browser on it reaches the server too: under its own name, which it lets point here (so `Host` must be a
+//! name of this machine), or from its own origin (so `Origin`, where a browser sends one, must be ours).
+//! Where credentials are required, the browser would send them along; the second check is for that as well.
+
+use std::net::IpAddr;
+
+use axum::extract::Request;
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, HOST,
+    ORIGIN, VARY,
+};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use super::gate::is_here;
+use crate::auth::Policy;
+use crate::http::error::ApiError;
+use crate::http::request::forwarded::{ForwardedHost, Scheme};
+
+const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, OPTIONS");
+const HEADERS: HeaderValue =
+    HeaderValue::from_static("Content-Type, Content-Encoding, Authorization, Idempotency-Key");
+const MAX_AGE: HeaderValue = HeaderValue::from_static("86400");
+
+/// Which pages may use the server.
+#[derive(Debug)]
+pub(in crate::http) struct Origins {
+    allowed: Box<[String]>,
+    asks_host: bool,
+}
+
+/// Where a request comes from, as far as its browser says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    /// From no page, or from one of our own.
+    Own,
+    /// From a page that was allowed.
+    Allowed,
+    Foreign,
+}
+
+impl Origins {
+    pub(in crate::http) fn new(policy: Policy, allowed: &[String]) -> Self {
+        Self {
+            allowed: allowed
+                .iter()
+                .map(|origin| origin.to_ascii_lowercase())
+                .collect(),
+            asks_host: policy == Policy::OpenHere,
+        }
+    }
+
+    fn of(&self, request: &Request) -> Origin {
+        let Some(origin) = request.headers().get(ORIGIN) else {
+            return if is_part_of_foreign_page(request) {
+                Origin::Foreign
+            } else {
+                Origin::Own
+            };
+        };
+        let Ok(origin) = origin.to_str().map(str::to_ascii_lowercase) else {
+            return Origin::Foreign;
+        };
+        // A proxy may call this server by a name that no browser knows.
+        let is_own = match forwarded_host(request) {
+            Some(host) => is_at(&origin, host),
+            None => hosts(request).any(|host| is_at(&origin, host)),
+        };
+        // Where it is known how the client came, its own page came the same way.
+        let came_alike = match request.extensions().get() {
+            Some(Scheme::Https) => origin.starts_with("https:"),
+            Some(Scheme::Http) => origin.starts_with("http:"),
+            None => true,
+        };
+        if is_own && came_alike {
+            Origin::Own
+        } else if self.allowed.contains(&origin) {
+            Origin::Allowed
+        } else {
+            Origin::Foreign
+        }
+    }
+}
+
+/// Whether a browser fetches it for a page of others, which without an `Origin` it does for images and scripts. Who follows
+/// a link to a page here comes from others too, but not to have a command done.
+fn is_part_of_foreign_page(request: &Request) -> bool {
+    let is = |name: &str, value: &str| {
+        let header = request.headers().get(name);
+        header.is_some_and(|header| header.as_bytes().eq_ignore_ascii_case(value.as_bytes()))
+    };
+    let is_foreign = is("sec-fetch-site", "cross-site") || is("sec-fetch-site", "same-site");
+    // Those commands that go by GET.
+    let is_command = request.uri().path().ends_with("_source");
+    is_foreign && (is_command || !is("sec-fetch-mode", "navigate"))
+}
+
+/// Refuses what the pages of others ask, answers browsers that ask beforehand, and marks answers that another
+/// page may read.
+pub(in crate::http) async fn check<F: Future<Output = Response>>(
+    origins: &Origins,
+    request: Request,
+    answer: impl FnOnce(Request) -> F,
+) -> Response {
+    // Who watches over servers calls them by any name, and learns nothing that is secret.
+    let is_watched = matches!(request.uri().path(), "/healthz" | "/readyz");
+    // Who is elsewhere has to log in, and knows the server by another name.
+    let asks_host = origins.asks_host && !is_watched && is_here(request.extensions());
+    if asks_host && !is_called_as_this_machine(&request) {
+        return ApiError::ForeignHost.into_response();
+    }
+    let from = match origins.of(&request) {
+        Origin::Foreign => return ApiError::ForeignOrigin.into_response(),
+        Origin::Own => None,
+        Origin::Allowed => request.headers().get(ORIGIN).cloned(),
+    };
+    let asks_beforehand = request.method() == Method::OPTIONS
+        && request
+            .headers()
+            .contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    let mut response = match &from {
+        Some(_) if asks_beforehand => {
+            let answer = [
+                (ACCESS_CONTROL_ALLOW_METHODS, METHODS),
+                (ACCESS_CONTROL_ALLOW_HEADERS, HEADERS),
+                (ACCESS_CONTROL_MAX_AGE, MAX_AGE),
+            ];
+            (StatusCode::OK, answer).into_response()
+        }
+        _ => answer(request).await,
+    };
+    mark(response.headers_mut(), origins, from);
+    response
+}
+
+fn mark(headers: &mut HeaderMap, origins: &Origins, from: Option<HeaderValue>) {
+    if !origins.allowed.is_empty() {
+        headers.append(VARY, HeaderValue::from_static("Origin"));
+    }
+    if let Some(origin) = from {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(
+            ACCESS_CONTROL_ALLOW_CREDENTIALS,
+            HeaderValue::from_static("true"),
+        );
+    }
+}
+
+/// What the client calls this server. Programs may leave it out; browsers never do.
+fn hosts(request: &Request) -> impl Iterator<Item = &str> {
+    let headers = request.headers().get_all(HOST).into_iter();
+    // A name that is no text is foreign.
+    let headers = headers.map(|value| value.to_str().unwrap_or_default());
+    headers.chain(request.uri().authority().map(Authority::as_str))
+}
+
+fn forwarded_host(request: &Request) -> Option<&str> {
+    let host = request.extensions().get::<ForwardedHost>();
+    host.map(|ForwardedHost(host)| host.as_str())
+}
+
+fn is_called_as_this_machine(request: &Request) -> bool {
+    let mut names = hosts(request).chain(forwarded_host(request));
+    names.all(is_this_machine)
+}
+
+/// Whether a name, with or without a port, is one that only this machine has.
+fn is_this_machine(host: &str) -> bool {
+    let name = without_port(host);
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let address = name
+        .strip_prefix('[')
+        .and_then(|name| name.strip_suffix(']'));
+    match address.unwrap_or(name).parse::<IpAddr>() {
+        Ok(address) => address.to_canonical().is_loopback(),
+        Err(_) => name.eq_ignore_ascii_case("localhost"),
+    }
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
+/// Whether an origin, in small letters, is that of a page that this host served.
+fn is_at(origin: &str, host: &str) -> bool {
+    let (authority, port) = match origin.split_once("://") {
+        Some(("http", authority)) => (authority, ":80"),
+        Some(("https", authority)) => (authority, ":443"),
+        _ => return false,
+    };
+    // The port of the scheme goes without saying, on either side.
+    let bare = |authority: &str| {
+        let authority = authority.to_ascii_lowercase();
+        authority
+            .strip_suffix(port)
+            .unwrap_or(&authority)
+            .to_owned()
+    };
+    !host.is_empty() && bare(authority) == bare(host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_this_machine_are_known() {
+        for host in [
+            "localhost",
+            "LocalHost:2501",
+            "localhost.:1",
+            "127.0.0.1:2501",
+            "127.8.9.1",
+            "[::1]:2501",
+            "[::1]",
+            "[::ffff:127.0.0.1]:1",
+        ] {
+            assert!(is_this_machine(host), "{host}");
+        }
+        for host in [
+            "",
+            ":2501",
+            "x",
+            "evil.example:2501",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "evil.localhost",
+            "10.0.0.1:2501",
+            "0.0.0.0:2501",
+            "[::]:1",
+            "[::1",
+        ] {
+            assert!(!is_this_machine(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn an_origin_is_ours_when_its_page_came_from_here() {
+        for (origin, host) in [
+            ("http://127.0.0.1:2501", "127.0.0.1:2501"),
+            ("http://scan.example", "Scan.example:80"),
+            ("https://scan.example", "scan.example"),
+            ("https://scan.example:443", "scan.example"),
+            ("http://[::1]:2501", "[::1]:2501"),
+        ] {
+            assert!(is_at(origin, host), "{origin} {host}");
+        }
+        for (origin, host) in [
+            ("null", "null"),
+            ("http://127.0.0.1:3000", "127.0.0.1:2501"),
+            ("http://localhost:2501", "127.0.0.1:2501"),
+            ("https://scan.example", "scan.example:80"),
+            ("file://scan.example", "scan.example"),
+            ("http://", ""),
+            ("http://evil.example", "scan.example"),
+        ] {
+            assert!(!is_at(origin, host), "{origin} {host}");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! How fast one sender may report.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::http::Extensions;
+
+use super::gate::client;
+use crate::auth::{Identity, Neighbourhood, Principal};
+use crate::http::error::ApiError;
+
+/// Over how long the bound is an average: scanners save up what they saw, and send it at once.
+const BURST: Duration = Duration::from_secs(10);
+/// How many senders are remembered.
+const SENDERS_MAX: usize = 10_000;
+
+/// Who has sent how much. Nothing is counted where there is no bound.
+#[derive(Clone, Debug)]
+pub(in crate::http) struct Rates {
+    /// Reports a second.
+    max: u32,
+    senders: Arc<Mutex<Senders>>,
+}
+
+/// Who sends: whoever the login or key is of, else the network that the request came from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(in crate::http) enum Sender {
+    Known(Principal),
+    Unknown(Neighbourhood),
+}
+
+impl Sender {
+    pub(in crate::http) fn of(extensions: &Extensions) -> Self {
+        match extensions.get::<Identity>() {
+            Some(identity) => Self::Known(identity.principal.clone()),
+            None => Self::Unknown(Neighbourhood::of(client(extensions))),
+        }
+    }
+}
+
+/// When each would have sent all that it did, had it kept to the bound.
+#[derive(Debug, Default)]
+struct Senders(HashMap<Sender, Instant>);
+
+impl Rates {
+    /// `max` is in reports a second; 0 is without a bound.
+    pub(in crate::http) fn new(max: u32) -> Self {
+        Self {
+            max,
+            senders: Arc::default(),
+        }
+    }
+
+    /// Whether a sender may send now, whatever it is.
+    pub(in crate::http) fn admit(&self, sender: &Sender) -> Result<(), ApiError> {
+        if self.max == 0 {
+            return Ok(());
+        }
+        let senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
+        match senders.wait(sender, Instant::now()) {
+            None => Ok(()),
+            Some(retry_after) => Err(ApiError::TooManyReports {
+                per_second_max: self.max,
+                retry_after,
+            }),
+        }
+    }
+
+    /// Counts what was sent. A request counts even where there is nothing in it.
+    pub(in crate::http) fn count(&self, sender: Sender, reports: usize) {
+        if let Some(one) = Duration::from_secs(1).checked_div(self.max) {
+            let reports = u32::try_from(reports.max(1)).unwrap_or(u32::MAX);
+            let mut senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
+            senders.add(sender, one.saturating_mul(reports), Instant::now());
+        }
+    }
+}
+
+impl Senders {
+    fn wait(&self, sender: &Sender, now: Instant) -> Option<Duration> {
+        let ahead = self.0.get(sender)?.saturating_duration_since(now);
+        let wait = ahead.saturating_sub(BURST);
+        (!wait.is_zero()).then_some(wait)
+    }
+
+    fn add(&mut self, sender: Sender, time: Duration, now: Instant) {
+        if SENDERS_MAX <= self.0.len() && !self.0.contains_key(&sender) {
+            self.make_room(now);
+        }
+        let until = self.0.entry(sender).or_insert(now);
+        *until = (*until).max(now) + time;
+    }
+
+    fn make_room(&mut self, now: Instant) {
+        self.0.retain(|_, until| now < *until);
+        if SENDERS_MAX <= self.0.len() {
+            let least = self.0.iter().min_by_key(|(_, until)| **until);
+            if let Some(least) = least.map(|(sender, _)| sender.clone()) {
+                self.0.remove(&least);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use super::*;
+
+    fn sender(number: u32) -> Sender {
+        let address = IpAddr::V4(Ipv4Addr::from_bits(number));
+        Sender::Unknown(Neighbourhood::of(address))
+    }
+
+    #[test]
+    fn ten_seconds_may_be_sent_at_once_and_what_is_more_is_waited_for() {
+        let (mut senders, now) = (Senders::default(), Instant::now());
+        assert_eq!(senders.wait(&sender(1), now), None);
+        senders.add(sender(1), BURST, now);
+        assert_eq!(senders.wait(&sender(1), now), None);
+        let more = Duration::from_millis(100);
+        senders.add(sender(1), more, now);
+        assert_eq!(senders.wait(&sender(1), now), Some(more));
+        assert_eq!(senders.wait(&sender(1), now + more), None);
+        assert_eq!(senders.wait(&sender(2), now), None);
+        // Who was silent for long has not saved up more than that.
+        let later = now + BURST * 100;
+        senders.add(sender(1), BURST + more, later);
+        assert_eq!(senders.wait(&sender(1), later), Some(more));
+    }
+
+    #[test]
+    fn the_number_of_senders_is_bounded_and_those_who_sent_most_are_remembered() {
+        let (mut senders, now) = (Senders::default(), Instant::now());
+        senders.add(sender(0), BURST * 2, now);
+        for number in 1..20_000 {
+            senders.add(sender(number), Duration::from_millis(number.into()), now);
+        }
+        assert_eq!(senders.0.len(), SENDERS_MAX);
+        assert_eq!(senders.wait(&sender(0), now), Some(BURST));
+    }
+}

@@ -1,0 +1,147 @@
+//! Reports come in.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue};
+use serde::Serialize;
+use tokio::task::spawn_blocking;
+
+use crate::events::Severity;
+use crate::http::App;
+use crate::http::error::ApiError;
+use crate::http::guard::rate::Sender;
+use crate::http::request::path::Argument;
+use crate::http::response::json::KismetJson;
+use crate::ingest::kismet;
+use crate::report::{Batch, BatchIdentity, Phy, Rejected};
+
+/// `POST /phy/phy80211/scan/scan_report.cmd`: what a Wi-Fi scanner saw.
+pub(in crate::http) async fn wifi_scan_report(
+    State(app): State<App>,
+    Argument(file): Argument,
+    request: Request,
+) -> Result<KismetJson, ApiError> {
+    scan_report(app, &file, Phy::Wifi, request).await
+}
+
+/// `POST /phy/phybluetooth/scan/scan_report.cmd`: what a Bluetooth scanner saw.
+pub(in crate::http) async fn bluetooth_scan_report(
+    State(app): State<App>,
+    Argument(file): Argument,
+    request: Request,
+) -> Result<KismetJson, ApiError> {
+    scan_report(app, &file, Phy::Bluetooth, request).await
+}
+
+/// What the sender is told.
+#[derive(Serialize)]
+struct ScanReportAnswer<'r> {
+    accepted: usize,
+    duplicate: bool,
+    rejected: &'r [Rejected],
+    status: &'static str,
+    success: bool,
+}
+
+/// The reply means logged and visible: the sender may now forget what it sent.
+async fn scan_report(
+    app: App,
+    file: &str,
+    phy: Phy,
+    request: Request,
+) -> Result<KismetJson, ApiError> {
+    if !is_scan_report(file) {
+        return Err(ApiError::NoSuchPath);
+    }
+    let sender = Sender::of(request.extensions());
+    if let Err(refused) = app.rates.admit(&sender) {
+        app.bodies.discard(request.into_body()).await;
+        return Err(refused);
+    }
+    let key = idempotency_key(request.headers())?;
+    let decoded = decode(&app, phy, request).await;
+    say_refused(&app, phy, &decoded);
+    let sent = decoded
+        .as_ref()
+        .map_or(0, |batch| batch.reports.len() + batch.rejected.len());
+    app.rates.count(sender, sent);
+    let mut batch = decoded?;
+    if let Some(key) = key {
+        batch.identity = Some(BatchIdentity::of_key(batch.source, &key));
+    }
+    let receipt = app.ingest.submit(batch).await?;
+    Ok(KismetJson::of(&ScanReportAnswer {
+        accepted: receipt.answered.accepted,
+        duplicate: receipt.duplicate,
+        rejected: &receipt.answered.rejected,
+        status: "Scan report accepted",
+        success: true,
+    }))
+}
+
+/// What is refused shows on the message bus too, as with Kismet, whose clients look for it there.
+fn say_refused(app: &App, phy: Phy, decoded: &Result<Batch, ApiError>) {
+    let radio = match phy {
+        Phy::Wifi => "Phy80211/Wi-Fi",
+        Phy::Bluetooth => "Bluetooth",
+    };
+    match decoded {
+        Ok(batch) => {
+            if let Some(first) = batch.rejected.first() {
+                app.events.say(Severity::Error, batch.received_at, || {
+                    let (refused, source) = (batch.rejected.len(), batch.source);
+                    format!(
+                        "{radio} scan report of {source}: {refused} reports refused, the first for {}",
+                        first.reason
+                    )
+                });
+            }
+        }
+        Err(error) => app.events.say(Severity::Error, App::now(), || {
+            format!("{radio} scan report refused: {error}")
+        }),
+    }
+}
+
+/// The name that a client gives its batch, so that it may send it again.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<Vec<u8>>, ApiError> {
+    const BYTES_MAX: usize = 255;
+    let mut keys = headers.get_all("idempotency-key").iter();
+    let key = keys.next().map(HeaderValue::as_bytes);
+    if keys.next().is_some() {
+        return Err(ApiError::TwoIdempotencyKeys);
+    }
+    match key {
+        None | Some([]) => Ok(None),
+        Some(key) if BYTES_MAX < key.len() => Err(ApiError::BadIdempotencyKey {
+            bytes_max: BYTES_MAX,
+        }),
+        Some(key) => Ok(Some(key.to_vec())),
+    }
+}
+
+async fn decode(app: &App, phy: Phy, request: Request) -> Result<Batch, ApiError> {
+    let received = app.bodies.receive(request).await?;
+    let (received_at, limits) = (App::now(), app.kismet_limits);
+    let heavy = received.is_heavy();
+    let decode = move || received.json(|json| Ok(kismet::decode(phy, json, received_at, &limits)?));
+    if !heavy {
+        return decode();
+    }
+    let turn = Arc::clone(&app.heavy_decodes).acquire_owned().await;
+    spawn_blocking(move || {
+        let decoded = decode();
+        drop(turn);
+        decoded
+    })
+    .await
+    .map_err(|_| ApiError::Panicked)?
+}
+
+/// Kismet takes any extension of letters and digits, and clients use `.cmd` and `.json`.
+fn is_scan_report(file: &str) -> bool {
+    file.strip_prefix("scan_report.").is_some_and(|extension| {
+        !extension.is_empty() && extension.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    })
+}

@@ -1,0 +1,139 @@
+//! Kismet's reads: what they are asked for, and in which form they answer.
+
+mod dictionary;
+mod format;
+mod list_query;
+mod shape;
+
+use axum::extract::{FromRequest, Request};
+use axum::http::{Method, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::Map;
+
+pub(in crate::http) use self::dictionary::Command;
+pub(in crate::http) use self::format::{Brackets, Format};
+pub(in crate::http) use self::list_query::{Arrangement, Rows};
+pub(in crate::http) use self::shape::Shape;
+use crate::http::App;
+use crate::http::error::ApiError;
+use crate::views::to_json_as;
+
+/// What a read is asked for.
+#[derive(Debug)]
+pub(in crate::http) struct Read {
+    pub(in crate::http) format: Format,
+    pub(in crate::http) command: Command,
+}
+
+/// An answer that fits in memory.
+pub(in crate::http) struct Answer(Vec<u8>);
+
+/// Puts the form of the answer, which the path's extension tells, beside the request: routes have no extension,
+/// and no prefix.
+pub(in crate::http) fn split_extension(mut request: Request, prefix: &str) -> Request {
+    if let Some((uri, format)) = format::split(request.uri(), prefix) {
+        *request.uri_mut() = uri;
+        if let Some(format) = format {
+            request.extensions_mut().insert(format);
+        }
+    }
+    request
+}
+
+impl Read {
+    pub(in crate::http) fn shape(&self) -> Shape {
+        Shape {
+            format: self.format,
+            fields: self.command.fields.clone(),
+        }
+    }
+
+    /// One record.
+    pub(in crate::http) fn one(&self, record: &impl Serialize) -> Answer {
+        let mut out = Vec::new();
+        self.shape().write(&mut out, record);
+        Answer(self.format.finish(out))
+    }
+
+    /// A list of records.
+    pub(in crate::http) fn list<T: Serialize>(&self, records: &[T]) -> Answer {
+        self.framed(records.iter(), &[], &[])
+    }
+
+    /// A list of records that may be searched, sorted and cut into pages.
+    pub(in crate::http) fn table<T: Serialize>(&self, records: &[T]) -> Result<Answer, ApiError> {
+        let mut rows = Rows::new(Arrangement::read(&self.command)?);
+        for record in records {
+            rows.look_at(record, record);
+        }
+        let page = rows.page();
+        Ok(self.framed(page.rows.into_iter(), &page.before, &page.after))
+    }
+
+    /// Records by name.
+    pub(in crate::http) fn map<'t, T: Serialize + 't>(
+        &self,
+        records: impl Iterator<Item = (String, &'t T)>,
+    ) -> Answer {
+        let mut out = vec![b'{'];
+        for (at, (name, record)) in records.enumerate() {
+            if 0 < at {
+                out.push(b',');
+            }
+            to_json_as(&mut out, &name, self.format.style());
+            out.extend_from_slice(b": ");
+            self.shape().write(&mut out, record);
+        }
+        out.push(b'}');
+        Answer(self.format.finish(out))
+    }
+
+    fn framed<'t, T: Serialize + 't>(
+        &self,
+        records: impl Iterator<Item = &'t T>,
+        before: &[u8],
+        after: &[u8],
+    ) -> Answer {
+        let (shape, brackets) = (self.shape(), self.format.brackets_within(before));
+        let mut out = before.to_vec();
+        out.extend_from_slice(brackets.open);
+        for (at, record) in records.enumerate() {
+            if 0 < at {
+                out.extend_from_slice(brackets.between);
+            }
+            shape.write(&mut out, record);
+            out.extend_from_slice(brackets.after_each);
+        }
+        out.extend_from_slice(brackets.close);
+        out.extend_from_slice(after);
+        Answer(self.format.finish(out))
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        ([(header::CONTENT_TYPE, "application/json")], self.0).into_response()
+    }
+}
+
+impl FromRequest<App> for Read {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Self::Rejection> {
+        let format = format::required(request.extensions().get())?;
+        let query = request.uri().query().unwrap_or_default();
+        let mut variables: Vec<_> = form_urlencoded::parse(query.as_bytes())
+            .into_owned()
+            .collect();
+        let mut document = Map::new();
+        if request.method() == Method::POST {
+            let received = app.bodies.receive(request).await?;
+            let command = received.command()?;
+            document = command.0;
+            variables.extend(command.1);
+        }
+        let command = Command::read(document, variables, app.command_items_max)?;
+        Ok(Self { format, command })
+    }
+}

@@ -1,0 +1,124 @@
+//! WebSockets: Kismet's eventbus and device monitors.
+//!
+//! What is sent is read from the tracker when it is sent, a bounded piece at a time. A client that does not take it
+//! waits for nobody and nobody waits for it: it is told that it missed something, or dropped.
+
+mod eventbus;
+mod handshake;
+mod monitor;
+mod socket;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use hyper::upgrade::OnUpgrade;
+use serde_json::{Map, Value};
+use tokio::sync::Semaphore;
+use tracing::debug;
+
+use self::socket::{End, Socket, SocketLimits};
+use super::command::Shape;
+use super::device_view::Viewed;
+use crate::config::Limits;
+use crate::events::{Message, Severity};
+use crate::http::App;
+use crate::http::error::ApiError;
+use crate::http::server::connection::Lease;
+use crate::views::kismet::{DeviceView, MessageRecord};
+
+/// What all WebSockets share.
+#[derive(Clone, Debug)]
+pub(in crate::http) struct Live {
+    places: Arc<Semaphore>,
+    socket: SocketLimits,
+    subscriptions_max: usize,
+}
+
+impl Live {
+    pub(in crate::http) fn new(limits: &Limits) -> Self {
+        Self {
+            places: Arc::new(Semaphore::new(limits.subscribers_max)),
+            socket: SocketLimits {
+                message_bytes_max: limits.subscriber_message_bytes_max,
+                timeout: limits.subscriber_timeout,
+                // A connection on which nothing moves is closed, so something has to move in time.
+                ping_interval: limits
+                    .ping_interval
+                    .min(limits.idle_timeout / 2)
+                    .max(Duration::from_millis(1)),
+            },
+            subscriptions_max: limits.subscriptions_max,
+        }
+    }
+}
+
+/// What a WebSocket is for.
+#[derive(Clone, Copy, Debug)]
+enum Service {
+    Eventbus,
+    Monitor(DeviceView),
+}
+
+/// `/eventbus/events.ws`: what happens.
+pub(in crate::http) async fn eventbus(
+    State(app): State<App>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    accept(app, request, Service::Eventbus)
+}
+
+/// `/devices/monitor.ws`, `/devices/views/{view}/monitor.ws`: devices that change.
+pub(in crate::http) async fn monitor(
+    State(app): State<App>,
+    Viewed(view): Viewed,
+    request: Request,
+) -> Result<Response, ApiError> {
+    accept(app, request, Service::Monitor(view))
+}
+
+fn accept(app: App, mut request: Request, service: Service) -> Result<Response, ApiError> {
+    let answer = handshake::answer(&request)?;
+    let lease = request.extensions_mut().remove::<Lease>();
+    let lease = lease.ok_or(ApiError::NotAWebSocket)?;
+    let place = Arc::clone(&app.live.places)
+        .try_acquire_owned()
+        .map_err(|_| ApiError::TooManySubscribers)?;
+    let upgrade = hyper::upgrade::on(&mut request);
+    tokio::spawn(async move {
+        tokio::select! {
+            () = serve(app, upgrade, service, &lease) => {}
+            () = lease.cut() => {}
+        }
+        drop((place, lease));
+    });
+    Ok(answer)
+}
+
+async fn serve(app: App, upgrade: OnUpgrade, service: Service, lease: &Lease) {
+    let Ok(upgraded) = upgrade.await else {
+        return;
+    };
+    let mut socket = Socket::new(upgraded, app.live.socket, lease.shutdown()).await;
+    let end = match service {
+        Service::Eventbus => eventbus::serve(&app, &mut socket).await,
+        Service::Monitor(view) => monitor::serve(&app, view, &mut socket).await,
+    };
+    match end {
+        End::Slow | End::Silent => debug!(?end, "a subscriber is dropped"),
+        End::Gone | End::Unfit(_) | End::Shutdown => {}
+    }
+    socket.finish(end).await;
+}
+
+/// What concerns the socket itself comes as a message of the server.
+fn notice(text: &str) -> Vec<u8> {
+    let message = Message::new(Severity::Error, App::now().time(), text.to_owned());
+    eventbus::frame("MESSAGE", &Shape::default(), &MessageRecord(&message))
+}
+
+/// What a client sent, as the object that it has to be.
+fn request(message: &str) -> Result<Map<String, Value>, String> {
+    serde_json::from_str(message).map_err(|error| format!("expected a JSON object: {error}"))
+}

@@ -1,0 +1,240 @@
+//! `/devices/monitor.ws`: the devices that changed, again and again.
+//!
+//! Nothing is queued for a reader: each round it gets the devices that changed since the last one, as they are
+//! when they are sent. One that reads slowly gets fewer rounds.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use tokio::time::{Instant, sleep_until};
+
+use super::socket::{End, Socket};
+use super::{notice, request};
+use crate::http::App;
+use crate::http::kismet::command::Shape;
+use crate::report::{DeviceId, DeviceKey, MacAddr, Phy};
+use crate::tracker::{ChangeNumber, Device, Follow};
+use crate::views::kismet::{DeviceRecord, DeviceView};
+
+/// How many devices are shown before the client is listened to again.
+const DEVICES_PER_STEP: usize = 16;
+/// How many changes of one part of the devices a round looks at: less than a millisecond, some 250 000 in all.
+const LOOKS_MAX: usize = 4096;
+/// The bounds of a rate, in seconds.
+const RATE_LEAST_S: f64 = 0.1;
+const RATE_MOST_S: f64 = 86_400.0;
+
+/// Shows what the client monitors of a view, until the socket ends.
+pub(in crate::http) async fn serve(app: &App, view: DeviceView, socket: &mut Socket) -> End {
+    let mut monitors = Monitors {
+        view,
+        list: Vec::new(),
+        max: app.live.subscriptions_max,
+    };
+    loop {
+        match turn(app, &mut monitors, socket).await {
+            Ok(()) => {}
+            Err(end) => return end,
+        }
+    }
+}
+
+async fn turn(app: &App, monitors: &mut Monitors, socket: &mut Socket) -> Result<(), End> {
+    let due = monitors.list.iter().map(|monitor| monitor.due).min();
+    let frames = tokio::select! {
+        heard = socket.hear() => match monitors.change(app, &heard?) {
+            Ok(()) => Vec::new(),
+            Err(reason) => vec![notice(&reason)],
+        },
+        () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => monitors.step(app),
+    };
+    if frames.is_empty() {
+        return Ok(());
+    }
+    socket.send(frames).await
+}
+
+/// What one client monitors.
+struct Monitors {
+    view: DeviceView,
+    list: Vec<Monitor>,
+    max: usize,
+}
+
+struct Monitor {
+    /// By what the client names it.
+    request: i64,
+    watched: Watched,
+    rate: Duration,
+    shape: Shape,
+    /// When it goes on.
+    due: Instant,
+    /// When the round began that is not finished yet.
+    began: Option<Instant>,
+}
+
+enum Watched {
+    /// These, and the last change of each that was shown.
+    Devices(Vec<(DeviceId, ChangeNumber)>),
+    All {
+        follow: Follow,
+        pending: VecDeque<DeviceId>,
+    },
+}
+
+impl Monitors {
+    /// Does what a message of the client asks for. The error is for the client.
+    fn change(&mut self, app: &App, message: &str) -> Result<(), String> {
+        let request = request(message)?;
+        let (ended, begun) = (request.get("cancel"), request.get("monitor"));
+        if ended.is_none() && begun.is_none() {
+            return Err("expected monitor or cancel".to_owned());
+        }
+        if let Some(number) = ended {
+            let number = number_of("cancel", Some(number))?;
+            self.list.retain(|monitor| monitor.request != number);
+        }
+        if let Some(what) = begun {
+            let monitor = Monitor::of(app, what, &request)?;
+            self.begin(monitor)?;
+        }
+        Ok(())
+    }
+
+    /// Monitoring under the same number replaces what was monitored under it.
+    fn begin(&mut self, monitor: Monitor) -> Result<(), String> {
+        let same = |known: &&mut Monitor| known.request == monitor.request;
+        if let Some(known) = self.list.iter_mut().find(same) {
+            *known = monitor;
+        } else if self.max <= self.list.len() {
+            return Err(format!(
+                "monitor: {} are under way already, as many as there may be",
+                self.max
+            ));
+        } else {
+            self.list.push(monitor);
+        }
+        Ok(())
+    }
+
+    /// Goes on with the monitor that waits longest.
+    fn step(&mut self, app: &App) -> Vec<Vec<u8>> {
+        let view = self.view;
+        let next = self.list.iter_mut().min_by_key(|monitor| monitor.due);
+        next.map(|monitor| monitor.step(app, view))
+            .unwrap_or_default()
+    }
+}
+
+impl Monitor {
+    fn of(app: &App, what: &Value, request: &Map<String, Value>) -> Result<Self, String> {
+        let devices = |ids: &[DeviceId]| {
+            let unseen = |&id| (id, ChangeNumber::default());
+            Watched::Devices(ids.iter().map(unseen).collect())
+        };
+        let watched = match what.as_str() {
+            Some("*") => Watched::All {
+                follow: app.tracker.follow(),
+                pending: VecDeque::new(),
+            },
+            Some(name) => match (name.parse::<DeviceKey>(), name.parse::<MacAddr>()) {
+                (Ok(key), _) => devices(&[key.device()]),
+                (_, Ok(addr)) => devices(&Phy::ALL.map(|phy| DeviceId { phy, addr })),
+                _ => return Err("monitor: expected a device's key or address, or *".to_owned()),
+            },
+            None => return Err("monitor: expected a text".to_owned()),
+        };
+        Ok(Self {
+            request: number_of("request", request.get("request"))?,
+            watched,
+            rate: rate_of(request.get("rate"))?,
+            shape: Shape::of(request, app.command_items_max).map_err(|error| error.to_string())?,
+            due: Instant::now(),
+            began: None,
+        })
+    }
+
+    fn step(&mut self, app: &App, view: DeviceView) -> Vec<Vec<u8>> {
+        let now = Instant::now();
+        let began = *self.began.get_or_insert(now);
+        let (devices, skipped, is_done) = self.watched.next(app, view);
+        if is_done {
+            self.began = None;
+            self.due = now.max(began + self.rate);
+        } else {
+            self.due = now;
+        }
+        let context = app.context();
+        let mut sources = app.sources.shown(self.shape.format.style(), &app.alerts);
+        sources.add(&devices, &app.tracker, context);
+        let told = skipped.then(|| {
+            notice("too much changes: of this round the devices that changed first are skipped")
+        });
+        let shown = devices.iter().map(|device| {
+            let mut frame = Vec::new();
+            let record = DeviceRecord {
+                device,
+                sources: &sources,
+                context,
+            };
+            self.shape.write(&mut frame, &record);
+            frame
+        });
+        told.into_iter().chain(shown).collect()
+    }
+}
+
+impl Watched {
+    /// The next devices to show, whether some had to be skipped, and whether these were the last of the round.
+    fn next(&mut self, app: &App, view: DeviceView) -> (Vec<Device>, bool, bool) {
+        match self {
+            Self::Devices(ids) => {
+                let mut devices = Vec::new();
+                for (id, mark) in ids {
+                    if let Some((device, at)) = app.tracker.device_changed_after(*id, *mark) {
+                        *mark = at;
+                        devices.extend(view.lists(&device).then_some(device));
+                    }
+                }
+                (devices, false, true)
+            }
+            Self::All { follow, pending } => {
+                let mut skipped = false;
+                while pending.is_empty() {
+                    let changed = app
+                        .tracker
+                        .next_changed(follow, LOOKS_MAX, |device| view.lists(device));
+                    let Some(changed) = changed else {
+                        return (Vec::new(), skipped, true);
+                    };
+                    skipped |= changed.skipped;
+                    pending.extend(changed.devices);
+                }
+                let count = pending.len().min(DEVICES_PER_STEP);
+                let devices = pending
+                    .drain(..count)
+                    .filter_map(|id| app.tracker.device(id));
+                (devices.collect(), skipped, false)
+            }
+        }
+    }
+}
+
+fn number_of(key: &str, value: Option<&Value>) -> Result<i64, String> {
+    value
+        .and_then(Value::as_i64)
+        .ok_or_else(|| format!("{key}: expected a whole number"))
+}
+
+/// Seconds between rounds.
+fn rate_of(value: Option<&Value>) -> Result<Duration, String> {
+    let seconds = match value {
+        None | Some(Value::Null) => Some(1.0),
+        Some(value) => value.as_f64(),
+    };
+    seconds
+        .filter(|seconds| (RATE_LEAST_S..=RATE_MOST_S).contains(seconds))
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| format!("rate: expected {RATE_LEAST_S} to {RATE_MOST_S} seconds"))
+}

@@ -1,0 +1,166 @@
+//! A WebSocket that nobody can hold for ever: who does not answer, or does not take what it is sent, is dropped.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{self, Message, Utf8Bytes};
+use tokio_util::sync::CancellationToken;
+
+/// How long a client may take to say goodbye too.
+const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Requests are short, and each socket has such a buffer.
+const READ_BUFFER_BYTES: usize = 4 * 1024;
+
+/// What bounds a socket.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::http) struct SocketLimits {
+    /// Bytes of a message from the client.
+    pub(in crate::http) message_bytes_max: usize,
+    /// How long the client may take to take what it is sent.
+    pub(in crate::http) timeout: Duration,
+    /// How often the client has to show that it is there.
+    pub(in crate::http) ping_interval: Duration,
+}
+
+/// Why a socket ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::http) enum End {
+    /// The client left, or the connection broke.
+    Gone,
+    /// The client does not take what it is sent.
+    Slow,
+    /// The client does not answer.
+    Silent,
+    /// The client sent what is not understood here: a binary message, or no WebSocket frame at all.
+    Unfit(CloseCode),
+    /// The server stops.
+    Shutdown,
+}
+
+pub(in crate::http) struct Socket {
+    stream: WebSocketStream<TokioIo<Upgraded>>,
+    timeout: Duration,
+    ping: Interval,
+    /// Whether nothing came since the last ping.
+    silent: bool,
+    shutdown: CancellationToken,
+}
+
+impl Socket {
+    pub(in crate::http) async fn new(
+        upgraded: Upgraded,
+        limits: SocketLimits,
+        shutdown: CancellationToken,
+    ) -> Self {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER_BYTES)
+            .max_message_size(Some(limits.message_bytes_max))
+            .max_frame_size(Some(limits.message_bytes_max));
+        let io = TokioIo::new(upgraded);
+        let stream = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
+        let period = limits.ping_interval;
+        let mut ping = interval_at(Instant::now() + period, period);
+        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self {
+            stream,
+            timeout: limits.timeout,
+            ping,
+            silent: false,
+            shutdown,
+        }
+    }
+
+    /// The next message of the client.
+    ///
+    /// # Cancel safety
+    ///
+    /// May be dropped and called again.
+    pub(in crate::http) async fn hear(&mut self) -> Result<Utf8Bytes, End> {
+        loop {
+            // What has arrived is looked at before anybody is called silent.
+            let heard = tokio::select! {
+                biased;
+                () = self.shutdown.cancelled() => return Err(End::Shutdown),
+                heard = self.stream.next() => heard,
+                _ = self.ping.tick() => {
+                    if self.silent {
+                        return Err(End::Silent);
+                    }
+                    self.silent = true;
+                    self.put(vec![Message::Ping(Bytes::new())]).await?;
+                    continue;
+                }
+            };
+            self.silent = false;
+            match heard {
+                Some(Ok(Message::Text(text))) => return Ok(text),
+                Some(Ok(Message::Binary(_))) => return Err(End::Unfit(CloseCode::Unsupported)),
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
+                Some(Ok(Message::Close(_))) | None => return Err(End::Gone),
+                Some(Err(error)) => return Err(End::of(&error)),
+            }
+        }
+    }
+
+    /// Sends JSON texts, each in a message of its own.
+    pub(in crate::http) async fn send(&mut self, texts: Vec<Vec<u8>>) -> Result<(), End> {
+        let text = |json| Utf8Bytes::try_from(Bytes::from(json)).ok();
+        let messages = texts.into_iter().filter_map(text).map(Message::Text);
+        self.put(messages.collect()).await
+    }
+
+    async fn put(&mut self, messages: Vec<Message>) -> Result<(), End> {
+        let stream = &mut self.stream;
+        let sent = async {
+            for message in messages {
+                stream.feed(message).await?;
+            }
+            stream.flush().await
+        };
+        tokio::select! {
+            () = self.shutdown.cancelled() => Err(End::Shutdown),
+            sent = timeout(self.timeout, sent) => match sent {
+                Ok(sent) => sent.map_err(|error| End::of(&error)),
+                Err(_) => Err(End::Slow),
+            },
+        }
+    }
+
+    /// Says goodbye, where the client can still hear it.
+    pub(in crate::http) async fn finish(mut self, end: End) {
+        let code = match end {
+            End::Slow | End::Silent => return,
+            End::Gone => None,
+            End::Unfit(code) => Some(code),
+            End::Shutdown => Some(CloseCode::Away),
+        };
+        let goodbye = async {
+            if let Some(code) = code {
+                let reason = Utf8Bytes::default();
+                self.stream.close(Some(CloseFrame { code, reason })).await?;
+            }
+            while self.stream.next().await.is_some_and(|heard| heard.is_ok()) {}
+            Ok::<_, tungstenite::Error>(())
+        };
+        // One that hears nothing any more is gone all the same.
+        timeout(GOODBYE_TIMEOUT, goodbye).await.ok();
+    }
+}
+
+impl End {
+    fn of(error: &tungstenite::Error) -> Self {
+        match error {
+            tungstenite::Error::Capacity(_) => Self::Unfit(CloseCode::Size),
+            tungstenite::Error::Protocol(_) => Self::Unfit(CloseCode::Protocol),
+            tungstenite::Error::Utf8(_) => Self::Unfit(CloseCode::Invalid),
+            _ => Self::Gone,
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Kismet's message bus: what the server said.
+
+use axum::extract::State;
+
+use super::command::{Answer, Read};
+use super::device_view::Since;
+use crate::http::App;
+use crate::views::kismet::{MessageList, MessageRecord};
+
+/// `/messagebus/all_messages`: the latest messages.
+pub(in crate::http) async fn all(State(app): State<App>, read: Read) -> Answer {
+    let messages = app.events.latest_messages();
+    let records: Vec<_> = messages
+        .iter()
+        .map(|message| MessageRecord(message))
+        .collect();
+    read.list(&records)
+}
+
+/// `/messagebus/last-time/{timestamp}/messages`: those of the latest messages that were said since then.
+///
+/// The second itself is included, so that no message in it is missed.
+pub(in crate::http) async fn said_since(
+    State(app): State<App>,
+    Since(since): Since,
+    read: Read,
+) -> Answer {
+    let messages = app.events.latest_messages();
+    let records: Vec<_> = messages
+        .iter()
+        .filter(|message| since <= message.time)
+        .map(|message| MessageRecord(message))
+        .collect();
+    read.one(&MessageList {
+        messages: &records,
+        now: App::now().time(),
+    })
+}

@@ -1,0 +1,167 @@
+//! Kismet's `/session` and `/auth`: who am I, first password, API keys.
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::task::spawn_blocking;
+
+use super::command::{Answer, Read};
+use crate::auth::{Credentials, CredentialsError, Demand, Policy, Principal, Replaced, Role};
+use crate::http::error::ApiError;
+use crate::http::guard::gate::{authorise, demanding, is_here};
+use crate::http::{App, read};
+
+/// All of them. They answer also while the log is read.
+pub(in crate::http) fn routes(app: &App) -> Router<App> {
+    let open = Router::new()
+        .route("/session/check_setup_ok", get(check_setup_ok))
+        .route("/session/set_password", post(set_password));
+    let login = Router::new().route("/session/check_session", get(check_session));
+    let admin = Router::new().route("/session/check_login", get(check_login));
+    let credentials = Router::new()
+        .route("/auth/apikey/generate.cmd", post(generate_key))
+        .route("/auth/apikey/revoke.cmd", post(revoke_key))
+        .route("/auth/apikey/list", read(list_keys));
+    open.merge(demanding(Demand::Login, login, app))
+        .merge(demanding(Demand::Admin, admin, app))
+        .merge(demanding(Demand::Credentials, credentials, app))
+}
+
+/// A line of plain text, as Kismet answers here.
+fn text(status: StatusCode, text: impl Into<String>) -> Response {
+    let content_type = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
+    (status, content_type, text.into()).into_response()
+}
+
+/// `GET /session/check_setup_ok`: whether there is a login. Clients expect the 500.
+async fn check_setup_ok(State(app): State<App>) -> Response {
+    if app.access.credentials().has_users() {
+        text(StatusCode::OK, "Login configured in user config\n")
+    } else {
+        text(StatusCode::INTERNAL_SERVER_ERROR, "Login not configured\n")
+    }
+}
+
+/// `GET /session/check_session`: whether the client is known.
+async fn check_session() -> Response {
+    text(StatusCode::OK, "Session valid\n")
+}
+
+/// `GET /session/check_login`: whether the client is the administrator.
+async fn check_login() -> Response {
+    text(StatusCode::OK, "Login valid\n")
+}
+
+/// `POST /session/set_password`: the first password from this machine, later ones from the administrator.
+async fn set_password(State(app): State<App>, request: Request) -> Result<Response, ApiError> {
+    let (parts, body) = request.into_parts();
+    let is_first = app.access.policy() == Policy::OpenHere
+        && is_here(&parts.extensions)
+        && !app.access.credentials().has_users();
+    let replaced = if is_first {
+        Replaced::Nobody
+    } else {
+        let pass = match authorise(&app, &parts, Demand::Credentials).await {
+            Ok(pass) => pass,
+            Err(refused) => {
+                app.bodies.discard(body).await;
+                return Err(match refused {
+                    ApiError::Unauthorised(_) if app.access.credentials().has_users() => {
+                        ApiError::NotTheAdministrator
+                    }
+                    ApiError::Unauthorised(_) => ApiError::NoFirstLogin,
+                    refused => refused,
+                });
+            }
+        };
+        match pass.identity().map(|identity| identity.principal.clone()) {
+            Some(Principal::User(name)) => Replaced::User(Some(name)),
+            Some(Principal::Key(_)) | None => Replaced::User(None),
+        }
+    };
+    let received = app.bodies.receive(Request::from_parts(parts, body)).await?;
+    let (user, password) = (
+        received.variable("username")?,
+        received.variable("password")?,
+    );
+    change(&app, move |credentials| {
+        credentials.replace_password(&user, &password, &replaced)
+    })
+    .await?;
+    Ok(text(StatusCode::OK, "Login configured\n"))
+}
+
+/// What `generate.cmd` takes.
+#[derive(Deserialize)]
+struct NewKey {
+    name: String,
+    role: String,
+    /// Seconds; 0 is for ever.
+    duration: Value,
+}
+
+/// `POST /auth/apikey/generate.cmd`: makes a key, which is shown here and never again.
+async fn generate_key(State(app): State<App>, request: Request) -> Result<Response, ApiError> {
+    let received = app.bodies.receive(request).await?;
+    let NewKey {
+        name,
+        role,
+        duration,
+    } = received.json(|json| parameters(json))?;
+    let role: Role = role.parse()?;
+    let lifetime = match &duration {
+        Value::Number(number) => number.as_u64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    let lifetime = lifetime.ok_or(ApiError::BadDuration)?;
+    let lifetime = (0 < lifetime).then_some(lifetime);
+    let now = App::now().time().seconds().into();
+    let key = change(&app, move |credentials| {
+        credentials.create_key(&name, role, lifetime, now)
+    });
+    Ok(text(StatusCode::OK, key.await?.reveal()))
+}
+
+/// `POST /auth/apikey/revoke.cmd`: makes a key worthless.
+async fn revoke_key(State(app): State<App>, request: Request) -> Result<Response, ApiError> {
+    #[derive(Deserialize)]
+    struct Named {
+        name: String,
+    }
+    let received = app.bodies.receive(request).await?;
+    let Named { name } = received.json(|json| parameters(json))?;
+    change(&app, move |credentials| credentials.revoke_key(&name)).await?;
+    Ok(text(StatusCode::OK, "revoked\n"))
+}
+
+/// `/auth/apikey/list`: the keys, without what opens anything.
+async fn list_keys(State(app): State<App>, read: Read) -> Answer {
+    let records = app.access.credentials().keys().into_iter().map(|key| {
+        json!({
+            "kismet.httpd.auth.name": key.name,
+            "kismet.httpd.auth.role": key.role,
+            "kismet.httpd.auth.created": key.created,
+            "kismet.httpd.auth.expiration": key.expires.unwrap_or_default(),
+        })
+    });
+    read.list(&records.collect::<Vec<_>>())
+}
+
+fn parameters<'j, T: Deserialize<'j>>(json: &'j str) -> Result<T, ApiError> {
+    serde_json::from_str(json).map_err(ApiError::BadCommand)
+}
+
+/// Hashing takes long, and so may the disk. What was begun is finished, whether or not the client waits.
+async fn change<T: Send + 'static>(
+    app: &App,
+    change: impl FnOnce(&Credentials) -> Result<T, CredentialsError> + Send + 'static,
+) -> Result<T, ApiError> {
+    let access = app.access.clone();
+    let changed = spawn_blocking(move || change(access.credentials()));
+    Ok(changed.await.map_err(|_| ApiError::Panicked)??)
+}

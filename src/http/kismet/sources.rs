@@ -1,0 +1,131 @@
+//! Kismet's datasources: reads of them, and what may be done to them.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::extract::State;
+
+use super::command::{Answer, Read};
+use crate::alerts::AlertStore;
+use crate::events::{Event, Severity};
+use crate::http::App;
+use crate::http::error::ApiError;
+use crate::http::request::path::Argument;
+use crate::report::SourceId;
+use crate::tracker::Source;
+use crate::views::Style;
+use crate::views::kismet::{SourceRecord, Sources};
+
+/// Which sources somebody has paused.
+///
+/// In memory only: a pause says nothing of what was reported, which is all that the log keeps, and with Kismet too
+/// it ends with the process. Only known sources are paused, so there are never more than of those.
+#[derive(Clone, Debug, Default)]
+pub(in crate::http) struct SourceStates(Arc<Mutex<Arc<HashSet<SourceId>>>>);
+
+impl SourceStates {
+    /// The record of a source as it is now.
+    pub(in crate::http) fn record<'s>(&self, app: &App, source: &'s Source) -> SourceRecord<'s> {
+        SourceRecord {
+            source,
+            context: app.context(),
+            is_paused: self.paused().contains(&source.id),
+        }
+    }
+
+    /// What devices show of the sources that saw them, and of alerts.
+    pub(in crate::http) fn shown(&self, style: Style, alerts: &AlertStore) -> Sources {
+        Sources::new(style, Arc::clone(&self.paused()), alerts.clone())
+    }
+
+    /// Whether this changes anything.
+    fn set_paused(&self, id: SourceId, is_paused: bool) -> bool {
+        let mut paused = self.paused();
+        let paused = Arc::make_mut(&mut paused);
+        if is_paused {
+            paused.insert(id)
+        } else {
+            paused.remove(&id)
+        }
+    }
+
+    fn paused(&self) -> MutexGuard<'_, Arc<HashSet<SourceId>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// `/datasource/all_sources`: every scanner that has reported.
+pub(in crate::http) async fn all(State(app): State<App>, read: Read) -> Answer {
+    let sources = app.tracker.sources();
+    let records: Vec<_> = sources
+        .iter()
+        .map(|source| app.sources.record(&app, source))
+        .collect();
+    read.list(&records)
+}
+
+/// `/datasource/by-uuid/{uuid}/source`: one scanner.
+///
+/// Also what closing, disabling and opening it answer: like Kismet's virtual sources it has nothing that could be
+/// closed, and goes on reporting.
+pub(in crate::http) async fn by_uuid(
+    State(app): State<App>,
+    Argument(uuid): Argument,
+    read: Read,
+) -> Result<Answer, ApiError> {
+    let source = known(&app, &uuid)?;
+    Ok(read.one(&app.sources.record(&app, &source)))
+}
+
+/// `/datasource/by-uuid/{uuid}/pause_source`: marks a scanner as paused. Its reports are taken all the same.
+pub(in crate::http) async fn pause(
+    State(app): State<App>,
+    Argument(uuid): Argument,
+    read: Read,
+) -> Result<Answer, ApiError> {
+    let source = known(&app, &uuid)?;
+    if !app.sources.set_paused(source.id, true) {
+        return Err(ApiError::AlreadyPaused);
+    }
+    tell(&app, &source, "Pausing", Event::SourcePaused(source.id));
+    Ok(read.one(&app.sources.record(&app, &source)))
+}
+
+/// `/datasource/by-uuid/{uuid}/resume_source`: takes that mark away.
+pub(in crate::http) async fn resume(
+    State(app): State<App>,
+    Argument(uuid): Argument,
+    read: Read,
+) -> Result<Answer, ApiError> {
+    let source = known(&app, &uuid)?;
+    if !app.sources.set_paused(source.id, false) {
+        return Err(ApiError::NotPaused);
+    }
+    tell(&app, &source, "Resuming", Event::SourceResumed(source.id));
+    Ok(read.one(&app.sources.record(&app, &source)))
+}
+
+/// `/datasource/by-uuid/{uuid}/set_channel`, `…/set_hop`: a virtual source has no radio that could be tuned.
+pub(in crate::http) async fn tune(
+    State(app): State<App>,
+    Argument(uuid): Argument,
+    _: Read,
+) -> Result<Answer, ApiError> {
+    known(&app, &uuid)?;
+    Err(ApiError::Impossible(
+        "a scanner tunes its radio itself, this server only takes its reports",
+    ))
+}
+
+fn known(app: &App, uuid: &str) -> Result<Source, ApiError> {
+    let id: SourceId = uuid.parse()?;
+    app.tracker.source(id).ok_or(ApiError::NoSuchSource(id))
+}
+
+fn tell(app: &App, source: &Source, done: &str, event: Event) {
+    app.events.tell(event);
+    let (name, id) = (&source.name, source.id);
+    app.events.say(Severity::Info, App::now(), || {
+        format!("{done} source '{name}' ({id})")
+    });
+}

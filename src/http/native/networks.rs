@@ -1,0 +1,89 @@
+//! Networks by name.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::filter::Filter;
+use crate::report::capabilities::Security;
+use crate::tracker::{Device, Radio, Tracker, Walk};
+
+/// The names of a network's values.
+pub(in crate::http) const COLUMNS: [&str; 6] = [
+    "ssid",
+    "access_points",
+    "reports",
+    "first_seen",
+    "last_seen",
+    "security",
+];
+
+#[derive(Serialize)]
+pub(in crate::http) struct Ssids {
+    pub(in crate::http) ssids: Vec<Network>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::http) next_cursor: Option<String>,
+}
+
+/// All access points that show one name.
+#[derive(Clone, Debug, Serialize)]
+pub(in crate::http) struct Network {
+    pub(in crate::http) ssid: String,
+    access_points: u64,
+    reports: u64,
+    first_seen: u32,
+    last_seen: u32,
+    /// The classes of its access points, each once, in order.
+    security: Vec<&'static str>,
+}
+
+/// The first networks behind a name, in the order of names; hidden ones have none.
+pub(in crate::http) fn find(
+    tracker: &Tracker,
+    filter: &Filter,
+    after: Option<&str>,
+    count: usize,
+) -> Vec<Network> {
+    let mut networks: BTreeMap<String, Network> = BTreeMap::new();
+    let mut look = |device: &Device| {
+        let Radio::Wifi(wifi) = &device.radio else {
+            return;
+        };
+        if !filter.wants(device) {
+            return;
+        }
+        for record in wifi.ssids.iter().filter(|record| !record.ssid.is_hidden()) {
+            let ssid = record.ssid.to_string();
+            if after.is_some_and(|after| ssid.as_str() <= after) {
+                continue;
+            }
+            let (first, last) = (record.first_time.seconds(), record.last_time.seconds());
+            let network = networks.entry(ssid.clone()).or_insert_with(|| Network {
+                ssid,
+                access_points: 0,
+                reports: 0,
+                first_seen: first,
+                last_seen: last,
+                security: Vec::new(),
+            });
+            network.access_points += 1;
+            network.reports += record.reports;
+            network.first_seen = network.first_seen.min(first);
+            network.last_seen = network.last_seen.max(last);
+            let security = record
+                .security
+                .map_or(Security::UNKNOWN, |latest| latest.value.security);
+            let class = security.class().as_str();
+            if let Err(place) = network.security.binary_search(&class) {
+                network.security.insert(place, class);
+            }
+            // What is behind the page can only get further behind it.
+            if count < networks.len() {
+                networks.pop_last();
+            }
+        }
+    };
+    let mut walk = Walk::over_all();
+    while tracker.look_at_next(&mut walk, &mut look) {}
+    networks.into_values().collect()
+}

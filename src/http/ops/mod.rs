@@ -1,0 +1,3 @@
+//! For operators.
+
+pub(in crate::http) mod health;

@@ -1,0 +1,120 @@
+//! Parameters of a query: each read by name, and what is left over refused by name.
+
+use std::time::UNIX_EPOCH;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+
+use crate::http::error::ApiError;
+use crate::http::guard::gate::PROOFS;
+use crate::report::UnixTime;
+
+/// The parameters of a request's query that were not read yet.
+#[derive(Debug)]
+pub(in crate::http) struct Query(Vec<(String, String)>);
+
+/// Why a parameter was refused.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name}: {reason}")]
+pub(in crate::http) struct BadParameter {
+    name: String,
+    reason: String,
+}
+
+impl BadParameter {
+    pub(in crate::http) fn new(name: &str, reason: &(impl ToString + ?Sized)) -> Self {
+        Self {
+            name: name.to_owned(),
+            reason: reason.to_string(),
+        }
+    }
+}
+
+impl Query {
+    /// The value of a parameter. Empty is absent, so that a form with an empty field works.
+    pub(in crate::http) fn take(&mut self, name: &str) -> Result<Option<String>, BadParameter> {
+        let mut values = self.0.extract_if(.., |(known, _)| known == name);
+        let value = values.next();
+        if values.next().is_some() {
+            return Err(BadParameter::new(name, "given more than once"));
+        }
+        Ok(value
+            .map(|(_, value)| value)
+            .filter(|value| !value.is_empty()))
+    }
+
+    /// The value of a parameter, read by `read`, whose error is the reason.
+    pub(in crate::http) fn take_with<T, E: ToString>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<Option<T>, BadParameter> {
+        let read = |text: String| read(&text).map_err(|reason| BadParameter::new(name, &reason));
+        self.take(name)?.map(read).transpose()
+    }
+
+    /// How many items are wanted.
+    pub(in crate::http) fn take_limit(&mut self, max: usize) -> Result<usize, BadParameter> {
+        const DEFAULT: usize = 100;
+        let limit = self.take_with("limit", |text| match text.parse() {
+            Ok(limit) if 1 <= limit && limit <= max => Ok(limit),
+            _ => Err(format!("expected a number from 1 to {max}")),
+        })?;
+        Ok(limit.unwrap_or(DEFAULT.min(max)))
+    }
+
+    /// A time: seconds since 1970, or ISO 8601 in UTC.
+    pub(in crate::http) fn take_time(
+        &mut self,
+        name: &str,
+    ) -> Result<Option<UnixTime>, BadParameter> {
+        self.take_with(name, |text| {
+            read_time(text)
+                .ok_or("expected seconds since 1970, or a time in UTC such as 2026-01-31T12:00:00Z")
+        })
+    }
+
+    /// Refuses what was not read: a filter that is not understood must not look as if it were.
+    pub(in crate::http) fn finish(self) -> Result<(), BadParameter> {
+        match self.0.into_iter().next() {
+            None => Ok(()),
+            Some((name, _)) => Err(BadParameter::new(&name, "there is no such parameter here")),
+        }
+    }
+}
+
+fn read_time(text: &str) -> Option<UnixTime> {
+    if let Ok(seconds) = text.parse() {
+        return Some(UnixTime::new(seconds));
+    }
+    let time = humantime::parse_rfc3339(text).ok()?;
+    let seconds = time.duration_since(UNIX_EPOCH).ok()?.as_secs();
+    u32::try_from(seconds).ok().map(UnixTime::new)
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Query {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let query = parts.uri.query().unwrap_or_default();
+        let pairs = form_urlencoded::parse(query.as_bytes()).into_owned();
+        let asked = pairs.filter(|(name, _)| !PROOFS.contains(&name.as_str()));
+        Ok(Self(asked.collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_in_both_notations() {
+        let read = |text| read_time(text).map(UnixTime::seconds);
+        assert_eq!(read("1700000000"), Some(1_700_000_000));
+        assert_eq!(read("2023-11-14T22:13:20Z"), Some(1_700_000_000));
+        assert_eq!(read("2023-11-14T22:13:20.9Z"), Some(1_700_000_000));
+        for text in ["", "-1", "yesterday", "2023-11-14", "1969-12-31T23:59:59Z"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+}

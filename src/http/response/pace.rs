@@ -1,0 +1,149 @@
+//! Answers that are made while they are sent, in turns with the others.
+//!
+//! A compressed answer may be made as a whole before it fills the connection, however large it was, and nothing
+//! else would be served by that thread meanwhile.
+
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::BoxError;
+use axum::body::{Body, Bytes, HttpBody};
+use axum::response::Response;
+use hyper::body::{Frame, SizeHint};
+use tokio::task::yield_now;
+use tokio::time::{Sleep, sleep};
+
+/// How many pieces are made before others have their turn.
+const PIECES_PER_TURN: u8 = 4;
+
+/// After how much work an answer gives way to reports, if any came meanwhile.
+const WORK_MAX: Duration = Duration::from_millis(4);
+/// For how long: so that it has a third of a processor at the most.
+const REST: Duration = Duration::from_millis(8);
+
+/// Makes those who make a large answer rest while reports come in: they wait for a processor, and the answer can wait.
+pub(in crate::http) struct GiveWay {
+    /// How often reports were put on disk, now and when it was looked at last.
+    commits: Arc<AtomicU64>,
+    commits_before: u64,
+    worked: Duration,
+    rest: Option<Pin<Box<Sleep>>>,
+}
+
+impl GiveWay {
+    pub(in crate::http) fn to(commits: Arc<AtomicU64>) -> Self {
+        Self {
+            commits_before: commits.load(Ordering::Relaxed),
+            commits,
+            worked: Duration::ZERO,
+            rest: None,
+        }
+    }
+
+    /// Pending while others go first.
+    pub(in crate::http) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if WORK_MAX <= self.worked {
+            self.worked = Duration::ZERO;
+            let now = self.commits.load(Ordering::Relaxed);
+            let before = std::mem::replace(&mut self.commits_before, now);
+            self.rest = (before != now).then(|| Box::pin(sleep(REST)));
+        }
+        if let Some(rest) = &mut self.rest {
+            ready!(rest.as_mut().poll(context));
+            self.rest = None;
+        }
+        Poll::Ready(())
+    }
+
+    /// So much work was done.
+    pub(in crate::http) fn count(&mut self, work: Duration) {
+        self.worked += work;
+    }
+}
+
+/// Counts pieces to a turn.
+#[derive(Debug, Default)]
+pub(in crate::http) struct Turn(u8);
+
+impl Turn {
+    /// Pending when the turn is over, once: the task is woken when the runtime has looked at the sockets.
+    pub(in crate::http) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.0 == PIECES_PER_TURN {
+            self.0 = 0;
+            ready!(pin!(yield_now()).poll(context));
+        }
+        self.0 += 1;
+        Poll::Ready(())
+    }
+}
+
+struct Paced {
+    body: Body,
+    turn: Turn,
+}
+
+/// Paces what is not in memory as a whole.
+pub(in crate::http) fn pace<B>(response: Response<B>) -> Response
+where
+    B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    response.map(|body| {
+        if body.size_hint().exact().is_some() {
+            return Body::new(body);
+        }
+        let (body, turn) = (Body::new(body), Turn::default());
+        Body::new(Paced { body, turn })
+    })
+}
+
+impl HttpBody for Paced {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        ready!(self.turn.poll(context));
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::task::Waker;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_large_answer_gives_way_to_reports_and_to_nothing_else() {
+        let commits = Arc::<AtomicU64>::default();
+        let mut give_way = GiveWay::to(Arc::clone(&commits));
+        let is_held = |give_way: &mut GiveWay| {
+            give_way
+                .poll(&mut Context::from_waker(Waker::noop()))
+                .is_pending()
+        };
+        give_way.count(WORK_MAX);
+        assert!(!is_held(&mut give_way), "no reports came");
+        commits.fetch_add(1, Ordering::Relaxed);
+        assert!(!is_held(&mut give_way), "it did little since");
+        give_way.count(WORK_MAX);
+        assert!(is_held(&mut give_way));
+        poll_fn(|context| give_way.poll(context)).await;
+        give_way.count(WORK_MAX);
+        assert!(!is_held(&mut give_way), "no more reports came");
+    }
+}

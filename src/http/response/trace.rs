@@ -1,0 +1,43 @@
+//! A span a request, on the route's template: addresses may carry credentials, so they are never logged.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request};
+use axum::response::Response;
+use tracing::field::display;
+use tracing::{Instrument, debug, error, info_span};
+
+use crate::http::error::ApiError;
+use crate::http::guard::gate::Client;
+
+/// Opens the span, and says how the request ended.
+pub(in crate::http) async fn request<F: Future<Output = Response>>(
+    request: Request,
+    answer: impl FnOnce(Request) -> F,
+) -> Response {
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("none", MatchedPath::as_str)
+        .to_owned();
+    let client = request.extensions().get().map(|Client(ip)| display(*ip));
+    let span = info_span!("request", http.method = %request.method(), http.route = route, client.address = client);
+    let started = Instant::now();
+    async move {
+        let response = answer(request).await;
+        let (status, duration_us) = (response.status(), started.elapsed().as_micros());
+        match response.extensions().get::<Arc<ApiError>>() {
+            // Whoever asks whether the server is ready does so often, and knows the answer.
+            Some(error) if status.is_server_error() && !error.is_starting() => {
+                error!(http.status = status.as_u16(), http.duration_us = duration_us, %error, "failed");
+            }
+            // The reason may quote what the client sent, so it goes to the client only.
+            Some(_) => debug!(http.status = status.as_u16(), http.duration_us = duration_us, "refused"),
+            None => debug!(http.status = status.as_u16(), http.duration_us = duration_us, "answered"),
+        }
+        response
+    }
+    .instrument(span)
+    .await
+}
