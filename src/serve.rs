@@ -15,7 +15,8 @@ use crate::alerts::{Desk, DeskError};
 use crate::auth::{Access, Credentials, CredentialsError, Policy};
 use crate::config::{Config, ConfigError};
 use crate::events::Events;
-use crate::http::server::connection::{self, ConnectionLimits, OpenConnections};
+use crate::http::server::lease::{ConnectionLimits, OpenConnections};
+use crate::http::server::listener;
 use crate::http::server::tls::Tls;
 pub use crate::http::server::tls::TlsError;
 use crate::http::{self, App, Parts};
@@ -161,7 +162,7 @@ async fn run(
     if let Some(reloads) = reloads {
         tokio::spawn(stop.clone().run_until_cancelled_owned(reloads));
     }
-    let serving = tokio::spawn(connection::run(
+    let serving = tokio::spawn(listener::run(
         listener,
         service,
         connection_limits(&config),

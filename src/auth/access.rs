@@ -8,10 +8,10 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tracing::{debug, error, warn};
 
-use super::brake::Brake;
 use super::secret::{Proof, Secret, TokenHash};
 use super::session::Sessions;
 use super::store::{Credentials, Identity, Principal};
+use super::throttle::LoginThrottle;
 use super::{Policy, Role, password};
 use crate::config::Auth;
 
@@ -27,7 +27,7 @@ struct Inner {
     policy: Policy,
     credentials: Credentials,
     sessions: Mutex<Sessions>,
-    brake: Mutex<Brake>,
+    throttle: Mutex<LoginThrottle>,
     checks: Arc<Semaphore>,
 }
 
@@ -69,7 +69,7 @@ impl Access {
             policy,
             credentials,
             sessions: Mutex::new(sessions),
-            brake: Mutex::default(),
+            throttle: Mutex::default(),
             checks: Arc::new(Semaphore::new(CHECKS)),
         }))
     }
@@ -129,7 +129,7 @@ impl Access {
 
 impl Inner {
     fn may_try(&self, client: IpAddr) -> Result<(), PasswordRefused> {
-        match self.brake().wait(client, Instant::now()) {
+        match self.throttle().wait(client, Instant::now()) {
             None => Ok(()),
             Some(retry_after) => Err(PasswordRefused::TooManyFailures { retry_after }),
         }
@@ -144,7 +144,7 @@ impl Inner {
         let Login { user, password } = login;
         let hash = self.credentials.password_of(&user);
         if password.len() > password::BYTES_MAX || !password::is(&password, hash.as_deref()) {
-            self.brake().failed(client, Instant::now());
+            self.throttle().failed(client, Instant::now());
             // Not the name: it may well be a password that went into the wrong field.
             warn!(client.addr = %client, "a login failed");
             return Err(PasswordRefused::Wrong);
@@ -152,7 +152,7 @@ impl Inner {
         let Some(hash) = hash else {
             return Err(PasswordRefused::Wrong);
         };
-        self.brake().succeeded(client);
+        self.throttle().succeeded(client);
         let user: Arc<str> = user.into();
         let proof = Proof::of(&password, &hash);
         let begun = self
@@ -174,7 +174,7 @@ impl Inner {
         let hash = self.credentials.password_of(&login.user)?;
         let proof = Proof::of(&login.password, &hash);
         let token = self.sessions().renew(proof, Instant::now())?;
-        self.brake().succeeded(client);
+        self.throttle().succeeded(client);
         Some(Granted::to(login.user.as_str().into(), token))
     }
 
@@ -182,8 +182,8 @@ impl Inner {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn brake(&self) -> MutexGuard<'_, Brake> {
-        self.brake.lock().unwrap_or_else(PoisonError::into_inner)
+    fn throttle(&self) -> MutexGuard<'_, LoginThrottle> {
+        self.throttle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -5,7 +5,6 @@
 //! keys as SHA-256 of 128 random bits; neither can be read out of the file.
 
 mod access;
-mod brake;
 mod error;
 mod file;
 mod password;
@@ -13,17 +12,18 @@ mod role;
 mod secret;
 mod session;
 mod store;
+mod throttle;
 
 use std::net::IpAddr;
 
 pub(crate) use self::access::{Access, Granted, Login, PasswordRefused};
-pub(crate) use self::brake::Neighbourhood;
 pub use self::error::CredentialsError;
-pub(crate) use self::role::Demand;
+pub(crate) use self::role::RequiredRole;
 pub use self::role::{BadRole, Role};
 pub use self::secret::Secret;
 pub(crate) use self::store::Replaced;
 pub use self::store::{Credentials, FirstCredentials, Identity, KeyRecord, Principal};
+pub(crate) use self::throttle::ClientNetwork;
 use crate::config::AuthMode;
 
 /// Whether credentials are asked for.

@@ -41,12 +41,12 @@ impl Role {
         }
     }
 
-    pub(crate) fn meets(&self, demand: Demand) -> bool {
+    pub(crate) fn meets(&self, demand: RequiredRole) -> bool {
         match (self, demand) {
             (Self::Admin, _)
-            | (_, Demand::Login)
-            | (Self::Readonly, Demand::Readonly)
-            | (Self::Scanreport, Demand::Scanreport) => true,
+            | (_, RequiredRole::Login)
+            | (Self::Readonly, RequiredRole::Readonly)
+            | (Self::Scanreport, RequiredRole::Scanreport) => true,
             (Self::Readonly | Self::Scanreport | Self::Custom(_), _) => false,
         }
     }
@@ -96,7 +96,7 @@ pub(super) fn is_name(text: &str, characters_max: usize) -> bool {
 
 /// What a route asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Demand {
+pub(crate) enum RequiredRole {
     /// Any valid login or key. Kismet calls it `any`.
     Login,
     /// Reading.
@@ -110,7 +110,7 @@ pub(crate) enum Demand {
     Credentials,
 }
 
-impl fmt::Display for Demand {
+impl fmt::Display for RequiredRole {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Login => "any role",
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_role_opens_what_asks_for_it_and_the_administrator_everything() {
-        use Demand::{Admin, Credentials, Login, Readonly, Scanreport};
+        use RequiredRole::{Admin, Credentials, Login, Readonly, Scanreport};
         for (role, opened) in [
             (
                 "admin",

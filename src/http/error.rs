@@ -8,10 +8,10 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
 use crate::alerts::Refused;
-use crate::auth::{BadRole, CredentialsError, Demand};
+use crate::auth::{BadRole, CredentialsError, RequiredRole};
+use crate::http::request::bad_parameter::BadParameter;
 use crate::http::request::body::BodyError;
-use crate::http::request::query::BadParameter;
-use crate::http::response::json::KismetJson;
+use crate::http::response::json::Json;
 use crate::ingest::IngestError;
 use crate::ingest::decode::DecodeError;
 use crate::log::LogError;
@@ -76,7 +76,7 @@ pub(super) enum ApiError {
     #[error("there is no view of that name")]
     NoSuchView,
     #[error("this needs a login or a key with {0}")]
-    Unauthorised(Demand),
+    Unauthorised(RequiredRole),
     #[error("too many logins failed, try again later")]
     TooManyFailures { retry_after: Duration },
     #[error(
@@ -249,7 +249,7 @@ impl IntoResponse for ApiError {
         if let Self::Decode(DecodeError::NothingValid(rejected)) = &self {
             body.insert("rejected".to_owned(), json!(rejected));
         }
-        let mut response = (status, KismetJson::of(&body)).into_response();
+        let mut response = (status, Json::kismet(&body)).into_response();
         if let Some(retry_after) = self.retry_after(status) {
             let headers = response.headers_mut();
             headers.insert(header::RETRY_AFTER, retry_after.into());

@@ -1,5 +1,6 @@
 //! Who may ask: credentials, origins and rates.
 
-pub(in crate::http) mod gate;
-pub(in crate::http) mod origin;
-pub(in crate::http) mod rate;
+pub(super) mod gate;
+pub(super) mod origin;
+pub(super) mod rate;
+pub(super) mod ready;

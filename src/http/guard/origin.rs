@@ -17,10 +17,10 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use super::gate::is_here;
 use crate::auth::Policy;
 use crate::http::error::ApiError;
-use crate::http::request::forwarded::{ForwardedHost, Scheme};
+use crate::http::request::peer::is_here;
+use crate::http::request::peer::{ForwardedHost, Scheme};
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, OPTIONS");
 const HEADERS: HeaderValue =

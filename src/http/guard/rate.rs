@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use axum::http::Extensions;
 
-use super::gate::client;
-use crate::auth::{Identity, Neighbourhood, Principal};
+use crate::auth::{ClientNetwork, Identity, Principal};
 use crate::http::error::ApiError;
+use crate::http::request::peer::client;
 
 /// Over how long the bound is an average: scanners save up what they saw, and send it at once.
 const BURST: Duration = Duration::from_secs(10);
@@ -27,14 +27,14 @@ pub(in crate::http) struct Rates {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::http) enum Sender {
     Known(Principal),
-    Unknown(Neighbourhood),
+    Unknown(ClientNetwork),
 }
 
 impl Sender {
     pub(in crate::http) fn of(extensions: &Extensions) -> Self {
         match extensions.get::<Identity>() {
             Some(identity) => Self::Known(identity.principal.clone()),
-            None => Self::Unknown(Neighbourhood::of(client(extensions))),
+            None => Self::Unknown(ClientNetwork::of(client(extensions))),
         }
     }
 }
@@ -111,7 +111,7 @@ mod tests {
 
     fn sender(number: u32) -> Sender {
         let address = IpAddr::V4(Ipv4Addr::from_bits(number));
-        Sender::Unknown(Neighbourhood::of(address))
+        Sender::Unknown(ClientNetwork::of(address))
     }
 
     #[test]

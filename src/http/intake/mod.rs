@@ -1,38 +1,21 @@
-//! Reports come in.
+//! What all reports go through on their way in: rates, limits, keys against resending, receipts.
+
+pub(super) mod kismet;
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue};
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 
 use crate::events::Severity;
-use crate::http::App;
 use crate::http::error::ApiError;
 use crate::http::guard::rate::Sender;
-use crate::http::request::path::Argument;
-use crate::http::response::json::KismetJson;
-use crate::ingest::kismet;
+use crate::http::response::json::Json;
+use crate::http::state::App;
+use crate::ingest;
 use crate::report::{Batch, BatchIdentity, Phy, Rejected};
-
-/// `POST /phy/phy80211/scan/scan_report.cmd`: what a Wi-Fi scanner saw.
-pub(in crate::http) async fn wifi_scan_report(
-    State(app): State<App>,
-    Argument(file): Argument,
-    request: Request,
-) -> Result<KismetJson, ApiError> {
-    scan_report(app, &file, Phy::Wifi, request).await
-}
-
-/// `POST /phy/phybluetooth/scan/scan_report.cmd`: what a Bluetooth scanner saw.
-pub(in crate::http) async fn bluetooth_scan_report(
-    State(app): State<App>,
-    Argument(file): Argument,
-    request: Request,
-) -> Result<KismetJson, ApiError> {
-    scan_report(app, &file, Phy::Bluetooth, request).await
-}
 
 /// What the sender is told.
 #[derive(Serialize)]
@@ -45,15 +28,7 @@ struct ScanReportAnswer<'r> {
 }
 
 /// The reply means logged and visible: the sender may now forget what it sent.
-async fn scan_report(
-    app: App,
-    file: &str,
-    phy: Phy,
-    request: Request,
-) -> Result<KismetJson, ApiError> {
-    if !is_scan_report(file) {
-        return Err(ApiError::NoSuchPath);
-    }
+async fn scan_report(app: App, phy: Phy, request: Request) -> Result<Json, ApiError> {
     let sender = Sender::of(request.extensions());
     if let Err(refused) = app.rates.admit(&sender) {
         app.bodies.discard(request.into_body()).await;
@@ -71,7 +46,7 @@ async fn scan_report(
         batch.identity = Some(BatchIdentity::of_key(batch.source, &key));
     }
     let receipt = app.ingest.submit(batch).await?;
-    Ok(KismetJson::of(&ScanReportAnswer {
+    Ok(Json::kismet(&ScanReportAnswer {
         accepted: receipt.answered.accepted,
         duplicate: receipt.duplicate,
         rejected: &receipt.answered.rejected,
@@ -125,7 +100,8 @@ async fn decode(app: &App, phy: Phy, request: Request) -> Result<Batch, ApiError
     let received = app.bodies.receive(request).await?;
     let (received_at, limits) = (App::now(), app.kismet_limits);
     let heavy = received.is_heavy();
-    let decode = move || received.json(|json| Ok(kismet::decode(phy, json, received_at, &limits)?));
+    let decode =
+        move || received.json(|json| Ok(ingest::kismet::decode(phy, json, received_at, &limits)?));
     if !heavy {
         return decode();
     }
@@ -137,11 +113,4 @@ async fn decode(app: &App, phy: Phy, request: Request) -> Result<Batch, ApiError
     })
     .await
     .map_err(|_| ApiError::Panicked)?
-}
-
-/// Kismet takes any extension of letters and digits, and clients use `.cmd` and `.json`.
-fn is_scan_report(file: &str) -> bool {
-    file.strip_prefix("scan_report.").is_some_and(|extension| {
-        !extension.is_empty() && extension.bytes().all(|byte| byte.is_ascii_alphanumeric())
-    })
 }

@@ -4,10 +4,11 @@
 use axum::extract::State;
 use serde_json::{Value, json};
 
-use super::command::{Answer, Read};
-use crate::http::App;
+use super::command::Read;
 use crate::http::error::ApiError;
 use crate::http::request::path::Argument;
+use crate::http::response::json::Json;
+use crate::http::state::App;
 use crate::views::kismet::{PacketStats, ServerLocation, SourceDefaults};
 
 /// Lists without items.
@@ -55,27 +56,27 @@ pub(in crate::http) async fn receiver(_: Read) -> ApiError {
 }
 
 /// A list without items.
-pub(in crate::http) async fn list(read: Read) -> Answer {
+pub(in crate::http) async fn list(read: Read) -> Json {
     read.list::<()>(&[])
 }
 
 /// A map without entries.
-pub(in crate::http) async fn map(read: Read) -> Answer {
+pub(in crate::http) async fn map(read: Read) -> Json {
     read.one(&json!({}))
 }
 
 /// `/datasource/defaults`.
-pub(in crate::http) async fn source_defaults(read: Read) -> Answer {
+pub(in crate::http) async fn source_defaults(read: Read) -> Json {
     read.one(&SourceDefaults)
 }
 
 /// `/gps/location`: the server has no receiver; the scanner that had a fix last says where it was.
-pub(in crate::http) async fn location(State(app): State<App>, read: Read) -> Answer {
+pub(in crate::http) async fn location(State(app): State<App>, read: Read) -> Json {
     read.one(&ServerLocation::of(&app.tracker))
 }
 
 /// `/packetchain/packet_stats`.
-pub(in crate::http) async fn packet_stats(State(app): State<App>, read: Read) -> Answer {
+pub(in crate::http) async fn packet_stats(State(app): State<App>, read: Read) -> Json {
     read.one(&PacketStats::of(&app.tracker, App::now().time()))
 }
 
@@ -84,7 +85,7 @@ pub(in crate::http) async fn packet_stat(
     State(app): State<App>,
     Argument(kind): Argument,
     read: Read,
-) -> Result<Answer, ApiError> {
+) -> Result<Json, ApiError> {
     let stats = PacketStats::of(&app.tracker, App::now().time());
     let name = match kind.as_str() {
         "packet_peak" => "kismet.packetchain.peak_packets_rrd",
@@ -102,7 +103,7 @@ pub(in crate::http) async fn packet_stat(
 }
 
 /// `/system/user_status`.
-pub(in crate::http) async fn user_status(read: Read) -> Answer {
+pub(in crate::http) async fn user_status(read: Read) -> Json {
     let user = std::env::var("USER").unwrap_or_default();
     read.one(&json!({ "kismet.system.user": user }))
 }

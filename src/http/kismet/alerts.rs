@@ -3,19 +3,20 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::header;
 use axum::response::IntoResponse;
 use serde_json::Value;
 
-use super::command::{Answer, Read};
-use super::devices::seconds;
+use super::command::Read;
 use crate::alerts::{
     Addresses, Alert, Class, Definition, Limit, Order, Raised, Severity, WatchList,
 };
-use crate::http::App;
 use crate::http::error::ApiError;
+use crate::http::request::bad_parameter::BadParameter;
 use crate::http::request::path::Argument;
-use crate::http::request::query::BadParameter;
+use crate::http::request::time::seconds;
+use crate::http::response::json::Json;
+use crate::http::response::text::line;
+use crate::http::state::App;
 use crate::log::LogPosition;
 use crate::report::{MacAddr, MacMask, Phy, ReceivedAt};
 use crate::views::kismet::{AlertList, AlertRecord, DefinitionRecord};
@@ -24,17 +25,17 @@ use crate::views::kismet::{AlertList, AlertRecord, DefinitionRecord};
 const NAME_BYTES_MAX: usize = 64;
 
 /// `/alerts/definitions`: the kinds of alerts.
-pub(in crate::http) async fn definitions(State(app): State<App>, read: Read) -> Answer {
+pub(in crate::http) async fn definitions(State(app): State<App>, read: Read) -> Json {
     read.list(&DefinitionRecord::all(&app.alerts, App::now()))
 }
 
 /// `/alerts/all_alerts`: the latest alerts.
-pub(in crate::http) async fn all(State(app): State<App>, read: Read) -> Answer {
+pub(in crate::http) async fn all(State(app): State<App>, read: Read) -> Json {
     read.list(&records(&app.alerts.backlog()))
 }
 
 /// `/alerts/alerts_view`: the latest alerts, searched, sorted and in pages.
-pub(in crate::http) async fn view(State(app): State<App>, read: Read) -> Result<Answer, ApiError> {
+pub(in crate::http) async fn view(State(app): State<App>, read: Read) -> Result<Json, ApiError> {
     read.table(&records(&app.alerts.backlog()))
 }
 
@@ -43,7 +44,7 @@ pub(in crate::http) async fn since(
     State(app): State<App>,
     Argument(since): Argument,
     read: Read,
-) -> Result<Answer, ApiError> {
+) -> Result<Json, ApiError> {
     let alerts = raised_after(&app, &since, App::now())?;
     Ok(read.list(&records(&alerts)))
 }
@@ -53,7 +54,7 @@ pub(in crate::http) async fn wrapped_since(
     State(app): State<App>,
     Argument(since): Argument,
     read: Read,
-) -> Result<Answer, ApiError> {
+) -> Result<Json, ApiError> {
     let now = App::now();
     let alerts = raised_after(&app, &since, now)?;
     let alerts = &records(&alerts);
@@ -71,7 +72,7 @@ pub(in crate::http) async fn by_hash(
     State(app): State<App>,
     Argument(hash): Argument,
     read: Read,
-) -> Result<Answer, ApiError> {
+) -> Result<Json, ApiError> {
     let found = hash.parse().ok().and_then(|hash| app.alerts.by_hash(hash));
     let alert = found.ok_or(ApiError::NoSuchAlert(hash))?;
     Ok(read.one(&AlertRecord(&alert)))
@@ -105,7 +106,7 @@ pub(in crate::http) async fn define(
         limit,
     };
     app.ingest.order(Order::Define(definition)).await??;
-    Ok(told("Alert defined\n"))
+    Ok(line("Alert defined\n"))
 }
 
 /// `POST /alerts/raise_alerts`: raises an alert.
@@ -147,7 +148,7 @@ pub(in crate::http) async fn raise(
         text: text(&app, &read, "text")?,
     };
     app.ingest.order(Order::Raise(Box::new(raised))).await??;
-    Ok(told("Alert raised\n"))
+    Ok(line("Alert raised\n"))
 }
 
 /// `/devices/alerts/mac/{kind}/macs`: the watched addresses.
@@ -155,7 +156,7 @@ pub(in crate::http) async fn watched(
     State(app): State<App>,
     Argument(kind): Argument,
     read: Read,
-) -> Result<Answer, ApiError> {
+) -> Result<Json, ApiError> {
     let mut macs: Vec<String> = Vec::new();
     for list in lists(&kind)? {
         let watched = app.alerts.watched(list);
@@ -290,8 +291,4 @@ fn phy(text: &str) -> Result<Option<Phy>, String> {
         None if text == "ANY" => Ok(None),
         None => Err("expected IEEE802.11, Bluetooth or ANY".to_owned()),
     }
-}
-
-fn told(text: &'static str) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/plain")], text)
 }

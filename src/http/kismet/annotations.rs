@@ -1,14 +1,14 @@
 //! What people say of devices.
 
 use axum::extract::State;
-use axum::http::header;
 use axum::response::IntoResponse;
 
 use super::command::Read;
-use crate::http::App;
 use crate::http::error::ApiError;
+use crate::http::request::bad_parameter::BadParameter;
 use crate::http::request::path::Argument;
-use crate::http::request::query::BadParameter;
+use crate::http::response::text::line;
+use crate::http::state::App;
 use crate::report::{Annotation, Batch, DeviceKey, Remark, Tag};
 use crate::tracker::Device;
 
@@ -21,7 +21,7 @@ pub(in crate::http) async fn set_name(
     let device = known(&app, &key)?;
     let name = text(&app, &read, "username")?;
     annotate(&app, &device, Remark::Name(name)).await?;
-    Ok(told("Device name set\n"))
+    Ok(line("Device name set\n"))
 }
 
 /// `POST /devices/by-key/{key}/set_tag`: marks a device; an empty value takes the mark away.
@@ -43,7 +43,7 @@ pub(in crate::http) async fn set_tag(
         return Err(BadParameter::new("tagname", &reason).into());
     }
     annotate(&app, &device, Remark::Tag(Tag { name, value })).await?;
-    Ok(told("Device tag set\n"))
+    Ok(line("Device tag set\n"))
 }
 
 fn known(app: &App, key: &str) -> Result<Device, ApiError> {
@@ -72,8 +72,4 @@ async fn annotate(app: &App, device: &Device, remark: Remark) -> Result<(), ApiE
     let batch = Batch::of_annotation(annotation, App::now());
     app.ingest.submit(batch).await?;
     Ok(())
-}
-
-fn told(text: &'static str) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/plain")], text)
 }

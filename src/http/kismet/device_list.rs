@@ -12,8 +12,8 @@ use axum::response::{IntoResponse, Response};
 use hyper::body::Frame;
 
 use super::command::{Arrangement, Brackets, Format, Shape};
-use crate::http::App;
-use crate::http::response::pace::{GiveWay, Turn};
+use crate::http::response::pace::{WorkSlice, YieldToIngest};
+use crate::http::state::App;
 use crate::report::DeviceId;
 use crate::tracker::{Device, Tracker, Walk};
 use crate::views::Spreader;
@@ -27,7 +27,7 @@ const LOOKING_MAX: Duration = Duration::from_millis(1);
 const PIECE_BYTES_MIN: usize = 32 * 1024;
 
 /// Where the devices come from.
-pub(in crate::http) enum Supply {
+pub(super) enum Supply {
     /// As the tracker has them.
     Walked {
         walk: Walk,
@@ -39,7 +39,7 @@ pub(in crate::http) enum Supply {
 }
 
 /// The list.
-pub(in crate::http) struct DeviceList {
+pub(super) struct DeviceList {
     tracker: Arc<Tracker>,
     supply: Supply,
     shape: Shape,
@@ -51,8 +51,8 @@ pub(in crate::http) struct DeviceList {
     spreader: Option<Spreader>,
     is_empty: bool,
     progress: Progress,
-    turn: Turn,
-    give_way: GiveWay,
+    slice: WorkSlice,
+    yield_to_ingest: YieldToIngest,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -76,8 +76,8 @@ impl DeviceList {
             after: Vec::new(),
             is_empty: true,
             progress: Progress::Start,
-            turn: Turn::default(),
-            give_way: GiveWay::to(app.ingest.commit_counter()),
+            slice: WorkSlice::default(),
+            yield_to_ingest: YieldToIngest::to(app.ingest.commit_counter()),
         }
     }
 
@@ -156,12 +156,12 @@ impl HttpBody for DeviceList {
         mut self: Pin<&mut Self>,
         context: &mut TaskContext<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        ready!(self.give_way.poll(context));
+        ready!(self.yield_to_ingest.poll(context));
         // Else what compresses would take one piece after the other until it has something to send.
-        ready!(self.turn.poll(context));
+        ready!(self.slice.poll(context));
         let started = Instant::now();
         let piece = self.next_piece();
-        self.give_way.count(started.elapsed());
+        self.yield_to_ingest.count(started.elapsed());
         if piece.as_ref().is_some_and(Vec::is_empty) {
             // Nothing was found yet.
             context.waker().wake_by_ref();

@@ -3,9 +3,9 @@
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 
-use super::devices::moment;
-use crate::http::App;
 use crate::http::error::ApiError;
+use crate::http::request::time::moment;
+use crate::http::state::App;
 use crate::report::UnixTime;
 use crate::views::kismet::DeviceView;
 

@@ -7,20 +7,22 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use tokio::task::spawn_blocking;
 
-use super::command::{Answer, Arrangement, Format, Read, Rows};
+use super::command::{Arrangement, Format, Read, Rows};
 use super::device_list::{DeviceList, Supply};
 use super::device_view::{Since, Viewed};
-use crate::http::App;
 use crate::http::error::ApiError;
+use crate::http::request::bad_parameter::BadParameter;
 use crate::http::request::path::Argument;
-use crate::http::request::query::BadParameter;
-use crate::report::{DeviceKey, MacMask, UnixTime};
+use crate::http::request::time::moment;
+use crate::http::response::json::Json;
+use crate::http::state::App;
+use crate::report::{DeviceKey, MacMask};
 use crate::tracker::{Device, Walk};
 use crate::views::Style;
 use crate::views::kismet::{DeviceRecord, DeviceView, ViewRecord};
 
 /// `/devices/views/all_views`: the views that there are.
-pub(in crate::http) async fn all_views(State(app): State<App>, read: Read) -> Answer {
+pub(in crate::http) async fn all_views(State(app): State<App>, read: Read) -> Json {
     read.list(&ViewRecord::all(&app.tracker))
 }
 
@@ -103,7 +105,7 @@ pub(in crate::http) async fn by_key(
     State(app): State<App>,
     Argument(key): Argument,
     read: Read,
-) -> Result<Answer, ApiError> {
+) -> Result<Json, ApiError> {
     let key: DeviceKey = key.parse()?;
     let device = app
         .tracker
@@ -125,7 +127,7 @@ pub(in crate::http) async fn by_key(
 pub(in crate::http) async fn multikey(
     State(app): State<App>,
     read: Read,
-) -> Result<Answer, ApiError> {
+) -> Result<Json, ApiError> {
     let devices = by_keys(&app, &read)?;
     Ok(with_records(&app, &devices, &read, |records| {
         read.list(records)
@@ -136,7 +138,7 @@ pub(in crate::http) async fn multikey(
 pub(in crate::http) async fn multikey_as_object(
     State(app): State<App>,
     read: Read,
-) -> Result<Answer, ApiError> {
+) -> Result<Json, ApiError> {
     let devices = by_keys(&app, &read)?;
     Ok(with_records(&app, &devices, &read, |records| {
         let by_key = records
@@ -151,7 +153,7 @@ pub(in crate::http) async fn clients_of(
     State(app): State<App>,
     Argument(key): Argument,
     read: Read,
-) -> Result<Answer, ApiError> {
+) -> Result<Json, ApiError> {
     let key: DeviceKey = key.parse()?;
     let known = app.tracker.device(key.device());
     known.ok_or(ApiError::NoSuchDevice(key))?;
@@ -163,7 +165,7 @@ pub(in crate::http) async fn related_to(
     State(app): State<App>,
     Argument(key): Argument,
     read: Read,
-) -> Result<Answer, ApiError> {
+) -> Result<Json, ApiError> {
     let key: DeviceKey = key.parse()?;
     let device = app.tracker.device(key.device());
     let device = device.ok_or(ApiError::NoSuchDevice(key))?;
@@ -276,44 +278,4 @@ async fn listed(
         DeviceList::new(&app, supply, read.shape()).within(page.before, page.after)
     });
     Ok(list.await.map_err(|_| ApiError::Panicked)?.into_response())
-}
-
-/// Seconds since 1970, or as many before `now` when negative.
-pub(in crate::http) fn seconds(text: &str, now: f64) -> Result<f64, ApiError> {
-    let seconds = text.parse::<f64>().ok();
-    match seconds.filter(|seconds| seconds.is_finite()) {
-        None => Err(ApiError::BadTimestamp),
-        Some(before) if before < 0.0 => Ok(now + before),
-        Some(seconds) => Ok(seconds),
-    }
-}
-
-/// The same, with fractions cut.
-pub(in crate::http) fn moment(text: &str, now: UnixTime) -> Result<UnixTime, ApiError> {
-    let absolute = seconds(text, f64::from(now.seconds()))?;
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a float casts saturating"
-    )]
-    Ok(UnixTime::new(absolute.floor() as u32))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_moment_is_absolute_or_before_now() {
-        let now = UnixTime::new(1_700_000_000);
-        let read = |text| moment(text, now).ok().map(UnixTime::seconds);
-        assert_eq!(read("1600000000"), Some(1_600_000_000));
-        assert_eq!(read("1600000000.9"), Some(1_600_000_000));
-        assert_eq!(read("-5"), Some(1_699_999_995));
-        assert_eq!(read("0"), Some(0));
-        assert_eq!(read("-1e300"), Some(0));
-        for text in ["", "x", "nan", "inf", "5s"] {
-            assert_eq!(read(text), None, "{text}");
-        }
-    }
 }

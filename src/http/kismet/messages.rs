@@ -2,13 +2,14 @@
 
 use axum::extract::State;
 
-use super::command::{Answer, Read};
+use super::command::Read;
 use super::device_view::Since;
-use crate::http::App;
+use crate::http::response::json::Json;
+use crate::http::state::App;
 use crate::views::kismet::{MessageList, MessageRecord};
 
 /// `/messagebus/all_messages`: the latest messages.
-pub(in crate::http) async fn all(State(app): State<App>, read: Read) -> Answer {
+pub(in crate::http) async fn all(State(app): State<App>, read: Read) -> Json {
     let messages = app.events.latest_messages();
     let records: Vec<_> = messages
         .iter()
@@ -24,7 +25,7 @@ pub(in crate::http) async fn said_since(
     State(app): State<App>,
     Since(since): Since,
     read: Read,
-) -> Answer {
+) -> Json {
     let messages = app.events.latest_messages();
     let records: Vec<_> = messages
         .iter()

@@ -1,15 +1,15 @@
 //! The interface of Kismet's scanning mode.
 
-pub(in crate::http) mod absent;
-pub(in crate::http) mod alerts;
-pub(in crate::http) mod annotations;
-pub(in crate::http) mod command;
-pub(in crate::http) mod device_list;
-pub(in crate::http) mod device_view;
-pub(in crate::http) mod devices;
-pub(in crate::http) mod live;
-pub(in crate::http) mod messages;
-pub(in crate::http) mod networks;
-pub(in crate::http) mod session;
-pub(in crate::http) mod sources;
-pub(in crate::http) mod system;
+pub(super) mod absent;
+pub(super) mod alerts;
+pub(super) mod annotations;
+pub(super) mod command;
+pub(super) mod device_list;
+pub(super) mod device_view;
+pub(super) mod devices;
+pub(super) mod live;
+pub(super) mod messages;
+pub(super) mod networks;
+pub(super) mod session;
+pub(super) mod sources;
+pub(super) mod system;

@@ -5,18 +5,19 @@ use std::sync::Arc;
 use axum::extract::State;
 use tokio::task::spawn_blocking;
 
-use super::command::{Answer, Read};
-use super::devices::moment;
-use crate::http::App;
+use super::command::Read;
 use crate::http::error::ApiError;
+use crate::http::request::bad_parameter::BadParameter;
 use crate::http::request::path::Argument;
-use crate::http::request::query::BadParameter;
+use crate::http::request::time::moment;
+use crate::http::response::json::Json;
+use crate::http::state::App;
 use crate::report::Ssid;
 use crate::tracker::{Device, Walk};
 use crate::views::kismet::{Channels, SsidGroup, SsidGroups, hash_of};
 
 /// `/phy/phy80211/ssids/views/ssids`: networks by name.
-pub(in crate::http) async fn ssids(State(app): State<App>, read: Read) -> Result<Answer, ApiError> {
+pub(in crate::http) async fn ssids(State(app): State<App>, read: Read) -> Result<Json, ApiError> {
     let since = match read.command.get("last_time") {
         None | Some(serde_json::Value::Null) => None,
         Some(serde_json::Value::Number(since)) => {
@@ -40,7 +41,7 @@ pub(in crate::http) async fn ssid(
     State(app): State<App>,
     Argument(hash): Argument,
     read: Read,
-) -> Result<Answer, ApiError> {
+) -> Result<Json, ApiError> {
     let hash: u32 = hash
         .parse()
         .map_err(|_| BadParameter::new("hash", "expected a number of 32 bits"))?;
@@ -55,7 +56,7 @@ pub(in crate::http) async fn ssid(
 pub(in crate::http) async fn channels(
     State(app): State<App>,
     read: Read,
-) -> Result<Answer, ApiError> {
+) -> Result<Json, ApiError> {
     let channels = Channels::new(App::now().time());
     fold(&app, channels, Channels::add, move |channels| {
         read.one(&channels)

@@ -9,11 +9,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
-use super::command::{Answer, Read};
-use crate::auth::{Credentials, CredentialsError, Demand, Policy, Principal, Replaced, Role};
+use super::command::Read;
+use crate::auth::{Credentials, CredentialsError, Policy, Principal, Replaced, RequiredRole, Role};
 use crate::http::error::ApiError;
-use crate::http::guard::gate::{authorise, demanding, is_here};
-use crate::http::{App, read};
+use crate::http::guard::gate::{authorise, demanding};
+use crate::http::request::peer::is_here;
+use crate::http::response::json::Json;
+use crate::http::routes::read;
+use crate::http::state::App;
 
 /// All of them. They answer also while the log is read.
 pub(in crate::http) fn routes(app: &App) -> Router<App> {
@@ -26,9 +29,9 @@ pub(in crate::http) fn routes(app: &App) -> Router<App> {
         .route("/auth/apikey/generate.cmd", post(generate_key))
         .route("/auth/apikey/revoke.cmd", post(revoke_key))
         .route("/auth/apikey/list", read(list_keys));
-    open.merge(demanding(Demand::Login, login, app))
-        .merge(demanding(Demand::Admin, admin, app))
-        .merge(demanding(Demand::Credentials, credentials, app))
+    open.merge(demanding(RequiredRole::Login, login, app))
+        .merge(demanding(RequiredRole::Admin, admin, app))
+        .merge(demanding(RequiredRole::Credentials, credentials, app))
 }
 
 /// A line of plain text, as Kismet answers here.
@@ -65,7 +68,7 @@ async fn set_password(State(app): State<App>, request: Request) -> Result<Respon
     let replaced = if is_first {
         Replaced::Nobody
     } else {
-        let pass = match authorise(&app, &parts, Demand::Credentials).await {
+        let pass = match authorise(&app, &parts, RequiredRole::Credentials).await {
             Ok(pass) => pass,
             Err(refused) => {
                 app.bodies.discard(body).await;
@@ -140,7 +143,7 @@ async fn revoke_key(State(app): State<App>, request: Request) -> Result<Response
 }
 
 /// `/auth/apikey/list`: the keys, without what opens anything.
-async fn list_keys(State(app): State<App>, read: Read) -> Answer {
+async fn list_keys(State(app): State<App>, read: Read) -> Json {
     let records = app.access.credentials().keys().into_iter().map(|key| {
         json!({
             "kismet.httpd.auth.name": key.name,

@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::State;
 
-use super::command::{Answer, Read};
+use super::command::Read;
 use crate::alerts::AlertStore;
 use crate::events::{Event, Severity};
-use crate::http::App;
 use crate::http::error::ApiError;
 use crate::http::request::path::Argument;
+use crate::http::response::json::Json;
+use crate::http::state::App;
 use crate::report::SourceId;
 use crate::tracker::Source;
 use crate::views::Style;
@@ -55,7 +56,7 @@ impl SourceStates {
 }
 
 /// `/datasource/all_sources`: every scanner that has reported.
-pub(in crate::http) async fn all(State(app): State<App>, read: Read) -> Answer {
+pub(in crate::http) async fn all(State(app): State<App>, read: Read) -> Json {
     let sources = app.tracker.sources();
     let records: Vec<_> = sources
         .iter()
@@ -72,7 +73,7 @@ pub(in crate::http) async fn by_uuid(
     State(app): State<App>,
     Argument(uuid): Argument,
     read: Read,
-) -> Result<Answer, ApiError> {
+) -> Result<Json, ApiError> {
     let source = known(&app, &uuid)?;
     Ok(read.one(&app.sources.record(&app, &source)))
 }
@@ -82,7 +83,7 @@ pub(in crate::http) async fn pause(
     State(app): State<App>,
     Argument(uuid): Argument,
     read: Read,
-) -> Result<Answer, ApiError> {
+) -> Result<Json, ApiError> {
     let source = known(&app, &uuid)?;
     if !app.sources.set_paused(source.id, true) {
         return Err(ApiError::AlreadyPaused);
@@ -96,7 +97,7 @@ pub(in crate::http) async fn resume(
     State(app): State<App>,
     Argument(uuid): Argument,
     read: Read,
-) -> Result<Answer, ApiError> {
+) -> Result<Json, ApiError> {
     let source = known(&app, &uuid)?;
     if !app.sources.set_paused(source.id, false) {
         return Err(ApiError::NotPaused);
@@ -110,7 +111,7 @@ pub(in crate::http) async fn tune(
     State(app): State<App>,
     Argument(uuid): Argument,
     _: Read,
-) -> Result<Answer, ApiError> {
+) -> Result<Json, ApiError> {
     known(&app, &uuid)?;
     Err(ApiError::Impossible(
         "a scanner tunes its radio itself, this server only takes its reports",

@@ -3,17 +3,18 @@
 use axum::extract::State;
 use axum::response::Html;
 
-use super::command::{Answer, Read};
-use crate::http::App;
+use super::command::Read;
+use crate::http::response::json::Json;
+use crate::http::state::App;
 use crate::views::kismet::{PhyRecord, StatisticsRecord, Status, TimestampRecord, fields_page};
 
 /// `/phy/all_phys.json`: the radio technologies.
-pub(in crate::http) async fn phys(State(app): State<App>, read: Read) -> Answer {
+pub(in crate::http) async fn phys(State(app): State<App>, read: Read) -> Json {
     read.list(&PhyRecord::all(&app.tracker))
 }
 
 /// `/system/timestamp.json`: the server's clock.
-pub(in crate::http) async fn timestamp(read: Read) -> Answer {
+pub(in crate::http) async fn timestamp(read: Read) -> Json {
     read.one(&TimestampRecord(App::now()))
 }
 
@@ -23,7 +24,7 @@ pub(in crate::http) async fn tracked_fields() -> Html<String> {
 }
 
 /// `/system/status.json`: how the server is.
-pub(in crate::http) async fn status(State(app): State<App>, read: Read) -> Answer {
+pub(in crate::http) async fn status(State(app): State<App>, read: Read) -> Json {
     let user = std::env::var("USER").unwrap_or_default();
     read.one(&Status {
         context: app.context(),
@@ -40,7 +41,7 @@ pub(in crate::http) async fn status(State(app): State<App>, read: Read) -> Answe
 }
 
 /// How the server is, in short.
-pub(in crate::http) fn statistics(app: &App) -> StatisticsRecord {
+pub(super) fn statistics(app: &App) -> StatisticsRecord {
     StatisticsRecord {
         connections: app.open_connections.get(),
         memory_kb: memory_kb(),

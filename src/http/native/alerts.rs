@@ -7,12 +7,12 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::Json;
 use crate::alerts::{Alert, Severity};
-use crate::http::App;
 use crate::http::error::ApiError;
 use crate::http::request::query::Query;
 use crate::http::response::csv::{self, Texts};
+use crate::http::response::json::Json;
+use crate::http::state::App;
 use crate::report::{MacAddr, UnixTime};
 use crate::views::native::{ALERT_COLUMNS, AlertRow};
 
@@ -78,7 +78,7 @@ pub(in crate::http) async fn list(
     if let Some(texts) = csv {
         return csv::page(&ALERT_COLUMNS, rows, texts, next_cursor);
     }
-    let answer = Json::of(&Alerts {
+    let answer = Json::compact(&Alerts {
         alerts: rows.collect(),
         next_cursor,
     });

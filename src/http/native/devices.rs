@@ -10,13 +10,14 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::task::spawn_blocking;
 
-use super::Json;
 use super::filter::Filter;
-use crate::http::App;
+use super::text_of_hex;
 use crate::http::error::ApiError;
 use crate::http::request::path::Argument;
 use crate::http::request::query::Query;
 use crate::http::response::csv::{self, Texts};
+use crate::http::response::json::Json;
+use crate::http::state::App;
 use crate::report::{DeviceId, DeviceKey, MacAddr, UnixTime};
 use crate::tracker::{Device, Seen, Tracker, Walk};
 use crate::views::Hex;
@@ -105,7 +106,7 @@ pub(in crate::http) async fn list(
     if let Some(texts) = csv {
         return csv::page(&COLUMNS, devices.iter().map(DeviceRow), texts, next_cursor);
     }
-    let answer = Json::of(&Devices {
+    let answer = Json::compact(&Devices {
         devices: devices.iter().map(DeviceRow).collect(),
         next_cursor,
     });
@@ -133,7 +134,7 @@ pub(in crate::http) async fn one(
     };
     match devices.as_slice() {
         [] => Err(ApiError::NoSuchAddress(addr)),
-        [device] => Ok(Json::of(&whole(device)?)?.into_response()),
+        [device] => Ok(Json::compact(&whole(device)?)?.into_response()),
         [device, others @ ..] => {
             // An address is seldom that of two: the first, and the others beside it.
             let mut first = whole(device)?;
@@ -141,7 +142,7 @@ pub(in crate::http) async fn one(
             if let Value::Object(fields) = &mut first {
                 fields.insert("others".to_owned(), Value::Array(others?));
             }
-            Ok(Json::of(&first)?.into_response())
+            Ok(Json::compact(&first)?.into_response())
         }
     }
 }
@@ -268,47 +269,4 @@ fn read_cursor(text: &str, sort: Sort, is_descending: bool) -> Result<Place, &'s
         key,
         id: id.device(),
     })
-}
-
-fn text_of_hex(hex: &str) -> Option<String> {
-    let pairs = hex.as_bytes().chunks(2).map(|pair| {
-        let pair = std::str::from_utf8(pair).ok()?;
-        u8::from_str_radix(pair, 16).ok()
-    });
-    String::from_utf8(pairs.collect::<Option<Vec<u8>>>()?).ok()
-}
-
-/// `GET /api/v1/ssids`: networks by name.
-pub(in crate::http) async fn ssids(
-    State(app): State<App>,
-    headers: HeaderMap,
-    mut query: Query,
-) -> Result<Response, ApiError> {
-    let limit = query.take_limit(app.page_items_max)?;
-    let after = query.take_with("cursor", |text| {
-        text_of_hex(text).ok_or("not one that an earlier page gave")
-    })?;
-    let filter = Filter::take(&mut query, &app)?;
-    let csv = Texts::take(&mut query, &headers)?;
-    query.finish()?;
-    let tracker = app.tracker.clone();
-    let permit = app.history_reads.clone().acquire_owned().await;
-    let page = spawn_blocking(move || {
-        let page = super::networks::find(&tracker, &filter, after.as_deref(), limit + 1);
-        drop(permit);
-        page
-    });
-    let mut page = page.await.map_err(|_| ApiError::Panicked)?;
-    let has_more = limit < page.len();
-    page.truncate(limit);
-    let last = page.last().filter(|_| has_more);
-    let next_cursor = last.map(|last| Hex(last.ssid.as_bytes()).to_string());
-    if let Some(texts) = csv {
-        return csv::page(&super::networks::COLUMNS, page.iter(), texts, next_cursor);
-    }
-    let answer = Json::of(&super::networks::Ssids {
-        ssids: page,
-        next_cursor,
-    });
-    Ok(answer?.into_response())
 }

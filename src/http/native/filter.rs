@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 
-use crate::http::App;
-use crate::http::request::query::{BadParameter, Query};
+use crate::http::request::bad_parameter::BadParameter;
+use crate::http::request::query::Query;
+use crate::http::state::App;
 use crate::report::capabilities::{Security, SecurityClass};
 use crate::report::{Band, Channel, Frequency, Manufacturer, Phy, UnixTime};
 use crate::tracker::{Device, Radio, SourceNumber};

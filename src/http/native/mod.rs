@@ -3,124 +3,17 @@
 pub(super) mod alerts;
 pub(super) mod devices;
 mod filter;
-mod networks;
+pub(super) mod networks;
+pub(super) mod observations;
+pub(super) mod sources;
 pub(super) mod status;
 pub(super) mod webhooks;
 
-use std::fmt;
-
-use axum::extract::State;
-use axum::http::{HeaderMap, header};
-use axum::response::{IntoResponse, Response};
-use serde::Serialize;
-use tokio::task::spawn_blocking;
-
-use crate::http::App;
-use crate::http::error::ApiError;
-use crate::http::request::path::Argument;
-use crate::http::request::query::Query;
-use crate::http::response::csv::{self, Texts};
-use crate::log::{Observed, Place, Wanted};
-use crate::report::{MacAddr, UnixTime};
-use crate::views::{OBSERVATION_COLUMNS, ObservationRecord};
-
-/// A page of a list.
-#[derive(Serialize)]
-struct Observations<'o> {
-    observations: Vec<ObservationRecord<'o>>,
-    /// Asks for the next page; absent on the last.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_cursor: Option<String>,
-}
-
-/// An answer in plain JSON.
-pub(super) struct Json(Vec<u8>);
-
-impl Json {
-    fn of(value: &impl Serialize) -> Result<Self, ApiError> {
-        serde_json::to_vec(value)
-            .map(Self)
-            .map_err(|_| ApiError::Panicked)
-    }
-}
-
-impl IntoResponse for Json {
-    fn into_response(self) -> Response {
-        ([(header::CONTENT_TYPE, "application/json")], self.0).into_response()
-    }
-}
-
-/// `GET /api/v1/devices/{mac}/observations`: what was reported of a device, the newest first.
-pub(super) async fn observations(
-    State(app): State<App>,
-    Argument(mac): Argument,
-    headers: HeaderMap,
-    mut query: Query,
-) -> Result<Response, ApiError> {
-    let addr: MacAddr = mac.parse()?;
-    let count = query.take_limit(app.page_items_max)?;
-    let wanted = Wanted {
-        addr,
-        since: query.take_time("since")?.unwrap_or(UnixTime::new(0)),
-        until: query.take_time("until")?.unwrap_or(UnixTime::new(u32::MAX)),
-        before: query.take_with("cursor", read_cursor)?,
-        count: count + 1,
-    };
-    let csv = Texts::take(&mut query, &headers)?;
-    query.finish()?;
-    let mut observed = read(&app, wanted).await?;
-    if observed.is_empty() && app.tracker.devices_by_addr(addr).is_empty() {
-        return Err(ApiError::NoSuchAddress(addr));
-    }
-    let has_more = count < observed.len();
-    observed.truncate(count);
-    let last = observed.last().filter(|_| has_more);
-    let records = observed
-        .iter()
-        .flat_map(|one| ObservationRecord::all(&one.entry));
-    let next_cursor = last.map(|last| Cursor(last.place).to_string());
-    if let Some(texts) = csv {
-        return csv::page(&OBSERVATION_COLUMNS, records, texts, next_cursor);
-    }
-    let answer = Json::of(&Observations {
-        observations: records.collect(),
-        next_cursor,
+/// The text that a cursor has in hex.
+fn text_of_hex(hex: &str) -> Option<String> {
+    let pairs = hex.as_bytes().chunks(2).map(|pair| {
+        let pair = std::str::from_utf8(pair).ok()?;
+        u8::from_str_radix(pair, 16).ok()
     });
-    Ok(answer?.into_response())
-}
-
-async fn read(app: &App, wanted: Wanted) -> Result<Vec<Observed>, ApiError> {
-    let Some(history) = app.history.clone() else {
-        return Ok(Vec::new());
-    };
-    // Each reads through the log: two at a time leave the writer its share of the machine.
-    let permit = app.history_reads.clone().acquire_owned().await;
-    spawn_blocking(move || {
-        let observed = history.read(&wanted);
-        drop(permit);
-        observed
-    })
-    .await
-    .map_err(|_| ApiError::Panicked)?
-    .map_err(ApiError::History)
-}
-
-/// A place as clients hand it back; what is in it is not theirs to know.
-struct Cursor(Place);
-
-impl fmt::Display for Cursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:x}-{:x}", self.0.time.seconds(), self.0.id)
-    }
-}
-
-fn read_cursor(text: &str) -> Result<Place, &'static str> {
-    let place = |text: &str| {
-        let (time, id) = text.split_once('-')?;
-        Some(Place {
-            time: UnixTime::new(u32::from_str_radix(time, 16).ok()?),
-            id: i64::from_str_radix(id, 16).ok()?,
-        })
-    };
-    place(text).ok_or("not one that an earlier page gave")
+    String::from_utf8(pairs.collect::<Option<Vec<u8>>>()?).ok()
 }

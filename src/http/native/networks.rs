@@ -2,14 +2,25 @@
 
 use std::collections::BTreeMap;
 
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use tokio::task::spawn_blocking;
 
 use super::filter::Filter;
+use super::text_of_hex;
+use crate::http::error::ApiError;
+use crate::http::request::query::Query;
+use crate::http::response::csv::{self, Texts};
+use crate::http::response::json::Json;
+use crate::http::state::App;
 use crate::report::capabilities::Security;
 use crate::tracker::{Device, Radio, Tracker, Walk};
+use crate::views::Hex;
 
 /// The names of a network's values.
-pub(in crate::http) const COLUMNS: [&str; 6] = [
+pub(super) const COLUMNS: [&str; 6] = [
     "ssid",
     "access_points",
     "reports",
@@ -19,7 +30,7 @@ pub(in crate::http) const COLUMNS: [&str; 6] = [
 ];
 
 #[derive(Serialize)]
-pub(in crate::http) struct Ssids {
+struct Ssids {
     pub(in crate::http) ssids: Vec<Network>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::http) next_cursor: Option<String>,
@@ -37,13 +48,43 @@ pub(in crate::http) struct Network {
     security: Vec<&'static str>,
 }
 
+/// `GET /api/v1/ssids`: networks by name.
+pub(in crate::http) async fn list(
+    State(app): State<App>,
+    headers: HeaderMap,
+    mut query: Query,
+) -> Result<Response, ApiError> {
+    let limit = query.take_limit(app.page_items_max)?;
+    let after = query.take_with("cursor", |text| {
+        text_of_hex(text).ok_or("not one that an earlier page gave")
+    })?;
+    let filter = Filter::take(&mut query, &app)?;
+    let csv = Texts::take(&mut query, &headers)?;
+    query.finish()?;
+    let tracker = app.tracker.clone();
+    let permit = app.history_reads.clone().acquire_owned().await;
+    let page = spawn_blocking(move || {
+        let page = find(&tracker, &filter, after.as_deref(), limit + 1);
+        drop(permit);
+        page
+    });
+    let mut page = page.await.map_err(|_| ApiError::Panicked)?;
+    let has_more = limit < page.len();
+    page.truncate(limit);
+    let last = page.last().filter(|_| has_more);
+    let next_cursor = last.map(|last| Hex(last.ssid.as_bytes()).to_string());
+    if let Some(texts) = csv {
+        return csv::page(&COLUMNS, page.iter(), texts, next_cursor);
+    }
+    let answer = Json::compact(&Ssids {
+        ssids: page,
+        next_cursor,
+    });
+    Ok(answer?.into_response())
+}
+
 /// The first networks behind a name, in the order of names; hidden ones have none.
-pub(in crate::http) fn find(
-    tracker: &Tracker,
-    filter: &Filter,
-    after: Option<&str>,
-    count: usize,
-) -> Vec<Network> {
+fn find(tracker: &Tracker, filter: &Filter, after: Option<&str>, count: usize) -> Vec<Network> {
     let mut networks: BTreeMap<String, Network> = BTreeMap::new();
     let mut look = |device: &Device| {
         let Radio::Wifi(wifi) = &device.radio else {

@@ -5,11 +5,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use axum::extract::State;
 use serde::Serialize;
 
-use super::Json;
-use crate::http::App;
 use crate::http::error::ApiError;
 use crate::http::request::path::Argument;
 use crate::http::request::query::Query;
+use crate::http::response::json::Json;
+use crate::http::state::App;
 use crate::webhook::{Status, Tested};
 
 #[derive(Serialize)]
@@ -49,7 +49,7 @@ struct Outcome<'t> {
 pub(in crate::http) async fn list(State(app): State<App>, query: Query) -> Result<Json, ApiError> {
     query.finish()?;
     let statuses = app.webhooks.statuses();
-    Json::of(&List {
+    Json::compact(&List {
         webhooks: statuses.iter().map(record).collect(),
     })
 }
@@ -84,14 +84,14 @@ pub(in crate::http) async fn test(
     let Tested { answer, duration } = tested.ok_or(ApiError::NoSuchWebhook(name))?;
     let duration_ms = duration.as_millis();
     match &answer {
-        Ok(answer) => Json::of(&Outcome {
+        Ok(answer) => Json::compact(&Outcome {
             success: answer.status.is_success(),
             duration_ms,
             answered: Some(answer.status.as_u16()),
             body: Some(&answer.excerpt),
             error: None,
         }),
-        Err(error) => Json::of(&Outcome {
+        Err(error) => Json::compact(&Outcome {
             success: false,
             duration_ms,
             answered: None,

@@ -7,7 +7,7 @@ use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{Content, Header, PathItem, Ref, RefOr, Required, Response, ResponseBuilder};
 
 use super::{errors, parameters};
-use crate::auth::Demand;
+use crate::auth::RequiredRole;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Methods {
@@ -53,7 +53,7 @@ pub(super) struct Entry {
     path: &'static str,
     summary: &'static str,
     description: Option<&'static str>,
-    demand: Option<Demand>,
+    demand: Option<RequiredRole>,
     query: Vec<&'static str>,
     body: Option<Body>,
     answer: Answer,
@@ -86,7 +86,7 @@ impl Entry {
         self
     }
 
-    pub(super) fn demands(mut self, demand: Demand) -> Self {
+    pub(super) fn demands(mut self, demand: RequiredRole) -> Self {
         self.demand = Some(demand);
         self
     }
@@ -171,7 +171,7 @@ impl Entry {
             ("api", _) => "native",
             ("healthz" | "readyz", _) => "operation",
             ("session" | "auth", _) => "credentials",
-            (_, Some(Demand::Scanreport)) => "reports",
+            (_, Some(RequiredRole::Scanreport)) => "reports",
             _ => "kismet",
         }
     }
@@ -182,10 +182,10 @@ impl Entry {
             return Vec::new();
         };
         let role: &[&str] = match demand {
-            Demand::Login => &[],
-            Demand::Readonly => &["readonly"],
-            Demand::Scanreport => &["scanreport"],
-            Demand::Admin | Demand::Credentials => &["admin"],
+            RequiredRole::Login => &[],
+            RequiredRole::Readonly => &["readonly"],
+            RequiredRole::Scanreport => &["scanreport"],
+            RequiredRole::Admin | RequiredRole::Credentials => &["admin"],
         };
         let one = |name: &str| SecurityRequirement::new(name, role.iter().copied());
         let user = one("user").add("password", role.iter().copied());

@@ -23,9 +23,9 @@ use utoipa::openapi::{
     ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathsBuilder,
 };
 
-use crate::auth::Demand;
-use crate::http::App;
+use crate::auth::RequiredRole;
 use crate::http::guard::gate::demanding;
+use crate::http::state::App;
 
 const DESCRIPTION: &str = "Takes Wi-Fi and Bluetooth scan reports and merges them into one picture of the devices \
     around. The paths without `/api/` are those of the scanning mode of the Kismet wireless server.\n\n\
@@ -35,7 +35,7 @@ const DESCRIPTION: &str = "Takes Wi-Fi and Bluetooth scan reports and merges the
 
 pub(super) fn routes(app: &App) -> Router<App> {
     let routes = Router::new().route("/api/openapi.json", get(document));
-    demanding(Demand::Readonly, routes, app)
+    demanding(RequiredRole::Readonly, routes, app)
 }
 
 /// The document as it is sent. It is the same for as long as the program runs.
@@ -49,7 +49,7 @@ async fn document() -> Response {
             let content_type = [(header::CONTENT_TYPE, "application/json")];
             (content_type, document.clone()).into_response()
         }
-        None => crate::http::ApiError::Panicked.into_response(),
+        None => crate::http::error::ApiError::Panicked.into_response(),
     }
 }
 

@@ -2,7 +2,7 @@
 //! `tests/it/openapi.rs`.
 
 use super::entry::{Answer, Body, Entry, Methods};
-use crate::auth::Demand;
+use crate::auth::RequiredRole;
 
 const TABLE: &[&str] = &["page", "length", "sort", "sort_dir", "search"];
 const REPORT_ERRORS: &[u16] = &[400, 408, 413, 415, 422, 429, 500, 503, 507];
@@ -55,7 +55,7 @@ fn operation() -> Vec<Entry> {
 fn reports() -> Vec<Entry> {
     let report = |path, summary, schema| {
         post(path, summary)
-            .demands(Demand::Scanreport)
+            .demands(RequiredRole::Scanreport)
             .takes(Body::Json(schema))
             .answers(Answer::Json("Receipt"))
             .errors(REPORT_ERRORS)
@@ -78,7 +78,7 @@ fn reports() -> Vec<Entry> {
 fn native() -> Vec<Entry> {
     let native = |path, summary, schema| {
         get(path, summary)
-            .demands(Demand::Readonly)
+            .demands(RequiredRole::Readonly)
             .answers(Answer::Json(schema))
             .errors(&[400, 404, 503])
     };
@@ -125,12 +125,12 @@ fn native() -> Vec<Entry> {
         .asks(&["texts"])
         .asks(&["rule", "severity_min", "address", "since", "until"])
         .asks(PAGE),
-        native("/api/v1/webhooks", "How each webhook is", "Webhooks").demands(Demand::Admin),
+        native("/api/v1/webhooks", "How each webhook is", "Webhooks").demands(RequiredRole::Admin),
         post(
             "/api/v1/webhooks/{name}/test",
             "Sends a test event to a webhook now, and answers what came back",
         )
-        .demands(Demand::Admin)
+        .demands(RequiredRole::Admin)
         .answers(Answer::Json("WebhookTest"))
         .errors(&[400, 404, 503]),
         native(
@@ -145,7 +145,7 @@ fn native() -> Vec<Entry> {
             "The server, and how much it has",
             "ServerStatus",
         ),
-        get("/api/openapi.json", "This document").demands(Demand::Readonly),
+        get("/api/openapi.json", "This document").demands(RequiredRole::Readonly),
     ]
 }
 
@@ -244,7 +244,7 @@ fn sources() -> Vec<Entry> {
 /// What may be done to sources, and Kismet's commands that nothing here can follow.
 fn commands() -> Vec<Entry> {
     const IMPOSSIBLE: &str = "Always 501: a server of scan reports cannot do this";
-    let either = |path, summary| read(path, summary).demands(Demand::Admin);
+    let either = |path, summary| read(path, summary).demands(RequiredRole::Admin);
     let shown = |path| either(path, "The source, of which nothing can be closed or opened");
     let impossible = |path| either(path, IMPOSSIBLE).errors(&[404, 501, 503]);
     let posted = |path| impossible(path).methods(Methods::Post);
@@ -283,7 +283,7 @@ fn system() -> Vec<Entry> {
             "/system/tracked_fields.html",
             "All fields of Kismet's records, with type and meaning",
         )
-        .demands(Demand::Readonly)
+        .demands(RequiredRole::Readonly)
         .answers(Answer::Page),
         read("/system/user_status", "Under which name the server runs").demands_nothing(),
         read("/messagebus/all_messages", "What the server said last"),
@@ -316,7 +316,7 @@ fn nothings() -> Vec<Entry> {
 fn alerts() -> Vec<Entry> {
     let order = |path, summary, schema| {
         post(path, summary)
-            .demands(Demand::Admin)
+            .demands(RequiredRole::Admin)
             .takes(Body::Json(schema))
             .answers(Answer::Text)
             .errors(&[400, 409, 413, 415, 503])
@@ -385,7 +385,7 @@ fn live() -> Vec<Entry> {
     let socket = |path, summary, description| {
         get(path, summary)
             .explained(description)
-            .demands(Demand::Readonly)
+            .demands(RequiredRole::Readonly)
             .answers(Answer::Socket)
     };
     vec![
@@ -425,7 +425,7 @@ fn live() -> Vec<Entry> {
 fn annotations() -> Vec<Entry> {
     let annotation = |path, summary| {
         command(path, summary, "Annotation")
-            .demands(Demand::Admin)
+            .demands(RequiredRole::Admin)
             .errors(&[400, 404, 413, 415, 503, 507])
     };
     vec![
@@ -444,27 +444,27 @@ fn sessions() -> Vec<Entry> {
     vec![
         get("/session/check_setup_ok", "200 when there is a login, 500 when there is none").answers(Answer::Text),
         get("/session/check_session", "200 for any login or key")
-            .demands(Demand::Login)
+            .demands(RequiredRole::Login)
             .answers(Answer::Text),
         get("/session/check_login", "200 for an administrator")
-            .demands(Demand::Admin)
+            .demands(RequiredRole::Admin)
             .answers(Answer::Text),
         post("/session/set_password", "The first login from this machine, which needs no other, or another in place of that of the administrator who asks")
-            .demands(Demand::Credentials)
+            .demands(RequiredRole::Credentials)
             .takes(Body::Form("NewPassword"))
             .answers(Answer::Text)
             .errors(&[400, 403]),
         post("/auth/apikey/generate.cmd", "Makes a key and answers with it, this once")
-            .demands(Demand::Credentials)
+            .demands(RequiredRole::Credentials)
             .takes(Body::Json("NewKey"))
             .answers(Answer::Text)
             .errors(&[400, 409]),
         post("/auth/apikey/revoke.cmd", "Makes a key worthless")
-            .demands(Demand::Credentials)
+            .demands(RequiredRole::Credentials)
             .takes(Body::Json("KeyName"))
             .answers(Answer::Text)
             .errors(&[400, 404]),
-        read("/auth/apikey/list", "The keys, without what opens anything").demands(Demand::Credentials),
+        read("/auth/apikey/list", "The keys, without what opens anything").demands(RequiredRole::Credentials),
     ]
 }
 
@@ -479,7 +479,7 @@ fn post(path: &'static str, summary: &'static str) -> Entry {
 /// One of Kismet's reads: GET, or POST with a command; the extension chooses the form.
 fn read(path: &'static str, summary: &'static str) -> Entry {
     Entry::new(Methods::GetOrPost, path, summary)
-        .demands(Demand::Readonly)
+        .demands(RequiredRole::Readonly)
         .takes(Body::Command("Command"))
         .answers(Answer::Kismet)
         .errors(&[400, 404, 503])
@@ -488,7 +488,7 @@ fn read(path: &'static str, summary: &'static str) -> Entry {
 /// One of Kismet's reads that needs a command.
 fn command(path: &'static str, summary: &'static str, schema: &'static str) -> Entry {
     Entry::new(Methods::Post, path, summary)
-        .demands(Demand::Readonly)
+        .demands(RequiredRole::Readonly)
         .takes(Body::Json(schema))
         .answers(Answer::Kismet)
         .errors(&[400, 404, 413, 415, 503])

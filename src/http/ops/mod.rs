@@ -1,3 +1,3 @@
 //! For operators.
 
-pub(in crate::http) mod health;
+pub(super) mod health;

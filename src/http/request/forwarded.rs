@@ -7,36 +7,19 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::Request;
-use axum::http::{Extensions, HeaderMap, HeaderName};
+use axum::http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 
+use super::peer::{Client, ForwardedHost, Scheme};
 use crate::config;
-use crate::http::guard::gate::Client;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
-/// Whether the client's own connection is encrypted. Unknown, and absent, behind a proxy that does not say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::http) enum Scheme {
-    Http,
-    Https,
-}
-
-/// What the client calls this server, when it does not ask itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::http) struct ForwardedHost(pub(in crate::http) String);
-
 /// The proxies that are believed.
 #[derive(Clone, Debug)]
 pub(in crate::http) struct Proxies(Arc<[IpNet]>);
-
-impl Scheme {
-    pub(in crate::http) fn is_https(extensions: &Extensions) -> bool {
-        extensions.get() == Some(&Self::Https)
-    }
-}
 
 impl Proxies {
     pub(in crate::http) fn new(proxies: &[String]) -> Self {

@@ -1,6 +1,11 @@
 //! What is read from a request, whatever it asks for.
 
-pub(in crate::http) mod body;
-pub(in crate::http) mod forwarded;
-pub(in crate::http) mod path;
-pub(in crate::http) mod query;
+pub(super) mod bad_parameter;
+pub(super) mod body;
+pub(super) mod forwarded;
+pub(super) mod path;
+pub(super) mod peer;
+pub(super) mod proofs;
+pub(super) mod query;
+pub(super) mod time;
+pub(super) mod url;

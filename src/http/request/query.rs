@@ -1,34 +1,17 @@
 //! Parameters of a query: each read by name, and what is left over refused by name.
 
-use std::time::UNIX_EPOCH;
-
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
+use super::bad_parameter::BadParameter;
+use super::proofs::PROOFS;
+use super::time::read_time;
 use crate::http::error::ApiError;
-use crate::http::guard::gate::PROOFS;
 use crate::report::UnixTime;
 
 /// The parameters of a request's query that were not read yet.
 #[derive(Debug)]
 pub(in crate::http) struct Query(Vec<(String, String)>);
-
-/// Why a parameter was refused.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{name}: {reason}")]
-pub(in crate::http) struct BadParameter {
-    name: String,
-    reason: String,
-}
-
-impl BadParameter {
-    pub(in crate::http) fn new(name: &str, reason: &(impl ToString + ?Sized)) -> Self {
-        Self {
-            name: name.to_owned(),
-            reason: reason.to_string(),
-        }
-    }
-}
 
 impl Query {
     /// The value of a parameter. Empty is absent, so that a form with an empty field works.
@@ -83,15 +66,6 @@ impl Query {
     }
 }
 
-fn read_time(text: &str) -> Option<UnixTime> {
-    if let Ok(seconds) = text.parse() {
-        return Some(UnixTime::new(seconds));
-    }
-    let time = humantime::parse_rfc3339(text).ok()?;
-    let seconds = time.duration_since(UNIX_EPOCH).ok()?.as_secs();
-    u32::try_from(seconds).ok().map(UnixTime::new)
-}
-
 impl<S: Send + Sync> FromRequestParts<S> for Query {
     type Rejection = ApiError;
 
@@ -100,21 +74,5 @@ impl<S: Send + Sync> FromRequestParts<S> for Query {
         let pairs = form_urlencoded::parse(query.as_bytes()).into_owned();
         let asked = pairs.filter(|(name, _)| !PROOFS.contains(&name.as_str()));
         Ok(Self(asked.collect()))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_read_in_both_notations() {
-        let read = |text| read_time(text).map(UnixTime::seconds);
-        assert_eq!(read("1700000000"), Some(1_700_000_000));
-        assert_eq!(read("2023-11-14T22:13:20Z"), Some(1_700_000_000));
-        assert_eq!(read("2023-11-14T22:13:20.9Z"), Some(1_700_000_000));
-        for text in ["", "-1", "yesterday", "2023-11-14", "1969-12-31T23:59:59Z"] {
-            assert_eq!(read(text), None, "{text}");
-        }
     }
 }

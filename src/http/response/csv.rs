@@ -8,7 +8,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::http::error::ApiError;
-use crate::http::request::query::{BadParameter, Query};
+use crate::http::request::bad_parameter::BadParameter;
+use crate::http::request::query::Query;
 
 /// Where a page of CSV tells what a page of JSON has as `next_cursor`.
 const NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");

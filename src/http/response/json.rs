@@ -1,23 +1,37 @@
-//! Small answers in Kismet's JSON.
+//! JSON answers that fit in memory.
 
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use crate::http::error::ApiError;
 use crate::views::to_json;
 
-/// An answer that fits in memory.
-pub(in crate::http) struct KismetJson(Vec<u8>);
+/// A JSON document.
+pub(in crate::http) struct Json(Vec<u8>);
 
-impl KismetJson {
-    pub(in crate::http) fn of(value: &impl Serialize) -> Self {
+impl Json {
+    /// In Kismet's spelling: a blank behind each colon, floats with six digits.
+    pub(in crate::http) fn kismet(value: &impl Serialize) -> Self {
         let mut json = Vec::new();
         to_json(&mut json, value);
         Self(json)
     }
+
+    /// As short as it can be.
+    pub(in crate::http) fn compact(value: &impl Serialize) -> Result<Self, ApiError> {
+        serde_json::to_vec(value)
+            .map(Self)
+            .map_err(|_| ApiError::Panicked)
+    }
+
+    /// A document that is written already.
+    pub(in crate::http) fn written(json: Vec<u8>) -> Self {
+        Self(json)
+    }
 }
 
-impl IntoResponse for KismetJson {
+impl IntoResponse for Json {
     fn into_response(self) -> Response {
         ([(header::CONTENT_TYPE, "application/json")], self.0).into_response()
     }

@@ -1,7 +1,10 @@
 //! How answers are written, whatever is in them.
 
-pub(in crate::http) mod compress;
-pub(in crate::http) mod csv;
-pub(in crate::http) mod json;
-pub(in crate::http) mod pace;
-pub(in crate::http) mod trace;
+pub(super) mod compress;
+pub(super) mod csv;
+pub(super) mod etag;
+pub(super) mod json;
+pub(super) mod pace;
+pub(super) mod panic;
+pub(super) mod text;
+pub(super) mod trace;

@@ -17,7 +17,7 @@ use tokio::task::yield_now;
 use tokio::time::{Sleep, sleep};
 
 /// How many pieces are made before others have their turn.
-const PIECES_PER_TURN: u8 = 4;
+const PIECES_PER_SLICE: u8 = 4;
 
 /// After how much work an answer gives way to reports, if any came meanwhile.
 const WORK_MAX: Duration = Duration::from_millis(4);
@@ -25,7 +25,7 @@ const WORK_MAX: Duration = Duration::from_millis(4);
 const REST: Duration = Duration::from_millis(8);
 
 /// Makes those who make a large answer rest while reports come in: they wait for a processor, and the answer can wait.
-pub(in crate::http) struct GiveWay {
+pub(in crate::http) struct YieldToIngest {
     /// How often reports were put on disk, now and when it was looked at last.
     commits: Arc<AtomicU64>,
     commits_before: u64,
@@ -33,7 +33,7 @@ pub(in crate::http) struct GiveWay {
     rest: Option<Pin<Box<Sleep>>>,
 }
 
-impl GiveWay {
+impl YieldToIngest {
     pub(in crate::http) fn to(commits: Arc<AtomicU64>) -> Self {
         Self {
             commits_before: commits.load(Ordering::Relaxed),
@@ -64,14 +64,14 @@ impl GiveWay {
     }
 }
 
-/// Counts pieces to a turn.
+/// Counts pieces to a slice.
 #[derive(Debug, Default)]
-pub(in crate::http) struct Turn(u8);
+pub(in crate::http) struct WorkSlice(u8);
 
-impl Turn {
-    /// Pending when the turn is over, once: the task is woken when the runtime has looked at the sockets.
+impl WorkSlice {
+    /// Pending when the slice is over, once: the task is woken when the runtime has looked at the sockets.
     pub(in crate::http) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        if self.0 == PIECES_PER_TURN {
+        if self.0 == PIECES_PER_SLICE {
             self.0 = 0;
             ready!(pin!(yield_now()).poll(context));
         }
@@ -82,7 +82,7 @@ impl Turn {
 
 struct Paced {
     body: Body,
-    turn: Turn,
+    slice: WorkSlice,
 }
 
 /// Paces what is not in memory as a whole.
@@ -94,8 +94,8 @@ where
         if body.size_hint().exact().is_some() {
             return Body::new(body);
         }
-        let (body, turn) = (Body::new(body), Turn::default());
-        Body::new(Paced { body, turn })
+        let (body, slice) = (Body::new(body), WorkSlice::default());
+        Body::new(Paced { body, slice })
     })
 }
 
@@ -107,7 +107,7 @@ impl HttpBody for Paced {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        ready!(self.turn.poll(context));
+        ready!(self.slice.poll(context));
         Pin::new(&mut self.body).poll_frame(context)
     }
 
@@ -130,20 +130,20 @@ mod tests {
     #[tokio::test]
     async fn a_large_answer_gives_way_to_reports_and_to_nothing_else() {
         let commits = Arc::<AtomicU64>::default();
-        let mut give_way = GiveWay::to(Arc::clone(&commits));
-        let is_held = |give_way: &mut GiveWay| {
-            give_way
+        let mut yield_to_ingest = YieldToIngest::to(Arc::clone(&commits));
+        let is_held = |yield_to_ingest: &mut YieldToIngest| {
+            yield_to_ingest
                 .poll(&mut Context::from_waker(Waker::noop()))
                 .is_pending()
         };
-        give_way.count(WORK_MAX);
-        assert!(!is_held(&mut give_way), "no reports came");
+        yield_to_ingest.count(WORK_MAX);
+        assert!(!is_held(&mut yield_to_ingest), "no reports came");
         commits.fetch_add(1, Ordering::Relaxed);
-        assert!(!is_held(&mut give_way), "it did little since");
-        give_way.count(WORK_MAX);
-        assert!(is_held(&mut give_way));
-        poll_fn(|context| give_way.poll(context)).await;
-        give_way.count(WORK_MAX);
-        assert!(!is_held(&mut give_way), "no more reports came");
+        assert!(!is_held(&mut yield_to_ingest), "it did little since");
+        yield_to_ingest.count(WORK_MAX);
+        assert!(is_held(&mut yield_to_ingest));
+        poll_fn(|context| yield_to_ingest.poll(context)).await;
+        yield_to_ingest.count(WORK_MAX);
+        assert!(!is_held(&mut yield_to_ingest), "no more reports came");
     }
 }

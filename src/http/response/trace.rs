@@ -9,7 +9,7 @@ use tracing::field::display;
 use tracing::{Instrument, debug, error, info_span};
 
 use crate::http::error::ApiError;
-use crate::http::guard::gate::Client;
+use crate::http::request::peer::Client;
 
 /// Opens the span, and says how the request ended.
 pub(in crate::http) async fn request<F: Future<Output = Response>>(

@@ -1,4 +1,7 @@
 //! Connections: accepted, encrypted, bounded in number and time, and closed in order at the end.
 
-pub(crate) mod connection;
+mod connection;
+mod idle;
+pub(crate) mod lease;
+pub(crate) mod listener;
 pub(crate) mod tls;

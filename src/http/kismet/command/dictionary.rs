@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use regex::{Regex, RegexBuilder};
 use serde_json::{Map, Value};
 
-use crate::http::request::query::BadParameter;
+use crate::http::request::bad_parameter::BadParameter;
 
 /// How large a compiled pattern may be, and all of a command together, in bytes.
 const REGEX_BYTES_MAX: usize = 1 << 20;
@@ -22,7 +22,7 @@ pub(in crate::http) struct Field {
 
 /// A pattern that some field has to match.
 #[derive(Clone, Debug)]
-pub(in crate::http) struct Pattern {
+pub(super) struct Pattern {
     pub(in crate::http) path: Vec<String>,
     pub(in crate::http) regex: Regex,
 }
@@ -33,7 +33,7 @@ pub(in crate::http) struct Command {
     /// The fields that are wanted; all of them, if none are named.
     pub(in crate::http) fields: Option<Vec<Field>>,
     /// Of these, one has to match.
-    pub(in crate::http) patterns: Vec<Pattern>,
+    pub(super) patterns: Vec<Pattern>,
     document: Map<String, Value>,
     variables: Vec<(String, String)>,
     items_max: usize,
@@ -121,7 +121,7 @@ fn items<'v>(name: &str, value: &'v Value, items_max: usize) -> Result<&'v [Valu
 }
 
 /// The fields that a document asks for. No name at all asks for nothing less than everything.
-pub(in crate::http) fn fields_of(
+pub(super) fn fields_of(
     document: &Map<String, Value>,
     items_max: usize,
 ) -> Result<Option<Vec<Field>>, BadParameter> {
@@ -192,7 +192,7 @@ fn read_patterns(items: &[Value]) -> Result<Vec<Pattern>, BadParameter> {
 }
 
 /// The names of a path.
-pub(in crate::http) fn split_path(path: &str) -> Vec<String> {
+pub(super) fn split_path(path: &str) -> Vec<String> {
     path.split('/')
         .filter(|name| !name.is_empty())
         .map(str::to_owned)

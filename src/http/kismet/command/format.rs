@@ -1,9 +1,9 @@
 //! The forms in which Kismet's reads answer, chosen by the extension of the path.
 
 use axum::http::Uri;
-use axum::http::uri::PathAndQuery;
 
 use crate::http::error::ApiError;
+use crate::http::request::url::{with_path, without_prefix};
 use crate::views::{Spreader, Style};
 
 /// A form of an answer (`json_adapter.h`).
@@ -23,7 +23,7 @@ pub(in crate::http) enum Format {
 }
 
 impl Format {
-    pub(in crate::http) fn of_extension(extension: &str) -> Option<Self> {
+    pub(super) fn of_extension(extension: &str) -> Option<Self> {
         match extension {
             "json" | "cmd" | "jcmd" => Some(Self::Json),
             "tjson" => Some(Self::Underscores),
@@ -34,7 +34,7 @@ impl Format {
         }
     }
 
-    pub(in crate::http) fn style(self) -> Style {
+    pub(in crate::http::kismet) fn style(self) -> Style {
         Style {
             underscores: matches!(self, Self::Underscores | Self::LinesUnderscores),
         }
@@ -59,7 +59,7 @@ impl Format {
     }
 
     /// The same for a list that stands within an object, which is one however its lines end.
-    pub(in crate::http) fn brackets_within(self, before: &[u8]) -> Brackets {
+    pub(in crate::http::kismet) fn brackets_within(self, before: &[u8]) -> Brackets {
         match before {
             [] => self.brackets(),
             _ => Self::Json.brackets(),
@@ -80,7 +80,7 @@ impl Format {
 pub(in crate::http) struct Brackets {
     pub(in crate::http) open: &'static [u8],
     pub(in crate::http) between: &'static [u8],
-    pub(in crate::http) after_each: &'static [u8],
+    pub(in crate::http::kismet) after_each: &'static [u8],
     pub(in crate::http) close: &'static [u8],
 }
 
@@ -114,25 +114,6 @@ pub(in crate::http) fn split(uri: &Uri, prefix: &str) -> Option<(Uri, Option<For
         Some((stem, format)) => Some((with_path(uri, stem), Some(format))),
         None => (shown != path).then(|| (with_path(uri, shown), None)),
     }
-}
-
-fn without_prefix<'p>(path: &'p str, prefix: &str) -> &'p str {
-    match path.strip_prefix(prefix) {
-        Some("") => "/",
-        Some(rest) if rest.starts_with('/') => rest,
-        _ => path,
-    }
-}
-
-fn with_path(uri: &Uri, path: &str) -> Uri {
-    let text = match uri.query() {
-        None => path.to_owned(),
-        Some(query) => format!("{path}?{query}"),
-    };
-    let mut parts = uri.clone().into_parts();
-    // What was cut out of a valid path is one.
-    parts.path_and_query = PathAndQuery::try_from(text).ok();
-    Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
 }
 
 /// The format, for routes that ask for one.

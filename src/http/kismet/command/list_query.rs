@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::dictionary::{Command, Field, Pattern, split_path};
-use crate::http::request::query::BadParameter;
+use crate::http::request::bad_parameter::BadParameter;
 use crate::views::{Style, find};
 
 /// How many rows a table of the kind that Kismet calls `datatable` gets at most.
@@ -15,7 +15,7 @@ const DATATABLE_ROWS_MAX: usize = 500;
 
 /// How a list is wanted.
 #[derive(Debug)]
-pub(in crate::http) struct Arrangement {
+pub(in crate::http::kismet) struct Arrangement {
     patterns: Vec<Pattern>,
     fields: Option<Vec<Field>>,
     /// In small letters.
@@ -47,7 +47,7 @@ enum Cut {
 
 /// The rows that were found.
 #[derive(Debug)]
-pub(in crate::http) struct Rows<T> {
+pub(in crate::http::kismet) struct Rows<T> {
     arrangement: Arrangement,
     found: Vec<(Key, T)>,
     total: usize,
@@ -113,7 +113,7 @@ impl Arrangement {
     }
 
     /// Whether rows can be given out as they come.
-    pub(in crate::http) fn is_plain(&self) -> bool {
+    pub(in crate::http::kismet) fn is_plain(&self) -> bool {
         self.cut == Cut::All && self.sort.is_none()
     }
 
@@ -166,7 +166,7 @@ impl<T> Rows<T> {
     }
 
     /// Looks at a record, and remembers it by `row` if it is wanted.
-    pub(in crate::http) fn look_at(&mut self, record: &impl Serialize, row: T) {
+    pub(in crate::http::kismet) fn look_at(&mut self, record: &impl Serialize, row: T) {
         self.total += 1;
         if self.arrangement.wants(record) {
             let sort = self.arrangement.sort.as_ref();

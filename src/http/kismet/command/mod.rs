@@ -6,17 +6,17 @@ mod list_query;
 mod shape;
 
 use axum::extract::{FromRequest, Request};
-use axum::http::{Method, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::Method;
 use serde::Serialize;
 use serde_json::Map;
 
-pub(in crate::http) use self::dictionary::Command;
-pub(in crate::http) use self::format::{Brackets, Format};
-pub(in crate::http) use self::list_query::{Arrangement, Rows};
-pub(in crate::http) use self::shape::Shape;
-use crate::http::App;
+pub(super) use self::dictionary::Command;
+pub(super) use self::format::{Brackets, Format};
+pub(super) use self::list_query::{Arrangement, Rows};
+pub(super) use self::shape::Shape;
 use crate::http::error::ApiError;
+use crate::http::response::json::Json;
+use crate::http::state::App;
 use crate::views::to_json_as;
 
 /// What a read is asked for.
@@ -25,9 +25,6 @@ pub(in crate::http) struct Read {
     pub(in crate::http) format: Format,
     pub(in crate::http) command: Command,
 }
-
-/// An answer that fits in memory.
-pub(in crate::http) struct Answer(Vec<u8>);
 
 /// Puts the form of the answer, which the path's extension tells, beside the request: routes have no extension,
 /// and no prefix.
@@ -42,7 +39,7 @@ pub(in crate::http) fn split_extension(mut request: Request, prefix: &str) -> Re
 }
 
 impl Read {
-    pub(in crate::http) fn shape(&self) -> Shape {
+    pub(super) fn shape(&self) -> Shape {
         Shape {
             format: self.format,
             fields: self.command.fields.clone(),
@@ -50,19 +47,19 @@ impl Read {
     }
 
     /// One record.
-    pub(in crate::http) fn one(&self, record: &impl Serialize) -> Answer {
+    pub(in crate::http) fn one(&self, record: &impl Serialize) -> Json {
         let mut out = Vec::new();
         self.shape().write(&mut out, record);
-        Answer(self.format.finish(out))
+        Json::written(self.format.finish(out))
     }
 
     /// A list of records.
-    pub(in crate::http) fn list<T: Serialize>(&self, records: &[T]) -> Answer {
+    pub(in crate::http) fn list<T: Serialize>(&self, records: &[T]) -> Json {
         self.framed(records.iter(), &[], &[])
     }
 
     /// A list of records that may be searched, sorted and cut into pages.
-    pub(in crate::http) fn table<T: Serialize>(&self, records: &[T]) -> Result<Answer, ApiError> {
+    pub(in crate::http) fn table<T: Serialize>(&self, records: &[T]) -> Result<Json, ApiError> {
         let mut rows = Rows::new(Arrangement::read(&self.command)?);
         for record in records {
             rows.look_at(record, record);
@@ -75,7 +72,7 @@ impl Read {
     pub(in crate::http) fn map<'t, T: Serialize + 't>(
         &self,
         records: impl Iterator<Item = (String, &'t T)>,
-    ) -> Answer {
+    ) -> Json {
         let mut out = vec![b'{'];
         for (at, (name, record)) in records.enumerate() {
             if 0 < at {
@@ -86,7 +83,7 @@ impl Read {
             self.shape().write(&mut out, record);
         }
         out.push(b'}');
-        Answer(self.format.finish(out))
+        Json::written(self.format.finish(out))
     }
 
     fn framed<'t, T: Serialize + 't>(
@@ -94,7 +91,7 @@ impl Read {
         records: impl Iterator<Item = &'t T>,
         before: &[u8],
         after: &[u8],
-    ) -> Answer {
+    ) -> Json {
         let (shape, brackets) = (self.shape(), self.format.brackets_within(before));
         let mut out = before.to_vec();
         out.extend_from_slice(brackets.open);
@@ -107,13 +104,7 @@ impl Read {
         }
         out.extend_from_slice(brackets.close);
         out.extend_from_slice(after);
-        Answer(self.format.finish(out))
-    }
-}
-
-impl IntoResponse for Answer {
-    fn into_response(self) -> Response {
-        ([(header::CONTENT_TYPE, "application/json")], self.0).into_response()
+        Json::written(self.format.finish(out))
     }
 }
 

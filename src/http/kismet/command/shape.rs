@@ -5,12 +5,12 @@ use serde_json::{Map, Value};
 
 use super::dictionary::{Field, fields_of};
 use super::format::Format;
-use crate::http::request::query::BadParameter;
+use crate::http::request::bad_parameter::BadParameter;
 use crate::views::{find, to_json_as};
 
 /// Which fields of a record are written, and how.
 #[derive(Clone, Debug, Default)]
-pub(in crate::http) struct Shape {
+pub(in crate::http::kismet) struct Shape {
     pub(in crate::http) format: Format,
     /// All of them, if none are named.
     pub(in crate::http) fields: Option<Vec<Field>>,

@@ -11,7 +11,8 @@ use super::socket::{End, Socket};
 use super::{notice, request};
 use crate::events::Event;
 use crate::http::kismet::command::Shape;
-use crate::http::{App, system};
+use crate::http::kismet::system;
+use crate::http::state::App;
 use crate::report::{DeviceId, SourceId};
 use crate::views::kismet::{
     AlertRecord, BatteryRecord, DeviceRecord, MessageRecord, PacketStats, ServerLocation,

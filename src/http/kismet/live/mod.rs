@@ -23,9 +23,9 @@ use super::command::Shape;
 use super::device_view::Viewed;
 use crate::config::Limits;
 use crate::events::{Message, Severity};
-use crate::http::App;
 use crate::http::error::ApiError;
-use crate::http::server::connection::Lease;
+use crate::http::server::lease::Lease;
+use crate::http::state::App;
 use crate::views::kismet::{DeviceView, MessageRecord};
 
 /// What all WebSockets share.

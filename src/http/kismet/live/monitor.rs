@@ -11,8 +11,8 @@ use tokio::time::{Instant, sleep_until};
 
 use super::socket::{End, Socket};
 use super::{notice, request};
-use crate::http::App;
 use crate::http::kismet::command::Shape;
+use crate::http::state::App;
 use crate::report::{DeviceId, DeviceKey, MacAddr, Phy};
 use crate::tracker::{ChangeNumber, Device, Follow};
 use crate::views::kismet::{DeviceRecord, DeviceView};

@@ -20,18 +20,18 @@ const READ_BUFFER_BYTES: usize = 4 * 1024;
 
 /// What bounds a socket.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::http) struct SocketLimits {
+pub(super) struct SocketLimits {
     /// Bytes of a message from the client.
-    pub(in crate::http) message_bytes_max: usize,
+    pub(super) message_bytes_max: usize,
     /// How long the client may take to take what it is sent.
     pub(in crate::http) timeout: Duration,
     /// How often the client has to show that it is there.
-    pub(in crate::http) ping_interval: Duration,
+    pub(super) ping_interval: Duration,
 }
 
 /// Why a socket ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::http) enum End {
+pub(super) enum End {
     /// The client left, or the connection broke.
     Gone,
     /// The client does not take what it is sent.

@@ -16,7 +16,7 @@ const CLIENTS_MAX: usize = 10_000;
 
 /// The clients that sent wrong passwords.
 #[derive(Debug, Default)]
-pub(super) struct Brake(HashMap<Neighbourhood, Failures>);
+pub(super) struct LoginThrottle(HashMap<ClientNetwork, Failures>);
 
 #[derive(Clone, Copy, Debug)]
 struct Failures {
@@ -36,16 +36,16 @@ impl Failures {
     }
 }
 
-impl Brake {
+impl LoginThrottle {
     /// How long the client has to wait before its next try.
     pub(super) fn wait(&self, client: IpAddr, now: Instant) -> Option<Duration> {
-        let failures = self.0.get(&Neighbourhood::of(client))?;
+        let failures = self.0.get(&ClientNetwork::of(client))?;
         let wait = failures.free_at().saturating_duration_since(now);
         (!wait.is_zero()).then_some(wait)
     }
 
     pub(super) fn failed(&mut self, client: IpAddr, now: Instant) {
-        let client = Neighbourhood::of(client);
+        let client = ClientNetwork::of(client);
         if self.0.len() >= CLIENTS_MAX && !self.0.contains_key(&client) {
             self.make_room(now);
         }
@@ -61,7 +61,7 @@ impl Brake {
     }
 
     pub(super) fn succeeded(&mut self, client: IpAddr) {
-        self.0.remove(&Neighbourhood::of(client));
+        self.0.remove(&ClientNetwork::of(client));
     }
 
     fn make_room(&mut self, now: Instant) {
@@ -78,9 +78,9 @@ impl Brake {
 
 /// What counts as one client: who has one address of an IPv6 network usually has all of its 2^64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Neighbourhood(IpAddr);
+pub(crate) struct ClientNetwork(IpAddr);
 
-impl Neighbourhood {
+impl ClientNetwork {
     pub(crate) fn of(client: IpAddr) -> Self {
         match client.to_canonical() {
             IpAddr::V6(address) => {
@@ -104,53 +104,56 @@ mod tests {
 
     #[test]
     fn five_failures_are_free_and_then_the_wait_doubles() {
-        let (mut brake, now) = (Brake::default(), Instant::now());
+        let (mut throttle, now) = (LoginThrottle::default(), Instant::now());
         for _ in 0..4 {
-            brake.failed(CLIENT, now);
-            assert_eq!(brake.wait(CLIENT, now), None);
+            throttle.failed(CLIENT, now);
+            assert_eq!(throttle.wait(CLIENT, now), None);
         }
         for wait in [1, 2, 4, 8, 16, 30, 30] {
-            brake.failed(CLIENT, now);
-            assert_eq!(brake.wait(CLIENT, now), Some(seconds(wait)));
-            assert_eq!(brake.wait(CLIENT, now + seconds(wait)), None);
+            throttle.failed(CLIENT, now);
+            assert_eq!(throttle.wait(CLIENT, now), Some(seconds(wait)));
+            assert_eq!(throttle.wait(CLIENT, now + seconds(wait)), None);
         }
-        assert_eq!(brake.wait("192.0.2.2".parse().unwrap(), now), None);
-        brake.succeeded(CLIENT);
-        assert_eq!(brake.wait(CLIENT, now), None);
+        assert_eq!(throttle.wait("192.0.2.2".parse().unwrap(), now), None);
+        throttle.succeeded(CLIENT);
+        assert_eq!(throttle.wait(CLIENT, now), None);
     }
 
     #[test]
     fn failures_are_forgotten() {
-        let (mut brake, now) = (Brake::default(), Instant::now());
+        let (mut throttle, now) = (LoginThrottle::default(), Instant::now());
         for _ in 0..9 {
-            brake.failed(CLIENT, now);
+            throttle.failed(CLIENT, now);
         }
-        brake.failed(CLIENT, now + MEMORY);
-        assert_eq!(brake.wait(CLIENT, now + MEMORY), None);
+        throttle.failed(CLIENT, now + MEMORY);
+        assert_eq!(throttle.wait(CLIENT, now + MEMORY), None);
     }
 
     #[test]
     fn a_network_of_ipv6_is_one_client() {
-        let (mut brake, now) = (Brake::default(), Instant::now());
+        let (mut throttle, now) = (LoginThrottle::default(), Instant::now());
         for host in 1..=5 {
-            brake.failed(format!("2001:db8::{host}").parse().unwrap(), now);
+            throttle.failed(format!("2001:db8::{host}").parse().unwrap(), now);
         }
-        assert!(brake.wait("2001:db8::9".parse().unwrap(), now).is_some());
+        assert!(throttle.wait("2001:db8::9".parse().unwrap(), now).is_some());
         let other = "2001:db8:0:1::9".parse().unwrap();
-        assert_eq!(brake.wait(other, now), None);
-        assert_eq!(brake.wait("::ffff:192.0.2.1".parse().unwrap(), now), None);
+        assert_eq!(throttle.wait(other, now), None);
+        assert_eq!(
+            throttle.wait("::ffff:192.0.2.1".parse().unwrap(), now),
+            None
+        );
     }
 
     #[test]
     fn the_number_of_clients_is_bounded() {
-        let (mut brake, now) = (Brake::default(), Instant::now());
+        let (mut throttle, now) = (LoginThrottle::default(), Instant::now());
         for client in 0..20_000u32 {
             let client = std::net::Ipv4Addr::from_bits(client);
-            brake.failed(
+            throttle.failed(
                 client.into(),
                 now + Duration::from_millis(client.to_bits().into()),
             );
         }
-        assert!(brake.0.len() <= CLIENTS_MAX);
+        assert!(throttle.0.len() <= CLIENTS_MAX);
     }
 }

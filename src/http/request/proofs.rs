@@ -1,0 +1,111 @@
+//! What a request shows to prove who sent it: tokens, and a name with a password.
+
+use axum::http::HeaderMap;
+use axum::http::header::{AUTHORIZATION, COOKIE};
+use axum::http::request::Parts;
+use base64ct::{Base64Unpadded, Encoding};
+
+use crate::auth::Login;
+
+/// Kismet's name for the cookie and for the query variable.
+pub(in crate::http) const TOKEN: &str = "KISMET";
+/// Query variables that say who asks; they mean nothing else to any route.
+pub(super) const PROOFS: [&str; 3] = [TOKEN, "user", "password"];
+
+/// The tokens of a request: in the cookie, as a bearer, in the query.
+pub(in crate::http) fn tokens(parts: &Parts) -> Vec<String> {
+    let cookies = parts.headers.get_all(COOKIE).into_iter();
+    let cookies = cookies.filter_map(|value| value.to_str().ok());
+    let cookies = cookies
+        .flat_map(|value| value.split(';'))
+        .filter_map(|cookie| {
+            let (name, value) = cookie.trim().split_once('=')?;
+            (name == TOKEN).then(|| value.trim_matches('"').to_owned())
+        });
+    let bearer = scheme(&parts.headers, "bearer").map(str::to_owned);
+    let query = query(parts, TOKEN);
+    cookies.chain(bearer).chain(query).collect()
+}
+
+/// The name and password of a request: Basic, else in the query.
+pub(in crate::http) fn login(parts: &Parts) -> Option<Login> {
+    if let Some(basic) = scheme(&parts.headers, "basic") {
+        let decoded = Base64Unpadded::decode_vec(basic.trim_end_matches('=')).ok()?;
+        let decoded = String::from_utf8(decoded).ok()?;
+        let (user, password) = decoded.split_once(':')?;
+        return Some(Login {
+            user: user.to_owned(),
+            password: password.to_owned(),
+        });
+    }
+    Some(Login {
+        user: query(parts, "user")?,
+        password: query(parts, "password")?,
+    })
+}
+
+fn scheme<'h>(headers: &'h HeaderMap, wanted: &str) -> Option<&'h str> {
+    let values = headers.get_all(AUTHORIZATION).into_iter();
+    let mut values = values.filter_map(|value| value.to_str().ok()?.trim().split_once(' '));
+    values
+        .find(|(scheme, _)| scheme.eq_ignore_ascii_case(wanted))
+        .map(|(_, proof)| proof.trim())
+}
+
+fn query(parts: &Parts, name: &str) -> Option<String> {
+    let query = parts.uri.query()?;
+    let mut pairs = form_urlencoded::parse(query.as_bytes());
+    pairs.find_map(|(key, value)| (key == name).then(|| value.into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Request;
+
+    use super::*;
+
+    fn parts(uri: &str, headers: &[(&str, &str)]) -> Parts {
+        let mut request = Request::builder().uri(uri);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(()).unwrap().into_parts().0
+    }
+
+    #[test]
+    fn tokens_are_found_wherever_they_may_be() {
+        let found = |uri, headers: &[_]| tokens(&parts(uri, headers));
+        assert_eq!(
+            found("/?a=b", &[("cookie", "KISMETS=x; kismet=y")]),
+            [""; 0]
+        );
+        assert_eq!(
+            found(
+                "/?x=1&KISMET=q%75ery",
+                &[
+                    ("cookie", "a=b; KISMET=one;KISMET=\"two\""),
+                    ("authorization", "bearer  three"),
+                ]
+            ),
+            ["one", "two", "three", "query"]
+        );
+    }
+
+    #[test]
+    fn a_login_is_basic_or_in_the_query() {
+        let found = |uri, headers: &[_]| {
+            login(&parts(uri, headers)).map(|login| (login.user, login.password))
+        };
+        let pair = |user: &str, password: &str| Some((user.to_owned(), password.to_owned()));
+        let basic = |value| found("/?user=q&password=q", &[("authorization", value)]);
+        assert_eq!(basic("Basic YTpiOmM="), pair("a", "b:c"));
+        assert_eq!(basic("basic  YTpiOmM"), pair("a", "b:c"));
+        assert_eq!(basic("Basic Og=="), pair("", ""));
+        assert_eq!(basic("Basic *"), None);
+        assert_eq!(basic("Basic YQ=="), None);
+        assert_eq!(basic("Bearer x"), pair("q", "q"));
+        assert_eq!(found("/?user=a&password=b%26c", &[]), pair("a", "b&c"));
+        assert_eq!(found("/?user=a", &[]), None);
+        assert_eq!(found("/", &[]), None);
+    }
+}

@@ -1,0 +1,9 @@
+//! Answers of one line, for people.
+
+use axum::http::header;
+use axum::response::IntoResponse;
+
+/// A line of plain text.
+pub(in crate::http) fn line(text: &'static str) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/plain")], text)
+}
