@@ -28,6 +28,7 @@
 //! | [`webhook`] | alerts sent to others, from a durable cursor | who raises them, HTTP routes |
 //! | [`auth`] | users, keys, logins, roles | HTTP |
 //! | `http` | routes and what they demand, limits, errors to statuses | how anything is kept |
+//! | `data_dir` | the names, modes and locks of all files in the data directory | what is in them |
 //! | [`config`] | file, environment and flags to one checked value | what it is for |
 //!
 //! Dependencies point one way: `http → {auth, ingest, views, webhook} → {snapshot, events} → alerts → tracker → log → report`.
@@ -43,8 +44,8 @@
 pub mod alerts;
 pub mod auth;
 pub mod config;
+mod data_dir;
 pub mod events;
-mod files;
 mod http;
 pub mod ingest;
 pub mod log;

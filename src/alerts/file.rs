@@ -8,11 +8,10 @@ use serde::de::DeserializeOwned;
 
 use super::alert::{Alert, Raised};
 use super::kind::Definition;
+use crate::data_dir::{self, DataDir};
 use crate::log::LogPosition;
 use crate::report::{MacMask, ReceivedAt};
 
-/// The file in the data directory.
-const FILE: &str = "alerts.db";
 /// How long is waited for somebody else who writes to the file: reports wait as long, and then it is tried again.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(100);
 const VERSION: i64 = 1;
@@ -20,7 +19,7 @@ const SCHEMA: &str = include_str!("schema.sql");
 
 /// The file of alerts cannot be read or written.
 #[derive(Debug, thiserror::Error)]
-#[error("the file of alerts, {FILE}: {0}")]
+#[error("the file of alerts, {}: {_0}", data_dir::ALERTS)]
 pub struct AlertFileError(Box<str>);
 
 impl From<rusqlite::Error> for AlertFileError {
@@ -73,7 +72,10 @@ impl AlertFile {
     /// Opens the file in a data directory, or one in memory.
     pub(super) fn open(data: Option<&Path>) -> Result<Self, AlertFileError> {
         let db = match data {
-            Some(data) => Connection::open(data.join(FILE))?,
+            Some(data) => {
+                let file = DataDir::at(data).prepare_database(data_dir::ALERTS);
+                Connection::open(file.map_err(|error| AlertFileError(error.to_string().into()))?)?
+            }
             None => Connection::open_in_memory()?,
         };
         db.busy_timeout(BUSY_TIMEOUT)?;

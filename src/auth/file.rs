@@ -1,20 +1,15 @@
 //! The file that credentials are kept in: read whole, written whole, by one process at a time.
 
-use std::fs::{self, DirBuilder, File, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Read};
-use std::path::Path;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
 use super::role::Role;
 use super::secret::TokenHash;
-use crate::files::{give_to_owner_of, private, replace};
+use crate::data_dir::{CREDENTIALS, DataDir};
 
-/// The file in the data directory.
-pub(super) const FILE: &str = "auth.json";
-/// Held while the file is changed.
-const LOCK_FILE: &str = "auth.lock";
 /// The version that this program writes. A later shape gets another number and keeps a reader for this one.
 const VERSION: u32 = 1;
 
@@ -95,8 +90,8 @@ impl Stamp {
 }
 
 /// The stamp of the file, if there is one.
-pub(super) fn stamp(directory: &Path) -> io::Result<Option<Stamp>> {
-    match fs::metadata(directory.join(FILE)) {
+pub(super) fn stamp(data: &DataDir) -> io::Result<Option<Stamp>> {
+    match fs::metadata(data.path_of(CREDENTIALS)) {
         Ok(metadata) => Ok(Some(Stamp::of(&metadata))),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
@@ -104,8 +99,8 @@ pub(super) fn stamp(directory: &Path) -> io::Result<Option<Stamp>> {
 }
 
 /// Reads the file. Without one there are no credentials.
-pub(super) fn read(directory: &Path) -> Result<(Option<Stamp>, Document), Unreadable> {
-    let mut file = match File::open(directory.join(FILE)) {
+pub(super) fn read(data: &DataDir) -> Result<(Option<Stamp>, Document), Unreadable> {
+    let mut file = match File::open(data.path_of(CREDENTIALS)) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => {
             return Ok((None, Document::default()));
@@ -130,28 +125,11 @@ fn parse(json: &[u8]) -> Result<Document, Unreadable> {
     }
 }
 
-/// Waits until nobody else changes the file. The lock goes with what is returned.
-pub(super) fn lock(directory: &Path) -> io::Result<File> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(directory)?;
-    let mut options = private();
-    let lock = options
-        .create(true)
-        .truncate(false)
-        .open(directory.join(LOCK_FILE))?;
-    give_to_owner_of(directory, &lock)?;
-    lock.lock()?;
-    Ok(lock)
-}
-
 /// Replaces the file.
-pub(super) fn write(directory: &Path, document: &Document) -> io::Result<Stamp> {
+pub(super) fn write(data: &DataDir, document: &Document) -> io::Result<Stamp> {
     let mut json = serde_json::to_vec_pretty(document)?;
     json.push(b'\n');
-    let metadata = replace(directory, FILE, &json)?;
+    let metadata = data.replace(CREDENTIALS, &json)?;
     Ok(Stamp::of(&metadata))
 }
 
@@ -163,16 +141,17 @@ mod tests {
     fn the_file_is_for_its_owner_only_and_says_its_version() {
         let dir = tempfile::tempdir().unwrap();
         let directory = dir.path().join("new");
-        let _lock = lock(&directory).unwrap();
+        let data = DataDir::at(&directory);
+        let _lock = data.lock_credentials().unwrap();
         fs::write(directory.join("auth.json.new"), "of a crash").unwrap();
-        let written = write(&directory, &Document::default()).unwrap();
-        assert_eq!(stamp(&directory).unwrap(), Some(written));
-        let (read_stamp, document) = read(&directory).unwrap();
+        let written = write(&data, &Document::default()).unwrap();
+        assert_eq!(stamp(&data).unwrap(), Some(written));
+        let (read_stamp, document) = read(&data).unwrap();
         assert_eq!(read_stamp, Some(written));
         assert!(document.users.is_empty() && document.keys.is_empty());
-        assert_ne!(write(&directory, &document).unwrap(), written);
+        assert_ne!(write(&data, &document).unwrap(), written);
         #[cfg(unix)]
-        for (name, wanted) in [(FILE, 0o600), (LOCK_FILE, 0o600), ("", 0o700)] {
+        for (name, wanted) in [(CREDENTIALS, 0o600), ("auth.lock", 0o600), ("", 0o700)] {
             use std::os::unix::fs::PermissionsExt;
             let mode = fs::metadata(directory.join(name)).unwrap().permissions();
             assert_eq!(mode.mode() & 0o777, wanted, "{name}");

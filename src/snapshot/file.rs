@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
 use uuid::Uuid;
 
+use crate::data_dir::private;
 use crate::log::LogPosition;
 use crate::tracker::{ChangeNumber, Device, ImageHead};
 
@@ -79,12 +80,8 @@ pub(super) struct Writer {
 impl Writer {
     /// Begins a file.
     pub(super) fn create(path: &Path, server: Uuid) -> io::Result<Self> {
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        // It tells where people live.
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = BufWriter::with_capacity(BUFFER_BYTES, options.open(path)?);
+        let file = private().create(true).truncate(true).open(path)?;
+        let mut file = BufWriter::with_capacity(BUFFER_BYTES, file);
         file.write_all(&MAGIC)?;
         file.write_all(server.as_bytes())?;
         Ok(Self {

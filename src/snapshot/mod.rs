@@ -8,7 +8,7 @@ mod file;
 #[cfg(test)]
 mod tests;
 
-use std::fs::{self, DirBuilder, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -16,11 +16,10 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 use self::file::{End, Extent, Frame, Reader, Unreadable, Writer};
+use crate::data_dir::{self, DataDir, sync_folder};
 use crate::log::LogPosition;
 use crate::tracker::Tracker;
 
-/// The folder in the data directory.
-const FOLDER: &str = "snapshots";
 /// The file name of a generation ends with this.
 const SUFFIX: &str = "snapshot";
 /// That of one that is not whole yet.
@@ -72,25 +71,21 @@ pub struct SnapshotError {
 impl Snapshots {
     /// The snapshots that belong to the log of a data directory. What is unusable is moved aside, with a warning.
     pub fn open(data: &Path, server: Uuid, log_end: LogPosition) -> Result<Self, SnapshotError> {
-        let folder = data.join(FOLDER);
+        let data = DataDir::at(data);
+        let folder = data.path_of(data_dir::SNAPSHOTS);
         let mut snapshots = Self {
             folder: folder.clone(),
             server,
             generations: Vec::new(),
             next_number: 1,
         };
-        match snapshots.look(log_end) {
+        match data.make_snapshots().and_then(|_| snapshots.look(log_end)) {
             Ok(()) => Ok(snapshots),
             Err(cause) => Err(SnapshotError { folder, cause }),
         }
     }
 
     fn look(&mut self, log_end: LogPosition) -> io::Result<()> {
-        let mut builder = DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&self.folder)?;
         let mut numbers = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
@@ -348,12 +343,4 @@ fn fill(
         "read a snapshot"
     );
     Ok(true)
-}
-
-/// So that a file that was renamed is found under its name after a power cut.
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) {
-        File::open(folder)?.sync_all()?;
-    }
-    Ok(())
 }

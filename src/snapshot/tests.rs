@@ -151,7 +151,9 @@ fn the_snapshot_before_the_newest_is_kept_and_tells_what_the_log_may_forget() {
         kept.snapshots.take(&kept.tracker, true, |_| true).unwrap();
     }
     assert_eq!(kept.snapshots.safe_position().get(), 4);
-    let files = fs::read_dir(kept.data.path().join(FOLDER)).unwrap().count();
+    let files = fs::read_dir(kept.data.path().join(data_dir::SNAPSHOTS))
+        .unwrap()
+        .count();
     assert_eq!(files, GENERATIONS);
     // The newest is gone for good: the one before it serves.
     fs::write(kept.file(3), b"nonsense").unwrap();

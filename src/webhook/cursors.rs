@@ -14,10 +14,8 @@ use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
 use super::WebhookError;
-use crate::files::replace;
+use crate::data_dir::{DataDir, WEBHOOKS};
 
-/// The file in the data directory.
-const FILE: &str = "webhooks.json";
 /// A later shape gets another number and keeps a reader for this one.
 const VERSION: u32 = 1;
 
@@ -42,7 +40,7 @@ struct Document {
 #[derive(Debug)]
 pub(super) struct Cursors {
     /// Without one, nothing is kept over a restart.
-    directory: Option<PathBuf>,
+    data: Option<DataDir>,
     document: Mutex<Document>,
 }
 
@@ -54,8 +52,9 @@ impl Cursors {
         names: impl Iterator<Item = &'n str>,
         newest: u64,
     ) -> Result<Self, WebhookError> {
-        let known = match directory {
-            Some(directory) => read(&directory.join(FILE))?,
+        let data = directory.map(DataDir::at);
+        let known = match &data {
+            Some(data) => read(&data.path_of(WEBHOOKS))?,
             None => BTreeMap::new(),
         };
         let new = Progress {
@@ -84,7 +83,7 @@ impl Cursors {
         }
         let is_changed = webhooks != known;
         let cursors = Self {
-            directory: directory.map(Path::to_owned),
+            data,
             document: Mutex::new(Document {
                 version: VERSION,
                 webhooks,
@@ -116,17 +115,18 @@ impl Cursors {
     fn write(&self, change: impl FnOnce(&mut Document)) -> io::Result<()> {
         let mut document = self.document.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut document);
-        let Some(directory) = &self.directory else {
+        let Some(data) = &self.data else {
             return Ok(());
         };
         let mut json = serde_json::to_vec_pretty(&*document)?;
         json.push(b'\n');
         // Under the lock, or an older state could replace a newer one.
-        replace(directory, FILE, &json).map(drop)
+        data.replace(WEBHOOKS, &json).map(drop)
     }
 
     fn path(&self) -> PathBuf {
-        self.directory.clone().unwrap_or_default().join(FILE)
+        let data = self.data.as_ref();
+        data.map_or_else(|| WEBHOOKS.into(), |data| data.path_of(WEBHOOKS))
     }
 }
 
@@ -175,7 +175,7 @@ mod tests {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            let metadata = fs::metadata(dir.path().join(FILE)).unwrap();
+            let metadata = fs::metadata(dir.path().join(WEBHOOKS)).unwrap();
             assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
         }
     }
@@ -199,7 +199,7 @@ mod tests {
     fn without_webhooks_there_is_no_file() {
         let dir = tempfile::tempdir().unwrap();
         drop(open(dir.path(), &[], 5));
-        assert!(!dir.path().join(FILE).exists());
+        assert!(!dir.path().join(WEBHOOKS).exists());
     }
 
     #[test]
@@ -211,10 +211,10 @@ mod tests {
             r#"{"version":2,"webhooks":{}}"#,
             r#"{"version":1}"#,
         ] {
-            fs::write(dir.path().join(FILE), text).unwrap();
+            fs::write(dir.path().join(WEBHOOKS), text).unwrap();
             let opened = Cursors::open(Some(dir.path()), ["a"].into_iter(), 0);
             let error = opened.unwrap_err().to_string();
-            assert!(error.contains(FILE), "{text}: {error}");
+            assert!(error.contains(WEBHOOKS), "{text}: {error}");
         }
     }
 }

@@ -15,6 +15,7 @@ mod bluetooth;
 mod captures;
 mod compression;
 mod crash;
+mod data_dir;
 mod defects;
 mod defects_security;
 mod durability;

@@ -10,6 +10,7 @@ use super::file::{self, Document, Key, Stamp, Unreadable, User};
 use super::password;
 use super::role::{Role, is_name};
 use super::secret::{Secret, TokenHash};
+use crate::data_dir::{CREDENTIALS, DataDir};
 
 /// How long the name of a user or a key may be.
 pub(super) const NAME_CHARACTERS_MAX: usize = 64;
@@ -75,7 +76,7 @@ pub(crate) enum Replaced {
 /// The users and keys of a data directory.
 #[derive(Debug)]
 pub struct Credentials {
-    directory: Option<PathBuf>,
+    data: Option<DataDir>,
     loaded: RwLock<Loaded>,
 }
 
@@ -88,9 +89,10 @@ struct Loaded {
 impl Credentials {
     /// Reads the file in a data directory, if there is one. It is read again whenever it changed.
     pub fn open(directory: &Path) -> Result<Self, CredentialsError> {
-        let (stamp, document) = file::read(directory).map_err(|e| unreadable(directory, &e))?;
+        let data = DataDir::at(directory);
+        let (stamp, document) = file::read(&data).map_err(|e| unreadable(&data, &e))?;
         Ok(Self {
-            directory: Some(directory.to_owned()),
+            data: Some(data),
             loaded: RwLock::new(Loaded {
                 stamp,
                 document: Arc::new(document),
@@ -101,7 +103,7 @@ impl Credentials {
     /// None, and there never will be any.
     pub fn none() -> Self {
         Self {
-            directory: None,
+            data: None,
             loaded: RwLock::new(Loaded {
                 stamp: None,
                 document: Arc::default(),
@@ -116,7 +118,7 @@ impl Credentials {
 
     /// Makes an administrator and a key for scanners, where there are no credentials at all.
     pub fn make_first(&self, now: u64) -> Result<Option<FirstCredentials>, CredentialsError> {
-        let Some(directory) = &self.directory else {
+        let Some(data) = &self.data else {
             return Ok(None);
         };
         let has_some =
@@ -147,7 +149,7 @@ impl Credentials {
             user: FIRST_USER,
             password,
             key,
-            path: directory.join(file::FILE),
+            path: data.path_of(CREDENTIALS),
         }))
     }
 
@@ -269,10 +271,10 @@ impl Credentials {
     /// What the file holds now. To ask for its stamp costs a microsecond, so a change counts from the next request.
     fn current(&self) -> Arc<Document> {
         let read = || self.loaded.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(directory) = &self.directory else {
+        let Some(data) = &self.data else {
             return Arc::clone(&read().document);
         };
-        let found = file::stamp(directory);
+        let found = file::stamp(data);
         {
             let loaded = read();
             match &found {
@@ -281,7 +283,7 @@ impl Credentials {
             }
         }
         let mut loaded = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
-        match file::read(directory) {
+        match file::read(data) {
             Ok((stamp, _)) if stamp == loaded.stamp => {} // Another request was faster.
             Ok((stamp, document)) => {
                 info!("read the changed credentials");
@@ -304,18 +306,18 @@ impl Credentials {
         &self,
         change: impl FnOnce(&mut Document) -> Result<T, CredentialsError>,
     ) -> Result<T, CredentialsError> {
-        let directory = self.directory.as_deref().ok_or(CredentialsError::NotKept)?;
+        let data = self.data.as_ref().ok_or(CredentialsError::NotKept)?;
         let unwritable = |source| CredentialsError::Write {
-            path: shown(directory),
+            path: shown(data),
             source,
         };
-        let _lock = file::lock(directory).map_err(unwritable)?;
-        let (_, mut document) = file::read(directory).map_err(|e| unreadable(directory, &e))?;
+        let _lock = data.lock_credentials().map_err(unwritable)?;
+        let (_, mut document) = file::read(data).map_err(|e| unreadable(data, &e))?;
         let changed = change(&mut document)?;
         if ENTRIES_MAX < document.users.len() + document.keys.len() {
             return Err(CredentialsError::TooMany);
         }
-        let stamp = file::write(directory, &document).map_err(unwritable)?;
+        let stamp = file::write(data, &document).map_err(unwritable)?;
         *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = Loaded {
             stamp: Some(stamp),
             document: Arc::new(document),
@@ -334,13 +336,13 @@ fn made<T, E: ToString>(result: Result<T, E>) -> Result<T, CredentialsError> {
     result.map_err(|error| CredentialsError::Making(error.to_string().into()))
 }
 
-fn shown(directory: &Path) -> Box<str> {
-    directory.join(file::FILE).display().to_string().into()
+fn shown(data: &DataDir) -> Box<str> {
+    data.path_of(CREDENTIALS).display().to_string().into()
 }
 
-fn unreadable(directory: &Path, error: &Unreadable) -> CredentialsError {
+fn unreadable(data: &DataDir, error: &Unreadable) -> CredentialsError {
     CredentialsError::Read {
-        path: shown(directory),
+        path: shown(data),
         reason: error.to_string().into(),
     }
 }

@@ -54,7 +54,7 @@ fn a_key_opens_by_its_role_until_it_expires_or_is_revoked() {
     assert_eq!(credentials.keys().len(), 1);
     assert!(credentials.holder(TokenHash::of(""), NOW).is_none());
 
-    let text = fs::read_to_string(dir.path().join(file::FILE)).unwrap();
+    let text = fs::read_to_string(dir.path().join(CREDENTIALS)).unwrap();
     assert!(!text.contains(again.reveal()), "{text}");
 }
 
@@ -74,7 +74,7 @@ fn what_one_process_changes_the_other_sees_and_loses_nothing() {
     }
     command_line.revoke_key("3").unwrap();
     assert!(holder(&server, &keys[3], NOW).is_none());
-    fs::remove_file(dir.path().join(file::FILE)).unwrap();
+    fs::remove_file(dir.path().join(CREDENTIALS)).unwrap();
     assert!(holder(&server, &keys[0], NOW).is_none());
 }
 
@@ -82,7 +82,7 @@ fn what_one_process_changes_the_other_sees_and_loses_nothing() {
 fn a_file_that_cannot_be_read_any_more_leaves_what_was_there() {
     let (dir, credentials) = empty();
     let key = credentials.create_key("a", Role::Admin, None, NOW).unwrap();
-    fs::write(dir.path().join(file::FILE), "{").unwrap();
+    fs::write(dir.path().join(CREDENTIALS), "{").unwrap();
     assert!(holder(&credentials, &key, NOW).is_some());
     assert!(holder(&credentials, &key, NOW).is_some());
     let refused = credentials.revoke_key("a");
@@ -133,7 +133,7 @@ fn the_first_credentials_are_made_once_and_kept_hashed() {
     assert_eq!(key.role, Role::Scanreport);
     let hash = credentials.password_of(first.user).unwrap();
     assert!(password::is(first.password.reveal(), Some(&hash)));
-    let text = fs::read_to_string(dir.path().join(file::FILE)).unwrap();
+    let text = fs::read_to_string(dir.path().join(CREDENTIALS)).unwrap();
     for secret in [first.key.reveal(), first.password.reveal()] {
         assert!(!text.contains(secret), "{text}");
     }

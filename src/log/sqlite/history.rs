@@ -1,11 +1,11 @@
 //! What single devices said, read beside the writer.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::{FILE, read};
+use super::read;
 use crate::log::{LogError, Observed, Wanted};
 
 /// How many connections are kept open for the next reads.
@@ -19,9 +19,9 @@ pub struct History {
 }
 
 impl History {
-    pub(super) fn new(directory: &Path) -> Self {
+    pub(super) fn new(path: PathBuf) -> Self {
         Self {
-            path: directory.join(FILE),
+            path,
             idle: Mutex::default(),
         }
     }

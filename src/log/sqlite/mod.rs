@@ -15,11 +15,10 @@ mod sweep;
 mod verify;
 mod write;
 
-use std::fs::{self, DirBuilder, File, TryLockError};
-use std::io::{self, Write};
+use std::fs::{File, TryLockError};
+use std::io;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
-use std::thread;
+use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -32,26 +31,17 @@ pub use self::reader::LogReader;
 pub use self::verify::{Checked, Finding, Findings};
 use self::write::Dictionaries;
 use super::{Answered, Entry, Expired, Expiry, Known, LogError, LogPosition};
+use crate::data_dir::{self, DataDir};
 use crate::report::{Batch, ReceivedAt, SourceId};
 
-/// The log's file in the data directory.
-const FILE: &str = "scanpost.db";
-/// Held for as long as the process lives.
-const LOCK_FILE: &str = "lock";
 /// How long another program may hold the file's lock before reports are refused.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
-/// Written for a moment, to learn why a write failed.
-const PROBE_FILE: &str = "room";
-const PROBE_BYTES: usize = 65_536;
-/// How often the lock is tried, and how long is waited between.
-const LOCK_TRIES: u32 = 10;
-const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
 /// A log in an SQLite file.
 #[derive(Debug)]
 pub struct SqliteLog {
     db: Connection,
-    directory: PathBuf,
+    data: DataDir,
     last: LogPosition,
     server_uuid: Uuid,
     numbers: Dictionaries,
@@ -62,9 +52,10 @@ pub struct SqliteLog {
 
 impl SqliteLog {
     pub(super) fn open(directory: &Path) -> Result<Self, LogError> {
-        Self::open_file(directory).map_err(|error| match error {
+        let data = DataDir::at(directory);
+        Self::open_file(directory, &data).map_err(|error| match error {
             LogError::DiskFull | LogError::NotWritten(_) | LogError::Failed(_)
-                if has_no_room(directory) =>
+                if data.has_no_room() =>
             {
                 LogError::Directory {
                     path: directory.display().to_string().into(),
@@ -75,19 +66,19 @@ impl SqliteLog {
         })
     }
 
-    fn open_file(directory: &Path) -> Result<Self, LogError> {
+    fn open_file(directory: &Path, data: &DataDir) -> Result<Self, LogError> {
         let path: Box<str> = directory.display().to_string().into();
         let unusable = |cause| LogError::Directory {
             path: path.clone(),
             cause,
         };
-        make_private(directory).map_err(unusable)?;
-        let lock = File::create(directory.join(LOCK_FILE)).map_err(unusable)?;
-        take(&lock).map_err(|refused| match refused {
+        data.make().map_err(unusable)?;
+        let lock = data.lock_for_server().map_err(|refused| match refused {
             TryLockError::WouldBlock => LogError::InUse { path: path.clone() },
             TryLockError::Error(cause) => unusable(cause),
         })?;
-        let file = directory.join(FILE);
+        data.make_files_private().map_err(unusable)?;
+        let file = data.prepare_database(data_dir::LOG).map_err(unusable)?;
         let mut db = Connection::open(&file)?;
         db.set_prepared_statement_cache_capacity(64);
         // While another program holds the lock all reports wait.
@@ -105,7 +96,7 @@ impl SqliteLog {
         let last: Option<i64> =
             db.query_row("SELECT max(position) FROM batches", [], |row| row.get(0))?;
         Ok(Self {
-            directory: directory.to_owned(),
+            data: data.clone(),
             last: position(last.unwrap_or_default())?,
             numbers: Dictionaries::learnt(&db)?,
             _checkpointer: Checkpointer::start(&file, &mut db, checkpoint::PAGES)?,
@@ -123,7 +114,7 @@ impl SqliteLog {
             self.numbers = Dictionaries::default();
         }
         result.map_err(|error| match error {
-            LogError::NotWritten(_) if has_no_room(&self.directory) => LogError::DiskFull,
+            LogError::NotWritten(_) if self.data.has_no_room() => LogError::DiskFull,
             error => error,
         })?;
         let mut position = self.last;
@@ -136,7 +127,7 @@ impl SqliteLog {
     }
 
     pub(super) fn history(&self) -> History {
-        History::new(&self.directory)
+        History::new(self.data.path_of(data_dir::LOG))
     }
 
     pub(super) fn expire(&mut self, expiry: &Expiry) -> Result<Expired, LogError> {
@@ -222,50 +213,13 @@ fn is_of_write(error: &rusqlite::Error) -> bool {
     })
 }
 
-/// Whether as much as a group needs cannot be written beside the log.
-fn has_no_room(directory: &Path) -> bool {
-    let path = directory.join(PROBE_FILE);
-    let written = File::create(&path).and_then(|mut file| {
-        file.write_all(&vec![0; PROBE_BYTES])?;
-        file.sync_data()
-    });
-    fs::remove_file(&path).ok();
-    let kind = written.map_err(|error| error.kind());
-    matches!(
-        kind,
-        Err(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
-    )
-}
-
 /// A sync is one of the disk.
 fn make_durable(db: &Connection) -> rusqlite::Result<()> {
     db.pragma_update(None, "synchronous", "full")
 }
 
-/// Takes the lock, with some patience: a server that is being replaced may be on its last instructions.
-fn take(lock: &File) -> Result<(), TryLockError> {
-    for _ in 0..LOCK_TRIES {
-        match lock.try_lock() {
-            Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),
-            taken => return taken,
-        }
-    }
-    lock.try_lock()
-}
-
 fn damaged(what: &str) -> LogError {
     LogError::Damaged(what.into())
-}
-
-/// Makes the directory if there is none, for its owner only: it tells where people live.
-fn make_private(path: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)?;
-    // A directory that was there before keeps the rights that its owner chose.
-    fs::metadata(path).map(drop)
 }
 
 fn server_uuid(db: &Connection) -> Result<Uuid, LogError> {

@@ -11,7 +11,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::migrate::VERSION;
 use super::verify::{self, Checked};
-use super::{FILE, damaged, read};
+use super::{damaged, read};
+use crate::data_dir::{self, DataDir, with_suffix};
 use crate::log::{Entry, LogError, LogPosition};
 
 /// What may stand in the path of a URI as it is.
@@ -32,7 +33,7 @@ pub struct LogReader {
 impl LogReader {
     /// Opens the log in a directory.
     pub fn open(directory: &Path) -> Result<Self, LogError> {
-        let path = directory.join(FILE);
+        let path = DataDir::at(directory).path_of(data_dir::LOG);
         // The time goes first: a server that begins after it is noticed.
         let at_rest = AtRest::new(&path)?;
         let (db, at_rest) = if has_all(&path) {
@@ -135,9 +136,8 @@ impl AtRest {
 /// Whether nothing of the log is in another file, and no server is about to put it there.
 fn has_all(path: &Path) -> bool {
     let length = |suffix: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        fs::metadata(name).ok().map(|data| data.len())
+        let data = fs::metadata(with_suffix(path, suffix));
+        data.ok().map(|data| data.len())
     };
     let is_logged_ahead = match length("-wal") {
         None => false,
