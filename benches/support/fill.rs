@@ -4,8 +4,9 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use scanpost::ingest::kismet;
-use scanpost::log::Log;
-use scanpost::report::{Batch, Phy};
+use scanpost::log::{Log, Record, What};
+use scanpost::report::Phy;
+use uuid::Uuid;
 
 use super::access_point::AccessPoint;
 use super::random::Random;
@@ -36,12 +37,12 @@ pub(crate) fn fill(directory: &Path, observations: u32, devices: u32) -> Result<
 }
 
 /// The next hundred observations in a walk over so many devices, as if they came now.
-pub(crate) fn batch(first: u32, devices: u32) -> Result<Batch> {
+pub(crate) fn batch(first: u32, devices: u32) -> Result<Record> {
     batch_at(SystemTime::now(), first, devices)
 }
 
 /// The same, as if they came at some other time.
-pub(crate) fn batch_at(now: SystemTime, first: u32, devices: u32) -> Result<Batch> {
+pub(crate) fn batch_at(now: SystemTime, first: u32, devices: u32) -> Result<Record> {
     decode(now, &json_at(now, first, devices)?)
 }
 
@@ -58,11 +59,7 @@ pub(crate) fn json_at(now: SystemTime, first: u32, devices: u32) -> Result<Strin
 }
 
 /// Reads a batch as the server does.
-pub(crate) fn decode(now: SystemTime, json: &str) -> Result<Batch> {
-    Ok(kismet::decode(
-        Phy::Wifi,
-        json,
-        now.into(),
-        &decode_limits(),
-    )?)
+pub(crate) fn decode(now: SystemTime, json: &str) -> Result<Record> {
+    let batch = kismet::decode(Phy::Wifi, json, now.into(), &decode_limits())?;
+    Ok(Record::new(Uuid::nil(), now.into(), What::Reports(batch)))
 }

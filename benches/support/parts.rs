@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use scanpost::alerts::AlertStore;
-use scanpost::log::{Entry, Log};
-use scanpost::report::Batch;
+use scanpost::log::{Entry, Log, Record};
 use scanpost::tracker::{Device, Tracker, Walk};
 use scanpost::views::kismet::{Context, DeviceRecord, Sources};
 use scanpost::views::{Style, to_json};
@@ -21,13 +20,13 @@ pub(crate) fn bodies(now: SystemTime, count: u32, devices: u32) -> Result<Vec<St
 }
 
 /// What the bodies say.
-pub(crate) fn batches(now: SystemTime, bodies: &[String]) -> Result<Vec<Batch>> {
+pub(crate) fn batches(now: SystemTime, bodies: &[String]) -> Result<Vec<Record>> {
     bodies.iter().map(|body| fill::decode(now, body)).collect()
 }
 
 /// What a log makes of batches.
-pub(crate) fn entries(batches: Vec<Batch>) -> Result<Vec<Entry>> {
-    Ok(Log::in_memory(0).append(batches)?)
+pub(crate) fn entries(records: Vec<Record>) -> Result<Vec<Entry>> {
+    Ok(Log::in_memory(0).append(records)?)
 }
 
 /// Some device, and what its row in a view needs.

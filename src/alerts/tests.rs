@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::config::alerts::{Alerts, Network, Owned};
-use crate::log::{Entry, Log, LogPosition};
+use crate::log::{Entry, Log, LogPosition, Record, What};
 use crate::report::{
     Batch, Bssid, Capabilities, MacAddr, Phy, Position, ReceivedAt, Report, Sighting, SourceId,
     Ssid, UnixTime, WifiSighting,
@@ -102,17 +102,16 @@ fn report(device: u64, network: u8, security: usize, seconds: u32) -> Report {
     }
 }
 
-fn batch(source: u128, seconds: u32, reports: Vec<Report>) -> Batch {
-    Batch {
+fn batch(source: u128, seconds: u32, reports: Vec<Report>) -> Record {
+    let batch = Batch {
         source: SourceId::new(Uuid::from_u128(source)),
         source_name: None,
         phy: Phy::Wifi,
-        received_at: received(seconds),
         identity: None,
         reports,
         rejected: Vec::new(),
-        annotation: None,
-    }
+    };
+    Record::new(Uuid::nil(), received(seconds), What::Reports(batch))
 }
 
 /// What was raised: identities in the order of their numbers.
@@ -132,7 +131,7 @@ fn run(desk: &mut Desk, tracker: &Tracker, entries: &[Entry]) {
     }
 }
 
-fn logged(batches: Vec<Batch>) -> (Log, Vec<Entry>) {
+fn logged(batches: Vec<Record>) -> (Log, Vec<Entry>) {
     let mut log = Log::in_memory(usize::MAX);
     let entries = log.append(batches).unwrap();
     (log, entries)
@@ -180,10 +179,12 @@ fn a_watched_device_is_lost_once_and_found_again() {
     assert_eq!(headers(&desk), ["DEVICEFOUND", "DEVICELOST"]);
     let mut later = batch(1, 30, vec![report(0, 5, 2, 30)]);
     // A report that waited in a cache says nothing of the present.
-    later.reports.insert(0, report(1, 5, 2, 20));
+    if let What::Reports(batch) = &mut later.what {
+        batch.reports.insert(0, report(1, 5, 2, 20));
+    }
     let entry = Entry {
         position: LogPosition::new(3),
-        batch: later,
+        record: later,
     };
     desk.apply(&tracker, &entry, |_| {});
     desk.settle(entry.position);
@@ -329,7 +330,7 @@ fn any_batch() -> impl Strategy<Value = Step> {
     (1..3u128, 0..6u32, prop::collection::vec(report, 0..4))
 }
 
-fn batches(steps: Vec<Step>) -> Vec<Batch> {
+fn batches(steps: Vec<Step>) -> Vec<Record> {
     let mut clock = 20;
     let steps = steps.into_iter().map(|(source, step, reports)| {
         clock += step;
@@ -347,7 +348,7 @@ fn batches(steps: Vec<Step>) -> Vec<Batch> {
 fn run_with_crash(
     data: &TempDir,
     config: &Alerts,
-    batches: &[Batch],
+    batches: &[Record],
     crash: usize,
     snapshot: usize,
 ) -> Vec<(u64, String)> {
@@ -368,7 +369,7 @@ fn run_with_crash(
     for entry in &entries[snapshot..] {
         desk.apply(&tracker, entry, |_| {});
     }
-    desk.recalled(batches[crash - 1].received_at);
+    desk.recalled(batches[crash - 1].at);
     desk.settle(log.last());
     let (_, all) = logged(batches.to_vec());
     run(&mut desk, &tracker, &all[crash..]);

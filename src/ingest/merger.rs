@@ -14,8 +14,7 @@ use tracing::warn;
 use super::{Answer, Receipt};
 use crate::alerts::{Desk, Order, Refused};
 use crate::events::Events;
-use crate::log::{Answered, Entry, LogPosition};
-use crate::report::Batch;
+use crate::log::{Answered, Entry, LogPosition, What};
 use crate::tracker::Tracker;
 
 /// How often at most the log of the program says that devices had to go.
@@ -67,13 +66,13 @@ impl Merger {
     fn take(&mut self, written: Written) {
         let (mut merged, mut reports) = (Vec::new(), 0);
         for (entry, waiting) in written.entries.into_iter().zip(written.waiting) {
-            let mut news = self.events.collect(entry.batch.received_at);
+            let mut news = self.events.collect(entry.record.at);
             let applied = self
                 .desk
                 .apply(&self.tracker, &entry, |told| news.add(told));
             news.tell();
             self.evictions.add(applied.evicted);
-            reports += entry.batch.reports.len();
+            reports += entry.reports().len();
             let position = entry.position;
             merged.push((entry, waiting));
             if ANSWERED_REPORTS <= reports {
@@ -103,7 +102,7 @@ impl Merger {
         // From within the runtime: a worker that is awake wakes tasks for less than another thread.
         self.runtime.spawn(async {
             for (entry, waiting) in merged {
-                answer(entry.position, entry.batch, waiting);
+                answer(entry, waiting);
             }
             for (receipt, done) in again {
                 done.send(Ok(receipt)).ok(); // The client may have hung up.
@@ -121,11 +120,15 @@ impl Merger {
 }
 
 /// The first of those who wait sent the batch; the others sent it again.
-fn answer(position: LogPosition, batch: Batch, waiting: Waiting) {
+fn answer(entry: Entry, waiting: Waiting) {
+    let (accepted, rejected) = match entry.record.what {
+        What::Reports(batch) => (batch.reports.len(), batch.rejected),
+        _ => (0, Vec::new()),
+    };
     let answered = Answered {
-        position,
-        accepted: batch.reports.len(),
-        rejected: batch.rejected,
+        position: entry.position,
+        accepted,
+        rejected,
     };
     for (place, done) in waiting.into_iter().enumerate() {
         let receipt = Receipt {

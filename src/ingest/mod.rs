@@ -20,6 +20,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tracing::info;
+use uuid::Uuid;
 
 use self::merger::{Merger, Note};
 use self::recover::recover;
@@ -27,15 +28,16 @@ pub use self::window::WindowBounds;
 use self::writer::Running;
 use crate::alerts::{Desk, Order, Refused};
 use crate::events::Events;
-use crate::log::{Answered, Expired, Expiry, Log, LogError};
-use crate::report::{Batch, ReceivedAt};
+use crate::log::{Answered, Expired, Expiry, Log, LogError, Record, What};
+use crate::report::ReceivedAt;
 use crate::snapshot::{SnapshotError, Snapshots};
 use crate::tracker::{TooManySources, Tracker};
 
-/// Hands batches to the writer.
+/// Hands records to the writer.
 #[derive(Clone, Debug)]
 pub struct Ingest {
     queue: mpsc::Sender<Work>,
+    node: Uuid,
     ready: Arc<AtomicBool>,
     commits: Arc<AtomicU64>,
 }
@@ -90,22 +92,23 @@ enum Work {
 
 #[derive(Debug)]
 struct Job {
-    batch: Batch,
+    record: Record,
     done: oneshot::Sender<Answer>,
 }
 
 impl Ingest {
-    /// Hands a batch to the writer and waits until it is durable and in the tracker.
+    /// Hands what came at `at` to the writer as a record, and waits until it is durable and in the tracker.
     ///
     /// # Cancel safety
     ///
     /// Dropping this future abandons the waiting, never the write.
-    pub async fn submit(&self, batch: Batch) -> Answer {
+    pub async fn submit(&self, at: ReceivedAt, what: What) -> Answer {
         if !self.is_ready() {
             return Err(IngestError::Starting);
         }
         let (done, receipt) = oneshot::channel();
-        self.queue_up(Work::Write(Job { batch, done }))?;
+        let record = Record::new(self.node, at, what);
+        self.queue_up(Work::Write(Job { record, done }))?;
         // What is in the queue is written before an orderly end.
         receipt.await.unwrap_or(Err(IngestError::Unknown))
     }
@@ -255,6 +258,7 @@ pub fn start(
     let (is_ready, commits) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
     let ingest = Ingest {
         queue,
+        node: log.node(),
         ready: Arc::clone(&is_ready),
         commits: Arc::clone(&commits),
     };

@@ -6,7 +6,7 @@ use tokio::task::spawn_blocking;
 
 use super::window::Window;
 use super::*;
-use crate::report::{BatchIdentity, Phy, SourceId};
+use crate::report::{Batch, BatchIdentity, Phy, SourceId};
 use crate::tracker::Bounds;
 
 const BOUNDS: WriterBounds = WriterBounds {
@@ -28,12 +28,14 @@ fn batch(from: u128) -> Batch {
         source: source(from),
         source_name: None,
         phy: Phy::Wifi,
-        received_at: NOW,
         identity: None,
         reports: Vec::new(),
         rejected: Vec::new(),
-        annotation: None,
     }
+}
+
+fn record(batch: Batch) -> Record {
+    Record::new(Uuid::nil(), NOW, What::Reports(batch))
 }
 
 fn keyed(from: u128, key: &str) -> Batch {
@@ -86,7 +88,8 @@ async fn written_together(sources_max: usize, batches: Vec<Batch>) -> Vec<Answer
         .into_iter()
         .map(|batch| {
             let (done, answer) = oneshot::channel();
-            queue.try_send(Work::Write(Job { batch, done })).unwrap();
+            let record = record(batch);
+            queue.try_send(Work::Write(Job { record, done })).unwrap();
             answer
         })
         .collect();
@@ -127,7 +130,7 @@ async fn a_client_that_hangs_up_does_not_undo_its_batch() {
     while !ingest.is_ready() {
         tokio::task::yield_now().await;
     }
-    let mut hung_up = Box::pin(ingest.submit(batch(1)));
+    let mut hung_up = Box::pin(ingest.submit(NOW, What::Reports(batch(1))));
     // One poll hands the batch over; then the client goes away.
     poll_once(hung_up.as_mut()).await;
     drop(hung_up);
@@ -141,6 +144,7 @@ fn a_full_queue_takes_nothing() {
     let (queue, jobs) = mpsc::channel(1);
     let ingest = Ingest {
         queue,
+        node: Uuid::nil(),
         ready: Arc::new(AtomicBool::new(true)),
         commits: Arc::default(),
     };
@@ -148,7 +152,7 @@ fn a_full_queue_takes_nothing() {
     ingest
         .queue
         .try_send(Work::Write(Job {
-            batch: batch(1),
+            record: record(batch(1)),
             done,
         }))
         .unwrap();
@@ -156,12 +160,12 @@ fn a_full_queue_takes_nothing() {
         .build()
         .unwrap();
     assert_eq!(
-        runtime.block_on(ingest.submit(batch(2))),
+        runtime.block_on(ingest.submit(NOW, What::Reports(batch(2)))),
         Err(IngestError::Overloaded)
     );
     drop(jobs);
     assert_eq!(
-        runtime.block_on(ingest.submit(batch(2))),
+        runtime.block_on(ingest.submit(NOW, What::Reports(batch(2)))),
         Err(IngestError::Stopped)
     );
     let starting = Ingest {
@@ -169,7 +173,7 @@ fn a_full_queue_takes_nothing() {
         ..ingest
     };
     assert_eq!(
-        runtime.block_on(starting.submit(batch(2))),
+        runtime.block_on(starting.submit(NOW, What::Reports(batch(2)))),
         Err(IngestError::Starting)
     );
 }

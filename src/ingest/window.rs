@@ -73,7 +73,7 @@ impl Window {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::Log;
+    use crate::log::{Log, Record, What};
     use crate::report::{Batch, Phy, SourceId};
 
     /// Known batches, made by a real log.
@@ -83,14 +83,17 @@ mod tests {
             source,
             source_name: None,
             phy: Phy::Wifi,
-            received_at: ReceivedAt::from_micros(u64::from(number) * 1_000_000),
             identity: Some(BatchIdentity::of_key(source, &[number])),
             reports: Vec::new(),
             rejected: Vec::new(),
-            annotation: None,
         };
         let mut log = Log::in_memory(usize::MAX);
-        log.append((0..count).map(batch).collect()).unwrap();
+        let record = |number| {
+            let at = ReceivedAt::from_micros(u64::from(number) * 1_000_000);
+            Record::new(log.node(), at, What::Reports(batch(number)))
+        };
+        let records = (0..count).map(record).collect();
+        log.append(records).unwrap();
         log.known(ReceivedAt::from_micros(0), usize::MAX).unwrap()
     }
 

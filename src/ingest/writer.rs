@@ -14,8 +14,8 @@ use super::merger::{Merger, Written};
 use super::window::Window;
 use super::{Answer, IngestError, Job, Receipt, Work};
 use crate::events::{Events, Severity};
-use crate::log::{Expiry, Known, Log, LogError, LogPosition};
-use crate::report::{Batch, BatchIdentity, SourceId};
+use crate::log::{Entry, Expiry, Known, Log, LogError, LogPosition, Record};
+use crate::report::{BatchIdentity, SourceId};
 use crate::tracker::Admission;
 
 /// How many batches one commit takes at most.
@@ -40,8 +40,8 @@ pub(super) struct Running {
 /// Jobs that have been looked at: what is to be appended, who waits for which of it, and who gets an earlier answer.
 #[derive(Default)]
 struct Group {
-    batches: Vec<Batch>,
-    /// For each batch those who wait for it: its sender, then those who sent it again in the meantime.
+    records: Vec<Record>,
+    /// For each record those who wait for it: its sender, then those who sent it again in the meantime.
     waiting: Vec<Vec<oneshot::Sender<Answer>>>,
     fresh: HashMap<BatchIdentity, usize>,
     /// Those that it makes.
@@ -102,8 +102,8 @@ impl Running {
                 };
                 again.push((receipt, done));
             }
-            let latest = group.batches.iter().map(|batch| batch.received_at).max();
-            let (entries, waiting) = match self.log.append(group.batches) {
+            let latest = group.records.iter().map(|record| record.at).max();
+            let (entries, waiting) = match self.log.append(group.records) {
                 Ok(entries) => {
                     if !entries.is_empty() {
                         self.commits.fetch_add(1, Ordering::Relaxed);
@@ -130,7 +130,7 @@ impl Running {
                 }
             };
             for entry in &entries {
-                self.remember(&entry.batch, entry.position);
+                self.remember(entry);
             }
             let written = Written {
                 entries,
@@ -160,26 +160,24 @@ impl Running {
 
     fn look_at(&mut self, jobs: impl Iterator<Item = Job>) -> Group {
         let mut group = Group::default();
-        for Job { batch, done } in jobs {
-            let earlier = batch
-                .identity
-                .and_then(|identity| self.window.find(identity, batch.received_at));
-            let waits = batch
-                .identity
-                .and_then(|identity| group.fresh.get(&identity));
+        for Job { record, done } in jobs {
+            let identity = record.batch().and_then(|batch| batch.identity);
+            let earlier = identity.and_then(|identity| self.window.find(identity, record.at));
+            let waits = identity.and_then(|identity| group.fresh.get(&identity));
             if let Some(position) = earlier {
                 group.again.push((position, done));
             } else if let Some(waiting) = waits.and_then(|&place| group.waiting.get_mut(place)) {
                 waiting.push(done);
             } else {
-                match self.admission.admit(&batch) {
+                match self.admission.admit(&record) {
                     Err(refused) => drop(done.send(Err(refused.into()))),
                     Ok(is_new) => {
-                        group.sources.extend(is_new.then_some(batch.source));
-                        if let Some(identity) = batch.identity {
-                            group.fresh.insert(identity, group.batches.len());
+                        let source = record.batch().map(|batch| batch.source);
+                        group.sources.extend(source.filter(|_| is_new));
+                        if let Some(identity) = identity {
+                            group.fresh.insert(identity, group.records.len());
                         }
-                        group.batches.push(batch);
+                        group.records.push(record);
                         group.waiting.push(vec![done]);
                     }
                 }
@@ -188,13 +186,12 @@ impl Running {
         group
     }
 
-    fn remember(&mut self, batch: &Batch, position: LogPosition) {
-        if let Some(identity) = batch.identity {
-            let received_at = batch.received_at;
+    fn remember(&mut self, entry: &Entry) {
+        if let Some(identity) = entry.record.batch().and_then(|batch| batch.identity) {
             self.window.add(Known {
                 identity,
-                position,
-                received_at,
+                position: entry.position,
+                received_at: entry.record.at,
             });
         }
     }
@@ -205,7 +202,7 @@ fn gather(queue: &mut mpsc::Receiver<Work>) -> Option<Vec<Work>> {
     let (mut work, mut reports) = (vec![queue.blocking_recv()?], 0);
     while work.len() < GROUP_MAX {
         if let Some(Work::Write(job)) = work.last() {
-            reports += job.batch.reports.len();
+            reports += job.record.batch().map_or(0, |batch| batch.reports.len());
         }
         if GROUP_REPORTS <= reports {
             break;

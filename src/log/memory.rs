@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 
 use uuid::Uuid;
 
-use super::{Answered, Entry, Expired, Expiry, Known, LogPosition};
-use crate::report::{Batch, ReceivedAt, SourceId};
+use super::{Answered, Entry, Expired, Expiry, Known, LogPosition, Record};
+use crate::report::{ReceivedAt, SourceId};
 
 /// A log that forgets at the end of the process.
 #[derive(Debug)]
@@ -16,6 +16,7 @@ pub struct MemoryLog {
     entries_max: usize,
     last: LogPosition,
     server_uuid: Uuid,
+    node: Uuid,
 }
 
 impl MemoryLog {
@@ -26,15 +27,16 @@ impl MemoryLog {
             entries_max,
             last: LogPosition::START,
             server_uuid: Uuid::new_v4(),
+            node: Uuid::new_v4(),
         }
     }
 
-    pub(super) fn append(&mut self, batches: Vec<Batch>) -> Vec<Entry> {
-        let numbered = batches.into_iter().map(|batch| {
+    pub(super) fn append(&mut self, records: Vec<Record>) -> Vec<Entry> {
+        let numbered = records.into_iter().map(|record| {
             self.last = self.last.next();
             Entry {
                 position: self.last,
-                batch,
+                record,
             }
         });
         let appended: Vec<_> = numbered.collect();
@@ -51,7 +53,7 @@ impl MemoryLog {
         let before = self.entries.len();
         let mut is_held = false;
         while let Some(oldest) = self.entries.front() {
-            let is_old = oldest.batch.received_at < expiry.came_before;
+            let is_old = oldest.record.at < expiry.came_before;
             is_held = is_old && expiry.up_to < oldest.position;
             if !is_old || is_held {
                 break;
@@ -87,7 +89,7 @@ impl MemoryLog {
 
     pub(super) fn known(&self, since: ReceivedAt, count: usize) -> Vec<Known> {
         let known = |entry: &Entry| {
-            let (identity, received_at) = (entry.batch.identity?, entry.batch.received_at);
+            let (identity, received_at) = (entry.record.batch()?.identity?, entry.record.at);
             (since <= received_at).then_some(Known {
                 identity,
                 position: entry.position,
@@ -111,8 +113,8 @@ impl MemoryLog {
             .iter()
             .rev()
             .filter(|entry| entry.position <= to);
-        let reports = up_to.filter(|entry| entry.batch.annotation.is_none());
-        let contacts = reports.map(|entry| (entry.batch.source, entry.batch.received_at));
+        let contacts =
+            up_to.filter_map(|entry| Some((entry.record.batch()?.source, entry.record.at)));
         let mut newest: Vec<_> = contacts.take(count).collect();
         newest.reverse();
         newest
@@ -125,8 +127,12 @@ impl MemoryLog {
             .find(|entry| entry.position == position)?;
         Some(Answered {
             position,
-            accepted: entry.batch.reports.len(),
-            rejected: entry.batch.rejected.clone(),
+            accepted: entry.reports().len(),
+            rejected: entry
+                .record
+                .batch()
+                .map(|batch| batch.rejected.clone())
+                .unwrap_or_default(),
         })
     }
 
@@ -136,5 +142,9 @@ impl MemoryLog {
 
     pub(super) fn server_uuid(&self) -> Uuid {
         self.server_uuid
+    }
+
+    pub(super) fn node(&self) -> Uuid {
+        self.node
     }
 }

@@ -1,9 +1,10 @@
-//! The ordered record of accepted batches: the only truth, which the tracker is a fold of.
+//! The ordered records that were accepted: the only truth, which the tracker is a fold of.
 //!
 //! One writer appends. What [`Log::append`] gives back is durable and numbered, and may be acknowledged;
-//! what it did not take is nowhere. Only the backends know how batches are kept.
+//! what it did not take is nowhere. Only the backends know how records are kept.
 
 mod memory;
+mod record;
 mod sqlite;
 #[cfg(test)]
 mod tests;
@@ -15,17 +16,21 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use self::memory::MemoryLog;
+pub use self::record::{
+    AlertKind, AlertOrder, AlertRate, Entry, Erasure, HandRaised, Import, Origin, Record, RecordId,
+    Settings, SourcePause, SourceState, WatchOrder, What,
+};
 pub use self::sqlite::{Checked, Finding, Findings, History, LogReader, SqliteLog};
-use crate::report::{Batch, BatchIdentity, MacAddr, ReceivedAt, Rejected, SourceId, UnixTime};
+use crate::report::{BatchIdentity, MacAddr, ReceivedAt, Rejected, SourceId, UnixTime};
 
-/// Where a batch stands in the log: the first has 1, and no number is given twice.
+/// The place of a record in the log: the first has 1, and no number is given twice.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
 pub struct LogPosition(u64);
 
 impl LogPosition {
-    /// Before the first batch.
+    /// Before the first record.
     pub const START: Self = Self(0);
 
     /// The number.
@@ -38,20 +43,11 @@ impl LogPosition {
         Self(number)
     }
 
-    /// That of the next batch.
+    /// That of the next record.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0 + 1)
     }
-}
-
-/// A batch that the log has taken.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Entry {
-    /// Where it stands.
-    pub position: LogPosition,
-    /// What it says.
-    pub batch: Batch,
 }
 
 /// A batch that may be sent again: where it stands and when it came.
@@ -105,7 +101,7 @@ pub struct Place {
 pub struct Observed {
     /// Where it stands.
     pub place: Place,
-    /// Its batch, with no other report.
+    /// Its record, with no other report.
     pub entry: Entry,
 }
 
@@ -191,9 +187,9 @@ pub enum LogError {
 /// The log, whatever keeps it.
 #[derive(Debug)]
 pub enum Log {
-    /// Keeps batches until the end of the process.
+    /// Keeps records until the end of the process.
     Memory(MemoryLog),
-    /// Keeps batches in an SQLite file.
+    /// Keeps records in an SQLite file.
     Sqlite(Box<SqliteLog>),
 }
 
@@ -208,11 +204,11 @@ impl Log {
         Ok(Self::Sqlite(Box::new(SqliteLog::open(path)?)))
     }
 
-    /// Takes all of `batches`, in order, or none of them. They are durable when this returns.
-    pub fn append(&mut self, batches: Vec<Batch>) -> Result<Vec<Entry>, LogError> {
+    /// Takes all of `records`, in order, or none of them. They are durable when this returns.
+    pub fn append(&mut self, records: Vec<Record>) -> Result<Vec<Entry>, LogError> {
         match self {
-            Self::Memory(log) => Ok(log.append(batches)),
-            Self::Sqlite(log) => log.append(batches),
+            Self::Memory(log) => Ok(log.append(records)),
+            Self::Sqlite(log) => log.append(records),
         }
     }
 
@@ -232,8 +228,7 @@ impl Log {
         }
     }
 
-    /// Gives the batches behind `after` to `visit`, in order, until it breaks off; those whose observations are gone
-    /// are left out.
+    /// Gives the records behind `after` to `visit`, in order, until it breaks off; expired ones are left out.
     pub fn replay(
         &self,
         after: LogPosition,
@@ -284,7 +279,7 @@ impl Log {
         }
     }
 
-    /// Where the newest batch stands.
+    /// The place of the newest record.
     pub fn last(&self) -> LogPosition {
         match self {
             Self::Memory(log) => log.last(),
@@ -292,11 +287,19 @@ impl Log {
         }
     }
 
-    /// The identity of the server that the log belongs to.
+    /// The identity that what this server shows and raises is made with. All servers of a fleet share it.
     pub fn server_uuid(&self) -> Uuid {
         match self {
             Self::Memory(log) => log.server_uuid(),
             Self::Sqlite(log) => log.server_uuid(),
+        }
+    }
+
+    /// The identity of this server alone: that of the records that it takes.
+    pub fn node(&self) -> Uuid {
+        match self {
+            Self::Memory(log) => log.node(),
+            Self::Sqlite(log) => log.node(),
         }
     }
 }

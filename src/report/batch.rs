@@ -1,10 +1,9 @@
-//! What one request brought.
+//! The reports of one request.
 
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_128;
-use uuid::Uuid;
 
-use super::{Annotation, Phy, ReceivedAt, Report, SourceId};
+use super::{Phy, Report, SourceId};
 
 /// The reports of one request, from one source: the unit of acceptance.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,32 +14,12 @@ pub struct Batch {
     pub source_name: Option<Box<str>>,
     /// The radio that this request is about.
     pub phy: Phy,
-    /// When the batch reached us.
-    pub received_at: ReceivedAt,
     /// By what it is recognised when it is sent again; `None` when it cannot be.
     pub identity: Option<BatchIdentity>,
     /// What was seen, in the order sent. May be empty: then the batch only introduces or renames its source.
     pub reports: Vec<Report>,
     /// What was refused, in the order sent: part of the answer, which a resent batch gets again.
     pub rejected: Vec<Rejected>,
-    /// What somebody said of a device, instead of reports; then the source is none.
-    pub annotation: Option<Box<Annotation>>,
-}
-
-impl Batch {
-    /// A batch that only says something of a device.
-    pub fn of_annotation(annotation: Annotation, received_at: ReceivedAt) -> Self {
-        Self {
-            source: SourceId::new(Uuid::nil()),
-            source_name: None,
-            phy: annotation.device.phy,
-            received_at,
-            identity: None,
-            reports: Vec::new(),
-            rejected: Vec::new(),
-            annotation: Some(Box::new(annotation)),
-        }
-    }
 }
 
 /// One report that was refused.

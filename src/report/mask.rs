@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
 use super::{MacAddr, ParseMacError};
 
 /// The addresses that agree with one in the bits of a mask.
@@ -63,6 +65,19 @@ impl fmt::Display for MacMask {
             Some(_) => Ok(()),
             None => write!(f, "/{}", shown(self.mask)),
         }
+    }
+}
+
+impl Serialize for MacMask {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for MacMask {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Box::<str>::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
     }
 }
 

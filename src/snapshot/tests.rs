@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::ingest::kismet::{self, Limits};
-use crate::log::Log;
+use crate::log::{Log, Record, What};
 use crate::report::{Phy, ReceivedAt, UnixTime};
 use crate::tracker::{Bounds, Walk};
 
@@ -73,7 +73,9 @@ impl Kept {
         let at = ReceivedAt::from_micros(1_700_000_000_000_000 + number);
         let batches = [(Phy::Wifi, wifi.as_str()), (Phy::Bluetooth, bluetooth)]
             .map(|(phy, json)| kismet::decode(phy, json, at, &Limits::FOR_TESTS).unwrap());
-        for entry in self.log.append(batches.into()).unwrap() {
+        let node = self.log.node();
+        let records = batches.map(|batch| Record::new(node, at, What::Reports(batch)));
+        for entry in self.log.append(records.into()).unwrap() {
             self.tracker.apply(&entry);
             self.history.push(seen(&self.tracker));
         }

@@ -33,9 +33,10 @@ pub use self::shard::ChangeNumber;
 use self::shard::{ChangeMark, Shard};
 pub use self::sources::Source;
 use self::sources::Sources;
-use crate::log::{Entry, LogPosition};
+use crate::log::{Entry, LogPosition, Record, What};
 use crate::report::{
-    Batch, DeviceId, MacAddr, Phy, ReceivedAt, Report, Sighting, SourceId, Ssid, UnixTime,
+    Annotation, Batch, DeviceId, MacAddr, Phy, ReceivedAt, Report, Sighting, SourceId, Ssid,
+    UnixTime,
 };
 
 /// More shards than cores, so that a reader seldom waits for the writer; few enough to look at each when evicting.
@@ -127,9 +128,12 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// Whether `batch` may be logged. Tells whether it makes a source.
-    pub fn admit(&mut self, batch: &Batch) -> Result<bool, TooManySources> {
-        if batch.annotation.is_some() || self.known.contains(&batch.source) {
+    /// Whether `record` may be logged. Tells whether it makes a source.
+    pub fn admit(&mut self, record: &Record) -> Result<bool, TooManySources> {
+        let Some(batch) = record.batch() else {
+            return Ok(false);
+        };
+        if self.known.contains(&batch.source) {
             return Ok(false);
         }
         let max = self.sources_max;
@@ -242,7 +246,7 @@ impl Tracker {
         }
     }
 
-    /// Merges a logged batch. Entries have to come in the order of the log.
+    /// Applies a logged record. Entries have to come in the order of the log.
     pub fn apply(&self, entry: &Entry) -> Applied {
         self.apply_telling(entry, |_| {})
     }
@@ -257,28 +261,52 @@ impl Tracker {
     pub fn apply_showing<'b>(
         &self,
         entry: &'b Entry,
-        mut show: impl FnMut(Option<&Device>, &'b Report),
-        mut tell: impl FnMut(News<'b>),
+        show: impl FnMut(Option<&Device>, &'b Report),
+        tell: impl FnMut(News<'b>),
     ) -> Applied {
-        let batch = &entry.batch;
+        let record = &entry.record;
         let mut clock = lock(&self.clock);
         let clock = &mut *clock;
         let before = clock.now;
-        clock.now = before.max(batch.received_at);
+        clock.now = before.max(record.at);
         clock.position = entry.position;
         clock.change.0 += 1;
-        if let Some(annotation) = &batch.annotation {
-            let mut shard = write(self.shard_of(annotation.device));
-            shard.join(clock.images.round);
-            if let Some(device) = shard.retouch(annotation.device, clock.change) {
-                device.annotate(&annotation.remark, clock.now, &self.bounds);
-            }
-            drop(shard);
-            if before.time() < clock.now.time() {
-                self.age(clock);
-            }
-            return Applied::default();
+        let mut applied = Applied::default();
+        match &record.what {
+            What::Reports(batch) => applied = self.merge(clock, batch, show, tell),
+            What::Annotation(annotation) => self.annotate(clock, annotation),
+            // Nothing of these is in the devices.
+            What::AlertOrder(_)
+            | What::SourcePause(_)
+            | What::Import(_)
+            | What::Settings(_)
+            | What::Tick
+            | What::Erasure(_) => {}
         }
+        if before.time() < clock.now.time() {
+            self.age(clock);
+        }
+        if 0 < applied.created {
+            applied.evicted = self.evict(clock);
+        }
+        applied
+    }
+
+    fn annotate(&self, clock: &Clock, annotation: &Annotation) {
+        let mut shard = write(self.shard_of(annotation.device));
+        shard.join(clock.images.round);
+        if let Some(device) = shard.retouch(annotation.device, clock.change) {
+            device.annotate(&annotation.remark, clock.now, &self.bounds);
+        }
+    }
+
+    fn merge<'b>(
+        &self,
+        clock: &mut Clock,
+        batch: &'b Batch,
+        mut show: impl FnMut(Option<&Device>, &'b Report),
+        mut tell: impl FnMut(News<'b>),
+    ) -> Applied {
         let mut sources = write(&self.sources);
         let known_sources = sources.all().len();
         let source = sources.contact(batch, clock.now, clock.change);
@@ -322,12 +350,6 @@ impl Tracker {
             for gone in unseen {
                 sources.count(gone, -1, clock.change);
             }
-        }
-        if before.time() < clock.now.time() {
-            self.age(clock);
-        }
-        if 0 < applied.created {
-            applied.evicted = self.evict(clock);
         }
         applied
     }

@@ -6,8 +6,8 @@ use super::hex::Hex;
 use super::native::{Utc, entry_if_some};
 use crate::log::Entry;
 use crate::report::{
-    BluetoothSighting, Capabilities, Channel, ChannelWidth, Dbm, Frequency, Position, ReceivedAt,
-    Report, Sighting, Tag, WifiSighting,
+    Batch, BluetoothSighting, Capabilities, Channel, ChannelWidth, Dbm, Frequency, Position,
+    ReceivedAt, Report, Sighting, Tag, WifiSighting,
 };
 
 /// The names of an observation's values.
@@ -45,30 +45,39 @@ pub const OBSERVATION_COLUMNS: [&str; 28] = [
 /// One observation.
 #[derive(Clone, Copy, Debug)]
 pub struct ObservationRecord<'e> {
-    /// What was accepted together.
-    pub entry: &'e Entry,
-    /// One of its reports.
-    pub report: &'e Report,
+    entry: &'e Entry,
+    batch: &'e Batch,
+    report: &'e Report,
 }
 
 impl<'e> ObservationRecord<'e> {
-    /// The observations of a batch, in order.
+    /// The observations of a record, in order.
     pub fn all(entry: &'e Entry) -> impl Iterator<Item = Self> {
-        let reports = entry.batch.reports.iter();
-        reports.map(move |report| Self { entry, report })
+        let batches = entry.record.batch().into_iter();
+        batches.flat_map(move |batch| {
+            let reports = batch.reports.iter();
+            reports.map(move |report| Self {
+                entry,
+                batch,
+                report,
+            })
+        })
     }
 }
 
 impl Serialize for ObservationRecord<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { entry, report } = self;
-        let batch = &entry.batch;
+        let Self {
+            entry,
+            batch,
+            report,
+        } = self;
         let device = report.device();
         let mut record = serializer.serialize_map(None)?;
         record.serialize_entry("position", &entry.position.get())?;
         record.serialize_entry("source", &batch.source.to_string())?;
         entry_if_some(&mut record, "source_name", batch.source_name.as_ref())?;
-        record.serialize_entry("received_at", &seconds(batch.received_at))?;
+        record.serialize_entry("received_at", &seconds(entry.record.at))?;
         record.serialize_entry("time", &report.time.seconds())?;
         record.serialize_entry("time_utc", &Utc(report.time))?;
         record.serialize_entry("phy", device.phy.name())?;
@@ -160,17 +169,20 @@ impl Serialize for Services<'_> {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
     use crate::ingest::kismet::{self, Limits};
-    use crate::log::LogPosition;
+    use crate::log::{LogPosition, Record, What};
     use crate::report::Phy;
 
     #[track_caller]
     fn check(phy: Phy, json: &str, expected: &[&str]) {
         let now = ReceivedAt::from_micros(1_700_000_000_123_457);
+        let batch = kismet::decode(phy, json, now, &Limits::FOR_TESTS).unwrap();
         let entry = Entry {
             position: LogPosition::new(7),
-            batch: kismet::decode(phy, json, now, &Limits::FOR_TESTS).unwrap(),
+            record: Record::new(Uuid::nil(), now, What::Reports(batch)),
         };
         let records = ObservationRecord::all(&entry);
         let shown: Vec<_> = records

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use reqwest::Client;
-use scanpost::log::{Log, LogPosition};
+use scanpost::log::{Log, LogPosition, Record, What};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -31,14 +31,19 @@ async fn long_log() -> TempDir {
     let mut log = Log::in_directory(data.path()).unwrap();
     let mut taken = Vec::new();
     log.replay(LogPosition::START, |entry| {
-        taken.push(entry.batch);
+        taken.push(entry.record);
         ControlFlow::Continue(())
     })
     .unwrap();
-    let mut batch = taken.remove(0);
+    let mut record = taken.remove(0);
+    let What::Reports(batch) = &mut record.what else {
+        panic!("not reports")
+    };
     batch.identity = None;
     for _ in 1..BATCHES {
-        log.append(vec![batch.clone()]).unwrap();
+        let what = record.what.clone();
+        let again = Record::new(record.node, record.at, what);
+        log.append(vec![again]).unwrap();
     }
     data
 }

@@ -85,17 +85,16 @@ impl Engine {
             || is_on(Rule::ApMoved, true);
     }
 
-    /// Takes note of a batch whose reports follow. With `raises` off it only learns.
+    /// Takes note of a record, whose reports follow. With `raises` off it only learns.
     pub(super) fn begin(&mut self, entry: &Entry, raises: bool) {
-        self.raising.begin(
-            entry.position,
-            entry.batch.received_at,
-            entry.batch.source,
-            raises,
-        );
+        let batch = entry.record.batch();
+        let scanner = batch.map(|batch| batch.source);
+        self.raising
+            .begin(entry.position, entry.record.at, scanner, raises);
         self.tell_silence();
-        if self.rules.is_on(Rule::SourceSilent) && entry.batch.annotation.is_none() {
-            let batch = &entry.batch;
+        if self.rules.is_on(Rule::SourceSilent)
+            && let Some(batch) = batch
+        {
             self.silence.contact(
                 batch.source,
                 batch.source_name.as_deref(),

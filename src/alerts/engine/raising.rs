@@ -58,11 +58,11 @@ impl Raising {
         &mut self,
         position: LogPosition,
         received_at: ReceivedAt,
-        scanner: SourceId,
+        scanner: Option<SourceId>,
         raises: bool,
     ) {
         self.now = received_at;
-        (self.position, self.scanner, self.raises) = (position, Some(scanner), raises);
+        (self.position, self.scanner, self.raises) = (position, scanner, raises);
         self.counts = [0; Rule::ALL.len()];
     }
 

@@ -12,10 +12,12 @@ use tokio::task::spawn_blocking;
 use crate::events::Severity;
 use crate::http::error::ApiError;
 use crate::http::guard::rate::Sender;
+use crate::http::request::body::Received;
 use crate::http::response::json::Json;
 use crate::http::state::App;
 use crate::ingest;
-use crate::report::{Batch, BatchIdentity, Phy, Rejected};
+use crate::log::What;
+use crate::report::{Batch, BatchIdentity, Phy, ReceivedAt, Rejected};
 
 /// What the sender is told.
 #[derive(Serialize)]
@@ -35,8 +37,13 @@ async fn scan_report(app: App, phy: Phy, request: Request) -> Result<Json, ApiEr
         return Err(refused);
     }
     let key = idempotency_key(request.headers())?;
-    let decoded = decode(&app, phy, request).await;
-    say_refused(&app, phy, &decoded);
+    let received = app.bodies.receive(request).await;
+    let received_at = App::now();
+    let decoded = match received {
+        Ok(received) => decode(&app, phy, received, received_at).await,
+        Err(refused) => Err(refused.into()),
+    };
+    say_refused(&app, phy, received_at, &decoded);
     let sent = decoded
         .as_ref()
         .map_or(0, |batch| batch.reports.len() + batch.rejected.len());
@@ -45,7 +52,7 @@ async fn scan_report(app: App, phy: Phy, request: Request) -> Result<Json, ApiEr
     if let Some(key) = key {
         batch.identity = Some(BatchIdentity::of_key(batch.source, &key));
     }
-    let receipt = app.ingest.submit(batch).await?;
+    let receipt = app.ingest.submit(received_at, What::Reports(batch)).await?;
     Ok(Json::kismet(&ScanReportAnswer {
         accepted: receipt.answered.accepted,
         duplicate: receipt.duplicate,
@@ -56,7 +63,7 @@ async fn scan_report(app: App, phy: Phy, request: Request) -> Result<Json, ApiEr
 }
 
 /// What is refused shows on the message bus too, as with Kismet, whose clients look for it there.
-fn say_refused(app: &App, phy: Phy, decoded: &Result<Batch, ApiError>) {
+fn say_refused(app: &App, phy: Phy, received_at: ReceivedAt, decoded: &Result<Batch, ApiError>) {
     let radio = match phy {
         Phy::Wifi => "Phy80211/Wi-Fi",
         Phy::Bluetooth => "Bluetooth",
@@ -64,7 +71,7 @@ fn say_refused(app: &App, phy: Phy, decoded: &Result<Batch, ApiError>) {
     match decoded {
         Ok(batch) => {
             if let Some(first) = batch.rejected.first() {
-                app.events.say(Severity::Error, batch.received_at, || {
+                app.events.say(Severity::Error, received_at, || {
                     let (refused, source) = (batch.rejected.len(), batch.source);
                     format!(
                         "{radio} scan report of {source}: {refused} reports refused, the first for {}",
@@ -73,7 +80,7 @@ fn say_refused(app: &App, phy: Phy, decoded: &Result<Batch, ApiError>) {
                 });
             }
         }
-        Err(error) => app.events.say(Severity::Error, App::now(), || {
+        Err(error) => app.events.say(Severity::Error, received_at, || {
             format!("{radio} scan report refused: {error}")
         }),
     }
@@ -96,9 +103,13 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<Vec<u8>>, ApiError> {
     }
 }
 
-async fn decode(app: &App, phy: Phy, request: Request) -> Result<Batch, ApiError> {
-    let received = app.bodies.receive(request).await?;
-    let (received_at, limits) = (App::now(), app.kismet_limits);
+async fn decode(
+    app: &App,
+    phy: Phy,
+    received: Received,
+    received_at: ReceivedAt,
+) -> Result<Batch, ApiError> {
+    let limits = app.kismet_limits;
     let heavy = received.is_heavy();
     let decode =
         move || received.json(|json| Ok(ingest::kismet::decode(phy, json, received_at, &limits)?));

@@ -9,7 +9,8 @@ use crate::http::request::bad_parameter::BadParameter;
 use crate::http::request::path::Argument;
 use crate::http::response::text::line;
 use crate::http::state::App;
-use crate::report::{Annotation, Batch, DeviceKey, Remark, Tag};
+use crate::log::What;
+use crate::report::{Annotation, DeviceKey, Remark, Tag};
 use crate::tracker::Device;
 
 /// `POST /devices/by-key/{key}/set_name`: gives a device a name; the empty one takes it away.
@@ -69,7 +70,7 @@ async fn annotate(app: &App, device: &Device, remark: Remark) -> Result<(), ApiE
         device: device.id,
         remark,
     };
-    let batch = Batch::of_annotation(annotation, App::now());
-    app.ingest.submit(batch).await?;
+    let what = What::Annotation(annotation);
+    app.ingest.submit(App::now(), what).await?;
     Ok(())
 }

@@ -152,11 +152,9 @@ impl Decoder<'_> {
             source,
             source_name,
             phy: self.phy,
-            received_at: self.received_at,
             identity,
             reports,
             rejected,
-            annotation: None,
         })
     }
 

@@ -30,10 +30,13 @@ pub use self::history::History;
 pub use self::reader::LogReader;
 pub use self::verify::{Checked, Finding, Findings};
 use self::write::Dictionaries;
-use super::{Answered, Entry, Expired, Expiry, Known, LogError, LogPosition};
+use super::{Answered, Entry, Expired, Expiry, Known, LogError, LogPosition, Record};
 use crate::data_dir::{self, DataDir};
-use crate::report::{Batch, ReceivedAt, SourceId};
+use crate::report::{ReceivedAt, SourceId};
 
+/// The keys of the identities in `meta`: of what the server shows, and of the server alone.
+const SERVER_UUID: &str = "server_uuid";
+const NODE_UUID: &str = "node_uuid";
 /// How long another program may hold the file's lock before reports are refused.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -44,6 +47,7 @@ pub struct SqliteLog {
     data: DataDir,
     last: LogPosition,
     server_uuid: Uuid,
+    node: Uuid,
     numbers: Dictionaries,
     _checkpointer: Checkpointer,
     /// Goes last: until then the files are in use.
@@ -92,7 +96,8 @@ impl SqliteLog {
         db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
         db.pragma_update(None, "journal_mode", "wal")?;
         make_durable(&db)?;
-        let server_uuid = server_uuid(&db)?;
+        let server_uuid = uuid(&db, SERVER_UUID)?;
+        let node = uuid(&db, NODE_UUID)?;
         let last: Option<i64> =
             db.query_row("SELECT max(position) FROM batches", [], |row| row.get(0))?;
         Ok(Self {
@@ -102,13 +107,14 @@ impl SqliteLog {
             _checkpointer: Checkpointer::start(&file, &mut db, checkpoint::PAGES)?,
             db,
             server_uuid,
+            node,
             _lock: lock,
         })
     }
 
-    pub(super) fn append(&mut self, batches: Vec<Batch>) -> Result<Vec<Entry>, LogError> {
+    pub(super) fn append(&mut self, records: Vec<Record>) -> Result<Vec<Entry>, LogError> {
         let mut at = self.last;
-        let result = write::write_all(&mut self.db, &mut self.numbers, &batches, &mut at);
+        let result = write::write_all(&mut self.db, &mut self.numbers, &records, &mut at);
         if result.is_err() {
             // Numbers given in a transaction that did not happen mean nothing.
             self.numbers = Dictionaries::default();
@@ -119,9 +125,9 @@ impl SqliteLog {
         })?;
         let mut position = self.last;
         self.last = at;
-        let entries = batches.into_iter().map(|batch| {
+        let entries = records.into_iter().map(|record| {
             position = position.next();
-            Entry { position, batch }
+            Entry { position, record }
         });
         Ok(entries.collect())
     }
@@ -182,6 +188,10 @@ impl SqliteLog {
     pub(super) fn server_uuid(&self) -> Uuid {
         self.server_uuid
     }
+
+    pub(super) fn node(&self) -> Uuid {
+        self.node
+    }
 }
 
 impl From<rusqlite::Error> for LogError {
@@ -222,8 +232,8 @@ fn damaged(what: &str) -> LogError {
     LogError::Damaged(what.into())
 }
 
-fn server_uuid(db: &Connection) -> Result<Uuid, LogError> {
-    let key = "server_uuid";
+/// Reads one of the identities in `meta`, made if there is none.
+fn uuid(db: &Connection, key: &str) -> Result<Uuid, LogError> {
     db.execute(
         "INSERT OR IGNORE INTO meta (key, value) VALUES (?1, ?2)",
         params![key, Uuid::new_v4().to_string()],
@@ -232,7 +242,7 @@ fn server_uuid(db: &Connection) -> Result<Uuid, LogError> {
         row.get(0)
     })?;
     text.parse()
-        .map_err(|_| damaged("the server's UUID is none"))
+        .map_err(|_| LogError::Damaged(format!("meta: the value of {key} is not a UUID").into()))
 }
 
 fn number(position: LogPosition) -> i64 {

@@ -1,15 +1,18 @@
-//! From rows to batches.
+//! From rows to records.
 
 use std::cmp::Ordering;
 use std::ops::ControlFlow;
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use uuid::Uuid;
 
 use super::expire::expired_to;
 use super::extra::Extra;
-use super::{damaged, number, position, signed, unsigned};
-use crate::log::{Answered, Entry, Known, LogError, LogPosition, Observed, Place, Wanted};
+use super::{NODE_UUID, SERVER_UUID, damaged, number, position, signed, unsigned};
+use crate::log::{
+    Answered, Entry, Known, LogError, LogPosition, Observed, Place, Record, RecordId, Wanted, What,
+};
 use crate::report::{
     Batch, BatchIdentity, BluetoothAddr, Bssid, Capabilities, Channel, Dbm, Frequency, MacAddr,
     Phy, Position, ReceivedAt, Rejected, Report, SourceId, Ssid, UnixTime, WifiSighting,
@@ -19,7 +22,7 @@ use crate::report::{
 const REPORTS_EXPECTED_MAX: i64 = 10_000;
 const STRAY: &str = "an observation does not stand with its batch";
 
-/// What [`read_batch`] reads. Logs that were not brought to this version have no annotations.
+/// What [`read_what`] reads. Logs that were not brought to this version have no annotations.
 fn select_batch(db: &Connection) -> Result<String, LogError> {
     let query = "SELECT count(*) FROM pragma_table_info('batches') WHERE name = 'annotation'";
     let has_annotations: bool = db.query_row(query, [], |row| row.get(0))?;
@@ -42,7 +45,7 @@ const SELECT_OBSERVATION: &str =
      FROM observations o LEFT JOIN ssids s ON s.id = o.ssid
           LEFT JOIN capabilities c ON c.id = o.capabilities LEFT JOIN channels n ON n.id = o.channel";
 
-/// Gives the batches behind `after` to `visit`, in order, until it breaks off.
+/// Gives the records behind `after` to `visit`, in order, until it breaks off.
 pub(super) fn replay(
     db: &Connection,
     after: LogPosition,
@@ -59,22 +62,23 @@ pub(super) fn replay(
     let mut rows = observations.query([first_observation_after(db, after)?])?;
     let mut next = rows.next()?;
     let mut batch_rows = batches.query([number(after)])?;
+    let owner = Owner::read(db)?;
     while let Some(row) = batch_rows.next()? {
-        let mut entry = read_batch(row)?;
-        let here = number(entry.position);
+        let (position, at, mut what) = read_what(row)?;
+        let here = number(position);
         while let Some(observation) = next {
             match observation.get::<_, i64>(12)?.cmp(&here) {
                 Ordering::Less => return Err(damaged(STRAY)),
                 Ordering::Equal => {}
                 Ordering::Greater => break,
             }
-            entry
-                .batch
-                .reports
-                .push(read_report(observation, entry.batch.phy)?);
+            let What::Reports(batch) = &mut what else {
+                return Err(damaged(STRAY));
+            };
+            batch.reports.push(read_report(observation, batch.phy)?);
             next = rows.next()?;
         }
-        if visit(entry).is_break() {
+        if visit(owner.entry(position, at, what)).is_break() {
             return Ok(());
         }
     }
@@ -124,6 +128,7 @@ pub(super) fn history(db: &Connection, wanted: &Wanted) -> Result<Vec<Observed>,
     )?;
     let mut observation = db.prepare_cached(&format!("{SELECT_OBSERVATION} WHERE o.id = ?1"))?;
     let mut batch = db.prepare_cached(&format!("{} WHERE b.position = ?1", select_batch(db)?))?;
+    let owner = Owner::read(db)?;
     let before = wanted.before.unwrap_or(Place {
         time: UnixTime::new(u32::MAX),
         id: i64::MAX,
@@ -144,13 +149,16 @@ pub(super) fn history(db: &Connection, wanted: &Wanted) -> Result<Vec<Observed>,
         let mut rows = observation.query([id])?;
         let row = rows.next()?.ok_or_else(|| damaged(STRAY))?;
         let mut batches = batch.query([row.get::<_, i64>(12)?])?;
-        let mut entry = read_batch(batches.next()?.ok_or_else(|| damaged(STRAY))?)?;
-        let report = read_report(row, entry.batch.phy)?;
+        let (position, at, mut what) = read_what(batches.next()?.ok_or_else(|| damaged(STRAY))?)?;
+        let What::Reports(batch) = &mut what else {
+            return Err(damaged(STRAY));
+        };
+        let report = read_report(row, batch.phy)?;
         let time = report.time;
-        entry.batch.reports = vec![report];
+        batch.reports = vec![report];
         Ok(Observed {
             place: Place { time, id },
-            entry,
+            entry: owner.entry(position, at, what),
         })
     };
     ids.map(read).collect()
@@ -219,7 +227,49 @@ pub(super) fn answered(db: &Connection, at: LogPosition) -> Result<Option<Answer
     }))
 }
 
-fn read_batch(row: &Row<'_>) -> Result<Entry, LogError> {
+/// Whom a log belongs to.
+struct Owner {
+    server: Uuid,
+    node: Uuid,
+}
+
+impl Owner {
+    fn read(db: &Connection) -> Result<Self, LogError> {
+        let read = |key| {
+            let query = "SELECT value FROM meta WHERE key = ?1";
+            let text: Option<String> = db.query_row(query, [key], |row| row.get(0)).optional()?;
+            Ok::<_, LogError>(text.and_then(|text| text.parse().ok()))
+        };
+        // A log that no server has opened since records have identities has no node.
+        let server = read(SERVER_UUID)?.unwrap_or_default();
+        let node = read(NODE_UUID)?.unwrap_or(server);
+        Ok(Self { server, node })
+    }
+
+    fn entry(&self, position: LogPosition, at: ReceivedAt, what: What) -> Entry {
+        Entry {
+            position,
+            record: Record {
+                id: RecordId::of_place(self.server, position),
+                node: self.node,
+                origin: None,
+                at,
+                what,
+            },
+        }
+    }
+}
+
+fn read_what(row: &Row<'_>) -> Result<(LogPosition, ReceivedAt, What), LogError> {
+    let (position, at) = (
+        position(row.get(0)?)?,
+        ReceivedAt::from_micros(unsigned(row.get(4)?)?),
+    );
+    if let Some(text) = row.get::<_, Option<String>>(8)? {
+        let annotation = serde_json::from_str(&text)
+            .map_err(|_| damaged("what was said of a device cannot be read"))?;
+        return Ok((position, at, What::Annotation(annotation)));
+    }
     let source: String = row.get(1)?;
     let phy: String = row.get(3)?;
     let reports: i64 = row.get(7)?;
@@ -230,22 +280,13 @@ fn read_batch(row: &Row<'_>) -> Result<Entry, LogError> {
             .into_iter()
             .find(|known| known.name() == phy)
             .ok_or_else(|| damaged("a phy is unknown"))?,
-        received_at: ReceivedAt::from_micros(unsigned(row.get(4)?)?),
         identity: identity(row.get_ref(5)?)?,
         rejected: read_rejected(row.get::<_, Option<String>>(6)?.as_deref())?,
-        annotation: match row.get::<_, Option<String>>(8)? {
-            None => None,
-            Some(text) => serde_json::from_str(&text)
-                .map_err(|_| damaged("what was said of a device cannot be read"))?,
-        },
         reports: Vec::with_capacity(
             usize::try_from(reports.min(REPORTS_EXPECTED_MAX)).unwrap_or_default(),
         ),
     };
-    Ok(Entry {
-        position: position(row.get(0)?)?,
-        batch,
-    })
+    Ok((position, at, What::Reports(batch)))
 }
 
 fn read_report(row: &Row<'_>, phy: Phy) -> Result<Report, LogError> {

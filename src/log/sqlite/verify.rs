@@ -194,7 +194,7 @@ fn check_meta(log: &LogReader, checked: &mut Checked) -> Result<(), LogError> {
     let uuid: Option<String> = log.db().query_row(query, [], |row| row.get(0)).optional()?;
     // A log without one gets one at the next start.
     match uuid.map(|text| text.parse::<Uuid>()) {
-        Some(Err(_)) => Err(damaged("the server's UUID is none")),
+        Some(Err(_)) => Err(damaged("meta: the value of server_uuid is not a UUID")),
         None | Some(Ok(_)) => Ok(()),
     }
 }
@@ -292,8 +292,8 @@ fn replay(log: &LogReader, checked: &mut Checked) {
     let (mut devices, mut sources) = (HashSet::new(), HashSet::new());
     let mut after = checked.expired_to.unwrap_or_default();
     let result = log.replay(after, |entry| {
-        devices.extend(entry.batch.reports.iter().map(Report::device));
-        sources.insert(entry.batch.source);
+        devices.extend(entry.reports().iter().map(Report::device));
+        sources.extend(entry.record.batch().map(|batch| batch.source));
         after = entry.position;
         Ok::<_, LogError>(())
     });

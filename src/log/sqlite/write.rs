@@ -1,17 +1,19 @@
-//! From batches to rows.
+//! From records to rows.
 
 use std::hash::Hash;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use uuid::Uuid;
 
 use super::extra::Extra;
 use super::rows::{Names, Observations, Row};
 use super::sweep::Sweep;
 use super::{number, signed};
-use crate::log::{LogError, LogPosition};
+use crate::log::{LogError, LogPosition, Record, What};
 use crate::report::recent::Recent;
 use crate::report::{
-    Batch, BatchIdentity, Channel, MacAddr, Position, Rejected, Report, Sighting, SourceId, Ssid,
+    Annotation, Batch, BatchIdentity, Channel, MacAddr, Position, Rejected, Report, Sighting,
+    SourceId, Ssid,
 };
 
 /// How many strings of a dictionary are remembered, at least half of them the latest.
@@ -20,15 +22,15 @@ const DICTIONARY_MAX: usize = 200_000;
 pub(super) fn write_all(
     db: &mut Connection,
     numbers: &mut Dictionaries,
-    batches: &[Batch],
+    records: &[Record],
     at: &mut LogPosition,
 ) -> Result<(), LogError> {
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     {
         let mut insert = Inserts::prepare(&transaction)?;
-        for batch in batches {
+        for record in records {
             *at = at.next();
-            insert.batch(numbers, *at, batch)?;
+            insert.record(numbers, *at, record)?;
         }
         insert.names.finish()?;
         insert.observations.finish()?;
@@ -121,11 +123,38 @@ impl<'t> Inserts<'t> {
         })
     }
 
+    fn record(
+        &mut self,
+        numbers: &mut Dictionaries,
+        at: LogPosition,
+        record: &Record,
+    ) -> Result<(), LogError> {
+        match &record.what {
+            What::Reports(batch) => self.batch(numbers, at, record, batch, None),
+            What::Annotation(annotation) => {
+                let nobody = Batch {
+                    source: SourceId::new(Uuid::nil()),
+                    source_name: None,
+                    phy: annotation.device.phy,
+                    identity: None,
+                    reports: Vec::new(),
+                    rejected: Vec::new(),
+                };
+                self.batch(numbers, at, record, &nobody, Some(annotation))
+            }
+            _ => Err(LogError::Failed(
+                "this version of the log has no rows for such a record".into(),
+            )),
+        }
+    }
+
     fn batch(
         &mut self,
         numbers: &mut Dictionaries,
         at: LogPosition,
+        record: &Record,
         batch: &Batch,
+        annotation: Option<&Annotation>,
     ) -> Result<(), LogError> {
         let source = self.number_of(
             (&mut numbers.sources, &mut numbers.sweep),
@@ -139,11 +168,11 @@ impl<'t> Inserts<'t> {
             source,
             batch.source_name,
             batch.phy.name(),
-            signed(batch.received_at.micros()),
+            signed(record.at.micros()),
             batch.identity.map(BatchIdentity::to_bytes),
             signed(batch.reports.len()),
             write_rejected(&batch.rejected)?,
-            batch.annotation.as_deref().map(to_json).transpose()?,
+            annotation.map(to_json).transpose()?,
         ])?;
         for report in &batch.reports {
             let row = self.row(numbers, at, report)?;

@@ -7,10 +7,26 @@ use rusqlite::config::DbConfig;
 
 use super::*;
 use crate::ingest::kismet::{self, Limits};
-use crate::report::{Phy, SourceId};
+use crate::report::{Batch, Phy, SourceId};
+
+const BEGIN: u64 = 1_700_000_000_000_000;
+
+/// What came so many microseconds after the others began to come.
+fn record(number: u64, batch: Batch) -> Record {
+    let at = ReceivedAt::from_micros(BEGIN + number);
+    Record::new(Uuid::nil(), at, What::Reports(batch))
+}
+
+fn wifi(number: u64) -> Record {
+    record(number, wifi_batch(number))
+}
+
+fn bluetooth() -> Record {
+    record(0, bluetooth_batch())
+}
 
 /// A Wi-Fi batch with everything that a report can say, some of it refused.
-fn wifi(number: u64) -> Batch {
+fn wifi_batch(number: u64) -> Batch {
     let json = format!(
         r#"{{"source_uuid": "44444444-0000-0000-0000-00000000000{}", "source_name": "phone {number}", "reports": [
             {{"timestamp": {}, "bssid": "00:11:22:33:44:55", "ssid": "Café", "capabilities": "[WPA2-PSK-CCMP][ESS]",
@@ -26,20 +42,20 @@ fn wifi(number: u64) -> Batch {
     kismet::decode(
         Phy::Wifi,
         &json,
-        ReceivedAt::from_micros(1_700_000_000_000_000 + number),
+        ReceivedAt::from_micros(BEGIN + number),
         &Limits::FOR_TESTS,
     )
     .unwrap()
 }
 
-fn bluetooth() -> Batch {
+fn bluetooth_batch() -> Batch {
     let json = r#"{"source_uuid": "44444444-0000-0000-0000-000000000001", "source_name": null, "reports": [
         {"timestamp": 1700000000, "btaddr": "01:FF:EE:00:00:01", "name": "Headset", "devicetype": "BR/EDR",
          "txpowerlevel": 4, "pathloss": -60, "scan_data": "0201060aff4c001005", "service_data": {"180f": "64"}}]}"#;
     kismet::decode(
         Phy::Bluetooth,
         json,
-        ReceivedAt::from_micros(1_700_000_000_000_000),
+        ReceivedAt::from_micros(BEGIN),
         &Limits::FOR_TESTS,
     )
     .unwrap()
@@ -55,6 +71,18 @@ fn replayed(log: &Log, after: LogPosition) -> Vec<Entry> {
     entries
 }
 
+/// What a record says, without its identity.
+fn said(record: &Record) -> (ReceivedAt, &What) {
+    (record.at, &record.what)
+}
+
+fn all_said(entries: &[Entry]) -> Vec<(LogPosition, (ReceivedAt, &What))> {
+    let entries = entries.iter();
+    entries
+        .map(|entry| (entry.position, said(&entry.record)))
+        .collect()
+}
+
 /// What every backend has to do.
 fn contract(log: &mut Log) {
     assert_eq!(log.last(), LogPosition::START);
@@ -64,31 +92,32 @@ fn contract(log: &mut Log) {
     let empty = Batch {
         reports: Vec::new(),
         identity: None,
-        ..wifi(3)
+        ..wifi_batch(3)
     };
-    let second = log.append(vec![empty, wifi(4)]).unwrap();
+    let second = log.append(vec![record(3, empty), wifi(4)]).unwrap();
     let all = [first, second].concat();
     let positions: Vec<_> = all.iter().map(|entry| entry.position.get()).collect();
     assert_eq!(positions, [1, 2, 3, 4, 5]);
     assert_eq!(log.last().get(), 5);
 
     // What comes back is what went in, from the start and from any place.
-    assert_eq!(replayed(log, LogPosition::START), all);
+    assert_eq!(all_said(&replayed(log, LogPosition::START)), all_said(&all));
     for entry in &all {
         let place = usize::try_from(entry.position.get()).unwrap();
-        assert_eq!(replayed(log, entry.position), all[place..]);
+        let behind = replayed(log, entry.position);
+        assert_eq!(all_said(&behind), all_said(&all[place..]));
     }
 
     let known = log.known(ReceivedAt::from_micros(0), 3).unwrap();
     let positions: Vec<_> = known.iter().map(|known| known.position.get()).collect();
     assert_eq!(positions, [2, 3, 5]);
-    assert_eq!(Some(known[2].identity), wifi(4).identity);
+    assert_eq!(Some(known[2].identity), wifi_batch(4).identity);
     let since = ReceivedAt::from_micros(1_700_000_000_000_002);
     assert_eq!(log.known(since, 10).unwrap().len(), 2);
 
     let answered = log.answered(all[0].position).unwrap().unwrap();
     assert_eq!(answered.accepted, 2);
-    assert_eq!(answered.rejected, all[0].batch.rejected);
+    assert_eq!(answered.rejected, wifi_batch(1).rejected);
     assert_eq!(answered.rejected.len(), 1);
     assert_eq!(log.answered(all[4].position.next()).unwrap(), None);
 }
@@ -137,12 +166,21 @@ fn expiry(log: &mut Log) {
     // The third and later are not safe elsewhere.
     let expired = expire(log, 5, 2, 1);
     assert_eq!((expired.to.get(), expired.is_held), (2, true));
-    assert_eq!(replayed(log, LogPosition::START), all[2..]);
+    assert_eq!(
+        all_said(&replayed(log, LogPosition::START)),
+        all_said(&all[2..])
+    );
     let expired = expire(log, 5, 6, 1);
     assert_eq!((expired.to.get(), expired.is_held), (4, false));
     assert_eq!(log.expired_to().unwrap().get(), 4);
-    assert_eq!(replayed(log, LogPosition::START), all[4..]);
-    assert_eq!(replayed(log, all[4].position), all[5..]);
+    assert_eq!(
+        all_said(&replayed(log, LogPosition::START)),
+        all_said(&all[4..])
+    );
+    assert_eq!(
+        all_said(&replayed(log, all[4].position)),
+        all_said(&all[5..])
+    );
     // All of them may go, and no position is given again.
     expire(log, 100, 100, 100);
     assert_eq!(replayed(log, LogPosition::START), []);
@@ -163,8 +201,9 @@ fn names_go_with_the_last_observation_of_them() {
                 {{"bssid": "001122334455", "ssid": "net {number}", "capabilities": "[x{number}]", "channel": "{number}HT"}}
             ]}}"#
         );
-        let received_at = ReceivedAt::from_micros(1_700_000_000_000_000 + number);
-        kismet::decode(Phy::Wifi, &json, received_at, &Limits::FOR_TESTS).unwrap()
+        let received_at = ReceivedAt::from_micros(BEGIN + number);
+        let batch = kismet::decode(Phy::Wifi, &json, received_at, &Limits::FOR_TESTS).unwrap();
+        record(number, batch)
     };
     let directory = tempfile::tempdir().unwrap();
     let mut log = Log::in_directory(directory.path()).unwrap();
@@ -179,7 +218,7 @@ fn names_go_with_the_last_observation_of_them() {
         })
     };
     assert_eq!(names(), [10; 3]);
-    let last = |log: &Log| replayed(log, LogPosition::START).pop().unwrap().batch;
+    let last = |log: &Log| replayed(log, LogPosition::START).pop().unwrap().record.what;
 
     let expiry = Expiry {
         came_before: ReceivedAt::from_micros(1_700_000_000_000_008),
@@ -193,7 +232,7 @@ fn names_go_with_the_last_observation_of_them() {
         let expired = log.expire(&expiry).unwrap();
         for batch in [batch(1), batch(number)] {
             log.append(vec![batch.clone()]).unwrap();
-            assert_eq!(last(&log).reports, batch.reports);
+            assert_eq!(last(&log), batch.what);
         }
         number += 1;
         if expired.is_done {
@@ -208,7 +247,7 @@ fn names_go_with_the_last_observation_of_them() {
     drop(log);
     let mut log = Log::in_directory(directory.path()).unwrap();
     log.append(vec![batch(1), batch(2)]).unwrap();
-    assert_eq!(last(&log).reports, batch(2).reports);
+    assert_eq!(last(&log), batch(2).what);
 }
 
 #[test]
@@ -234,9 +273,10 @@ fn old_reports_expire_from_the_log_on_disk() {
 fn a_log_that_is_too_large_lets_its_oldest_reports_go_and_uses_the_room_again() {
     let directory = tempfile::tempdir().unwrap();
     let mut log = Log::in_directory(directory.path()).unwrap();
-    let large = |number: u64| Batch {
-        reports: (0..2000).flat_map(|_| wifi(number).reports).collect(),
-        ..wifi(number)
+    let large = |number: u64| {
+        let batch = wifi_batch(number);
+        let reports = (0..2000).flat_map(|_| batch.reports.clone()).collect();
+        record(number, Batch { reports, ..batch })
     };
     let file = directory.path().join("scanpost.db");
     let mut most = 0;
@@ -353,13 +393,16 @@ fn a_full_disk_takes_nothing_and_the_log_goes_on_when_there_is_room() {
     log.append(vec![wifi(1)]).unwrap();
     // SQLite's own limit of pages fails as a disk without room does.
     log.limit_pages(Some(30)).unwrap();
-    let large = |key: u32| Batch {
-        reports: (0..500).flat_map(|_| wifi(1).reports).collect(),
-        identity: Some(BatchIdentity::of_key(
-            SourceId::new(Uuid::nil()),
-            &key.to_be_bytes(),
-        )),
-        ..wifi(1)
+    let large = |key: u32| {
+        let batch = Batch {
+            reports: (0..500).flat_map(|_| wifi_batch(1).reports).collect(),
+            identity: Some(BatchIdentity::of_key(
+                SourceId::new(Uuid::nil()),
+                &key.to_be_bytes(),
+            )),
+            ..wifi_batch(1)
+        };
+        record(1, batch)
     };
     let full = log.append(vec![wifi(2), large(1)]).unwrap_err();
     assert!(matches!(full, LogError::DiskFull), "{full}");
@@ -391,7 +434,8 @@ proptest! {
             sent.extend_from_slice(&batches);
             log.append(batches).unwrap();
         }
-        let kept: Vec<_> = replayed(&log, LogPosition::START).into_iter().map(|entry| entry.batch).collect();
-        prop_assert_eq!(kept, sent);
+        let kept = replayed(&log, LogPosition::START);
+        let kept: Vec<_> = kept.iter().map(|entry| said(&entry.record)).collect();
+        prop_assert_eq!(kept, sent.iter().map(said).collect::<Vec<_>>());
     }
 }

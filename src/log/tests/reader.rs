@@ -238,7 +238,7 @@ fn what_cannot_be_read_is_found() {
     finds(
         &directory,
         &[
-            "the facts of the log cannot be checked: the log is damaged: the server's UUID is none",
+            "the facts of the log cannot be checked: the log is damaged: meta: the value of server_uuid is not a UUID",
             "behind position 3 a server cannot read on: the log is damaged: an address is no station's",
         ],
     );

@@ -71,13 +71,12 @@ fn what_is_new_is_told_once() {
             source: source(1),
             source_name: None,
             phy: Phy::Wifi,
-            received_at: RECEIVED_AT,
             identity: None,
             reports,
             rejected: Vec::new(),
-            annotation: None,
         };
-        let entries = folded.log.append(vec![batch]).unwrap();
+        let record = Record::new(folded.log.node(), RECEIVED_AT, What::Reports(batch));
+        let entries = folded.log.append(vec![record]).unwrap();
         let mut told = Vec::new();
         folded.tracker.apply_telling(&entries[0], |news| {
             told.push(match news {

@@ -83,13 +83,12 @@ impl Folded {
             source: source(from),
             source_name: None,
             phy: Phy::Wifi,
-            received_at,
             identity: None,
             reports,
             rejected: Vec::new(),
-            annotation: None,
         };
-        let entries = self.log.append(vec![batch]).unwrap();
+        let record = Record::new(self.log.node(), received_at, What::Reports(batch));
+        let entries = self.log.append(vec![record]).unwrap();
         self.tracker.apply(&entries[0])
     }
 
@@ -501,13 +500,12 @@ proptest! {
                         source: source(u128::from(from)),
                         source_name: None,
                         phy: Phy::Wifi,
-                        received_at: now,
                         identity: None,
                         reports: devices.into_iter().map(|last| report(last, 1_700_000_000 + u32::from(last))).collect(),
                         rejected: Vec::new(),
-                        annotation: None,
                     };
-                    tracker.apply(&log.append(vec![batch]).unwrap()[0]);
+                    let record = Record::new(log.node(), now, What::Reports(batch));
+                    tracker.apply(&log.append(vec![record]).unwrap()[0]);
                 }
                 Step::Begin { of_everything } if image.is_none() => {
                     image = tracker.image(of_everything);
