@@ -46,6 +46,8 @@ pub mod auth;
 pub mod config;
 mod data_dir;
 pub mod events;
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 pub mod ingest;
 pub mod log;

@@ -327,14 +327,7 @@ fn fill(
         let Some(payload) = reader.next_payload()? else {
             break;
         };
-        match Frame::read(payload, at)? {
-            Frame::Head(head) => tracker.restore_head(*head),
-            Frame::Devices(some) => {
-                devices += some.len();
-                tracker.restore_devices(some);
-            }
-            Frame::End(_) => {}
-        }
+        devices += restore(tracker, Frame::read(payload, at)?);
     }
     tracker.restored();
     info!(
@@ -343,4 +336,28 @@ fn fill(
         "read a snapshot"
     );
     Ok(true)
+}
+
+/// Restores what a frame holds, and gives the number of its devices.
+fn restore(tracker: &Tracker, frame: Frame) -> usize {
+    match frame {
+        Frame::Head(head) => {
+            tracker.restore_head(*head);
+            0
+        }
+        Frame::Devices(devices) => {
+            let count = devices.len();
+            tracker.restore_devices(devices);
+            count
+        }
+        Frame::End(_) => 0,
+    }
+}
+
+/// Restores the payload of one frame; `false` if it is no frame. Used by the fuzz targets alone.
+pub(crate) fn restore_frame(tracker: &Tracker, payload: &[u8]) -> bool {
+    Frame::read(payload, 0).is_ok_and(|frame| {
+        restore(tracker, frame);
+        true
+    })
 }

@@ -22,6 +22,7 @@ mod durability;
 mod errors;
 mod faults;
 mod fields;
+mod fuzz;
 mod history;
 mod ingest;
 mod limits;

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use serde::de::DeserializeSeed;
 
+pub(crate) use self::repair::repair;
 use self::wire::{Bounds, Document, DocumentSeed, Entries, Fields, Item, Reports, Value};
 use super::decode::{DecodeError, Reason};
 use crate::report::{
@@ -86,7 +87,7 @@ pub fn decode(
         .batch(document),
         Err(broken) => {
             let repaired =
-                repair::repair(json).ok_or_else(|| DecodeError::NotAReport(broken.to_string()))?;
+                repair(json).ok_or_else(|| DecodeError::NotAReport(broken.to_string()))?;
             // The first message counts: its line and column are those of what was sent.
             let document = parse(&repaired, limits)
                 .map_err(|_| DecodeError::NotAReport(broken.to_string()))?;

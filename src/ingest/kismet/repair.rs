@@ -27,7 +27,7 @@ enum Piece {
 }
 
 /// The document mended, or `None` if there is nothing to mend.
-pub(super) fn repair(json: &str) -> Option<String> {
+pub(crate) fn repair(json: &str) -> Option<String> {
     let mut repaired = Vec::with_capacity(json.len());
     let mut rest = json.as_bytes();
     let (mut changed, mut is_in_string) = (false, false);

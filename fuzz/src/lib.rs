@@ -1,0 +1,116 @@
+//! The fuzz targets: each is a function that takes any bytes and panics if the server handles them wrongly.
+//!
+//! Two runners share them. The harnesses in `fuzz_targets` run them under libFuzzer (nightly, guided by coverage).
+//! `tests/it/fuzz.rs` includes this file and runs them on stable, with mutations of the inputs in `corpus`.
+
+mod server;
+
+use scanpost::fuzzing;
+use scanpost::report::advertising::{Structure, structures};
+use scanpost::report::capabilities::{Security, leftovers};
+
+use self::server::Server;
+
+/// A scan report. The first byte chooses the radio (`b` is Bluetooth), the rest is the JSON document.
+///
+/// What the decoder accepts is also posted to a running server, which has to store, merge and show it.
+pub fn decoder(data: &[u8]) {
+    let Some((&radio, json)) = data.split_first() else {
+        return;
+    };
+    let is_bluetooth = radio == b'b';
+    let json = String::from_utf8_lossy(json);
+    let Ok((accepted, rejected)) = fuzzing::decode(is_bluetooth, &json) else {
+        return;
+    };
+    let path = if is_bluetooth {
+        "/phy/phybluetooth/scan/scan_report.cmd"
+    } else {
+        "/phy/phy80211/scan/scan_report.cmd"
+    };
+    let answer = Server::shared().post(path, json.as_bytes());
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let receipt = answer.json();
+    if receipt["duplicate"] == false {
+        assert_eq!(receipt["accepted"], accepted, "{receipt}");
+        assert_eq!(
+            receipt["rejected"].as_array().map(Vec::len),
+            Some(rejected),
+            "{receipt}"
+        );
+    }
+}
+
+/// The repair of documents that are almost JSON.
+pub fn repair(data: &[u8]) {
+    let json = String::from_utf8_lossy(data);
+    let Some(repaired) = fuzzing::repair(&json) else {
+        return;
+    };
+    // What is broken in another way may stay broken.
+    if serde_json::from_str::<serde_json::Value>(&repaired).is_ok() {
+        assert_eq!(
+            fuzzing::repair(&repaired),
+            None,
+            "{repaired:?} needs no second repair"
+        );
+    }
+}
+
+/// A capabilities text, such as `[WPA2-PSK-CCMP][ESS]`.
+pub fn capabilities(data: &[u8]) {
+    let raw = String::from_utf8_lossy(data);
+    let security = Security::decode(&raw);
+    let parts = leftovers(&raw);
+    assert_eq!(security.has_leftovers(), !parts.is_empty(), "{parts:?}");
+    for part in parts {
+        assert!(raw.contains(part), "{part:?} is not in the text");
+    }
+    assert!(!fuzzing::security_texts(security).is_empty());
+}
+
+/// A Bluetooth device's advertising data.
+pub fn advertising(data: &[u8]) {
+    let mut count = 0;
+    for structure in structures(data) {
+        count += 1;
+        match structure {
+            Structure::Name(name) => assert!(name.text().len() <= 3 * data.len()),
+            Structure::Services(services) | Structure::Solicited(services) => {
+                assert!(services.iter().count() <= data.len());
+            }
+            Structure::Flags(flags) => assert!(flags.names().count() <= 8),
+            Structure::ServiceData(_, part)
+            | Structure::Manufacturer(_, part)
+            | Structure::Other(_, part)
+            | Structure::Damaged(part) => assert!(part.len() <= data.len()),
+            Structure::TxPower(_) | Structure::Appearance(_) => {}
+        }
+    }
+    assert!(count <= data.len(), "{count} structures");
+}
+
+/// The path and query of a GET, asked of a running server that knows some devices.
+pub fn query(data: &[u8]) {
+    let answer = Server::shared().get(data);
+    assert!(
+        answer.status < 500 || answer.status == 501,
+        "{} for {}",
+        answer.status,
+        data.escape_ascii()
+    );
+    if answer.is_json {
+        // Some forms are a document a line.
+        let documents = serde_json::Deserializer::from_slice(&answer.body);
+        for document in documents.into_iter::<serde_json::Value>() {
+            if let Err(error) = document {
+                panic!("{error}: {} for {}", answer.text(), data.escape_ascii());
+            }
+        }
+    }
+}
+
+/// The payload of one frame of a snapshot file, restored as a start restores it.
+pub fn snapshot(data: &[u8]) {
+    fuzzing::restore_frame(data);
+}

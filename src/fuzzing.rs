@@ -1,0 +1,69 @@
+//! Doors for the fuzz targets in `fuzz/` to what is private here. Not part of the crate's interface: it may change
+//! with every commit.
+
+use std::time::Duration;
+
+use crate::ingest::kismet;
+use crate::report::capabilities::{Security, Topology, Wps};
+use crate::report::{Phy, ReceivedAt};
+use crate::snapshot;
+use crate::tracker::{Bounds, Tracker};
+
+/// Decodes a scan report with the limits of the default configuration. Gives how many reports are accepted and how
+/// many are rejected, or the error text.
+pub fn decode(is_bluetooth: bool, json: &str) -> Result<(usize, usize), String> {
+    let phy = if is_bluetooth {
+        Phy::Bluetooth
+    } else {
+        Phy::Wifi
+    };
+    let limits = kismet::Limits {
+        reports_per_batch_max: 10_000,
+        json_depth_max: 32,
+        clock_skew_max: Duration::from_secs(86_400),
+        source_name_bytes_max: 256,
+        capabilities_bytes_max: 1024,
+        tags_max: 32,
+        tag_bytes_max: 256,
+    };
+    let received_at = ReceivedAt::from_micros(1_700_000_000_000_000);
+    match kismet::decode(phy, json, received_at, &limits) {
+        Ok(batch) => Ok((batch.reports.len(), batch.rejected.len())),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Repairs a document that is almost JSON. `None` if it needs no repair.
+pub fn repair(json: &str) -> Option<String> {
+    kismet::repair(json)
+}
+
+/// Everything that the views show of how a network is secured, in one text.
+pub fn security_texts(security: Security) -> String {
+    let topology = security.topology().map(Topology::name);
+    let wps = security.wps().map(Wps::name);
+    format!(
+        "{} {} {} {:x} {:x} {topology:?} {wps:?}",
+        security.class().as_str(),
+        security.class().label(),
+        security.kismet_text(),
+        security.kismet_bitfield(),
+        security.kismet_legacy_set(),
+    )
+}
+
+/// Restores the payload of one frame of a snapshot into an empty tracker, as a start does. `false` if it is no frame.
+pub fn restore_frame(payload: &[u8]) -> bool {
+    let tracker = Tracker::new(Bounds {
+        devices_max: 1000,
+        sources_max: 100,
+        ssids_per_device_max: 32,
+        sources_per_device_max: 64,
+        frequencies_per_device_max: 64,
+        tags_per_device_max: 32,
+        device_timeout: Duration::ZERO,
+    });
+    let is_frame = snapshot::restore_frame(&tracker, payload);
+    tracker.restored();
+    is_frame
+}
