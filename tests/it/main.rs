@@ -20,6 +20,7 @@ mod defects;
 mod defects_security;
 mod durability;
 mod errors;
+mod examples;
 mod faults;
 mod fields;
 mod fuzz;
