@@ -18,6 +18,7 @@ mod crash;
 mod data_dir;
 mod defects;
 mod defects_security;
+mod docs;
 mod durability;
 mod errors;
 mod examples;
