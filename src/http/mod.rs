@@ -1,5 +1,6 @@
 //! Routes, limits, and errors to statuses. Handlers are thin: who may ask, what they sent, what we do, what we answer.
 
+mod clock;
 mod error;
 mod guard;
 mod intake;

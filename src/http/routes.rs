@@ -1,6 +1,8 @@
 //! The routes, and what stands around all of them.
 
-use axum::extract::{Request, State};
+use std::sync::Arc;
+
+use axum::extract::{FromRef, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
@@ -9,28 +11,30 @@ use tower::{Layer, ServiceExt};
 
 use super::error::ApiError;
 use super::guard::gate::demanding_of_log;
-use super::guard::origin;
+use super::guard::origin::{self, Origins};
 use super::kismet::{
     absent, alerts, annotations, command, devices, live, messages, networks, session, sources,
     system,
 };
 use super::ops::health;
+use super::request::forwarded::Proxies;
 use super::response::panic::caught;
 use super::response::{compress, etag, pace, trace};
 use super::server::lease::HttpService;
-use super::state::App;
+use super::state::{App, ServerFacts};
 use super::{intake, native, openapi};
 use crate::auth::RequiredRole;
 
 /// What answers requests, however they come.
 pub(crate) fn service(app: App) -> impl HttpService {
-    let routes = routes(&app).with_state(app.clone());
+    let (proxies, server) = (Proxies::from_ref(&app), Arc::<ServerFacts>::from_ref(&app));
+    let routes = routes(&app).with_state(app);
     // Around the routes as a whole: what stands around each of them is boxed for every request.
     let compressed = compress::compression().layer(routes);
     let paced = ServiceExt::<Request>::map_response(compressed, pace::pace);
     paced.map_request(move |request| {
-        let request = app.proxies.see_through(request);
-        command::split_extension(request, &app.server.uri_prefix)
+        let request = proxies.see_through(request);
+        command::split_extension(request, &server.config.uri_prefix)
     })
 }
 
@@ -45,15 +49,21 @@ fn routes(app: &App) -> Router<App> {
         .route("/system/user_status", read(absent::user_status))
         .merge(session::routes(app))
         .merge(openapi::routes(app));
-    with_fallbacks(open.merge(gated))
-        .layer(middleware::from_fn_with_state(app.clone(), every_route))
+    with_fallbacks(open.merge(gated)).layer(middleware::from_fn_with_state(
+        Arc::<Origins>::from_ref(app),
+        every_route,
+    ))
 }
 
 /// What holds for every route. One layer for all of it, because each is boxed for every request.
-async fn every_route(State(app): State<App>, request: Request, next: Next) -> Response {
+async fn every_route(
+    State(origins): State<Arc<Origins>>,
+    request: Request,
+    next: Next,
+) -> Response {
     trace::request(request, |request| {
         etag::tag(request, |request| {
-            origin::check(&app.origins, request, |request| caught(next.run(request)))
+            origin::check(&origins, request, |request| caught(next.run(request)))
         })
     })
     .await

@@ -1,74 +1,86 @@
-//! What handlers work with.
+//! What handlers work with. A handler takes the parts that it uses, as `State<Part>`.
 
 use std::num::NonZeroUsize;
-use std::ops::Deref;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, SystemTime};
 
-use tokio::sync::Semaphore;
+use axum::extract::FromRef;
 use uuid::Uuid;
 
+use super::clock::now;
+use super::guard::gate::Guard;
 use super::guard::origin::Origins;
 use super::guard::rate::Rates;
-use super::kismet::live::Live;
+use super::guard::turns::Turns;
+use super::intake::Intake;
+use super::kismet::live::{Feed, Live};
+use super::kismet::records::Records;
 use super::kismet::sources::SourceStates;
 use super::request::body::Bodies;
 use super::request::forwarded::Proxies;
 use super::server::lease::OpenConnections;
 use crate::alerts::AlertStore;
 use crate::auth::Access;
-use crate::config::{Config, Server};
+use crate::config::{self, Config};
 use crate::events::Events;
 use crate::ingest::{Ingest, kismet};
 use crate::log::History;
 use crate::report::ReceivedAt;
 use crate::tracker::Tracker;
-use crate::views::kismet::Context;
 use crate::webhook::Webhooks;
 
-/// What handlers work with. Every layer of every request has a clone, so cloning it counts one number up.
+/// Reads that look at many devices or through the log: at most this many at one time, so that the writer keeps its
+/// share of the machine.
+const READS_AT_ONCE_MAX: usize = 2;
+
+/// All parts. Each layer of each request has a clone, so it is one counted pointer.
 #[derive(Clone, Debug)]
 pub(crate) struct App(Arc<Handles>);
 
 #[derive(Debug)]
-pub(crate) struct Handles {
-    pub(super) access: Access,
-    pub(super) session_timeout: Duration,
-    pub(super) origins: Origins,
-    pub(super) ingest: Ingest,
-    pub(super) tracker: Arc<Tracker>,
-    pub(super) alerts: AlertStore,
-    pub(super) events: Events,
-    pub(super) live: Live,
-    pub(super) webhooks: Webhooks,
-    pub(super) sources: SourceStates,
-    pub(super) bodies: Bodies,
-    pub(super) rates: Rates,
-    pub(super) kismet_limits: crate::ingest::kismet::Limits,
-    pub(super) server: Server,
-    pub(super) proxies: Proxies,
-    pub(super) server_uuid: Uuid,
+struct Handles {
+    guard: Guard,
+    origins: Arc<Origins>,
+    proxies: Proxies,
+    intake: Arc<Intake>,
+    records: Records,
+    live: Live,
+    events: Events,
+    webhooks: Webhooks,
+    history: HistoryReads,
+    turns: Turns,
+    server: Arc<ServerFacts>,
+    limits: RequestLimits,
+}
+
+/// What the server says of itself.
+#[derive(Debug)]
+pub(super) struct ServerFacts {
+    pub(super) config: config::Server,
+    pub(super) uuid: Uuid,
     pub(super) started_at: ReceivedAt,
     pub(super) open_connections: OpenConnections,
-    pub(super) history: Option<Arc<History>>,
-    pub(super) history_reads: Arc<Semaphore>,
-    pub(super) heavy_decodes: Arc<Semaphore>,
+}
+
+/// What bounds single requests.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_field_names, reason = "a limit is named as one")]
+pub(super) struct RequestLimits {
     pub(super) page_items_max: usize,
-    pub(super) alert_text_bytes_max: usize,
     pub(super) command_items_max: usize,
+    pub(super) alert_text_bytes_max: usize,
+    pub(super) tags_max: usize,
+    pub(super) tag_bytes_max: usize,
 }
 
-/// How many reads of the log are under way at one time.
-const HISTORY_READS: usize = 2;
-
-/// How many large bodies are looked into at one time: more would not be done sooner, and push each other's reports out of
-/// the processors' caches.
-fn processors() -> usize {
-    thread::available_parallelism().map_or(1, NonZeroUsize::get)
+/// The log, for reading. Some logs cannot be read.
+#[derive(Clone, Debug)]
+pub(super) struct HistoryReads {
+    pub(super) history: Option<Arc<History>>,
+    pub(super) turns: Turns,
 }
 
-/// The parts that handlers work with.
+/// What is started before requests are served.
 pub(crate) struct Parts {
     pub(crate) access: Access,
     pub(crate) server_uuid: Uuid,
@@ -81,77 +93,118 @@ pub(crate) struct Parts {
     pub(crate) open_connections: OpenConnections,
 }
 
-impl Deref for App {
-    type Target = Handles;
-
-    fn deref(&self) -> &Handles {
-        &self.0
+impl App {
+    pub(crate) fn new(config: &Config, parts: Parts) -> Self {
+        let limits = &config.limits;
+        let bodies = Bodies::new(
+            limits.body_bytes_max,
+            limits.bodies_bytes_max,
+            limits.body_timeout,
+        );
+        let origins = Origins::new(parts.access.policy(), &config.server.cors_origins);
+        let turns = Turns::new(READS_AT_ONCE_MAX);
+        Self(Arc::new(Handles {
+            origins: Arc::new(origins),
+            proxies: Proxies::new(&config.server.proxies),
+            records: Records {
+                tracker: parts.tracker,
+                alerts: parts.alerts,
+                sources: SourceStates::default(),
+                server_uuid: parts.server_uuid,
+                commits: parts.ingest.commit_counter(),
+            },
+            live: Live::new(limits),
+            history: HistoryReads {
+                history: parts.history.map(Arc::new),
+                turns: turns.clone(),
+            },
+            turns,
+            server: Arc::new(ServerFacts {
+                config: config.server.clone(),
+                uuid: parts.server_uuid,
+                started_at: now(),
+                open_connections: parts.open_connections,
+            }),
+            limits: RequestLimits::of(config),
+            guard: Guard {
+                access: parts.access,
+                session_timeout: config.auth.session_timeout,
+                bodies: bodies.clone(),
+            },
+            intake: Arc::new(Intake {
+                ingest: parts.ingest,
+                rates: Rates::new(limits.reports_per_second_max),
+                bodies,
+                events: parts.events.clone(),
+                limits: kismet_limits(config),
+                heavy_decodes: Turns::new(processors()),
+            }),
+            events: parts.events,
+            webhooks: parts.webhooks,
+        }))
     }
 }
 
-impl App {
-    pub(crate) fn new(config: &Config, parts: Parts) -> Self {
-        let Parts {
-            access,
-            server_uuid,
-            ingest,
-            tracker,
-            alerts,
-            events,
-            history,
-            webhooks,
-            open_connections,
-        } = parts;
-        let limits = &config.limits;
-        Self(Arc::new(Handles {
-            origins: Origins::new(access.policy(), &config.server.cors_origins),
-            access,
-            session_timeout: config.auth.session_timeout,
-            ingest,
-            tracker,
-            alerts,
-            events,
-            live: Live::new(limits),
-            webhooks,
-            sources: SourceStates::default(),
-            bodies: Bodies::new(
-                limits.body_bytes_max,
-                limits.bodies_bytes_max,
-                limits.body_timeout,
-            ),
-            rates: Rates::new(limits.reports_per_second_max),
-            kismet_limits: kismet::Limits {
-                reports_per_batch_max: limits.reports_per_batch_max,
-                json_depth_max: limits.json_depth_max,
-                clock_skew_max: config.ingest.clock_skew_max,
-                source_name_bytes_max: limits.source_name_bytes_max,
-                capabilities_bytes_max: limits.capabilities_bytes_max,
-                tags_max: limits.tags_per_device_max,
-                tag_bytes_max: limits.tag_bytes_max,
-            },
-            server: config.server.clone(),
-            proxies: Proxies::new(&config.server.proxies),
-            server_uuid,
-            started_at: SystemTime::now().into(),
-            open_connections,
-            history: history.map(Arc::new),
-            history_reads: Arc::new(Semaphore::new(HISTORY_READS)),
-            heavy_decodes: Arc::new(Semaphore::new(processors())),
-            page_items_max: limits.page_items_max,
+impl RequestLimits {
+    fn of(config: &Config) -> Self {
+        Self {
+            page_items_max: config.limits.page_items_max,
+            command_items_max: config.limits.command_items_max,
             alert_text_bytes_max: config.alerts.text_bytes_max,
-            command_items_max: limits.command_items_max,
-        }))
-    }
-
-    /// The clock is read here and not deeper.
-    pub(super) fn now() -> ReceivedAt {
-        SystemTime::now().into()
-    }
-
-    pub(super) fn context(&self) -> Context {
-        Context {
-            server: self.server_uuid,
-            now: Self::now().time(),
+            tags_max: config.limits.tags_per_device_max,
+            tag_bytes_max: config.limits.tag_bytes_max,
         }
     }
 }
+
+fn kismet_limits(config: &Config) -> kismet::Limits {
+    let limits = &config.limits;
+    kismet::Limits {
+        reports_per_batch_max: limits.reports_per_batch_max,
+        json_depth_max: limits.json_depth_max,
+        clock_skew_max: config.ingest.clock_skew_max,
+        source_name_bytes_max: limits.source_name_bytes_max,
+        capabilities_bytes_max: limits.capabilities_bytes_max,
+        tags_max: limits.tags_per_device_max,
+        tag_bytes_max: limits.tag_bytes_max,
+    }
+}
+
+fn processors() -> usize {
+    thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
+/// Lets handlers take a part out of [`App`].
+macro_rules! part {
+    ($part:ty, $app:ident => $value:expr) => {
+        impl FromRef<App> for $part {
+            fn from_ref(App($app): &App) -> Self {
+                $value
+            }
+        }
+    };
+}
+
+part!(Access, app => app.guard.access.clone());
+part!(AlertStore, app => app.records.alerts.clone());
+part!(Arc<Intake>, app => Arc::clone(&app.intake));
+part!(Arc<Origins>, app => Arc::clone(&app.origins));
+part!(Arc<ServerFacts>, app => Arc::clone(&app.server));
+part!(Arc<Tracker>, app => Arc::clone(&app.records.tracker));
+part!(Bodies, app => app.guard.bodies.clone());
+part!(Events, app => app.events.clone());
+part!(Guard, app => app.guard.clone());
+part!(HistoryReads, app => app.history.clone());
+part!(Ingest, app => app.intake.ingest.clone());
+part!(Proxies, app => app.proxies.clone());
+part!(Records, app => app.records.clone());
+part!(RequestLimits, app => app.limits);
+part!(Turns, app => app.turns.clone());
+part!(Webhooks, app => app.webhooks.clone());
+part!(Feed, app => Feed {
+    live: app.live.clone(),
+    events: app.events.clone(),
+    records: app.records.clone(),
+    server: Arc::clone(&app.server),
+    limits: app.limits,
+});

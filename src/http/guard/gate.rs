@@ -1,9 +1,10 @@
 //! Who asks, and may they? Each group of routes names what it demands; this is where it is asked for.
 
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{FromRef, Request, State};
 use axum::http::header::{EXPECT, SET_COOKIE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
@@ -11,19 +12,30 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 
 use super::ready::expect_ready;
-use crate::auth::{Granted, Identity, PasswordRefused, Policy, RequiredRole, Secret};
+use crate::auth::{Access, Granted, Identity, PasswordRefused, Policy, RequiredRole, Secret};
+use crate::http::clock::now;
 use crate::http::error::ApiError;
+use crate::http::request::body::Bodies;
 use crate::http::request::peer::{Scheme, client, is_here};
 use crate::http::request::proofs::{TOKEN, login, tokens};
 use crate::http::state::App;
+use crate::ingest::Ingest;
 
 /// How many tokens of one request are looked at. A browser may send a cookie of each path.
 const TOKENS_MAX: usize = 4;
 
+/// What it takes to know who asks.
+#[derive(Clone, Debug)]
+pub(in crate::http) struct Guard {
+    pub(in crate::http) access: Access,
+    pub(in crate::http) session_timeout: Duration,
+    pub(in crate::http) bodies: Bodies,
+}
+
 /// What stands before a group of routes.
-#[derive(Clone)]
 struct Gate {
-    app: App,
+    guard: Guard,
+    ingest: Ingest,
     demand: RequiredRole,
     is_of_log: bool,
 }
@@ -48,39 +60,43 @@ pub(in crate::http) fn demanding_of_log(
 
 fn gated(routes: Router<App>, app: &App, demand: RequiredRole, is_of_log: bool) -> Router<App> {
     let gate = Gate {
-        app: app.clone(),
+        guard: Guard::from_ref(app),
+        ingest: Ingest::from_ref(app),
         demand,
         is_of_log,
     };
-    routes.route_layer(middleware::from_fn_with_state(gate, check))
+    routes.route_layer(middleware::from_fn_with_state(Arc::new(gate), check))
 }
 
-async fn check(State(gate): State<Gate>, request: Request, next: Next) -> Response {
-    let Gate {
-        app,
-        demand,
-        is_of_log,
-    } = gate;
-    if is_of_log && let Err(starting) = expect_ready(&app) {
+async fn check(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
+    let guard = &gate.guard;
+    if gate.is_of_log
+        && let Err(starting) = expect_ready(&gate.ingest)
+    {
         return starting.into_response();
     }
     let (mut parts, body) = request.into_parts();
     let is_https = Scheme::is_https(&parts.extensions);
-    match authorise(&app, &parts, demand).await {
+    match authorise(guard, &parts, gate.demand).await {
         Ok(pass) => {
             if let Some(identity) = pass.identity() {
                 parts.extensions.insert(identity.clone());
             }
             let mut response = next.run(Request::from_parts(parts, body)).await;
             if let Pass::LoggedIn(Granted { token, .. }) = &pass {
-                set_cookie(&app, response.headers_mut(), token, is_https);
+                set_cookie(
+                    guard.session_timeout,
+                    response.headers_mut(),
+                    token,
+                    is_https,
+                );
             }
             response
         }
         Err(refused) => {
             // Most clients look for an answer only when they have sent everything.
             if !parts.headers.contains_key(EXPECT) {
-                app.bodies.discard(body).await;
+                guard.bodies.discard(body).await;
             }
             refused.into_response()
         }
@@ -109,18 +125,18 @@ impl Pass {
 
 /// Whether a request meets a demand. Of several proofs, one that does is enough.
 pub(in crate::http) async fn authorise(
-    app: &App,
+    guard: &Guard,
     parts: &Parts,
     demand: RequiredRole,
 ) -> Result<Pass, ApiError> {
-    if is_open(app, parts, demand) {
+    if is_open(guard, parts, demand) {
         return Ok(Pass::Open);
     }
-    let (now, instant) = (App::now().time().seconds().into(), Instant::now());
+    let (now, instant) = (now().time().seconds().into(), Instant::now());
     let known = tokens(parts)
         .into_iter()
         .take(TOKENS_MAX)
-        .filter_map(|token| app.access.bearer(&token, now, instant))
+        .filter_map(|token| guard.access.bearer(&token, now, instant))
         .find(|identity| identity.role.meets(demand));
     if let Some(identity) = known {
         return Ok(Pass::Known(identity));
@@ -128,7 +144,7 @@ pub(in crate::http) async fn authorise(
     let Some(login) = login(parts) else {
         return Err(ApiError::Unauthorised(demand));
     };
-    let granted = match app.access.login(client(&parts.extensions), login).await {
+    let granted = match guard.access.login(client(&parts.extensions), login).await {
         Ok(granted) => granted,
         Err(PasswordRefused::Wrong) => return Err(ApiError::Unauthorised(demand)),
         Err(PasswordRefused::TooManyFailures { retry_after }) => {
@@ -144,19 +160,19 @@ pub(in crate::http) async fn authorise(
 
 /// Whether nobody is asked. Who may do what is open only until there is an administrator, and then only to
 /// this machine.
-fn is_open(app: &App, parts: &Parts, demand: RequiredRole) -> bool {
-    match (app.access.policy(), demand) {
+fn is_open(guard: &Guard, parts: &Parts, demand: RequiredRole) -> bool {
+    match (guard.access.policy(), demand) {
         (Policy::Required, _) | (Policy::Open, RequiredRole::Credentials) => false,
         // A proxy on this machine lets in who is elsewhere.
         (Policy::OpenHere, _) if !is_here(&parts.extensions) => false,
-        (Policy::OpenHere, RequiredRole::Credentials) => !app.access.credentials().has_users(),
+        (Policy::OpenHere, RequiredRole::Credentials) => !guard.access.credentials().has_users(),
         (Policy::OpenHere | Policy::Open, _) => true,
     }
 }
 
 /// Scripts of a page cannot read it, and pages of others cannot use it.
-fn set_cookie(app: &App, headers: &mut HeaderMap, token: &Secret, is_https: bool) {
-    let seconds = app.session_timeout.as_secs();
+fn set_cookie(session_timeout: Duration, headers: &mut HeaderMap, token: &Secret, is_https: bool) {
+    let seconds = session_timeout.as_secs();
     let secure = if is_https { "; Secure" } else { "" };
     let cookie = format!(
         "{TOKEN}={}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}",

@@ -4,3 +4,4 @@ pub(super) mod gate;
 pub(super) mod origin;
 pub(super) mod rate;
 pub(super) mod ready;
+pub(super) mod turns;

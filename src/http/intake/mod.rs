@@ -2,22 +2,34 @@
 
 pub(super) mod kismet;
 
-use std::sync::Arc;
-
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue};
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 
-use crate::events::Severity;
+use crate::events::{Events, Severity};
+use crate::http::clock::now;
 use crate::http::error::ApiError;
-use crate::http::guard::rate::Sender;
-use crate::http::request::body::Received;
+use crate::http::guard::rate::{Rates, Sender};
+use crate::http::guard::turns::Turns;
+use crate::http::request::body::{Bodies, Received};
 use crate::http::response::json::Json;
-use crate::http::state::App;
-use crate::ingest;
+use crate::ingest::{self, Ingest};
 use crate::log::What;
 use crate::report::{Batch, BatchIdentity, Phy, ReceivedAt, Rejected};
+
+/// What reports pass on their way in.
+#[derive(Debug)]
+pub(super) struct Intake {
+    pub(super) ingest: Ingest,
+    pub(super) rates: Rates,
+    pub(super) bodies: Bodies,
+    pub(super) events: Events,
+    pub(super) limits: ingest::kismet::Limits,
+    /// Bounds how many large bodies are decoded at one time: more at once would take no less time, and evict each
+    /// other's reports from the caches of the processors.
+    pub(super) heavy_decodes: Turns,
+}
 
 /// What the sender is told.
 #[derive(Serialize)]
@@ -30,29 +42,32 @@ struct ScanReportAnswer<'r> {
 }
 
 /// The reply means logged and visible: the sender may now forget what it sent.
-async fn scan_report(app: App, phy: Phy, request: Request) -> Result<Json, ApiError> {
+async fn scan_report(intake: &Intake, phy: Phy, request: Request) -> Result<Json, ApiError> {
     let sender = Sender::of(request.extensions());
-    if let Err(refused) = app.rates.admit(&sender) {
-        app.bodies.discard(request.into_body()).await;
+    if let Err(refused) = intake.rates.admit(&sender) {
+        intake.bodies.discard(request.into_body()).await;
         return Err(refused);
     }
     let key = idempotency_key(request.headers())?;
-    let received = app.bodies.receive(request).await;
-    let received_at = App::now();
+    let received = intake.bodies.receive(request).await;
+    let received_at = now();
     let decoded = match received {
-        Ok(received) => decode(&app, phy, received, received_at).await,
+        Ok(received) => decode(intake, phy, received, received_at).await,
         Err(refused) => Err(refused.into()),
     };
-    say_refused(&app, phy, received_at, &decoded);
+    say_refused(intake, phy, received_at, &decoded);
     let sent = decoded
         .as_ref()
         .map_or(0, |batch| batch.reports.len() + batch.rejected.len());
-    app.rates.count(sender, sent);
+    intake.rates.count(sender, sent);
     let mut batch = decoded?;
     if let Some(key) = key {
         batch.identity = Some(BatchIdentity::of_key(batch.source, &key));
     }
-    let receipt = app.ingest.submit(received_at, What::Reports(batch)).await?;
+    let receipt = intake
+        .ingest
+        .submit(received_at, What::Reports(batch))
+        .await?;
     Ok(Json::kismet(&ScanReportAnswer {
         accepted: receipt.answered.accepted,
         duplicate: receipt.duplicate,
@@ -63,7 +78,12 @@ async fn scan_report(app: App, phy: Phy, request: Request) -> Result<Json, ApiEr
 }
 
 /// What is refused shows on the message bus too, as with Kismet, whose clients look for it there.
-fn say_refused(app: &App, phy: Phy, received_at: ReceivedAt, decoded: &Result<Batch, ApiError>) {
+fn say_refused(
+    intake: &Intake,
+    phy: Phy,
+    received_at: ReceivedAt,
+    decoded: &Result<Batch, ApiError>,
+) {
     let radio = match phy {
         Phy::Wifi => "Phy80211/Wi-Fi",
         Phy::Bluetooth => "Bluetooth",
@@ -71,7 +91,7 @@ fn say_refused(app: &App, phy: Phy, received_at: ReceivedAt, decoded: &Result<Ba
     match decoded {
         Ok(batch) => {
             if let Some(first) = batch.rejected.first() {
-                app.events.say(Severity::Error, received_at, || {
+                intake.events.say(Severity::Error, received_at, || {
                     let (refused, source) = (batch.rejected.len(), batch.source);
                     format!(
                         "{radio} scan report of {source}: {refused} reports refused, the first for {}",
@@ -80,7 +100,7 @@ fn say_refused(app: &App, phy: Phy, received_at: ReceivedAt, decoded: &Result<Ba
                 });
             }
         }
-        Err(error) => app.events.say(Severity::Error, received_at, || {
+        Err(error) => intake.events.say(Severity::Error, received_at, || {
             format!("{radio} scan report refused: {error}")
         }),
     }
@@ -104,19 +124,19 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<Vec<u8>>, ApiError> {
 }
 
 async fn decode(
-    app: &App,
+    intake: &Intake,
     phy: Phy,
     received: Received,
     received_at: ReceivedAt,
 ) -> Result<Batch, ApiError> {
-    let limits = app.kismet_limits;
+    let limits = intake.limits;
     let heavy = received.is_heavy();
     let decode =
         move || received.json(|json| Ok(ingest::kismet::decode(phy, json, received_at, &limits)?));
     if !heavy {
         return decode();
     }
-    let turn = Arc::clone(&app.heavy_decodes).acquire_owned().await;
+    let turn = intake.heavy_decodes.take().await;
     spawn_blocking(move || {
         let decoded = decode();
         drop(turn);

@@ -1,14 +1,17 @@
 //! Kismet's reads of what a server without radios has none of: clients would break on a 404. And its commands that
 //! no such server can follow, which say why.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use serde_json::{Value, json};
 
 use super::command::Read;
+use crate::http::clock::now;
 use crate::http::error::ApiError;
 use crate::http::request::path::Argument;
 use crate::http::response::json::Json;
-use crate::http::state::App;
+use crate::tracker::Tracker;
 use crate::views::kismet::{PacketStats, ServerLocation, SourceDefaults};
 
 /// Lists without items.
@@ -71,22 +74,22 @@ pub(in crate::http) async fn source_defaults(read: Read) -> Json {
 }
 
 /// `/gps/location`: the server has no receiver; the scanner that had a fix last says where it was.
-pub(in crate::http) async fn location(State(app): State<App>, read: Read) -> Json {
-    read.one(&ServerLocation::of(&app.tracker))
+pub(in crate::http) async fn location(State(tracker): State<Arc<Tracker>>, read: Read) -> Json {
+    read.one(&ServerLocation::of(&tracker))
 }
 
 /// `/packetchain/packet_stats`.
-pub(in crate::http) async fn packet_stats(State(app): State<App>, read: Read) -> Json {
-    read.one(&PacketStats::of(&app.tracker, App::now().time()))
+pub(in crate::http) async fn packet_stats(State(tracker): State<Arc<Tracker>>, read: Read) -> Json {
+    read.one(&PacketStats::of(&tracker, now().time()))
 }
 
 /// `/packetchain/packet_{kind}`: one of them.
 pub(in crate::http) async fn packet_stat(
-    State(app): State<App>,
+    State(tracker): State<Arc<Tracker>>,
     Argument(kind): Argument,
     read: Read,
 ) -> Result<Json, ApiError> {
-    let stats = PacketStats::of(&app.tracker, App::now().time());
+    let stats = PacketStats::of(&tracker, now().time());
     let name = match kind.as_str() {
         "packet_peak" => "kismet.packetchain.peak_packets_rrd",
         "packet_rate" => "kismet.packetchain.packets_rrd",

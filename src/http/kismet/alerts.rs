@@ -8,79 +8,85 @@ use serde_json::Value;
 
 use super::command::Read;
 use crate::alerts::{
-    Addresses, Alert, Class, Definition, Limit, Order, Raised, Severity, WatchList,
+    Addresses, Alert, AlertStore, Class, Definition, Limit, Order, Raised, Severity, WatchList,
 };
+use crate::http::clock::now;
 use crate::http::error::ApiError;
 use crate::http::request::bad_parameter::BadParameter;
 use crate::http::request::path::Argument;
 use crate::http::request::time::seconds;
 use crate::http::response::json::Json;
 use crate::http::response::text::line;
-use crate::http::state::App;
+use crate::http::state::RequestLimits;
+use crate::ingest::Ingest;
 use crate::log::LogPosition;
 use crate::report::{MacAddr, MacMask, Phy, ReceivedAt};
+use crate::tracker::Tracker;
 use crate::views::kismet::{AlertList, AlertRecord, DefinitionRecord};
 
 /// Bytes of a kind's name.
 const NAME_BYTES_MAX: usize = 64;
 
 /// `/alerts/definitions`: the kinds of alerts.
-pub(in crate::http) async fn definitions(State(app): State<App>, read: Read) -> Json {
-    read.list(&DefinitionRecord::all(&app.alerts, App::now()))
+pub(in crate::http) async fn definitions(State(alerts): State<AlertStore>, read: Read) -> Json {
+    read.list(&DefinitionRecord::all(&alerts, now()))
 }
 
 /// `/alerts/all_alerts`: the latest alerts.
-pub(in crate::http) async fn all(State(app): State<App>, read: Read) -> Json {
-    read.list(&records(&app.alerts.backlog()))
+pub(in crate::http) async fn all(State(alerts): State<AlertStore>, read: Read) -> Json {
+    read.list(&records(&alerts.backlog()))
 }
 
 /// `/alerts/alerts_view`: the latest alerts, searched, sorted and in pages.
-pub(in crate::http) async fn view(State(app): State<App>, read: Read) -> Result<Json, ApiError> {
-    read.table(&records(&app.alerts.backlog()))
+pub(in crate::http) async fn view(
+    State(alerts): State<AlertStore>,
+    read: Read,
+) -> Result<Json, ApiError> {
+    read.table(&records(&alerts.backlog()))
 }
 
 /// `/alerts/last-time/{timestamp}/alerts`: those of the latest alerts that were raised after then.
 pub(in crate::http) async fn since(
-    State(app): State<App>,
+    State(alerts): State<AlertStore>,
     Argument(since): Argument,
     read: Read,
 ) -> Result<Json, ApiError> {
-    let alerts = raised_after(&app, &since, App::now())?;
-    Ok(read.list(&records(&alerts)))
+    let raised = raised_after(&alerts, &since, now())?;
+    Ok(read.list(&records(&raised)))
 }
 
 /// `/alerts/wrapped/last-time/{timestamp}/alerts`: the same, with the time to ask with again.
 pub(in crate::http) async fn wrapped_since(
-    State(app): State<App>,
+    State(alerts): State<AlertStore>,
     Argument(since): Argument,
     read: Read,
 ) -> Result<Json, ApiError> {
-    let now = App::now();
-    let alerts = raised_after(&app, &since, now)?;
-    let alerts = &records(&alerts);
+    let now = now();
+    let raised = raised_after(&alerts, &since, now)?;
     // An alert that is raised in this moment, but read after it, would be missed.
-    let latest = app.alerts.newest(None, 1, |_| true);
+    let latest = alerts.newest(None, 1, |_| true);
     let latest = latest.first().map(|alert| alert.raised.raised_at);
     Ok(read.one(&AlertList {
-        alerts,
+        alerts: &records(&raised),
         now: latest.map_or(now, |latest| latest.min(now)),
     }))
 }
 
 /// `/alerts/by-id/{hash}/alert`.
 pub(in crate::http) async fn by_hash(
-    State(app): State<App>,
+    State(alerts): State<AlertStore>,
     Argument(hash): Argument,
     read: Read,
 ) -> Result<Json, ApiError> {
-    let found = hash.parse().ok().and_then(|hash| app.alerts.by_hash(hash));
+    let found = hash.parse().ok().and_then(|hash| alerts.by_hash(hash));
     let alert = found.ok_or(ApiError::NoSuchAlert(hash))?;
     Ok(read.one(&AlertRecord(&alert)))
 }
 
 /// `POST /alerts/definitions/define_alert`: a new kind of alerts. Unlike with Kismet it stays.
 pub(in crate::http) async fn define(
-    State(app): State<App>,
+    State(ingest): State<Ingest>,
+    State(limits): State<RequestLimits>,
     read: Read,
 ) -> Result<impl IntoResponse, ApiError> {
     let limit = Limit {
@@ -101,17 +107,19 @@ pub(in crate::http) async fn define(
             })
         })?
         .unwrap_or(Severity::Medium),
-        description: text(&app, &read, "description")?,
+        description: text(limits, &read, "description")?,
         phy: value(&read, "phyname", phy)?.flatten(),
         limit,
     };
-    app.ingest.order(Order::Define(definition)).await??;
+    ingest.order(Order::Define(definition)).await??;
     Ok(line("Alert defined\n"))
 }
 
 /// `POST /alerts/raise_alerts`: raises an alert.
 pub(in crate::http) async fn raise(
-    State(app): State<App>,
+    State(ingest): State<Ingest>,
+    State(tracker): State<Arc<Tracker>>,
+    State(limits): State<RequestLimits>,
     read: Read,
 ) -> Result<impl IntoResponse, ApiError> {
     let addr = |name| {
@@ -130,13 +138,13 @@ pub(in crate::http) async fn raise(
         _ => Err(format!("longer than {NAME_BYTES_MAX} bytes")),
     })?;
     let mut devices = [network, source].into_iter();
-    let device = devices.find_map(|addr| app.tracker.devices_by_addr(addr).into_iter().next());
+    let device = devices.find_map(|addr| tracker.devices_by_addr(addr).into_iter().next());
     let raised = Raised {
         id: uuid::Uuid::new_v4().to_string().into(),
         header: kind(&read)?,
         class: Class::Other,
         severity: Severity::Info,
-        raised_at: App::now(),
+        raised_at: now(),
         seen: None,
         position: LogPosition::START,
         phy: device.as_ref().map(|device| device.id.phy),
@@ -145,21 +153,21 @@ pub(in crate::http) async fn raise(
         addresses,
         channel,
         location: None,
-        text: text(&app, &read, "text")?,
+        text: text(limits, &read, "text")?,
     };
-    app.ingest.order(Order::Raise(Box::new(raised))).await??;
+    ingest.order(Order::Raise(Box::new(raised))).await??;
     Ok(line("Alert raised\n"))
 }
 
 /// `/devices/alerts/mac/{kind}/macs`: the watched addresses.
 pub(in crate::http) async fn watched(
-    State(app): State<App>,
+    State(alerts): State<AlertStore>,
     Argument(kind): Argument,
     read: Read,
 ) -> Result<Json, ApiError> {
     let mut macs: Vec<String> = Vec::new();
     for list in lists(&kind)? {
-        let watched = app.alerts.watched(list);
+        let watched = alerts.watched(list);
         macs.extend(watched.all().iter().map(ToString::to_string));
     }
     macs.sort_unstable();
@@ -169,24 +177,24 @@ pub(in crate::http) async fn watched(
 
 /// `POST /devices/alerts/mac/{kind}/add`: watches addresses. Unlike with Kismet they stay.
 pub(in crate::http) async fn watch(
-    State(app): State<App>,
+    State(ingest): State<Ingest>,
     Argument(kind): Argument,
     read: Read,
 ) -> Result<(), ApiError> {
-    change_watched(&app, &kind, &read, true).await
+    change_watched(&ingest, &kind, &read, true).await
 }
 
 /// `POST /devices/alerts/mac/{kind}/remove`.
 pub(in crate::http) async fn unwatch(
-    State(app): State<App>,
+    State(ingest): State<Ingest>,
     Argument(kind): Argument,
     read: Read,
 ) -> Result<(), ApiError> {
-    change_watched(&app, &kind, &read, false).await
+    change_watched(&ingest, &kind, &read, false).await
 }
 
 async fn change_watched(
-    app: &App,
+    ingest: &Ingest,
     kind: &str,
     read: &Read,
     is_watched: bool,
@@ -203,7 +211,7 @@ async fn change_watched(
         masks,
         is_watched,
     };
-    Ok(app.ingest.order(order).await??)
+    Ok(ingest.order(order).await??)
 }
 
 fn lists(kind: &str) -> Result<Vec<WatchList>, BadParameter> {
@@ -219,7 +227,11 @@ fn records(alerts: &[Arc<Alert>]) -> Vec<AlertRecord<'_>> {
     alerts.iter().map(|alert| AlertRecord(alert)).collect()
 }
 
-fn raised_after(app: &App, since: &str, now: ReceivedAt) -> Result<Vec<Arc<Alert>>, ApiError> {
+fn raised_after(
+    alerts: &AlertStore,
+    since: &str,
+    now: ReceivedAt,
+) -> Result<Vec<Arc<Alert>>, ApiError> {
     #[expect(
         clippy::cast_precision_loss,
         reason = "microseconds have 53 bits until 2255"
@@ -231,9 +243,9 @@ fn raised_after(app: &App, since: &str, now: ReceivedAt) -> Result<Vec<Arc<Alert
         reason = "a float casts saturating"
     )]
     let since = ReceivedAt::from_micros((seconds(since, now_s)? * 1e6).round() as u64);
-    let mut alerts = app.alerts.backlog();
-    alerts.retain(|alert| since < alert.raised.raised_at);
-    Ok(alerts)
+    let mut raised = alerts.backlog();
+    raised.retain(|alert| since < alert.raised.raised_at);
+    Ok(raised)
 }
 
 /// The kind that a command names, in capitals.
@@ -251,8 +263,8 @@ fn kind(read: &Read) -> Result<Box<str>, BadParameter> {
     }
 }
 
-fn text(app: &App, read: &Read, name: &str) -> Result<Box<str>, BadParameter> {
-    let bytes_max = app.alert_text_bytes_max;
+fn text(limits: RequestLimits, read: &Read, name: &str) -> Result<Box<str>, BadParameter> {
+    let bytes_max = limits.alert_text_bytes_max;
     match read.command.text(name) {
         None => Err(BadParameter::new(name, "missing, or no text")),
         Some(text) if bytes_max < text.len() => {

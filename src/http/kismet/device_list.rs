@@ -12,8 +12,8 @@ use axum::response::{IntoResponse, Response};
 use hyper::body::Frame;
 
 use super::command::{Arrangement, Brackets, Format, Shape};
+use super::records::Records;
 use crate::http::response::pace::{WorkSlice, YieldToIngest};
-use crate::http::state::App;
 use crate::report::DeviceId;
 use crate::tracker::{Device, Tracker, Walk};
 use crate::views::Spreader;
@@ -63,21 +63,21 @@ enum Progress {
 }
 
 impl DeviceList {
-    pub(in crate::http) fn new(app: &App, supply: Supply, shape: Shape) -> Self {
+    pub(in crate::http) fn new(records: &Records, supply: Supply, shape: Shape) -> Self {
         Self {
-            tracker: Arc::clone(&app.tracker),
+            tracker: Arc::clone(&records.tracker),
             supply,
             spreader: (shape.format == Format::Pretty).then(Spreader::default),
-            sources: app.sources.shown(shape.format.style(), &app.alerts),
+            sources: records.sources(shape.format.style()),
             brackets: shape.format.brackets(),
             shape,
-            context: app.context(),
+            context: records.context(),
             before: Vec::new(),
             after: Vec::new(),
             is_empty: true,
             progress: Progress::Start,
             slice: WorkSlice::default(),
-            yield_to_ingest: YieldToIngest::to(app.ingest.commit_counter()),
+            yield_to_ingest: YieldToIngest::to(Arc::clone(&records.commits)),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Kismet's device reads: views, single devices, and what changed.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -10,46 +11,45 @@ use tokio::task::spawn_blocking;
 use super::command::{Arrangement, Format, Read, Rows};
 use super::device_list::{DeviceList, Supply};
 use super::device_view::{Since, Viewed};
+use super::records::Records;
+use crate::http::clock::now;
 use crate::http::error::ApiError;
 use crate::http::request::bad_parameter::BadParameter;
 use crate::http::request::path::Argument;
 use crate::http::request::time::moment;
 use crate::http::response::json::Json;
-use crate::http::state::App;
 use crate::report::{DeviceKey, MacMask};
-use crate::tracker::{Device, Walk};
+use crate::tracker::{Device, Tracker, Walk};
 use crate::views::Style;
 use crate::views::kismet::{DeviceRecord, DeviceView, ViewRecord};
 
 /// `/devices/views/all_views`: the views that there are.
-pub(in crate::http) async fn all_views(State(app): State<App>, read: Read) -> Json {
-    read.list(&ViewRecord::all(&app.tracker))
+pub(in crate::http) async fn all_views(State(tracker): State<Arc<Tracker>>, read: Read) -> Json {
+    read.list(&ViewRecord::all(&tracker))
 }
 
 /// `/devices/views/{view}/devices`: the devices of a view.
 pub(in crate::http) async fn in_view(
-    State(app): State<App>,
+    State(records): State<Records>,
     Viewed(view): Viewed,
     read: Read,
 ) -> Result<Response, ApiError> {
     let walk = match read.command.get("last_time") {
         None | Some(Value::Null) => Walk::over_all(),
-        Some(Value::Number(since)) => {
-            Walk::over_changed(moment(&since.to_string(), App::now().time())?)
-        }
+        Some(Value::Number(since)) => Walk::over_changed(moment(&since.to_string(), now().time())?),
         Some(_) => return Err(BadParameter::new("last_time", "expected a number").into()),
     };
-    listed(&app, walk, view, read).await
+    listed(&records, walk, view, read).await
 }
 
 /// `/devices/views/{view}/last-time/{timestamp}/devices`: those that changed since then.
 pub(in crate::http) async fn in_view_since(
-    State(app): State<App>,
+    State(records): State<Records>,
     Viewed(view): Viewed,
     Since(since): Since,
     read: Read,
 ) -> Result<Response, ApiError> {
-    listed(&app, Walk::over_changed(since), view, read).await
+    listed(&records, Walk::over_changed(since), view, read).await
 }
 
 /// `/devices/last-time/{timestamp}/devices`: the devices that changed since then.
@@ -57,21 +57,21 @@ pub(in crate::http) async fn in_view_since(
 /// Unlike Kismet's this looks at when a device changed, not at when it was seen, so that reports that
 /// come late reach pollers too; and the second itself is included, so that no change in it is missed.
 pub(in crate::http) async fn changed_since(
-    State(app): State<App>,
+    State(records): State<Records>,
     Since(since): Since,
     read: Read,
 ) -> Result<Response, ApiError> {
-    listed(&app, Walk::over_changed(since), DeviceView::All, read).await
+    listed(&records, Walk::over_changed(since), DeviceView::All, read).await
 }
 
 /// `/devices/all_devices`: all, one a line; Kismet has no other form of it.
 pub(in crate::http) async fn all_devices(
-    State(app): State<App>,
+    State(records): State<Records>,
     read: Read,
 ) -> Result<Response, ApiError> {
     match read.format {
         Format::Lines | Format::LinesUnderscores => {
-            listed(&app, Walk::over_all(), DeviceView::All, read).await
+            listed(&records, Walk::over_all(), DeviceView::All, read).await
         }
         _ => Err(ApiError::NoSuchPath),
     }
@@ -79,17 +79,17 @@ pub(in crate::http) async fn all_devices(
 
 /// `/devices/by-mac/{mac}/devices`: the devices with an address, or with one that looks like it through a mask.
 pub(in crate::http) async fn by_mac(
-    State(app): State<App>,
+    State(records): State<Records>,
     Argument(mac): Argument,
     read: Read,
 ) -> Result<Response, ApiError> {
     let wanted = [mac.parse::<MacMask>()?];
-    with_addresses(&app, &wanted, read).await
+    with_addresses(&records, &wanted, read).await
 }
 
 /// `/devices/multimac/devices`: the devices with any of several addresses.
 pub(in crate::http) async fn multimac(
-    State(app): State<App>,
+    State(records): State<Records>,
     read: Read,
 ) -> Result<Response, ApiError> {
     let mut wanted = Vec::new();
@@ -97,23 +97,23 @@ pub(in crate::http) async fn multimac(
         let mask = text.parse::<MacMask>().map_err(ApiError::from);
         wanted.push(mask.map_err(|error| BadParameter::new(&format!("devices[{at}]"), &error))?);
     }
-    with_addresses(&app, &wanted, read).await
+    with_addresses(&records, &wanted, read).await
 }
 
 /// `/devices/by-key/{key}/device`: one device.
 pub(in crate::http) async fn by_key(
-    State(app): State<App>,
+    State(records): State<Records>,
     Argument(key): Argument,
     read: Read,
 ) -> Result<Json, ApiError> {
     let key: DeviceKey = key.parse()?;
-    let device = app
+    let device = records
         .tracker
         .device(key.device())
         .ok_or(ApiError::NoSuchDevice(key))?;
     let devices = [device];
     Ok(with_records(
-        &app,
+        &records,
         &devices,
         &read,
         |records| match records {
@@ -125,22 +125,22 @@ pub(in crate::http) async fn by_key(
 
 /// `/devices/multikey/devices`: those of several devices that are known.
 pub(in crate::http) async fn multikey(
-    State(app): State<App>,
+    State(records): State<Records>,
     read: Read,
 ) -> Result<Json, ApiError> {
-    let devices = by_keys(&app, &read)?;
-    Ok(with_records(&app, &devices, &read, |records| {
+    let devices = by_keys(&records, &read)?;
+    Ok(with_records(&records, &devices, &read, |records| {
         read.list(records)
     }))
 }
 
 /// `/devices/multikey/as-object/devices`: the same, by key.
 pub(in crate::http) async fn multikey_as_object(
-    State(app): State<App>,
+    State(records): State<Records>,
     read: Read,
 ) -> Result<Json, ApiError> {
-    let devices = by_keys(&app, &read)?;
-    Ok(with_records(&app, &devices, &read, |records| {
+    let devices = by_keys(&records, &read)?;
+    Ok(with_records(&records, &devices, &read, |records| {
         let by_key = records
             .iter()
             .map(|record| (record.device.id.key().to_string(), record));
@@ -150,33 +150,33 @@ pub(in crate::http) async fn multikey_as_object(
 
 /// `/phy/phy80211/clients-of/{key}/clients`: scans tell of no clients.
 pub(in crate::http) async fn clients_of(
-    State(app): State<App>,
+    State(records): State<Records>,
     Argument(key): Argument,
     read: Read,
 ) -> Result<Json, ApiError> {
     let key: DeviceKey = key.parse()?;
-    let known = app.tracker.device(key.device());
+    let known = records.tracker.device(key.device());
     known.ok_or(ApiError::NoSuchDevice(key))?;
     Ok(read.list::<()>(&[]))
 }
 
 /// `/phy/phy80211/related-to/{key}/devices`: the device itself, and what else comes out of its radio.
 pub(in crate::http) async fn related_to(
-    State(app): State<App>,
+    State(records): State<Records>,
     Argument(key): Argument,
     read: Read,
 ) -> Result<Json, ApiError> {
     let key: DeviceKey = key.parse()?;
-    let device = app.tracker.device(key.device());
+    let device = records.tracker.device(key.device());
     let device = device.ok_or(ApiError::NoSuchDevice(key))?;
-    let related = app.tracker.related_to(&device);
+    let related = records.tracker.related_to(&device);
     let devices: Vec<_> = std::iter::once(device).chain(related).collect();
-    Ok(with_records(&app, &devices, &read, |records| {
+    Ok(with_records(&records, &devices, &read, |records| {
         read.list(records)
     }))
 }
 
-fn by_keys(app: &App, read: &Read) -> Result<Vec<Device>, ApiError> {
+fn by_keys(records: &Records, read: &Read) -> Result<Vec<Device>, ApiError> {
     let keys = read.command.texts("devices")?;
     // A key that cannot be read is that of no device.
     let keys = keys
@@ -185,20 +185,20 @@ fn by_keys(app: &App, read: &Read) -> Result<Vec<Device>, ApiError> {
     let mut seen = HashSet::new();
     let once = keys.filter(|key| seen.insert(key.device()));
     Ok(once
-        .filter_map(|key| app.tracker.device(key.device()))
+        .filter_map(|key| records.tracker.device(key.device()))
         .collect())
 }
 
 fn with_records<T>(
-    app: &App,
+    records: &Records,
     devices: &[Device],
     read: &Read,
     answer: impl FnOnce(&[DeviceRecord<'_>]) -> T,
 ) -> T {
-    let context = app.context();
-    let mut sources = app.sources.shown(read.format.style(), &app.alerts);
-    sources.add(devices, &app.tracker, context);
-    let records: Vec<_> = devices
+    let context = records.context();
+    let mut sources = records.sources(read.format.style());
+    sources.add(devices, &records.tracker, context);
+    let written: Vec<_> = devices
         .iter()
         .map(|device| DeviceRecord {
             device,
@@ -206,39 +206,43 @@ fn with_records<T>(
             context,
         })
         .collect();
-    answer(&records)
+    answer(&written)
 }
 
 /// A list by address: looked up where there is no mask, else looked for.
-async fn with_addresses(app: &App, wanted: &[MacMask], read: Read) -> Result<Response, ApiError> {
+async fn with_addresses(
+    records: &Records,
+    wanted: &[MacMask],
+    read: Read,
+) -> Result<Response, ApiError> {
     let singles: Option<Vec<_>> = wanted.iter().map(|mask| mask.single()).collect();
     if let Some(addrs) = singles {
         let mut seen = HashSet::new();
         let devices: Vec<_> = addrs
             .into_iter()
             .filter(|addr| seen.insert(*addr))
-            .flat_map(|addr| app.tracker.devices_by_addr(addr))
+            .flat_map(|addr| records.tracker.devices_by_addr(addr))
             .collect();
         return Ok(
-            with_records(app, &devices, &read, |records| read.list(records)).into_response(),
+            with_records(records, &devices, &read, |records| read.list(records)).into_response(),
         );
     }
-    let (app, wanted) = (app.clone(), wanted.to_vec());
+    let (records, wanted) = (records.clone(), wanted.to_vec());
     let found = spawn_blocking(move || {
         let fits = |device: &Device| wanted.iter().any(|mask| mask.fits(device.id.addr));
         let mut walk = Walk::over_all();
         let mut found = Vec::new();
-        while let Some(devices) = app.tracker.next_devices(&mut walk, 1024, fits) {
+        while let Some(devices) = records.tracker.next_devices(&mut walk, 1024, fits) {
             found.extend(devices.iter().map(|device| device.id));
         }
-        DeviceList::new(&app, Supply::Listed(found.into_iter()), read.shape())
+        DeviceList::new(&records, Supply::Listed(found.into_iter()), read.shape())
     });
     Ok(found.await.map_err(|_| ApiError::Panicked)?.into_response())
 }
 
 /// A list of devices: as they come where that will do, else sorted and cut first.
 async fn listed(
-    app: &App,
+    records: &Records,
     mut walk: Walk,
     view: DeviceView,
     read: Read,
@@ -250,20 +254,17 @@ async fn listed(
             view,
             arrangement: Box::new(arrangement),
         };
-        return Ok(DeviceList::new(app, supply, read.shape()).into_response());
+        return Ok(DeviceList::new(records, supply, read.shape()).into_response());
     }
-    let app = app.clone();
+    let records = records.clone();
     let list = spawn_blocking(move || {
-        let context = app.context();
-        let (mut rows, mut sources) = (
-            Rows::new(arrangement),
-            app.sources.shown(Style::default(), &app.alerts),
-        );
-        while let Some(devices) = app
+        let context = records.context();
+        let (mut rows, mut sources) = (Rows::new(arrangement), records.sources(Style::default()));
+        while let Some(devices) = records
             .tracker
             .next_devices(&mut walk, 256, |device| view.lists(device))
         {
-            sources.add(&devices, &app.tracker, context);
+            sources.add(&devices, &records.tracker, context);
             for device in &devices {
                 let record = DeviceRecord {
                     device,
@@ -275,7 +276,7 @@ async fn listed(
         }
         let page = rows.page();
         let supply = Supply::Listed(page.rows.into_iter());
-        DeviceList::new(&app, supply, read.shape()).within(page.before, page.after)
+        DeviceList::new(&records, supply, read.shape()).within(page.before, page.after)
     });
     Ok(list.await.map_err(|_| ApiError::Panicked)?.into_response())
 }

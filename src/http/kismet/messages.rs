@@ -4,13 +4,14 @@ use axum::extract::State;
 
 use super::command::Read;
 use super::device_view::Since;
+use crate::events::Events;
+use crate::http::clock::now;
 use crate::http::response::json::Json;
-use crate::http::state::App;
 use crate::views::kismet::{MessageList, MessageRecord};
 
 /// `/messagebus/all_messages`: the latest messages.
-pub(in crate::http) async fn all(State(app): State<App>, read: Read) -> Json {
-    let messages = app.events.latest_messages();
+pub(in crate::http) async fn all(State(events): State<Events>, read: Read) -> Json {
+    let messages = events.latest_messages();
     let records: Vec<_> = messages
         .iter()
         .map(|message| MessageRecord(message))
@@ -22,11 +23,11 @@ pub(in crate::http) async fn all(State(app): State<App>, read: Read) -> Json {
 ///
 /// The second itself is included, so that no message in it is missed.
 pub(in crate::http) async fn said_since(
-    State(app): State<App>,
+    State(events): State<Events>,
     Since(since): Since,
     read: Read,
 ) -> Json {
-    let messages = app.events.latest_messages();
+    let messages = events.latest_messages();
     let records: Vec<_> = messages
         .iter()
         .filter(|message| since <= message.time)
@@ -34,6 +35,6 @@ pub(in crate::http) async fn said_since(
         .collect();
     read.one(&MessageList {
         messages: &records,
-        now: App::now().time(),
+        now: now().time(),
     })
 }

@@ -10,6 +10,7 @@ pub(super) mod devices;
 pub(super) mod live;
 pub(super) mod messages;
 pub(super) mod networks;
+pub(super) mod records;
 pub(super) mod session;
 pub(super) mod sources;
 pub(super) mod system;

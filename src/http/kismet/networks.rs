@@ -6,27 +6,30 @@ use axum::extract::State;
 use tokio::task::spawn_blocking;
 
 use super::command::Read;
+use crate::http::clock::now;
 use crate::http::error::ApiError;
+use crate::http::guard::turns::Turns;
 use crate::http::request::bad_parameter::BadParameter;
 use crate::http::request::path::Argument;
 use crate::http::request::time::moment;
 use crate::http::response::json::Json;
-use crate::http::state::App;
 use crate::report::Ssid;
-use crate::tracker::{Device, Walk};
+use crate::tracker::{Device, Tracker, Walk};
 use crate::views::kismet::{Channels, SsidGroup, SsidGroups, hash_of};
 
 /// `/phy/phy80211/ssids/views/ssids`: networks by name.
-pub(in crate::http) async fn ssids(State(app): State<App>, read: Read) -> Result<Json, ApiError> {
+pub(in crate::http) async fn ssids(
+    State(tracker): State<Arc<Tracker>>,
+    State(turns): State<Turns>,
+    read: Read,
+) -> Result<Json, ApiError> {
     let since = match read.command.get("last_time") {
         None | Some(serde_json::Value::Null) => None,
-        Some(serde_json::Value::Number(since)) => {
-            Some(moment(&since.to_string(), App::now().time())?)
-        }
+        Some(serde_json::Value::Number(since)) => Some(moment(&since.to_string(), now().time())?),
         Some(_) => return Err(BadParameter::new("last_time", "expected a number").into()),
     };
     let answer = groups(
-        &app,
+        (tracker, turns),
         |_| true,
         move |mut groups| {
             groups.retain(|group| since.is_none_or(|since| since <= group.modified_at()));
@@ -38,14 +41,19 @@ pub(in crate::http) async fn ssids(State(app): State<App>, read: Read) -> Result
 
 /// `/phy/phy80211/ssids/by-hash/{hash}/ssid`: one of them.
 pub(in crate::http) async fn ssid(
-    State(app): State<App>,
+    State(tracker): State<Arc<Tracker>>,
+    State(turns): State<Turns>,
     Argument(hash): Argument,
     read: Read,
 ) -> Result<Json, ApiError> {
     let hash: u32 = hash
         .parse()
         .map_err(|_| BadParameter::new("hash", "expected a number of 32 bits"))?;
-    let groups = groups(&app, move |ssid| hash_of(ssid) == hash, |groups| groups);
+    let groups = groups(
+        (tracker, turns),
+        move |ssid| hash_of(ssid) == hash,
+        |groups| groups,
+    );
     match groups.await?.first() {
         Some(group) => Ok(read.one(group)),
         None => Err(ApiError::NoSuchSsid(hash)),
@@ -54,23 +62,24 @@ pub(in crate::http) async fn ssid(
 
 /// `/channels/channels`: what there is on each channel.
 pub(in crate::http) async fn channels(
-    State(app): State<App>,
+    State(tracker): State<Arc<Tracker>>,
+    State(turns): State<Turns>,
     read: Read,
 ) -> Result<Json, ApiError> {
-    let channels = Channels::new(App::now().time());
-    fold(&app, channels, Channels::add, move |channels| {
+    let channels = Channels::new(now().time());
+    fold((tracker, turns), channels, Channels::add, move |channels| {
         read.one(&channels)
     })
     .await
 }
 
 async fn groups<A: Send + 'static>(
-    app: &App,
+    walked: (Arc<Tracker>, Turns),
     wanted: impl Fn(&Ssid) -> bool + Send + 'static,
     answer: impl FnOnce(Vec<SsidGroup>) -> A + Send + 'static,
 ) -> Result<A, ApiError> {
     let add = move |groups: &mut SsidGroups, device: &Device| groups.add(device, &wanted);
-    fold(app, SsidGroups::default(), add, |groups| {
+    fold(walked, SsidGroups::default(), add, |groups| {
         answer(groups.into_groups())
     })
     .await
@@ -78,13 +87,12 @@ async fn groups<A: Send + 'static>(
 
 /// Looks at every device, a few at a time, and answers from that, away from the threads that serve connections.
 async fn fold<T: Send + 'static, A: Send + 'static>(
-    app: &App,
+    (tracker, turns): (Arc<Tracker>, Turns),
     mut state: T,
     add: impl Fn(&mut T, &Device) + Send + 'static,
     answer: impl FnOnce(T) -> A + Send + 'static,
 ) -> Result<A, ApiError> {
-    let tracker = Arc::clone(&app.tracker);
-    let permit = Arc::clone(&app.history_reads).acquire_owned().await;
+    let turn = turns.take().await;
     spawn_blocking(move || {
         let mut walk = Walk::over_all();
         while let Some(devices) = tracker.next_devices(&mut walk, 256, |_| true) {
@@ -93,7 +101,7 @@ async fn fold<T: Send + 'static, A: Send + 'static>(
             }
         }
         let answer = answer(state);
-        drop(permit);
+        drop(turn);
         answer
     })
     .await

@@ -10,9 +10,14 @@ use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
 use super::command::Read;
-use crate::auth::{Credentials, CredentialsError, Policy, Principal, Replaced, RequiredRole, Role};
+use crate::auth::{
+    Access, Credentials, CredentialsError, Policy, Principal, Replaced, RequiredRole, Role,
+};
+use crate::http::clock::now;
 use crate::http::error::ApiError;
+use crate::http::guard::gate::Guard;
 use crate::http::guard::gate::{authorise, demanding};
+use crate::http::request::body::Bodies;
 use crate::http::request::peer::is_here;
 use crate::http::response::json::Json;
 use crate::http::routes::read;
@@ -41,8 +46,8 @@ fn text(status: StatusCode, text: impl Into<String>) -> Response {
 }
 
 /// `GET /session/check_setup_ok`: whether there is a login. Clients expect the 500.
-async fn check_setup_ok(State(app): State<App>) -> Response {
-    if app.access.credentials().has_users() {
+async fn check_setup_ok(State(access): State<Access>) -> Response {
+    if access.credentials().has_users() {
         text(StatusCode::OK, "Login configured in user config\n")
     } else {
         text(StatusCode::INTERNAL_SERVER_ERROR, "Login not configured\n")
@@ -60,20 +65,20 @@ async fn check_login() -> Response {
 }
 
 /// `POST /session/set_password`: the first password from this machine, later ones from the administrator.
-async fn set_password(State(app): State<App>, request: Request) -> Result<Response, ApiError> {
+async fn set_password(State(guard): State<Guard>, request: Request) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let is_first = app.access.policy() == Policy::OpenHere
+    let is_first = guard.access.policy() == Policy::OpenHere
         && is_here(&parts.extensions)
-        && !app.access.credentials().has_users();
+        && !guard.access.credentials().has_users();
     let replaced = if is_first {
         Replaced::Nobody
     } else {
-        let pass = match authorise(&app, &parts, RequiredRole::Credentials).await {
+        let pass = match authorise(&guard, &parts, RequiredRole::Credentials).await {
             Ok(pass) => pass,
             Err(refused) => {
-                app.bodies.discard(body).await;
+                guard.bodies.discard(body).await;
                 return Err(match refused {
-                    ApiError::Unauthorised(_) if app.access.credentials().has_users() => {
+                    ApiError::Unauthorised(_) if guard.access.credentials().has_users() => {
                         ApiError::NotTheAdministrator
                     }
                     ApiError::Unauthorised(_) => ApiError::NoFirstLogin,
@@ -86,12 +91,15 @@ async fn set_password(State(app): State<App>, request: Request) -> Result<Respon
             Some(Principal::Key(_)) | None => Replaced::User(None),
         }
     };
-    let received = app.bodies.receive(Request::from_parts(parts, body)).await?;
+    let received = guard
+        .bodies
+        .receive(Request::from_parts(parts, body))
+        .await?;
     let (user, password) = (
         received.variable("username")?,
         received.variable("password")?,
     );
-    change(&app, move |credentials| {
+    change(&guard.access, move |credentials| {
         credentials.replace_password(&user, &password, &replaced)
     })
     .await?;
@@ -108,8 +116,12 @@ struct NewKey {
 }
 
 /// `POST /auth/apikey/generate.cmd`: makes a key, which is shown here and never again.
-async fn generate_key(State(app): State<App>, request: Request) -> Result<Response, ApiError> {
-    let received = app.bodies.receive(request).await?;
+async fn generate_key(
+    State(access): State<Access>,
+    State(bodies): State<Bodies>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let received = bodies.receive(request).await?;
     let NewKey {
         name,
         role,
@@ -123,28 +135,32 @@ async fn generate_key(State(app): State<App>, request: Request) -> Result<Respon
     };
     let lifetime = lifetime.ok_or(ApiError::BadDuration)?;
     let lifetime = (0 < lifetime).then_some(lifetime);
-    let now = App::now().time().seconds().into();
-    let key = change(&app, move |credentials| {
+    let now = now().time().seconds().into();
+    let key = change(&access, move |credentials| {
         credentials.create_key(&name, role, lifetime, now)
     });
     Ok(text(StatusCode::OK, key.await?.reveal()))
 }
 
 /// `POST /auth/apikey/revoke.cmd`: makes a key worthless.
-async fn revoke_key(State(app): State<App>, request: Request) -> Result<Response, ApiError> {
+async fn revoke_key(
+    State(access): State<Access>,
+    State(bodies): State<Bodies>,
+    request: Request,
+) -> Result<Response, ApiError> {
     #[derive(Deserialize)]
     struct Named {
         name: String,
     }
-    let received = app.bodies.receive(request).await?;
+    let received = bodies.receive(request).await?;
     let Named { name } = received.json(|json| parameters(json))?;
-    change(&app, move |credentials| credentials.revoke_key(&name)).await?;
+    change(&access, move |credentials| credentials.revoke_key(&name)).await?;
     Ok(text(StatusCode::OK, "revoked\n"))
 }
 
 /// `/auth/apikey/list`: the keys, without what opens anything.
-async fn list_keys(State(app): State<App>, read: Read) -> Json {
-    let records = app.access.credentials().keys().into_iter().map(|key| {
+async fn list_keys(State(access): State<Access>, read: Read) -> Json {
+    let records = access.credentials().keys().into_iter().map(|key| {
         json!({
             "kismet.httpd.auth.name": key.name,
             "kismet.httpd.auth.role": key.role,
@@ -161,10 +177,10 @@ fn parameters<'j, T: Deserialize<'j>>(json: &'j str) -> Result<T, ApiError> {
 
 /// Hashing takes long, and so may the disk. What was begun is finished, whether or not the client waits.
 async fn change<T: Send + 'static>(
-    app: &App,
+    access: &Access,
     change: impl FnOnce(&Credentials) -> Result<T, CredentialsError> + Send + 'static,
 ) -> Result<T, ApiError> {
-    let access = app.access.clone();
+    let access = access.clone();
     let changed = spawn_blocking(move || change(access.credentials()));
     Ok(changed.await.map_err(|_| ApiError::Panicked)??)
 }

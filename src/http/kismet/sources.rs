@@ -6,16 +6,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::extract::State;
 
 use super::command::Read;
+use super::records::Records;
 use crate::alerts::AlertStore;
-use crate::events::{Event, Severity};
+use crate::events::{Event, Events, Severity};
+use crate::http::clock::now;
 use crate::http::error::ApiError;
 use crate::http::request::path::Argument;
 use crate::http::response::json::Json;
-use crate::http::state::App;
 use crate::report::SourceId;
 use crate::tracker::Source;
 use crate::views::Style;
-use crate::views::kismet::{SourceRecord, Sources};
+use crate::views::kismet::{Context, SourceRecord, Sources};
 
 /// Which sources somebody has paused.
 ///
@@ -26,10 +27,14 @@ pub(in crate::http) struct SourceStates(Arc<Mutex<Arc<HashSet<SourceId>>>>);
 
 impl SourceStates {
     /// The record of a source as it is now.
-    pub(in crate::http) fn record<'s>(&self, app: &App, source: &'s Source) -> SourceRecord<'s> {
+    pub(in crate::http) fn record<'s>(
+        &self,
+        context: Context,
+        source: &'s Source,
+    ) -> SourceRecord<'s> {
         SourceRecord {
             source,
-            context: app.context(),
+            context,
             is_paused: self.paused().contains(&source.id),
         }
     }
@@ -56,13 +61,13 @@ impl SourceStates {
 }
 
 /// `/datasource/all_sources`: every scanner that has reported.
-pub(in crate::http) async fn all(State(app): State<App>, read: Read) -> Json {
-    let sources = app.tracker.sources();
-    let records: Vec<_> = sources
+pub(in crate::http) async fn all(State(records): State<Records>, read: Read) -> Json {
+    let sources = records.tracker.sources();
+    let sources: Vec<_> = sources
         .iter()
-        .map(|source| app.sources.record(&app, source))
+        .map(|source| records.source(source))
         .collect();
-    read.list(&records)
+    read.list(&sources)
 }
 
 /// `/datasource/by-uuid/{uuid}/source`: one scanner.
@@ -70,63 +75,70 @@ pub(in crate::http) async fn all(State(app): State<App>, read: Read) -> Json {
 /// Also what closing, disabling and opening it answer: like Kismet's virtual sources it has nothing that could be
 /// closed, and goes on reporting.
 pub(in crate::http) async fn by_uuid(
-    State(app): State<App>,
+    State(records): State<Records>,
     Argument(uuid): Argument,
     read: Read,
 ) -> Result<Json, ApiError> {
-    let source = known(&app, &uuid)?;
-    Ok(read.one(&app.sources.record(&app, &source)))
+    let source = known(&records, &uuid)?;
+    Ok(read.one(&records.source(&source)))
 }
 
 /// `/datasource/by-uuid/{uuid}/pause_source`: marks a scanner as paused. Its reports are taken all the same.
 pub(in crate::http) async fn pause(
-    State(app): State<App>,
+    State(records): State<Records>,
+    State(events): State<Events>,
     Argument(uuid): Argument,
     read: Read,
 ) -> Result<Json, ApiError> {
-    let source = known(&app, &uuid)?;
-    if !app.sources.set_paused(source.id, true) {
+    let source = known(&records, &uuid)?;
+    if !records.sources.set_paused(source.id, true) {
         return Err(ApiError::AlreadyPaused);
     }
-    tell(&app, &source, "Pausing", Event::SourcePaused(source.id));
-    Ok(read.one(&app.sources.record(&app, &source)))
+    tell(&events, &source, "Pausing", Event::SourcePaused(source.id));
+    Ok(read.one(&records.source(&source)))
 }
 
 /// `/datasource/by-uuid/{uuid}/resume_source`: takes that mark away.
 pub(in crate::http) async fn resume(
-    State(app): State<App>,
+    State(records): State<Records>,
+    State(events): State<Events>,
     Argument(uuid): Argument,
     read: Read,
 ) -> Result<Json, ApiError> {
-    let source = known(&app, &uuid)?;
-    if !app.sources.set_paused(source.id, false) {
+    let source = known(&records, &uuid)?;
+    if !records.sources.set_paused(source.id, false) {
         return Err(ApiError::NotPaused);
     }
-    tell(&app, &source, "Resuming", Event::SourceResumed(source.id));
-    Ok(read.one(&app.sources.record(&app, &source)))
+    tell(
+        &events,
+        &source,
+        "Resuming",
+        Event::SourceResumed(source.id),
+    );
+    Ok(read.one(&records.source(&source)))
 }
 
 /// `/datasource/by-uuid/{uuid}/set_channel`, `…/set_hop`: a virtual source has no radio that could be tuned.
 pub(in crate::http) async fn tune(
-    State(app): State<App>,
+    State(records): State<Records>,
     Argument(uuid): Argument,
     _: Read,
 ) -> Result<Json, ApiError> {
-    known(&app, &uuid)?;
+    known(&records, &uuid)?;
     Err(ApiError::Impossible(
         "a scanner tunes its radio itself, this server only takes its reports",
     ))
 }
 
-fn known(app: &App, uuid: &str) -> Result<Source, ApiError> {
+fn known(records: &Records, uuid: &str) -> Result<Source, ApiError> {
     let id: SourceId = uuid.parse()?;
-    app.tracker.source(id).ok_or(ApiError::NoSuchSource(id))
+    records.tracker.source(id).ok_or(ApiError::NoSuchSource(id))
 }
 
-fn tell(app: &App, source: &Source, done: &str, event: Event) {
-    app.events.tell(event);
+fn tell(events: &Events, source: &Source, done: &str, event: Event) {
+    events.tell(event);
     let (name, id) = (&source.name, source.id);
-    app.events.say(Severity::Info, App::now(), || {
+    events.say(Severity::Info, now(), || {
         format!("{done} source '{name}' ({id})")
     });
 }

@@ -1,21 +1,26 @@
 //! Kismet's reads about the server itself.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::Html;
 
 use super::command::Read;
+use super::records::Records;
+use crate::http::clock::now;
 use crate::http::response::json::Json;
-use crate::http::state::App;
+use crate::http::state::ServerFacts;
+use crate::tracker::Tracker;
 use crate::views::kismet::{PhyRecord, StatisticsRecord, Status, TimestampRecord, fields_page};
 
 /// `/phy/all_phys.json`: the radio technologies.
-pub(in crate::http) async fn phys(State(app): State<App>, read: Read) -> Json {
-    read.list(&PhyRecord::all(&app.tracker))
+pub(in crate::http) async fn phys(State(tracker): State<Arc<Tracker>>, read: Read) -> Json {
+    read.list(&PhyRecord::all(&tracker))
 }
 
 /// `/system/timestamp.json`: the server's clock.
 pub(in crate::http) async fn timestamp(read: Read) -> Json {
-    read.one(&TimestampRecord(App::now()))
+    read.one(&TimestampRecord(now()))
 }
 
 /// `/system/tracked_fields.html`: all fields, for people.
@@ -24,33 +29,37 @@ pub(in crate::http) async fn tracked_fields() -> Html<String> {
 }
 
 /// `/system/status.json`: how the server is.
-pub(in crate::http) async fn status(State(app): State<App>, read: Read) -> Json {
+pub(in crate::http) async fn status(
+    State(records): State<Records>,
+    State(server): State<Arc<ServerFacts>>,
+    read: Read,
+) -> Json {
     let user = std::env::var("USER").unwrap_or_default();
     read.one(&Status {
-        context: app.context(),
-        now: App::now(),
-        started_at: app.started_at,
+        context: records.context(),
+        now: now(),
+        started_at: server.started_at,
         memory_kb: memory_kb(),
-        devices: device_count(&app),
-        connections: app.open_connections.get(),
+        devices: device_count(&records.tracker),
+        connections: server.open_connections.get(),
         user: &user,
-        name: &app.server.name,
-        description: &app.server.description,
-        location: &app.server.location,
+        name: &server.config.name,
+        description: &server.config.description,
+        location: &server.config.location,
     })
 }
 
 /// How the server is, in short.
-pub(super) fn statistics(app: &App) -> StatisticsRecord {
+pub(super) fn statistics(tracker: &Tracker, server: &ServerFacts) -> StatisticsRecord {
     StatisticsRecord {
-        connections: app.open_connections.get(),
+        connections: server.open_connections.get(),
         memory_kb: memory_kb(),
-        devices: device_count(app),
+        devices: device_count(tracker),
     }
 }
 
-fn device_count(app: &App) -> u64 {
-    u64::try_from(app.tracker.device_count()).unwrap_or(u64::MAX)
+fn device_count(tracker: &Tracker) -> u64 {
+    u64::try_from(tracker.device_count()).unwrap_or(u64::MAX)
 }
 
 /// Memory in use by this process, in kB; 0 where the system does not tell.

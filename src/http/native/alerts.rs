@@ -7,12 +7,12 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use crate::alerts::{Alert, Severity};
+use crate::alerts::{Alert, AlertStore, Severity};
 use crate::http::error::ApiError;
 use crate::http::request::query::Query;
 use crate::http::response::csv::{self, Texts};
 use crate::http::response::json::Json;
-use crate::http::state::App;
+use crate::http::state::RequestLimits;
 use crate::report::{MacAddr, UnixTime};
 use crate::views::native::{ALERT_COLUMNS, AlertRow};
 
@@ -47,11 +47,12 @@ impl Filter {
 
 /// `GET /api/v1/alerts`: a page of alerts.
 pub(in crate::http) async fn list(
-    State(app): State<App>,
+    State(store): State<AlertStore>,
+    State(limits): State<RequestLimits>,
     headers: HeaderMap,
     mut query: Query,
 ) -> Result<Response, ApiError> {
-    let limit = query.take_limit(app.page_items_max)?;
+    let limit = query.take_limit(limits.page_items_max)?;
     let before = query.take_with("cursor", |text| {
         text.parse::<u64>()
             .map_err(|_| "not one that an earlier page gave")
@@ -67,9 +68,7 @@ pub(in crate::http) async fn list(
     };
     let csv = Texts::take(&mut query, &headers)?;
     query.finish()?;
-    let mut alerts: Vec<Arc<Alert>> = app
-        .alerts
-        .newest(before, limit + 1, |alert| filter.wants(alert));
+    let mut alerts: Vec<Arc<Alert>> = store.newest(before, limit + 1, |alert| filter.wants(alert));
     let has_more = limit < alerts.len();
     alerts.truncate(limit);
     let last = alerts.last().filter(|_| has_more);

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -13,11 +14,12 @@ use tokio::task::spawn_blocking;
 use super::filter::Filter;
 use super::text_of_hex;
 use crate::http::error::ApiError;
+use crate::http::guard::turns::Turns;
 use crate::http::request::path::Argument;
 use crate::http::request::query::Query;
 use crate::http::response::csv::{self, Texts};
 use crate::http::response::json::Json;
-use crate::http::state::App;
+use crate::http::state::RequestLimits;
 use crate::report::{DeviceId, DeviceKey, MacAddr, UnixTime};
 use crate::tracker::{Device, Seen, Tracker, Walk};
 use crate::views::Hex;
@@ -64,7 +66,9 @@ struct Devices<'d> {
 
 /// `GET /api/v1/devices`: a page of devices.
 pub(in crate::http) async fn list(
-    State(app): State<App>,
+    State(tracker): State<Arc<Tracker>>,
+    State(turns): State<Turns>,
+    State(limits): State<RequestLimits>,
     headers: HeaderMap,
     mut query: Query,
 ) -> Result<Response, ApiError> {
@@ -77,9 +81,9 @@ pub(in crate::http) async fn list(
         _ => Err("expected asc or desc"),
     })?;
     let is_descending = order.unwrap_or(sort != Sort::Name);
-    let limit = query.take_limit(app.page_items_max)?;
+    let limit = query.take_limit(limits.page_items_max)?;
     let after = query.take_with("cursor", |text| read_cursor(text, sort, is_descending))?;
-    let filter = Filter::take(&mut query, &app)?;
+    let filter = Filter::take(&mut query, &tracker)?;
     let csv = Texts::take(&mut query, &headers)?;
     query.finish()?;
     let wanted = Wanted {
@@ -90,11 +94,10 @@ pub(in crate::http) async fn list(
         // One more tells whether there is a next page.
         count: limit + 1,
     };
-    let tracker = app.tracker.clone();
-    let permit = app.history_reads.clone().acquire_owned().await;
+    let turn = turns.take().await;
     let mut devices = spawn_blocking(move || {
         let devices = wanted.find(&tracker);
-        drop(permit);
+        drop(turn);
         devices
     })
     .await
@@ -115,16 +118,16 @@ pub(in crate::http) async fn list(
 
 /// `GET /api/v1/devices/{address}`: one device with all that is known of it, in each radio technology that has it.
 pub(in crate::http) async fn one(
-    State(app): State<App>,
+    State(tracker): State<Arc<Tracker>>,
     Argument(address): Argument,
     query: Query,
 ) -> Result<Response, ApiError> {
     query.finish()?;
     let addr: MacAddr = address.parse()?;
-    let devices = app.tracker.devices_by_addr(addr);
+    let devices = tracker.devices_by_addr(addr);
     let whole = |device: &Device| {
-        let sources = SourceNames::of(device, &app.tracker);
-        let related = app.tracker.related_to(device);
+        let sources = SourceNames::of(device, &tracker);
+        let related = tracker.related_to(device);
         serde_json::to_value(WholeDevice {
             device,
             sources: &sources,

@@ -4,10 +4,9 @@ use std::collections::HashSet;
 
 use crate::http::request::bad_parameter::BadParameter;
 use crate::http::request::query::Query;
-use crate::http::state::App;
 use crate::report::capabilities::{Security, SecurityClass};
 use crate::report::{Band, Channel, Frequency, Manufacturer, Phy, UnixTime};
-use crate::tracker::{Device, Radio, SourceNumber};
+use crate::tracker::{Device, Radio, SourceNumber, Tracker};
 
 /// All of these have to hold.
 #[derive(Clone, Debug, Default)]
@@ -37,7 +36,7 @@ struct Bounds {
 }
 
 impl Filter {
-    pub(super) fn take(query: &mut Query, app: &App) -> Result<Self, BadParameter> {
+    pub(super) fn take(query: &mut Query, tracker: &Tracker) -> Result<Self, BadParameter> {
         Ok(Self {
             phy: query.take_with("phy", phy)?,
             ssid: query.take("ssid")?.map(String::into_bytes),
@@ -46,7 +45,7 @@ impl Filter {
             made_by: query
                 .take("manufacturer")?
                 .map(|text| makers_like(&text.to_lowercase())),
-            sources: query.take_with("source", |text| sources(app, text))?,
+            sources: query.take_with("source", |text| sources(tracker, text))?,
             security: query.take_with("security", security)?,
             channel: query.take_with("channel", |text| match Channel::from_wire(text) {
                 Ok(Some(channel)) => Ok(channel),
@@ -168,8 +167,8 @@ fn makers_like(part: &str) -> HashSet<Manufacturer> {
 }
 
 /// By UUID or by name; several sources may have one name.
-fn sources(app: &App, text: &str) -> Result<Vec<SourceNumber>, &'static str> {
-    let sources = app.tracker.sources();
+fn sources(tracker: &Tracker, text: &str) -> Result<Vec<SourceNumber>, &'static str> {
+    let sources = tracker.sources();
     let id = text.parse().ok();
     let wanted = sources
         .iter()

@@ -1,6 +1,7 @@
 //! Networks by name.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -11,10 +12,11 @@ use tokio::task::spawn_blocking;
 use super::filter::Filter;
 use super::text_of_hex;
 use crate::http::error::ApiError;
+use crate::http::guard::turns::Turns;
 use crate::http::request::query::Query;
 use crate::http::response::csv::{self, Texts};
 use crate::http::response::json::Json;
-use crate::http::state::App;
+use crate::http::state::RequestLimits;
 use crate::report::capabilities::Security;
 use crate::tracker::{Device, Radio, Tracker, Walk};
 use crate::views::Hex;
@@ -50,22 +52,23 @@ pub(in crate::http) struct Network {
 
 /// `GET /api/v1/ssids`: networks by name.
 pub(in crate::http) async fn list(
-    State(app): State<App>,
+    State(tracker): State<Arc<Tracker>>,
+    State(turns): State<Turns>,
+    State(limits): State<RequestLimits>,
     headers: HeaderMap,
     mut query: Query,
 ) -> Result<Response, ApiError> {
-    let limit = query.take_limit(app.page_items_max)?;
+    let limit = query.take_limit(limits.page_items_max)?;
     let after = query.take_with("cursor", |text| {
         text_of_hex(text).ok_or("not one that an earlier page gave")
     })?;
-    let filter = Filter::take(&mut query, &app)?;
+    let filter = Filter::take(&mut query, &tracker)?;
     let csv = Texts::take(&mut query, &headers)?;
     query.finish()?;
-    let tracker = app.tracker.clone();
-    let permit = app.history_reads.clone().acquire_owned().await;
+    let turn = turns.take().await;
     let page = spawn_blocking(move || {
         let page = find(&tracker, &filter, after.as_deref(), limit + 1);
-        drop(permit);
+        drop(turn);
         page
     });
     let mut page = page.await.map_err(|_| ApiError::Panicked)?;

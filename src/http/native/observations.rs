@@ -1,6 +1,7 @@
 //! What was reported of a device, out of the log.
 
 use std::fmt;
+use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -13,9 +14,10 @@ use crate::http::request::path::Argument;
 use crate::http::request::query::Query;
 use crate::http::response::csv::{self, Texts};
 use crate::http::response::json::Json;
-use crate::http::state::App;
+use crate::http::state::{HistoryReads, RequestLimits};
 use crate::log::{Observed, Place, Wanted};
 use crate::report::{MacAddr, UnixTime};
+use crate::tracker::Tracker;
 use crate::views::{OBSERVATION_COLUMNS, ObservationRecord};
 
 /// A page of a list.
@@ -29,13 +31,15 @@ struct Observations<'o> {
 
 /// `GET /api/v1/devices/{mac}/observations`: what was reported of a device, the newest first.
 pub(in crate::http) async fn list(
-    State(app): State<App>,
+    State(history): State<HistoryReads>,
+    State(tracker): State<Arc<Tracker>>,
+    State(limits): State<RequestLimits>,
     Argument(mac): Argument,
     headers: HeaderMap,
     mut query: Query,
 ) -> Result<Response, ApiError> {
     let addr: MacAddr = mac.parse()?;
-    let count = query.take_limit(app.page_items_max)?;
+    let count = query.take_limit(limits.page_items_max)?;
     let wanted = Wanted {
         addr,
         since: query.take_time("since")?.unwrap_or(UnixTime::new(0)),
@@ -45,8 +49,8 @@ pub(in crate::http) async fn list(
     };
     let csv = Texts::take(&mut query, &headers)?;
     query.finish()?;
-    let mut observed = read(&app, wanted).await?;
-    if observed.is_empty() && app.tracker.devices_by_addr(addr).is_empty() {
+    let mut observed = read(history, wanted).await?;
+    if observed.is_empty() && tracker.devices_by_addr(addr).is_empty() {
         return Err(ApiError::NoSuchAddress(addr));
     }
     let has_more = count < observed.len();
@@ -66,15 +70,15 @@ pub(in crate::http) async fn list(
     Ok(answer?.into_response())
 }
 
-async fn read(app: &App, wanted: Wanted) -> Result<Vec<Observed>, ApiError> {
-    let Some(history) = app.history.clone() else {
+async fn read(reads: HistoryReads, wanted: Wanted) -> Result<Vec<Observed>, ApiError> {
+    let Some(history) = reads.history else {
         return Ok(Vec::new());
     };
     // Each reads through the log: two at a time leave the writer its share of the machine.
-    let permit = app.history_reads.clone().acquire_owned().await;
+    let turn = reads.turns.take().await;
     spawn_blocking(move || {
         let observed = history.read(&wanted);
-        drop(permit);
+        drop(turn);
         observed
     })
     .await

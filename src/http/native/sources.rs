@@ -1,5 +1,7 @@
 //! The scanners that have reported.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
@@ -9,7 +11,7 @@ use crate::http::error::ApiError;
 use crate::http::request::query::Query;
 use crate::http::response::csv::{self, Texts};
 use crate::http::response::json::Json;
-use crate::http::state::App;
+use crate::tracker::Tracker;
 use crate::views::native::{SOURCE_COLUMNS, SourceCells, SourceRow};
 
 #[derive(Serialize)]
@@ -19,13 +21,13 @@ struct Sources<'s> {
 
 /// `GET /api/v1/sources`: every scanner that has reported; there are at most `limits.sources_max`.
 pub(in crate::http) async fn list(
-    State(app): State<App>,
+    State(tracker): State<Arc<Tracker>>,
     headers: HeaderMap,
     mut query: Query,
 ) -> Result<Response, ApiError> {
     let csv = Texts::take(&mut query, &headers)?;
     query.finish()?;
-    let sources = app.tracker.sources();
+    let sources = tracker.sources();
     if let Some(texts) = csv {
         let rows = sources.iter().map(SourceCells);
         return csv::page(&SOURCE_COLUMNS, rows, texts, None);

@@ -9,8 +9,7 @@ use crate::http::error::ApiError;
 use crate::http::request::path::Argument;
 use crate::http::request::query::Query;
 use crate::http::response::json::Json;
-use crate::http::state::App;
-use crate::webhook::{Status, Tested};
+use crate::webhook::{Status, Tested, Webhooks};
 
 #[derive(Serialize)]
 struct List<'s> {
@@ -46,9 +45,12 @@ struct Outcome<'t> {
 }
 
 /// `GET /api/v1/webhooks`: how each webhook is.
-pub(in crate::http) async fn list(State(app): State<App>, query: Query) -> Result<Json, ApiError> {
+pub(in crate::http) async fn list(
+    State(webhooks): State<Webhooks>,
+    query: Query,
+) -> Result<Json, ApiError> {
     query.finish()?;
-    let statuses = app.webhooks.statuses();
+    let statuses = webhooks.statuses();
     Json::compact(&List {
         webhooks: statuses.iter().map(record).collect(),
     })
@@ -75,12 +77,12 @@ fn record(status: &Status) -> Record<'_> {
 
 /// `POST /api/v1/webhooks/{name}/test`: sends a test event now, and tells what came back.
 pub(in crate::http) async fn test(
-    State(app): State<App>,
+    State(webhooks): State<Webhooks>,
     Argument(name): Argument,
     query: Query,
 ) -> Result<Json, ApiError> {
     query.finish()?;
-    let tested = app.webhooks.test(&name).await;
+    let tested = webhooks.test(&name).await;
     let Tested { answer, duration } = tested.ok_or(ApiError::NoSuchWebhook(name))?;
     let duration_ms = duration.as_millis();
     match &answer {

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::http::error::ApiError;
 use crate::http::guard::ready::expect_ready;
 use crate::http::response::json::Json;
-use crate::http::state::App;
+use crate::ingest::Ingest;
 
 /// `/healthz`: the server runs.
 pub(in crate::http) async fn alive() -> impl IntoResponse {
@@ -15,7 +15,9 @@ pub(in crate::http) async fn alive() -> impl IntoResponse {
 }
 
 /// `/readyz`: the server takes reports, and its views are those of the log.
-pub(in crate::http) async fn ready(State(app): State<App>) -> Result<impl IntoResponse, ApiError> {
-    expect_ready(&app)?;
+pub(in crate::http) async fn ready(
+    State(ingest): State<Ingest>,
+) -> Result<impl IntoResponse, ApiError> {
+    expect_ready(&ingest)?;
     Ok(Json::kismet(&json!({ "status": "ready", "success": true })))
 }

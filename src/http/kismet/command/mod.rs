@@ -5,7 +5,7 @@ mod format;
 mod list_query;
 mod shape;
 
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRef, FromRequest, Request};
 use axum::http::Method;
 use serde::Serialize;
 use serde_json::Map;
@@ -15,8 +15,9 @@ pub(super) use self::format::{Brackets, Format};
 pub(super) use self::list_query::{Arrangement, Rows};
 pub(super) use self::shape::Shape;
 use crate::http::error::ApiError;
+use crate::http::request::body::Bodies;
 use crate::http::response::json::Json;
-use crate::http::state::App;
+use crate::http::state::RequestLimits;
 use crate::views::to_json_as;
 
 /// What a read is asked for.
@@ -108,10 +109,15 @@ impl Read {
     }
 }
 
-impl FromRequest<App> for Read {
+impl<S> FromRequest<S> for Read
+where
+    Bodies: FromRef<S>,
+    RequestLimits: FromRef<S>,
+    S: Send + Sync,
+{
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, app: &App) -> Result<Self, Self::Rejection> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
         let format = format::required(request.extensions().get())?;
         let query = request.uri().query().unwrap_or_default();
         let mut variables: Vec<_> = form_urlencoded::parse(query.as_bytes())
@@ -119,12 +125,16 @@ impl FromRequest<App> for Read {
             .collect();
         let mut document = Map::new();
         if request.method() == Method::POST {
-            let received = app.bodies.receive(request).await?;
+            let received = Bodies::from_ref(state).receive(request).await?;
             let command = received.command()?;
             document = command.0;
             variables.extend(command.1);
         }
-        let command = Command::read(document, variables, app.command_items_max)?;
+        let command = Command::read(
+            document,
+            variables,
+            RequestLimits::from_ref(state).command_items_max,
+        )?;
         Ok(Self { format, command })
     }
 }

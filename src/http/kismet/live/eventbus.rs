@@ -8,11 +8,11 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::socket::{End, Socket};
-use super::{notice, request};
+use super::{Feed, notice, request};
 use crate::events::Event;
+use crate::http::clock::now;
 use crate::http::kismet::command::Shape;
 use crate::http::kismet::system;
-use crate::http::state::App;
 use crate::report::{DeviceId, SourceId};
 use crate::views::kismet::{
     AlertRecord, BatteryRecord, DeviceRecord, MessageRecord, PacketStats, ServerLocation,
@@ -64,17 +64,17 @@ const NEVER: [&str; 10] = [
 ];
 
 /// Tells what the client subscribed to, until the socket ends.
-pub(in crate::http) async fn serve(app: &App, socket: &mut Socket) -> End {
-    match tell(app, socket).await {
+pub(in crate::http) async fn serve(feed: &Feed, socket: &mut Socket) -> End {
+    match tell(feed, socket).await {
         Ok(()) => End::Shutdown,
         Err(end) => end,
     }
 }
 
-async fn tell(app: &App, socket: &mut Socket) -> Result<(), End> {
+async fn tell(feed: &Feed, socket: &mut Socket) -> Result<(), End> {
     const SECOND: Duration = Duration::from_secs(1);
-    let mut happens = app.events.listen();
-    let mut subscriptions = Subscriptions::new(app);
+    let mut happens = feed.events.listen();
+    let mut subscriptions = Subscriptions::new(feed);
     let mut second = interval_at(Instant::now() + SECOND, SECOND);
     second.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
@@ -84,7 +84,7 @@ async fn tell(app: &App, socket: &mut Socket) -> Result<(), End> {
                 Err(reason) => vec![notice(&reason)],
             },
             event = happens.recv() => match event {
-                Ok(event) => subscriptions.frame_of(app, &event).into_iter().collect(),
+                Ok(event) => subscriptions.frame_of(feed, &event).into_iter().collect(),
                 Err(RecvError::Lagged(missed)) if subscriptions.want_any(&BY_EVENT) => {
                     vec![notice(&format!("reading too slowly: {missed} events were skipped"))]
                 }
@@ -92,7 +92,7 @@ async fn tell(app: &App, socket: &mut Socket) -> Result<(), End> {
                 Err(RecvError::Closed) => return Ok(()),
             },
             _ = second.tick(), if subscriptions.want_any(&BY_THE_SECOND) => {
-                subscriptions.frames_of_second(app)
+                subscriptions.frames_of_second(feed)
             }
         };
         if !frames.is_empty() {
@@ -109,11 +109,11 @@ struct Subscriptions {
 }
 
 impl Subscriptions {
-    fn new(app: &App) -> Self {
+    fn new(feed: &Feed) -> Self {
         Self {
             topics: Vec::new(),
-            max: app.live.subscriptions_max,
-            fields_max: app.command_items_max,
+            max: feed.live.subscriptions_max,
+            fields_max: feed.limits.command_items_max,
         }
     }
 
@@ -170,16 +170,16 @@ impl Subscriptions {
     }
 
     /// What of an event is shown is how things are now; a device that is gone again is not shown.
-    fn frame_of(&self, app: &App, event: &Event) -> Option<Vec<u8>> {
+    fn frame_of(&self, feed: &Feed, event: &Event) -> Option<Vec<u8>> {
         match event {
             Event::NewSource(id) => {
                 self.shape_of(NEW_DATASOURCE)?;
-                let source = app.tracker.source(*id)?;
-                self.frame(NEW_DATASOURCE, &app.sources.record(app, &source))
+                let source = feed.records.tracker.source(*id)?;
+                self.frame(NEW_DATASOURCE, &feed.records.source(&source))
             }
             Event::SourcePaused(id) => self.frame_of_source(SOURCE_PAUSED, *id),
             Event::SourceResumed(id) => self.frame_of_source(SOURCE_RESUMED, *id),
-            Event::NewDevice(id) => self.frame_of_device(app, *id),
+            Event::NewDevice(id) => self.frame_of_device(feed, *id),
             Event::Alert(alert) => self.frame(ALERT, &AlertRecord(alert)),
             Event::Message(message) => self.frame(MESSAGE, &MessageRecord(message)),
         }
@@ -191,11 +191,15 @@ impl Subscriptions {
         Some(frame(topic, &Shape::default(), &format_args!("{id}")))
     }
 
-    fn frame_of_device(&self, app: &App, id: DeviceId) -> Option<Vec<u8>> {
+    fn frame_of_device(&self, feed: &Feed, id: DeviceId) -> Option<Vec<u8>> {
         let shape = self.shape_of(NEW_DEVICE)?;
-        let (device, context) = (app.tracker.device(id)?, app.context());
-        let mut sources = app.sources.shown(shape.format.style(), &app.alerts);
-        sources.add(std::slice::from_ref(&device), &app.tracker, context);
+        let (device, context) = (feed.records.tracker.device(id)?, feed.records.context());
+        let mut sources = feed.records.sources(shape.format.style());
+        sources.add(
+            std::slice::from_ref(&device),
+            &feed.records.tracker,
+            context,
+        );
         let record = DeviceRecord {
             device: &device,
             sources: &sources,
@@ -204,16 +208,26 @@ impl Subscriptions {
         Some(frame(NEW_DEVICE, shape, &record))
     }
 
-    fn frames_of_second(&self, app: &App) -> Vec<Vec<u8>> {
-        let now = App::now();
+    fn frames_of_second(&self, feed: &Feed) -> Vec<Vec<u8>> {
+        let now = now();
         // What has to be gathered is so only for who wants it.
         let wanted = |topic| self.shape_of(topic).map(|shape| (topic, shape));
-        let statistics =
-            wanted(STATISTICS).map(|(topic, shape)| frame(topic, shape, &system::statistics(app)));
-        let packets = wanted(PACKETCHAIN_STATS)
-            .map(|(topic, shape)| frame(topic, shape, &PacketStats::of(&app.tracker, now.time())));
+        let statistics = wanted(STATISTICS).map(|(topic, shape)| {
+            frame(
+                topic,
+                shape,
+                &system::statistics(&feed.records.tracker, &feed.server),
+            )
+        });
+        let packets = wanted(PACKETCHAIN_STATS).map(|(topic, shape)| {
+            frame(
+                topic,
+                shape,
+                &PacketStats::of(&feed.records.tracker, now.time()),
+            )
+        });
         let location = wanted(GPS_LOCATION)
-            .map(|(topic, shape)| frame(topic, shape, &ServerLocation::of(&app.tracker)));
+            .map(|(topic, shape)| frame(topic, shape, &ServerLocation::of(&feed.records.tracker)));
         let frames = [
             self.frame(TIMESTAMP, &TimestampRecord(now)),
             self.frame(BATTERY, &BatteryRecord),

@@ -21,11 +21,13 @@ use tracing::debug;
 use self::socket::{End, Socket, SocketLimits};
 use super::command::Shape;
 use super::device_view::Viewed;
+use super::records::Records;
 use crate::config::Limits;
-use crate::events::{Message, Severity};
+use crate::events::{Events, Message, Severity};
+use crate::http::clock::now;
 use crate::http::error::ApiError;
 use crate::http::server::lease::Lease;
-use crate::http::state::App;
+use crate::http::state::{RequestLimits, ServerFacts};
 use crate::views::kismet::{DeviceView, MessageRecord};
 
 /// What all WebSockets share.
@@ -54,6 +56,16 @@ impl Live {
     }
 }
 
+/// What WebSockets show, and how many of it.
+#[derive(Clone, Debug)]
+pub(in crate::http) struct Feed {
+    pub(in crate::http) live: Live,
+    pub(in crate::http) events: Events,
+    pub(in crate::http) records: Records,
+    pub(in crate::http) server: Arc<ServerFacts>,
+    pub(in crate::http) limits: RequestLimits,
+}
+
 /// What a WebSocket is for.
 #[derive(Clone, Copy, Debug)]
 enum Service {
@@ -63,32 +75,32 @@ enum Service {
 
 /// `/eventbus/events.ws`: what happens.
 pub(in crate::http) async fn eventbus(
-    State(app): State<App>,
+    State(feed): State<Feed>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    accept(app, request, Service::Eventbus)
+    accept(feed, request, Service::Eventbus)
 }
 
 /// `/devices/monitor.ws`, `/devices/views/{view}/monitor.ws`: devices that change.
 pub(in crate::http) async fn monitor(
-    State(app): State<App>,
+    State(feed): State<Feed>,
     Viewed(view): Viewed,
     request: Request,
 ) -> Result<Response, ApiError> {
-    accept(app, request, Service::Monitor(view))
+    accept(feed, request, Service::Monitor(view))
 }
 
-fn accept(app: App, mut request: Request, service: Service) -> Result<Response, ApiError> {
+fn accept(feed: Feed, mut request: Request, service: Service) -> Result<Response, ApiError> {
     let answer = handshake::answer(&request)?;
     let lease = request.extensions_mut().remove::<Lease>();
     let lease = lease.ok_or(ApiError::NotAWebSocket)?;
-    let place = Arc::clone(&app.live.places)
+    let place = Arc::clone(&feed.live.places)
         .try_acquire_owned()
         .map_err(|_| ApiError::TooManySubscribers)?;
     let upgrade = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {
         tokio::select! {
-            () = serve(app, upgrade, service, &lease) => {}
+            () = serve(feed, upgrade, service, &lease) => {}
             () = lease.cut() => {}
         }
         drop((place, lease));
@@ -96,14 +108,14 @@ fn accept(app: App, mut request: Request, service: Service) -> Result<Response, 
     Ok(answer)
 }
 
-async fn serve(app: App, upgrade: OnUpgrade, service: Service, lease: &Lease) {
+async fn serve(feed: Feed, upgrade: OnUpgrade, service: Service, lease: &Lease) {
     let Ok(upgraded) = upgrade.await else {
         return;
     };
-    let mut socket = Socket::new(upgraded, app.live.socket, lease.shutdown()).await;
+    let mut socket = Socket::new(upgraded, feed.live.socket, lease.shutdown()).await;
     let end = match service {
-        Service::Eventbus => eventbus::serve(&app, &mut socket).await,
-        Service::Monitor(view) => monitor::serve(&app, view, &mut socket).await,
+        Service::Eventbus => eventbus::serve(&feed, &mut socket).await,
+        Service::Monitor(view) => monitor::serve(&feed, view, &mut socket).await,
     };
     match end {
         End::Slow | End::Silent => debug!(?end, "a subscriber is dropped"),
@@ -114,7 +126,7 @@ async fn serve(app: App, upgrade: OnUpgrade, service: Service, lease: &Lease) {
 
 /// What concerns the socket itself comes as a message of the server.
 fn notice(text: &str) -> Vec<u8> {
-    let message = Message::new(Severity::Error, App::now().time(), text.to_owned());
+    let message = Message::new(Severity::Error, now().time(), text.to_owned());
     eventbus::frame("MESSAGE", &Shape::default(), &MessageRecord(&message))
 }
 

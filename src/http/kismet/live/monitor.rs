@@ -10,9 +10,8 @@ use serde_json::{Map, Value};
 use tokio::time::{Instant, sleep_until};
 
 use super::socket::{End, Socket};
-use super::{notice, request};
+use super::{Feed, notice, request};
 use crate::http::kismet::command::Shape;
-use crate::http::state::App;
 use crate::report::{DeviceId, DeviceKey, MacAddr, Phy};
 use crate::tracker::{ChangeNumber, Device, Follow};
 use crate::views::kismet::{DeviceRecord, DeviceView};
@@ -26,28 +25,28 @@ const RATE_LEAST_S: f64 = 0.1;
 const RATE_MOST_S: f64 = 86_400.0;
 
 /// Shows what the client monitors of a view, until the socket ends.
-pub(in crate::http) async fn serve(app: &App, view: DeviceView, socket: &mut Socket) -> End {
+pub(in crate::http) async fn serve(feed: &Feed, view: DeviceView, socket: &mut Socket) -> End {
     let mut monitors = Monitors {
         view,
         list: Vec::new(),
-        max: app.live.subscriptions_max,
+        max: feed.live.subscriptions_max,
     };
     loop {
-        match turn(app, &mut monitors, socket).await {
+        match turn(feed, &mut monitors, socket).await {
             Ok(()) => {}
             Err(end) => return end,
         }
     }
 }
 
-async fn turn(app: &App, monitors: &mut Monitors, socket: &mut Socket) -> Result<(), End> {
+async fn turn(feed: &Feed, monitors: &mut Monitors, socket: &mut Socket) -> Result<(), End> {
     let due = monitors.list.iter().map(|monitor| monitor.due).min();
     let frames = tokio::select! {
-        heard = socket.hear() => match monitors.change(app, &heard?) {
+        heard = socket.hear() => match monitors.change(feed, &heard?) {
             Ok(()) => Vec::new(),
             Err(reason) => vec![notice(&reason)],
         },
-        () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => monitors.step(app),
+        () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => monitors.step(feed),
     };
     if frames.is_empty() {
         return Ok(());
@@ -85,7 +84,7 @@ enum Watched {
 
 impl Monitors {
     /// Does what a message of the client asks for. The error is for the client.
-    fn change(&mut self, app: &App, message: &str) -> Result<(), String> {
+    fn change(&mut self, feed: &Feed, message: &str) -> Result<(), String> {
         let request = request(message)?;
         let (ended, begun) = (request.get("cancel"), request.get("monitor"));
         if ended.is_none() && begun.is_none() {
@@ -96,7 +95,7 @@ impl Monitors {
             self.list.retain(|monitor| monitor.request != number);
         }
         if let Some(what) = begun {
-            let monitor = Monitor::of(app, what, &request)?;
+            let monitor = Monitor::of(feed, what, &request)?;
             self.begin(monitor)?;
         }
         Ok(())
@@ -119,23 +118,23 @@ impl Monitors {
     }
 
     /// Goes on with the monitor that waits longest.
-    fn step(&mut self, app: &App) -> Vec<Vec<u8>> {
+    fn step(&mut self, feed: &Feed) -> Vec<Vec<u8>> {
         let view = self.view;
         let next = self.list.iter_mut().min_by_key(|monitor| monitor.due);
-        next.map(|monitor| monitor.step(app, view))
+        next.map(|monitor| monitor.step(feed, view))
             .unwrap_or_default()
     }
 }
 
 impl Monitor {
-    fn of(app: &App, what: &Value, request: &Map<String, Value>) -> Result<Self, String> {
+    fn of(feed: &Feed, what: &Value, request: &Map<String, Value>) -> Result<Self, String> {
         let devices = |ids: &[DeviceId]| {
             let unseen = |&id| (id, ChangeNumber::default());
             Watched::Devices(ids.iter().map(unseen).collect())
         };
         let watched = match what.as_str() {
             Some("*") => Watched::All {
-                follow: app.tracker.follow(),
+                follow: feed.records.tracker.follow(),
                 pending: VecDeque::new(),
             },
             Some(name) => match (name.parse::<DeviceKey>(), name.parse::<MacAddr>()) {
@@ -149,25 +148,26 @@ impl Monitor {
             request: number_of("request", request.get("request"))?,
             watched,
             rate: rate_of(request.get("rate"))?,
-            shape: Shape::of(request, app.command_items_max).map_err(|error| error.to_string())?,
+            shape: Shape::of(request, feed.limits.command_items_max)
+                .map_err(|error| error.to_string())?,
             due: Instant::now(),
             began: None,
         })
     }
 
-    fn step(&mut self, app: &App, view: DeviceView) -> Vec<Vec<u8>> {
+    fn step(&mut self, feed: &Feed, view: DeviceView) -> Vec<Vec<u8>> {
         let now = Instant::now();
         let began = *self.began.get_or_insert(now);
-        let (devices, skipped, is_done) = self.watched.next(app, view);
+        let (devices, skipped, is_done) = self.watched.next(feed, view);
         if is_done {
             self.began = None;
             self.due = now.max(began + self.rate);
         } else {
             self.due = now;
         }
-        let context = app.context();
-        let mut sources = app.sources.shown(self.shape.format.style(), &app.alerts);
-        sources.add(&devices, &app.tracker, context);
+        let context = feed.records.context();
+        let mut sources = feed.records.sources(self.shape.format.style());
+        sources.add(&devices, &feed.records.tracker, context);
         let told = skipped.then(|| {
             notice("too much changes: of this round the devices that changed first are skipped")
         });
@@ -187,12 +187,14 @@ impl Monitor {
 
 impl Watched {
     /// The next devices to show, whether some had to be skipped, and whether these were the last of the round.
-    fn next(&mut self, app: &App, view: DeviceView) -> (Vec<Device>, bool, bool) {
+    fn next(&mut self, feed: &Feed, view: DeviceView) -> (Vec<Device>, bool, bool) {
         match self {
             Self::Devices(ids) => {
                 let mut devices = Vec::new();
                 for (id, mark) in ids {
-                    if let Some((device, at)) = app.tracker.device_changed_after(*id, *mark) {
+                    if let Some((device, at)) =
+                        feed.records.tracker.device_changed_after(*id, *mark)
+                    {
                         *mark = at;
                         devices.extend(view.lists(&device).then_some(device));
                     }
@@ -202,7 +204,8 @@ impl Watched {
             Self::All { follow, pending } => {
                 let mut skipped = false;
                 while pending.is_empty() {
-                    let changed = app
+                    let changed = feed
+                        .records
                         .tracker
                         .next_changed(follow, LOOKS_MAX, |device| view.lists(device));
                     let Some(changed) = changed else {
@@ -214,7 +217,7 @@ impl Watched {
                 let count = pending.len().min(DEVICES_PER_STEP);
                 let devices = pending
                     .drain(..count)
-                    .filter_map(|id| app.tracker.device(id));
+                    .filter_map(|id| feed.records.tracker.device(id));
                 (devices.collect(), skipped, false)
             }
         }

@@ -1,0 +1,44 @@
+//! What it takes to write devices and sources as Kismet's records.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use uuid::Uuid;
+
+use super::sources::SourceStates;
+use crate::alerts::AlertStore;
+use crate::http::clock::now;
+use crate::tracker::{Source, Tracker};
+use crate::views::Style;
+use crate::views::kismet::{Context, SourceRecord, Sources};
+
+/// The handles behind Kismet's records.
+#[derive(Clone, Debug)]
+pub(in crate::http) struct Records {
+    pub(in crate::http) tracker: Arc<Tracker>,
+    pub(in crate::http) alerts: AlertStore,
+    pub(in crate::http) sources: SourceStates,
+    pub(in crate::http) server_uuid: Uuid,
+    /// How often reports were put on disk, so that long answers make room for them.
+    pub(in crate::http) commits: Arc<AtomicU64>,
+}
+
+impl Records {
+    /// What records need besides what they are about, at this moment.
+    pub(in crate::http) fn context(&self) -> Context {
+        Context {
+            server: self.server_uuid,
+            now: now().time(),
+        }
+    }
+
+    /// What devices show of the sources that saw them, and of alerts.
+    pub(super) fn sources(&self, style: Style) -> Sources {
+        self.sources.shown(style, &self.alerts)
+    }
+
+    /// A source as it is now.
+    pub(super) fn source<'s>(&self, source: &'s Source) -> SourceRecord<'s> {
+        self.sources.record(self.context(), source)
+    }
+}
