@@ -43,6 +43,7 @@
 
 pub mod alerts;
 pub mod auth;
+mod bounded;
 pub mod config;
 mod data_dir;
 pub mod events;

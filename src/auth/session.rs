@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::secret::{Proof, Secret, TokenHash};
+use crate::bounded::BoundedMap;
 
 /// The logins of this run of the server.
 #[derive(Debug)]
 pub(super) struct Sessions {
-    by_hash: HashMap<[u8; 32], Session>,
+    /// Sessions that nobody uses make room first.
+    by_hash: BoundedMap<[u8; 32], Session>,
     /// The token that a right password earned. Only right ones are here, so there are about as many as users.
     by_proof: HashMap<Proof, Secret>,
     timeout: Duration,
-    count_max: usize,
 }
 
 #[derive(Debug)]
@@ -22,16 +23,14 @@ struct Session {
     /// The hash of the password that it was made with: another password ends it.
     password: Arc<str>,
     ends: Instant,
-    used: Instant,
 }
 
 impl Sessions {
     pub(super) fn new(timeout: Duration, count_max: usize) -> Self {
         Self {
-            by_hash: HashMap::new(),
+            by_hash: BoundedMap::new(count_max),
             by_proof: HashMap::new(),
             timeout,
-            count_max,
         }
     }
 
@@ -44,20 +43,16 @@ impl Sessions {
         now: Instant,
     ) -> Result<Secret, getrandom::Error> {
         let token = Secret::token()?;
-        if self.count_max <= self.by_hash.len() {
-            self.make_room(now);
-        }
         let session = Session {
             user,
             password,
             ends: now + self.timeout,
-            used: now,
         };
         let hash = TokenHash::of(token.reveal()).bytes();
         self.by_hash.insert(hash, session);
         let by_hash = &self.by_hash;
         self.by_proof
-            .retain(|_, token| by_hash.contains_key(&TokenHash::of(token.reveal()).bytes()));
+            .retain(|_, token| by_hash.contains(&TokenHash::of(token.reveal()).bytes()));
         self.by_proof.insert(proof, token.clone());
         Ok(token)
     }
@@ -67,35 +62,23 @@ impl Sessions {
         let token = self.by_proof.get(&proof)?.clone();
         let hash = TokenHash::of(token.reveal());
         self.find(hash, now)?;
-        let session = self.by_hash.get_mut(&hash.bytes())?;
+        let session = self.by_hash.get(&hash.bytes())?;
         session.ends = now + self.timeout;
         Some(token)
     }
 
     /// The user of the session, and the hash of the password that began it.
     pub(super) fn find(&mut self, hash: TokenHash, now: Instant) -> Option<(Arc<str>, Arc<str>)> {
-        let session = self.by_hash.get_mut(&hash.bytes())?;
+        let session = self.by_hash.get(&hash.bytes())?;
         if session.ends <= now {
             self.by_hash.remove(&hash.bytes());
             return None;
         }
-        session.used = now;
         Some((Arc::clone(&session.user), Arc::clone(&session.password)))
     }
 
     pub(super) fn end(&mut self, hash: TokenHash) {
         self.by_hash.remove(&hash.bytes());
-    }
-
-    /// Sessions that nobody uses must not end those of others.
-    fn make_room(&mut self, now: Instant) {
-        self.by_hash.retain(|_, session| now < session.ends);
-        if self.count_max <= self.by_hash.len() {
-            let oldest = self.by_hash.iter().min_by_key(|(_, session)| session.used);
-            if let Some((&oldest, _)) = oldest {
-                self.by_hash.remove(&oldest);
-            }
-        }
     }
 }
 

@@ -1,22 +1,29 @@
-//! Slows down who guesses passwords.
+//! Slows down password guessing.
 
-use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
-/// How many wrong passwords are free.
+use crate::bounded::BoundedMap;
+
+/// Wrong passwords before the first delay.
 const FREE: u32 = 5;
-/// How long the next try waits then; doubled with each failure after.
+/// The first delay; it doubles with each further failure.
 const DELAY: Duration = Duration::from_secs(1);
 const DELAY_MAX: Duration = Duration::from_secs(30);
-/// After how long a failure is forgotten.
+/// A client without a failure for this long starts anew.
 const MEMORY: Duration = Duration::from_secs(15 * 60);
-/// How many clients are remembered.
+/// Clients that are remembered. Past it, the one that did not try for the longest time is forgotten.
 const CLIENTS_MAX: usize = 10_000;
 
 /// The clients that sent wrong passwords.
-#[derive(Debug, Default)]
-pub(super) struct LoginThrottle(HashMap<ClientNetwork, Failures>);
+#[derive(Debug)]
+pub(super) struct LoginThrottle(BoundedMap<ClientNetwork, Failures>);
+
+impl Default for LoginThrottle {
+    fn default() -> Self {
+        Self(BoundedMap::new(CLIENTS_MAX))
+    }
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Failures {
@@ -38,7 +45,7 @@ impl Failures {
 
 impl LoginThrottle {
     /// How long the client has to wait before its next try.
-    pub(super) fn wait(&self, client: IpAddr, now: Instant) -> Option<Duration> {
+    pub(super) fn wait(&mut self, client: IpAddr, now: Instant) -> Option<Duration> {
         let failures = self.0.get(&ClientNetwork::of(client))?;
         let wait = failures.free_at().saturating_duration_since(now);
         (!wait.is_zero()).then_some(wait)
@@ -46,13 +53,11 @@ impl LoginThrottle {
 
     pub(super) fn failed(&mut self, client: IpAddr, now: Instant) {
         let client = ClientNetwork::of(client);
-        if self.0.len() >= CLIENTS_MAX && !self.0.contains_key(&client) {
-            self.make_room(now);
-        }
-        let failures = self.0.entry(client).or_insert(Failures {
+        let none = || Failures {
             count: 0,
             last: now,
-        });
+        };
+        let failures = self.0.get_or_insert_with(client, none);
         if MEMORY <= now.saturating_duration_since(failures.last) {
             failures.count = 0;
         }
@@ -62,17 +67,6 @@ impl LoginThrottle {
 
     pub(super) fn succeeded(&mut self, client: IpAddr) {
         self.0.remove(&ClientNetwork::of(client));
-    }
-
-    fn make_room(&mut self, now: Instant) {
-        self.0
-            .retain(|_, failures| now.saturating_duration_since(failures.last) < MEMORY);
-        if CLIENTS_MAX <= self.0.len() {
-            let oldest = self.0.iter().min_by_key(|(_, failures)| failures.last);
-            if let Some((&oldest, _)) = oldest {
-                self.0.remove(&oldest);
-            }
-        }
     }
 }
 

@@ -14,7 +14,6 @@ mod manufacturer;
 mod mask;
 mod position;
 mod radio;
-pub(crate) mod recent;
 mod source;
 mod ssid;
 mod time;

@@ -1,18 +1,18 @@
 //! How fast one sender may report.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::http::Extensions;
 
 use crate::auth::{ClientNetwork, Identity, Principal};
+use crate::bounded::BoundedMap;
 use crate::http::error::ApiError;
 use crate::http::request::peer::client;
 
 /// Over how long the bound is an average: scanners save up what they saw, and send it at once.
 const BURST: Duration = Duration::from_secs(10);
-/// How many senders are remembered.
+/// Senders that are remembered. Past it, the one that did not send or try for the longest time is forgotten.
 const SENDERS_MAX: usize = 10_000;
 
 /// Who has sent how much. Nothing is counted where there is no bound.
@@ -40,8 +40,14 @@ impl Sender {
 }
 
 /// When each would have sent all that it did, had it kept to the bound.
-#[derive(Debug, Default)]
-struct Senders(HashMap<Sender, Instant>);
+#[derive(Debug)]
+struct Senders(BoundedMap<Sender, Instant>);
+
+impl Default for Senders {
+    fn default() -> Self {
+        Self(BoundedMap::new(SENDERS_MAX))
+    }
+}
 
 impl Rates {
     /// `max` is in reports a second; 0 is without a bound.
@@ -57,7 +63,7 @@ impl Rates {
         if self.max == 0 {
             return Ok(());
         }
-        let senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
         match senders.wait(sender, Instant::now()) {
             None => Ok(()),
             Some(retry_after) => Err(ApiError::TooManyReports {
@@ -78,28 +84,15 @@ impl Rates {
 }
 
 impl Senders {
-    fn wait(&self, sender: &Sender, now: Instant) -> Option<Duration> {
+    fn wait(&mut self, sender: &Sender, now: Instant) -> Option<Duration> {
         let ahead = self.0.get(sender)?.saturating_duration_since(now);
         let wait = ahead.saturating_sub(BURST);
         (!wait.is_zero()).then_some(wait)
     }
 
     fn add(&mut self, sender: Sender, time: Duration, now: Instant) {
-        if SENDERS_MAX <= self.0.len() && !self.0.contains_key(&sender) {
-            self.make_room(now);
-        }
-        let until = self.0.entry(sender).or_insert(now);
+        let until = self.0.get_or_insert_with(sender, || now);
         *until = (*until).max(now) + time;
-    }
-
-    fn make_room(&mut self, now: Instant) {
-        self.0.retain(|_, until| now < *until);
-        if SENDERS_MAX <= self.0.len() {
-            let least = self.0.iter().min_by_key(|(_, until)| **until);
-            if let Some(least) = least.map(|(sender, _)| sender.clone()) {
-                self.0.remove(&least);
-            }
-        }
     }
 }
 
@@ -132,13 +125,13 @@ mod tests {
     }
 
     #[test]
-    fn the_number_of_senders_is_bounded_and_those_who_sent_most_are_remembered() {
+    fn the_number_of_senders_is_bounded_and_those_who_still_try_are_remembered() {
         let (mut senders, now) = (Senders::default(), Instant::now());
         senders.add(sender(0), BURST * 2, now);
         for number in 1..20_000 {
             senders.add(sender(number), Duration::from_millis(number.into()), now);
+            assert_eq!(senders.wait(&sender(0), now), Some(BURST));
         }
         assert_eq!(senders.0.len(), SENDERS_MAX);
-        assert_eq!(senders.wait(&sender(0), now), Some(BURST));
     }
 }

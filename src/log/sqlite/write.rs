@@ -9,14 +9,14 @@ use super::extra::Extra;
 use super::rows::{Names, Observations, Row};
 use super::sweep::Sweep;
 use super::{number, signed};
+use crate::bounded::BoundedMap;
 use crate::log::{LogError, LogPosition, Record, What};
-use crate::report::recent::Recent;
 use crate::report::{
     Annotation, Batch, BatchIdentity, Channel, MacAddr, Position, Rejected, Report, Sighting,
     SourceId, Ssid,
 };
 
-/// How many strings of a dictionary are remembered, at least half of them the latest.
+/// How many strings of a dictionary are remembered.
 const DICTIONARY_MAX: usize = 200_000;
 
 pub(super) fn write_all(
@@ -41,10 +41,10 @@ pub(super) fn write_all(
 /// The numbers of strings that were seen lately.
 #[derive(Debug)]
 pub(super) struct Dictionaries {
-    sources: Recent<SourceId, i64>,
-    ssids: Recent<Ssid, i64>,
-    capabilities: Recent<Box<str>, i64>,
-    channels: Recent<Channel, i64>,
+    sources: BoundedMap<SourceId, i64>,
+    ssids: BoundedMap<Ssid, i64>,
+    capabilities: BoundedMap<Box<str>, i64>,
+    channels: BoundedMap<Channel, i64>,
     /// The greatest number of a name, once that is known.
     last_ssid: Option<i64>,
     /// What takes out those that nothing refers to any more.
@@ -54,10 +54,10 @@ pub(super) struct Dictionaries {
 impl Default for Dictionaries {
     fn default() -> Self {
         Self {
-            sources: Recent::new(DICTIONARY_MAX),
-            ssids: Recent::new(DICTIONARY_MAX),
-            capabilities: Recent::new(DICTIONARY_MAX),
-            channels: Recent::new(DICTIONARY_MAX),
+            sources: BoundedMap::new(DICTIONARY_MAX),
+            ssids: BoundedMap::new(DICTIONARY_MAX),
+            capabilities: BoundedMap::new(DICTIONARY_MAX),
+            channels: BoundedMap::new(DICTIONARY_MAX),
             last_ssid: None,
             sweep: Sweep::default(),
         }
@@ -71,7 +71,7 @@ impl Dictionaries {
             sweep: Sweep::of(db)?,
             ..Self::default()
         };
-        let mut query = db.prepare("SELECT ssid, id FROM ssids ORDER BY id DESC LIMIT ?1")?;
+        let mut query = db.prepare("SELECT ssid, id FROM (SELECT ssid, id FROM ssids ORDER BY id DESC LIMIT ?1) ORDER BY id")?;
         let mut rows = query.query([signed(DICTIONARY_MAX / 2)])?;
         while let Some(row) = rows.next()? {
             let octets = row.get_ref(0)?.as_blob().unwrap_or_default();
@@ -233,7 +233,7 @@ impl<'t> Inserts<'t> {
 
     fn number_of<K, V>(
         &self,
-        (numbers, sweep): (&mut Recent<K, i64>, &mut Sweep),
+        (numbers, sweep): (&mut BoundedMap<K, i64>, &mut Sweep),
         table: &str,
         column: &str,
         key: &K,
@@ -243,8 +243,8 @@ impl<'t> Inserts<'t> {
         K: Clone + Eq + Hash,
         V: rusqlite::ToSql,
     {
-        if let Some(number) = numbers.find(key) {
-            return Ok(number);
+        if let Some(number) = numbers.get(key) {
+            return Ok(*number);
         }
         let number = self.learn(sweep, table, column, &value(key))?;
         numbers.insert(key.clone(), number);
@@ -253,8 +253,8 @@ impl<'t> Inserts<'t> {
 
     /// Like `number_of`, without making a key of a text that is known.
     fn number_of_text(&self, numbers: &mut Dictionaries, text: &str) -> Result<i64, LogError> {
-        match numbers.capabilities.find(text) {
-            Some(number) => Ok(number),
+        match numbers.capabilities.get(text) {
+            Some(number) => Ok(*number),
             None => self.number_of(
                 (&mut numbers.capabilities, &mut numbers.sweep),
                 "capabilities",
@@ -267,8 +267,8 @@ impl<'t> Inserts<'t> {
 
     /// Names are many, so one that is not remembered counts as new.
     fn number_of_ssid(&mut self, numbers: &mut Dictionaries, ssid: &Ssid) -> Result<i64, LogError> {
-        if let Some(number) = numbers.ssids.find(ssid) {
-            return Ok(number);
+        if let Some(number) = numbers.ssids.get(ssid) {
+            return Ok(*number);
         }
         let last: i64 = if let Some(last) = numbers.last_ssid {
             last
