@@ -1,15 +1,13 @@
 //! `scanpost log`: looks at a log, beside the server or without one, and changes nothing.
 
 use std::io::{self, BufWriter, ErrorKind, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use scanpost::config::{ConfigError, Overrides};
-use scanpost::log::{Checked, LogError, LogPosition, LogReader};
+use scanpost::log::{Checked, LogPosition, LogReader};
 use scanpost::views::ObservationRecord;
 
-use super::{ConfigArgs, EXIT_FAILED, complain, in_full, load, misused};
+use super::{CommandError, DataArgs, EXIT_FAILED, complain};
 
 /// How much is written to standard output at a time.
 const WRITE_BYTES: usize = 64 << 10;
@@ -19,24 +17,15 @@ const UNKNOWN: &str = "unknown";
 #[derive(Debug, Subcommand)]
 pub(super) enum LogCommand {
     /// Reads the whole log and says whether it is sound.
-    Verify(LogArgs),
+    Verify(DataArgs),
     /// Prints every observation, in the order of the log.
     Replay(ReplayArgs),
 }
 
 #[derive(Debug, Args)]
-pub(super) struct LogArgs {
-    #[command(flatten)]
-    config: ConfigArgs,
-    /// Folder that holds the server's data, instead of `server.data_dir`.
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
 pub(super) struct ReplayArgs {
     #[command(flatten)]
-    log: LogArgs,
+    data: DataArgs,
     /// One JSON object a line.
     #[arg(long, required = true)]
     to_json: bool,
@@ -45,46 +34,26 @@ pub(super) struct ReplayArgs {
     since_position: u64,
 }
 
-#[derive(Debug, thiserror::Error)]
-enum LogCommandError {
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    #[error(transparent)]
-    Log(#[from] LogError),
-    #[error("cannot write to standard output")]
-    Write(#[from] io::Error),
-}
-
 /// Runs the command.
-pub(super) fn run(command: &LogCommand) -> ExitCode {
+pub(super) fn run(command: &LogCommand) -> Result<ExitCode, CommandError> {
     let result = match command {
         LogCommand::Verify(args) => verify(args),
         LogCommand::Replay(args) => replay(args).map(|()| ExitCode::SUCCESS),
     };
     match result {
-        Ok(code) => code,
-        Err(LogCommandError::Config(error)) => misused(&error),
-        // A reader that closed the pipe already knows all it wanted to.
-        Err(LogCommandError::Write(error)) if error.kind() == ErrorKind::BrokenPipe => {
-            ExitCode::SUCCESS
+        // A reader that closed the pipe has read all that it wanted.
+        Err(CommandError::Write(error)) if error.kind() == ErrorKind::BrokenPipe => {
+            Ok(ExitCode::SUCCESS)
         }
-        Err(error) => {
-            complain(&in_full(&error));
-            ExitCode::from(EXIT_FAILED)
-        }
+        result => result,
     }
 }
 
-fn open(args: &LogArgs) -> Result<LogReader, LogCommandError> {
-    let flags = Overrides {
-        data_dir: args.data_dir.clone(),
-        ..Overrides::default()
-    };
-    let config = load(&args.config, flags)?;
-    Ok(LogReader::open(&config.server.data_dir()?)?)
+fn open(args: &DataArgs) -> Result<LogReader, CommandError> {
+    Ok(LogReader::open(&args.data_dir()?)?)
 }
 
-fn verify(args: &LogArgs) -> Result<ExitCode, LogCommandError> {
+fn verify(args: &DataArgs) -> Result<ExitCode, CommandError> {
     let checked = open(args)?.verify()?;
     let findings = &checked.findings;
     for finding in findings.listed() {
@@ -127,15 +96,15 @@ fn number(number: Option<impl ToString>) -> String {
     number.map_or_else(|| UNKNOWN.to_owned(), |number| number.to_string())
 }
 
-fn replay(args: &ReplayArgs) -> Result<(), LogCommandError> {
-    let log = open(&args.log)?;
+fn replay(args: &ReplayArgs) -> Result<(), CommandError> {
+    let log = open(&args.data)?;
     let mut out = BufWriter::with_capacity(WRITE_BYTES, io::stdout().lock());
     log.replay(LogPosition::new(args.since_position), |entry| {
         for record in ObservationRecord::all(&entry) {
             serde_json::to_writer(&mut out, &record).map_err(io::Error::from)?;
             out.write_all(b"\n")?;
         }
-        Ok::<_, LogCommandError>(())
+        Ok::<_, CommandError>(())
     })?;
     Ok(out.flush()?)
 }

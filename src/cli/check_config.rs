@@ -1,0 +1,16 @@
+//! `scanpost check-config`: checks the configuration, and starts nothing.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use scanpost::config::Overrides;
+
+use super::{ConfigArgs, EXIT_FAILED, load, misused};
+
+pub(super) fn run(args: &ConfigArgs) -> ExitCode {
+    match load(args, Overrides::default()) {
+        Ok(_) => writeln!(io::stdout(), "configuration is valid")
+            .map_or(ExitCode::from(EXIT_FAILED), |()| ExitCode::SUCCESS),
+        Err(error) => misused(&error),
+    }
+}

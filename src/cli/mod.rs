@@ -1,0 +1,211 @@
+//! The command line: arguments, configuration and exit codes. One file has each command.
+//!
+//! What the server does is [`scanpost::serve`]'s; nothing here knows of reports or devices.
+
+mod apikey;
+mod check_config;
+mod log;
+mod serve;
+mod user;
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+use std::{env, iter};
+
+use clap::{Args, Parser, Subcommand};
+use scanpost::auth::{Credentials, CredentialsError};
+use scanpost::config::{Config, ConfigError, Overrides};
+use scanpost::log::LogError;
+
+use self::serve::ServeArgs;
+
+/// The server could not start, or failed while it ran.
+const EXIT_FAILED: u8 = 1;
+/// The arguments or the configuration are wrong; the same code that clap uses.
+const EXIT_MISUSED: u8 = 2;
+
+/// Takes Wi-Fi and Bluetooth scan reports over HTTP and merges them into one live picture.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: ServeArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the server; this is also what happens without a command.
+    Serve(ServeArgs),
+    /// Says whether the configuration is right, and starts nothing.
+    CheckConfig(ConfigArgs),
+    /// Looks at the log, whether or not a server runs on it.
+    #[command(subcommand, disable_help_subcommand = true)]
+    Log(log::LogCommand),
+    /// Sets the passwords of administrators, whether or not a server runs.
+    #[command(subcommand, disable_help_subcommand = true)]
+    User(user::UserCommand),
+    /// Makes, lists and revokes API keys, whether or not a server runs.
+    #[command(subcommand, disable_help_subcommand = true)]
+    Apikey(apikey::ApikeyCommand),
+}
+
+#[derive(Debug, Default, Args)]
+struct ConfigArgs {
+    /// Configuration file; without one, the defaults and the environment hold.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// The arguments of a command that works on a data directory.
+#[derive(Debug, Args)]
+struct DataArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Folder that holds the server's data, instead of `server.data_dir`.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+impl DataArgs {
+    fn data_dir(&self) -> Result<PathBuf, ConfigError> {
+        let flags = Overrides {
+            data_dir: self.data_dir.clone(),
+            ..Overrides::default()
+        };
+        load(&self.config, flags)?.server.data_dir()
+    }
+
+    fn credentials(&self) -> Result<Credentials, CommandError> {
+        Ok(Credentials::open(&self.data_dir()?)?)
+    }
+}
+
+/// Why a command beside the server failed.
+#[derive(Debug, thiserror::Error)]
+enum CommandError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error("cannot read the password")]
+    ReadPassword(#[source] io::Error),
+    #[error("the two passwords differ, nothing was changed")]
+    PasswordsDiffer,
+    #[error("cannot write to standard output")]
+    Write(#[from] io::Error),
+}
+
+/// Runs the command that the arguments name.
+pub(crate) fn run() -> ExitCode {
+    let cli = Cli::parse();
+    match cli.command.unwrap_or(Command::Serve(cli.serve)) {
+        Command::Serve(args) => serve::run(args),
+        Command::CheckConfig(args) => check_config::run(&args),
+        Command::Log(command) => exit_code(log::run(&command)),
+        Command::User(command) => exit_code(user::run(&command)),
+        Command::Apikey(command) => exit_code(apikey::run(&command)),
+    }
+}
+
+fn exit_code(result: Result<ExitCode, CommandError>) -> ExitCode {
+    match result {
+        Ok(code) => code,
+        Err(CommandError::Config(error)) => misused(&error),
+        Err(error) => {
+            complain(&in_full(&error));
+            ExitCode::from(EXIT_FAILED)
+        }
+    }
+}
+
+fn load(args: &ConfigArgs, flags: Overrides) -> Result<Config, ConfigError> {
+    Config::load(args.config.as_deref(), env::vars_os(), flags)
+}
+
+/// Logging is not set up yet, or was misconfigured itself: so to standard error, as plain text.
+fn misused(error: &dyn Error) -> ExitCode {
+    complain(&in_full(error));
+    ExitCode::from(EXIT_MISUSED)
+}
+
+fn complain(what: &str) {
+    writeln!(io::stderr(), "scanpost: {what}").ok(); // Without standard error there is nobody to tell.
+}
+
+/// An error with all that caused it: each says its own part only.
+fn in_full(error: &dyn Error) -> String {
+    let causes = iter::successors(Some(error), |&error| error.source());
+    let mut texts: Vec<_> = causes.map(ToString::to_string).collect();
+    // Some say what their cause says.
+    texts.dedup();
+    texts.join(": ")
+}
+
+/// The time in seconds since 1970.
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+    use clap::error::ErrorKind;
+
+    #[track_caller]
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_mean_the_same_with_and_without_serve() {
+        let flags = "--config a.toml --listen 127.0.0.1:0 --data-dir data";
+        let bare = parse(&format!("scanpost {flags}")).unwrap();
+        assert!(bare.command.is_none());
+        let Some(Command::Serve(named)) =
+            parse(&format!("scanpost serve {flags}")).unwrap().command
+        else {
+            panic!("not serve");
+        };
+        for args in [bare.serve, named] {
+            assert_eq!(args.config.config, Some("a.toml".into()));
+            assert_eq!(args.listen, Some(([127, 0, 0, 1], 0).into()));
+            assert_eq!(args.data_dir, Some("data".into()));
+        }
+    }
+
+    #[test]
+    fn a_flag_that_would_be_ignored_is_refused() {
+        #[track_caller]
+        fn check(line: &str, kind: ErrorKind) {
+            assert_eq!(parse(line).unwrap_err().kind(), kind, "{line}");
+        }
+        check(
+            "scanpost check-config --listen 127.0.0.1:0",
+            ErrorKind::UnknownArgument,
+        );
+        check(
+            "scanpost --listen 127.0.0.1:0 check-config",
+            ErrorKind::ArgumentConflict,
+        );
+        check("scanpost --listen localhost", ErrorKind::ValueValidation);
+        check("scanpost nonsense", ErrorKind::InvalidSubcommand);
+    }
+}
