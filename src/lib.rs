@@ -25,7 +25,8 @@
 //! | [`events`] | what happened, told to those who listen; the server's messages | who listens, HTTP |
 //! | [`snapshot`] | the tracker on disk, so that a start need not read the whole log | what devices mean |
 //! | [`views`] | tracked state and logged reports in somebody's words | HTTP |
-//! | [`webhook`] | alerts sent to others, from a durable cursor | who raises them, HTTP routes |
+//! | [`outbox`] | what is sent to others: durable cursors, queues, retries, the client | what is sent |
+//! | [`webhook`] | alerts as what the outbox sends, signed | who raises them, HTTP routes |
 //! | [`auth`] | users, keys, logins, roles | HTTP |
 //! | `http` | routes and what they demand, limits, errors to statuses | how anything is kept |
 //! | `data_dir` | the names, modes and locks of all files in the data directory | what is in them |
@@ -52,6 +53,7 @@ pub mod fuzzing;
 mod http;
 pub mod ingest;
 pub mod log;
+pub mod outbox;
 pub mod report;
 mod serve;
 pub mod snapshot;

@@ -118,8 +118,8 @@ async fn run(
     let stop = CancellationToken::new();
     // Also where the start fails from here on.
     let _stopped = stop.clone().drop_guard();
-    webhook::alerts::tell_missing_rules(&config.webhooks, &alerts);
-    let feed = webhook::alerts::feed(alerts.clone());
+    webhook::warn_of_missing_rules(&config.webhooks, &alerts);
+    let feed = webhook::of_alerts(alerts.clone());
     let (webhooks, deliveries) = webhook::start(&config.webhooks, feed, data.as_deref(), &stop)?;
     let now = SystemTime::now().into();
     let (orders, told) = housekeeping::orders();

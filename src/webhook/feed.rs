@@ -1,15 +1,18 @@
-//! Where alerts come from: read in order, a page at a time, by number.
+//! Alerts as what is sent.
 
-use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use tokio::sync::watch;
-use tokio::task::spawn_blocking;
+use serde_json::json;
 
-use crate::alerts::Severity;
+use crate::alerts::{Alert, AlertStore, Severity};
+use crate::outbox::{self, FeedError};
+use crate::views::native::AlertRow;
+
+/// The alerts there are.
+pub type Feed = outbox::Feed<Item>;
 
 /// An alert that may be sent.
 #[derive(Clone, Debug)]
@@ -26,6 +29,16 @@ pub struct Item {
     pub raised_at: SystemTime,
     /// What is sent.
     pub body: Body,
+}
+
+impl outbox::Item for Item {
+    fn number(&self) -> u64 {
+        self.number
+    }
+
+    fn made_at(&self) -> SystemTime {
+        self.raised_at
+    }
 }
 
 /// A JSON document that is written when it is sent, so that what waits is small. Cheap to clone.
@@ -71,60 +84,40 @@ impl ItemId {
     }
 }
 
-/// Why a page cannot be read.
-pub type FeedError = Box<dyn Error + Send + Sync>;
-
-type Pages = dyn Fn(u64, usize) -> Result<Vec<Item>, FeedError> + Send + Sync;
-
-/// The alerts there are. One has to be on disk before it is told here, or a crash would give its number to another;
-/// and the newest has to be told before deliveries start, because they begin behind it.
-#[derive(Clone)]
-pub struct Feed {
-    pages: Arc<Pages>,
-    newest: watch::Receiver<u64>,
+/// All alerts that are kept.
+pub fn of_alerts(store: AlertStore) -> Feed {
+    let newest = store.woken();
+    let page = move |after, limit| {
+        let alerts = store.after(after, limit);
+        alerts.iter().map(item).collect()
+    };
+    Feed::new(page, newest)
 }
 
-impl Feed {
-    /// `pages(number, limit)` gives the alerts after a number, the oldest first, and may block; `newest` tells the
-    /// number of the newest one, 0 when there is none yet.
-    pub fn new(
-        pages: impl Fn(u64, usize) -> Result<Vec<Item>, FeedError> + Send + Sync + 'static,
-        newest: watch::Receiver<u64>,
-    ) -> Self {
-        let pages = Arc::new(pages);
-        Self { pages, newest }
-    }
-
-    /// The number of the newest alert.
-    pub(super) fn newest(&self) -> u64 {
-        *self.newest.borrow()
-    }
-
-    /// Waits until there is one that is newer than this.
-    pub(super) async fn newer_than(&mut self, number: u64) {
-        if self
-            .newest
-            .wait_for(|&newest| number < newest)
-            .await
-            .is_err()
-        {
-            // Nobody will ever tell of another.
-            std::future::pending::<()>().await;
-        }
-    }
-
-    pub(super) async fn page(&self, after: u64, limit: usize) -> Result<Vec<Item>, FeedError> {
-        let pages = Arc::clone(&self.pages);
-        spawn_blocking(move || pages(after, limit)).await?
-    }
+fn item(alert: &Arc<Alert>) -> Result<Item, FeedError> {
+    let raised = &alert.raised;
+    let sent = Arc::clone(alert);
+    Ok(Item {
+        number: alert.number,
+        id: ItemId::new(&*raised.id).ok_or("the identity of an alert cannot be sent")?,
+        rule: raised.header.to_string(),
+        severity: raised.severity,
+        raised_at: raised_at(alert),
+        body: Body::new(move || body(&sent)),
+    })
 }
 
-impl fmt::Debug for Feed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Feed")
-            .field("newest", &self.newest())
-            .finish_non_exhaustive()
-    }
+fn body(alert: &Alert) -> Bytes {
+    let document = json!({
+        "type": "alert",
+        "timestamp": humantime::format_rfc3339_micros(raised_at(alert)).to_string(),
+        "data": AlertRow(alert),
+    });
+    document.to_string().into()
+}
+
+fn raised_at(alert: &Alert) -> SystemTime {
+    UNIX_EPOCH + Duration::from_micros(alert.raised.raised_at.micros())
 }
 
 #[cfg(test)]

@@ -1,48 +1,49 @@
-//! Alerts sent to others: signed JSON over HTTP, in order, at least once.
+//! Alerts sent to others as signed JSON over HTTP.
 //!
-//! The outbox is the feed of alerts, which is on disk, and a cursor for each webhook, which is too. Each has a task of
-//! its own that reads, sends, and waits longer after each failure, so that nobody waits for a slow receiver but its
-//! own alerts. Requests are those of Standard Webhooks 1.0.0: `webhook-id` is the alert's and stays the same when it
-//! is sent again, `webhook-timestamp` is that of the attempt, `webhook-signature` is HMAC-SHA256 over both and the
-//! body.
+//! The [`outbox`](crate::outbox) delivers: in order, at least once, from a durable cursor. Here is what a webhook
+//! adds: which alerts it gets, and requests by Standard Webhooks 1.0.0. `webhook-id` is the alert's and stays the same
+//! when it is sent again, `webhook-timestamp` is that of the attempt, `webhook-signature` is HMAC-SHA256 over both and
+//! the body.
 
-pub mod alerts;
-mod client;
-mod cursors;
-mod deliver;
 mod feed;
-mod hook;
-mod retry;
 mod signature;
 
-use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{Request, Uri, header};
 use serde_json::json;
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tracing::warn;
 use uuid::Uuid;
 
-use self::client::Sender;
-pub(crate) use self::client::{Answer, SendError};
-use self::cursors::Cursors;
-use self::deliver::Deliverer;
-pub use self::feed::{Body, Feed, FeedError, Item, ItemId};
-use self::hook::Hook;
-use crate::config::Webhook;
+pub use self::feed::{Body, Feed, Item, ItemId, of_alerts};
+use self::signature::SigningKey;
+use crate::alerts::{AlertStore, Severity};
+use crate::config::{Webhook, webhook};
+use crate::data_dir;
+use crate::outbox::{
+    Answer, ClientSettings, CursorError, CursorFile, Destination, Dispatch, Outbox, SendError,
+    Settings,
+};
+pub use crate::outbox::{Deliveries, Status};
 
 /// How many tests of all webhooks are under way at one time.
 const TESTS: usize = 4;
+/// How far each webhook has come.
+const CURSORS: CursorFile = CursorFile {
+    name: data_dir::WEBHOOKS,
+    key: "webhooks",
+};
 
 /// Why webhooks cannot be served as they are configured.
 #[derive(Debug, thiserror::Error)]
 pub enum WebhookError {
-    /// A URL that is none.
+    /// A URL that cannot be used.
     #[error("the url of the webhook `{name}` {reason}")]
     Url {
         /// The webhook.
@@ -50,7 +51,7 @@ pub enum WebhookError {
         /// What it would have to be.
         reason: String,
     },
-    /// There is no secret where it should be, or it is none.
+    /// The secret is missing, or not a signing secret.
     #[error("the secret of the webhook `{name}`: {reason}")]
     Secret {
         /// The webhook.
@@ -68,57 +69,16 @@ pub enum WebhookError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The file that tells how far each webhook is cannot be read.
-    #[error("cannot read {}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: io::Error,
-    },
-    /// It cannot be written.
-    #[error("cannot write {}", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    /// The file that tells how far each webhook is cannot be read or written.
+    #[error(transparent)]
+    Cursors(#[from] CursorError),
 }
 
 /// The webhooks, for those who ask. Cheap to clone.
-#[derive(Clone)]
-pub struct Webhooks {
-    hooks: Arc<[Arc<Hook>]>,
-    feed: Feed,
-    tests: Arc<Semaphore>,
-}
-
-/// The deliveries, for who starts and stops them.
-#[derive(Debug)]
-pub struct Deliveries(TaskTracker);
-
-/// How a webhook is.
 #[derive(Clone, Debug)]
-pub struct Status {
-    /// What it is called.
-    pub name: String,
-    /// The host and the port of its URL.
-    pub host: String,
-    /// How many alerts were delivered.
-    pub delivered: u64,
-    /// How many were given up, or gone before they could be delivered.
-    pub lost: u64,
-    /// How many alerts it has not delivered yet; those that just came may be some that it does not want.
-    pub waiting: u64,
-    /// How many times in a row the last delivery failed; 0 when it did not.
-    pub failures: u32,
-    /// What went wrong last.
-    pub last_error: Option<String>,
-    /// When it tries again.
-    pub next_try: Option<SystemTime>,
-    /// Whether the receiver said that it is gone.
-    pub is_stopped: bool,
+pub struct Webhooks {
+    outbox: Outbox<Subscription>,
+    tests: Arc<Semaphore>,
 }
 
 /// What came of a test.
@@ -126,6 +86,50 @@ pub struct Status {
 pub(crate) struct Tested {
     pub(crate) answer: Result<Answer, SendError>,
     pub(crate) duration: Duration,
+}
+
+/// The alerts that one webhook gets, and how its requests are signed.
+#[derive(Debug)]
+struct Subscription {
+    rules: Vec<String>,
+    severity_min: Severity,
+    key: SigningKey,
+}
+
+impl Dispatch for Subscription {
+    type Item = Item;
+
+    const ITEMS: &'static str = "alerts";
+
+    fn takes(&self, item: &Item) -> bool {
+        let is_of_a_rule = self.rules.is_empty() || self.rules.contains(&item.rule);
+        is_of_a_rule && self.severity_min <= item.severity
+    }
+
+    fn request(&self, target: &Uri, items: &[Item], now: SystemTime) -> Request<Full<Bytes>> {
+        let item = items.first().expect("a request has at least one item");
+        self.signed(target, &item.id, item.body.bytes(), now)
+    }
+}
+
+impl Subscription {
+    fn signed(
+        &self,
+        target: &Uri,
+        id: &ItemId,
+        body: Bytes,
+        now: SystemTime,
+    ) -> Request<Full<Bytes>> {
+        let timestamp = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let signature = self.key.sign(id.as_str(), timestamp, &body);
+        Request::post(target.clone())
+            .header(header::CONTENT_TYPE, "application/json")
+            .header("webhook-id", id.as_str())
+            .header("webhook-timestamp", timestamp)
+            .header("webhook-signature", signature)
+            .body(Full::new(body))
+            .expect("an id, a number and base64 are values of headers")
+    }
 }
 
 /// Starts the delivery of what `feed` has to all webhooks, until `stop`. How far each is is kept in `directory`;
@@ -140,80 +144,84 @@ pub fn start(
     directory: Option<&Path>,
     stop: &CancellationToken,
 ) -> Result<(Webhooks, Deliveries), WebhookError> {
-    let senders: Vec<_> = webhooks
-        .iter()
-        .map(|webhook| Ok((webhook, Sender::new(webhook)?)))
-        .collect::<Result<_, WebhookError>>()?;
-    let names = webhooks.iter().map(|webhook| webhook.name.as_str());
-    let cursors = Arc::new(Cursors::open(directory, names, feed.newest())?);
-    let hooks: Arc<[_]> = senders
-        .into_iter()
-        .map(|(webhook, sender)| Arc::new(Hook::new(webhook, sender, cursors.get(&webhook.name))))
-        .collect();
-    let tasks = TaskTracker::new();
-    for hook in hooks.iter() {
-        let deliverer = Deliverer::new(Arc::clone(hook), feed.clone(), Arc::clone(&cursors));
-        tasks.spawn(deliverer.run(stop.clone()));
-    }
-    tasks.close();
-    let webhooks = Webhooks {
-        hooks,
-        feed,
-        tests: Arc::new(Semaphore::new(TESTS)),
-    };
-    Ok((webhooks, Deliveries(tasks)))
+    let destinations: Vec<_> = webhooks.iter().map(destination).collect::<Result<_, _>>()?;
+    let data = directory.map(|directory| (directory, CURSORS));
+    let (outbox, deliveries) = Outbox::start(destinations, feed, data, stop)?;
+    let tests = Arc::new(Semaphore::new(TESTS));
+    Ok((Webhooks { outbox, tests }, deliveries))
 }
 
-impl Deliveries {
-    /// Waits until every attempt that was under way when it was told to stop is at its end, but not longer than this:
-    /// what is cut off is sent again after the next start.
-    pub async fn finish(self, grace: Duration) {
-        timeout(grace, self.0.wait()).await.ok();
+fn destination(webhook: &Webhook) -> Result<Destination<Subscription>, WebhookError> {
+    let name = || webhook.name.clone();
+    let target = webhook::target(webhook.url.reveal()).map_err(|reason| WebhookError::Url {
+        name: name(),
+        reason,
+    })?;
+    let settings = Settings {
+        name: name(),
+        target,
+        client: ClientSettings {
+            ca_file: webhook.ca_file.clone(),
+            connect_timeout: webhook.connect_timeout,
+            timeout: webhook.timeout,
+        },
+        retry_min: webhook.retry_min,
+        retry_max: webhook.retry_max,
+        give_up_after: webhook.give_up_after,
+        queue_max: webhook.queue_max,
+        // Standard Webhooks has one event a request.
+        items_per_request_max: 1,
+    };
+    let subscription = Subscription {
+        rules: webhook.rules.clone(),
+        severity_min: webhook.severity_min,
+        key: SigningKey::read(webhook)?,
+    };
+    Destination::new(settings, subscription).map_err(|error| WebhookError::CaFile {
+        name: name(),
+        path: error.path,
+        reason: error.reason,
+    })
+}
+
+/// Logs rules that webhooks name and that raise nothing: misspelt ones, and such as are off. That is no error, because
+/// a kind of alert may be defined at any time.
+pub(crate) fn warn_of_missing_rules(webhooks: &[Webhook], store: &AlertStore) {
+    let definitions = store.definitions();
+    for webhook in webhooks {
+        for rule in &webhook.rules {
+            if !definitions.iter().any(|known| *known.header == **rule) {
+                warn!(
+                    webhook.name = webhook.name,
+                    rule, "a webhook names a rule that is off or unknown: it raises no alerts"
+                );
+            }
+        }
     }
 }
 
 impl Webhooks {
     /// How each is, in the order of the configuration.
     pub fn statuses(&self) -> Vec<Status> {
-        let newest = self.feed.newest();
-        let status = |hook: &Arc<Hook>| {
-            let state = hook.state().clone();
-            Status {
-                name: hook.name.clone(),
-                host: hook.sender.host().to_owned(),
-                delivered: state.progress.delivered,
-                lost: state.progress.lost,
-                waiting: state.queued + newest.saturating_sub(state.seen),
-                failures: state.failures,
-                last_error: state.last_error,
-                next_try: state.next_try,
-                is_stopped: state.is_stopped,
-            }
-        };
-        self.hooks.iter().map(status).collect()
+        self.outbox.statuses()
     }
 
     /// Sends an event of the type `test` now, once, beside what waits. Nothing when there is no such webhook.
     pub(crate) async fn test(&self, name: &str) -> Option<Tested> {
-        let hook = self.hooks.iter().find(|hook| hook.name == name)?;
+        let webhook = self.outbox.find(name)?;
         // Never closed.
         let _permit = self.tests.acquire().await.ok()?;
         let id = ItemId::new(format!("test_{}", Uuid::new_v4().simple()))?;
-        let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-        let body = json!({ "type": "test", "timestamp": now, "data": { "webhook": name } });
+        let now = SystemTime::now();
+        let timestamp = humantime::format_rfc3339_seconds(now).to_string();
+        let body = json!({ "type": "test", "timestamp": timestamp, "data": { "webhook": name } });
+        let body = body.to_string().into();
+        let request = webhook.dispatch().signed(webhook.target(), &id, body, now);
         let started = Instant::now();
-        let answer = hook.sender.send(&id, body.to_string().into()).await;
+        let answer = webhook.send(request).await;
         Some(Tested {
             answer,
             duration: started.elapsed(),
         })
-    }
-}
-
-impl fmt::Debug for Webhooks {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list()
-            .entries(self.hooks.iter().map(|hook| &hook.name))
-            .finish()
     }
 }

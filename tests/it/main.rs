@@ -34,6 +34,7 @@ mod manufacturers;
 mod native;
 mod openapi;
 mod origin;
+mod outbox;
 mod program;
 mod proxy;
 mod python;

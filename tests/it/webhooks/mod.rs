@@ -4,6 +4,6 @@ mod alerts;
 mod deliveries;
 mod faults;
 mod kill;
-mod receiver;
+pub(crate) mod receiver;
 mod routes;
 mod secure;

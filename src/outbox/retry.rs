@@ -1,8 +1,8 @@
-//! When to try again.
+//! How long to wait before the next attempt.
 
 use std::time::{Duration, SystemTime};
 
-/// The bounds of waiting.
+/// The shortest and the longest pause.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Retry {
     pub(super) min: Duration,
@@ -10,9 +10,9 @@ pub(super) struct Retry {
 }
 
 impl Retry {
-    /// How long to wait after so many failures in a row: each time twice as long, up to the bound, and of that a
-    /// part from the half to the whole, by `random`: what failed together should not come back together.
-    /// A receiver that asks for more gets it, up to the bound.
+    /// The pause after so many failures in a row. It doubles with each failure, up to the bound; of that, `random`
+    /// chooses a part between the half and the whole, because what failed together should not come back together.
+    /// A receiver that asks for a longer pause gets it, up to the bound.
     pub(super) fn delay(self, failures: u32, random: u32, asked: Option<Duration>) -> Duration {
         let doublings = failures.saturating_sub(1);
         let factor = 2_u32.checked_pow(doublings);

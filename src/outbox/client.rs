@@ -1,17 +1,18 @@
-//! One signed request, and what came back.
+//! One request, and what came back.
 
 use std::error::Error;
 use std::iter;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::{Request, Response, StatusCode, Uri, header};
+use hyper::header::{self, HeaderValue};
+use hyper::{Request, Response, StatusCode};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::{Instant, timeout_at};
@@ -20,14 +21,10 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-use super::WebhookError;
-use super::feed::ItemId;
 use super::retry::asked;
-use super::signature::SigningKey;
-use crate::config::{Webhook, webhook};
 
 const USER_AGENT: &str = concat!("scanpost/", env!("CARGO_PKG_VERSION"));
-/// How long a connection waits for the next alert.
+/// How long a connection waits for the next request.
 const IDLE: Duration = Duration::from_secs(30);
 /// Bytes of an answer's body that are read, so that the connection can be used again.
 const BODY_BYTES_MAX: usize = 64 << 10;
@@ -37,74 +34,87 @@ const EXCERPT_BYTES_MAX: usize = 1024;
 /// Characters of an error that are kept: some tell what a certificate says, as long as that may be.
 const ERROR_CHARS_MAX: usize = 512;
 
+/// How connections are made.
+#[derive(Clone, Debug)]
+pub struct ClientSettings {
+    /// A PEM file with certificates to trust, beside those that browsers trust. Empty for none.
+    pub ca_file: PathBuf,
+    /// How long connecting may take.
+    pub connect_timeout: Duration,
+    /// How long a request may take as a whole, up to the head of the answer.
+    pub timeout: Duration,
+}
+
+/// The certificates to trust cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the ca_file {}: {reason}", path.display())]
+pub struct CaFileError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
 /// What a receiver answered.
 #[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
     /// How long it asks to be left alone.
     pub(super) retry_after: Option<Duration>,
     /// The beginning of the body.
-    pub(crate) excerpt: String,
+    pub excerpt: String,
 }
 
 /// Why nothing was answered.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum SendError {
+pub enum SendError {
+    /// Neither an answer nor an error came in time.
     #[error("no answer within {}", humantime::format_duration(*.0))]
     TimedOut(Duration),
+    /// The connection could not be made, or ended.
     #[error("{0}")]
     Failed(String),
 }
 
 /// Sends to one receiver.
-pub(super) struct Sender {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
-    target: Uri,
-    key: SigningKey,
+#[derive(Debug)]
+pub struct Client {
+    http: HttpClient<HttpsConnector<HttpConnector>, Full<Bytes>>,
     timeout: Duration,
 }
 
-impl Sender {
-    pub(super) fn new(webhook: &Webhook) -> Result<Self, WebhookError> {
-        let target = webhook::target(webhook.url.reveal());
-        let target = target.map_err(|reason| WebhookError::Url {
-            name: webhook.name.clone(),
-            reason,
-        })?;
+impl Client {
+    pub(super) fn new(settings: &ClientSettings) -> Result<Self, CaFileError> {
         let mut http = HttpConnector::new();
         http.enforce_http(false);
         http.set_nodelay(true);
-        http.set_connect_timeout(Some(webhook.connect_timeout));
+        http.set_connect_timeout(Some(settings.connect_timeout));
         let https = HttpsConnectorBuilder::new()
-            .with_tls_config(tls(webhook)?)
+            .with_tls_config(tls(&settings.ca_file)?)
             .https_or_http()
             .enable_http1()
             .wrap_connector(http);
-        let client = Client::builder(TokioExecutor::new())
+        let http = HttpClient::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(1)
             .build(https);
         Ok(Self {
-            client,
-            target,
-            key: SigningKey::read(webhook)?,
-            timeout: webhook.timeout,
+            http,
+            timeout: settings.timeout,
         })
     }
 
-    /// The host and the port, which is all that may be shown of the URL.
-    pub(super) fn host(&self) -> &str {
-        self.target
-            .authority()
-            .map_or("", |authority| authority.as_str())
-    }
-
-    /// Sends a document. Redirects are answers like any other: what is signed for one host is not for another.
-    pub(super) async fn send(&self, id: &ItemId, body: Bytes) -> Result<Answer, SendError> {
+    /// Sends a request. Redirects are answers like any other: what is meant for one host is not for another.
+    pub(super) async fn send(
+        &self,
+        mut request: Request<Full<Bytes>>,
+    ) -> Result<Answer, SendError> {
         let deadline = Instant::now() + self.timeout;
-        let request = self.request(id, body, SystemTime::now());
-        let response = match timeout_at(deadline, self.client.request(request)).await {
+        let user_agent = HeaderValue::from_static(USER_AGENT);
+        request.headers_mut().insert(header::USER_AGENT, user_agent);
+        let response = match timeout_at(deadline, self.http.request(request)).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err(SendError::Failed(in_full(&error))),
             Err(_) => return Err(SendError::TimedOut(self.timeout)),
@@ -116,19 +126,6 @@ impl Sender {
             retry_after: retry_after.and_then(|text| asked(text, SystemTime::now())),
             excerpt: excerpt(response, deadline).await,
         })
-    }
-
-    fn request(&self, id: &ItemId, body: Bytes, now: SystemTime) -> Request<Full<Bytes>> {
-        let timestamp = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let signature = self.key.sign(id.as_str(), timestamp, &body);
-        Request::post(self.target.clone())
-            .header(header::CONTENT_TYPE, "application/json")
-            .header(header::USER_AGENT, USER_AGENT)
-            .header("webhook-id", id.as_str())
-            .header("webhook-timestamp", timestamp)
-            .header("webhook-signature", signature)
-            .body(Full::new(body))
-            .expect("an id, a number and base64 are values of headers")
     }
 }
 
@@ -148,14 +145,13 @@ async fn excerpt(response: Response<Incoming>, deadline: Instant) -> String {
 }
 
 /// The roots that browsers trust, and those of the operator.
-fn tls(webhook: &Webhook) -> Result<ClientConfig, WebhookError> {
+fn tls(ca_file: &Path) -> Result<ClientConfig, CaFileError> {
     let mut roots = RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
     };
-    if !webhook.ca_file.as_os_str().is_empty() {
-        add_roots(&mut roots, &webhook.ca_file).map_err(|reason| WebhookError::CaFile {
-            name: webhook.name.clone(),
-            path: webhook.ca_file.clone(),
+    if !ca_file.as_os_str().is_empty() {
+        add_roots(&mut roots, ca_file).map_err(|reason| CaFileError {
+            path: ca_file.to_owned(),
             reason,
         })?;
     }

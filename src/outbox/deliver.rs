@@ -1,4 +1,4 @@
-//! The delivery of one webhook: alert by alert, in order, again and again until it is taken.
+//! The delivery to one destination: in order, and each request again until the receiver takes it.
 
 use std::collections::VecDeque;
 use std::io;
@@ -12,15 +12,15 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::client::{Answer, SendError};
-use super::cursors::{Cursors, Progress};
-use super::feed::{Feed, FeedError, Item};
-use super::hook::Hook;
+use super::cursor::{Cursors, Progress};
+use super::feed::{Feed, FeedError};
+use super::{Destination, Dispatch, Item};
 
-/// How many alerts are read at one time.
+/// How many items are read at one time.
 const PAGE_ITEMS: usize = 32;
 
-/// After how many alerts that it does not want it is put on disk how far it is, though none was sent: a crash before
-/// that costs looking at them again, and a write for each would cost more.
+/// After this many unwanted items in a row the progress is written, though nothing was sent: after a crash they would
+/// be looked at again, and a write for each would cost more.
 const PASSED_UNKEPT_MAX: u64 = 1000;
 
 /// What became of an attempt.
@@ -45,29 +45,33 @@ impl From<Result<Answer, SendError>> for Outcome {
     }
 }
 
-/// Delivers what the feed has for one webhook.
-pub(super) struct Deliverer {
-    hook: Arc<Hook>,
-    feed: Feed,
+/// Delivers what the feed has for one destination.
+pub(super) struct Deliverer<D: Dispatch> {
+    destination: Arc<Destination<D>>,
+    feed: Feed<D::Item>,
     cursors: Arc<Cursors>,
-    /// What is wanted and not delivered, the oldest first: at most `queue_max`, and the one under way. It is taken out
-    /// of the feed as it comes, because others make room there for what this webhook may not want.
-    waiting: VecDeque<Item>,
-    /// The alert that was looked at last.
+    /// Pending items, the oldest first: at most `queue_max`, plus those in flight. Copied on arrival, because the
+    /// feed may evict them before they are delivered.
+    waiting: VecDeque<D::Item>,
+    /// The item that was looked at last.
     seen: u64,
     /// Whether the last attempt was in vain.
     is_refused: bool,
-    /// How many were left out because too many waited, and nobody was told.
+    /// How many were left out because too many waited, and were not logged yet.
     overflowed: u64,
     progress: Progress,
     kept: Progress,
 }
 
-impl Deliverer {
-    pub(super) fn new(hook: Arc<Hook>, feed: Feed, cursors: Arc<Cursors>) -> Self {
-        let progress = hook.state().progress;
+impl<D: Dispatch> Deliverer<D> {
+    pub(super) fn new(
+        destination: Arc<Destination<D>>,
+        feed: Feed<D::Item>,
+        cursors: Arc<Cursors>,
+    ) -> Self {
+        let progress = destination.state().progress;
         Self {
-            hook,
+            destination,
             feed,
             cursors,
             waiting: VecDeque::new(),
@@ -79,24 +83,25 @@ impl Deliverer {
         }
     }
 
-    /// Until it is told to stop, or the receiver says that it is gone. An attempt under way is brought to its end.
+    /// Runs until the stop, or until the receiver says that it is gone. An attempt under way is brought to its end.
     pub(super) async fn run(mut self, stop: CancellationToken) {
         while !stop.is_cancelled() {
             if let Err(error) = self.gather(0).await {
-                let reason = format!("alerts cannot be read: {error}");
+                let reason = format!("{} cannot be read: {error}", D::ITEMS);
                 self.wait_after(reason, None, &stop).await;
                 continue;
             }
-            self.tell_overflow();
+            self.report_overflow();
             self.give_up_old();
-            let Some(item) = self.waiting.front().cloned() else {
+            let items = self.first_in_line();
+            if items.is_empty() {
                 self.wait_for_newer(&stop).await;
                 continue;
-            };
-            let hook = Arc::clone(&self.hook);
-            let attempt = async move { hook.sender.send(&item.id, item.body.bytes()).await };
-            match Outcome::from(self.gather_during(attempt, 1).await) {
-                Outcome::Delivered => self.delivered().await,
+            }
+            let (count, destination) = (items.len(), Arc::clone(&self.destination));
+            let attempt = async move { destination.deliver(&items).await };
+            match Outcome::from(self.gather_during(attempt, count).await) {
+                Outcome::Delivered => self.delivered(count).await,
                 Outcome::Gone => {
                     self.gone();
                     break;
@@ -110,6 +115,12 @@ impl Deliverer {
         self.keep().await;
     }
 
+    /// The items of the next request.
+    fn first_in_line(&self) -> Vec<D::Item> {
+        let count_max = self.destination.settings.items_per_request_max.max(1);
+        self.waiting.iter().take(count_max).cloned().collect()
+    }
+
     async fn wait_for_newer(&mut self, stop: &CancellationToken) {
         if self.has_much_to_keep() {
             self.keep().await;
@@ -118,7 +129,7 @@ impl Deliverer {
         stop.run_until_cancelled(newer).await;
     }
 
-    /// Takes what is wanted out of the feed while something else is done. The first `under_way` alerts stay in line.
+    /// Takes wanted items out of the feed while something else is done. The first `under_way` items stay in line.
     async fn gather_during<T>(&mut self, work: impl Future<Output = T>, under_way: usize) -> T {
         let mut work = pin!(work);
         loop {
@@ -128,13 +139,13 @@ impl Deliverer {
                 () = self.feed.newer_than(self.seen) => {}
             }
             if self.gather(under_way).await.is_err() {
-                // The next round says so, and waits before it tries again.
+                // The next round reports this, and waits before it tries again.
                 return work.await;
             }
         }
     }
 
-    /// Takes what is wanted out of the feed, up to the newest. Of more than may wait the oldest are left out.
+    /// Takes wanted items out of the feed, up to the newest. If more than `queue_max` wait, the oldest are left out.
     async fn gather(&mut self, under_way: usize) -> Result<(), FeedError> {
         loop {
             self.leave_out_oldest(under_way);
@@ -148,9 +159,9 @@ impl Deliverer {
                 self.miss_up_to(newest);
             }
             for item in page {
-                self.miss_up_to(item.number - 1);
-                self.seen = item.number;
-                if self.hook.wants(&item) {
+                self.miss_up_to(item.number().saturating_sub(1));
+                self.seen = item.number();
+                if self.destination.dispatch.takes(&item) {
                     self.waiting.push_back(item);
                 }
             }
@@ -158,46 +169,47 @@ impl Deliverer {
     }
 
     fn leave_out_oldest(&mut self, under_way: usize) {
-        while self.hook.queue_max + under_way < self.waiting.len() {
+        while self.destination.settings.queue_max + under_way < self.waiting.len() {
             self.waiting.remove(under_way);
             self.progress.lost += 1;
             self.overflowed += 1;
         }
     }
 
-    /// Once before each attempt, and not for each alert.
-    fn tell_overflow(&mut self) {
-        self.tell_lost(self.overflowed, "more waited than `queue_max`");
+    /// Logs once before each attempt, not for each item.
+    fn report_overflow(&mut self) {
+        self.report_lost(self.overflowed, "more waited than `queue_max`");
         self.overflowed = 0;
     }
 
-    /// Alerts that the feed has no more. Nobody knows whether they were wanted.
+    /// Counts items that the feed has no more. Nobody knows whether they were wanted.
     fn miss_up_to(&mut self, number: u64) {
         let missed = number.saturating_sub(self.seen);
         self.seen += missed;
         self.progress.lost += missed;
-        self.tell_lost(missed, "the list of alerts was cut short");
+        self.report_lost(missed, "they were removed before they could be read");
     }
 
     fn give_up_old(&mut self) {
         let now = SystemTime::now();
-        let is_too_old = |item: &Item| self.is_refused && self.hook.is_too_old(item, now);
+        let is_too_old = |item: &D::Item| self.is_refused && self.destination.is_too_old(item, now);
         let first = self.waiting.iter().take_while(|item| is_too_old(item));
         let count = first.count();
         self.waiting.drain(..count);
         let lost = u64::try_from(count).unwrap_or(u64::MAX);
         self.progress.lost += lost;
-        self.tell_lost(lost, "could not be delivered in time");
+        self.report_lost(lost, "they could not be delivered within `give_up_after`");
         self.note_progress();
     }
 
-    fn tell_lost(&self, lost: u64, why: &str) {
+    fn report_lost(&self, lost: u64, why: &str) {
         if 0 < lost {
             warn!(
-                webhook.name = self.hook.name,
-                alerts.lost = lost,
+                destination.name = self.destination.name(),
+                items = D::ITEMS,
+                items.lost = lost,
                 why,
-                "alerts are not delivered"
+                "some will not be delivered"
             );
         }
     }
@@ -205,24 +217,24 @@ impl Deliverer {
     /// Everything before the first in line is dealt with.
     fn note_progress(&mut self) {
         let first = self.waiting.front();
-        self.progress.number = first.map_or(self.seen, |first| first.number - 1);
-        let mut state = self.hook.state();
+        self.progress.number = first.map_or(self.seen, |first| first.number().saturating_sub(1));
+        let mut state = self.destination.state();
         state.progress = self.progress;
         state.seen = self.seen;
         state.queued = u64::try_from(self.waiting.len()).unwrap_or(u64::MAX);
     }
 
-    async fn delivered(&mut self) {
+    async fn delivered(&mut self, count: usize) {
         self.is_refused = false;
-        self.waiting.pop_front();
-        self.progress.delivered += 1;
+        self.waiting.drain(..count);
+        self.progress.delivered += u64::try_from(count).unwrap_or(u64::MAX);
         self.note_progress();
-        let failures = std::mem::take(&mut self.hook.state().failures);
+        let failures = std::mem::take(&mut self.destination.state().failures);
         if 0 < failures {
             info!(
-                webhook.name = self.hook.name,
-                webhook.failures = failures,
-                "the receiver takes alerts again"
+                destination.name = self.destination.name(),
+                destination.failures = failures,
+                "the receiver takes items again"
             );
         }
         self.keep().await;
@@ -237,30 +249,33 @@ impl Deliverer {
         let delay = self.failed(reason, asked);
         let wait = stop.run_until_cancelled(tokio::time::sleep(delay));
         self.gather_during(wait, 0).await;
-        self.hook.state().next_try = None;
+        self.destination.state().next_try = None;
     }
 
-    /// Notes a failure, and gives how long to wait.
+    /// Notes a failure, and returns the pause until the next attempt.
     fn failed(&mut self, reason: String, asked: Option<Duration>) -> Duration {
-        let mut state = self.hook.state();
+        let mut state = self.destination.state();
         state.failures = state.failures.saturating_add(1);
         // Without randomness all wait the shortest of the times.
         let random = getrandom::u32().unwrap_or_default();
-        let delay = self.hook.retry.delay(state.failures, random, asked);
-        let (name, delay_ms) = (&self.hook.name, delay.as_millis());
+        let delay = self
+            .destination
+            .retry()
+            .delay(state.failures, random, asked);
+        let (name, delay_ms) = (self.destination.name(), delay.as_millis());
         if state.failures == 1 {
             warn!(
-                webhook.name = name,
+                destination.name = name,
                 reason,
                 retry.delay_ms = delay_ms,
-                "an alert could not be delivered"
+                "a delivery failed"
             );
         } else {
             debug!(
-                webhook.name = name,
+                destination.name = name,
                 reason,
                 retry.delay_ms = delay_ms,
-                "an alert could not be delivered"
+                "a delivery failed"
             );
         }
         state.last_error = Some(reason);
@@ -270,10 +285,10 @@ impl Deliverer {
 
     fn gone(&self) {
         warn!(
-            webhook.name = self.hook.name,
-            "the receiver answered 410, so nothing is sent to it until the next start"
+            destination.name = self.destination.name(),
+            "the receiver answered 410 Gone: nothing is sent to it until the next start"
         );
-        let mut state = self.hook.state();
+        let mut state = self.destination.state();
         state.last_error = Some(format!("answered {}", StatusCode::GONE));
         state.is_stopped = true;
     }
@@ -283,21 +298,21 @@ impl Deliverer {
         is.lost != was.lost || PASSED_UNKEPT_MAX <= is.number - was.number
     }
 
-    /// Puts on disk how far it is. When that fails, deliveries go on: what is lost is only that a restart knows.
+    /// Writes the progress to disk. When that fails, deliveries go on: only a restart would send some again.
     async fn keep(&mut self) {
         if self.progress == self.kept {
             return;
         }
-        let (hook, cursors, progress) = (
-            Arc::clone(&self.hook),
+        let (destination, cursors, progress) = (
+            Arc::clone(&self.destination),
             Arc::clone(&self.cursors),
             self.progress,
         );
-        let written = spawn_blocking(move || cursors.set(&hook.name, progress)).await;
+        let written = spawn_blocking(move || cursors.set(destination.name(), progress)).await;
         match written.unwrap_or_else(|error| Err(io::Error::other(error))) {
             Ok(()) => self.kept = progress,
             Err(error) => {
-                warn!(webhook.name = self.hook.name, %error, "cannot write how far the webhook is");
+                warn!(destination.name = self.destination.name(), %error, "cannot write the progress of a destination");
             }
         }
     }

@@ -1,0 +1,261 @@
+//! How far each destination has come, on disk.
+//!
+//! One small file that is replaced whole and synced, because it has a line for each destination: after a crash it is
+//! the old one or the new one. It is no table of the log's database, so that no delivery ever waits for the writer of
+//! the log, or the writer for a delivery. It is written after each delivery: a crash between the two makes the
+//! delivery happen again.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use tracing::{info, warn};
+
+use super::{CursorError, CursorFile};
+use crate::data_dir::DataDir;
+
+/// A later shape gets another number and keeps a reader for this one.
+const VERSION: u32 = 1;
+
+/// How far a destination has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Progress {
+    /// The item that was dealt with last.
+    pub(super) number: u64,
+    /// How many were delivered.
+    pub(super) delivered: u64,
+    /// How many were wanted, or would have been looked at, and were not delivered.
+    pub(super) lost: u64,
+}
+
+/// The progress by the name of the destination.
+type Known = BTreeMap<String, Progress>;
+
+/// The progress of all destinations.
+#[derive(Debug)]
+pub(super) struct Cursors {
+    /// Without one, nothing is kept over a restart.
+    kept_in: Option<Kept>,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    data: DataDir,
+    file: CursorFile,
+}
+
+impl Cursors {
+    /// Reads what is there. A destination that is new begins with what comes after `newest`; one that is no longer
+    /// configured is forgotten.
+    pub(super) fn open<'n>(
+        data: Option<(&Path, CursorFile)>,
+        names: impl Iterator<Item = &'n str>,
+        newest: u64,
+    ) -> Result<Self, CursorError> {
+        let kept_in = data.map(|(directory, file)| Kept {
+            data: DataDir::at(directory),
+            file,
+        });
+        let before = match &kept_in {
+            Some(kept) => kept.read()?,
+            None => Known::new(),
+        };
+        let new = Progress {
+            number: newest,
+            ..Progress::default()
+        };
+        let known: Known = names
+            .map(|name| {
+                let mut progress = before.get(name).copied().unwrap_or(new);
+                if newest < progress.number {
+                    // Somebody took the items away; the next ones have numbers that are behind us.
+                    warn!(
+                        destination.name = name,
+                        "the numbers of what is sent begin anew: the delivery goes on with the next item"
+                    );
+                    progress.number = newest;
+                }
+                (name.to_owned(), progress)
+            })
+            .collect();
+        for name in before.keys().filter(|&name| !known.contains_key(name)) {
+            info!(
+                destination.name = name,
+                "no longer configured: its progress is forgotten"
+            );
+        }
+        let is_changed = known != before;
+        let cursors = Self {
+            kept_in,
+            known: Mutex::new(known),
+        };
+        if let (true, Some(kept)) = (is_changed, &cursors.kept_in) {
+            cursors.write(|_| {}).map_err(|source| CursorError::Write {
+                path: kept.data.path_of(kept.file.name),
+                source,
+            })?;
+        }
+        Ok(cursors)
+    }
+
+    pub(super) fn get(&self, name: &str) -> Progress {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(name).copied().unwrap_or_default()
+    }
+
+    /// Keeps the progress of one destination; on disk when this returns. Blocks.
+    pub(super) fn set(&self, name: &str, progress: Progress) -> io::Result<()> {
+        self.write(|known| {
+            known.insert(name.to_owned(), progress);
+        })
+    }
+
+    fn write(&self, change: impl FnOnce(&mut Known)) -> io::Result<()> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut known);
+        // Under the lock, or an older state could replace a newer one.
+        self.kept_in
+            .as_ref()
+            .map_or(Ok(()), |kept| kept.write(&known))
+    }
+}
+
+impl Kept {
+    fn read(&self) -> Result<Known, CursorError> {
+        let path = self.data.path_of(self.file.name);
+        let known = match fs::read(&path) {
+            Ok(json) => self.parse(&json),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Known::new()),
+            Err(error) => Err(error),
+        };
+        known.map_err(|source| CursorError::Read { path, source })
+    }
+
+    fn parse(&self, json: &[u8]) -> io::Result<Known> {
+        let mut document: Map<String, Value> = serde_json::from_slice(json)?;
+        match document.get("version").and_then(Value::as_u64) {
+            Some(version) if version == u64::from(VERSION) => {}
+            Some(version) => {
+                return Err(io::Error::other(format!(
+                    "it has version {version}, and this program reads up to {VERSION}: start the version of scanpost that wrote it"
+                )));
+            }
+            None => return Err(io::Error::other("it has no `version`")),
+        }
+        let Some(known) = document.remove(self.file.key) else {
+            return Err(io::Error::other(format!("it has no `{}`", self.file.key)));
+        };
+        Ok(serde_json::from_value(known)?)
+    }
+
+    fn write(&self, known: &Known) -> io::Result<()> {
+        let document = json!({ "version": VERSION, self.file.key: known });
+        let mut json = serde_json::to_vec_pretty(&document)?;
+        json.push(b'\n');
+        self.data.replace(self.file.name, &json).map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: CursorFile = CursorFile {
+        name: "webhooks.json",
+        key: "webhooks",
+    };
+
+    fn open(directory: &Path, names: &[&str], newest: u64) -> Cursors {
+        Cursors::open(Some((directory, FILE)), names.iter().copied(), newest).unwrap()
+    }
+
+    #[test]
+    fn progress_outlives_the_program_and_the_file_is_for_its_owner_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let cursors = open(dir.path(), &["a", "b"], 5);
+        let progress = Progress {
+            number: 7,
+            delivered: 2,
+            lost: 1,
+        };
+        cursors.set("a", progress).unwrap();
+        let again = open(dir.path(), &["b", "a"], 9);
+        assert_eq!(again.get("a"), progress);
+        assert_eq!(again.get("b").number, 5);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let metadata = fs::metadata(dir.path().join(FILE.name)).unwrap();
+            assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
+        }
+    }
+
+    /// Written by the version before this module was made general.
+    #[test]
+    fn a_file_that_exists_is_read_and_written_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = |number| {
+            format!(
+                "{{\n  \"version\": 1,\n  \"webhooks\": {{\n    \"a\": {{\n      \"number\": {number},\n      \"delivered\": 3,\n      \"lost\": 1\n    }}\n  }}\n}}\n"
+            )
+        };
+        fs::write(dir.path().join(FILE.name), text(4)).unwrap();
+        let cursors = open(dir.path(), &["a"], 9);
+        let progress = cursors.get("a");
+        assert_eq!(
+            (progress.number, progress.delivered, progress.lost),
+            (4, 3, 1)
+        );
+        let progress = Progress {
+            number: 5,
+            ..progress
+        };
+        cursors.set("a", progress).unwrap();
+        let written = fs::read_to_string(dir.path().join(FILE.name)).unwrap();
+        let as_json = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        assert_eq!(as_json(&written), as_json(&text(5)));
+    }
+
+    #[test]
+    fn one_that_is_taken_away_and_given_back_is_a_new_one() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(open(dir.path(), &["a"], 5));
+        drop(open(dir.path(), &[], 6));
+        assert_eq!(open(dir.path(), &["a"], 8).get("a").number, 8);
+    }
+
+    #[test]
+    fn alerts_that_begin_anew_are_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(open(dir.path(), &["a"], 500));
+        assert_eq!(open(dir.path(), &["a"], 3).get("a").number, 3);
+    }
+
+    #[test]
+    fn without_webhooks_there_is_no_file() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(open(dir.path(), &[], 5));
+        assert!(!dir.path().join(FILE.name).exists());
+    }
+
+    #[test]
+    fn a_file_that_is_not_ours_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        for text in [
+            "",
+            "{",
+            r#"{"version":2,"webhooks":{}}"#,
+            r#"{"version":1}"#,
+        ] {
+            fs::write(dir.path().join(FILE.name), text).unwrap();
+            let opened = Cursors::open(Some((dir.path(), FILE)), ["a"].into_iter(), 0);
+            let error = opened.unwrap_err().to_string();
+            assert!(error.contains(FILE.name), "{text}: {error}");
+        }
+    }
+}
