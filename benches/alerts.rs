@@ -10,12 +10,14 @@
 mod support;
 
 use std::env;
+use std::sync::Arc;
 use std::time::Instant;
 
-use scanpost::alerts::Desk;
+use scanpost::alerts::AlertKeeper;
 use scanpost::config::alerts::{Alerts, Network, Owned};
+use scanpost::events::Events;
+use scanpost::fold::Fold;
 use scanpost::log::{Entry, Log};
-use scanpost::tracker::Tracker;
 use support::stats::median;
 use support::{Result, fill};
 
@@ -34,21 +36,24 @@ fn main() -> Result<()> {
         entries.extend(log.append(vec![fill::batch(first, DEVICES)?])?);
     }
     println!("{REPORTS} reports of {DEVICES} access points, one thread.");
-    let plain = |tracker: &Tracker, entry: &Entry| {
-        tracker.apply(entry);
-    };
-    let without_ns = measure(&entries, || Ok(plain))?;
-    println!("without a desk: {without_ns:.0} ns a report");
+    let without_ns = measure(&entries, || {
+        let tracker = support::tracker();
+        Ok(move |entry: &Entry| {
+            tracker.apply(entry);
+        })
+    })?;
+    println!("the tracker alone: {without_ns:.0} ns a report");
     for (name, config) in [
         ("all off", off()),
         ("by default", Alerts::default()),
         ("all rules", rules()),
     ] {
         let ns = measure(&entries, || {
-            let mut desk = Desk::open(None, &config, uuid::Uuid::nil())?;
-            Ok(move |tracker: &Tracker, entry: &Entry| {
-                desk.apply(tracker, entry, |_| {});
-                desk.settle(entry.position);
+            let alerts = AlertKeeper::open(None, &config, uuid::Uuid::nil())?;
+            let mut fold = Fold::new(Arc::new(support::tracker()), alerts, Events::new(1));
+            Ok(move |entry: &Entry| {
+                fold.apply(entry);
+                fold.settle(entry.position);
             })
         })?;
         println!(
@@ -60,17 +65,16 @@ fn main() -> Result<()> {
 }
 
 /// The middle of several runs, in nanoseconds a report.
-fn measure<A: FnMut(&Tracker, &Entry)>(
+fn measure<A: FnMut(&Entry)>(
     entries: &[Entry],
     mut begin: impl FnMut() -> Result<A>,
 ) -> Result<f64> {
     let mut runs = Vec::new();
     for _ in 0..RUNS {
-        let tracker = support::tracker();
         let mut apply = begin()?;
         let started = Instant::now();
         for entry in entries {
-            apply(&tracker, entry);
+            apply(entry);
         }
         runs.push(started.elapsed().as_secs_f64() * 1e9 / f64::from(REPORTS));
     }

@@ -4,11 +4,11 @@
 //! # The way of a report
 //!
 //! ```text
-//! HTTP ─ auth ─ decode ──▶ Batch ──▶ log.append ──▶ tracker.apply ──▶ answer 200
-//!                                                        │
-//!                                                        ├──▶ views
-//!                                                        ├──▶ events, alerts
-//!                                                        └──▶ snapshots
+//! HTTP ─ auth ─ decode ──▶ Batch ──▶ judge ──▶ log.append ──▶ fold.apply ──▶ answer 200
+//!                                                                 │
+//!                                                                 ├──▶ tracker ──▶ views, snapshots
+//!                                                                 ├──▶ alerts
+//!                                                                 └──▶ events
 //! ```
 //!
 //! One way, one direction. What got `200` is in the log and in the views; what did not is nowhere.
@@ -20,7 +20,8 @@
 //! | [`report`] | the typed domain: addresses, times, signals, positions, a [`report::Batch`] | anything else here |
 //! | [`ingest`] | decoders (bytes to batch), the queue, the writer thread, housekeeping | HTTP |
 //! | [`log`] | the ordered record of accepted batches | who reads it |
-//! | [`tracker`] | the fold of the log: devices, sources | clocks, files, JSON |
+//! | [`fold`] | applying a record: judge, tracker, alerts, events | threads, queues, HTTP |
+//! | [`tracker`] | what the fold makes of the log: devices, sources | clocks, files, JSON |
 //! | [`alerts`] | rules over what changes, and the alerts that they raised | who is told, HTTP |
 //! | [`events`] | what happened, told to those who listen; the server's messages | who listens, HTTP |
 //! | [`snapshot`] | the tracker on disk, so that a start need not read the whole log | what devices mean |
@@ -32,11 +33,13 @@
 //! | `data_dir` | the names, modes and locks of all files in the data directory | what is in them |
 //! | [`config`] | file, environment and flags to one checked value | what it is for |
 //!
-//! Dependencies point one way: `http → {auth, ingest, views, webhook} → {snapshot, events} → alerts → tracker → log → report`.
+//! Dependencies point one way:
+//! `http → {auth, ingest, views, webhook} → {fold, snapshot} → events → alerts → tracker → log → report`.
 //!
 //! # What holds everywhere
 //!
-//! 1. Devices change only through [`tracker::Tracker::apply`], in the order of the log, on one thread, when what changes them is on disk.
+//! 1. Devices change only through [`fold::Fold::apply`], in the order of the log, on one thread, when what changes them is
+//!    on disk.
 //! 2. Nothing that must finish lives in a request's future: a client that hangs up drops it.
 //! 3. `report`, the decoders, `tracker`, the rules of `alerts` and `views` hold no `async`, read no clock and open no file.
 //! 4. No lock is held across an await, or while an answer is written: readers copy out a bounded piece.
@@ -48,6 +51,7 @@ mod bounded;
 pub mod config;
 mod data_dir;
 pub mod events;
+pub mod fold;
 #[doc(hidden)]
 pub mod fuzzing;
 mod http;

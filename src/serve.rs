@@ -11,17 +11,18 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use crate::alerts::{Desk, DeskError};
+use crate::alerts::{AlertKeeper, KeeperError};
 use crate::auth::{Access, Credentials, CredentialsError, Policy};
 use crate::config::{Config, ConfigError};
 use crate::events::Events;
+use crate::fold::ResendWindow;
 use crate::http::server::lease::{ConnectionLimits, OpenConnections};
 use crate::http::server::listener;
 use crate::http::server::tls::Tls;
 pub use crate::http::server::tls::TlsError;
 use crate::http::{self, App, Parts};
 use crate::ingest::housekeeping::{self, Schedule};
-use crate::ingest::{self, Ingest, Keeping, WindowBounds, WriterBounds, WriterError};
+use crate::ingest::{self, Ingest, Stores, WriterBounds, WriterError};
 use crate::log::{Log, LogError};
 use crate::tracker::{Bounds, Tracker};
 use crate::webhook::{self, WebhookError};
@@ -43,7 +44,7 @@ pub enum ServeError {
     Credentials(#[from] CredentialsError),
     /// There can be no alerts.
     #[error(transparent)]
-    Alerts(#[from] DeskError),
+    Alerts(#[from] KeeperError),
     /// The certificate or its key cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -111,8 +112,8 @@ async fn run(
     let policy = Policy::of(config.auth.mode, listens_on);
     let access = Access::new(policy, credentials, &config.auth);
     let (server_uuid, history) = (log.server_uuid(), log.history());
-    let desk = Desk::open(data.as_deref(), &config.alerts, server_uuid)?;
-    let alerts = desk.store();
+    let keeper = AlertKeeper::open(data.as_deref(), &config.alerts, server_uuid)?;
+    let alerts = keeper.store();
     let tracker = Arc::new(tracker(&config));
     let events = Events::new(config.limits.events_queue_max);
     let stop = CancellationToken::new();
@@ -125,10 +126,10 @@ async fn run(
     let (orders, told) = housekeeping::orders();
     let begin = orders.clone();
     let (ingest, mut writer) = ingest::start(
-        Keeping {
+        Stores {
             log,
             snapshots: data,
-            desk,
+            alerts: keeper,
         },
         Arc::clone(&tracker),
         events.clone(),
@@ -193,7 +194,7 @@ async fn run(
 fn writer_bounds(config: &Config) -> WriterBounds {
     WriterBounds {
         queue_batches_max: config.limits.queue_batches_max,
-        window: WindowBounds {
+        window: ResendWindow {
             batches_max: config.ingest.resend_batches_max,
             age_max: config.ingest.resend_window,
         },
@@ -230,7 +231,7 @@ fn tracker(config: &Config) -> Tracker {
     })
 }
 
-/// Tells the writer the time: of silence no request tells.
+/// Sends the writer a tick every second, so that rules about silence fire when no request arrives.
 async fn tick(ingest: Ingest) {
     let mut ticks = interval(TICK_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);

@@ -5,7 +5,7 @@
 //! - `file`: the alerts on disk. A file of its own, because alerts are no truth: they follow from the log, are
 //!   forgotten by another measure than it, and a fault in them must not stop it.
 //! - `store`: the same in memory, for those who read.
-//! - `desk`: what the writer thread does with all of them.
+//! - `keeper`: all of them together, as the fold uses them.
 //!
 //! # Once, over restarts
 //!
@@ -15,17 +15,17 @@
 //! transaction; and each alert has an identity that follows from the log, so that none is kept twice.
 
 mod alert;
-mod desk;
 mod engine;
 mod file;
+mod keeper;
 mod kind;
 mod rules;
 mod setting;
 mod store;
 
 pub use self::alert::{Addresses, Alert, Raised};
-pub use self::desk::{Desk, DeskError, Order, Refused};
 pub use self::file::{AlertFileError, WatchList};
+pub use self::keeper::{AlertKeeper, KeeperError, Order, Refused};
 pub use self::kind::{Class, Definition, Rule, Severity};
 pub use self::rules::{Rules, Watched};
 pub use self::setting::{Limit, Rate, Unit};

@@ -1,4 +1,4 @@
-//! The desk over crashes and in time, without a server around it.
+//! The keeper over crashes and in time, without a server around it.
 
 use std::path::Path;
 use std::time::Duration;
@@ -73,8 +73,8 @@ fn config() -> Alerts {
     }
 }
 
-fn open(data: Option<&Path>, config: &Alerts) -> Desk {
-    Desk::open(data, config, Uuid::nil()).unwrap()
+fn open(data: Option<&Path>, config: &Alerts) -> AlertKeeper {
+    AlertKeeper::open(data, config, Uuid::nil()).unwrap()
 }
 
 fn received(seconds: u32) -> ReceivedAt {
@@ -115,19 +115,25 @@ fn batch(source: u128, seconds: u32, reports: Vec<Report>) -> Record {
 }
 
 /// What was raised: identities in the order of their numbers.
-fn ids(desk: &Desk) -> Vec<(u64, String)> {
-    let alerts = desk.store().after(0, usize::MAX);
+fn ids(keeper: &AlertKeeper) -> Vec<(u64, String)> {
+    let alerts = keeper.store().after(0, usize::MAX);
     alerts
         .iter()
         .map(|alert| (alert.number, alert.raised.id.to_string()))
         .collect()
 }
 
-/// Applies batches to a new desk, one commit each.
-fn run(desk: &mut Desk, tracker: &Tracker, entries: &[Entry]) {
+/// Applies an entry, as the fold does.
+fn apply(keeper: &mut AlertKeeper, tracker: &Tracker, entry: &Entry) {
+    keeper.begin(entry);
+    tracker.apply_observed(entry, |before, report| keeper.look(before, report), |_| {});
+}
+
+/// Applies batches to a new keeper, one commit each.
+fn run(keeper: &mut AlertKeeper, tracker: &Tracker, entries: &[Entry]) {
     for entry in entries {
-        desk.apply(tracker, entry, |_| {});
-        desk.settle(entry.position);
+        apply(keeper, tracker, entry);
+        keeper.settle(entry.position);
     }
 }
 
@@ -137,8 +143,8 @@ fn logged(batches: Vec<Record>) -> (Log, Vec<Entry>) {
     (log, entries)
 }
 
-fn headers(desk: &Desk) -> Vec<String> {
-    let alerts = desk.store().after(0, usize::MAX);
+fn headers(keeper: &AlertKeeper) -> Vec<String> {
+    let alerts = keeper.store().after(0, usize::MAX);
     alerts
         .iter()
         .map(|alert| alert.raised.header.to_string())
@@ -152,31 +158,31 @@ fn a_scanner_that_keeps_to_its_habit_is_not_silent() {
         sourcesilent_least: Duration::from_secs(1),
         ..Alerts::default()
     };
-    let (mut desk, tracker) = (open(None, &config), tracker());
+    let (mut keeper, tracker) = (open(None, &config), tracker());
     let (_, entries) = logged([0, 10, 20, 30].map(|at| batch(1, at, Vec::new())).into());
-    run(&mut desk, &tracker, &entries);
-    let tick = |desk: &mut Desk, at| {
-        desk.follow(Order::Tick(received(at))).unwrap();
-        desk.settle(LogPosition::new(4)).len()
+    run(&mut keeper, &tracker, &entries);
+    let tick = |keeper: &mut AlertKeeper, at| {
+        keeper.follow(Order::Tick(received(at))).unwrap();
+        keeper.settle(LogPosition::new(4)).len()
     };
     // Three times its longest pause.
-    assert_eq!(tick(&mut desk, 60), 0);
-    assert_eq!(tick(&mut desk, 61), 1);
-    assert_eq!(tick(&mut desk, 1000), 0, "silence is told once");
-    assert_eq!(headers(&desk), ["SOURCESILENT"]);
+    assert_eq!(tick(&mut keeper, 60), 0);
+    assert_eq!(tick(&mut keeper, 61), 1);
+    assert_eq!(tick(&mut keeper, 1000), 0, "silence is told once");
+    assert_eq!(headers(&keeper), ["SOURCESILENT"]);
 }
 
 #[test]
 fn a_watched_device_is_lost_once_and_found_again() {
-    let (mut desk, tracker) = (open(None, &config()), tracker());
+    let (mut keeper, tracker) = (open(None, &config()), tracker());
     let seen = |at| batch(1, at, vec![report(0, 5, 2, at)]);
     let (_, entries) = logged(vec![seen(0), seen(4)]);
-    run(&mut desk, &tracker, &entries);
+    run(&mut keeper, &tracker, &entries);
     for at in [8, 9, 20] {
-        desk.follow(Order::Tick(received(at))).unwrap();
-        desk.settle(LogPosition::new(2));
+        keeper.follow(Order::Tick(received(at))).unwrap();
+        keeper.settle(LogPosition::new(2));
     }
-    assert_eq!(headers(&desk), ["DEVICEFOUND", "DEVICELOST"]);
+    assert_eq!(headers(&keeper), ["DEVICEFOUND", "DEVICELOST"]);
     let mut later = batch(1, 30, vec![report(0, 5, 2, 30)]);
     // A report that waited in a cache says nothing of the present.
     if let What::Reports(batch) = &mut later.what {
@@ -186,9 +192,12 @@ fn a_watched_device_is_lost_once_and_found_again() {
         position: LogPosition::new(3),
         record: later,
     };
-    desk.apply(&tracker, &entry, |_| {});
-    desk.settle(entry.position);
-    assert_eq!(headers(&desk), ["DEVICEFOUND", "DEVICELOST", "DEVICEFOUND"]);
+    apply(&mut keeper, &tracker, &entry);
+    keeper.settle(entry.position);
+    assert_eq!(
+        headers(&keeper),
+        ["DEVICEFOUND", "DEVICELOST", "DEVICEFOUND"]
+    );
 }
 
 #[test]
@@ -204,25 +213,25 @@ fn a_device_that_went_while_nobody_listened_is_lost_once() {
     let found_and_lost = ["DEVICEFOUND", "DEVICELOST"];
     // From a snapshot, and from the log alone.
     for (from, is_first) in [(1, true), (1, false), (0, false), (0, false)] {
-        let (mut desk, tracker) = (open(Some(data.path()), &config()), tracker());
+        let (mut keeper, tracker) = (open(Some(data.path()), &config()), tracker());
         let (before, replayed) = entries.split_at(from);
         for entry in before {
             tracker.apply(entry);
         }
         let position = LogPosition::new(from.try_into().unwrap());
-        desk.recall(&log, &tracker, position).unwrap();
+        keeper.recall(&log, &tracker, position).unwrap();
         for entry in replayed {
-            desk.apply(&tracker, entry, |_| {});
+            apply(&mut keeper, &tracker, entry);
         }
-        desk.recalled(received(100));
-        desk.follow(Order::Tick(received(101))).unwrap();
-        desk.settle(log.last());
+        keeper.recalled(received(100));
+        keeper.follow(Order::Tick(received(101))).unwrap();
+        keeper.settle(log.last());
         // While nobody listened it was not silent.
         let told = if is_first { 1 } else { 2 };
-        assert_eq!(headers(&desk), found_and_lost[..told], "{from}");
-        desk.follow(Order::Tick(received(200))).unwrap();
-        desk.settle(log.last());
-        assert_eq!(headers(&desk), found_and_lost, "{from}");
+        assert_eq!(headers(&keeper), found_and_lost[..told], "{from}");
+        keeper.follow(Order::Tick(received(200))).unwrap();
+        keeper.settle(log.last());
+        assert_eq!(headers(&keeper), found_and_lost, "{from}");
     }
 }
 
@@ -230,23 +239,23 @@ fn a_device_that_went_while_nobody_listened_is_lost_once() {
 fn an_old_cache_makes_no_storm() {
     let mut config = config();
     config.ssidcanary = "10/min,2/sec".to_owned();
-    let (mut desk, tracker) = (open(None, &config), tracker());
+    let (mut keeper, tracker) = (open(None, &config), tracker());
     let cache: Vec<_> = (2..60).map(|device| report(device, 1, 9, 0)).collect();
     let (_, entries) = logged(vec![batch(1, 500_000, cache)]);
-    run(&mut desk, &tracker, &entries);
-    assert_eq!(headers(&desk), ["SSIDCANARY", "SSIDCANARY"]);
+    run(&mut keeper, &tracker, &entries);
+    assert_eq!(headers(&keeper), ["SSIDCANARY", "SSIDCANARY"]);
 }
 
 #[test]
 fn late_reports_raise_nothing_about_the_present() {
-    let (mut desk, tracker) = (open(None, &config()), tracker());
+    let (mut keeper, tracker) = (open(None, &config()), tracker());
     let mut there = report(4, 5, 2, 100);
     there.position = Position::from_wire(Some(1.0), Some(1.0), None, None).unwrap();
     let mut late = report(4, 5, 0, 99);
     late.position = Position::from_wire(Some(2.0), Some(2.0), None, None).unwrap();
     let (_, entries) = logged(vec![batch(1, 100, vec![there]), batch(1, 101, vec![late])]);
-    run(&mut desk, &tracker, &entries);
-    assert_eq!(headers(&desk), Vec::<String>::new());
+    run(&mut keeper, &tracker, &entries);
+    assert_eq!(headers(&keeper), Vec::<String>::new());
 }
 
 #[test]
@@ -258,10 +267,10 @@ fn other_rules_say_nothing_of_what_is_logged_already() {
         ..config()
     };
     run(&mut open(Some(data.path()), &off), &tracker(), &entries);
-    let (mut desk, tracker) = (open(Some(data.path()), &config()), tracker());
-    desk.recall(&log, &tracker, LogPosition::START).unwrap();
-    run(&mut desk, &tracker, &entries);
-    assert_eq!(headers(&desk), Vec::<String>::new());
+    let (mut keeper, tracker) = (open(Some(data.path()), &config()), tracker());
+    keeper.recall(&log, &tracker, LogPosition::START).unwrap();
+    run(&mut keeper, &tracker, &entries);
+    assert_eq!(headers(&keeper), Vec::<String>::new());
 }
 
 #[test]
@@ -273,10 +282,10 @@ fn what_is_kept_has_a_bound_and_numbers_go_on() {
     };
     let batches = (4..9).map(|device| batch(1, 0, vec![report(device, 1, 9, 0)]));
     let (_, entries) = logged(batches.collect());
-    let mut desk = open(Some(data.path()), &config);
-    run(&mut desk, &tracker(), &entries);
-    for desk in [desk, open(Some(data.path()), &config)] {
-        let store = desk.store();
+    let mut keeper = open(Some(data.path()), &config);
+    run(&mut keeper, &tracker(), &entries);
+    for keeper in [keeper, open(Some(data.path()), &config)] {
+        let store = keeper.store();
         let numbers = |from, limit| -> Vec<u64> {
             let alerts = store.after(from, limit);
             alerts.iter().map(|alert| alert.number).collect()
@@ -293,31 +302,31 @@ fn what_is_kept_has_a_bound_and_numbers_go_on() {
 #[test]
 fn a_full_disk_keeps_alerts_waiting() {
     let data = tempfile::tempdir().unwrap();
-    let (mut desk, tracker) = (open(Some(data.path()), &config()), tracker());
-    desk.limit_pages(1);
+    let (mut keeper, tracker) = (open(Some(data.path()), &config()), tracker());
+    keeper.limit_pages(1);
     let many: Vec<_> = (4..90).map(|device| report(device, 1, 9, 0)).collect();
     let (_, entries) = logged(vec![
         batch(1, 0, many),
         batch(1, 1, vec![report(91, 1, 9, 1)]),
     ]);
-    run(&mut desk, &tracker, &entries);
-    assert_eq!(headers(&desk), Vec::<String>::new());
-    desk.limit_pages(1_000_000);
+    run(&mut keeper, &tracker, &entries);
+    assert_eq!(headers(&keeper), Vec::<String>::new());
+    keeper.limit_pages(1_000_000);
     // The next tick tries again.
-    desk.follow(Order::Tick(received(2))).unwrap();
-    assert_eq!(desk.settle(LogPosition::new(2)).len(), 87);
-    let seen: Vec<_> = ids(&desk).into_iter().map(|(number, _)| number).collect();
+    keeper.follow(Order::Tick(received(2))).unwrap();
+    assert_eq!(keeper.settle(LogPosition::new(2)).len(), 87);
+    let seen: Vec<_> = ids(&keeper).into_iter().map(|(number, _)| number).collect();
     assert_eq!(seen, (1..=87).collect::<Vec<_>>());
-    drop(desk);
+    drop(keeper);
     assert_eq!(ids(&open(Some(data.path()), &config())).len(), 87);
 }
 
 #[test]
 fn who_waits_for_alerts_is_woken() {
-    let mut desk = open(None, &config());
-    let mut woken = desk.store().woken();
+    let mut keeper = open(None, &config());
+    let mut woken = keeper.store().woken();
     let (_, entries) = logged(vec![batch(1, 0, vec![report(4, 1, 9, 0)])]);
-    run(&mut desk, &tracker(), &entries);
+    run(&mut keeper, &tracker(), &entries);
     assert!(woken.has_changed().unwrap());
     assert_eq!(*woken.borrow_and_update(), 1);
 }
@@ -354,26 +363,27 @@ fn run_with_crash(
 ) -> Vec<(u64, String)> {
     let (log, entries) = logged(batches[..crash].to_vec());
     {
-        let (mut desk, tracker) = (open(Some(data.path()), config), tracker());
-        desk.recall(&Log::in_memory(1), &tracker, LogPosition::START)
+        let (mut keeper, tracker) = (open(Some(data.path()), config), tracker());
+        keeper
+            .recall(&Log::in_memory(1), &tracker, LogPosition::START)
             .unwrap();
-        run(&mut desk, &tracker, &entries[..crash - 1]);
-        desk.apply(&tracker, &entries[crash - 1], |_| {});
+        run(&mut keeper, &tracker, &entries[..crash - 1]);
+        apply(&mut keeper, &tracker, &entries[crash - 1]);
     }
-    let (mut desk, tracker) = (open(Some(data.path()), config), tracker());
+    let (mut keeper, tracker) = (open(Some(data.path()), config), tracker());
     for entry in &entries[..snapshot] {
         tracker.apply(entry);
     }
     let from = LogPosition::new(snapshot.try_into().unwrap());
-    desk.recall(&log, &tracker, from).unwrap();
+    keeper.recall(&log, &tracker, from).unwrap();
     for entry in &entries[snapshot..] {
-        desk.apply(&tracker, entry, |_| {});
+        apply(&mut keeper, &tracker, entry);
     }
-    desk.recalled(batches[crash - 1].at);
-    desk.settle(log.last());
+    keeper.recalled(batches[crash - 1].at);
+    keeper.settle(log.last());
     let (_, all) = logged(batches.to_vec());
-    run(&mut desk, &tracker, &all[crash..]);
-    ids(&desk)
+    run(&mut keeper, &tracker, &all[crash..]);
+    ids(&keeper)
 }
 
 proptest! {
@@ -393,14 +403,14 @@ proptest! {
             config.cryptodrop = "3/min,2/sec".to_owned();
         }
         let batches = batches(steps);
-        let (mut desk, tracker) = (open(None, &config), tracker());
-        desk.recall(&Log::in_memory(1), &tracker, LogPosition::START).unwrap();
+        let (mut keeper, tracker) = (open(None, &config), tracker());
+        keeper.recall(&Log::in_memory(1), &tracker, LogPosition::START).unwrap();
         let (_, entries) = logged(batches.clone());
-        run(&mut desk, &tracker, &entries);
+        run(&mut keeper, &tracker, &entries);
         let data = tempfile::tempdir().unwrap();
         let crash = crash.index(batches.len()) + 1;
         // What is not settled is in no snapshot.
         let snapshot = snapshot.index(crash);
-        prop_assert_eq!(run_with_crash(&data, &config, &batches, crash, snapshot), ids(&desk));
+        prop_assert_eq!(run_with_crash(&data, &config, &batches, crash, snapshot), ids(&keeper));
     }
 }

@@ -1,8 +1,8 @@
-//! What happened, told to those who listen, and the server's own messages.
+//! Live events for listeners, and the server's own messages.
 //!
-//! Nobody who tells ever waits for somebody who listens: the queue has a bound, and a listener that is more
-//! than its length behind is told how much it missed. When nobody listens, telling costs next to nothing.
-//! Events are small; whoever shows one reads the rest from the tracker.
+//! Emitting never waits for a listener: the queue has a bound, and a listener that falls behind by more than its length
+//! learns how much it missed. When nobody listens, emitting costs next to nothing. Events are small; whoever shows one
+//! reads the rest from the tracker.
 
 mod messages;
 
@@ -14,7 +14,7 @@ use self::messages::Messages;
 pub use self::messages::{MESSAGES_KEPT, Message, Severity};
 use crate::alerts::Alert;
 use crate::report::{DeviceId, Phy, ReceivedAt, SourceId};
-use crate::tracker::News;
+use crate::tracker::Change;
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,7 +33,7 @@ pub enum Event {
     Message(Arc<Message>),
 }
 
-/// Tells events, and lets others listen. Cheap to clone.
+/// Emits events, and lets others listen. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Events {
     listeners: broadcast::Sender<Event>,
@@ -58,13 +58,13 @@ impl Events {
     pub fn say(&self, severity: Severity, now: ReceivedAt, text: impl FnOnce() -> String) {
         let message = self.messages().say(severity, now.time(), text);
         if let Some(message) = message {
-            self.tell(Event::Message(message));
+            self.emit(Event::Message(message));
         }
     }
 
     /// An alert was raised.
     pub fn alert(&self, alert: &Arc<Alert>) {
-        self.tell(Event::Alert(Arc::clone(alert)));
+        self.emit(Event::Alert(Arc::clone(alert)));
         let raised = &alert.raised;
         self.say(Severity::Alert, raised.raised_at, || {
             format!("{} {}", raised.header, raised.text)
@@ -76,19 +76,19 @@ impl Events {
         self.messages().latest()
     }
 
-    /// Collects what a batch tells, to be told when the batch is in the tracker.
-    pub fn collect(&self, received_at: ReceivedAt) -> Collected<'_> {
-        Collected {
+    /// Collects the events of a batch, to be emitted when the batch is in the tracker.
+    pub fn collect(&self, received_at: ReceivedAt) -> BatchEvents<'_> {
+        BatchEvents {
             events: self,
             received_at,
             is_heard: 0 < self.listeners.receiver_count(),
-            sayings_left: None,
-            told: Vec::new(),
+            messages_left: None,
+            pending: Vec::new(),
         }
     }
 
-    /// Tells an event that is not of a batch.
-    pub fn tell(&self, event: Event) {
+    /// Emits an event now.
+    pub fn emit(&self, event: Event) {
         // Nobody may be listening.
         self.listeners.send(event).ok();
     }
@@ -98,53 +98,53 @@ impl Events {
     }
 }
 
-/// What a batch tells, held back while devices are locked.
+/// The events of one batch, held back while devices are locked.
 #[derive(Debug)]
-pub struct Collected<'e> {
+pub struct BatchEvents<'e> {
     events: &'e Events,
     received_at: ReceivedAt,
     is_heard: bool,
-    /// How many more messages would be said; not asked before there is one.
-    sayings_left: Option<usize>,
-    told: Vec<Told>,
+    /// How many more messages this second has room for. Not read before the first message.
+    messages_left: Option<usize>,
+    pending: Vec<Pending>,
 }
 
 #[derive(Debug)]
-enum Told {
+enum Pending {
     Event(Event),
-    Saying(String),
+    Message(String),
 }
 
-impl Collected<'_> {
-    /// Takes note of something new.
-    pub fn add(&mut self, news: News<'_>) {
-        match news {
-            News::Source(id) => {
+impl BatchEvents<'_> {
+    /// Adds the event of a change, and its message.
+    pub fn add(&mut self, change: Change<'_>) {
+        match change {
+            Change::NewSource(id) => {
                 self.event(Event::NewSource(id));
-                self.saying(|| format!("New source of scan reports: {id}"));
+                self.message(|| format!("New source of scan reports: {id}"));
             }
-            News::Device(id) => {
+            Change::NewDevice(id) => {
                 self.event(Event::NewDevice(id));
                 // Kismet's texts, which scripts look for.
-                self.saying(|| match id.phy {
+                self.message(|| match id.phy {
                     Phy::Wifi => format!("Detected new 802.11 Wi-Fi access point {}", id.addr),
                     Phy::Bluetooth => format!("Detected new Bluetooth device {}", id.addr),
                 });
             }
-            News::Ssid(_, ssid) if ssid.is_hidden() => {}
-            News::Ssid(id, ssid) => {
+            Change::NewSsid(_, ssid) if ssid.is_hidden() => {}
+            Change::NewSsid(id, ssid) => {
                 let addr = id.addr;
-                self.saying(|| format!("802.11 Wi-Fi device {addr} advertising SSID '{ssid}'"));
+                self.message(|| format!("802.11 Wi-Fi device {addr} advertising SSID '{ssid}'"));
             }
         }
     }
 
-    /// Tells it all.
-    pub fn tell(self) {
-        for told in self.told {
-            match told {
-                Told::Event(event) => self.events.tell(event),
-                Told::Saying(text) => {
+    /// Emits all of them.
+    pub fn emit(self) {
+        for pending in self.pending {
+            match pending {
+                Pending::Event(event) => self.events.emit(event),
+                Pending::Message(text) => {
                     self.events.say(Severity::Info, self.received_at, || text);
                 }
             }
@@ -153,18 +153,18 @@ impl Collected<'_> {
 
     fn event(&mut self, event: Event) {
         if self.is_heard {
-            self.told.push(Told::Event(event));
+            self.pending.push(Pending::Event(event));
         }
     }
 
-    fn saying(&mut self, text: impl FnOnce() -> String) {
+    fn message(&mut self, text: impl FnOnce() -> String) {
         let (events, time) = (self.events, self.received_at.time());
         let left = self
-            .sayings_left
+            .messages_left
             .get_or_insert_with(|| events.messages().left(Severity::Info, time));
         if 0 < *left {
             *left -= 1;
-            self.told.push(Told::Saying(text()));
+            self.pending.push(Pending::Message(text()));
         }
     }
 }

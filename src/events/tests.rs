@@ -25,9 +25,9 @@ fn a_listener_at_the_bound_misses_nothing_and_one_past_it_is_told() {
         let events = Events::new(4);
         let mut listener = events.listen();
         let mut collected = events.collect(NOW);
-        collected.sayings_left = Some(0);
-        (0..count).for_each(|number| collected.add(News::Device(device(number))));
-        collected.tell();
+        collected.messages_left = Some(0);
+        (0..count).for_each(|number| collected.add(Change::NewDevice(device(number))));
+        collected.emit();
         if missed != 0 {
             assert_eq!(
                 listener.try_recv(),
@@ -49,15 +49,15 @@ fn a_listener_at_the_bound_misses_nothing_and_one_past_it_is_told() {
 fn when_nobody_listens_only_messages_are_written_and_few_of_them() {
     let events = Events::new(4);
     let mut collected = events.collect(NOW);
-    (0..=255).for_each(|number| collected.add(News::Device(device(number))));
-    assert_eq!(collected.told.len(), 25);
-    collected.tell();
+    (0..=255).for_each(|number| collected.add(Change::NewDevice(device(number))));
+    assert_eq!(collected.pending.len(), 25);
+    collected.emit();
     let messages = events.latest_messages();
     assert_eq!(messages.len(), 25);
     // Nothing is written that would not be said.
     let mut collected = events.collect(NOW);
-    collected.add(News::Device(device(0)));
-    assert!(collected.told.is_empty());
+    collected.add(Change::NewDevice(device(0)));
+    assert!(collected.pending.is_empty());
     assert_eq!(
         &*messages[0].text,
         "Detected new 802.11 Wi-Fi access point 02:00:00:00:00:00"

@@ -1,9 +1,8 @@
-//! The second stage: what is on disk is merged, and its senders are answered.
+//! The second stage: batches that are on disk are folded, and their senders are answered.
 //!
-//! Of all threads this one alone changes devices. While it merges one group the writer has the next one written.
+//! No other thread changes devices. While it folds one group, the writer has the next one written.
 
 use std::mem;
-use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
@@ -11,47 +10,41 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tracing::warn;
 
-use super::{Answer, Receipt};
-use crate::alerts::{Desk, Order, Refused};
-use crate::events::Events;
-use crate::log::{Answered, Entry, LogPosition, What};
-use crate::tracker::Tracker;
+use super::Receipt;
+use super::writer::Sender;
+use crate::alerts::{Order, Refused};
+use crate::fold::{Fold, Waiting};
+use crate::log::{Entry, LogPosition, StoredReceipt, What};
 
-/// How often at most the log of the program says that devices had to go.
-const NOTE_INTERVAL: Duration = Duration::from_secs(60);
+/// How often at most the program's log says that devices were evicted.
+const WARNING_INTERVAL: Duration = Duration::from_secs(60);
 
-/// After how many reports those who sent them are answered, while the rest of the group is merged: what they send next is
-/// read meanwhile.
+/// Senders are answered after so many reports, while the rest of the group is folded: their next requests are read
+/// meanwhile.
 const ANSWERED_REPORTS: usize = 200;
-
-/// Those who wait for one batch.
-pub(super) type Waiting = Vec<oneshot::Sender<Answer>>;
 
 /// A group that is on disk.
 pub(super) struct Written {
     /// What was appended.
     pub(super) entries: Vec<Entry>,
-    /// For each entry those who wait for it: its sender, then those who sent it again in the meantime.
-    pub(super) waiting: Vec<Waiting>,
-    /// Who sent again what was answered before, and the answer. What it tells of may still be on its way to here.
-    pub(super) again: Vec<(Receipt, oneshot::Sender<Answer>)>,
-    /// What is to be done about alerts after that.
+    /// The answers to batches that were sent again. They go out after the group: the first one may be in it.
+    pub(super) resent: Vec<(Receipt, Sender)>,
+    /// Orders about alerts, to be followed after that.
     pub(super) orders: Vec<(Order, oneshot::Sender<Result<(), Refused>>)>,
     /// The end of the log.
     pub(super) last: LogPosition,
 }
 
-/// What groups are merged into.
+/// Folds groups and answers their senders.
 pub(super) struct Merger {
     pub(super) runtime: Handle,
-    pub(super) tracker: Arc<Tracker>,
-    pub(super) desk: Desk,
-    pub(super) events: Events,
-    pub(super) evictions: Note,
+    pub(super) fold: Fold,
+    pub(super) waiting: Waiting<Sender>,
+    pub(super) evictions: EvictionWarning,
 }
 
 impl Merger {
-    /// Merges groups as they come, until there will be none.
+    /// Takes groups as they come, until there will be none.
     pub(super) fn run(mut self, groups: &Receiver<Written>) {
         let mut last = None;
         for written in groups {
@@ -59,104 +52,89 @@ impl Merger {
             self.take(written);
         }
         if let Some(last) = last {
-            self.desk.close(last);
+            self.fold.close(last);
         }
     }
 
     fn take(&mut self, written: Written) {
-        let (mut merged, mut reports) = (Vec::new(), 0);
-        for (entry, waiting) in written.entries.into_iter().zip(written.waiting) {
-            let mut news = self.events.collect(entry.record.at);
-            let applied = self
-                .desk
-                .apply(&self.tracker, &entry, |told| news.add(told));
-            news.tell();
+        let (mut folded, mut reports) = (Vec::with_capacity(written.entries.len()), 0);
+        for entry in written.entries {
+            let applied = self.fold.apply(&entry);
             self.evictions.add(applied.evicted);
             reports += entry.reports().len();
             let position = entry.position;
-            merged.push((entry, waiting));
+            folded.push(entry);
             if ANSWERED_REPORTS <= reports {
-                self.settle(position);
-                self.answer(mem::take(&mut merged), Vec::new());
+                self.fold.settle(position);
+                self.answer(mem::take(&mut folded), Vec::new());
                 reports = 0;
             }
         }
-        self.settle(written.last);
-        self.answer(merged, written.again);
+        self.fold.settle(written.last);
+        self.answer(folded, written.resent);
         for (order, done) in written.orders {
-            let followed = self.desk.follow(order);
-            self.settle(written.last);
+            let followed = self.fold.order(order, written.last);
             done.send(followed).ok(); // Nobody waits for a tick.
         }
     }
 
-    /// Tells those who wait for batches, and those who sent again what was answered before.
-    fn answer(
-        &self,
-        merged: Vec<(Entry, Waiting)>,
-        again: Vec<(Receipt, oneshot::Sender<Answer>)>,
-    ) {
-        if merged.is_empty() && again.is_empty() {
+    /// Answers those who wait for the entries, and those who sent a batch again.
+    fn answer(&self, entries: Vec<Entry>, resent: Vec<(Receipt, Sender)>) {
+        if entries.is_empty() && resent.is_empty() {
             return;
         }
-        // From within the runtime: a worker that is awake wakes tasks for less than another thread.
+        let waiting = self
+            .waiting
+            .take(entries.iter().map(|entry| entry.record.id));
+        // Answer from a runtime task: waking tasks from a worker is cheaper than from this thread.
         self.runtime.spawn(async {
-            for (entry, waiting) in merged {
-                answer(entry, waiting);
+            for (entry, done) in entries.into_iter().zip(waiting) {
+                if let Some(done) = done {
+                    done.send(Ok(receipt(entry))).ok(); // The client may have hung up.
+                }
             }
-            for (receipt, done) in again {
-                done.send(Ok(receipt)).ok(); // The client may have hung up.
+            for (receipt, done) in resent {
+                done.send(Ok(receipt)).ok();
             }
         });
     }
-
-    /// Keeps the alerts that were raised, and tells them.
-    fn settle(&mut self, last: LogPosition) {
-        let alerts = self.desk.settle(last);
-        for alert in &alerts {
-            self.events.alert(alert);
-        }
-    }
 }
 
-/// The first of those who wait sent the batch; the others sent it again.
-fn answer(entry: Entry, waiting: Waiting) {
+fn receipt(entry: Entry) -> Receipt {
     let (accepted, rejected) = match entry.record.what {
         What::Reports(batch) => (batch.reports.len(), batch.rejected),
         _ => (0, Vec::new()),
     };
-    let answered = Answered {
-        position: entry.position,
-        accepted,
-        rejected,
-    };
-    for (place, done) in waiting.into_iter().enumerate() {
-        let receipt = Receipt {
-            answered: answered.clone(),
-            duplicate: 0 < place,
-        };
-        done.send(Ok(receipt)).ok();
+    Receipt {
+        stored: StoredReceipt {
+            position: entry.position,
+            accepted,
+            rejected,
+        },
+        duplicate: false,
     }
 }
 
-/// Says that devices had to go, but not for each of them.
+/// Warns that devices were evicted, but not for each of them.
 #[derive(Default)]
-pub(super) struct Note {
-    untold: u64,
+pub(super) struct EvictionWarning {
+    evicted: u64,
     last: Option<Instant>,
 }
 
-impl Note {
+impl EvictionWarning {
     fn add(&mut self, evicted: u64) {
-        self.untold += evicted;
-        let is_soon = self.last.is_some_and(|last| last.elapsed() < NOTE_INTERVAL);
-        if self.untold == 0 || is_soon {
+        self.evicted += evicted;
+        let is_soon = self
+            .last
+            .is_some_and(|last| last.elapsed() < WARNING_INTERVAL);
+        if self.evicted == 0 || is_soon {
             return;
         }
         warn!(
-            tracker.evicted_devices = self.untold,
-            "the bound of tracked devices is reached, the least recently seen go"
+            tracker.evicted_devices = self.evicted,
+            "limits.devices_max is reached: the least recently seen devices are evicted"
         );
-        (self.untold, self.last) = (0, Some(Instant::now()));
+        (self.evicted, self.last) = (0, Some(Instant::now()));
     }
 }

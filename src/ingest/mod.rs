@@ -1,13 +1,12 @@
-//! Acceptance: from decoded batch to receipt, through one thread that writes and one that merges.
+//! Acceptance: from decoded batch to receipt, through one thread that writes the log and one that folds.
 //!
-//! Knows the log and the tracker; no format, no HTTP. A format is a decoder of its own in a file of its own.
+//! Knows the log and the fold; no format, no HTTP. A format is a decoder of its own in a file of its own.
 
 pub mod decode;
 pub mod housekeeping;
 pub mod kismet;
 mod merger;
-mod recover;
-mod window;
+pub(crate) mod recover;
 mod writer;
 
 use std::path::PathBuf;
@@ -22,16 +21,17 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::info;
 use uuid::Uuid;
 
-use self::merger::{Merger, Note};
+use self::merger::{EvictionWarning, Merger};
 use self::recover::recover;
-pub use self::window::WindowBounds;
 use self::writer::Running;
-use crate::alerts::{Desk, Order, Refused};
+use crate::alerts::{AlertKeeper, Order, Refused};
 use crate::events::Events;
-use crate::log::{Answered, Expired, Expiry, Log, LogError, Record, What};
+pub use crate::fold::Receipt;
+use crate::fold::{Fold, ResendWindow, TooManySources, Waiting};
+use crate::log::{Expired, Expiry, Log, LogError, Record, What};
 use crate::report::ReceivedAt;
 use crate::snapshot::{SnapshotError, Snapshots};
-use crate::tracker::{TooManySources, Tracker};
+use crate::tracker::Tracker;
 
 /// Hands records to the writer.
 #[derive(Clone, Debug)]
@@ -40,15 +40,6 @@ pub struct Ingest {
     node: Uuid,
     ready: Arc<AtomicBool>,
     commits: Arc<AtomicU64>,
-}
-
-/// The batch was accepted, now or earlier.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Receipt {
-    /// What its sender is told.
-    pub answered: Answered,
-    /// Whether it had been accepted earlier, and was not counted again.
-    pub duplicate: bool,
 }
 
 /// Why a batch was not accepted. Unless it is unknown, nothing of it is kept.
@@ -211,18 +202,18 @@ pub struct WriterBounds {
     /// How many batches may wait.
     pub queue_batches_max: usize,
     /// Which batches are recognised when they are sent again.
-    pub window: WindowBounds,
+    pub window: ResendWindow,
 }
 
-/// What the writer keeps things in.
+/// Where state is stored, and restored from at the start.
 #[derive(Debug)]
-pub struct Keeping {
+pub struct Stores {
     /// The batches.
     pub log: Log,
     /// The data directory that snapshots are in, if there are any.
     pub snapshots: Option<PathBuf>,
     /// The alerts.
-    pub desk: Desk,
+    pub alerts: AlertKeeper,
 }
 
 /// Starts the writer: it brings the tracker to what snapshots and log say, and then takes batches. Before it takes
@@ -240,18 +231,18 @@ pub struct Keeping {
 ///
 /// Outside of a runtime, which answers are given in.
 pub fn start(
-    keeping: Keeping,
+    stores: Stores,
     tracker: Arc<Tracker>,
     events: Events,
     now: ReceivedAt,
     bounds: WriterBounds,
     ready: impl FnOnce(Option<Snapshots>) + Send + 'static,
 ) -> std::io::Result<(Ingest, Writer)> {
-    let Keeping {
+    let Stores {
         log,
         snapshots,
-        mut desk,
-    } = keeping;
+        alerts,
+    } = stores;
     let (queue, work) = mpsc::channel(bounds.queue_batches_max);
     let (end, ended) = oneshot::channel();
     let runtime = Handle::current();
@@ -268,23 +259,13 @@ pub fn start(
             let run = || {
                 let started = Instant::now();
                 let is_wanted = || !work.is_closed();
-                let recovered = recover(
-                    &log,
-                    snapshots.as_deref(),
-                    &tracker,
-                    &mut desk,
-                    now,
-                    bounds.window,
-                    is_wanted,
-                )?;
+                let mut fold = Fold::new(Arc::clone(&tracker), alerts, events.clone());
+                let recovered = recover(&log, snapshots.as_deref(), &mut fold, now, is_wanted)?;
                 let Some(recovered) = recovered else {
                     info!("stopped before the log was read to its end");
                     return Ok(());
                 };
-                let missed = desk.settle(log.last());
-                for alert in &missed {
-                    events.alert(alert);
-                }
+                let judge = fold.judge(&log, bounds.window)?;
                 is_ready.store(true, Ordering::Release);
                 info!(
                     snapshot.position = recovered.from.get(),
@@ -295,19 +276,19 @@ pub fn start(
                     "ready"
                 );
                 ready(recovered.snapshots);
+                let waiting = Waiting::default();
                 let running = Running {
                     log,
-                    admission: tracker.admission(),
-                    events: events.clone(),
-                    window: recovered.window,
+                    judge,
+                    events,
+                    waiting: waiting.clone(),
                     commits,
                 };
                 let merger = Merger {
                     runtime,
-                    tracker,
-                    desk,
-                    events,
-                    evictions: Note::default(),
+                    fold,
+                    waiting,
+                    evictions: EvictionWarning::default(),
                 };
                 Ok(running.write(work, merger).map_err(WriterError::Thread)??)
             };

@@ -1,4 +1,4 @@
-//! A start: the tracker is brought to what snapshots and log say.
+//! A start: brings the fold to the end of the log, from snapshots and the log.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -7,33 +7,28 @@ use std::time::{Duration, Instant};
 use tracing::{error, info};
 
 use super::WriterError;
-use super::window::{Window, WindowBounds};
-use crate::alerts::Desk;
+use crate::fold::Fold;
 use crate::log::{Log, LogPosition};
 use crate::report::ReceivedAt;
 use crate::snapshot::Snapshots;
-use crate::tracker::Tracker;
 
 /// How often a long replay says how far it is.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
 
-pub(super) struct Recovered {
-    pub(super) snapshots: Option<Snapshots>,
-    pub(super) window: Window,
-    /// What the snapshots had, and the log did not have to tell.
-    pub(super) from: LogPosition,
+pub(crate) struct Recovered {
+    pub(crate) snapshots: Option<Snapshots>,
+    /// The position of the snapshot, from which the log was replayed.
+    pub(crate) from: LogPosition,
 }
 
-/// Brings the tracker to what snapshots and log say, and learns which batches may come again.
+/// Restores the newest snapshot, and replays the log behind it.
 ///
 /// `None` when it is not wanted any more: nothing on disk has changed then, and the next start begins anew.
-pub(super) fn recover(
+pub(crate) fn recover(
     log: &Log,
     snapshots: Option<&Path>,
-    tracker: &Tracker,
-    desk: &mut Desk,
+    fold: &mut Fold,
     now: ReceivedAt,
-    bounds: WindowBounds,
     is_wanted: impl Fn() -> bool,
 ) -> Result<Option<Recovered>, WriterError> {
     let last = log.last();
@@ -43,7 +38,7 @@ pub(super) fn recover(
     };
     let from = match &mut snapshots {
         None => LogPosition::START,
-        Some(snapshots) => match snapshots.restore(tracker, &is_wanted)? {
+        Some(snapshots) => match snapshots.restore(fold.tracker(), &is_wanted)? {
             Some(position) => position,
             None => return Ok(None),
         },
@@ -56,15 +51,15 @@ pub(super) fn recover(
             "no snapshot has all that is expired from the log: devices that were seen only then are missing"
         );
     }
-    desk.recall(log, tracker, from)?;
-    let mut told = Instant::now();
+    fold.begin_replay(log, from)?;
+    let mut said = Instant::now();
     log.replay(from, |entry| {
         if !is_wanted() {
             return ControlFlow::Break(());
         }
-        desk.apply(tracker, &entry, |_| {});
-        if PROGRESS_INTERVAL <= told.elapsed() {
-            told = Instant::now();
+        fold.apply(&entry);
+        if PROGRESS_INTERVAL <= said.elapsed() {
+            said = Instant::now();
             info!(
                 replay.position = entry.position.get(),
                 replay.last = last.get(),
@@ -76,14 +71,6 @@ pub(super) fn recover(
     if !is_wanted() {
         return Ok(None);
     }
-    desk.recalled(now);
-    let mut window = Window::new(bounds);
-    for known in log.known(window.since(now), bounds.batches_max)? {
-        window.add(known);
-    }
-    Ok(Some(Recovered {
-        snapshots,
-        window,
-        from,
-    }))
+    fold.go_live(last, now);
+    Ok(Some(Recovered { snapshots, from }))
 }

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use tokio::task::spawn_blocking;
 
-use super::window::Window;
+use super::writer::Sender;
 use super::*;
 use crate::report::{Batch, BatchIdentity, Phy, SourceId};
 use crate::tracker::Bounds;
 
 const BOUNDS: WriterBounds = WriterBounds {
     queue_batches_max: 8,
-    window: WindowBounds {
+    window: ResendWindow {
         batches_max: 100,
         age_max: Duration::from_secs(3600),
     },
@@ -57,8 +57,8 @@ fn tracker(sources_max: usize) -> Arc<Tracker> {
     }))
 }
 
-fn desk() -> Desk {
-    Desk::open(
+fn keeper() -> AlertKeeper {
+    AlertKeeper::open(
         None,
         &crate::config::alerts::Alerts::default(),
         uuid::Uuid::nil(),
@@ -68,20 +68,22 @@ fn desk() -> Desk {
 
 /// Sends all of `batches` before the writer looks at any, and gives the answers.
 async fn written_together(sources_max: usize, batches: Vec<Batch>) -> Vec<Answer> {
-    let tracker = tracker(sources_max);
+    let events = Events::new(8);
+    let fold = Fold::new(tracker(sources_max), keeper(), events.clone());
+    let log = Log::in_memory(usize::MAX);
+    let waiting = Waiting::<Sender>::default();
     let running = Running {
-        log: Log::in_memory(usize::MAX),
-        admission: tracker.admission(),
-        events: Events::new(8),
-        window: Window::new(BOUNDS.window),
+        judge: fold.judge(&log, BOUNDS.window).unwrap(),
+        log,
+        events,
+        waiting: waiting.clone(),
         commits: Arc::default(),
     };
     let merger = Merger {
         runtime: Handle::current(),
-        tracker,
-        desk: desk(),
-        events: Events::new(8),
-        evictions: Note::default(),
+        fold,
+        waiting,
+        evictions: EvictionWarning::default(),
     };
     let (queue, jobs) = mpsc::channel(batches.len());
     let answers: Vec<_> = batches
@@ -115,10 +117,10 @@ async fn poll_once<F: Future + Unpin>(mut future: F) -> Option<F::Output> {
 async fn a_client_that_hangs_up_does_not_undo_its_batch() {
     let tracker = tracker(10);
     let (ingest, mut writer) = start(
-        Keeping {
+        Stores {
             log: Log::in_memory(usize::MAX),
             snapshots: None,
-            desk: desk(),
+            alerts: keeper(),
         },
         Arc::clone(&tracker),
         Events::new(8),
@@ -196,7 +198,7 @@ async fn a_batch_sent_again_while_the_first_waits_is_counted_once() {
     let told: Vec<_> = answers.into_iter().map(|answer| answer.unwrap()).collect();
     let flags: Vec<_> = told
         .iter()
-        .map(|receipt| (receipt.answered.position.get(), receipt.duplicate))
+        .map(|receipt| (receipt.stored.position.get(), receipt.duplicate))
         .collect();
     assert_eq!(flags, [(1, false), (1, true), (2, false), (3, false)]);
 }

@@ -1,6 +1,5 @@
-//! The first stage: batches are gathered and put on disk, many with one sync.
+//! The first stage: batches are gathered, judged and put on disk, many with one sync.
 
-use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,18 +10,15 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
 
 use super::merger::{Merger, Written};
-use super::window::Window;
 use super::{Answer, IngestError, Job, Receipt, Work};
 use crate::events::{Events, Severity};
-use crate::log::{Entry, Expiry, Known, Log, LogError, LogPosition, Record};
-use crate::report::{BatchIdentity, SourceId};
-use crate::tracker::Admission;
+use crate::fold::{Judge, Verdict, Waiting};
+use crate::log::{Expiry, Log, LogError, LogPosition, Record, RecordId};
 
 /// How many batches one commit takes at most.
 const GROUP_MAX: usize = 256;
-/// How many reports one commit takes before it takes no more batches. It is much more work than a commit by itself,
-/// and so little that those who sent the first batches do not wait long for the last: while they make their next ones,
-/// the writer has something to do.
+/// A commit takes no further batch once it has this many reports: enough to amortise the sync, few enough that the first
+/// sender is answered soon.
 const GROUP_REPORTS: usize = 2000;
 /// How many groups may be on disk and not merged yet.
 const UNMERGED_MAX: usize = 2;
@@ -30,27 +26,30 @@ const UNMERGED_MAX: usize = 2;
 /// What the writer works with.
 pub(super) struct Running {
     pub(super) log: Log,
-    pub(super) admission: Admission,
+    pub(super) judge: Judge,
     pub(super) events: Events,
-    pub(super) window: Window,
+    /// Who waits for a batch to be merged.
+    pub(super) waiting: Waiting<Sender>,
     /// How many groups it has put on disk.
     pub(super) commits: Arc<AtomicU64>,
 }
 
-/// Jobs that have been looked at: what is to be appended, who waits for which of it, and who gets an earlier answer.
+/// Where the answer to a batch goes.
+pub(super) type Sender = oneshot::Sender<Answer>;
+
+/// Records that have been judged.
 #[derive(Default)]
 struct Group {
     records: Vec<Record>,
-    /// For each record those who wait for it: its sender, then those who sent it again in the meantime.
-    waiting: Vec<Vec<oneshot::Sender<Answer>>>,
-    fresh: HashMap<BatchIdentity, usize>,
-    /// Those that it makes.
-    sources: Vec<SourceId>,
-    again: Vec<(LogPosition, oneshot::Sender<Answer>)>,
+    /// Who sent which of them.
+    senders: Vec<(RecordId, Sender)>,
+    /// Who sent again the batch at a position. It may be one of this group.
+    resent: Vec<(LogPosition, Sender)>,
 }
 
 impl Running {
-    /// Appends, and has the merger merge and answer, until there is no more work. What was appended is merged at the end.
+    /// Judges and appends, and has the merger merge and answer, until there is no more work. What was appended is merged
+    /// at the end.
     pub(super) fn write(
         self,
         queue: mpsc::Receiver<Work>,
@@ -91,65 +90,18 @@ impl Running {
                     Work::Alerts(order, done) => orders.push((order, done)),
                 }
             }
-            let group = self.look_at(jobs.into_iter());
-            let mut again = Vec::with_capacity(group.again.len());
-            for (position, done) in group.again {
-                let answered = self.log.answered(position)?;
-                let gone = || LogError::Damaged("a batch that was acknowledged is gone".into());
-                let receipt = Receipt {
-                    answered: answered.ok_or_else(gone)?,
-                    duplicate: true,
-                };
-                again.push((receipt, done));
-            }
-            let latest = group.records.iter().map(|record| record.at).max();
-            let (entries, waiting) = match self.log.append(group.records) {
-                Ok(entries) => {
-                    if !entries.is_empty() {
-                        self.commits.fetch_add(1, Ordering::Relaxed);
-                    }
-                    (entries, group.waiting)
-                }
-                Err(error) => {
-                    let refused = match error {
-                        LogError::DiskFull => IngestError::DiskFull,
-                        LogError::Locked => IngestError::Locked,
-                        error => return Err(error),
-                    };
-                    warn!(%error, "reports are refused");
-                    for source in group.sources {
-                        self.admission.withdraw(source);
-                    }
-                    self.events
-                        .say(Severity::Error, latest.unwrap_or_default(), || {
-                            format!("Reports are refused: {error}")
-                        });
-                    let all = group.waiting.into_iter().flatten();
-                    all.for_each(|done| drop(done.send(Err(refused))));
-                    (Vec::new(), Vec::new())
-                }
-            };
-            for entry in &entries {
-                self.remember(entry);
-            }
+            let group = self.judge(jobs);
             let written = Written {
-                entries,
-                waiting,
-                again,
                 orders,
-                last: self.log.last(),
+                ..self.append(group)?
             };
             if groups.send(written).is_err() {
                 // It panicked, which whoever joins it finds out.
                 return Ok(());
             }
             for (expiry, done) in expiries {
-                let remembered_from = self
-                    .window
-                    .oldest()
-                    .unwrap_or_else(|| self.log.last().next());
                 let expired = self.log.expire(&Expiry {
-                    remembered_from,
+                    remembered_from: self.judge.oldest_recognised(),
                     ..expiry
                 });
                 done.send(expired).ok();
@@ -158,42 +110,78 @@ impl Running {
         Ok(())
     }
 
-    fn look_at(&mut self, jobs: impl Iterator<Item = Job>) -> Group {
-        let mut group = Group::default();
+    fn judge(&mut self, jobs: Vec<Job>) -> Group {
+        let mut group = Group {
+            records: Vec::with_capacity(jobs.len()),
+            senders: Vec::with_capacity(jobs.len()),
+            resent: Vec::new(),
+        };
         for Job { record, done } in jobs {
-            let identity = record.batch().and_then(|batch| batch.identity);
-            let earlier = identity.and_then(|identity| self.window.find(identity, record.at));
-            let waits = identity.and_then(|identity| group.fresh.get(&identity));
-            if let Some(position) = earlier {
-                group.again.push((position, done));
-            } else if let Some(waiting) = waits.and_then(|&place| group.waiting.get_mut(place)) {
-                waiting.push(done);
-            } else {
-                match self.admission.admit(&record) {
-                    Err(refused) => drop(done.send(Err(refused.into()))),
-                    Ok(is_new) => {
-                        let source = record.batch().map(|batch| batch.source);
-                        group.sources.extend(source.filter(|_| is_new));
-                        if let Some(identity) = identity {
-                            group.fresh.insert(identity, group.records.len());
-                        }
-                        group.records.push(record);
-                        group.waiting.push(vec![done]);
-                    }
+            match self.judge.judge(&record) {
+                Verdict::Apply(_) => {
+                    group.senders.push((record.id, done));
+                    group.records.push(record);
                 }
+                Verdict::DuplicateOf(position) => group.resent.push((position, done)),
+                Verdict::Refused(refused) => drop(done.send(Err(refused.into()))),
             }
         }
         group
     }
 
-    fn remember(&mut self, entry: &Entry) {
-        if let Some(identity) = entry.record.batch().and_then(|batch| batch.identity) {
-            self.window.add(Known {
-                identity,
-                position: entry.position,
-                received_at: entry.record.at,
-            });
+    /// Puts a group on disk, or refuses it if the disk has no room for it.
+    fn append(&mut self, group: Group) -> Result<Written, LogError> {
+        let latest = group.records.iter().map(|record| record.at).max();
+        let (entries, refused) = match self.log.append(group.records) {
+            Ok(entries) => {
+                if !entries.is_empty() {
+                    self.commits.fetch_add(1, Ordering::Relaxed);
+                }
+                self.judge.confirm();
+                self.waiting.add(group.senders);
+                (entries, None)
+            }
+            Err(error) => {
+                let refused = match error {
+                    LogError::DiskFull => IngestError::DiskFull,
+                    LogError::Locked => IngestError::Locked,
+                    error => return Err(error),
+                };
+                warn!(%error, "reports are refused");
+                self.judge.revert();
+                self.events
+                    .say(Severity::Error, latest.unwrap_or_default(), || {
+                        format!("Reports are refused: {error}")
+                    });
+                for (_, done) in group.senders {
+                    done.send(Err(refused)).ok();
+                }
+                (Vec::new(), Some(refused))
+            }
+        };
+        let last = self.log.last();
+        let mut resent = Vec::with_capacity(group.resent.len());
+        for (position, done) in group.resent {
+            if let Some(refused) = refused
+                && last < position
+            {
+                // The first one is of this group.
+                done.send(Err(refused)).ok();
+                continue;
+            }
+            let missing = || LogError::Damaged("the receipt of a resent batch is missing".into());
+            let receipt = Receipt {
+                stored: self.log.receipt(position)?.ok_or_else(missing)?,
+                duplicate: true,
+            };
+            resent.push((receipt, done));
         }
+        Ok(Written {
+            entries,
+            resent,
+            orders: Vec::new(),
+            last,
+        })
     }
 }
 

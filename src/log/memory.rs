@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use uuid::Uuid;
 
-use super::{Answered, Entry, Expired, Expiry, Known, LogPosition, Record};
+use super::{Entry, Expired, Expiry, LogPosition, Record, Resendable, SeenBatch, StoredReceipt};
 use crate::report::{ReceivedAt, SourceId};
 
 /// A log that forgets at the end of the process.
@@ -15,6 +15,8 @@ pub struct MemoryLog {
     entries: VecDeque<Entry>,
     entries_max: usize,
     last: LogPosition,
+    /// The log's clock at the last entry that is gone.
+    forgotten_clock: ReceivedAt,
     server_uuid: Uuid,
     node: Uuid,
 }
@@ -26,6 +28,7 @@ impl MemoryLog {
             entries: VecDeque::new(),
             entries_max,
             last: LogPosition::START,
+            forgotten_clock: ReceivedAt::default(),
             server_uuid: Uuid::new_v4(),
             node: Uuid::new_v4(),
         }
@@ -40,10 +43,14 @@ impl MemoryLog {
             }
         });
         let appended: Vec<_> = numbered.collect();
-        let kept = appended.len().saturating_sub(self.entries_max);
-        self.entries.extend(appended.iter().skip(kept).cloned());
+        let forgotten = appended.len().saturating_sub(self.entries_max);
+        for entry in appended.iter().take(forgotten) {
+            self.forgotten_clock = self.forgotten_clock.max(entry.record.at);
+        }
+        self.entries
+            .extend(appended.iter().skip(forgotten).cloned());
         while self.entries_max < self.entries.len() {
-            self.entries.pop_front();
+            self.forget_oldest();
         }
         appended
     }
@@ -58,7 +65,7 @@ impl MemoryLog {
             if !is_old || is_held {
                 break;
             }
-            self.entries.pop_front();
+            self.forget_oldest();
         }
         Expired {
             observations: u64::try_from(before - self.entries.len()).unwrap_or_default(),
@@ -66,6 +73,12 @@ impl MemoryLog {
             is_done: true,
             is_held,
             is_short: false,
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        if let Some(oldest) = self.entries.pop_front() {
+            self.forgotten_clock = self.forgotten_clock.max(oldest.record.at);
         }
     }
 
@@ -87,24 +100,20 @@ impl MemoryLog {
         }
     }
 
-    pub(super) fn known(&self, since: ReceivedAt, count: usize) -> Vec<Known> {
-        let known = |entry: &Entry| {
-            let (identity, received_at) = (entry.record.batch()?.identity?, entry.record.at);
-            (since <= received_at).then_some(Known {
+    pub(super) fn resendable(&self, count: usize) -> Resendable {
+        let mut clock = self.forgotten_clock;
+        let mut batches = Vec::new();
+        for Entry { position, record } in &self.entries {
+            clock = clock.max(record.at);
+            let identity = record.batch().and_then(|batch| batch.identity);
+            batches.extend(identity.map(|identity| SeenBatch {
                 identity,
-                position: entry.position,
-                received_at,
-            })
-        };
-        let mut newest: Vec<_> = self
-            .entries
-            .iter()
-            .rev()
-            .filter_map(known)
-            .take(count)
-            .collect();
-        newest.reverse();
-        newest
+                position: *position,
+                clock,
+            }));
+        }
+        batches.drain(..batches.len().saturating_sub(count));
+        Resendable { clock, batches }
     }
 
     pub(super) fn contacts(&self, to: LogPosition, count: usize) -> Vec<(SourceId, ReceivedAt)> {
@@ -120,12 +129,12 @@ impl MemoryLog {
         newest
     }
 
-    pub(super) fn answered(&self, position: LogPosition) -> Option<Answered> {
+    pub(super) fn receipt(&self, position: LogPosition) -> Option<StoredReceipt> {
         let entry = self
             .entries
             .iter()
             .find(|entry| entry.position == position)?;
-        Some(Answered {
+        Some(StoredReceipt {
             position,
             accepted: entry.reports().len(),
             rejected: entry

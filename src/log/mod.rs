@@ -50,20 +50,29 @@ impl LogPosition {
     }
 }
 
-/// A batch that may be sent again: where it stands and when it came.
+/// A batch that is recognised when it is sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Known {
+pub struct SeenBatch {
     /// By what it is recognised.
     pub identity: BatchIdentity,
     /// Where it stands.
     pub position: LogPosition,
-    /// When it came.
-    pub received_at: ReceivedAt,
+    /// The log's clock there: the greatest time of receipt of all batches up to it.
+    pub clock: ReceivedAt,
 }
 
-/// What was said to the sender of a batch.
+/// What the log remembers of batches that may be sent again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resendable {
+    /// The log's clock at its end.
+    pub clock: ReceivedAt,
+    /// The newest batches that have an identity, oldest first.
+    pub batches: Vec<SeenBatch>,
+}
+
+/// Counts and refusals, kept to answer a sender that sends its batch again.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answered {
+pub struct StoredReceipt {
     /// Where the batch stands.
     pub position: LogPosition,
     /// How many reports were taken.
@@ -243,11 +252,11 @@ impl Log {
         }
     }
 
-    /// The newest batches that have an identity, at most `count` of them that came at `since` or later; oldest first.
-    pub fn known(&self, since: ReceivedAt, count: usize) -> Result<Vec<Known>, LogError> {
+    /// What is remembered of the newest `count` batches that have an identity.
+    pub fn resendable(&self, count: usize) -> Result<Resendable, LogError> {
         match self {
-            Self::Memory(log) => Ok(log.known(since, count)),
-            Self::Sqlite(log) => log.known(since, count),
+            Self::Memory(log) => Ok(log.resendable(count)),
+            Self::Sqlite(log) => log.resendable(count),
         }
     }
 
@@ -263,11 +272,11 @@ impl Log {
         }
     }
 
-    /// What was said to the sender of a batch.
-    pub fn answered(&self, position: LogPosition) -> Result<Option<Answered>, LogError> {
+    /// The receipt of the batch at a position.
+    pub fn receipt(&self, position: LogPosition) -> Result<Option<StoredReceipt>, LogError> {
         match self {
-            Self::Memory(log) => Ok(log.answered(position)),
-            Self::Sqlite(log) => log.answered(position),
+            Self::Memory(log) => Ok(log.receipt(position)),
+            Self::Sqlite(log) => log.receipt(position),
         }
     }
 

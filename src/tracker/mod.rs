@@ -14,7 +14,6 @@ mod related;
 mod shard;
 mod sources;
 
-use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
@@ -33,7 +32,7 @@ pub use self::shard::ChangeNumber;
 use self::shard::{ChangeMark, Shard};
 pub use self::sources::Source;
 use self::sources::Sources;
-use crate::log::{Entry, LogPosition, Record, What};
+use crate::log::{Entry, LogPosition, What};
 use crate::report::{
     Annotation, Batch, DeviceId, MacAddr, Phy, ReceivedAt, Report, Sighting, SourceId, Ssid,
     UnixTime,
@@ -92,15 +91,15 @@ pub struct Applied {
     pub evicted: u64,
 }
 
-/// What a report told for the first time.
+/// Something that a batch added to the tracker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum News<'b> {
-    /// A source reports that was not known.
-    Source(SourceId),
+pub enum Change<'b> {
+    /// A source that was not known.
+    NewSource(SourceId),
     /// A device that was not tracked.
-    Device(DeviceId),
-    /// A network of a device; not told where it had to take the room of another.
-    Ssid(DeviceId, &'b Ssid),
+    NewDevice(DeviceId),
+    /// A network of a device, unless it took the room of another network.
+    NewSsid(DeviceId, &'b Ssid),
 }
 
 /// How much there is of one radio technology.
@@ -110,43 +109,6 @@ pub struct PhyTotals {
     pub devices: u64,
     /// Reports ever taken.
     pub reports: u64,
-}
-
-/// The source is new, and there are as many as there may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("source_uuid: a new source, and the bound of {max} sources is reached")]
-pub struct TooManySources {
-    /// The bound.
-    pub max: usize,
-}
-
-/// Admits batches, counting the sources of those that it admitted.
-#[derive(Debug)]
-pub struct Admission {
-    known: HashSet<SourceId>,
-    sources_max: usize,
-}
-
-impl Admission {
-    /// Whether `record` may be logged. Tells whether it makes a source.
-    pub fn admit(&mut self, record: &Record) -> Result<bool, TooManySources> {
-        let Some(batch) = record.batch() else {
-            return Ok(false);
-        };
-        if self.known.contains(&batch.source) {
-            return Ok(false);
-        }
-        let max = self.sources_max;
-        if max <= self.known.len() {
-            return Err(TooManySources { max });
-        }
-        Ok(self.known.insert(batch.source))
-    }
-
-    /// A batch that would have made this source could not be logged.
-    pub fn withdraw(&mut self, source: SourceId) {
-        self.known.remove(&source);
-    }
 }
 
 /// All tracked state.
@@ -236,33 +198,25 @@ impl Tracker {
         }
     }
 
-    /// Decides from now on which batches may be logged. Only for the one writer: what it admits has to be applied, and
-    /// nothing else may be.
-    pub fn admission(&self) -> Admission {
-        let sources = read(&self.sources);
-        Admission {
-            known: sources.all().iter().map(|source| source.id).collect(),
-            sources_max: self.bounds.sources_max,
-        }
+    /// How large the state may grow.
+    pub fn bounds(&self) -> &Bounds {
+        &self.bounds
     }
 
     /// Applies a logged record. Entries have to come in the order of the log.
     pub fn apply(&self, entry: &Entry) -> Applied {
-        self.apply_telling(entry, |_| {})
+        self.apply_observed(entry, |_, _| {}, |_| {})
     }
 
-    /// As [`Tracker::apply`], and tells what is new. `tell` must be quick: readers of the device wait for it.
-    pub fn apply_telling<'b>(&self, entry: &'b Entry, tell: impl FnMut(News<'b>)) -> Applied {
-        self.apply_showing(entry, |_, _| {}, tell)
-    }
-
-    /// As [`Tracker::apply_telling`], and shows each report beside what its device was before it; `show` must be as
-    /// quick as `tell`. Reports of different devices may be shown in another order than they were sent in.
-    pub fn apply_showing<'b>(
+    /// Merges a logged batch and lets observers watch.
+    ///
+    /// `look` gets each report beside its device as it was before, not always in the order in which the reports were
+    /// sent. `changed` gets what is new. Both run while the device is locked, so they have to be quick.
+    pub fn apply_observed<'b>(
         &self,
         entry: &'b Entry,
-        show: impl FnMut(Option<&Device>, &'b Report),
-        tell: impl FnMut(News<'b>),
+        look: impl FnMut(Option<&Device>, &'b Report),
+        changed: impl FnMut(Change<'b>),
     ) -> Applied {
         let record = &entry.record;
         let mut clock = lock(&self.clock);
@@ -273,7 +227,7 @@ impl Tracker {
         clock.change.0 += 1;
         let mut applied = Applied::default();
         match &record.what {
-            What::Reports(batch) => applied = self.merge(clock, batch, show, tell),
+            What::Reports(batch) => applied = self.merge(clock, batch, look, changed),
             What::Annotation(annotation) => self.annotate(clock, annotation),
             // Nothing of these is in the devices.
             What::AlertOrder(_)
@@ -304,14 +258,14 @@ impl Tracker {
         &self,
         clock: &mut Clock,
         batch: &'b Batch,
-        mut show: impl FnMut(Option<&Device>, &'b Report),
-        mut tell: impl FnMut(News<'b>),
+        mut look: impl FnMut(Option<&Device>, &'b Report),
+        mut changed: impl FnMut(Change<'b>),
     ) -> Applied {
         let mut sources = write(&self.sources);
         let known_sources = sources.all().len();
         let source = sources.contact(batch, clock.now, clock.change);
         if known_sources < sources.all().len() {
-            tell(News::Source(batch.source));
+            changed(Change::NewSource(batch.source));
         }
         drop(sources);
         let (mut newly_seen, mut unseen) = (0, Vec::new());
@@ -321,19 +275,19 @@ impl Tracker {
             let id = report.device();
             shard.join(clock.images.round);
             let merge = |device: &mut Device, is_new: bool| {
-                show((!is_new).then_some(&*device), report);
+                look((!is_new).then_some(&*device), report);
                 // A device is made with its first network.
                 let known_ssids = if is_new { 0 } else { device.ssid_count() };
                 let seers = device.merge(report, source, clock.now, &self.bounds);
                 newly_seen += i64::from(seers.is_new);
                 unseen.extend(seers.gone);
                 if is_new {
-                    tell(News::Device(id));
+                    changed(Change::NewDevice(id));
                 }
                 if let Sighting::Wifi(sighting) = &report.sighting
                     && known_ssids < device.ssid_count()
                 {
-                    tell(News::Ssid(id, &sighting.ssid));
+                    changed(Change::NewSsid(id, &sighting.ssid));
                 }
                 let totals = self.totals_of(id.phy);
                 totals.reports.fetch_add(1, Ordering::Relaxed);

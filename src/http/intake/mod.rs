@@ -69,9 +69,9 @@ async fn scan_report(intake: &Intake, phy: Phy, request: Request) -> Result<Json
         .submit(received_at, What::Reports(batch))
         .await?;
     Ok(Json::kismet(&ScanReportAnswer {
-        accepted: receipt.answered.accepted,
+        accepted: receipt.stored.accepted,
         duplicate: receipt.duplicate,
-        rejected: &receipt.answered.rejected,
+        rejected: &receipt.stored.rejected,
         status: "Scan report accepted",
         success: true,
     }))

@@ -136,7 +136,7 @@ fn known(records: &Records, uuid: &str) -> Result<Source, ApiError> {
 }
 
 fn tell(events: &Events, source: &Source, done: &str, event: Event) {
-    events.tell(event);
+    events.emit(event);
     let (name, id) = (&source.name, source.id);
     events.say(Severity::Info, now(), || {
         format!("{done} source '{name}' ({id})")

@@ -30,7 +30,7 @@ pub use self::history::History;
 pub use self::reader::LogReader;
 pub use self::verify::{Checked, Finding, Findings};
 use self::write::Dictionaries;
-use super::{Answered, Entry, Expired, Expiry, Known, LogError, LogPosition, Record};
+use super::{Entry, Expired, Expiry, LogError, LogPosition, Record, Resendable, StoredReceipt};
 use crate::data_dir::{self, DataDir};
 use crate::report::{ReceivedAt, SourceId};
 
@@ -158,8 +158,8 @@ impl SqliteLog {
         read::replay(&self.db, after, visit)
     }
 
-    pub(super) fn known(&self, since: ReceivedAt, count: usize) -> Result<Vec<Known>, LogError> {
-        read::known(&self.db, since, count)
+    pub(super) fn resendable(&self, count: usize) -> Result<Resendable, LogError> {
+        read::resendable(&self.db, count)
     }
 
     pub(super) fn contacts(
@@ -170,8 +170,8 @@ impl SqliteLog {
         read::contacts(&self.db, to, count)
     }
 
-    pub(super) fn answered(&self, at: LogPosition) -> Result<Option<Answered>, LogError> {
-        read::answered(&self.db, at)
+    pub(super) fn receipt(&self, at: LogPosition) -> Result<Option<StoredReceipt>, LogError> {
+        read::receipt(&self.db, at)
     }
 
     /// Lets the file have no more than so many pages of 4 KiB: a disk without room, for tests.

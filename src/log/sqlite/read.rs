@@ -11,7 +11,8 @@ use super::expire::expired_to;
 use super::extra::Extra;
 use super::{NODE_UUID, SERVER_UUID, damaged, number, position, signed, unsigned};
 use crate::log::{
-    Answered, Entry, Known, LogError, LogPosition, Observed, Place, Record, RecordId, Wanted, What,
+    Entry, LogError, LogPosition, Observed, Place, Record, RecordId, Resendable, SeenBatch,
+    StoredReceipt, Wanted, What,
 };
 use crate::report::{
     Batch, BatchIdentity, BluetoothAddr, Bssid, Capabilities, Channel, Dbm, Frequency, MacAddr,
@@ -164,29 +165,34 @@ pub(super) fn history(db: &Connection, wanted: &Wanted) -> Result<Vec<Observed>,
     ids.map(read).collect()
 }
 
-pub(super) fn known(
-    db: &Connection,
-    since: ReceivedAt,
-    count: usize,
-) -> Result<Vec<Known>, LogError> {
-    let mut query = db.prepare(
-        "SELECT identity, position, received_at_us FROM batches
-         WHERE identity IS NOT NULL AND received_at_us >= ?1 ORDER BY position DESC LIMIT ?2",
+/// What is remembered of the newest `count` batches that have an identity.
+pub(super) fn resendable(db: &Connection, count: usize) -> Result<Resendable, LogError> {
+    let first: Option<i64> = db.query_row(
+        "SELECT min(position) FROM (SELECT position FROM batches WHERE identity IS NOT NULL
+                                    ORDER BY position DESC LIMIT ?1)",
+        [signed(count)],
+        |row| row.get(0),
     )?;
-    let mut rows = query.query(params![signed(since.micros()), signed(count)])?;
-    let mut known = Vec::new();
+    let before = "SELECT max(received_at_us) FROM batches WHERE position < ?1";
+    let clock: Option<i64> = db.query_row(before, [first.unwrap_or(i64::MAX)], |row| row.get(0))?;
+    let mut clock = ReceivedAt::from_micros(unsigned(clock.unwrap_or_default())?);
+    let mut batches = Vec::new();
+    let mut query = db.prepare(
+        "SELECT identity, position, received_at_us FROM batches WHERE position >= ?1 ORDER BY position",
+    )?;
+    let mut rows = query.query([first.unwrap_or(i64::MAX)])?;
     while let Some(row) = rows.next()? {
-        let identity =
-            identity(row.get_ref(0)?)?.ok_or_else(|| damaged("an identity is missing"))?;
-        let received_at = ReceivedAt::from_micros(unsigned(row.get(2)?)?);
-        known.push(Known {
-            identity,
-            position: position(row.get(1)?)?,
-            received_at,
-        });
+        clock = clock.max(ReceivedAt::from_micros(unsigned(row.get(2)?)?));
+        if let Some(identity) = identity(row.get_ref(0)?)? {
+            let position = position(row.get(1)?)?;
+            batches.push(SeenBatch {
+                identity,
+                position,
+                clock,
+            });
+        }
     }
-    known.reverse();
-    Ok(known)
+    Ok(Resendable { clock, batches })
 }
 
 /// Who sent the last batches up to `to`, and when they came.
@@ -210,7 +216,7 @@ pub(super) fn contacts(
     Ok(contacts)
 }
 
-pub(super) fn answered(db: &Connection, at: LogPosition) -> Result<Option<Answered>, LogError> {
+pub(super) fn receipt(db: &Connection, at: LogPosition) -> Result<Option<StoredReceipt>, LogError> {
     let mut query =
         db.prepare_cached("SELECT accepted, rejected FROM batches WHERE position = ?1")?;
     let row = query.query_row([number(at)], |row| {
@@ -220,7 +226,7 @@ pub(super) fn answered(db: &Connection, at: LogPosition) -> Result<Option<Answer
         return Ok(None);
     };
     let accepted = usize::try_from(accepted).map_err(|_| damaged("a count is negative"))?;
-    Ok(Some(Answered {
+    Ok(Some(StoredReceipt {
         position: at,
         accepted,
         rejected: read_rejected(rejected.as_deref())?,

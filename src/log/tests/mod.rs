@@ -108,18 +108,18 @@ fn contract(log: &mut Log) {
         assert_eq!(all_said(&behind), all_said(&all[place..]));
     }
 
-    let known = log.known(ReceivedAt::from_micros(0), 3).unwrap();
-    let positions: Vec<_> = known.iter().map(|known| known.position.get()).collect();
+    let Resendable { clock, batches } = log.resendable(3).unwrap();
+    let positions: Vec<_> = batches.iter().map(|seen| seen.position.get()).collect();
     assert_eq!(positions, [2, 3, 5]);
-    assert_eq!(Some(known[2].identity), wifi_batch(4).identity);
-    let since = ReceivedAt::from_micros(1_700_000_000_000_002);
-    assert_eq!(log.known(since, 10).unwrap().len(), 2);
+    assert_eq!(Some(batches[2].identity), wifi_batch(4).identity);
+    let clocks = all.iter().map(|entry| entry.record.at);
+    assert_eq!(clock, clocks.max().unwrap());
 
-    let answered = log.answered(all[0].position).unwrap().unwrap();
-    assert_eq!(answered.accepted, 2);
-    assert_eq!(answered.rejected, wifi_batch(1).rejected);
-    assert_eq!(answered.rejected.len(), 1);
-    assert_eq!(log.answered(all[4].position.next()).unwrap(), None);
+    let receipt = log.receipt(all[0].position).unwrap().unwrap();
+    assert_eq!(receipt.accepted, 2);
+    assert_eq!(receipt.rejected, wifi_batch(1).rejected);
+    assert_eq!(receipt.rejected.len(), 1);
+    assert_eq!(log.receipt(all[4].position.next()).unwrap(), None);
 }
 
 #[test]
@@ -256,7 +256,7 @@ fn old_reports_expire_from_the_log_on_disk() {
     let mut log = Log::in_directory(directory.path()).unwrap();
     expiry(&mut log);
     expire(&mut log, 100, 100, 100);
-    let known = |log: &Log| log.known(ReceivedAt::from_micros(0), 10).unwrap().len();
+    let known = |log: &Log| log.resendable(10).unwrap().batches.len();
     assert_eq!(known(&log), 1, "the last one stays");
     drop(log);
     let mut log = Log::in_directory(directory.path()).unwrap();
@@ -265,8 +265,8 @@ fn old_reports_expire_from_the_log_on_disk() {
     // What is remembered can be answered for, whether its reports are there or not.
     expire(&mut log, 100, 100, 1);
     assert_eq!(known(&log), 2);
-    let answered = log.answered(LogPosition(8)).unwrap().unwrap();
-    assert_eq!(answered.accepted, 2);
+    let receipt = log.receipt(LogPosition(8)).unwrap().unwrap();
+    assert_eq!(receipt.accepted, 2);
 }
 
 #[test]

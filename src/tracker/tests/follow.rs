@@ -1,6 +1,7 @@
 //! Readers that follow changes, and what is told as new.
 
 use super::*;
+use crate::log::Record;
 
 /// The devices of one whole round.
 fn round(tracker: &Tracker, follow: &mut Follow, looks_max: usize) -> (Vec<DeviceId>, bool) {
@@ -78,13 +79,17 @@ fn what_is_new_is_told_once() {
         let record = Record::new(folded.log.node(), RECEIVED_AT, What::Reports(batch));
         let entries = folded.log.append(vec![record]).unwrap();
         let mut told = Vec::new();
-        folded.tracker.apply_telling(&entries[0], |news| {
-            told.push(match news {
-                News::Source(id) => id.to_string(),
-                News::Device(id) => id.addr.to_string(),
-                News::Ssid(id, ssid) => format!("{} {ssid}", id.addr),
-            });
-        });
+        folded.tracker.apply_observed(
+            &entries[0],
+            |_, _| {},
+            |change| {
+                told.push(match change {
+                    Change::NewSource(id) => id.to_string(),
+                    Change::NewDevice(id) => id.addr.to_string(),
+                    Change::NewSsid(id, ssid) => format!("{} {ssid}", id.addr),
+                });
+            },
+        );
         told
     };
     let addr = device_id(1).addr.to_string();

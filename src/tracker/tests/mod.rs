@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use uuid::Uuid;
 
 use super::*;
-use crate::log::Log;
+use crate::log::{Log, Record};
 use crate::report::{
     Bssid, Capabilities, Channel, Dbm, Frequency, Position, Sighting, Ssid, Tag, WifiSighting,
 };

@@ -1,4 +1,4 @@
-//! What the writer thread does with rules and alerts.
+//! The alert engine with what it raised: applies the rules to what is folded, and keeps the alerts on disk.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,8 +16,8 @@ use super::rules::{Rules, Watched};
 use super::store::AlertStore;
 use crate::config::alerts::Alerts;
 use crate::log::{Entry, Log, LogError, LogPosition};
-use crate::report::{MacMask, ReceivedAt};
-use crate::tracker::{Applied, News, Tracker, Walk};
+use crate::report::{MacMask, ReceivedAt, Report};
+use crate::tracker::{Device, Tracker, Walk};
 
 /// How many of the log's last batches tell how often scanners report.
 const CONTACTS_MAX: usize = 10_000;
@@ -67,9 +67,9 @@ pub enum Refused {
     NotKept(#[from] AlertFileError),
 }
 
-/// Rules, alerts and their file, in the hands of the one thread that writes.
+/// The alert engine, its alerts and their file. Owned by the fold.
 #[derive(Debug)]
-pub struct Desk {
+pub struct AlertKeeper {
     engine: Engine,
     file: AlertFile,
     store: AlertStore,
@@ -84,7 +84,7 @@ pub struct Desk {
 
 /// Why there are no alerts.
 #[derive(Debug, thiserror::Error)]
-pub enum DeskError {
+pub enum KeeperError {
     /// The configuration cannot be used.
     #[error("alerts: {0}")]
     Rules(String),
@@ -93,10 +93,10 @@ pub enum DeskError {
     File(#[from] AlertFileError),
 }
 
-impl Desk {
+impl AlertKeeper {
     /// Opens the alerts in a data directory, or some that end with the process.
-    pub fn open(data: Option<&Path>, config: &Alerts, server: Uuid) -> Result<Self, DeskError> {
-        let mut rules = Rules::read(config).map_err(DeskError::Rules)?;
+    pub fn open(data: Option<&Path>, config: &Alerts, server: Uuid) -> Result<Self, KeeperError> {
+        let mut rules = Rules::read(config).map_err(KeeperError::Rules)?;
         let file = AlertFile::open(data)?;
         let max = config.watched_max;
         for (list, watched) in [
@@ -185,17 +185,15 @@ impl Desk {
             .resume(now.micros().saturating_sub(heard_last.micros()));
     }
 
-    /// Has the tracker merge a logged batch, and looks at what that changes.
-    pub fn apply<'b>(
-        &mut self,
-        tracker: &Tracker,
-        entry: &'b Entry,
-        tell: impl FnMut(News<'b>),
-    ) -> Applied {
+    /// Begins a batch whose reports follow. Of a batch whose alerts are kept already the engine only learns.
+    pub fn begin(&mut self, entry: &Entry) {
         self.engine
             .begin(entry, self.mark.position < entry.position);
-        let engine = &mut self.engine;
-        tracker.apply_showing(entry, |before, report| engine.look(before, report), tell)
+    }
+
+    /// Applies the rules to a report and its device as it was before.
+    pub fn look(&mut self, before: Option<&Device>, report: &Report) {
+        self.engine.look(before, report);
     }
 
     /// Keeps what the batches up to `position` raised. Gives the alerts that are new.

@@ -1,0 +1,109 @@
+//! The fold: the one place that applies a record.
+//!
+//! Before a record is logged, the judge says whether it is new. When it is logged, [`Fold::apply`] merges it into the
+//! tracker, and lets two observers watch: first the alert engine, then the events. A start replays the log through the
+//! same function. So the same log gives the same devices, sources, alerts and verdicts, on every machine.
+//!
+//! It knows no thread, no queue and no client: [`crate::ingest`] drives it.
+
+mod judge;
+mod receipts;
+
+use std::sync::Arc;
+
+pub use self::judge::{Judge, ResendWindow, TooManySources, Verdict};
+pub use self::receipts::{Receipt, Waiting};
+use crate::alerts::{AlertKeeper, Order, Refused};
+use crate::events::Events;
+use crate::log::{Entry, Log, LogError, LogPosition};
+use crate::report::ReceivedAt;
+use crate::tracker::{Applied, Tracker};
+
+/// Everything that follows from the log.
+#[derive(Debug)]
+pub struct Fold {
+    tracker: Arc<Tracker>,
+    alerts: AlertKeeper,
+    events: Events,
+    /// Whether events are emitted. During a replay they are old news.
+    is_live: bool,
+}
+
+impl Fold {
+    /// A fold that replays. It begins where the tracker and the alerts stand.
+    pub fn new(tracker: Arc<Tracker>, alerts: AlertKeeper, events: Events) -> Self {
+        Self {
+            tracker,
+            alerts,
+            events,
+            is_live: false,
+        }
+    }
+
+    /// Applies a logged entry. Entries have to come in the order of the log.
+    pub fn apply(&mut self, entry: &Entry) -> Applied {
+        let mut events = self.is_live.then(|| self.events.collect(entry.record.at));
+        self.alerts.begin(entry);
+        let applied = self.tracker.apply_observed(
+            entry,
+            |before, report| self.alerts.look(before, report),
+            |change| {
+                if let Some(events) = &mut events {
+                    events.add(change);
+                }
+            },
+        );
+        if let Some(events) = events {
+            events.emit();
+        }
+        applied
+    }
+
+    /// Keeps the alerts of the entries up to `position`, and emits those that are new.
+    pub fn settle(&mut self, position: LogPosition) {
+        for alert in &self.alerts.settle(position) {
+            self.events.alert(alert);
+        }
+    }
+
+    /// Follows an order about alerts. `position` is the end of the log.
+    pub fn order(&mut self, order: Order, position: LogPosition) -> Result<(), Refused> {
+        let followed = self.alerts.follow(order);
+        self.settle(position);
+        followed
+    }
+
+    /// Remembers on disk that the alerts of all entries up to `position` are kept.
+    pub fn close(&mut self, position: LogPosition) {
+        self.alerts.close(position);
+    }
+
+    /// Begins a replay of the entries behind `from`, up to which the tracker was restored.
+    pub fn begin_replay(&mut self, log: &Log, from: LogPosition) -> Result<(), LogError> {
+        self.alerts.recall(log, &self.tracker, from)
+    }
+
+    /// Ends the replay, at `last` and at the time `now`. From now on events are emitted, and first of all the alerts
+    /// that a crash kept from being raised.
+    pub fn go_live(&mut self, last: LogPosition, now: ReceivedAt) {
+        self.alerts.recalled(now);
+        self.is_live = true;
+        self.settle(last);
+    }
+
+    /// The devices and sources.
+    pub fn tracker(&self) -> &Tracker {
+        &self.tracker
+    }
+
+    /// A judge of the entries behind the end of the log, all of which have been applied.
+    pub fn judge(&self, log: &Log, window: ResendWindow) -> Result<Judge, LogError> {
+        let past = log.resendable(window.batches_max)?;
+        let sources = self.tracker.sources().into_iter().map(|source| source.id);
+        let sources_max = self.tracker.bounds().sources_max;
+        Ok(Judge::new(window, log.last(), past, sources, sources_max))
+    }
+}
+
+#[cfg(test)]
+mod tests;
