@@ -13,7 +13,7 @@ use std::env;
 use std::time::{Duration, Instant, SystemTime};
 
 use scanpost::log::Log;
-use scanpost::tracker::{Seen, Walk};
+use scanpost::tracker::Walk;
 use support::stats::median;
 use support::{Result, fill};
 
@@ -48,10 +48,7 @@ fn measure(at: impl Fn(u32) -> SystemTime) -> Result<()> {
     let first_ms = timed(|| tracker.seen_last(PAGE, None, |_| true).len());
     println!("The {PAGE} seen last: {first_ms:.2} ms.");
     let middle = tracker.seen_last(PAGE, None, |_| true);
-    let before = middle.last().map(|device| Seen {
-        time: device.last_time,
-        id: device.id,
-    });
+    let before = middle.last().copied();
     let second_ms = timed(|| tracker.seen_last(PAGE, before, |_| true).len());
     println!("The {PAGE} behind them: {second_ms:.2} ms.");
     let scan_ms = timed(|| {

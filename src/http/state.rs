@@ -18,6 +18,7 @@ use super::kismet::records::Records;
 use super::kismet::sources::SourceStates;
 use super::request::body::Bodies;
 use super::request::forwarded::Proxies;
+use super::response::pace::Pace;
 use super::server::lease::OpenConnections;
 use crate::alerts::AlertStore;
 use crate::auth::Access;
@@ -111,7 +112,7 @@ impl App {
                 alerts: parts.alerts,
                 sources: SourceStates::default(),
                 server_uuid: parts.server_uuid,
-                commits: parts.ingest.commit_counter(),
+                pace: Pace(parts.ingest.commit_counter()),
             },
             live: Live::new(limits),
             history: HistoryReads {
@@ -196,6 +197,7 @@ part!(Events, app => app.events.clone());
 part!(Guard, app => app.guard.clone());
 part!(HistoryReads, app => app.history.clone());
 part!(Ingest, app => app.intake.ingest.clone());
+part!(Pace, app => app.records.pace.clone());
 part!(Proxies, app => app.proxies.clone());
 part!(Records, app => app.records.clone());
 part!(RequestLimits, app => app.limits);

@@ -145,14 +145,14 @@ impl Best {
 }
 
 impl Tracker {
-    /// The `count` devices that were seen last, the latest first, of those that `wanted` wants and that come
-    /// behind `before` in that order.
+    /// Which `count` devices were seen last, the latest first, of those that `wanted` wants and that come behind
+    /// `before` in that order.
     pub fn seen_last(
         &self,
         count: usize,
         before: Option<Seen>,
         mut wanted: impl FnMut(&Device) -> bool,
-    ) -> Vec<Device> {
+    ) -> Vec<Seen> {
         let mut best = Best {
             count,
             before,
@@ -169,8 +169,7 @@ impl Tracker {
             let mut walk = Walk::over_all();
             while self.look_at_next(&mut walk, &mut look) {}
         }
-        let order = best.seen.into_iter().rev();
-        order.filter_map(|seen| self.device(seen.id)).collect()
+        best.seen.into_iter().rev().collect()
     }
 
     /// Finds the best among those who come first in the column. `false` when there may be better ones.

@@ -1,9 +1,11 @@
 //! Tracked state and logged reports in somebody's words. Knows no HTTP, reads no clock.
 
+pub mod export;
 mod find;
 mod hex;
 mod json;
 pub mod kismet;
+pub mod list;
 pub mod native;
 mod observation;
 mod pretty;

@@ -499,3 +499,75 @@ async fn sources_networks_and_the_server_are_told() {
     let status = server.read("/api/v1/status").await;
     assert_eq!(status["commits"], json!(commits + 1));
 }
+
+/// A page is made while it is sent if it is too large for a tag; it says the same as smaller pages, which are sent whole.
+#[tokio::test]
+async fn a_large_page_is_streamed_and_says_what_small_pages_say() {
+    const DEVICES: u32 = 8_000;
+    const SMALL: u32 = 1_000;
+    let server =
+        TestServer::start_with(|config| config.limits.page_items_max = DEVICES as usize).await;
+    for first in (0..DEVICES).step_by(SMALL as usize) {
+        let report = |n: u32| {
+            let [_, _, high, low] = n.to_be_bytes();
+            json!({
+                "bssid": format!("02:00:00:01:{high:02x}:{low:02x}"), "ssid": format!("Net {n}"), "signal": -60,
+                "timestamp": 1_700_000_000 + n, "freqkhz": 2_437_000, "capabilities": "[WPA2-PSK-CCMP][ESS]",
+            })
+        };
+        server
+            .report((first..first + SMALL).map(report).collect())
+            .await;
+    }
+    for (accept, sort) in [
+        ("text/csv", "last_seen"),
+        ("application/json", "last_seen"),
+        ("text/csv", "name"),
+    ] {
+        let ask = async |limit: u32, cursor: &str| {
+            let path = format!("{LIST}?sort={sort}&limit={limit}&cursor={cursor}");
+            Answer::of(server.request(Method::GET, &path).header("accept", accept))
+                .await
+                .expect_status(200)
+        };
+        let large = ask(DEVICES, "").await;
+        assert_eq!(large.headers.get("content-length"), None);
+        assert_eq!(large.headers["transfer-encoding"], "chunked");
+        assert_eq!(large.headers.get("etag"), None);
+
+        let (mut rows, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let small = ask(SMALL, &cursor).await;
+            assert!(small.headers.contains_key("content-length"));
+            assert!(small.headers.contains_key("etag"));
+            rows.extend(rows_of(&small));
+            let Some(next) = cursor_of(&small) else { break };
+            cursor = next;
+        }
+        assert_eq!(rows.len(), DEVICES as usize);
+        assert_eq!(rows_of(&large), rows);
+        assert_eq!(cursor_of(&large), None);
+    }
+}
+
+/// The rows of a page, as they are written.
+fn rows_of(page: &Answer) -> Vec<String> {
+    if page.headers["content-type"] == "application/json" {
+        let devices = page.json()["devices"].take();
+        let devices: Vec<Value> = serde_json::from_value(devices).unwrap();
+        return devices.iter().map(Value::to_string).collect();
+    }
+    page.text
+        .split_terminator("\r\n")
+        .skip(1)
+        .map(str::to_owned)
+        .collect()
+}
+
+fn cursor_of(page: &Answer) -> Option<String> {
+    if page.headers["content-type"] == "application/json" {
+        return page.json()["next_cursor"].as_str().map(str::to_owned);
+    }
+    let cursor = page.headers.get("x-next-cursor")?;
+    Some(cursor.to_str().unwrap().to_owned())
+}

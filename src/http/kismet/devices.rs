@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::task::spawn_blocking;
 
 use super::command::{Arrangement, Format, Read, Rows};
-use super::device_list::{DeviceList, Supply};
+use super::device_list::KismetList;
 use super::device_view::{Since, Viewed};
 use super::records::Records;
 use crate::http::clock::now;
@@ -235,7 +235,7 @@ async fn with_addresses(
         while let Some(devices) = records.tracker.next_devices(&mut walk, 1024, fits) {
             found.extend(devices.iter().map(|device| device.id));
         }
-        DeviceList::new(&records, Supply::Listed(found.into_iter()), read.shape())
+        KismetList::new(&records, read.shape()).of_ids(&records, found)
     });
     Ok(found.await.map_err(|_| ApiError::Panicked)?.into_response())
 }
@@ -249,12 +249,8 @@ async fn listed(
 ) -> Result<Response, ApiError> {
     let arrangement = Arrangement::read(&read.command)?;
     if arrangement.is_plain() {
-        let supply = Supply::Walked {
-            walk,
-            view,
-            arrangement: Box::new(arrangement),
-        };
-        return Ok(DeviceList::new(records, supply, read.shape()).into_response());
+        let list = KismetList::new(records, read.shape()).of_wanted(arrangement);
+        return Ok(list.of_view(records, walk, view).into_response());
     }
     let records = records.clone();
     let list = spawn_blocking(move || {
@@ -275,8 +271,8 @@ async fn listed(
             }
         }
         let page = rows.page();
-        let supply = Supply::Listed(page.rows.into_iter());
-        DeviceList::new(&records, supply, read.shape()).within(page.before, page.after)
+        let list = KismetList::new(&records, read.shape()).within(page.before, page.after);
+        list.of_ids(&records, page.rows)
     });
     Ok(list.await.map_err(|_| ApiError::Panicked)?.into_response())
 }

@@ -1,13 +1,13 @@
 //! What it takes to write devices and sources as Kismet's records.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use uuid::Uuid;
 
 use super::sources::SourceStates;
 use crate::alerts::AlertStore;
 use crate::http::clock::now;
+use crate::http::response::pace::Pace;
 use crate::tracker::{Source, Tracker};
 use crate::views::Style;
 use crate::views::kismet::{Context, SourceRecord, Sources};
@@ -19,8 +19,7 @@ pub(in crate::http) struct Records {
     pub(in crate::http) alerts: AlertStore,
     pub(in crate::http) sources: SourceStates,
     pub(in crate::http) server_uuid: Uuid,
-    /// How often reports were put on disk, so that long answers make room for them.
-    pub(in crate::http) commits: Arc<AtomicU64>,
+    pub(in crate::http) pace: Pace,
 }
 
 impl Records {

@@ -10,11 +10,12 @@ use serde::Serialize;
 use crate::alerts::{Alert, AlertStore, Severity};
 use crate::http::error::ApiError;
 use crate::http::request::query::Query;
-use crate::http::response::csv::{self, Texts};
 use crate::http::response::json::Json;
+use crate::http::response::pace::Pace;
+use crate::http::response::page;
 use crate::http::state::RequestLimits;
 use crate::report::{MacAddr, UnixTime};
-use crate::views::native::{ALERT_COLUMNS, AlertRow};
+use crate::views::native::AlertRow;
 
 #[derive(Serialize)]
 struct Alerts<'a> {
@@ -49,6 +50,7 @@ impl Filter {
 pub(in crate::http) async fn list(
     State(store): State<AlertStore>,
     State(limits): State<RequestLimits>,
+    State(pace): State<Pace>,
     headers: HeaderMap,
     mut query: Query,
 ) -> Result<Response, ApiError> {
@@ -66,19 +68,18 @@ pub(in crate::http) async fn list(
         until: query.take_time("until")?,
         address: query.take_with("address", str::parse::<MacAddr>)?,
     };
-    let csv = Texts::take(&mut query, &headers)?;
+    let csv = page::take_texts(&mut query, &headers)?;
     query.finish()?;
     let mut alerts: Vec<Arc<Alert>> = store.newest(before, limit + 1, |alert| filter.wants(alert));
     let has_more = limit < alerts.len();
     alerts.truncate(limit);
     let last = alerts.last().filter(|_| has_more);
     let next_cursor = last.map(|last| last.number.to_string());
-    let rows = alerts.iter().map(|alert| AlertRow(alert));
     if let Some(texts) = csv {
-        return csv::page(&ALERT_COLUMNS, rows, texts, next_cursor);
+        return Ok(page::csv(alerts, texts, next_cursor, &pace).await);
     }
     let answer = Json::compact(&Alerts {
-        alerts: rows.collect(),
+        alerts: alerts.iter().map(|alert| AlertRow(alert)).collect(),
         next_cursor,
     });
     Ok(answer?.into_response())

@@ -17,13 +17,16 @@ use crate::http::error::ApiError;
 use crate::http::guard::turns::Turns;
 use crate::http::request::path::Argument;
 use crate::http::request::query::Query;
-use crate::http::response::csv::{self, Texts};
 use crate::http::response::json::Json;
+use crate::http::response::pace::Pace;
+use crate::http::response::page;
+use crate::http::response::stream::Listed;
 use crate::http::state::RequestLimits;
 use crate::report::{DeviceId, DeviceKey, MacAddr, UnixTime};
 use crate::tracker::{Device, Seen, Tracker, Walk};
 use crate::views::Hex;
-use crate::views::native::{COLUMNS, DeviceRow, SourceNames, WholeDevice, name_of};
+use crate::views::export::Form;
+use crate::views::native::{DeviceRow, SourceNames, WholeDevice, name_of};
 
 /// By what devices are ordered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +60,7 @@ struct Wanted {
     count: usize,
 }
 
+/// A page of devices. The devices are written into it one by one.
 #[derive(Serialize)]
 struct Devices<'d> {
     devices: Vec<DeviceRow<'d>>,
@@ -69,6 +73,7 @@ pub(in crate::http) async fn list(
     State(tracker): State<Arc<Tracker>>,
     State(turns): State<Turns>,
     State(limits): State<RequestLimits>,
+    State(pace): State<Pace>,
     headers: HeaderMap,
     mut query: Query,
 ) -> Result<Response, ApiError> {
@@ -84,7 +89,7 @@ pub(in crate::http) async fn list(
     let limit = query.take_limit(limits.page_items_max)?;
     let after = query.take_with("cursor", |text| read_cursor(text, sort, is_descending))?;
     let filter = Filter::take(&mut query, &tracker)?;
-    let csv = Texts::take(&mut query, &headers)?;
+    let form = page::take_form(&mut query, &headers)?;
     query.finish()?;
     let wanted = Wanted {
         filter,
@@ -95,25 +100,29 @@ pub(in crate::http) async fn list(
         count: limit + 1,
     };
     let turn = turns.take().await;
-    let mut devices = spawn_blocking(move || {
-        let devices = wanted.find(&tracker);
-        drop(turn);
-        devices
-    })
-    .await
-    .map_err(|_| ApiError::Panicked)?;
-    let has_more = limit < devices.len();
-    devices.truncate(limit);
-    let last = devices.last().filter(|_| has_more);
-    let next_cursor = last.map(|last| cursor(&sort.place(last), sort, is_descending));
-    if let Some(texts) = csv {
-        return csv::page(&COLUMNS, devices.iter().map(DeviceRow), texts, next_cursor);
-    }
-    let answer = Json::compact(&Devices {
-        devices: devices.iter().map(DeviceRow).collect(),
-        next_cursor,
+    let found = spawn_blocking({
+        let tracker = Arc::clone(&tracker);
+        move || {
+            let places = wanted.find(&tracker);
+            drop(turn);
+            places
+        }
     });
-    Ok(answer?.into_response())
+    let mut places = found.await.map_err(|_| ApiError::Panicked)?;
+    let has_more = limit < places.len();
+    places.truncate(limit);
+    let last = places.last().filter(|_| has_more);
+    let next_cursor = last.map(|last| cursor(last, sort, is_descending));
+    let frame = Devices {
+        devices: Vec::new(),
+        next_cursor,
+    };
+    let writer = form.writer(&frame).map_err(|_| ApiError::Panicked)?;
+    // What is found has a place; what it is now is read when it is written.
+    let ids = places.into_iter().map(|place| place.id);
+    let supply = Listed { tracker, ids };
+    let next_cursor = frame.next_cursor.filter(|_| form != Form::Json);
+    Ok(page::answer(supply, writer, form.content_type(), next_cursor, &pace).await)
 }
 
 /// `GET /api/v1/devices/{address}`: one device with all that is known of it, in each radio technology that has it.
@@ -183,8 +192,18 @@ impl Sort {
     }
 }
 
+impl From<Seen> for Place {
+    fn from(seen: Seen) -> Self {
+        Self {
+            key: Key::Number(seen.time.seconds().into()),
+            id: seen.id,
+        }
+    }
+}
+
 impl Wanted {
-    fn find(&self, tracker: &Tracker) -> Vec<Device> {
+    /// The places of the page, in its order.
+    fn find(&self, tracker: &Tracker) -> Vec<Place> {
         if self.sort == Sort::LastSeen && self.is_descending {
             let before = self.after.as_ref().and_then(|after| match after.key {
                 Key::Number(seconds) => Some(Seen {
@@ -193,7 +212,8 @@ impl Wanted {
                 }),
                 Key::Text(_) => None,
             });
-            return tracker.seen_last(self.count, before, |device| self.filter.wants(device));
+            let seen = tracker.seen_last(self.count, before, |device| self.filter.wants(device));
+            return seen.into_iter().map(Place::from).collect();
         }
         let mut best: BTreeSet<Place> = BTreeSet::new();
         let mut walk = Walk::over_all();
@@ -220,8 +240,7 @@ impl Wanted {
         while tracker.look_at_next(&mut walk, &mut look) {}
         let mut places: Vec<_> = best.into_iter().collect();
         places.sort_by(|one, other| self.compare(one, other));
-        let ids = places.into_iter().map(|place| place.id);
-        ids.filter_map(|id| tracker.device(id)).collect()
+        places
     }
 
     fn compare(&self, one: &Place, other: &Place) -> Ordering {

@@ -14,15 +14,17 @@ use super::text_of_hex;
 use crate::http::error::ApiError;
 use crate::http::guard::turns::Turns;
 use crate::http::request::query::Query;
-use crate::http::response::csv::{self, Texts};
 use crate::http::response::json::Json;
+use crate::http::response::pace::Pace;
+use crate::http::response::page;
 use crate::http::state::RequestLimits;
 use crate::report::capabilities::Security;
 use crate::tracker::{Device, Radio, Tracker, Walk};
 use crate::views::Hex;
+use crate::views::list::Rows;
 
 /// The names of a network's values.
-pub(super) const COLUMNS: [&str; 6] = [
+const COLUMNS: [&str; 6] = [
     "ssid",
     "access_points",
     "reports",
@@ -50,11 +52,20 @@ pub(in crate::http) struct Network {
     security: Vec<&'static str>,
 }
 
+impl Rows for Network {
+    const COLUMNS: &'static [&'static str] = &COLUMNS;
+
+    fn rows(&self) -> impl Iterator<Item: Serialize> {
+        std::iter::once(self)
+    }
+}
+
 /// `GET /api/v1/ssids`: networks by name.
 pub(in crate::http) async fn list(
     State(tracker): State<Arc<Tracker>>,
     State(turns): State<Turns>,
     State(limits): State<RequestLimits>,
+    State(pace): State<Pace>,
     headers: HeaderMap,
     mut query: Query,
 ) -> Result<Response, ApiError> {
@@ -63,7 +74,7 @@ pub(in crate::http) async fn list(
         text_of_hex(text).ok_or("not one that an earlier page gave")
     })?;
     let filter = Filter::take(&mut query, &tracker)?;
-    let csv = Texts::take(&mut query, &headers)?;
+    let csv = page::take_texts(&mut query, &headers)?;
     query.finish()?;
     let turn = turns.take().await;
     let page = spawn_blocking(move || {
@@ -71,16 +82,16 @@ pub(in crate::http) async fn list(
         drop(turn);
         page
     });
-    let mut page = page.await.map_err(|_| ApiError::Panicked)?;
-    let has_more = limit < page.len();
-    page.truncate(limit);
-    let last = page.last().filter(|_| has_more);
+    let mut networks = page.await.map_err(|_| ApiError::Panicked)?;
+    let has_more = limit < networks.len();
+    networks.truncate(limit);
+    let last = networks.last().filter(|_| has_more);
     let next_cursor = last.map(|last| Hex(last.ssid.as_bytes()).to_string());
     if let Some(texts) = csv {
-        return csv::page(&COLUMNS, page.iter(), texts, next_cursor);
+        return Ok(page::csv(networks, texts, next_cursor, &pace).await);
     }
     let answer = Json::compact(&Ssids {
-        ssids: page,
+        ssids: networks,
         next_cursor,
     });
     Ok(answer?.into_response())

@@ -12,13 +12,14 @@ use tokio::task::spawn_blocking;
 use crate::http::error::ApiError;
 use crate::http::request::path::Argument;
 use crate::http::request::query::Query;
-use crate::http::response::csv::{self, Texts};
 use crate::http::response::json::Json;
+use crate::http::response::pace::Pace;
+use crate::http::response::page;
 use crate::http::state::{HistoryReads, RequestLimits};
 use crate::log::{Observed, Place, Wanted};
 use crate::report::{MacAddr, UnixTime};
 use crate::tracker::Tracker;
-use crate::views::{OBSERVATION_COLUMNS, ObservationRecord};
+use crate::views::ObservationRecord;
 
 /// A page of a list.
 #[derive(Serialize)]
@@ -35,6 +36,7 @@ pub(in crate::http) async fn list(
     State(tracker): State<Arc<Tracker>>,
     State(limits): State<RequestLimits>,
     Argument(mac): Argument,
+    State(pace): State<Pace>,
     headers: HeaderMap,
     mut query: Query,
 ) -> Result<Response, ApiError> {
@@ -47,7 +49,7 @@ pub(in crate::http) async fn list(
         before: query.take_with("cursor", read_cursor)?,
         count: count + 1,
     };
-    let csv = Texts::take(&mut query, &headers)?;
+    let csv = page::take_texts(&mut query, &headers)?;
     query.finish()?;
     let mut observed = read(history, wanted).await?;
     if observed.is_empty() && tracker.devices_by_addr(addr).is_empty() {
@@ -56,13 +58,13 @@ pub(in crate::http) async fn list(
     let has_more = count < observed.len();
     observed.truncate(count);
     let last = observed.last().filter(|_| has_more);
+    let next_cursor = last.map(|last| Cursor(last.place).to_string());
+    if let Some(texts) = csv {
+        return Ok(page::csv(observed, texts, next_cursor, &pace).await);
+    }
     let records = observed
         .iter()
         .flat_map(|one| ObservationRecord::all(&one.entry));
-    let next_cursor = last.map(|last| Cursor(last.place).to_string());
-    if let Some(texts) = csv {
-        return csv::page(&OBSERVATION_COLUMNS, records, texts, next_cursor);
-    }
     let answer = Json::compact(&Observations {
         observations: records.collect(),
         next_cursor,

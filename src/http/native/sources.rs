@@ -9,10 +9,11 @@ use serde::Serialize;
 
 use crate::http::error::ApiError;
 use crate::http::request::query::Query;
-use crate::http::response::csv::{self, Texts};
 use crate::http::response::json::Json;
+use crate::http::response::pace::Pace;
+use crate::http::response::page;
 use crate::tracker::Tracker;
-use crate::views::native::{SOURCE_COLUMNS, SourceCells, SourceRow};
+use crate::views::native::SourceRow;
 
 #[derive(Serialize)]
 struct Sources<'s> {
@@ -22,15 +23,15 @@ struct Sources<'s> {
 /// `GET /api/v1/sources`: every scanner that has reported; there are at most `limits.sources_max`.
 pub(in crate::http) async fn list(
     State(tracker): State<Arc<Tracker>>,
+    State(pace): State<Pace>,
     headers: HeaderMap,
     mut query: Query,
 ) -> Result<Response, ApiError> {
-    let csv = Texts::take(&mut query, &headers)?;
+    let csv = page::take_texts(&mut query, &headers)?;
     query.finish()?;
     let sources = tracker.sources();
     if let Some(texts) = csv {
-        let rows = sources.iter().map(SourceCells);
-        return csv::page(&SOURCE_COLUMNS, rows, texts, None);
+        return Ok(page::csv(sources, texts, None, &pace).await);
     }
     let answer = Json::compact(&Sources {
         sources: sources.iter().map(SourceRow).collect(),

@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use twox_hash::XxHash3_128;
 
 /// How large an answer may be to have a tag. They are in memory as a whole, unlike what is streamed.
-const TAGGED_BYTES_MAX: u64 = 1 << 20;
+pub(super) const TAGGED_BYTES_MAX: u64 = 1 << 20;
 
 /// Tags what is in memory anyway, and leaves out what the client has already.
 ///

@@ -1,10 +1,11 @@
 //! How answers are written, whatever is in them.
 
 pub(super) mod compress;
-pub(super) mod csv;
 pub(super) mod etag;
 pub(super) mod json;
 pub(super) mod pace;
+pub(super) mod page;
 pub(super) mod panic;
+pub(super) mod stream;
 pub(super) mod text;
 pub(super) mod trace;

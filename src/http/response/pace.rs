@@ -64,6 +64,17 @@ impl YieldToIngest {
     }
 }
 
+/// How often reports were put on disk: by this, answers see whether they should make room for reports.
+#[derive(Clone, Debug)]
+pub(in crate::http) struct Pace(pub(in crate::http) Arc<AtomicU64>);
+
+impl Pace {
+    /// For one answer.
+    pub(in crate::http) fn of_one_answer(&self) -> YieldToIngest {
+        YieldToIngest::to(Arc::clone(&self.0))
+    }
+}
+
 /// Counts pieces to a slice.
 #[derive(Debug, Default)]
 pub(in crate::http) struct WorkSlice(u8);

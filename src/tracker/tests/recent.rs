@@ -44,10 +44,9 @@ proptest! {
                 Step::Ask { count, before, divisor } => {
                     let before = before.map(|(seconds, last)| Seen { time: UnixTime::new(seconds), id: device_id(last) });
                     let wanted = |device: &Device| device.id.addr.octets()[5].is_multiple_of(divisor);
-                    let seen = Seen::of;
-                    let found: Vec<Seen> = folded.tracker.seen_last(count, before, wanted).iter().map(seen).collect();
+                    let found = folded.tracker.seen_last(count, before, wanted);
                     let all = walk(&folded.tracker, Walk::over_all());
-                    let mut all: Vec<Seen> = all.iter().filter(|device| wanted(device)).map(seen).collect();
+                    let mut all: Vec<Seen> = all.iter().filter(|device| wanted(device)).map(Seen::of).collect();
                     all.retain(|&seen| before.is_none_or(|before| seen < before));
                     all.sort_unstable_by(|one, other| other.cmp(one));
                     all.truncate(count);

@@ -1,0 +1,88 @@
+//! A page of a list in the form that the client accepts.
+
+use axum::http::{HeaderMap, HeaderName, header};
+use axum::response::Response;
+
+use super::pace::Pace;
+use super::stream::{InMemory, ListStream, Supply};
+use crate::http::request::bad_parameter::BadParameter;
+use crate::http::request::query::Query;
+use crate::views::export::Form;
+use crate::views::list::{CsvList, ListWriter, Rows, Texts};
+
+/// Where a page that is not JSON has what a page of JSON has as `next_cursor`.
+const NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
+
+/// How texts are written in CSV. `None` if the client does not accept CSV.
+pub(in crate::http) fn take_texts(
+    query: &mut Query,
+    headers: &HeaderMap,
+) -> Result<Option<Texts>, BadParameter> {
+    let is_csv = accepts(headers, CsvList::CONTENT_TYPE);
+    let texts = query.take_with("texts", |text| match text {
+        _ if !is_csv => Err("only CSV has it, for Accept: text/csv"),
+        "guarded" => Ok(Texts::Guarded),
+        "raw" => Ok(Texts::Raw),
+        _ => Err("expected guarded or raw"),
+    })?;
+    Ok(is_csv.then_some(texts.unwrap_or(Texts::Guarded)))
+}
+
+/// The form of a list of devices.
+pub(in crate::http) fn take_form(
+    query: &mut Query,
+    headers: &HeaderMap,
+) -> Result<Form, BadParameter> {
+    if let Some(texts) = take_texts(query, headers)? {
+        return Ok(Form::Csv(texts));
+    }
+    let accepted = |form: &Form| accepts(headers, form.content_type());
+    Ok(Form::ALL.into_iter().find(accepted).unwrap_or(Form::Json))
+}
+
+/// Whether the client names a media type in `Accept`.
+fn accepts(headers: &HeaderMap, content_type: &str) -> bool {
+    let essence = |kind: &str| kind.split(';').next().unwrap_or_default().trim().to_owned();
+    let wanted = essence(content_type);
+    let accept = headers.get(header::ACCEPT);
+    let accept = accept.and_then(|accept| accept.to_str().ok());
+    accept.is_some_and(|accept| {
+        let mut kinds = accept.split(',');
+        kinds.any(|kind| essence(kind).eq_ignore_ascii_case(&wanted))
+    })
+}
+
+/// A page of items that are in memory, as CSV.
+pub(in crate::http) async fn csv<T>(
+    items: Vec<T>,
+    texts: Texts,
+    next_cursor: Option<String>,
+    pace: &Pace,
+) -> Response
+where
+    T: Rows + Unpin + Send + 'static,
+{
+    let supply = InMemory(items.into_iter());
+    let (writer, content_type) = (CsvList::new(texts), CsvList::CONTENT_TYPE);
+    answer(supply, writer, content_type, next_cursor, pace).await
+}
+
+/// A page; `next_cursor` is for forms that have no place for it.
+pub(in crate::http) async fn answer<S, W>(
+    supply: S,
+    writer: W,
+    content_type: &'static str,
+    next_cursor: Option<String>,
+    pace: &Pace,
+) -> Response
+where
+    S: Supply + Unpin + Send + 'static,
+    W: ListWriter<S::Item> + Unpin + Send + 'static,
+{
+    let list = ListStream::new(supply, writer, content_type, pace.of_one_answer());
+    let mut response = list.whole_if_small().await;
+    if let Some(cursor) = next_cursor.and_then(|cursor| cursor.parse().ok()) {
+        response.headers_mut().insert(NEXT_CURSOR, cursor);
+    }
+    response
+}
