@@ -23,6 +23,11 @@ impl Dbm {
         Some(Self(whole as i16))
     }
 
+    /// Takes a strength that [`Self::get`] gave.
+    pub(crate) const fn from_stored(dbm: i16) -> Self {
+        Self(dbm)
+    }
+
     /// The strength in dBm.
     pub const fn get(self) -> i16 {
         self.0
@@ -67,6 +72,11 @@ impl Frequency {
         )]
         let khz = whole as u32;
         Ok(Some(Self(khz)))
+    }
+
+    /// Takes a frequency that [`Self::khz`] gave.
+    pub(crate) const fn from_stored(khz: u32) -> Self {
+        Self(khz)
     }
 
     /// The frequency in kHz.
@@ -168,6 +178,16 @@ impl Channel {
             .ok_or(BadChannel::TooLong(text.len()))?
             .copy_from_slice(text.as_bytes());
         Ok(Some(Self(name)))
+    }
+
+    /// Takes a name that [`Self::to_stored`] gave.
+    pub(crate) const fn from_stored(name: [u8; Self::BYTES_MAX]) -> Self {
+        Self(name)
+    }
+
+    /// The name, filled up with NULs.
+    pub(crate) const fn to_stored(self) -> [u8; Self::BYTES_MAX] {
+        self.0
     }
 
     /// The name as text.

@@ -7,27 +7,51 @@
 //!
 //! A round is an [`ImageHead`], its devices, and an end. What stands behind the last end does not count: a
 //! write that was cut short leaves the rounds before it as they were.
+//!
+//! The version is the format of the payloads. Each format that was ever written has a module of its records, and
+//! [`Frame::read`] reads all of them.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
 use uuid::Uuid;
 
+use super::records_v1;
+use super::records_v2::FrameRecord;
 use crate::data_dir::private;
 use crate::log::LogPosition;
 use crate::tracker::{ChangeNumber, Device, ImageHead};
 
-/// Begins every file. A later shape of what is inside gets another number and keeps a reader for this one.
-const MAGIC: [u8; 16] = *b"scanpost snap 2\n";
+/// What the payloads of a file look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    V1,
+    V2,
+}
+
+impl Format {
+    /// The format that this program writes.
+    pub(super) const CURRENT: Self = Self::V2;
+    pub(super) const ALL: [Self; 2] = [Self::V1, Self::V2];
+
+    /// Begins every file of the format.
+    const fn magic(self) -> [u8; MAGIC_BYTES] {
+        match self {
+            Self::V1 => *b"scanpost snap 1\n",
+            Self::V2 => *b"scanpost snap 2\n",
+        }
+    }
+}
+
+const MAGIC_BYTES: usize = 16;
 const FRAME_HEAD_BYTES: usize = 12;
 /// About how many devices go into one frame.
 const BUFFER_BYTES: usize = 1 << 20;
 
 /// One piece of a round.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug)]
 pub(super) enum Frame {
     Head(Box<ImageHead>),
     Devices(Vec<(ChangeNumber, Device)>),
@@ -35,7 +59,7 @@ pub(super) enum Frame {
 }
 
 /// Closes a round.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct End {
     /// The last batch that the rounds up to here contain.
     pub(super) position: LogPosition,
@@ -48,6 +72,7 @@ pub(super) struct End {
 /// Up to where a file counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Extent {
+    pub(super) format: Format,
     /// The last batch that it contains.
     pub(super) position: LogPosition,
     /// How long it is up to the last end, in bytes.
@@ -82,7 +107,7 @@ impl Writer {
     pub(super) fn create(path: &Path, server: Uuid) -> io::Result<Self> {
         let file = private().create(true).truncate(true).open(path)?;
         let mut file = BufWriter::with_capacity(BUFFER_BYTES, file);
-        file.write_all(&MAGIC)?;
+        file.write_all(&Format::CURRENT.magic())?;
         file.write_all(server.as_bytes())?;
         Ok(Self {
             file,
@@ -103,10 +128,11 @@ impl Writer {
         })
     }
 
-    pub(super) fn write(&mut self, frame: &Frame) -> io::Result<()> {
+    pub(super) fn write(&mut self, frame: Frame) -> io::Result<()> {
         self.payload.clear();
         let payload = std::mem::take(&mut self.payload);
-        self.payload = postcard::to_extend(frame, payload).map_err(io::Error::other)?;
+        self.payload =
+            postcard::to_extend(&FrameRecord::from(frame), payload).map_err(io::Error::other)?;
         let length = u32::try_from(self.payload.len()).map_err(io::Error::other)?;
         self.file.write_all(&length.to_le_bytes())?;
         let checksum = checksum(self.at, &self.payload);
@@ -130,6 +156,7 @@ impl Writer {
 /// Reads frames, up to where the file counts or is damaged.
 #[derive(Debug)]
 pub(super) struct Reader {
+    format: Format,
     file: BufReader<File>,
     at: u64,
     length: u64,
@@ -141,22 +168,30 @@ impl Reader {
         let file = File::open(path)?;
         let length = file.metadata()?.len();
         let mut file = BufReader::with_capacity(BUFFER_BYTES, file);
-        let mut head = [0; MAGIC.len() + 16];
+        let mut head = [0; MAGIC_BYTES + 16];
         if length < head_bytes() {
             return Err(Unreadable::NoSnapshot);
         }
         file.read_exact(&mut head)?;
-        match head.split_first_chunk() {
-            Some((&MAGIC, uuid)) if uuid == server.as_bytes() => {}
-            Some((&MAGIC, _)) => return Err(Unreadable::OtherServer),
-            _ => return Err(Unreadable::NoSnapshot),
+        let (magic, uuid) = head.split_at(MAGIC_BYTES);
+        let mut formats = Format::ALL.into_iter();
+        let Some(format) = formats.find(|format| magic == format.magic()) else {
+            return Err(Unreadable::NoSnapshot);
+        };
+        if uuid != server.as_bytes() {
+            return Err(Unreadable::OtherServer);
         }
         Ok(Self {
+            format,
             file,
             at: head_bytes(),
             length,
             payload: Vec::new(),
         })
+    }
+
+    pub(super) fn format(&self) -> Format {
+        self.format
     }
 
     /// Ends at this byte instead of at the end of the file.
@@ -201,11 +236,16 @@ impl Reader {
 
 impl Frame {
     /// Reads a payload whose checksum was right.
-    pub(super) fn read(payload: &[u8], at: u64) -> Result<Self, Unreadable> {
-        postcard::from_bytes(payload).map_err(|_| Unreadable::Damaged { at })
+    pub(super) fn read(format: Format, payload: &[u8], at: u64) -> Result<Self, Unreadable> {
+        let record = match format {
+            Format::V1 => records_v1::read(payload),
+            Format::V2 => postcard::from_bytes(payload).ok(),
+        };
+        let frame = record.and_then(FrameRecord::tracked);
+        frame.ok_or(Unreadable::Damaged { at })
     }
 
-    /// The end that a payload is, if it is one; does not look into devices.
+    /// The end that a payload is, if it is one; does not look into devices. All formats have the same.
     fn end_of(payload: &[u8]) -> Option<End> {
         // Longer than any end, shorter than any devices.
         const BYTES_MAX: usize = 32;
@@ -213,7 +253,7 @@ impl Frame {
             return None;
         }
         match postcard::from_bytes(payload) {
-            Ok(Self::End(end)) => Some(end),
+            Ok(FrameRecord::End(end)) => Some(end.tracked()),
             _ => None,
         }
     }
@@ -238,6 +278,7 @@ pub(super) fn measure(
         match &mut extent {
             None if end.is_whole => {
                 extent = Some(Extent {
+                    format: reader.format(),
                     position: end.position,
                     bytes,
                     whole_bytes: bytes,
@@ -254,7 +295,7 @@ fn checksum(at: u64, payload: &[u8]) -> u64 {
 }
 
 fn head_bytes() -> u64 {
-    bytes(MAGIC.len() + 16)
+    bytes(MAGIC_BYTES + 16)
 }
 
 fn bytes(count: usize) -> u64 {

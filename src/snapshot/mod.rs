@@ -5,6 +5,8 @@
 //! newest be damaged, the start goes by the older one, and what is expired from the log is in that one too.
 
 mod file;
+mod records_v1;
+mod records_v2;
 #[cfg(test)]
 mod tests;
 
@@ -15,7 +17,7 @@ use std::path::{Path, PathBuf};
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use self::file::{End, Extent, Frame, Reader, Unreadable, Writer};
+use self::file::{End, Extent, Format, Frame, Reader, Unreadable, Writer};
 use crate::data_dir::{self, DataDir, sync_folder};
 use crate::log::LogPosition;
 use crate::tracker::Tracker;
@@ -185,7 +187,10 @@ impl Snapshots {
         }
         let is_due = self.generations.last().is_none_or(|newest| {
             let extent = newest.extent;
-            extent.whole_bytes.saturating_mul(2) + APPENDED_BYTES_MIN < extent.bytes
+            let is_outweighed =
+                extent.whole_bytes.saturating_mul(2) + APPENDED_BYTES_MIN < extent.bytes;
+            // A file has one format only.
+            is_outweighed || extent.format != Format::CURRENT
         });
         match self.write(tracker, of_everything || is_due, may_keep) {
             Ok(taken) => Ok(taken),
@@ -218,13 +223,13 @@ impl Snapshots {
             Some(newest) if !is_whole => Writer::append(&newest.path, newest.extent)?,
             _ => Writer::create(&unfinished, self.server)?,
         };
-        writer.write(&Frame::Head(Box::new(head.clone())))?;
+        writer.write(Frame::Head(Box::new(head.clone())))?;
         let mut devices = 0;
         while let Some(next) = image.next_devices() {
             devices += u64::try_from(next.len()).unwrap_or_default();
-            writer.write(&Frame::Devices(next))?;
+            writer.write(Frame::Devices(next))?;
         }
-        writer.write(&Frame::End(End {
+        writer.write(Frame::End(End {
             position,
             devices,
             is_whole,
@@ -255,6 +260,7 @@ impl Snapshots {
         sync_folder(&self.folder)?;
         self.next_number += 1;
         let extent = Extent {
+            format: Format::CURRENT,
             position,
             bytes,
             whole_bytes: bytes,
@@ -318,6 +324,7 @@ fn fill(
     is_wanted: impl Fn() -> bool,
 ) -> Result<bool, Unreadable> {
     let mut reader = Reader::open(&generation.path, server)?.up_to(generation.extent.bytes);
+    let format = reader.format();
     let mut devices = 0;
     loop {
         if !is_wanted() {
@@ -327,7 +334,7 @@ fn fill(
         let Some(payload) = reader.next_payload()? else {
             break;
         };
-        devices += restore(tracker, Frame::read(payload, at)?);
+        devices += restore(tracker, Frame::read(format, payload, at)?);
     }
     tracker.restored();
     info!(
@@ -354,9 +361,11 @@ fn restore(tracker: &Tracker, frame: Frame) -> usize {
     }
 }
 
-/// Restores the payload of one frame; `false` if it is no frame. Used by the fuzz targets alone.
+/// Restores the payload of one frame of any format; `false` if it is no frame. Used by the fuzz targets alone.
 pub(crate) fn restore_frame(tracker: &Tracker, payload: &[u8]) -> bool {
-    Frame::read(payload, 0).is_ok_and(|frame| {
+    let mut formats = Format::ALL.into_iter();
+    let frame = formats.find_map(|format| Frame::read(format, payload, 0).ok());
+    frame.is_some_and(|frame| {
         restore(tracker, frame);
         true
     })

@@ -4,9 +4,11 @@ use std::ops::ControlFlow;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
+use super::records_v2::FrameRecord;
 use super::*;
 use crate::ingest::kismet::{self, Limits};
 use crate::log::{Log, Record, What};
+use crate::report::capabilities::{Akm, Cipher, Flag, Protocol};
 use crate::report::{Phy, ReceivedAt, UnixTime};
 use crate::tracker::{Bounds, Walk};
 
@@ -245,6 +247,61 @@ fn a_start_that_is_broken_off_anywhere_leaves_the_next_one_all() {
         looks_max += 1;
     }
     assert!(2 < looks_max, "{looks_max}");
+}
+
+/// Who changes the records of a format that was written finds out here.
+#[test]
+fn what_is_written_in_format_2_are_the_same_bytes_for_ever() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/data");
+    for file in [
+        "v3/snapshots/00000001.snapshot",
+        "kept-1/snapshots/00000001.snapshot",
+        "kept-1/snapshots/00000002.snapshot",
+    ] {
+        let path = fixtures.join(file);
+        let bytes = fs::read(&path).unwrap();
+        let server = Uuid::from_slice(&bytes[16..32]).unwrap();
+        let mut reader = Reader::open(&path, server).unwrap();
+        assert_eq!(reader.format(), Format::V2, "{file}");
+        let mut frames = 0;
+        loop {
+            let at = reader.at();
+            let Some(payload) = reader.next_payload().unwrap() else {
+                break;
+            };
+            let frame = Frame::read(Format::V2, payload, at).unwrap();
+            let record = FrameRecord::from(frame);
+            let written = postcard::to_allocvec(&record).unwrap();
+            assert_eq!(written, payload, "{file} at byte {at}: {record:?}");
+            frames += 1;
+        }
+        assert!(2 < frames, "{file}");
+    }
+}
+
+/// Sets are stored as bits, so a new member goes behind the others.
+#[test]
+fn the_members_of_stored_sets_keep_their_places() {
+    assert_eq!(
+        format!("{:?}", Akm::ALL),
+        "[Unknown, None, Psk, FtPsk, PskSha256, PskSha384, FtPskSha384, Sae, FtSae, SaeExt, FtSaeExt, Eap, FtEap, \
+         EapSha256, EapSha384, EapSuiteB, EapSuiteB192, FtEapSha384, FilsSha256, FilsSha384, FtFilsSha256, \
+         FtFilsSha384, Owe, OweTransition, Dpp, Pasn, Osen, WapiPsk, WapiCert]"
+    );
+    assert_eq!(
+        format!("{:?}", Cipher::ALL),
+        "[Wep40, Wep104, Tkip, Ccmp, Ccmp256, Gcmp, Gcmp256, Sms4, BipCmac128, BipGmac128, BipGmac256, BipCmac256, \
+         None, Unknown]"
+    );
+    assert_eq!(
+        format!("{:?}", Flag::ALL),
+        "[Preauth, RsnOverride, SaeHashToElement, SaePublicKey, OweTransitionEncrypted, P2p, Hotspot20, Passpoint, \
+         Fils, FastSessionTransfer, Utf8Ssid, Edmg, Dmg, WfaHt, WfaVht, WfaHe, Sec80, SecD00, Ble]"
+    );
+    assert_eq!(
+        format!("{:?}", Protocol::ALL),
+        "[Wep, Wpa, Rsn, Osen, Wapi]"
+    );
 }
 
 proptest! {

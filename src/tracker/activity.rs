@@ -3,7 +3,6 @@
 //! The windows end at the newest report, so the same reports give the same counts in any order:
 //! what falls out of a window would never have been in the last one.
 
-use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::report::{Dbm, UnixTime};
@@ -16,36 +15,35 @@ const HOURS: usize = 24;
 const FEW_MAX: usize = 16;
 
 /// Counts of reports over the last minute, hour and day before the newest one.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Activity(Kept);
+#[derive(Clone, Debug)]
+pub struct Activity(pub(crate) Kept);
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
-enum Kept {
+/// How the reports are kept.
+#[derive(Clone, Debug)]
+pub(crate) enum Kept {
     Few(SmallVec<[Sample; 1]>),
     Many(Box<Counts>),
 }
 
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct Sample {
-    time: UnixTime,
-    signal: Option<Dbm>,
+/// One report.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sample {
+    pub(crate) time: UnixTime,
+    pub(crate) signal: Option<Dbm>,
 }
 
 /// The counters, each at the index of its time modulo its length.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counts {
     /// Time of the newest report.
     pub newest: UnixTime,
     /// Reports by second.
-    #[serde(with = "ring")]
     pub seconds: [u32; SLOTS],
     /// Reports by minute.
-    #[serde(with = "ring")]
     pub minutes: [u32; SLOTS],
     /// Reports by hour.
     pub hours: [u32; HOURS],
     /// The strongest signal by second.
-    #[serde(with = "ring")]
     pub signals: [Option<Dbm>; SLOTS],
 }
 
@@ -188,32 +186,6 @@ fn forget<T: Default>(ring: &mut [T], old: u32, new: u32) {
         if let Some(slot) = slot(ring, new - back, new) {
             *slot = T::default();
         }
-    }
-}
-
-/// Arrays that are longer than those serde knows.
-mod ring {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-
-    pub(super) fn serialize<T: Serialize, S: Serializer>(
-        ring: &[T],
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        ring.serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, T, D, const N: usize>(
-        deserializer: D,
-    ) -> Result<[T; N], D::Error>
-    where
-        T: Deserialize<'de>,
-        D: Deserializer<'de>,
-    {
-        let slots = Vec::<T>::deserialize(deserializer)?;
-        let length = slots.len();
-        slots
-            .try_into()
-            .map_err(|_| de::Error::invalid_length(length, &"as many slots as the ring has"))
     }
 }
 

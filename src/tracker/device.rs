@@ -1,6 +1,5 @@
 //! What is known of one device.
 
-use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::activity::Activity;
@@ -12,7 +11,7 @@ use crate::report::{
 };
 
 /// A value and the time of the report that said it: a later report replaces it, an earlier one does not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Latest<T> {
     /// When it was so.
     pub time: UnixTime,
@@ -21,7 +20,7 @@ pub struct Latest<T> {
 }
 
 /// A tracked device.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Device {
     /// Who it is.
     pub id: DeviceId,
@@ -58,7 +57,7 @@ pub struct Device {
 }
 
 /// The part of a device that differs by radio.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub enum Radio {
     /// A Wi-Fi access point or ad-hoc peer.
     Wifi(Wifi),
@@ -67,7 +66,7 @@ pub enum Radio {
 }
 
 /// What a Wi-Fi device tells.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub struct Wifi {
     /// What kind of network it belongs to, where the capabilities say it.
     pub topology: Option<Latest<Topology>>,
@@ -76,7 +75,7 @@ pub struct Wifi {
 }
 
 /// One network of an access point.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct SsidRecord {
     /// Its name; empty when hidden.
     pub ssid: Ssid,
@@ -95,7 +94,7 @@ pub struct SsidRecord {
 }
 
 /// What a network's capabilities said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Advertised {
     /// How it is secured.
     pub security: Security,
@@ -104,7 +103,7 @@ pub struct Advertised {
 }
 
 /// Width and middle of a channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChannelLayout {
     /// How wide it is.
     pub width: Option<ChannelWidth>,
@@ -115,7 +114,7 @@ pub struct ChannelLayout {
 }
 
 /// What a Bluetooth device tells.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub struct Bluetooth {
     /// Its name, in the scanner's words.
     pub name: Option<Latest<Box<str>>>,
@@ -134,7 +133,7 @@ pub struct Bluetooth {
 }
 
 /// A name out of advertising data.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdvertisedName {
     /// The name.
     pub text: Box<str>,
@@ -143,7 +142,7 @@ pub struct AdvertisedName {
 }
 
 /// The range of signals.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SignalRange {
     /// The signal of the latest report that had one.
     pub last: Latest<Dbm>,
@@ -154,7 +153,7 @@ pub struct SignalRange {
 }
 
 /// The strongest sighting with a position; of equally strong ones the latest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peak {
     /// How strong it was.
     pub signal: Dbm,
@@ -165,7 +164,7 @@ pub struct Peak {
 }
 
 /// Where a device was seen from. Sums are exact integers, so order does not matter.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// Least latitude, in 10⁻⁷ degrees.
     pub lat_min_e7: i32,
@@ -179,17 +178,17 @@ pub struct Place {
     pub alt_range_mm: Option<(i32, i32)>,
     /// The latest fix.
     pub last: Latest<Position>,
-    pub(super) lat_sum_e7: i64,
-    pub(super) lon_sum_e7: i64,
-    pub(super) alt_sum_mm: i64,
-    pub(super) fixes: u32,
-    pub(super) fixes_3d: u32,
+    pub(crate) lat_sum_e7: i64,
+    pub(crate) lon_sum_e7: i64,
+    pub(crate) alt_sum_mm: i64,
+    pub(crate) fixes: u32,
+    pub(crate) fixes_3d: u32,
     /// How many of the fixes lie west of Greenwich: needed where the date line runs through the middle.
-    pub(super) fixes_west: u32,
+    pub(crate) fixes_west: u32,
 }
 
 /// What one source saw of a device.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct SeenBy {
     /// The source, by its number.
     pub source: SourceNumber,
@@ -206,13 +205,23 @@ pub struct SeenBy {
 }
 
 /// A source's number: sources count from 1 in the order in which they first reported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SourceNumber(pub(super) u32);
 
 impl SourceNumber {
+    /// Takes a number that a source has.
+    pub(crate) const fn new(number: u32) -> Self {
+        Self(number)
+    }
+
     /// The number.
     pub const fn get(self) -> u32 {
         self.0
+    }
+
+    /// Where the source stands in the list of all.
+    pub(super) fn index(self) -> Option<usize> {
+        usize::try_from(self.0).ok()?.checked_sub(1)
     }
 }
 

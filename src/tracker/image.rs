@@ -5,8 +5,6 @@
 //! others are copied a few at a time. So no lock is held for longer than a few hundred devices take, and the
 //! image is exact all the same.
 
-use serde::{Deserialize, Serialize};
-
 use super::shard::{ChangeNumber, Changed, Round, Shard};
 use super::sources::{Source, Sources};
 use super::{Clock, Tracker, lock, write};
@@ -19,7 +17,7 @@ const DEVICES_PER_COPY: usize = 256;
 const GONE_MAX: usize = 1 << 20;
 
 /// Everything of an image but the devices.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct ImageHead {
     /// The last batch that the image contains.
     pub position: LogPosition,
@@ -27,12 +25,12 @@ pub struct ImageHead {
     pub now: ReceivedAt,
     /// Whether it is of everything, and needs no earlier one.
     pub is_whole: bool,
-    pub(super) change: ChangeNumber,
+    pub(crate) change: ChangeNumber,
     /// Reports ever taken, in the order of [`Phy::ALL`].
-    pub(super) reports: [u64; Phy::ALL.len()],
-    pub(super) sources: Vec<Source>,
+    pub(crate) reports: [u64; Phy::ALL.len()],
+    pub(crate) sources: Vec<Source>,
     /// Devices that went since the last image; some may be back.
-    pub(super) gone: Vec<DeviceId>,
+    pub(crate) gone: Vec<DeviceId>,
 }
 
 /// What the next image has to contain.
@@ -159,6 +157,9 @@ impl Tracker {
     /// Makes the tracker whole after the last image.
     pub fn restored(&self) {
         let mut devices = [0; Phy::ALL.len()];
+        // The first snapshots did not say how many devices a source has seen.
+        let mut sources = write(&self.sources);
+        let mut seen_by_source = vec![0; sources.all().len()];
         for shard in &self.shards {
             let mut shard = write(shard);
             shard.restored();
@@ -166,8 +167,19 @@ impl Tracker {
                 for (count, phy) in devices.iter_mut().zip(Phy::ALL) {
                     *count += u64::from(device.id.phy == phy);
                 }
+                for seen in &device.seen_by {
+                    if let Some(count) = seen
+                        .source
+                        .index()
+                        .and_then(|at| seen_by_source.get_mut(at))
+                    {
+                        *count += 1;
+                    }
+                }
             }
         }
+        sources.set_devices(&seen_by_source);
+        drop(sources);
         for (phy, count) in Phy::ALL.into_iter().zip(devices) {
             self.totals_of(phy).set_devices(count);
         }

@@ -19,6 +19,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockW
 use std::time::Duration;
 
 pub use self::activity::{Activity, Counts};
+pub(crate) use self::activity::{Kept as ActivityKept, Sample as ActivitySample};
 pub use self::device::{
     Advertised, AdvertisedName, Bluetooth, ChannelLayout, Device, Latest, Peak, Place, Radio,
     SeenBy, SignalRange, SourceNumber, SsidRecord, Wifi,
@@ -395,8 +396,7 @@ impl Tracker {
 
     /// The source with a number.
     pub fn source_by_number(&self, number: SourceNumber) -> Option<Source> {
-        let place = usize::try_from(number.get()).ok()?.checked_sub(1)?;
-        read(&self.sources).all().get(place).cloned()
+        read(&self.sources).all().get(number.index()?).cloned()
     }
 
     /// How much there is of a radio technology.

@@ -3,15 +3,26 @@
 use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
-use serde::{Deserialize, Serialize};
 
 use super::device::Device;
 use super::recent::{Seen, SeenKey};
 use crate::report::{DeviceId, ReceivedAt, UnixTime};
 
 /// Counts the changes of all devices, so that one change is before or after any other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct ChangeNumber(pub(super) u64);
+
+impl ChangeNumber {
+    /// Takes a number that was counted.
+    pub(crate) const fn new(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    pub(crate) const fn get(self) -> u64 {
+        self.0
+    }
+}
 
 /// A device, and when it changed last.
 pub(super) type Changed = (ChangeNumber, Device);

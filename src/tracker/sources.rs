@@ -2,15 +2,13 @@
 
 use std::collections::HashMap;
 
-use serde::{Deserialize, Serialize};
-
 use super::activity::Activity;
 use super::device::{Latest, SourceNumber};
 use super::shard::ChangeNumber;
 use crate::report::{Batch, Phy, Position, ReceivedAt, SourceId};
 
 /// A scanner that has reported.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Source {
     /// Its number, from 1 in order of first contact.
     pub number: SourceNumber,
@@ -33,7 +31,7 @@ pub struct Source {
     /// Where it was last, by the times of its reports.
     pub place: Option<Latest<Position>>,
     /// Its last batch, in the order of all changes.
-    pub(super) changed: ChangeNumber,
+    pub(crate) changed: ChangeNumber,
 }
 
 #[derive(Debug, Default)]
@@ -91,11 +89,7 @@ impl Sources {
 
     /// Counts devices that a source has seen now, or that are gone.
     pub(super) fn count(&mut self, number: SourceNumber, devices: i64, changed: ChangeNumber) {
-        let place = usize::try_from(number.get()).unwrap_or_default();
-        if let Some(source) = place
-            .checked_sub(1)
-            .and_then(|place| self.list.get_mut(place))
-        {
+        if let Some(source) = number.index().and_then(|at| self.list.get_mut(at)) {
             source.devices = source.devices.saturating_add_signed(devices);
             source.changed = changed;
         }
@@ -111,6 +105,14 @@ impl Sources {
         match self.list.get_mut(place) {
             Some(known) => *known = source,
             None => self.list.push(source),
+        }
+    }
+
+    /// Sets how many of the tracked devices each source has seen, by number, from that of the first source on.
+    pub(super) fn set_devices(&mut self, devices: &[u64]) {
+        let counts = devices.iter().copied().chain(std::iter::repeat(0));
+        for (source, count) in self.list.iter_mut().zip(counts) {
+            source.devices = count;
         }
     }
 

@@ -46,6 +46,7 @@ mod security;
 mod server;
 mod sessions;
 mod sources;
+mod stored;
 mod tidy;
 mod tls;
 mod views;

@@ -95,6 +95,20 @@ pub struct Security {
 // One is kept for each network of each access point, and there may be ten million of those.
 const _: () = assert!(size_of::<Security>() <= 28);
 
+/// The sets of a [`Security`] as bits, for storage.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SecurityBits {
+    pub(crate) wpa_akms: u32,
+    pub(crate) rsn_akms: u32,
+    pub(crate) other_akms: u32,
+    pub(crate) flags: u32,
+    pub(crate) wpa_pairwise: u16,
+    pub(crate) rsn_pairwise: u16,
+    pub(crate) other_pairwise: u16,
+    pub(crate) protocols: u8,
+    pub(crate) marks: u8,
+}
+
 /// Wi-Fi Protected Setup, in the order in which `wpa_supplicant` prefers to mention it (`wps_ie_txt`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Wps {
@@ -218,6 +232,44 @@ impl Security {
     /// 32 names in a token) the value is [damaged](Self::is_damaged).
     pub fn decode(raw: &str) -> Self {
         decode::read(raw, None)
+    }
+
+    /// The sets, for storage.
+    pub(crate) const fn to_bits(self) -> SecurityBits {
+        SecurityBits {
+            wpa_akms: self.wpa_akms.to_bits(),
+            rsn_akms: self.rsn_akms.to_bits(),
+            other_akms: self.other_akms.to_bits(),
+            flags: self.flags.to_bits(),
+            wpa_pairwise: self.wpa_pairwise.to_bits(),
+            rsn_pairwise: self.rsn_pairwise.to_bits(),
+            other_pairwise: self.other_pairwise.to_bits(),
+            protocols: self.protocols.to_bits(),
+            marks: self.marks.to_bits(),
+        }
+    }
+
+    /// Takes sets that [`Self::to_bits`] gave, and what else was stored.
+    pub(crate) const fn from_bits(
+        bits: SecurityBits,
+        wps: Option<Wps>,
+        pmf: Pmf,
+        topology: Option<Topology>,
+    ) -> Self {
+        Self {
+            wpa_akms: AkmSet::from_bits(bits.wpa_akms),
+            rsn_akms: AkmSet::from_bits(bits.rsn_akms),
+            other_akms: AkmSet::from_bits(bits.other_akms),
+            flags: FlagSet::from_bits(bits.flags),
+            wpa_pairwise: CipherSet::from_bits(bits.wpa_pairwise),
+            rsn_pairwise: CipherSet::from_bits(bits.rsn_pairwise),
+            other_pairwise: CipherSet::from_bits(bits.other_pairwise),
+            protocols: ProtocolSet::from_bits(bits.protocols),
+            marks: MarkSet::from_bits(bits.marks),
+            wps,
+            pmf,
+            topology,
+        }
     }
 
     /// The security elements that the network sends.

@@ -22,6 +22,16 @@ macro_rules! set_of {
                 set
             }
 
+            /// The set, one bit a member: those of the first members are the lowest.
+            pub(crate) const fn to_bits(self) -> $bits {
+                self.0
+            }
+
+            /// Takes a set that `to_bits` gave.
+            pub(crate) const fn from_bits(bits: $bits) -> Self {
+                Self(bits)
+            }
+
             /// Adds a member.
             pub const fn insert(&mut self, member: $member) {
                 self.0 |= 1 << member as u32;
