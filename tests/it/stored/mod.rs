@@ -1,5 +1,6 @@
 //! What earlier programs stored is read by this one, and the fixtures that show it stay as they are.
 
+mod files;
 mod snapshots;
 
 use std::collections::BTreeMap;
