@@ -1,6 +1,5 @@
 //! Every route, asked by everybody.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -25,557 +24,107 @@ pub(crate) enum Demand {
 
 use Demand::{Admin, Login, Nothing, Owner, Readonly, Scanreport};
 
-/// The routes as the source has them, a path of each, the methods, and what they demand. A route that is missing
-/// here fails the test.
-pub(crate) const ROUTES: &[(&str, &str, &str, Demand)] = &[
-    ("/healthz", "/healthz", "GET", Nothing),
-    ("/readyz", "/readyz", "GET", Nothing),
-    (
-        "/phy/phy80211/scan/{file}",
-        "/phy/phy80211/scan/scan_report.cmd",
-        "POST",
-        Scanreport,
-    ),
-    (
-        "/phy/phybluetooth/scan/{file}",
-        "/phy/phybluetooth/scan/scan_report.cmd",
-        "POST",
-        Scanreport,
-    ),
-    (
-        "/devices/by-key/{key}/set_name",
-        "/devices/by-key/1/set_name.cmd",
-        "POST",
-        Admin,
-    ),
-    (
-        "/devices/by-key/{key}/set_tag",
-        "/devices/by-key/1/set_tag.cmd",
-        "POST",
-        Admin,
-    ),
-    (
-        "/devices/views/all_views",
-        "/devices/views/all_views.json",
-        "GET POST",
-        Readonly,
-    ),
-    (
-        "/devices/views/{view}/devices",
-        "/devices/views/all/devices.json",
-        "GET POST",
-        Readonly,
-    ),
-    (
-        "/devices/views/{view}/last-time/{timestamp}/devices",
-        "/devices/views/all/last-time/0/devices.json",
-        "GET POST",
-        Readonly,
-    ),
-    (
-        "/devices/views/phy/{phyname}/devices",
-        "/devices/views/phy/IEEE802.11/devices.json",
-        "GET POST",
-        Readonly,
-    ),
-    (
-        "/devices/views/phy/{phyname}/last-time/{timestamp}/devices",
-        "/devices/views/phy/IEEE802.11/last-time/0/devices.json",
-        "GET POST",
-        Readonly,
-    ),
-    (
-        "/devices/views/phy/{phyname}/monitor.ws",
-        "/devices/views/phy/IEEE802.11/monitor.ws",
-        "GET",
-        Readonly,
-    ),
-    (
-        "/devices/views/seenby-uuid/{uuid}/devices",
-        "/devices/views/seenby-uuid/1/devices.json",
-        "GET POST",
-        Readonly,
-    ),
-    (
-        "/devices/views/seenby-uuid/{uuid}/last-time/{timestamp}/devices",
-        "/devices/views/seenby-uuid/1/last-time/0/devices.json",
-        "GET POST",
-        Readonly,
-    ),
-    (
-        "/devices/views/seenby-uuid/{uuid}/monitor.ws",
-        "/devices/views/seenby-uuid/1/monitor.ws",
-        "GET",
-        Readonly,
-    ),
-    (
-        "/devices/summary/devices",
-        "/devices/summary/devices.json",
-        "GET POST",
-        Readonly,
-    ),
-    (
-        "/devices/last-time/{timestamp}/devices",
-        "/devices/last-time/0/devices.json",
-        "GET POST",
-        Readonly,
-    ),
-    (
-        "/devices/all_devices",
-        "/devices/all_devices.json",
-        "GET POST",
-        Readonly,
-    ),
-    (
-        "/devices/by-mac/{mac}/devices",
-        "/devices/by-mac/00:00:00:00:00:01/devices.json",
-        "GET POST",
-        Readonly,
-    ),
-    (
-        "/devices/multimac/devices",
-        "/devices/multimac/devices.json",
-        "POST",
-        Readonly,
-    ),
-    (
-        "/devices/by-key/{key}/device",
-        "/devices/by-key/1/device.json",
-        "GET POST",
-        Readonly,
-    ),
-    (
-        "/devices/multikey/devices",
-        "/devices/multikey/devices.json",
-        "POST",
-        Readonly,
-    ),
-    (
-        "/devices/multikey/as-object/devices",
-        "/devices/multikey/as-object/devices.json",
-        "POST",
-        Readonly,
-    ),
-    (
-        "/phy/phy80211/clients-of/{key}/clients",
-        "/phy/phy80211/clients-of/1/clients.json",
-        "GET POST",
-        Readonly,
-    ),
-    (
-        "/phy/phy80211/related-to/{key}/devices",
-        "/phy/phy80211/related-to/1/devices.json",
-        "GET POST",
-        Readonly,
-    ),
-    (
-        "/phy/phy80211/ssids/views/ssids",
-        "/phy/phy80211/ssids/views/ssids.json",
-        "GET POST",
-        Readonly,
-    ),
-    (
-        "/phy/phy80211/ssids/by-hash/{hash}/ssid",
-        "/phy/phy80211/ssids/by-hash/1/ssid.json",
-        "GET POST",
-        Readonly,
-    ),
-    (
-        "/channels/channels",
-        "/channels/channels.json",
-        "GET POST",
-        Readonly,
-    ),
-    (
-        "/datasource/all_sources",
-        "/datasource/all_sources.json",
-        "GET POST",
-        Readonly,
-    ),
-    (
-        "/datasource/by-uuid/{uuid}/source",
-        "/datasource/by-uuid/1/source.json",
-        "GET POST",
-        Readonly,
-    ),
-    (
-        "/datasource/by-uuid/{uuid}/set_channel",
-        "/datasource/by-uuid/1/set_channel.cmd",
-        "POST",
-        Admin,
-    ),
-    (
-        "/datasource/by-uuid/{uuid}/set_hop",
-        "/datasource/by-uuid/1/set_hop.cmd",
-        "GET POST",
-        Admin,
-    ),
-    (
-        "/datasource/by-uuid/{uuid}/close_source",
-        "/datasource/by-uuid/1/close_source.cmd",
-        "GET POST",
-        Admin,
-    ),
-    (
-        "/datasource/by-uuid/{uuid}/disable_source",
-        "/datasource/by-uuid/1/disable_source.cmd",
-        "GET POST",
-        Admin,
-    ),
-    (
-        "/datasource/by-uuid/{uuid}/open_source",
-        "/datasource/by-uuid/1/open_source.cmd",
-        "GET POST",
-        Admin,
-    ),
-    (
-        "/datasource/by-uuid/{uuid}/pause_source",
-        "/datasource/by-uuid/1/pause_source.cmd",
-        "GET POST",
-        Admin,
-    ),
-    (
-        "/datasource/by-uuid/{uuid}/resume_source",
-        "/datasource/by-uuid/1/resume_source.cmd",
-        "GET POST",
-        Admin,
-    ),
-    (
-        "/datasource/add_source",
-        "/datasource/add_source.cmd",
-        "POST",
-        Admin,
-    ),
-    ("/gps/add_gps", "/gps/add_gps.cmd", "POST", Admin),
-    ("/gps/web/update", "/gps/web/update.cmd", "POST", Admin),
-    (
-        "/gps/by-uuid/{uuid}/remove_gps",
-        "/gps/by-uuid/1/remove_gps.cmd",
-        "GET",
-        Admin,
-    ),
-    ("/poi/create_poi", "/poi/create_poi.cmd", "POST", Admin),
-    (
-        "/logging/by-uuid/{uuid}/stop",
-        "/logging/by-uuid/1/stop.cmd",
-        "GET POST",
-        Admin,
-    ),
-    (
-        "/logging/by-class/{class}/start",
-        "/logging/by-class/kismet/start.cmd",
-        "GET POST",
-        Admin,
-    ),
-    (
-        "/gps/by-uuid/{uuid}/location",
-        "/gps/by-uuid/1/location.json",
-        "GET POST",
-        Readonly,
-    ),
-    (
-        "/datasource/defaults",
-        "/datasource/defaults.json",
-        "GET POST",
-        Readonly,
-    ),
-    ("/phy/all_phys", "/phy/all_phys.json", "GET POST", Readonly),
-    (
-        "/system/status",
-        "/system/status.json",
-        "GET POST",
-        Readonly,
-    ),
-    (
-        "/system/timestamp",
-        "/system/timestamp.prettyjson",
-        "GET POST",
-        Readonly,
-    ),
-    (
-        "/system/tracked_fields.html",
-        "/system/tracked_fields.html",
-        "GET",
-        Readonly,
-    ),
-    ("/gps/location", "/gps/location.json", "GET POST", Readonly),
-    (
-        "/packetchain/packet_stats",
-        "/packetchain/packet_stats.json",
-        "GET POST",
-        Readonly,
-    ),
-    (
-        "/packetchain/{kind}",
-        "/packetchain/packet_rate.json",
-        "GET POST",
-        Readonly,
-    ),
-    ("/api/v1/alerts", "/api/v1/alerts", "GET", Readonly),
-    (
-        "/alerts/definitions/define_alert",
-        "/alerts/definitions/define_alert.cmd",
-        "POST",
-        Admin,
-    ),
-    (
-        "/alerts/raise_alerts",
-        "/alerts/raise_alerts.cmd",
-        "POST",
-        Admin,
-    ),
-    (
-        "/alerts/raise_alert",
-        "/alerts/raise_alert.cmd",
-        "POST",
-        Admin,
-    ),
-    (
-        "/devices/alerts/mac/{kind}/add",
-        "/devices/alerts/mac/found/add.cmd",
-        "POST",
-        Admin,
-    ),
-    (
-        "/devices/alerts/mac/{kind}/remove",
-        "/devices/alerts/mac/found/remove.cmd",
-        "POST",
-        Admin,
-    ),
-    (
-        "/alerts/alerts_view",
-        "/alerts/alerts_view.json",
-        "GET POST",
-        Readonly,
-    ),
-    (
-        "/alerts/by-id/{hash}/alert",
-        "/alerts/by-id/1/alert.json",
-        "GET POST",
-        Readonly,
-    ),
-    (
-        "/alerts/wrapped/last-time/{timestamp}/alerts",
-        "/alerts/wrapped/last-time/0/alerts.json",
-        "GET POST",
-        Readonly,
-    ),
-    (
-        "/messagebus/last-time/{timestamp}/messages",
-        "/messagebus/last-time/0/messages.json",
-        "GET POST",
-        Readonly,
-    ),
-    (
-        "/system/user_status",
-        "/system/user_status.json",
-        "GET POST",
-        Nothing,
-    ),
-    (
-        "/datasource/types",
-        "/datasource/types.json",
-        "GET POST",
-        Readonly,
-    ),
-    (
-        "/datasource/list_interfaces",
-        "/datasource/list_interfaces.json",
-        "GET POST",
-        Readonly,
-    ),
-    (
-        "/alerts/definitions",
-        "/alerts/definitions.json",
-        "GET POST",
-        Readonly,
-    ),
-    (
-        "/alerts/all_alerts",
-        "/alerts/all_alerts.json",
-        "GET POST",
-        Readonly,
-    ),
-    (
-        "/alerts/last-time/{timestamp}/alerts",
-        "/alerts/last-time/0/alerts.json",
-        "GET POST",
-        Readonly,
-    ),
-    (
-        "/devices/alerts/mac/{kind}/macs",
-        "/devices/alerts/mac/found/macs.json",
-        "GET POST",
-        Readonly,
-    ),
-    ("/gps/all_gps", "/gps/all_gps.json", "GET POST", Readonly),
-    ("/gps/drivers", "/gps/drivers.json", "GET POST", Readonly),
-    (
-        "/plugins/all_plugins",
-        "/plugins/all_plugins.json",
-        "GET POST",
-        Readonly,
-    ),
-    ("/poi/list_poi", "/poi/list_poi.json", "GET POST", Readonly),
-    ("/poi/all_poi", "/poi/all_poi.json", "GET POST", Readonly),
-    (
-        "/logging/active",
-        "/logging/active.json",
-        "GET POST",
-        Readonly,
-    ),
-    (
-        "/logging/drivers",
-        "/logging/drivers.json",
-        "GET POST",
-        Readonly,
-    ),
-    (
-        "/messagebus/all_messages",
-        "/messagebus/all_messages.json",
-        "GET POST",
-        Readonly,
-    ),
-    (
-        "/gps/all_locations",
-        "/gps/all_locations.json",
-        "GET POST",
-        Readonly,
-    ),
-    (
-        "/streams/all_streams",
-        "/streams/all_streams.json",
-        "GET POST",
-        Readonly,
-    ),
-    (
-        "/antennas/antennas",
-        "/antennas/antennas.json",
-        "GET POST",
-        Readonly,
-    ),
-    (
-        "/radiation/sensors/all_sensors",
-        "/radiation/sensors/all_sensors.json",
-        "GET POST",
-        Readonly,
-    ),
-    (
-        "/eventbus/events.ws",
-        "/eventbus/events.ws",
-        "GET",
-        Readonly,
-    ),
-    (
-        "/devices/monitor.ws",
-        "/devices/monitor.ws",
-        "GET",
-        Readonly,
-    ),
-    (
-        "/devices/views/{view}/monitor.ws",
-        "/devices/views/all/monitor.ws",
-        "GET",
-        Readonly,
-    ),
-    ("/api/v1/devices", "/api/v1/devices", "GET", Readonly),
-    (
-        "/api/v1/devices/{mac}",
-        "/api/v1/devices/1",
-        "GET",
-        Readonly,
-    ),
-    ("/api/v1/sources", "/api/v1/sources", "GET", Readonly),
-    ("/api/v1/ssids", "/api/v1/ssids", "GET", Readonly),
-    ("/api/v1/status", "/api/v1/status", "GET", Readonly),
-    ("/api/v1/webhooks", "/api/v1/webhooks", "GET", Admin),
-    (
-        "/api/v1/webhooks/{name}/test",
-        "/api/v1/webhooks/none/test",
-        "POST",
-        Admin,
-    ),
-    (
-        "/api/v1/devices/{mac}/observations",
-        "/api/v1/devices/1/observations",
-        "GET",
-        Readonly,
-    ),
-    ("/api/openapi.json", "/api/openapi.json", "GET", Readonly),
-    (
-        "/session/check_setup_ok",
-        "/session/check_setup_ok",
-        "GET",
-        Nothing,
-    ),
-    (
-        "/session/set_password",
-        "/session/set_password",
-        "POST",
-        Owner,
-    ),
-    (
-        "/session/check_session",
-        "/session/check_session",
-        "GET",
-        Login,
-    ),
-    ("/session/check_login", "/session/check_login", "GET", Admin),
-    (
-        "/auth/apikey/generate.cmd",
-        "/auth/apikey/generate.cmd",
-        "POST",
-        Admin,
-    ),
-    (
-        "/auth/apikey/revoke.cmd",
-        "/auth/apikey/revoke.cmd",
-        "POST",
-        Admin,
-    ),
-    (
-        "/auth/apikey/list",
-        "/auth/apikey/list.json",
-        "GET POST",
-        Admin,
-    ),
-];
+/// Which role each path needs, by the path of the document. It is written apart from the source, so that a wrong role in
+/// the table of routes fails here.
+const ROLES: &str = include_str!("roles.tsv");
 
-/// The texts that `.route(` is called with, without those of tests.
-fn routes_of_the_source(dir: &Path, found: &mut BTreeSet<String>) {
-    for entry in fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            routes_of_the_source(&path, found);
-            continue;
+/// A path that is there, and who may use it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Expected {
+    /// As the document has it.
+    pub(crate) path: &'static str,
+    /// With blanks between.
+    pub(crate) methods: &'static str,
+    pub(crate) demand: Demand,
+}
+
+/// All of them: `tests/it/openapi.rs` holds them equal to the document.
+pub(crate) fn expected() -> impl Iterator<Item = Expected> {
+    ROLES.lines().map(|line| {
+        let cells: Vec<_> = line.split('\t').collect();
+        let [methods, path, role] = cells[..] else {
+            panic!("roles.tsv: expected methods, path and role in `{line}`");
+        };
+        let demand = match role {
+            "nothing" => Nothing,
+            "login" => Login,
+            "scanreport" => Scanreport,
+            "readonly" => Readonly,
+            "admin" => Admin,
+            "owner" => Owner,
+            _ => panic!("roles.tsv: no role is called `{role}`"),
+        };
+        Expected {
+            path,
+            methods,
+            demand,
         }
-        let text = fs::read_to_string(&path).unwrap();
-        let code = text.split("#[cfg(test)]").next().unwrap();
-        let calls = code.split(".route(").skip(1).map(str::trim_start);
-        // Some routes come out of a list, one path a line.
-        let listed = code.lines().filter_map(|line| line.strip_prefix("    "));
-        let listed = listed.filter(|line| {
-            line.starts_with("\"/") && line.ends_with("\",") && !line.ends_with("/\",")
-        });
-        for text in calls.chain(listed) {
-            if let Some(path) = text.strip_prefix('"') {
-                found.insert(path.split('"').next().unwrap().to_owned());
-            } else {
-                assert!(text.starts_with("path, route)"), "no path: {text:.60}");
-            }
+    })
+}
+
+impl Expected {
+    /// The path with something for each of its arguments.
+    pub(crate) fn asked(self) -> String {
+        let mut asked = String::new();
+        let mut rest = self.path;
+        while let Some((before, behind)) = rest.split_once('{') {
+            let (name, after) = behind.split_once('}').unwrap();
+            asked += before;
+            asked += match name {
+                "format" => "json",
+                "kind" if before == "/packetchain/" => "packet_rate",
+                "kind" => "found",
+                "mac" => "00:00:00:00:00:01",
+                "phyname" => "IEEE802.11",
+                "timestamp" => "0",
+                "view" => "all",
+                "class" | "hash" | "key" | "name" | "uuid" => "1",
+                _ => panic!("{}: no value for {{{name}}} is known", self.path),
+            };
+            rest = after;
         }
+        asked + rest
     }
 }
 
+/// The code of a file, without its tests.
+fn code(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap();
+    text.split("#[cfg(test)]").next().unwrap().to_owned()
+}
+
+/// What is served comes out of the table, and so is in the document: no other file has a router.
 #[test]
-fn no_route_is_forgotten_here() {
-    let mut in_source = BTreeSet::new();
-    routes_of_the_source(
-        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http"),
-        &mut in_source,
-    );
-    let here: BTreeSet<String> = ROUTES.iter().map(|route| route.0.to_owned()).collect();
-    assert_eq!(in_source, here);
+fn routers_are_made_from_the_table_and_from_nothing_else() {
+    let mut dirs = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    let mut makers = Vec::new();
+    while let Some(dir) = dirs.pop() {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                dirs.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs")
+                && code(&path).contains("Router::new()")
+            {
+                makers.push(path);
+            }
+        }
+    }
+    let [maker] = &makers[..] else {
+        panic!("several files make a router: {makers:?}");
+    };
+    assert!(maker.ends_with("src/http/routes/mod.rs"), "{maker:?}");
+    // One call for all of the table, and one for what is in none.
+    let code = code(maker);
+    let calls = [
+        ".route(",
+        ".route_service(",
+        ".nest",
+        ".merge(",
+        ".fallback_service(",
+    ];
+    let calls = calls.map(|call| code.matches(call).count());
+    assert_eq!(calls, [1, 0, 0, 0, 1]);
 }
 
 type Prove = Box<dyn Fn(RequestBuilder) -> RequestBuilder>;
@@ -642,13 +191,14 @@ async fn each_route_opens_to_its_role_and_to_no_other() {
         ),
     ];
     for (who, opened, prove) in &everybody {
-        for &(_, path, methods, demand) in ROUTES {
+        for route in expected() {
+            let (path, demand) = (&route.asked(), route.demand);
             for method in ["GET", "POST", "PUT"] {
                 let request = server.request(method.parse().unwrap(), path);
                 let answer = Answer::of(prove(request)).await;
                 let status = answer.status.as_u16();
                 let what = format!("{method} {path} by {who}: {status} {}", answer.text);
-                if !methods.split(' ').any(|known| known == method) {
+                if !route.methods.split(' ').any(|known| known == method) {
                     assert_eq!(status, 405, "{what}");
                 } else if opened.contains(&demand) {
                     assert!(!matches!(status, 401 | 403 | 405 | 429), "{what}");

@@ -6,19 +6,12 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::auth::guarded;
-use crate::auth_matrix::{Demand, ROUTES};
+use crate::auth_matrix::{Demand, expected};
 use crate::schema::Checker;
 use crate::server::{Answer, BLUETOOTH, TestServer, WIFI, batch};
 
 const AP: &str = "02:00:5E:10:00:01";
 const DOCUMENT: &str = "/api/openapi.json";
-
-/// The path of the document as the source has it.
-fn route(documented: &str) -> String {
-    let path = documented.trim_end_matches(".{format}");
-    // Any extension will do there, and the document has the one of Kismet.
-    path.replace("/scan_report.cmd", "/{file}")
-}
 
 fn operations(document: &Value) -> impl Iterator<Item = (&String, &String, &Value)> {
     let paths = document["paths"].as_object().unwrap();
@@ -47,30 +40,30 @@ fn demand(operation: &Value) -> Option<Vec<&str>> {
 }
 
 #[tokio::test]
-async fn routes_and_document_are_equal() {
+async fn the_document_has_the_paths_and_the_roles_that_it_has_to_have() {
     let server = TestServer::start().await;
     let document = server.read(DOCUMENT).await;
     let documented: BTreeSet<_> = operations(&document)
-        .map(|(path, method, operation)| (route(path), method.to_uppercase(), demand(operation)))
+        .map(|(path, method, operation)| (path.clone(), method.to_uppercase(), demand(operation)))
         .collect();
     let mut routes = BTreeSet::new();
-    for &(path, _, methods, demand) in ROUTES {
-        let demand = match demand {
+    for route in expected() {
+        let demand = match route.demand {
             Demand::Nothing => None,
             Demand::Login => Some(vec![]),
             Demand::Scanreport => Some(vec!["scanreport"]),
             Demand::Readonly => Some(vec!["readonly"]),
             Demand::Admin | Demand::Owner => Some(vec!["admin"]),
         };
-        for method in methods.split(' ') {
-            routes.insert((path.to_owned(), method.to_owned(), demand.clone()));
+        for method in route.methods.split(' ') {
+            routes.insert((route.path.to_owned(), method.to_owned(), demand.clone()));
         }
     }
     let missing: Vec<_> = routes.difference(&documented).collect();
     let invented: Vec<_> = documented.difference(&routes).collect();
     assert!(
         missing.is_empty() && invented.is_empty(),
-        "missing in src/http/openapi/paths.rs: {missing:#?}\nonly there: {invented:#?}"
+        "tests/it/roles.tsv has what the document lacks: {missing:#?}\nand lacks what it has: {invented:#?}"
     );
 }
 

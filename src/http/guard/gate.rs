@@ -1,14 +1,13 @@
-//! Who asks, and may they? Each group of routes names what it demands; this is where it is asked for.
+//! Who asks, and may they? A route says which role it needs; this is where it is asked for.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use axum::extract::{FromRef, Request, State};
 use axum::http::header::{EXPECT, SET_COOKIE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
-use axum::middleware::{self, Next};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::ready::expect_ready;
@@ -32,52 +31,40 @@ pub(in crate::http) struct Guard {
     pub(in crate::http) bodies: Bodies,
 }
 
-/// What stands before a group of routes.
-struct Gate {
+/// What stands before a route. A method that the route does not have is still a 405.
+pub(in crate::http) struct Gate {
     guard: Guard,
     ingest: Ingest,
-    demand: RequiredRole,
-    is_of_log: bool,
+    role: RequiredRole,
+    before_ready: bool,
 }
 
-/// All of `routes` demand this. A path or a method that does not exist is still a 404 or 405.
-pub(in crate::http) fn demanding(
-    demand: RequiredRole,
-    routes: Router<App>,
-    app: &App,
-) -> Router<App> {
-    gated(routes, app, demand, false)
+impl Gate {
+    /// Requires `role`, and that the log is read unless the route answers before.
+    pub(in crate::http) fn new(app: &App, role: RequiredRole, before_ready: bool) -> Arc<Self> {
+        Arc::new(Self {
+            guard: Guard::from_ref(app),
+            ingest: Ingest::from_ref(app),
+            role,
+            before_ready,
+        })
+    }
 }
 
-/// The same for routes that work on what the log says, and have to wait until it is read.
-pub(in crate::http) fn demanding_of_log(
-    demand: RequiredRole,
-    routes: Router<App>,
-    app: &App,
-) -> Router<App> {
-    gated(routes, app, demand, true)
-}
-
-fn gated(routes: Router<App>, app: &App, demand: RequiredRole, is_of_log: bool) -> Router<App> {
-    let gate = Gate {
-        guard: Guard::from_ref(app),
-        ingest: Ingest::from_ref(app),
-        demand,
-        is_of_log,
-    };
-    routes.route_layer(middleware::from_fn_with_state(Arc::new(gate), check))
-}
-
-async fn check(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
+pub(in crate::http) async fn check(
+    State(gate): State<Arc<Gate>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let guard = &gate.guard;
-    if gate.is_of_log
+    if !gate.before_ready
         && let Err(starting) = expect_ready(&gate.ingest)
     {
         return starting.into_response();
     }
     let (mut parts, body) = request.into_parts();
     let is_https = Scheme::is_https(&parts.extensions);
-    match authorise(guard, &parts, gate.demand).await {
+    match authorise(guard, &parts, gate.role).await {
         Ok(pass) => {
             if let Some(identity) = pass.identity() {
                 parts.extensions.insert(identity.clone());

@@ -21,6 +21,7 @@ use crate::auth::Policy;
 use crate::http::error::ApiError;
 use crate::http::request::peer::is_here;
 use crate::http::request::peer::{ForwardedHost, Scheme};
+use crate::http::routes::OtherPages;
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, OPTIONS");
 const HEADERS: HeaderValue =
@@ -55,9 +56,9 @@ impl Origins {
         }
     }
 
-    fn of(&self, request: &Request) -> Origin {
+    fn of(&self, request: &Request, other_pages: OtherPages) -> Origin {
         let Some(origin) = request.headers().get(ORIGIN) else {
-            return if is_part_of_foreign_page(request) {
+            return if is_part_of_foreign_page(request, other_pages) {
                 Origin::Foreign
             } else {
                 Origin::Own
@@ -89,32 +90,31 @@ impl Origins {
 
 /// Whether a browser fetches it for a page of others, which without an `Origin` it does for images and scripts. Who follows
 /// a link to a page here comes from others too, but not to have a command done.
-fn is_part_of_foreign_page(request: &Request) -> bool {
+fn is_part_of_foreign_page(request: &Request, other_pages: OtherPages) -> bool {
     let is = |name: &str, value: &str| {
         let header = request.headers().get(name);
         header.is_some_and(|header| header.as_bytes().eq_ignore_ascii_case(value.as_bytes()))
     };
     let is_foreign = is("sec-fetch-site", "cross-site") || is("sec-fetch-site", "same-site");
-    // Those commands that go by GET.
-    let is_command = request.uri().path().ends_with("_source");
-    is_foreign && (is_command || !is("sec-fetch-mode", "navigate"))
+    let is_followed_link = is("sec-fetch-mode", "navigate") && other_pages != OtherPages::NoLinks;
+    is_foreign && !is_followed_link
 }
 
 /// Refuses what the pages of others ask, answers browsers that ask beforehand, and marks answers that another
 /// page may read.
 pub(in crate::http) async fn check<F: Future<Output = Response>>(
     origins: &Origins,
+    other_pages: OtherPages,
     request: Request,
     answer: impl FnOnce(Request) -> F,
 ) -> Response {
-    // Who watches over servers calls them by any name, and learns nothing that is secret.
-    let is_watched = matches!(request.uri().path(), "/healthz" | "/readyz");
     // Who is elsewhere has to log in, and knows the server by another name.
-    let asks_host = origins.asks_host && !is_watched && is_here(request.extensions());
+    let asks_host =
+        origins.asks_host && other_pages != OtherPages::AnyName && is_here(request.extensions());
     if asks_host && !is_called_as_this_machine(&request) {
         return ApiError::ForeignHost.into_response();
     }
-    let from = match origins.of(&request) {
+    let from = match origins.of(&request, other_pages) {
         Origin::Foreign => return ApiError::ForeignOrigin.into_response(),
         Origin::Own => None,
         Origin::Allowed => request.headers().get(ORIGIN).cloned(),

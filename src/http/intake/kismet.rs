@@ -5,13 +5,48 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 
 use super::Intake;
+use crate::auth::RequiredRole;
 use crate::http::error::ApiError;
+use crate::http::openapi::{Answer, Body};
 use crate::http::request::path::Argument;
 use crate::http::response::json::Json;
+use crate::http::routes::{Extension, Route, Tag};
 use crate::report::Phy;
 
+pub(in crate::http) fn routes() -> Vec<Route> {
+    let report = |route: Route, schema| {
+        route
+            .extension(Extension::InPath)
+            .tag(Tag::Reports)
+            .needs(RequiredRole::Scanreport)
+            .takes(Body::Json(schema))
+            .answers(Answer::Json("Receipt"))
+            .fails(&[400, 408, 413, 415, 422, 429, 500, 503, 507])
+    };
+    vec![
+        report(
+            Route::post(
+                "/phy/phy80211/scan/{file}",
+                wifi_scan_report,
+                "Reports Wi-Fi access points",
+            )
+            .shown_as("/phy/phy80211/scan/scan_report.cmd"),
+            "WifiScanReport",
+        ),
+        report(
+            Route::post(
+                "/phy/phybluetooth/scan/{file}",
+                bluetooth_scan_report,
+                "Reports Bluetooth devices",
+            )
+            .shown_as("/phy/phybluetooth/scan/scan_report.cmd"),
+            "BluetoothScanReport",
+        ),
+    ]
+}
+
 /// `POST /phy/phy80211/scan/scan_report.cmd`: what a Wi-Fi scanner saw.
-pub(in crate::http) async fn wifi_scan_report(
+async fn wifi_scan_report(
     State(intake): State<Arc<Intake>>,
     Argument(file): Argument,
     request: Request,
@@ -20,7 +55,7 @@ pub(in crate::http) async fn wifi_scan_report(
 }
 
 /// `POST /phy/phybluetooth/scan/scan_report.cmd`: what a Bluetooth scanner saw.
-pub(in crate::http) async fn bluetooth_scan_report(
+async fn bluetooth_scan_report(
     State(intake): State<Arc<Intake>>,
     Argument(file): Argument,
     request: Request,

@@ -14,26 +14,6 @@ use crate::http::response::json::Json;
 use crate::tracker::Tracker;
 use crate::views::kismet::{PacketStats, ServerLocation, SourceDefaults};
 
-/// Lists without items.
-pub(in crate::http) const LISTS: [&str; 9] = [
-    "/datasource/types",
-    "/datasource/list_interfaces",
-    "/gps/all_gps",
-    "/gps/drivers",
-    "/plugins/all_plugins",
-    "/poi/list_poi",
-    "/poi/all_poi",
-    "/logging/active",
-    "/logging/drivers",
-];
-/// Maps without entries.
-pub(in crate::http) const MAPS: [&str; 4] = [
-    "/gps/all_locations",
-    "/streams/all_streams",
-    "/antennas/antennas",
-    "/radiation/sensors/all_sensors",
-];
-
 /// A command that opens a radio.
 pub(in crate::http) async fn no_radio(_: Read) -> ApiError {
     ApiError::Impossible("this server opens no radio: a source is there when a scanner reports")

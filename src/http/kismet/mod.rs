@@ -11,6 +11,9 @@ pub(super) mod live;
 pub(super) mod messages;
 pub(super) mod networks;
 pub(super) mod records;
+mod routes;
 pub(super) mod session;
 pub(super) mod sources;
 pub(super) mod system;
+
+pub(super) use self::routes::routes;

@@ -1,10 +1,8 @@
 //! Kismet's `/session` and `/auth`: who am I, first password, API keys.
 
-use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
@@ -15,29 +13,10 @@ use crate::auth::{
 };
 use crate::http::clock::now;
 use crate::http::error::ApiError;
-use crate::http::guard::gate::Guard;
-use crate::http::guard::gate::{authorise, demanding};
+use crate::http::guard::gate::{Guard, authorise};
 use crate::http::request::body::Bodies;
 use crate::http::request::peer::is_here;
 use crate::http::response::json::Json;
-use crate::http::routes::read;
-use crate::http::state::App;
-
-/// All of them. They answer also while the log is read.
-pub(in crate::http) fn routes(app: &App) -> Router<App> {
-    let open = Router::new()
-        .route("/session/check_setup_ok", get(check_setup_ok))
-        .route("/session/set_password", post(set_password));
-    let login = Router::new().route("/session/check_session", get(check_session));
-    let admin = Router::new().route("/session/check_login", get(check_login));
-    let credentials = Router::new()
-        .route("/auth/apikey/generate.cmd", post(generate_key))
-        .route("/auth/apikey/revoke.cmd", post(revoke_key))
-        .route("/auth/apikey/list", read(list_keys));
-    open.merge(demanding(RequiredRole::Login, login, app))
-        .merge(demanding(RequiredRole::Admin, admin, app))
-        .merge(demanding(RequiredRole::Credentials, credentials, app))
-}
 
 /// A line of plain text, as Kismet answers here.
 fn text(status: StatusCode, text: impl Into<String>) -> Response {
@@ -46,7 +25,7 @@ fn text(status: StatusCode, text: impl Into<String>) -> Response {
 }
 
 /// `GET /session/check_setup_ok`: whether there is a login. Clients expect the 500.
-async fn check_setup_ok(State(access): State<Access>) -> Response {
+pub(super) async fn check_setup_ok(State(access): State<Access>) -> Response {
     if access.credentials().has_users() {
         text(StatusCode::OK, "Login configured in user config\n")
     } else {
@@ -55,17 +34,20 @@ async fn check_setup_ok(State(access): State<Access>) -> Response {
 }
 
 /// `GET /session/check_session`: whether the client is known.
-async fn check_session() -> Response {
+pub(super) async fn check_session() -> Response {
     text(StatusCode::OK, "Session valid\n")
 }
 
 /// `GET /session/check_login`: whether the client is the administrator.
-async fn check_login() -> Response {
+pub(super) async fn check_login() -> Response {
     text(StatusCode::OK, "Login valid\n")
 }
 
 /// `POST /session/set_password`: the first password from this machine, later ones from the administrator.
-async fn set_password(State(guard): State<Guard>, request: Request) -> Result<Response, ApiError> {
+pub(super) async fn set_password(
+    State(guard): State<Guard>,
+    request: Request,
+) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
     let is_first = guard.access.policy() == Policy::OpenHere
         && is_here(&parts.extensions)
@@ -116,7 +98,7 @@ struct NewKey {
 }
 
 /// `POST /auth/apikey/generate.cmd`: makes a key, which is shown here and never again.
-async fn generate_key(
+pub(super) async fn generate_key(
     State(access): State<Access>,
     State(bodies): State<Bodies>,
     request: Request,
@@ -143,7 +125,7 @@ async fn generate_key(
 }
 
 /// `POST /auth/apikey/revoke.cmd`: makes a key worthless.
-async fn revoke_key(
+pub(super) async fn revoke_key(
     State(access): State<Access>,
     State(bodies): State<Bodies>,
     request: Request,
@@ -159,7 +141,7 @@ async fn revoke_key(
 }
 
 /// `/auth/apikey/list`: the keys, without what opens anything.
-async fn list_keys(State(access): State<Access>, read: Read) -> Json {
+pub(super) async fn list_keys(State(access): State<Access>, read: Read) -> Json {
     let records = access.credentials().keys().into_iter().map(|key| {
         json!({
             "kismet.httpd.auth.name": key.name,

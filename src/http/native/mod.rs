@@ -9,6 +9,128 @@ pub(super) mod sources;
 pub(super) mod status;
 pub(super) mod webhooks;
 
+use axum::handler::Handler;
+
+use super::openapi::Answer;
+use super::routes::{Extension, Route, Tag};
+use super::state::App;
+use crate::auth::RequiredRole::{Admin, Readonly};
+
+const FILTERS: &[&str] = &[
+    "phy",
+    "ssid",
+    "ssid_contains",
+    "address_prefix",
+    "manufacturer",
+    "source",
+    "security",
+    "channel",
+    "band",
+    "signal_min_dbm",
+    "since",
+    "until",
+    "bbox",
+];
+const PAGE: &[&str] = &["limit", "cursor"];
+
+pub(in crate::http) fn routes() -> Vec<Route> {
+    vec![
+        read(
+            "/api/v1/devices/{mac}/observations",
+            observations::list,
+            "The reports of a device out of the log, the newest first; CSV for `Accept: text/csv`",
+            "Observations",
+        )
+        .answers(Answer::Table("Observations"))
+        .asks(&["texts"])
+        .asks(&["since", "until"])
+        .asks(PAGE),
+        read(
+            "/api/v1/devices/{mac}",
+            devices::one,
+            "A device with all that is known of it",
+            "Device",
+        ),
+        read(
+            "/api/v1/devices",
+            devices::list,
+            "Devices by filter and order; CSV for `Accept: text/csv`",
+            "Devices",
+        )
+        .answers(Answer::Table("Devices"))
+        .asks(&["texts"])
+        .asks(FILTERS)
+        .asks(&["sort", "order"])
+        .asks(PAGE),
+        read(
+            "/api/v1/ssids",
+            networks::list,
+            "Networks by name; CSV for `Accept: text/csv`",
+            "Networks",
+        )
+        .answers(Answer::Table("Networks"))
+        .asks(&["texts"])
+        .asks(FILTERS)
+        .asks(PAGE),
+        read(
+            "/api/v1/alerts",
+            alerts::list,
+            "Alerts, the newest first; CSV for `Accept: text/csv`",
+            "Alerts",
+        )
+        .answers(Answer::Table("Alerts"))
+        .asks(&["texts"])
+        .asks(&["rule", "severity_min", "address", "since", "until"])
+        .asks(PAGE),
+        read(
+            "/api/v1/webhooks",
+            webhooks::list,
+            "How each webhook is",
+            "Webhooks",
+        )
+        .needs(Admin),
+        Route::post(
+            "/api/v1/webhooks/{name}/test",
+            webhooks::test,
+            "Sends a test event to a webhook now, and answers what came back",
+        )
+        .extension(Extension::InPath)
+        .tag(Tag::Native)
+        .needs(Admin)
+        .answers(Answer::Json("WebhookTest"))
+        .fails(&[400, 404, 503]),
+        read(
+            "/api/v1/sources",
+            sources::list,
+            "The scanners; CSV for `Accept: text/csv`",
+            "Sources",
+        )
+        .answers(Answer::Table("Sources"))
+        .asks(&["texts"]),
+        read(
+            "/api/v1/status",
+            status::status,
+            "The server, and how much it has",
+            "ServerStatus",
+        ),
+    ]
+}
+
+/// A read. Its path has no extension to be taken off.
+fn read<T: 'static>(
+    path: &'static str,
+    handler: impl Handler<T, App>,
+    summary: &'static str,
+    schema: &'static str,
+) -> Route {
+    Route::get(path, handler, summary)
+        .extension(Extension::InPath)
+        .tag(Tag::Native)
+        .needs(Readonly)
+        .answers(Answer::Json(schema))
+        .fails(&[400, 404, 503])
+}
+
 /// The text that a cursor has in hex.
 fn text_of_hex(hex: &str) -> Option<String> {
     let pairs = hex.as_bytes().chunks(2).map(|pair| {

@@ -1,9 +1,8 @@
 //! The interface as an `OpenAPI` document, at `/api/openapi.json`.
 
-mod entry;
 mod errors;
+mod operation;
 mod parameters;
-mod paths;
 #[expect(dead_code, reason = "what is in them is described, not made")]
 #[expect(
     clippy::struct_field_names,
@@ -13,19 +12,17 @@ mod schemas;
 
 use std::sync::LazyLock;
 
-use axum::Router;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use bytes::Bytes;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
     ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathsBuilder,
 };
 
+pub(super) use self::operation::{Answer, Body};
 use crate::auth::RequiredRole;
-use crate::http::guard::gate::demanding;
-use crate::http::state::App;
+use crate::http::routes::{Extension, Route, Tag, table};
 
 const DESCRIPTION: &str = "Takes Wi-Fi and Bluetooth scan reports and merges them into one picture of the devices \
     around. The paths without `/api/` are those of the scanning mode of the Kismet wireless server.\n\n\
@@ -33,9 +30,15 @@ const DESCRIPTION: &str = "Takes Wi-Fi and Bluetooth scan reports and merges the
     told to. The roles behind the security schemes are those of keys; `admin`, and so any name and password, opens \
     everything. A path with `.{format}` answers in the form that the extension chooses.";
 
-pub(super) fn routes(app: &App) -> Router<App> {
-    let routes = Router::new().route("/api/openapi.json", get(document));
-    demanding(RequiredRole::Readonly, routes, app)
+pub(super) fn routes() -> Vec<Route> {
+    let document = Route::get("/api/openapi.json", document, "This document");
+    vec![
+        document
+            .extension(Extension::InPath)
+            .tag(Tag::Native)
+            .needs(RequiredRole::Readonly)
+            .before_ready(),
+    ]
 }
 
 /// The document as it is sent. It is the same for as long as the program runs.
@@ -63,8 +66,8 @@ fn describe() -> OpenApi {
         .description(Some(DESCRIPTION))
         .license(Some(license.build()));
     let mut paths = PathsBuilder::new();
-    for entry in paths::all() {
-        paths = paths.path(entry.path(), entry.item());
+    for route in table() {
+        paths = paths.path(route.shown_path(), operation::item(&route));
     }
     let components = schemas::all(errors::all(security_schemes(ComponentsBuilder::new())));
     OpenApiBuilder::new()

@@ -10,14 +10,12 @@ use crate::http::response::json::Json;
 use crate::ingest::Ingest;
 
 /// `/healthz`: the server runs.
-pub(in crate::http) async fn alive() -> impl IntoResponse {
+pub(super) async fn alive() -> impl IntoResponse {
     Json::kismet(&json!({ "status": "alive", "success": true }))
 }
 
 /// `/readyz`: the server takes reports, and its views are those of the log.
-pub(in crate::http) async fn ready(
-    State(ingest): State<Ingest>,
-) -> Result<impl IntoResponse, ApiError> {
+pub(super) async fn ready(State(ingest): State<Ingest>) -> Result<impl IntoResponse, ApiError> {
     expect_ready(&ingest)?;
     Ok(Json::kismet(&json!({ "status": "ready", "success": true })))
 }

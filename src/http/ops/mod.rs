@@ -1,3 +1,25 @@
 //! For operators.
 
-pub(super) mod health;
+mod health;
+
+use super::openapi::Answer;
+use super::routes::{OtherPages, Route, Tag};
+
+pub(super) fn routes() -> Vec<Route> {
+    let watched = |route: Route| {
+        route
+            .tag(Tag::Operation)
+            .before_ready()
+            .other_pages(OtherPages::AnyName)
+            .answers(Answer::Json("Status"))
+    };
+    vec![
+        watched(Route::get("/healthz", health::alive, "The server runs")),
+        watched(Route::get(
+            "/readyz",
+            health::ready,
+            "The server has read its log and takes reports",
+        ))
+        .fails(&[503]),
+    ]
+}

@@ -1,9 +1,13 @@
 //! The forms in which Kismet's reads answer, chosen by the extension of the path.
 
+use std::sync::Arc;
+
+use axum::extract::Request;
 use axum::http::Uri;
 
 use crate::http::error::ApiError;
 use crate::http::request::url::{with_path, without_prefix};
+use crate::http::routes::{Extension, Route};
 use crate::views::{Spreader, Style};
 
 /// A form of an answer (`json_adapter.h`).
@@ -84,36 +88,62 @@ pub(in crate::http) struct Brackets {
     pub(in crate::http) close: &'static [u8],
 }
 
-/// Where the extension says nothing of the form.
-const WITHOUT_FORMAT: [&str; 5] = [
-    "/phy/phy80211/scan/",
-    "/phy/phybluetooth/scan/",
-    "/auth/apikey/generate.cmd",
-    "/auth/apikey/revoke.cmd",
-    "/api/",
-];
+/// Takes the extension off paths, so that one route stands for all forms, and the prefix that a proxy leaves there.
+#[derive(Clone, Debug)]
+pub(in crate::http) struct ExtensionSplitter {
+    /// What the address of the server ends with, as clients see it.
+    prefix: Arc<str>,
+    /// How the paths begin of which the extension is a part.
+    whole: Arc<[&'static str]>,
+}
 
-/// Takes the extension off a path, so that one route stands for all forms; and takes a prefix off
-/// where it is there.
-pub(in crate::http) fn split(uri: &Uri, prefix: &str) -> Option<(Uri, Option<Format>)> {
-    let path = uri.path();
-    let shown = without_prefix(path, prefix);
-    if WITHOUT_FORMAT
-        .iter()
-        .any(|prefix| shown.starts_with(prefix))
-    {
-        return (shown != path).then(|| (with_path(uri, shown), None));
+impl ExtensionSplitter {
+    pub(in crate::http) fn new(table: &[Route], prefix: &str) -> Self {
+        let whole = table
+            .iter()
+            .filter(|route| route.extension == Extension::InPath);
+        let mut whole: Vec<_> = whole.map(|route| fixed_part(route.path)).collect();
+        whole.sort_unstable();
+        // One that begins with another is covered by it, and stands behind it.
+        whole.dedup_by(|longer, shorter| longer.starts_with(*shorter));
+        Self {
+            prefix: prefix.into(),
+            whole: whole.into(),
+        }
     }
-    let format = shown.rsplit_once('.').and_then(|(stem, extension)| {
+
+    /// Puts the form of the answer beside the request, if the extension names one.
+    pub(in crate::http) fn split(&self, mut request: Request) -> Request {
+        if let Some((uri, format)) = self.split_uri(request.uri()) {
+            *request.uri_mut() = uri;
+            if let Some(format) = format {
+                request.extensions_mut().insert(format);
+            }
+        }
+        request
+    }
+
+    fn split_uri(&self, uri: &Uri) -> Option<(Uri, Option<Format>)> {
+        let path = uri.path();
+        let shown = without_prefix(path, &self.prefix);
+        match self.form_of(shown) {
+            Some((stem, format)) => Some((with_path(uri, stem), Some(format))),
+            None => (shown != path).then(|| (with_path(uri, shown), None)),
+        }
+    }
+
+    fn form_of<'p>(&self, path: &'p str) -> Option<(&'p str, Format)> {
+        let (stem, extension) = path.rsplit_once('.')?;
+        let format = Format::of_extension(extension)?;
         let is_named = !stem.ends_with('/') && !stem.is_empty();
-        Format::of_extension(extension)
-            .filter(|_| is_named)
-            .map(|format| (stem, format))
-    });
-    match format {
-        Some((stem, format)) => Some((with_path(uri, stem), Some(format))),
-        None => (shown != path).then(|| (with_path(uri, shown), None)),
+        let is_whole = self.whole.iter().any(|whole| path.starts_with(whole));
+        (is_named && !is_whole).then_some((stem, format))
     }
+}
+
+/// What stands before the first argument of a path.
+fn fixed_part(path: &'static str) -> &'static str {
+    path.split_once('{').map_or(path, |(fixed, _)| fixed)
 }
 
 /// The format, for routes that ask for one.
@@ -124,6 +154,7 @@ pub(in crate::http) fn required(format: Option<&Format>) -> Result<Format, ApiEr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::routes::table;
 
     #[track_caller]
     fn check(from: &str, to: &str, format: Option<Format>) {
@@ -133,7 +164,8 @@ mod tests {
     #[track_caller]
     fn check_with(prefix: &str, from: &str, to: &str, format: Option<Format>) {
         let uri: Uri = from.parse().unwrap();
-        let (split, found) = split(&uri, prefix).unwrap_or((uri, None));
+        let splitter = ExtensionSplitter::new(&table(), prefix);
+        let (split, found) = splitter.split_uri(&uri).unwrap_or((uri, None));
         assert_eq!((split.to_string().as_str(), found), (to, format), "{from}");
     }
 
@@ -151,7 +183,8 @@ mod tests {
             "/phy/phy80211/scan/x.json",
             None,
         );
-        check("/api/v1/x.json", "/api/v1/x.json", None);
+        check("/api/v1/sources.json", "/api/v1/sources.json", None);
+        check("/api/v1/devices/a.json", "/api/v1/devices/a.json", None);
         check("/auth/apikey/revoke.cmd", "/auth/apikey/revoke.cmd", None);
         check(
             "/auth/apikey/list.ekjson",
@@ -171,6 +204,25 @@ mod tests {
         check("/k", "/k", None);
         check("/a/k/s/b", "/a/k/s/b", None);
         check("/k/s/k/s/b", "/k/s/b", None);
-        check("/k/s/api/v1/x.json", "/api/v1/x.json", None);
+        check("/k/s/api/v1/ssids.json", "/api/v1/ssids.json", None);
+    }
+
+    /// Else a route whose form the extension chooses would never see it.
+    #[test]
+    fn no_path_that_is_taken_whole_begins_like_one_that_is_split() {
+        let table = table();
+        let splitter = ExtensionSplitter::new(&table, "");
+        for route in &table {
+            let begins_alike = splitter
+                .whole
+                .iter()
+                .any(|whole| route.path.starts_with(whole));
+            assert_eq!(
+                begins_alike,
+                route.extension == Extension::InPath,
+                "{}",
+                route.path
+            );
+        }
     }
 }

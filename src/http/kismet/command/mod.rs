@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::Map;
 
 pub(super) use self::dictionary::Command;
+pub(in crate::http) use self::format::ExtensionSplitter;
 pub(super) use self::format::{Brackets, Format};
 pub(super) use self::list_query::{Arrangement, Rows};
 pub(super) use self::shape::Shape;
@@ -25,18 +26,6 @@ use crate::views::to_json_as;
 pub(in crate::http) struct Read {
     pub(in crate::http) format: Format,
     pub(in crate::http) command: Command,
-}
-
-/// Puts the form of the answer, which the path's extension tells, beside the request: routes have no extension,
-/// and no prefix.
-pub(in crate::http) fn split_extension(mut request: Request, prefix: &str) -> Request {
-    if let Some((uri, format)) = format::split(request.uri(), prefix) {
-        *request.uri_mut() = uri;
-        if let Some(format) = format {
-            request.extensions_mut().insert(format);
-        }
-    }
-    request
 }
 
 impl Read {

@@ -1,0 +1,205 @@
+//! What the document says of one route.
+
+use utoipa::openapi::path::{Operation, OperationBuilder};
+use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
+use utoipa::openapi::schema::{Object, Schema, SchemaType, Type};
+use utoipa::openapi::security::SecurityRequirement;
+use utoipa::openapi::{Content, Header, PathItem, Ref, RefOr, Required, Response, ResponseBuilder};
+
+use super::{errors, parameters};
+use crate::auth::RequiredRole;
+use crate::http::routes::{Methods, Route, Tag};
+
+/// What a POST carries.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::http) enum Body {
+    /// A command that may be left out.
+    Command(&'static str),
+    /// A document, as such or in the form variable `json`.
+    Json(&'static str),
+    /// A form.
+    Form(&'static str),
+}
+
+/// What a 200 carries.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::http) enum Answer {
+    /// Any JSON.
+    Any,
+    /// JSON of this schema.
+    Json(&'static str),
+    /// JSON of this schema, or CSV.
+    Table(&'static str),
+    /// Records of Kismet's, in the form that the extension chooses.
+    Kismet,
+    /// A line of plain text.
+    Text,
+    /// No answer: from then on both sides speak WebSocket.
+    Socket,
+    /// A page for people.
+    Page,
+}
+
+/// A route as an item of the document.
+pub(super) fn item(route: &Route) -> PathItem {
+    let mut item = PathItem::default();
+    if route.methods != Methods::Post {
+        item.get = Some(operation(route, false));
+    }
+    if route.methods != Methods::Get {
+        item.post = Some(operation(route, true));
+    }
+    item
+}
+
+fn operation(route: &Route, is_post: bool) -> Operation {
+    let documentation = &route.documentation;
+    let path = route.shown_path();
+    let in_path = path.split('{').skip(1);
+    let in_path = in_path.filter_map(|text| text.split_once('}'));
+    let in_path = in_path.map(|(name, _)| parameters::in_path(name));
+    let in_query = documentation
+        .query
+        .iter()
+        .map(|name| parameters::in_query(name));
+    let mut operation = OperationBuilder::new()
+        .tag(documentation.tag.name())
+        .summary(Some(documentation.summary))
+        .description(documentation.description)
+        .operation_id(Some(identifier(
+            is_post,
+            documentation.path.unwrap_or(route.path),
+        )))
+        .parameters(Some(in_path.chain(in_query)))
+        .request_body(documentation.body.filter(|_| is_post).map(Body::describe))
+        .securities(Some(securities(route.role)))
+        .response(
+            documentation.answer.status(),
+            documentation.answer.describe(),
+        );
+    let refused: &[u16] = if route.role.is_some() {
+        &[401, 429]
+    } else {
+        &[]
+    };
+    for &status in documentation.errors.iter().chain(refused) {
+        operation = operation.response(status.to_string(), errors::reference(status));
+    }
+    operation
+        .response("default", errors::reference(errors::ANY))
+        .build()
+}
+
+impl Tag {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Credentials => "credentials",
+            Self::Kismet => "kismet",
+            Self::Native => "native",
+            Self::Operation => "operation",
+            Self::Reports => "reports",
+        }
+    }
+}
+
+/// Any one of these is enough. Each names the role that it has to have.
+fn securities(role: Option<RequiredRole>) -> Vec<SecurityRequirement> {
+    let Some(role) = role else {
+        return Vec::new();
+    };
+    let role: &[&str] = match role {
+        RequiredRole::Login => &[],
+        RequiredRole::Readonly => &["readonly"],
+        RequiredRole::Scanreport => &["scanreport"],
+        RequiredRole::Admin | RequiredRole::Credentials => &["admin"],
+    };
+    let one = |name: &str| SecurityRequirement::new(name, role.iter().copied());
+    let user = one("user").add("password", role.iter().copied());
+    vec![
+        one("basic"),
+        one("bearer"),
+        one("cookie"),
+        one("query"),
+        user,
+    ]
+}
+
+impl Body {
+    fn describe(self) -> RequestBody {
+        let (name, media, required) = match self {
+            Self::Command(name) => (name, "application/json", Required::False),
+            Self::Json(name) => (name, "application/json", Required::True),
+            Self::Form(name) => (name, "application/x-www-form-urlencoded", Required::True),
+        };
+        let description = match self {
+            Self::Form(_) => "A form",
+            Self::Command(_) | Self::Json(_) => {
+                "As such, or as text in the variable `json` of a form; may come with `Content-Encoding: gzip`"
+            }
+        };
+        RequestBodyBuilder::new()
+            .description(Some(description))
+            .required(Some(required))
+            .content(media, Content::new(Some(Ref::from_schema_name(name))))
+            .build()
+    }
+}
+
+impl Answer {
+    fn status(self) -> &'static str {
+        match self {
+            Self::Socket => "101",
+            _ => "200",
+        }
+    }
+
+    fn describe(self) -> Response {
+        let (description, media, schema): (_, _, RefOr<Schema>) = match self {
+            Self::Socket => {
+                let response = ResponseBuilder::new();
+                return response.description("The WebSocket is open").build();
+            }
+            Self::Any => ("A JSON document", "application/json", any()),
+            Self::Json(name) | Self::Table(name) => {
+                ("What was asked for", "application/json", reference(name))
+            }
+            Self::Kismet => ("Kismet's records", "application/json", any()),
+            Self::Text => ("A line for people", "text/plain", text()),
+            Self::Page => ("A page for people", "text/html", text()),
+        };
+        let mut response = ResponseBuilder::new()
+            .description(description)
+            .content(media, Content::new(Some(schema)));
+        if matches!(self, Self::Table(_)) {
+            let cursor = Header::new(Object::with_type(Type::String));
+            response = response
+                .content("text/csv", Content::new(Some(text())))
+                .header("X-Next-Cursor", cursor);
+        }
+        response.build()
+    }
+}
+
+fn text() -> RefOr<Schema> {
+    Schema::Object(Object::with_type(Type::String)).into()
+}
+
+fn any() -> RefOr<Schema> {
+    Schema::Object(Object::with_type(SchemaType::AnyValue)).into()
+}
+
+fn reference(name: &str) -> RefOr<Schema> {
+    Ref::from_schema_name(name).into()
+}
+
+/// A name for generated clients.
+fn identifier(is_post: bool, path: &str) -> String {
+    let words = path.split(|character: char| !character.is_ascii_alphanumeric());
+    let words = words.filter(|word| !word.is_empty());
+    let method = if is_post { "post" } else { "get" };
+    [method]
+        .into_iter()
+        .chain(words)
+        .collect::<Vec<_>>()
+        .join("_")
+}
