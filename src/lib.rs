@@ -60,6 +60,7 @@ pub mod log;
 pub mod outbox;
 pub mod report;
 mod serve;
+mod setting_text;
 pub mod snapshot;
 pub mod tracker;
 pub mod views;

@@ -13,8 +13,8 @@ use super::engine::Engine;
 use super::file::{AlertFile, AlertFileError, Mark, WatchList};
 use super::kind::Definition;
 use super::rules::{Rules, Watched};
+use super::settings::Settings;
 use super::store::AlertStore;
-use crate::config::alerts::Alerts;
 use crate::log::{Entry, Log, LogError, LogPosition};
 use crate::report::{MacMask, ReceivedAt, Report};
 use crate::tracker::{Device, Tracker, Walk};
@@ -95,7 +95,7 @@ pub enum KeeperError {
 
 impl AlertKeeper {
     /// Opens the alerts in a data directory, or some that end with the process.
-    pub fn open(data: Option<&Path>, config: &Alerts, server: Uuid) -> Result<Self, KeeperError> {
+    pub fn open(data: Option<&Path>, config: &Settings, server: Uuid) -> Result<Self, KeeperError> {
         let mut rules = Rules::read(config).map_err(KeeperError::Rules)?;
         let file = AlertFile::open(data)?;
         let max = config.watched_max;

@@ -1,7 +1,7 @@
 //! What is worth a warning: rules over what changes, and the alerts that they raised.
 //!
 //! - `engine`: from reports, and the devices as they were before them, to alerts. Pure: its clock is the log's.
-//! - `rules`, `setting`, `kind`: what is configured, and what kinds of alerts there are.
+//! - `settings`, `rules`, `setting`, `kind`: what can be set, and what kinds of alerts there are.
 //! - `file`: the alerts on disk. A file of its own, because alerts are no truth: they follow from the log, are
 //!   forgotten by another measure than it, and a fault in them must not stop it.
 //! - `store`: the same in memory, for those who read.
@@ -21,6 +21,7 @@ mod keeper;
 mod kind;
 mod rules;
 mod setting;
+pub(crate) mod settings;
 mod store;
 
 pub use self::alert::{Addresses, Alert, Raised};
@@ -29,6 +30,7 @@ pub use self::keeper::{AlertKeeper, KeeperError, Order, Refused};
 pub use self::kind::{Class, Definition, Rule, Severity};
 pub use self::rules::{Rules, Watched};
 pub use self::setting::{Limit, Rate, Unit};
+pub use self::settings::Settings;
 pub use self::store::AlertStore;
 
 #[cfg(test)]

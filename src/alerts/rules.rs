@@ -6,7 +6,7 @@ use regex::bytes::{Regex, RegexBuilder};
 
 use super::kind::{Definition, Rule};
 use super::setting::Setting;
-use crate::config::alerts::{Alerts, Network, Owned};
+use super::settings::{Network, Owned, Settings};
 use crate::report::{MacAddr, MacMask, Ssid};
 
 /// How large a compiled pattern may be, in bytes.
@@ -57,7 +57,7 @@ pub struct Watched {
 
 impl Rules {
     /// Takes what is configured. The error says what is wrong, and not with which key.
-    pub fn read(config: &Alerts) -> Result<Self, String> {
+    pub fn read(config: &Settings) -> Result<Self, String> {
         let texts = [
             &config.ssidcanary,
             &config.apspoof,

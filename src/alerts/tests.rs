@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 use uuid::Uuid;
 
+use super::settings::{Network, Owned, Settings as Alerts};
 use super::*;
-use crate::config::alerts::{Alerts, Network, Owned};
 use crate::log::{Entry, Log, LogPosition, Record, What};
 use crate::report::{
     Batch, Bssid, Capabilities, MacAddr, Phy, Position, ReceivedAt, Report, Sighting, SourceId,

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::texts::duration_text;
 use super::{DAY, count, time};
+use crate::setting_text::duration_text;
 
 /// `[limits]`
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]

@@ -9,7 +9,6 @@ pub mod alerts;
 mod layers;
 mod limits;
 mod server;
-mod texts;
 pub(crate) mod webhook;
 
 use std::ffi::OsString;
@@ -23,12 +22,12 @@ use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::setting_text::{duration_text, size_text, span_text};
 use alerts::Alerts;
 use layers::Layers;
 pub use limits::Limits;
 pub use server::Server;
 pub(crate) use server::network;
-use texts::{duration_text, size_text, span_text};
 pub use webhook::{HiddenText, Webhook};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -308,7 +307,7 @@ impl Config {
             return Err("must be 0 or at least 1MiB".to_owned());
         }
         time(retention.device_timeout, Duration::ZERO..=DAY * 36_500)?;
-        alerts.check_each()?;
+        alerts::check_each(alerts)?;
         limits.check_each()
     }
 

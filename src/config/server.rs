@@ -8,8 +8,8 @@ use etcetera::BaseStrategy;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::texts::duration_text;
 use super::{ConfigError, HOUR, time};
+use crate::setting_text::duration_text;
 
 /// `[server]`
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]

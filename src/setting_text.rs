@@ -1,10 +1,10 @@
-//! Values as people write them.
+//! Values of settings as people write them: time spans and sizes.
 
 use std::time::Duration;
 
 /// A time span in the units of the documentation, which has no months and years: `"365days"`, `"1h 30m"`. It can be
 /// read again.
-pub(super) fn span_text(span: Duration) -> String {
+pub(crate) fn span_text(span: Duration) -> String {
     const DAY_S: u64 = 24 * 60 * 60;
     let days = span.as_secs() / DAY_S;
     let rest = Duration::new(span.as_secs() % DAY_S, span.subsec_nanos());
@@ -21,19 +21,19 @@ pub(super) fn span_text(span: Duration) -> String {
 }
 
 /// A time span as people write it: `"30s"`, `"1h 30m"`, `"1day"`.
-pub(super) mod duration_text {
+pub(crate) mod duration_text {
     use std::time::Duration;
 
     use serde::{Deserialize, Deserializer, Serializer, de};
 
-    pub(in super::super) fn serialize<S: Serializer>(
+    pub(crate) fn serialize<S: Serializer>(
         span: &Duration,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&super::span_text(*span))
     }
 
-    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Duration, D::Error> {
         let text = String::deserialize(deserializer)?;
@@ -46,7 +46,7 @@ pub(super) mod duration_text {
 }
 
 /// A size as people write it: `"500MB"`, `"20GiB"`.
-pub(super) mod size_text {
+pub(crate) mod size_text {
     use bytesize::ByteSize;
     use serde::{Deserialize, Deserializer, Serializer, de};
 
@@ -54,16 +54,11 @@ pub(super) mod size_text {
         clippy::trivially_copy_pass_by_ref,
         reason = "serde hands it over like this"
     )]
-    pub(in super::super) fn serialize<S: Serializer>(
-        bytes: &u64,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(bytes: &u64, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&format_args!("{bytes}B"))
     }
 
-    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<u64, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
         let text = String::deserialize(deserializer)?;
         let size: ByteSize = text.parse().map_err(|error| {
             de::Error::custom(format!(
