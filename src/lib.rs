@@ -54,6 +54,7 @@ pub mod events;
 pub mod fold;
 #[doc(hidden)]
 pub mod fuzzing;
+mod hex;
 mod http;
 pub mod ingest;
 pub mod log;

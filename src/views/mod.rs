@@ -2,7 +2,6 @@
 
 pub mod export;
 mod find;
-mod hex;
 mod json;
 pub mod kismet;
 pub mod list;
@@ -11,7 +10,6 @@ mod observation;
 mod pretty;
 
 pub use find::find;
-pub(crate) use hex::Hex;
 pub use json::{Style, to_json, to_json_as};
 pub use observation::{OBSERVATION_COLUMNS, ObservationRecord};
 pub use pretty::Spreader;

@@ -2,8 +2,8 @@
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::hex::Hex;
 use super::native::{Utc, entry_if_some};
+use crate::hex::Hex;
 use crate::log::Entry;
 use crate::report::{
     Batch, BluetoothSighting, Capabilities, Channel, ChannelWidth, Dbm, Frequency, Position,

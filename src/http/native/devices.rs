@@ -13,6 +13,7 @@ use tokio::task::spawn_blocking;
 
 use super::filter::Filter;
 use super::text_of_hex;
+use crate::hex::Hex;
 use crate::http::error::ApiError;
 use crate::http::guard::turns::Turns;
 use crate::http::request::path::Argument;
@@ -24,7 +25,6 @@ use crate::http::response::stream::Listed;
 use crate::http::state::RequestLimits;
 use crate::report::{DeviceId, DeviceKey, MacAddr, UnixTime};
 use crate::tracker::{Device, Seen, Tracker, Walk};
-use crate::views::Hex;
 use crate::views::export::Form;
 use crate::views::native::{DeviceRow, SourceNames, WholeDevice, name_of};
 

@@ -133,9 +133,5 @@ fn read<T: 'static>(
 
 /// The text that a cursor has in hex.
 fn text_of_hex(hex: &str) -> Option<String> {
-    let pairs = hex.as_bytes().chunks(2).map(|pair| {
-        let pair = std::str::from_utf8(pair).ok()?;
-        u8::from_str_radix(pair, 16).ok()
-    });
-    String::from_utf8(pairs.collect::<Option<Vec<u8>>>()?).ok()
+    String::from_utf8(crate::hex::bytes(hex)?).ok()
 }

@@ -11,6 +11,7 @@ use tokio::task::spawn_blocking;
 
 use super::filter::Filter;
 use super::text_of_hex;
+use crate::hex::Hex;
 use crate::http::error::ApiError;
 use crate::http::guard::turns::Turns;
 use crate::http::request::query::Query;
@@ -20,7 +21,6 @@ use crate::http::response::page;
 use crate::http::state::RequestLimits;
 use crate::report::capabilities::Security;
 use crate::tracker::{Device, Radio, Tracker, Walk};
-use crate::views::Hex;
 use crate::views::list::Rows;
 
 /// The names of a network's values.

@@ -43,11 +43,7 @@ pub(in crate::http) fn normalise_path<B>(mut request: Request<B>) -> Request<B> 
 /// The character that stands encoded at the start of a text, if it need not be.
 fn unreserved(text: &str) -> Option<char> {
     let digits = text.strip_prefix('%')?.get(..2)?;
-    // Signs, which the number's parser takes, are no digits.
-    let is_hexadecimal = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-    let byte = u8::from_str_radix(digits, 16)
-        .ok()
-        .filter(|_| is_hexadecimal)?;
+    let byte = crate::hex::byte(digits.as_bytes())?;
     let is_unreserved = byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     is_unreserved.then(|| char::from(byte))
 }

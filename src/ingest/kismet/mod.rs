@@ -484,15 +484,7 @@ fn hex_bytes(field: &'static str, value: &Value<'_>) -> Result<Box<[u8]>, Reason
             ADVERTISING_BYTES_MAX,
         ));
     }
-    let pairs = text.as_bytes().chunks(2).map(|pair| {
-        let pair = std::str::from_utf8(pair)
-            .ok()
-            .filter(|pair| pair.len() == 2 && !pair.starts_with('+'))?;
-        u8::from_str_radix(pair, 16).ok()
-    });
-    pairs
-        .collect::<Option<Box<[u8]>>>()
-        .ok_or_else(|| Reason::wrong_type(field, "a hex string", "other text"))
+    crate::hex::bytes(text).ok_or_else(|| Reason::wrong_type(field, "a hex string", "other text"))
 }
 
 #[cfg(test)]

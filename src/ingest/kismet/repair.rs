@@ -128,10 +128,7 @@ fn marked(character: char) -> Option<u8> {
 }
 
 fn hex(digits: Option<&[u8]>) -> Option<u8> {
-    let digits = digits?;
-    let text = std::str::from_utf8(digits).ok()?;
-    let all_hex = digits.iter().all(u8::is_ascii_hexdigit);
-    all_hex.then(|| u8::from_str_radix(text, 16).ok()).flatten()
+    crate::hex::byte(digits?)
 }
 
 /// What JSON does not allow as it is inside of a string is escaped.

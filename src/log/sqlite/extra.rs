@@ -1,11 +1,11 @@
 //! What few reports have, as one JSON text beside the columns.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
 
 use super::{LogError, damaged};
+use crate::hex::Hex;
 use crate::report::{
     BluetoothAddr, BluetoothSighting, ChannelWidth, Report, ServiceData, Sighting, Tag,
     WifiSighting,
@@ -147,20 +147,9 @@ fn tags(tags: BTreeMap<Box<str>, Box<str>>) -> Vec<Tag> {
 }
 
 fn hex(bytes: &[u8]) -> Box<str> {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        // Writing to a string does not fail.
-        write!(text, "{byte:02x}").ok();
-    }
-    text.into()
+    Hex(bytes).to_string().into()
 }
 
-fn bytes(hex: &str) -> Result<Box<[u8]>, LogError> {
-    let pairs = hex.as_bytes().chunks(2).map(|pair| {
-        let pair = std::str::from_utf8(pair).ok()?;
-        u8::from_str_radix(pair, 16).ok()
-    });
-    pairs
-        .collect::<Option<_>>()
-        .ok_or_else(|| damaged("bytes are no hex"))
+fn bytes(text: &str) -> Result<Box<[u8]>, LogError> {
+    crate::hex::bytes(text).ok_or_else(|| damaged("bytes are not hexadecimal digits"))
 }

@@ -5,9 +5,9 @@
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::empties;
+use crate::hex::Hex;
 use crate::report::advertising::{ServiceId, Structure};
 use crate::tracker::Bluetooth;
-use crate::views::hex::Hex;
 
 /// Kismet's numbers for kinds of device (`bt_device_type`). Classic Bluetooth also stands for what is not known.
 const CLASSIC: u8 = 0;

@@ -6,9 +6,9 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
 
 use super::entry_if_some;
+use crate::hex::Hex;
 use crate::report::advertising::{Flags, Services, Structure, Structures};
 use crate::tracker::Bluetooth;
-use crate::views::hex::Hex;
 
 pub(super) struct BluetoothRow<'d>(pub(super) &'d Bluetooth);
 
