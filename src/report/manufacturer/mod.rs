@@ -1,13 +1,13 @@
 //! Who made a radio, by the block of addresses that its address is from.
 //!
 //! The blocks are those that the IEEE Registration Authority lists publicly (MA-L, MA-M, MA-S and the older IAB), as of
-//! 2026-10-17, packed by `make.py`. They are read where they lie in the program, 1.2 MB of it, without
+//! 2026-10-17, packed by `data/oui/make.py`. They are read where they lie in the program, 1.2 MB of it, without
 //! a copy: what is never looked up is never loaded from disk. A look-up takes some 0.2 µs.
 
 use super::MacAddr;
 
-/// As `make.py` describes it.
-static TABLE: &[u8] = include_bytes!("ieee.bin");
+/// In the format that `data/oui/make.py` describes.
+static TABLE: &[u8] = include_bytes!("../../../data/oui/ieee.bin");
 
 /// An organisation that has blocks of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
