@@ -31,6 +31,7 @@
 //! | [`auth`] | users, keys, logins, roles | HTTP |
 //! | `http` | routes and what they demand, limits, errors to statuses | how anything is kept |
 //! | `data_dir` | the names, modes and locks of all files in the data directory | what is in them |
+//! | [`metrics`] | the list of all counters and gauges | who asks for them |
 //! | [`config`] | file, environment and flags to one checked value | what it is for |
 //!
 //! Dependencies point one way:
@@ -58,7 +59,9 @@ mod hex;
 mod http;
 pub mod ingest;
 pub mod log;
+pub mod metrics;
 pub mod outbox;
+mod process;
 pub mod report;
 mod serve;
 mod setting_text;

@@ -24,6 +24,7 @@ use crate::http::{self, App, Parts};
 use crate::ingest::housekeeping::{self, Schedule};
 use crate::ingest::{self, Ingest, Stores, WriterBounds, WriterError};
 use crate::log::{Log, LogError};
+use crate::process::Process;
 use crate::tracker::{Bounds, Tracker};
 use crate::webhook::{self, WebhookError};
 
@@ -157,6 +158,7 @@ async fn run(
         history,
         webhooks,
         open_connections: open.clone(),
+        process: Process::this(),
     };
     let service = http::service(App::new(&config, parts));
     tokio::spawn(stop.clone().run_until_cancelled_owned(tick(ingest)));

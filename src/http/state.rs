@@ -26,6 +26,8 @@ use crate::config::{self, Config};
 use crate::events::Events;
 use crate::ingest::{Ingest, kismet};
 use crate::log::History;
+use crate::metrics::{self, Metrics};
+use crate::process::Process;
 use crate::report::ReceivedAt;
 use crate::tracker::Tracker;
 use crate::webhook::Webhooks;
@@ -60,7 +62,8 @@ pub(super) struct ServerFacts {
     pub(super) config: config::Server,
     pub(super) uuid: Uuid,
     pub(super) started_at: ReceivedAt,
-    pub(super) open_connections: OpenConnections,
+    pub(super) metrics: Metrics,
+    pub(super) process: Process,
 }
 
 /// What bounds single requests.
@@ -92,6 +95,7 @@ pub(crate) struct Parts {
     pub(crate) history: Option<History>,
     pub(crate) webhooks: Webhooks,
     pub(crate) open_connections: OpenConnections,
+    pub(crate) process: Process,
 }
 
 impl App {
@@ -104,6 +108,14 @@ impl App {
         );
         let origins = Origins::new(parts.access.policy(), &config.server.cors_origins);
         let turns = Turns::new(READS_AT_ONCE_MAX);
+        let metrics = Metrics::new(metrics::Parts {
+            tracker: Arc::clone(&parts.tracker),
+            ingest: parts.ingest.clone(),
+            alerts: parts.alerts.clone(),
+            webhooks: parts.webhooks.clone(),
+            connections: parts.open_connections.counter(),
+            process: parts.process.clone(),
+        });
         Self(Arc::new(Handles {
             origins: Arc::new(origins),
             proxies: Proxies::new(&config.server.proxies),
@@ -124,7 +136,8 @@ impl App {
                 config: config.server.clone(),
                 uuid: parts.server_uuid,
                 started_at: now(),
-                open_connections: parts.open_connections,
+                metrics,
+                process: parts.process,
             }),
             limits: RequestLimits::of(config),
             guard: Guard {

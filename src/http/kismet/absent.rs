@@ -11,6 +11,7 @@ use crate::http::clock::now;
 use crate::http::error::ApiError;
 use crate::http::request::path::Argument;
 use crate::http::response::json::Json;
+use crate::http::state::ServerFacts;
 use crate::tracker::Tracker;
 use crate::views::kismet::{PacketStats, ServerLocation, SourceDefaults};
 
@@ -86,7 +87,9 @@ pub(in crate::http) async fn packet_stat(
 }
 
 /// `/system/user_status`.
-pub(in crate::http) async fn user_status(read: Read) -> Json {
-    let user = std::env::var("USER").unwrap_or_default();
-    read.one(&json!({ "kismet.system.user": user }))
+pub(in crate::http) async fn user_status(
+    State(server): State<Arc<ServerFacts>>,
+    read: Read,
+) -> Json {
+    read.one(&json!({ "kismet.system.user": server.process.user() }))
 }

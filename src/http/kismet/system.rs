@@ -10,6 +10,7 @@ use super::records::Records;
 use crate::http::clock::now;
 use crate::http::response::json::Json;
 use crate::http::state::ServerFacts;
+use crate::metrics::{self, Metrics};
 use crate::tracker::Tracker;
 use crate::views::kismet::{PhyRecord, StatisticsRecord, Status, TimestampRecord, fields_page};
 
@@ -34,15 +35,14 @@ pub(in crate::http) async fn status(
     State(server): State<Arc<ServerFacts>>,
     read: Read,
 ) -> Json {
-    let user = std::env::var("USER").unwrap_or_default();
     read.one(&Status {
         context: records.context(),
         now: now(),
         started_at: server.started_at,
-        memory_kb: memory_kb(),
-        devices: device_count(&records.tracker),
-        connections: server.open_connections.get(),
-        user: &user,
+        memory_kb: memory_kb(&server.metrics),
+        devices: server.metrics.sum(&metrics::DEVICES),
+        connections: server.metrics.sum(&metrics::CONNECTIONS),
+        user: server.process.user(),
         name: &server.config.name,
         description: &server.config.description,
         location: &server.config.location,
@@ -50,22 +50,15 @@ pub(in crate::http) async fn status(
 }
 
 /// How the server is, in short.
-pub(super) fn statistics(tracker: &Tracker, server: &ServerFacts) -> StatisticsRecord {
+pub(super) fn statistics(metrics: &Metrics) -> StatisticsRecord {
     StatisticsRecord {
-        connections: server.open_connections.get(),
-        memory_kb: memory_kb(),
-        devices: device_count(tracker),
+        connections: metrics.sum(&metrics::CONNECTIONS),
+        memory_kb: memory_kb(metrics),
+        devices: metrics.sum(&metrics::DEVICES),
     }
 }
 
-fn device_count(tracker: &Tracker) -> u64 {
-    u64::try_from(tracker.device_count()).unwrap_or(u64::MAX)
-}
-
 /// Memory in use by this process, in kB; 0 where the system does not tell.
-fn memory_kb() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse().ok())
-        .unwrap_or_default()
+fn memory_kb(metrics: &Metrics) -> u64 {
+    metrics.sum(&metrics::MEMORY) / 1024
 }

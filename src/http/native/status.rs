@@ -10,19 +10,15 @@ use crate::http::error::ApiError;
 use crate::http::request::query::Query;
 use crate::http::response::json::Json;
 use crate::http::state::ServerFacts;
-use crate::ingest::Ingest;
-use crate::report::Phy;
-use crate::tracker::Tracker;
+use crate::metrics;
 
 /// `GET /api/v1/status`: the server, and how much it has.
 pub(in crate::http) async fn status(
-    State(tracker): State<Arc<Tracker>>,
-    State(ingest): State<Ingest>,
     State(server): State<Arc<ServerFacts>>,
     query: Query,
 ) -> Result<Json, ApiError> {
     query.finish()?;
-    let (wifi, bluetooth) = (tracker.totals(Phy::Wifi), tracker.totals(Phy::Bluetooth));
+    let metrics = &server.metrics;
     let now = now();
     let uptime_s =
         now.time().seconds() - server.started_at.time().seconds().min(now.time().seconds());
@@ -32,10 +28,10 @@ pub(in crate::http) async fn status(
         "name": server.config.name,
         "time": now.time().seconds(),
         "uptime_s": uptime_s,
-        "devices": { "wifi": wifi.devices, "bluetooth": bluetooth.devices },
-        "reports": { "wifi": wifi.reports, "bluetooth": bluetooth.reports },
-        "commits": ingest.commits(),
-        "sources": tracker.sources().len(),
-        "connections": server.open_connections.get(),
+        "devices": metrics.by_label(&metrics::DEVICES),
+        "reports": metrics.by_label(&metrics::REPORTS),
+        "commits": metrics.sum(&metrics::COMMITS),
+        "sources": metrics.sum(&metrics::SOURCES),
+        "connections": metrics.sum(&metrics::CONNECTIONS),
     }))
 }

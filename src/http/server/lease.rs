@@ -30,6 +30,11 @@ pub(crate) struct ConnectionLimits {
 pub(crate) struct OpenConnections(Arc<AtomicU64>);
 
 impl OpenConnections {
+    /// The same number, for the list of metrics.
+    pub(crate) fn counter(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.0)
+    }
+
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }

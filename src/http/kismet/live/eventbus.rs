@@ -212,13 +212,8 @@ impl Subscriptions {
         let now = now();
         // What has to be gathered is so only for who wants it.
         let wanted = |topic| self.shape_of(topic).map(|shape| (topic, shape));
-        let statistics = wanted(STATISTICS).map(|(topic, shape)| {
-            frame(
-                topic,
-                shape,
-                &system::statistics(&feed.records.tracker, &feed.server),
-            )
-        });
+        let statistics = wanted(STATISTICS)
+            .map(|(topic, shape)| frame(topic, shape, &system::statistics(&feed.server.metrics)));
         let packets = wanted(PACKETCHAIN_STATS).map(|(topic, shape)| {
             frame(
                 topic,
