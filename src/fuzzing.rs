@@ -8,6 +8,7 @@ use crate::report::capabilities::{Security, Topology, Wps};
 use crate::report::{Phy, ReceivedAt};
 use crate::snapshot;
 use crate::tracker::{Bounds, Tracker};
+use crate::views::kismet::{crypt_bitfield, crypt_set};
 
 /// Decodes a scan report with the limits of the default configuration. Gives how many reports are accepted and how
 /// many are rejected, or the error text.
@@ -46,9 +47,9 @@ pub fn security_texts(security: Security) -> String {
         "{} {} {} {:x} {:x} {topology:?} {wps:?}",
         security.class().as_str(),
         security.class().label(),
-        security.kismet_text(),
-        security.kismet_bitfield(),
-        security.kismet_legacy_set(),
+        security.summary(),
+        crypt_bitfield(security),
+        crypt_set(security),
     )
 }
 

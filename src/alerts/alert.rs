@@ -4,9 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::kind::{Class, Severity};
 use crate::log::LogPosition;
-use crate::report::{
-    DeviceId, MacAddr, Phy, Position, ReceivedAt, SourceId, UnixTime, kismet_checksum,
-};
+use crate::report::{DeviceId, MacAddr, Phy, Position, ReceivedAt, SourceId, UnixTime};
 
 /// An alert that is kept.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,7 +38,7 @@ pub struct Raised {
     pub device: Option<DeviceId>,
     /// The scanner that reported it, or that it is about.
     pub scanner: Option<SourceId>,
-    /// Kismet's four addresses.
+    /// The addresses that it is about.
     pub addresses: Addresses,
     /// The channel, as reported.
     pub channel: Option<Box<str>>,
@@ -50,7 +48,7 @@ pub struct Raised {
     pub text: Box<str>,
 }
 
-/// Whom Kismet's alerts name. [`MacAddr::ZERO`] is nobody.
+/// Whom an alert names. [`MacAddr::ZERO`] is nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Addresses {
     /// Who sent it over the air.
@@ -85,47 +83,5 @@ impl Addresses {
     /// Whether one of them is this.
     pub fn name(self, addr: MacAddr) -> bool {
         [self.transmitter, self.source, self.dest, self.other].contains(&addr)
-    }
-}
-
-impl Raised {
-    /// Kismet's number of the radio technology: all ones for any.
-    pub fn kismet_phy(&self) -> u32 {
-        match self.phy {
-            None => u32::MAX,
-            Some(Phy::Wifi) => 0,
-            Some(Phy::Bluetooth) => 3,
-        }
-    }
-
-    /// The channel as Kismet shows it.
-    pub fn kismet_channel(&self) -> &str {
-        let none = if self.device.is_some() { "0" } else { "" };
-        self.channel.as_deref().unwrap_or(none)
-    }
-
-    /// When it was raised, in seconds with six decimals.
-    pub fn seconds_text(&self) -> String {
-        let at = self.raised_at;
-        format!("{}.{:06}", at.micros() / 1_000_000, at.subsec_micros())
-    }
-
-    /// The number by which Kismet's clients ask for it (`alertracker.cc`). Not one alert's alone.
-    pub fn kismet_hash(&self) -> u32 {
-        let Addresses {
-            transmitter,
-            source,
-            dest,
-            other,
-        } = self.addresses;
-        let text = format!(
-            "{} {} {} {} {transmitter} {source} {dest} {other} {}",
-            self.header,
-            self.severity.number(),
-            self.kismet_phy(),
-            self.seconds_text(),
-            self.kismet_channel()
-        );
-        kismet_checksum([text.as_bytes()])
     }
 }

@@ -82,12 +82,6 @@ impl AlertStore {
         self.0.newest.subscribe()
     }
 
-    /// The newest alert with Kismet's hash, of those that Kismet's clients see.
-    pub fn by_hash(&self, hash: u32) -> Option<Arc<Alert>> {
-        let mut newest = self.backlog().into_iter().rev();
-        newest.find(|alert| alert.raised.kismet_hash() == hash)
-    }
-
     /// How many of the alerts are about a device.
     pub fn count_of(&self, device: DeviceId) -> u64 {
         let book = self.book();

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use super::MacAddr;
 
-/// The radio technologies that scan reports come from, with Kismet's names and numbers.
+/// The radio technologies that scan reports come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Phy {
     /// IEEE 802.11.
@@ -19,7 +19,7 @@ impl Phy {
     /// All of them.
     pub const ALL: [Self; 2] = [Self::Wifi, Self::Bluetooth];
 
-    /// Kismet's name.
+    /// Its name, in the log and in lists.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Wifi => "IEEE802.11",
@@ -27,15 +27,7 @@ impl Phy {
         }
     }
 
-    /// Kismet's text for the hardware of a source that reports this technology (`datasource_*_scan.h`).
-    pub const fn hardware(self) -> &'static str {
-        match self {
-            Self::Wifi => "IEEE80211 scan",
-            Self::Bluetooth => "Bluetooth/BTLE Scan",
-        }
-    }
-
-    /// The first half of every device key: Kismet's hash of the name, byte-swapped (`devicetracker_component.h`).
+    /// The first half of every device key, which clients know: a hash of the name with its bytes in reverse order.
     const fn key_half(self) -> u64 {
         match self {
             Self::Wifi => 0x4202_770D_0000_0000,
@@ -54,7 +46,7 @@ pub struct DeviceId {
 }
 
 impl DeviceId {
-    /// The name of the device in Kismet's paths.
+    /// The name of the device in paths, cursors and the identities of alerts.
     pub const fn key(self) -> DeviceKey {
         DeviceKey(self)
     }
@@ -71,7 +63,8 @@ impl DeviceId {
     }
 }
 
-/// A device's key in Kismet's notation: stable over restarts and the same on every server.
+/// A device's key: stable over restarts and the same on every server. It is a word of ours and not only of a view,
+/// because the identities of alerts that are kept on disk have it in them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DeviceKey(DeviceId);
 

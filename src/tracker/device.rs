@@ -98,7 +98,7 @@ pub struct SsidRecord {
 pub struct Advertised {
     /// How it is secured.
     pub security: Security,
-    /// Kismet's checksum of name and capabilities: tells whether they changed.
+    /// The checksum of name and capabilities: tells whether they changed.
     pub checksum: u32,
 }
 

@@ -8,6 +8,7 @@ use smallvec::{Array, SmallVec};
 
 use super::Bounds;
 use super::activity::Activity;
+use super::checksum::checksum;
 use super::device::{
     Advertised, AdvertisedName, Bluetooth, ChannelLayout, Device, Latest, Peak, Place, Radio,
     SeenBy, SignalRange, SourceNumber, SsidRecord, Wifi,
@@ -16,7 +17,7 @@ use crate::report::advertising::{LocalName, Structure, structures};
 use crate::report::capabilities::SecurityClass;
 use crate::report::{
     BluetoothSighting, Channel, Dbm, DeviceId, Frequency, Position, ReceivedAt, Remark, Report,
-    ServiceData, Sighting, UnixTime, WifiSighting, kismet_checksum,
+    ServiceData, Sighting, UnixTime, WifiSighting,
 };
 
 impl<T> Latest<T> {
@@ -310,10 +311,7 @@ impl Wifi {
             .as_ref()
             .map(|capabilities| Advertised {
                 security: capabilities.security(),
-                checksum: kismet_checksum([
-                    sighting.ssid.as_bytes(),
-                    capabilities.raw().as_bytes(),
-                ]),
+                checksum: checksum([sighting.ssid.as_bytes(), capabilities.raw().as_bytes()]),
             });
         if let Some(topology) = advertised.and_then(|advertised| advertised.security.topology()) {
             Latest::offer(&mut self.topology, time, topology);

@@ -5,6 +5,7 @@
 //! meet seldom and for moments only; readers copy out a bounded piece at a time.
 
 mod activity;
+mod checksum;
 mod device;
 mod follow;
 mod image;
@@ -20,6 +21,7 @@ use std::time::Duration;
 
 pub use self::activity::{Activity, Counts};
 pub(crate) use self::activity::{Kept as ActivityKept, Sample as ActivitySample};
+pub use self::checksum::checksum;
 pub use self::device::{
     Advertised, AdvertisedName, Bluetooth, ChannelLayout, Device, Latest, Peak, Place, Radio,
     SeenBy, SignalRange, SourceNumber, SsidRecord, Wifi,

@@ -26,7 +26,7 @@ fn security(raising: &mut Raising, look: &Look<'_>) {
     let (ssid, addr) = (&look.wifi.ssid, look.device().addr);
     if new.is_open() {
         raising.of_report(Rule::CryptoDrop, look.report, || {
-            let was = old.kismet_text();
+            let was = old.summary();
             format!("{addr} shows the network '{ssid}' without encryption, which it had as {was}")
         });
     } else {
@@ -39,9 +39,9 @@ fn security(raising: &mut Raising, look: &Look<'_>) {
     }
 }
 
-/// Kismet's words for both, and what else is known where those are the same.
+/// A few words for both, and what else is known where those are the same.
 fn told_apart(old: Security, new: Security) -> (String, String) {
-    let texts = [old, new].map(|security| security.kismet_text().to_string());
+    let texts = [old, new].map(|security| security.summary().to_string());
     let [was, is] = texts;
     if was != is {
         return (was, is);

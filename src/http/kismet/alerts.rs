@@ -22,7 +22,7 @@ use crate::ingest::Ingest;
 use crate::log::LogPosition;
 use crate::report::{MacAddr, MacMask, Phy, ReceivedAt};
 use crate::tracker::Tracker;
-use crate::views::kismet::{AlertList, AlertRecord, DefinitionRecord};
+use crate::views::kismet::{AlertList, AlertRecord, DefinitionRecord, alert_hash};
 
 /// Bytes of a kind's name.
 const NAME_BYTES_MAX: usize = 64;
@@ -78,7 +78,10 @@ pub(in crate::http) async fn by_hash(
     Argument(hash): Argument,
     read: Read,
 ) -> Result<Json, ApiError> {
-    let found = hash.parse().ok().and_then(|hash| alerts.by_hash(hash));
+    let found = hash.parse().ok().and_then(|hash: u32| {
+        let mut newest = alerts.backlog().into_iter().rev();
+        newest.find(|alert| alert_hash(&alert.raised) == hash)
+    });
     let alert = found.ok_or(ApiError::NoSuchAlert(hash))?;
     Ok(read.one(&AlertRecord(&alert)))
 }

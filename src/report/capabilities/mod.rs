@@ -12,7 +12,7 @@
 //! - `seen`: strings that were read before.
 //! - `change`: whether two strings can be of one network.
 //! - `class`: the one word for people and statistics.
-//! - `kismet`: Kismet's numbers and texts.
+//! - `summary`: the few words for people.
 //! - `android`: from value to string.
 
 mod akm;
@@ -23,12 +23,12 @@ mod class;
 mod decode;
 mod firmware;
 mod flag;
-mod kismet;
 mod lexicon;
 mod names;
 mod protocol;
 mod seen;
 mod set;
+mod summary;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -41,8 +41,8 @@ pub use akm::{Akm, AkmSet};
 pub use cipher::{Cipher, CipherSet};
 pub use class::SecurityClass;
 pub use flag::{Flag, FlagSet};
-pub use kismet::KismetText;
 pub use protocol::{Protocol, ProtocolSet};
+pub use summary::Summary;
 
 /// What an access point says it offers, as sent and as understood.
 ///

@@ -2,6 +2,7 @@
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use super::alert_hash::{alert_hash, channel, phy_id};
 use super::server::ServerLocation;
 use crate::alerts::{Alert, AlertStore, Definition, Rate};
 use crate::report::{Phy, ReceivedAt};
@@ -35,15 +36,15 @@ impl Serialize for AlertRecord<'_> {
         }
         record.serialize_entry("kismet.alert.header", &raised.header)?;
         record.serialize_entry("kismet.alert.class", raised.class.name())?;
-        record.serialize_entry("kismet.alert.hash", &raised.kismet_hash())?;
+        record.serialize_entry("kismet.alert.hash", &alert_hash(raised))?;
         record.serialize_entry("kismet.alert.severity", &raised.severity.number())?;
-        record.serialize_entry("kismet.alert.phy_id", &raised.kismet_phy())?;
+        record.serialize_entry("kismet.alert.phy_id", &phy_id(raised))?;
         record.serialize_entry("kismet.alert.timestamp", &seconds(raised.raised_at))?;
         record.serialize_entry("kismet.alert.transmitter_mac", &addresses.transmitter)?;
         record.serialize_entry("kismet.alert.source_mac", &addresses.source)?;
         record.serialize_entry("kismet.alert.dest_mac", &addresses.dest)?;
         record.serialize_entry("kismet.alert.other_mac", &addresses.other)?;
-        record.serialize_entry("kismet.alert.channel", raised.kismet_channel())?;
+        record.serialize_entry("kismet.alert.channel", channel(raised))?;
         record.serialize_entry("kismet.alert.frequency", &0)?;
         record.serialize_entry("kismet.alert.text", &raised.text)?;
         let location = ServerLocation::at(raised.location);

@@ -142,7 +142,7 @@ impl DeviceRecord<'_> {
         record.serialize_entry("kismet.device.base.basic_type_set", &self.basic_type())?;
         let security = device.security();
         let crypt = Shown(|| {
-            let text = security.map(|security| security.kismet_text().to_string());
+            let text = security.map(|security| security.summary().to_string());
             text.unwrap_or_default()
         });
         record.serialize_entry("kismet.device.base.crypt", &crypt)?;

@@ -3,6 +3,7 @@
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use twox_hash::XxHash32;
 
+use super::crypt::{crypt_bitfield, crypt_set};
 use super::{security_class, zeros};
 use crate::report::ChannelWidth;
 use crate::report::capabilities::{Pmf, Security};
@@ -147,16 +148,10 @@ impl Serialize for AdvertisedSsid<'_> {
             &u8::from(ssid.ssid.is_hidden()),
         )?;
         let bits = |read: fn(Security) -> u64| security.map_or(0, read);
-        record.serialize_entry(
-            "dot11.advertisedssid.crypt_bitfield",
-            &bits(Security::kismet_bitfield),
-        )?;
-        record.serialize_entry(
-            "dot11.advertisedssid.crypt_set",
-            &bits(Security::kismet_legacy_set),
-        )?;
+        record.serialize_entry("dot11.advertisedssid.crypt_bitfield", &bits(crypt_bitfield))?;
+        record.serialize_entry("dot11.advertisedssid.crypt_set", &bits(crypt_set))?;
         let text = security
-            .map(|security| security.kismet_text().to_string())
+            .map(|security| security.summary().to_string())
             .unwrap_or_default();
         record.serialize_entry("dot11.advertisedssid.crypt_string", &text)?;
         security_class(&mut record, security)?;

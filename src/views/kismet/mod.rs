@@ -5,8 +5,10 @@
 
 mod activity;
 mod alert;
+mod alert_hash;
 mod bluetooth;
 mod channel;
+mod crypt;
 mod device;
 mod dot11;
 mod event;
@@ -24,7 +26,9 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use uuid::Uuid;
 
 pub use self::alert::{AlertList, AlertRecord, DefinitionRecord};
+pub use self::alert_hash::alert_hash;
 pub use self::channel::Channels;
+pub use self::crypt::{crypt_bitfield, crypt_set};
 pub use self::device::{DeviceRecord, Sources};
 pub use self::event::{BatteryRecord, MessageList, MessageRecord, StatisticsRecord};
 pub use self::fields::{Field, page as fields_page};

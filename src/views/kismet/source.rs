@@ -4,8 +4,8 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::activity::Rrd;
 use super::{Context, zeros};
-use crate::report::kismet_checksum;
-use crate::tracker::Source;
+use crate::report::Phy;
+use crate::tracker::{Source, checksum};
 
 const DRIVER_CANNOT: [&str; 7] = [
     "kismet.datasource.driver.probe_capable",
@@ -86,7 +86,7 @@ impl Serialize for SourceRecord<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let source = self.source;
         let uuid = source.id.to_string();
-        let key = kismet_checksum([uuid.as_bytes()]);
+        let key = checksum([uuid.as_bytes()]);
         let mut record = serializer.serialize_map(None)?;
         record.serialize_entry("kismet.datasource.source_number", &source.number.get())?;
         record.serialize_entry("kismet.datasource.source_key", &key)?;
@@ -98,7 +98,7 @@ impl Serialize for SourceRecord<'_> {
         record.serialize_entry("kismet.datasource.definition", "")?;
         record.serialize_entry("kismet.datasource.interface", "")?;
         record.serialize_entry("kismet.datasource.capture_interface", "virtual")?;
-        record.serialize_entry("kismet.datasource.hardware", source.phy.hardware())?;
+        record.serialize_entry("kismet.datasource.hardware", hardware(source.phy))?;
         blanks(&mut record, &AFTER_HARDWARE)?;
         record.serialize_entry("kismet.datasource.num_packets", &source.reports)?;
         record.serialize_entry("kismet.datasource.num_error_packets", &0)?;
@@ -130,5 +130,13 @@ impl Serialize for Driver {
         record.serialize_entry("kismet.datasource.driver.tuning_capable", &1)?;
         zeros(&mut record, &["kismet.datasource_driver.hop_capable"])?;
         record.end()
+    }
+}
+
+/// The text for the hardware of a source that reports a technology (`datasource_*_scan.h`).
+const fn hardware(phy: Phy) -> &'static str {
+    match phy {
+        Phy::Wifi => "IEEE80211 scan",
+        Phy::Bluetooth => "Bluetooth/BTLE Scan",
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use super::crypt::crypt_bitfield;
 use super::dot11::ssid_hash;
 use crate::report::capabilities::Security;
 use crate::report::{DeviceId, Ssid, UnixTime};
@@ -81,10 +82,10 @@ impl Serialize for SsidGroup {
         record.serialize_entry("dot11.ssidgroup.hash", &hash_of(&self.ssid))?;
         record.serialize_entry("dot11.ssidgroup.ssid", &self.ssid)?;
         record.serialize_entry("dot11.ssidgroup.ssid_len", &self.ssid.as_bytes().len())?;
-        let set = security.map_or(0, Security::kismet_bitfield);
+        let set = security.map_or(0, crypt_bitfield);
         record.serialize_entry("dot11.ssidgroup.crypt_set", &set)?;
         let text = security
-            .map(|security| security.kismet_text().to_string())
+            .map(|security| security.summary().to_string())
             .unwrap_or_default();
         record.serialize_entry("dot11.ssidgroup.crypt_string", &text)?;
         record.serialize_entry("dot11.ssidgroup.advertising_devices", &Keys(&self.devices))?;

@@ -11,6 +11,7 @@ use super::{Utc, degrees, entry_if_some};
 use crate::report::capabilities::{Akm, Cipher, Flag, Protocol, Security, Topology, Wps};
 use crate::report::{ChannelWidth, Frequency, Position, SourceId};
 use crate::tracker::{Device, Place, Radio, SeenBy, Source, SourceNumber, SsidRecord, Tracker};
+use crate::views::kismet::{crypt_bitfield, crypt_set};
 
 /// Who stands behind the numbers of sources.
 #[derive(Debug)]
@@ -196,9 +197,9 @@ impl Serialize for SecurityRow {
         record.serialize_entry("is_damaged", &security.is_damaged())?;
         record.serialize_entry("auth_mode", &security.to_android())?;
         let kismet = json!({
-            "crypt_string": security.kismet_text().to_string(),
-            "crypt_bitfield": security.kismet_bitfield(),
-            "crypt_set": security.kismet_legacy_set(),
+            "crypt_string": security.summary().to_string(),
+            "crypt_bitfield": crypt_bitfield(security),
+            "crypt_set": crypt_set(security),
         });
         record.serialize_entry("kismet", &kismet)?;
         record.end()
