@@ -1,20 +1,19 @@
-//! When a device was heard: counts a second, a minute and an hour, by the time of the reports.
+//! Activity: reports by second, minute and hour, by their own time.
 //!
-//! The windows end at the newest report, so the same reports give the same counts in any order:
-//! what falls out of a window would never have been in the last one.
+//! The windows end at the newest report, so the same reports give the same counts in any order.
 
 use smallvec::SmallVec;
 
 use crate::report::{Dbm, UnixTime};
 
-/// Seconds and minutes that are told apart.
+/// Seconds per minute and minutes per hour.
 const SLOTS: usize = 60;
-/// Hours that are told apart.
+/// Hours per day.
 const HOURS: usize = 24;
-/// Below this many reports in the window they are kept one by one, which takes less room than the counters.
+/// Up to this many reports are stored one by one, which takes less memory than counters.
 const FEW_MAX: usize = 16;
 
-/// Counts of reports over the last minute, hour and day before the newest one.
+/// Number of reports over the minute, hour and day before the newest one.
 #[derive(Clone, Debug)]
 pub struct Activity(pub(crate) Kept);
 
@@ -32,7 +31,7 @@ pub(crate) struct Sample {
     pub(crate) signal: Option<Dbm>,
 }
 
-/// The counters, each at the index of its time modulo its length.
+/// Ring buffers: each counter stands at the index of its time modulo the length.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counts {
     /// Time of the newest report.
@@ -43,7 +42,7 @@ pub struct Counts {
     pub minutes: [u32; SLOTS],
     /// Reports by hour.
     pub hours: [u32; HOURS],
-    /// The strongest signal by second.
+    /// Strongest signal by second.
     pub signals: [Option<Dbm>; SLOTS],
 }
 
@@ -54,7 +53,7 @@ impl Default for Activity {
 }
 
 impl Activity {
-    /// Reads something of what it has.
+    /// Touches the heap block to pull it into cache.
     pub(super) fn read_ahead(&self) -> u64 {
         match &self.0 {
             Kept::Few(samples) => samples.last().map_or(0, |sample| sample.time.seconds()),
@@ -68,7 +67,7 @@ impl Activity {
         self.add_many(time, signal, 1);
     }
 
-    /// Counts so many reports of one time.
+    /// Counts several reports of one time.
     pub(super) fn add_many(&mut self, time: UnixTime, signal: Option<Dbm>, count: u32) {
         match &mut self.0 {
             Kept::Many(counts) => counts.add(time, signal, count),
@@ -85,7 +84,7 @@ impl Activity {
         }
     }
 
-    /// The counts of several together, in the windows that end at the newest report of all.
+    /// Sums several activities, in windows that end at the newest report of all.
     pub fn sum<'a>(all: impl Iterator<Item = &'a Self>) -> Option<Counts> {
         let all: Vec<Counts> = all.filter_map(Self::counts).collect();
         let newest = all.iter().map(|counts| counts.newest).max()?;
@@ -97,7 +96,7 @@ impl Activity {
         Some(sum)
     }
 
-    /// The counters, or `None` when there never was a report.
+    /// Counters for these reports, or `None` without any.
     pub fn counts(&self) -> Option<Counts> {
         match &self.0 {
             Kept::Few(samples) if samples.is_empty() => None,
@@ -122,7 +121,7 @@ impl Counts {
         counts
     }
 
-    /// Adds the counts of another that is not newer, as far as they fall into the windows.
+    /// Adds the counts of `other`, which must not be newer, as far as they fall into the windows.
     fn add_all(&mut self, other: &Self) {
         fn add(sum: &mut [u32], newest: u32, other: &[u32], others_newest: u32) {
             for back in 0..u32::try_from(other.len()).unwrap_or(u32::MAX) {
@@ -166,7 +165,7 @@ impl Counts {
     }
 }
 
-/// The slot of `tick`, if it lies in the window that ends at `newest`.
+/// Index of `tick`, if it lies in the window that ends at `newest`.
 fn slot<T>(ring: &mut [T], tick: u32, newest: u32) -> Option<&mut T> {
     let age = usize::try_from(newest.checked_sub(tick)?).ok()?;
     let index = usize::try_from(tick).ok()? % ring.len();
@@ -177,7 +176,7 @@ fn slot<T>(ring: &mut [T], tick: u32, newest: u32) -> Option<&mut T> {
     }
 }
 
-/// Empties the slots that the window gains when it moves from `old` to `new`.
+/// Clears the slots that enter the window when it moves from `old` to `new`.
 fn forget<T: Default>(ring: &mut [T], old: u32, new: u32) {
     let gained = usize::try_from(new - old)
         .unwrap_or(usize::MAX)
@@ -203,7 +202,7 @@ mod tests {
         activity.counts().unwrap()
     }
 
-    /// The same counts by the definition, with no window that moves.
+    /// A naive model of the counts, without moving windows.
     fn expected(times: &[u32]) -> Counts {
         let newest = times.iter().copied().max().unwrap();
         let mut counts = Counts::of(&[]);

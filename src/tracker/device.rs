@@ -1,4 +1,4 @@
-//! What is known of one device.
+//! The state of one device.
 
 use smallvec::SmallVec;
 
@@ -10,53 +10,53 @@ use crate::report::{
     UnixTime,
 };
 
-/// A value and the time of the report that said it: a later report replaces it, an earlier one does not.
+/// A value and the time of its report. A later report replaces it, an earlier one does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Latest<T> {
-    /// When it was so.
+    /// Time of the report.
     pub time: UnixTime,
-    /// What was so.
+    /// What it said.
     pub value: T,
 }
 
 /// A tracked device.
 #[derive(Clone, Debug)]
 pub struct Device {
-    /// Who it is.
+    /// Radio technology and address.
     pub id: DeviceId,
-    /// The earliest report.
+    /// Time of the earliest report.
     pub first_time: UnixTime,
-    /// The latest report.
+    /// Time of the latest report.
     pub last_time: UnixTime,
-    /// When a report last changed it, by our clock; never falls, even if the clock is set back.
+    /// Time of receipt of the latest change. Never decreases, even if the clock is set back.
     pub modified_at: ReceivedAt,
-    /// How many reports there were.
+    /// Number of reports.
     pub reports: u64,
-    /// How strong it was.
+    /// Latest, weakest and strongest signal.
     pub signal: Option<SignalRange>,
-    /// Where it was strongest.
+    /// Strongest sighting with a position.
     pub peak: Option<Peak>,
-    /// The channel, as sent or by the frequency.
+    /// Latest channel, as sent or derived from the frequency.
     pub channel: Option<Latest<Channel>>,
-    /// The frequency.
+    /// Latest frequency.
     pub frequency: Option<Latest<Frequency>>,
-    /// Reports by frequency.
+    /// Number of reports by frequency.
     pub frequencies: SmallVec<[(Frequency, u32); 1]>,
-    /// Where it was seen from.
+    /// Positions of the scanners that reported it.
     pub place: Option<Box<Place>>,
-    /// Who saw it.
+    /// Sources that reported it.
     pub seen_by: SmallVec<[SeenBy; 1]>,
-    /// When it was heard.
+    /// Reports by second, minute and hour.
     pub activity: Activity,
-    /// A name that somebody gave it.
+    /// Name that a person gave it.
     pub given_name: Option<Box<str>>,
-    /// Marks that scanners or people put on it.
+    /// Tags from scanners and people.
     pub tags: Vec<Latest<Tag>>,
-    /// What its radio tells.
+    /// State that differs by radio technology.
     pub radio: Radio,
 }
 
-/// The part of a device that differs by radio.
+/// State that differs by radio technology.
 #[derive(Clone, Debug)]
 pub enum Radio {
     /// A Wi-Fi access point or ad-hoc peer.
@@ -65,10 +65,10 @@ pub enum Radio {
     Bluetooth(Box<Bluetooth>),
 }
 
-/// What a Wi-Fi device tells.
+/// State of a Wi-Fi device.
 #[derive(Clone, Debug, Default)]
 pub struct Wifi {
-    /// What kind of network it belongs to, where the capabilities say it.
+    /// Infrastructure or ad-hoc, if the capabilities say so.
     pub topology: Option<Latest<Topology>>,
     /// Its networks.
     pub ssids: SmallVec<[SsidRecord; 1]>,
@@ -77,71 +77,71 @@ pub struct Wifi {
 /// One network of an access point.
 #[derive(Clone, Debug)]
 pub struct SsidRecord {
-    /// Its name; empty when hidden.
+    /// Empty if hidden.
     pub ssid: Ssid,
-    /// The earliest report of it.
+    /// Time of the earliest report of it.
     pub first_time: UnixTime,
-    /// The latest report of it.
+    /// Time of the latest report of it.
     pub last_time: UnixTime,
-    /// How many reports named it.
+    /// Number of reports of it.
     pub reports: u64,
-    /// The channel it was on.
+    /// Latest channel.
     pub channel: Option<Latest<Channel>>,
-    /// How it is secured.
+    /// Latest security, from the capabilities.
     pub security: Option<Latest<Advertised>>,
-    /// How its channel lies. Few scanners say it.
+    /// Latest channel width and centre frequencies. Boxed, because few scanners send them.
     pub layout: Option<Box<Latest<ChannelLayout>>>,
 }
 
-/// What a network's capabilities said.
+/// What the capabilities of a network advertise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Advertised {
-    /// How it is secured.
+    /// Protocols, AKMs, cipher suites, WPS and MFP.
     pub security: Security,
     /// The checksum of name and capabilities: tells whether they changed.
     pub checksum: u32,
 }
 
-/// Width and middle of a channel.
+/// Width and centre frequencies of a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChannelLayout {
-    /// How wide it is.
+    /// Channel width.
     pub width: Option<ChannelWidth>,
-    /// The middle, or that of the first part, in MHz.
+    /// Centre of the channel, or of its first segment, in MHz.
     pub center0_mhz: Option<u32>,
-    /// The middle of the second part, in MHz.
+    /// Centre of the second segment (80+80), in MHz.
     pub center1_mhz: Option<u32>,
 }
 
-/// What a Bluetooth device tells.
+/// State of a Bluetooth device.
 #[derive(Clone, Debug, Default)]
 pub struct Bluetooth {
-    /// Its name, in the scanner's words.
+    /// Name that the scanner reported.
     pub name: Option<Latest<Box<str>>>,
-    /// Its name, as it advertised it. Kept here because what it advertises takes turns, and few have the name.
+    /// Name from advertising data. Stored separately, because most advertisements do not repeat it.
     pub advertised_name: Option<Latest<AdvertisedName>>,
-    /// Its kind, in the scanner's words.
+    /// Device type that the scanner reported.
     pub device_type: Option<Latest<Box<str>>>,
-    /// Transmit power it states, in dBm.
+    /// Stated transmit power, in dBm.
     pub tx_power_dbm: Option<Latest<i16>>,
-    /// Loss on the way, in dB.
+    /// Path loss, in dB.
     pub path_loss_db: Option<Latest<i16>>,
-    /// Its advertising data.
+    /// Latest advertising data.
     pub scan_data: Option<Latest<Box<[u8]>>>,
-    /// Its data by service.
+    /// Latest data by service.
     pub service_data: Vec<Latest<ServiceData>>,
 }
 
-/// A name out of advertising data.
+/// A local name from advertising data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdvertisedName {
-    /// The name.
+    /// The name or its beginning.
     pub text: Box<str>,
-    /// Whether it is all of the name.
+    /// False for a shortened local name.
     pub is_complete: bool,
 }
 
-/// The range of signals.
+/// Latest, weakest and strongest signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SignalRange {
     /// The signal of the latest report that had one.
@@ -152,18 +152,18 @@ pub struct SignalRange {
     pub max: Dbm,
 }
 
-/// The strongest sighting with a position; of equally strong ones the latest.
+/// Strongest sighting with a position. Of equally strong ones, the latest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peak {
-    /// How strong it was.
+    /// Signal of that sighting.
     pub signal: Dbm,
-    /// When.
+    /// Time of that sighting.
     pub time: UnixTime,
-    /// Where the scanner stood.
+    /// Position of the scanner.
     pub position: Position,
 }
 
-/// Where a device was seen from. Sums are exact integers, so order does not matter.
+/// Positions of the scanners that reported a device. Sums are exact integers, so order does not matter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// Least latitude, in 10⁻⁷ degrees.
@@ -174,7 +174,7 @@ pub struct Place {
     pub lon_min_e7: i32,
     /// Greatest longitude, in 10⁻⁷ degrees.
     pub lon_max_e7: i32,
-    /// Least and greatest altitude, in mm, of the 3D fixes.
+    /// Least and greatest altitude of the 3D fixes, in mm.
     pub alt_range_mm: Option<(i32, i32)>,
     /// The latest fix.
     pub last: Latest<Position>,
@@ -183,28 +183,28 @@ pub struct Place {
     pub(crate) alt_sum_mm: i64,
     pub(crate) fixes: u32,
     pub(crate) fixes_3d: u32,
-    /// How many of the fixes lie west of Greenwich: needed where the date line runs through the middle.
+    /// Fixes west of Greenwich. Needed for the mean across the date line.
     pub(crate) fixes_west: u32,
 }
 
-/// What one source saw of a device.
+/// One source's view of a device.
 #[derive(Clone, Debug)]
 pub struct SeenBy {
-    /// The source, by its number.
+    /// Number of the source.
     pub source: SourceNumber,
-    /// Its earliest report of the device.
+    /// Time of its earliest report of the device.
     pub first_time: UnixTime,
-    /// Its latest report of the device.
+    /// Time of its latest report of the device.
     pub last_time: UnixTime,
-    /// How many reports of the device it sent.
+    /// Number of its reports of the device.
     pub reports: u64,
-    /// How strong the device was for it.
+    /// Latest, weakest and strongest signal that it reported.
     pub signal: Option<SignalRange>,
-    /// Its reports by frequency.
+    /// Number of its reports by frequency.
     pub frequencies: SmallVec<[(Frequency, u32); 1]>,
 }
 
-/// A source's number: sources count from 1 in the order in which they first reported.
+/// Number of a source, counted from 1 in order of first contact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SourceNumber(pub(super) u32);
 
@@ -226,7 +226,7 @@ impl SourceNumber {
 }
 
 impl Device {
-    /// Reads something of each of its parts, which is nothing to anybody.
+    /// Touches every heap block of the device to pull it into cache. The sum keeps the reads from being optimised away.
     pub(super) fn read_ahead(&self) -> u64 {
         let place = self.place.as_ref().map_or(0, |place| place.fixes);
         let seen_by = self.seen_by.last().map_or(0, |seen| seen.reports);
@@ -237,7 +237,7 @@ impl Device {
         u64::from(place) ^ seen_by ^ radio ^ self.reports ^ self.activity.read_ahead()
     }
 
-    /// How many networks it has.
+    /// Number of networks.
     pub fn ssid_count(&self) -> usize {
         match &self.radio {
             Radio::Wifi(wifi) => wifi.ssids.len(),
@@ -245,20 +245,20 @@ impl Device {
         }
     }
 
-    /// The network that a device is shown by: the latest one with a name, else the hidden one.
+    /// The network that represents the device: the latest one with a name, else the hidden one.
     ///
-    /// A named network goes first because a scanner that leaves the name out says nothing against it.
+    /// Named networks come first, because some scanners leave the name out.
     pub fn main_ssid(&self) -> Option<&SsidRecord> {
         let Radio::Wifi(wifi) = &self.radio else {
             return None;
         };
-        // `max_by_key` gives the last of equals: a later place in the list is a later place in the log.
+        // `max_by_key` returns the last of equals, which is the later one in the log.
         wifi.ssids
             .iter()
             .max_by_key(|record| (!record.ssid.is_hidden(), record.last_time))
     }
 
-    /// How the network is secured that it is shown by, or else the one that said so last.
+    /// Security of the main network, or of the network that stated it last.
     pub fn security(&self) -> Option<Security> {
         let Radio::Wifi(wifi) = &self.radio else {
             return None;
@@ -270,7 +270,7 @@ impl Device {
             .map(|latest| latest.value.security)
     }
 
-    /// Whether the device says to be an ad-hoc peer.
+    /// Whether the capabilities state an ad-hoc network.
     pub fn is_ad_hoc(&self) -> bool {
         match &self.radio {
             Radio::Wifi(wifi) => wifi
@@ -282,20 +282,20 @@ impl Device {
 }
 
 impl Bluetooth {
-    /// What it is called: by the scanners, which may have asked it, else as it advertised.
+    /// Name to show: the scanner's, which may have asked the device, else the advertised one.
     pub fn shown_name(&self) -> Option<&str> {
         let advertised = self.advertised_name.as_ref().map(|name| &name.value.text);
         let reported = self.name.as_ref().map(|name| &name.value);
         reported.or(advertised).map(AsRef::as_ref)
     }
 
-    /// The latest that it advertised.
+    /// Structures of the latest advertising data.
     pub fn advertising(&self) -> Structures<'_> {
         let data = self.scan_data.as_ref().map(|data| data.value.as_ref());
         structures(data.unwrap_or_default())
     }
 
-    /// The power that it sends with, in dBm: by the scanners, else as it advertises.
+    /// Transmit power to show, in dBm: the scanner's, else the advertised one.
     pub fn shown_tx_power_dbm(&self) -> Option<i16> {
         let reported = self.tx_power_dbm.map(|power| power.value);
         reported.or_else(|| {
@@ -313,7 +313,7 @@ impl Place {
         const TURN_E7: i64 = 3_600_000_000;
         let fixes = i64::from(self.fixes.max(1));
         let wraps = TURN_E7 / 2 < i64::from(self.lon_max_e7) - i64::from(self.lon_min_e7);
-        // Seen from both sides of the date line: count on past 180° instead of jumping to -180°.
+        // The device was seen on both sides of the date line: count past 180° instead of jumping to -180°.
         let turns = if wraps { self.fixes_west } else { 0 };
         let lon_sum_e7 = i128::from(self.lon_sum_e7) + i128::from(TURN_E7) * i128::from(turns);
         let lon_e7 = rounded_quotient(lon_sum_e7, fixes);

@@ -1,4 +1,4 @@
-//! For readers that want each change: nothing is queued for them, so one that is slow sees the latest only.
+//! Followers of changes. Nothing is queued for them, so a slow one sees only the latest state.
 
 use std::sync::RwLock;
 
@@ -7,24 +7,24 @@ use super::shard::{ChangeNumber, Shard};
 use super::{Tracker, read};
 use crate::report::DeviceId;
 
-/// How far a reader has followed the changes of all devices.
+/// A reader's progress through the changes of all devices.
 #[derive(Clone, Debug)]
 pub struct Follow {
     marks: Vec<ChangeNumber>,
     shard: usize,
 }
 
-/// The next devices that changed.
+/// The next changed devices.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changed {
-    /// Who they are; the one that changed last comes last.
+    /// The devices, latest change last.
     pub devices: Vec<DeviceId>,
-    /// There were more changes than may be looked at: the oldest of them are left out.
+    /// Whether there were more changes than the limit, so that the oldest were skipped.
     pub skipped: bool,
 }
 
 impl Tracker {
-    /// Follows what changes from now on.
+    /// Starts to follow from the next change on.
     pub fn follow(&self) -> Follow {
         let newest = |shard: &RwLock<Shard>| {
             read(shard)
@@ -38,10 +38,9 @@ impl Tracker {
         }
     }
 
-    /// The devices that `wanted` wants of a part of those that changed since this part was last looked at.
+    /// Devices of the next shard that changed since the last visit to it and that `wanted` accepts.
     ///
-    /// Looks at `looks_max` changes of the part at most. `None` when all parts have been looked at; then it
-    /// begins again.
+    /// Visits at most `looks_max` changes. Returns `None` after the last shard, and starts again.
     pub fn next_changed(
         &self,
         follow: &mut Follow,
@@ -69,7 +68,7 @@ impl Tracker {
         Some(changed)
     }
 
-    /// A device, if it changed after `mark`, and the mark of that change.
+    /// The device if it changed after `mark`, and the mark of that change.
     pub fn device_changed_after(
         &self,
         id: DeviceId,

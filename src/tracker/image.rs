@@ -1,9 +1,8 @@
-//! Images: what changed since the last one, as it stood at one position of the log.
+//! Images: the changes since the last image, as of one position of the log.
 //!
-//! An image is copied out while reports go on coming in. Beginning one only fixes the moment. From then on a
-//! device that belongs to it and is about to change is set aside, as it is, by the one who changes it; the
-//! others are copied a few at a time. So no lock is held for longer than a few hundred devices take, and the
-//! image is exact all the same.
+//! An image is copied while reports keep arriving. Starting one only fixes the position. A change to a device that is
+//! not copied yet first sets a copy aside; the other devices are copied a few at a time. So no lock is held for longer
+//! than a few hundred devices take, and the image is exact.
 
 use super::shard::{ChangeNumber, Changed, Round, Shard};
 use super::sources::{Source, Sources};
@@ -11,38 +10,38 @@ use super::{Clock, Tracker, lock, write};
 use crate::log::LogPosition;
 use crate::report::{DeviceId, Phy, ReceivedAt};
 
-/// How many devices are copied under one lock: some 100 µs.
+/// Devices copied under one lock: about 100 µs.
 const DEVICES_PER_COPY: usize = 256;
-/// How many devices that went are remembered for the next image; past it that one is of everything.
+/// Most removed devices to list in an image. Past it, the next image is a full one.
 const GONE_MAX: usize = 1 << 20;
 
-/// Everything of an image but the devices.
+/// An image without its devices.
 #[derive(Clone, Debug)]
 pub struct ImageHead {
-    /// The last batch that the image contains.
+    /// Position of the last record in the image.
     pub position: LogPosition,
-    /// When that batch came, or the latest before it.
+    /// Latest time of receipt up to that position.
     pub now: ReceivedAt,
-    /// Whether it is of everything, and needs no earlier one.
+    /// Whether the image is full and needs no earlier one.
     pub is_whole: bool,
     pub(crate) change: ChangeNumber,
-    /// Reports ever taken, in the order of [`Phy::ALL`].
+    /// Number of reports ever taken, in the order of [`Phy::ALL`].
     pub(crate) reports: [u64; Phy::ALL.len()],
     pub(crate) sources: Vec<Source>,
-    /// Devices that went since the last image; some may be back.
+    /// Devices removed since the last image. Some may exist again.
     pub(crate) gone: Vec<DeviceId>,
 }
 
-/// What the next image has to contain.
+/// What the next image must contain.
 #[derive(Debug, Default)]
 pub(super) struct Images {
-    /// The one that is being taken.
+    /// The image being taken.
     pub(super) round: Option<Round>,
     count: u64,
-    /// Where the last one ended that was kept.
+    /// Last change in the last image that was kept.
     kept: Option<ChangeNumber>,
     gone: Vec<DeviceId>,
-    /// Whether more went than can be remembered, so that only an image of everything is right.
+    /// Whether too many devices were removed to list them, so that the next image must be a full one.
     is_lost: bool,
 }
 
@@ -61,7 +60,7 @@ impl Images {
     }
 }
 
-/// An image that is being taken. Dropped before it is kept, it never was.
+/// An image being taken. Dropping it without [`Image::keep`] discards it.
 #[derive(Debug)]
 pub struct Image<'t> {
     tracker: &'t Tracker,
@@ -72,9 +71,9 @@ pub struct Image<'t> {
 }
 
 impl Tracker {
-    /// Begins an image of what changed since the last one that was kept, or of everything.
+    /// Starts an image of the changes since the last kept one, or a full one.
     ///
-    /// `None` while another is being taken.
+    /// Returns `None` while another is being taken.
     pub fn image(&self, of_everything: bool) -> Option<Image<'_>> {
         let mut clock = lock(&self.clock);
         let clock = &mut *clock;
@@ -111,13 +110,13 @@ impl Tracker {
         })
     }
 
-    /// Whether anything changed since the last image that was kept.
+    /// Whether anything changed since the last kept image.
     pub fn changed_since_image(&self) -> bool {
         let clock = lock(&self.clock);
         clock.images.kept.unwrap_or_default() < clock.change
     }
 
-    /// Puts back what an image says besides its devices, which have to follow. Images have to come in order.
+    /// Restores an image without its devices, which must follow. Images must come in order.
     pub fn restore_head(&self, head: ImageHead) {
         let mut clock = lock(&self.clock);
         (clock.position, clock.now, clock.change) = (head.position, head.now, head.change);
@@ -134,14 +133,14 @@ impl Tracker {
         }
     }
 
-    /// Puts back devices of an image.
+    /// Restores devices of an image.
     pub fn restore_devices(&self, devices: Vec<Changed>) {
         for (changed, device) in devices {
             write(self.shard_of(device.id)).restore(changed, device);
         }
     }
 
-    /// Forgets everything: what was put back turned out to be unreadable.
+    /// Drops all state, because an image turned out to be unreadable.
     pub fn clear(&self) {
         *lock(&self.clock) = Clock::default();
         *write(&self.sources) = Sources::default();
@@ -154,7 +153,7 @@ impl Tracker {
         }
     }
 
-    /// Makes the tracker whole after the last image.
+    /// Finishes the restore after the last image.
     pub fn restored(&self) {
         let mut devices = [0; Phy::ALL.len()];
         // The first snapshots did not say how many devices a source has seen.
@@ -183,7 +182,7 @@ impl Tracker {
         for (phy, count) in Phy::ALL.into_iter().zip(devices) {
             self.totals_of(phy).set_devices(count);
         }
-        // The bound may be a lower one than that under which the image was taken.
+        // The limit may be lower than when the image was taken.
         self.evict(&mut lock(&self.clock));
     }
 }
@@ -194,7 +193,7 @@ impl Image<'_> {
         &self.head
     }
 
-    /// The next devices; `None` when there are no more.
+    /// The next devices, or `None` at the end.
     pub fn next_devices(&mut self) -> Option<Vec<Changed>> {
         loop {
             let shard = self.tracker.shards.get(self.shard)?;
@@ -206,7 +205,7 @@ impl Image<'_> {
         }
     }
 
-    /// The image is safe: the next one has to contain only what changed since.
+    /// Marks the image as safely stored: the next one contains only later changes.
     pub fn keep(mut self) {
         self.is_kept = true;
     }

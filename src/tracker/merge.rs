@@ -1,8 +1,8 @@
-//! How one report changes one device: the rules of the domain, and nothing else.
+//! Merging: how one report changes one device.
 //!
-//! Every rule is a least, a greatest, a sum, or the latest by the report's own time, so the order in which
-//! reports arrive does not matter. Of two reports of the same second the one later in the log counts.
-//! Only past a bound (networks, sources, frequencies or tags a device) can order show.
+//! Every rule is a minimum, a maximum, a sum, or the latest by the report's own time, so the order of arrival does not
+//! matter. Of two reports of the same second, the later one in the log wins. Order shows only past a limit (networks,
+//! sources, frequencies or tags per device).
 
 use smallvec::{Array, SmallVec};
 
@@ -30,7 +30,7 @@ impl<T> Latest<T> {
 }
 
 impl Advertised {
-    /// A string that states nothing, such as an ESP32's `UNDEFINED`, leaves what another one stated, however old that is.
+    /// A text that states nothing, such as an ESP32's `UNDEFINED`, never replaces one that does, however old.
     fn offer(slot: &mut Option<Latest<Self>>, time: UnixTime, value: Self) {
         let is_known = |advertised: Self| advertised.security.class() != SecurityClass::Unknown;
         match slot.map(|latest| latest.value) {
@@ -71,7 +71,7 @@ impl Device {
         }
     }
 
-    /// Takes in one report. Tells whether its source is new to the device, and whose place it took.
+    /// Merges one report. Returns whether its source is new to the device, and which source it replaced.
     pub(super) fn merge(
         &mut self,
         report: &Report,
@@ -123,14 +123,14 @@ impl Device {
             (Radio::Bluetooth(bluetooth), Sighting::Bluetooth(sighting)) => {
                 bluetooth.merge(sighting, time, bounds);
             }
-            // A device is found by its radio technology, so its report is of the same one.
+            // Unreachable: the device was looked up by the radio technology of the report.
             (Radio::Wifi(_), Sighting::Bluetooth(_)) | (Radio::Bluetooth(_), Sighting::Wifi(_)) => {
             }
         }
         seers
     }
 
-    /// Takes in what somebody said of it.
+    /// Applies a name or tag that a person gave.
     pub(super) fn annotate(&mut self, remark: &Remark, at: ReceivedAt, bounds: &Bounds) {
         self.modified_at = at;
         match remark {
@@ -195,12 +195,12 @@ impl Device {
     }
 }
 
-/// What a report changed in who has seen a device.
+/// How a report changed the list of sources that saw the device.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Seers {
-    /// The report's source had not seen it.
+    /// Whether its source is new to the device.
     pub(super) is_new: bool,
-    /// A source that had to make room.
+    /// A source that was replaced because the list was full.
     pub(super) gone: Option<SourceNumber>,
 }
 
@@ -251,7 +251,7 @@ impl Place {
     fn offer(slot: &mut Option<Box<Self>>, time: UnixTime, position: Position) {
         let place = slot.get_or_insert_with(|| Box::new(Self::around(time, position)));
         if place.fixes == u32::MAX {
-            // The sums have room for this many; a mean of four billion fixes has settled.
+            // The sums have room for this many. The mean of four billion fixes no longer moves.
             return;
         }
         place.lat_min_e7 = place.lat_min_e7.min(position.lat_e7());
@@ -276,7 +276,7 @@ impl Place {
         }
     }
 
-    /// A place without a fix yet, whose box is this position.
+    /// Statistics without a fix yet, whose bounding box is this position.
     fn around(time: UnixTime, position: Position) -> Self {
         Self {
             lat_min_e7: position.lat_e7(),
@@ -370,7 +370,7 @@ impl Wifi {
             }
         }
         if let (Some(place), true) = (place, record.last_time <= time) {
-            // The latest stands last, so that of two networks of the same second the later in the log counts.
+            // The latest stands last, so that of two networks of one second the later one in the log wins.
             if place + 1 < self.ssids.len() {
                 let record = self.ssids.remove(place);
                 self.ssids.push(record);
@@ -415,7 +415,7 @@ impl Bluetooth {
 }
 
 impl Bluetooth {
-    /// A whole name takes the place of any part of one, whichever came later.
+    /// A complete name replaces a shortened one, whichever came later.
     fn offer_name(&mut self, time: UnixTime, name: LocalName<'_>) {
         let known = self.advertised_name.as_ref();
         let known_is_complete = known.map(|known| known.value.is_complete);
@@ -434,7 +434,7 @@ impl Bluetooth {
     }
 }
 
-/// Offers `value` to the element that is the `same` thing, or adds it while there is room.
+/// Updates the element for which `same` holds, or adds one while there is room.
 fn offer_keyed<T: Clone>(
     list: &mut Vec<Latest<T>>,
     time: UnixTime,
@@ -459,8 +459,8 @@ fn offer_keyed<T: Clone>(
     }
 }
 
-/// The element at `place`, or a fresh one. When the list is full, the fresh one takes the place of the
-/// least recently seen, unless that is itself.
+/// Returns the element at `place`, or inserts a fresh one. In a full list the fresh one replaces the least recently
+/// seen, unless it is older than that itself.
 fn find_or_insert<A: Array>(
     list: &mut SmallVec<A>,
     place: Option<usize>,

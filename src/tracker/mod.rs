@@ -1,8 +1,8 @@
 //! The in-memory state: a pure fold of the log.
 //!
-//! [`Tracker::apply`] is the only way in, and reads no clock, file or socket: the same log gives the same
-//! devices. Devices are spread over shards, each under a lock of its own, so that readers and the writer
-//! meet seldom and for moments only; readers copy out a bounded piece at a time.
+//! [`Tracker::apply`] is the only way in. It reads no clock, file or socket, so the same log gives the same devices.
+//! Devices are spread over shards with a lock each, so that readers and the writer rarely wait for each other. Readers
+//! copy out a bounded number of devices at a time.
 
 mod activity;
 mod checksum;
@@ -41,39 +41,39 @@ use crate::report::{
     UnixTime,
 };
 
-/// More shards than cores, so that a reader seldom waits for the writer; few enough to look at each when evicting.
+/// More shards than cores, so that a reader rarely waits for the writer. Few enough to compare all when evicting.
 const SHARDS: usize = 64;
-/// How many slots a reader looks at under one lock: some 50 µs.
+/// Slots that a reader visits under one lock: about 50 µs.
 const SLOTS_PER_LOOK: usize = 1024;
 
-/// From how many reports on it is worth while to read ahead.
+/// Smallest batch for which prefetching pays.
 const READ_AHEAD_FROM: usize = 8;
 
-/// A report, and the number of the shard in which its device is.
+/// A report, and the index of its device's shard.
 type ByShard<'b> = (usize, &'b Report);
 
 /// How large the state may grow.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// Tracked devices; past it the least recently changed go.
+    /// Tracked devices. Past the limit, the least recently changed are evicted.
     pub devices_max: usize,
-    /// Sources; past it new ones are turned away.
+    /// Known sources. Past the limit, new sources are refused.
     pub sources_max: usize,
-    /// Networks a device.
+    /// Networks per device.
     pub ssids_per_device_max: usize,
-    /// Sources a device.
+    /// Sources per device.
     pub sources_per_device_max: usize,
-    /// Frequencies a device, and a device and source.
+    /// Frequencies per device, and per device and source.
     pub frequencies_per_device_max: usize,
-    /// Tags a device, and Bluetooth services a device.
+    /// Tags per device, and Bluetooth services per device.
     pub tags_per_device_max: usize,
-    /// For how long a device stays without a report, by our clock as the log tells it; zero is for ever.
+    /// Devices not reported for this long are dropped. Measured by times of receipt in the log; zero disables it.
     pub device_timeout: Duration,
 }
 
 #[cfg(test)]
 impl Bounds {
-    /// Wide enough for what is no test of bounds.
+    /// Limits that tests do not reach by accident.
     pub(crate) const FOR_TESTS: Self = Self {
         devices_max: 1000,
         sources_max: 10,
@@ -85,27 +85,27 @@ impl Bounds {
     };
 }
 
-/// What applying a batch did.
+/// Number of devices that a record added and evicted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Applied {
     /// Devices that were not known before.
     pub created: u64,
-    /// Devices that had to make room.
+    /// Devices that were evicted because of [`Bounds::devices_max`].
     pub evicted: u64,
 }
 
 /// Something that a batch added to the tracker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change<'b> {
-    /// A source that was not known.
+    /// A source that was unknown before.
     NewSource(SourceId),
-    /// A device that was not tracked.
+    /// A device that was not tracked before.
     NewDevice(DeviceId),
-    /// A network of a device, unless it took the room of another network.
+    /// A new network of a device. Not emitted if it replaced another network.
     NewSsid(DeviceId, &'b Ssid),
 }
 
-/// How much there is of one radio technology.
+/// Counts for one radio technology.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PhyTotals {
     /// Devices tracked now.
@@ -126,7 +126,7 @@ pub struct Tracker {
     evicted: AtomicU64,
 }
 
-/// What orders changes: a count, and our clock as far as the log tells it.
+/// Orders changes: the number of changes so far, and the latest time of receipt in the log.
 #[derive(Debug, Default)]
 struct Clock {
     change: ChangeNumber,
@@ -151,7 +151,7 @@ impl Totals {
     }
 }
 
-/// How far a walk over devices has come.
+/// Progress of a walk over devices.
 #[derive(Clone, Debug)]
 pub struct Walk {
     shard: usize,
@@ -170,7 +170,7 @@ enum Step {
 }
 
 impl Walk {
-    /// Over all devices.
+    /// Visits all devices.
     pub fn over_all() -> Self {
         Self {
             shard: 0,
@@ -178,7 +178,7 @@ impl Walk {
         }
     }
 
-    /// Over the devices that changed at or after `since`, by our clock. Costs what changed, not what exists.
+    /// Visits the devices that changed at or after `since`, by time of receipt. Its cost grows with the changes only.
     pub fn over_changed(since: UnixTime) -> Self {
         Self {
             shard: 0,
@@ -188,7 +188,7 @@ impl Walk {
 }
 
 impl Tracker {
-    /// A tracker that knows nothing yet.
+    /// An empty tracker.
     pub fn new(bounds: Bounds) -> Self {
         Self {
             bounds,
@@ -206,15 +206,15 @@ impl Tracker {
         &self.bounds
     }
 
-    /// Applies a logged record. Entries have to come in the order of the log.
+    /// Applies a record. Records must come in the order of the log.
     pub fn apply(&self, entry: &Entry) -> Applied {
         self.apply_observed(entry, |_, _| {}, |_| {})
     }
 
-    /// Merges a logged batch and lets observers watch.
+    /// Applies a record, and calls observers.
     ///
-    /// `look` gets each report beside its device as it was before, not always in the order in which the reports were
-    /// sent. `changed` gets what is new. Both run while the device is locked, so they have to be quick.
+    /// `look` gets each report together with its device before the change, grouped by shard and not in the order sent.
+    /// `changed` gets what is new. Both run while the device's shard is locked, so they must be quick.
     pub fn apply_observed<'b>(
         &self,
         entry: &'b Entry,
@@ -232,7 +232,7 @@ impl Tracker {
         match &record.what {
             What::Reports(batch) => applied = self.merge(clock, batch, look, changed),
             What::Annotation(annotation) => self.annotate(clock, annotation),
-            // Nothing of these is in the devices.
+            // These do not change devices.
             What::AlertOrder(_)
             | What::SourcePause(_)
             | What::Import(_)
@@ -279,7 +279,7 @@ impl Tracker {
             shard.join(clock.images.round);
             let merge = |device: &mut Device, is_new: bool| {
                 look((!is_new).then_some(&*device), report);
-                // A device is made with its first network.
+                // A new device already has its first network.
                 let known_ssids = if is_new { 0 } else { device.ssid_count() };
                 let seers = device.merge(report, source, clock.now, &self.bounds);
                 newly_seen += i64::from(seers.is_new);
@@ -311,17 +311,17 @@ impl Tracker {
         applied
     }
 
-    /// Our clock, as far as the log has told it.
+    /// Latest time of receipt in the log.
     pub fn now(&self) -> ReceivedAt {
         lock(&self.clock).now
     }
 
-    /// A device.
+    /// A copy of the device.
     pub fn device(&self, id: DeviceId) -> Option<Device> {
         read(self.shard_of(id)).get(id).cloned()
     }
 
-    /// The devices of any radio technology that have this address.
+    /// Devices with this address, of any radio technology.
     pub fn devices_by_addr(&self, addr: MacAddr) -> Vec<Device> {
         Phy::ALL
             .into_iter()
@@ -329,9 +329,9 @@ impl Tracker {
             .collect()
     }
 
-    /// Goes on with a walk: copies out the next devices that `wanted` wants, at most `count` of them.
+    /// Continues a walk: copies out the next devices that `wanted` accepts, at most `count`.
     ///
-    /// `None` is the end. An empty piece is not: there was much to look at and nothing wanted in it.
+    /// `None` means the end. An empty list does not: no visited device was wanted this time.
     pub fn next_devices(
         &self,
         walk: &mut Walk,
@@ -376,7 +376,7 @@ impl Tracker {
         Some(devices)
     }
 
-    /// Goes on with a walk, and looks at some devices where they are. `false` is the end.
+    /// Continues a walk without copying: calls `look` for some devices. `false` means the end.
     pub fn look_at_next(&self, walk: &mut Walk, look: &mut impl FnMut(&Device)) -> bool {
         let look = std::cell::RefCell::new(look);
         let none_is_copied = |device: &Device| {
@@ -391,7 +391,7 @@ impl Tracker {
         read(&self.sources).all().to_vec()
     }
 
-    /// A source.
+    /// A copy of the source.
     pub fn source(&self, id: SourceId) -> Option<Source> {
         read(&self.sources).get(id).cloned()
     }
@@ -401,7 +401,7 @@ impl Tracker {
         read(&self.sources).all().get(number.index()?).cloned()
     }
 
-    /// How much there is of a radio technology.
+    /// Counts for one radio technology.
     pub fn totals(&self, phy: Phy) -> PhyTotals {
         let totals = self.totals_of(phy);
         PhyTotals {
@@ -410,7 +410,7 @@ impl Tracker {
         }
     }
 
-    /// How many devices are tracked.
+    /// Number of tracked devices.
     pub fn device_count(&self) -> usize {
         let devices = Phy::ALL
             .into_iter()
@@ -419,12 +419,12 @@ impl Tracker {
         usize::try_from(devices).unwrap_or(usize::MAX)
     }
 
-    /// How many devices had to go since the start.
+    /// Number of devices evicted since the start because of [`Bounds::devices_max`].
     pub fn evicted(&self) -> u64 {
         self.evicted.load(Ordering::Relaxed)
     }
 
-    /// Visits the reports with their shards, each shard locked once; reports of one device stay in order.
+    /// Visits reports grouped by shard, locking each shard once. Reports of one device stay in order.
     fn for_each_shard<'b>(
         &self,
         reports: &'b [Report],
@@ -446,7 +446,7 @@ impl Tracker {
         }
     }
 
-    /// Each shard with the reports of its devices, of reports that are sorted by shard.
+    /// Groups reports that are sorted by shard.
     fn runs<'s, 'b>(
         &self,
         by_shard: &'s [ByShard<'b>],
@@ -455,8 +455,7 @@ impl Tracker {
         runs.filter_map(|run| Some((self.shards.get(run.first()?.0)?, run)))
     }
 
-    /// Reads what the reports will change. Devices lie all over memory, and merging waits for each of them; readings that
-    /// do not wait for each other go on at once, and what was read stays in the caches for long enough.
+    /// Prefetches the devices of a batch. Merged one by one, each stalls on a cache miss; independent reads overlap.
     fn read_ahead(&self, by_shard: &[ByShard<'_>]) {
         let mut read_so_far = 0;
         for (shard, run) in self.runs(by_shard) {
@@ -469,7 +468,7 @@ impl Tracker {
         std::hint::black_box(read_so_far);
     }
 
-    /// Lets devices go, those that changed least recently first, until no more are left than there may be.
+    /// Evicts the least recently changed devices until the limit holds.
     fn evict(&self, clock: &mut Clock) -> u64 {
         let mut evicted = 0;
         while self.bounds.devices_max < self.device_count() {
@@ -489,7 +488,7 @@ impl Tracker {
         evicted
     }
 
-    /// Lets the devices go that nobody has reported for too long.
+    /// Drops devices that nobody has reported for [`Bounds::device_timeout`].
     fn age(&self, clock: &mut Clock) {
         let timeout = self.bounds.device_timeout;
         if timeout.is_zero() {
@@ -545,13 +544,13 @@ impl Walk {
     }
 }
 
-/// Which shard a device is in: the same on every machine, so that views list devices in the same order.
+/// Index of a device's shard. The same on every machine, so that views list devices in the same order.
 fn shard_index(id: DeviceId) -> usize {
     let mixed = spread(id) >> 58;
     usize::try_from(mixed).unwrap_or_default() % SHARDS
 }
 
-// A panic while a lock was held leaves at worst one device half merged; refusing all reads after it would be worse.
+// A panic under a lock leaves at worst one device half merged. Refusing all later reads would be worse.
 
 fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
     lock.read().unwrap_or_else(PoisonError::into_inner)

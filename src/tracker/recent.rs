@@ -1,7 +1,7 @@
-//! The devices that were seen last, without looking at the others.
+//! Finds the devices seen last without visiting all others.
 //!
-//! When each device was seen last stands in a column of its own beside the devices: going through the column of a
-//! million devices takes about a millisecond, and keeping it costs a report one store.
+//! Last-seen times stand in a column of their own. Scanning the column of a million devices takes about a millisecond;
+//! keeping it current costs a report one store.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -9,20 +9,20 @@ use std::collections::BTreeSet;
 use super::{Device, Tracker, Walk, read};
 use crate::report::{DeviceId, Phy, UnixTime};
 
-/// How many candidates there are for each device that is wanted. When none of them is wanted, nor many others are: then
-/// a look at every device is quicker than the next candidates.
+/// Candidates per requested device. If the filter rejects them all, matches are rare and a full scan is faster than
+/// another round.
 const CANDIDATES_PER_DEVICE: usize = 50;
 
-/// When a device was seen last, and which it is: an order without ties.
+/// Sort key without ties: the time a device was seen last, and its identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// When.
+    /// Time of its latest report.
     pub time: UnixTime,
-    /// Which device.
+    /// The device.
     pub id: DeviceId,
 }
 
-/// The first 64 bits of that order: the time, and of devices that were seen at one time some bits of the device.
+/// First 64 bits of the sort key: the time, then some bits of the device's identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct SeenKey(u64);
 
@@ -39,7 +39,7 @@ impl Seen {
         SeenKey(time << 32 | (self.spread() >> 32))
     }
 
-    /// The bits that choose the shard come last: in a shard they are the same.
+    /// The bits that choose the shard come last: they are equal within a shard.
     fn spread(self) -> u64 {
         spread(self.id).rotate_left(32)
     }
@@ -58,20 +58,19 @@ impl PartialOrd for Seen {
 }
 
 impl SeenKey {
-    /// Less than that of any device.
+    /// Smaller than the key of any device; for free slots.
     pub(super) const NOBODY: Self = Self(0);
 }
 
-/// A number for each device, no two the same, in which devices whose addresses differ in any octet differ in the top
-/// bits. The same on every machine.
+/// A unique number for each device, the same on every machine. Addresses that differ in an octet differ in the top bits.
 pub(super) fn spread(id: DeviceId) -> u64 {
     let [a, b, c, d, e, f] = id.addr.octets();
     let number = u64::from_be_bytes([0, u8::from(id.phy == Phy::Bluetooth), a, b, c, d, e, f]);
-    // 2^64 over the golden ratio; odd, so that nothing is lost.
+    // 2^64 divided by the golden ratio. It is odd, so the multiplication is reversible.
     number.wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-/// A place in the column that may have one of the devices that are looked for.
+/// A slot that may hold one of the wanted devices.
 #[derive(Clone, Copy)]
 struct Candidate {
     key: SeenKey,
@@ -79,14 +78,14 @@ struct Candidate {
     slot: usize,
 }
 
-/// Those with the greatest keys, of those that were offered.
+/// Collects the greatest keys.
 struct Candidates {
     max: usize,
-    /// The greatest key that may be among them.
+    /// Upper limit of keys to collect.
     ceiling: SeenKey,
-    /// What has no greater key than this is not among them.
+    /// Keys up to this one are no longer among the greatest.
     floor: SeenKey,
-    /// Up to twice as many as may be left.
+    /// Holds up to twice the wanted number before it is cut.
     kept: Vec<Candidate>,
 }
 
@@ -113,7 +112,7 @@ impl Candidates {
     }
 }
 
-/// The first in the order, of those that were offered.
+/// Collects the first entries of the sort order.
 struct Best {
     count: usize,
     before: Option<Seen>,
@@ -121,7 +120,7 @@ struct Best {
 }
 
 impl Best {
-    /// Whether what was seen at this time by this device has a place, now.
+    /// Whether this entry would be among the first now.
     fn has_room_for(&self, seen: Seen) -> bool {
         let worst = self.seen.first().filter(|_| self.is_full());
         worst.is_none_or(|worst| *worst < seen) && self.before.is_none_or(|before| seen < before)
@@ -131,7 +130,7 @@ impl Best {
         self.count <= self.seen.len()
     }
 
-    /// Whether nothing with this key, or a lesser one, has a place any more.
+    /// Whether no entry with this key or a smaller one can be among the first any more.
     fn is_above(&self, key: SeenKey) -> bool {
         self.is_full() && self.seen.first().is_none_or(|worst| key < worst.key())
     }
@@ -145,8 +144,8 @@ impl Best {
 }
 
 impl Tracker {
-    /// Which `count` devices were seen last, the latest first, of those that `wanted` wants and that come behind
-    /// `before` in that order.
+    /// Which `count` devices were seen last, latest first, of those that `wanted` accepts and that come after `before`
+    /// in that order.
     pub fn seen_last(
         &self,
         count: usize,
@@ -172,7 +171,7 @@ impl Tracker {
         best.seen.into_iter().rev().collect()
     }
 
-    /// Finds the best among those who come first in the column. `false` when there may be better ones.
+    /// Looks up the best candidates. `false` means that better ones may exist.
     fn find_by_column(&self, best: &mut Best, wanted: &mut impl FnMut(&Device) -> bool) -> bool {
         let mut candidates = Candidates {
             max: (best.count + 1).saturating_mul(CANDIDATES_PER_DEVICE),
@@ -182,7 +181,7 @@ impl Tracker {
         };
         for (number, shard) in self.shards.iter().enumerate() {
             let mut next = 0;
-            // The lock is given back after each piece.
+            // Releases the lock after each chunk.
             while let Some(keys) = read(shard).seen_from(next) {
                 for &key in keys {
                     candidates.offer(Candidate {
@@ -204,7 +203,7 @@ impl Tracker {
             let Some(shard) = self.shards.get(candidate.shard) else {
                 continue;
             };
-            // It may have been seen again since, or be another: what it says itself counts.
+            // The slot may have changed since. Only what the device itself says counts.
             let shard = read(shard);
             let Some(device) = shard.at(candidate.slot) else {
                 continue;

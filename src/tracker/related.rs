@@ -1,44 +1,40 @@
-//! Which networks come out of one radio.
+//! Finds the networks that one radio sends.
 //!
-//! An access point that offers several networks on a radio gives each an address of its own, derived from
-//! the first: it counts up the lowest four bits, or makes the address a local one (the U/L bit of the first octet),
-//! where the upper bits of that octet are free to tell its networks apart.
+//! An access point with several networks on a radio gives each an address derived from the first: it counts up the
+//! lowest four bits, or sets the U/L bit of the first octet and varies the bits above it.
 //!
-//! Addresses alone prove little, because a maker numbers its devices one after the other. Two access points are
-//! taken for one radio only if all of this holds:
+//! Addresses alone prove little, because a maker numbers its devices one after the other. Two access points count as
+//! one radio only if all of this holds:
 //!
-//! - Their addresses differ in nothing but the lowest four bits and the first octet. Different first octets
-//!   are no maker's: at least one of them is local.
-//! - They are on the same frequency; where one is not known, on the same channel. Where widths and middles of both
-//!   channels are known, these are the same too.
+//! - Their addresses differ only in the lowest four bits and the first octet. If the first octets differ, at least one
+//!   address is locally administered.
+//! - They share a frequency, or a channel if a frequency is unknown. If widths and centre frequencies of both are
+//!   known, these are equal too.
 //! - One source saw both within [`TOGETHER_S`] seconds, with signals at most [`ALIKE_DB`] dB apart.
-//! - They share no name: one radio has no use for a network twice, but a maker's devices side by side
-//!   do offer one.
+//! - They share no SSID. One radio does not send a network twice, but neighbouring devices of one maker do.
 //! - Neither is an ad-hoc peer.
 //!
-//! What it cannot tell is a local address between two devices of one maker side by side that pass all of this: then
-//! it is related to both.
+//! A locally administered address that fits two neighbouring devices of one maker is related to both.
 //!
-//! The rule reads the same from both sides. It is weighed when it is asked for, over the few addresses
-//! that are possible, so it costs nothing otherwise.
+//! The rule is symmetric. It is evaluated on demand over the few possible addresses, so it costs nothing otherwise.
 
 use super::device::{ChannelLayout, Device, Radio, SeenBy, Wifi};
 use super::{Tracker, read};
 use crate::report::{DeviceId, MacAddr, Phy};
 
-/// How far apart two sightings may lie in one scan, in seconds.
+/// Longest time between two sightings of one scan, in seconds.
 const TOGETHER_S: u32 = 10;
-/// How much the signals of one radio may differ in one scan, in dB: beacons fade one by one.
+/// Largest difference between signals of one radio in one scan, in dB. Each beacon fades on its own.
 const ALIKE_DB: u16 = 10;
-/// How many networks of a radio are shown; radios have sixteen or less, and who sends false beacons has more.
+/// Most networks to return. Radios have sixteen or fewer; senders of fake beacons have more.
 const RELATED_MAX: usize = 64;
-/// The bits of the first octet that a derived address may change; what is left is the mark of a group.
+/// Bits of the first octet that a derived address may change: all but the group bit.
 const FIRST_OCTET: u8 = 0xfe;
-/// The bits of the last octet that are counted up.
+/// Bits of the last octet that are counted up.
 const LAST_OCTET: u8 = 0x0f;
 
 impl Tracker {
-    /// The other networks of the radio that `device` is one of, in the order of their addresses, at most 64.
+    /// Other networks of the device's radio, ordered by address, at most 64.
     pub fn related_to(&self, device: &Device) -> Vec<Device> {
         if device.id.phy != Phy::Wifi {
             return Vec::new();
@@ -56,7 +52,7 @@ impl Tracker {
     }
 }
 
-/// The addresses that could be of the same radio.
+/// Addresses that the same radio could have.
 fn siblings(addr: MacAddr) -> impl Iterator<Item = MacAddr> {
     let [first, b, c, d, e, last] = addr.octets();
     let firsts = (0..=u8::MAX).filter(move |bits| bits & !FIRST_OCTET == first & !FIRST_OCTET);
@@ -67,13 +63,13 @@ fn siblings(addr: MacAddr) -> impl Iterator<Item = MacAddr> {
     all.filter(move |&other| other != addr && could_be_one(addr, other))
 }
 
-/// Whether the first octets allow it: two makers' addresses are those of two makers' radios.
+/// Whether the first octets allow one radio. Two universally administered ones belong to two radios.
 fn could_be_one(one: MacAddr, other: MacAddr) -> bool {
     let ([first, ..], [other_first, ..]) = (one.octets(), other.octets());
     first == other_first || one.is_local() || other.is_local()
 }
 
-/// Whether everything but the addresses speaks for one radio.
+/// Whether all conditions but that on the addresses hold.
 fn are_related(one: &Device, other: &Device) -> bool {
     let (Radio::Wifi(wifi), Radio::Wifi(other_wifi)) = (&one.radio, &other.radio) else {
         return false;
@@ -149,7 +145,7 @@ mod tests {
         check("00:11:22:33:44:50", "02:11:22:33:44:50", true);
         check("00:11:22:33:44:50", "fe:11:22:33:44:5a", true);
         check("06:11:22:33:44:50", "0a:11:22:33:44:51", true);
-        // Oneself, the next unit, other middle octets, another maker, a group.
+        // Itself, the next unit, other middle octets, another maker, a group address.
         check("00:11:22:33:44:50", "00:11:22:33:44:50", false);
         check("00:11:22:33:44:50", "00:11:22:33:44:60", false);
         check("00:11:22:33:44:50", "02:11:22:33:45:50", false);

@@ -1,4 +1,4 @@
-//! One part of the devices: found by identity, walked in order of place, or in order of change.
+//! One part of the devices, with access by identity, by slot, and by order of change.
 
 use std::hash::BuildHasher;
 
@@ -8,7 +8,7 @@ use super::device::Device;
 use super::recent::{Seen, SeenKey};
 use crate::report::{DeviceId, ReceivedAt, UnixTime};
 
-/// Counts the changes of all devices, so that one change is before or after any other.
+/// Number of a change. Changes of all devices are numbered in one sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct ChangeNumber(pub(super) u64);
 
@@ -24,47 +24,46 @@ impl ChangeNumber {
     }
 }
 
-/// A device, and when it changed last.
+/// A device and its latest change.
 pub(super) type Changed = (ChangeNumber, Device);
 
-/// Which image is being taken, and after which change it begins.
+/// Identifies the image being taken, and the change after which it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Round {
     pub(super) number: u64,
     pub(super) after: ChangeNumber,
 }
 
-/// Where a device stands in its shard. Kept in 32 bits: a shard of four billion devices fits no machine.
+/// Index of a device in its shard. 32 bits suffice: four billion devices per shard fit no machine.
 pub(super) type Slot = u32;
 
-/// Marks the end of a chain.
+/// End of the linked list.
 const NONE: Slot = Slot::MAX;
 
 #[derive(Debug, Default)]
 pub(super) struct Shard {
     nodes: Column<Node>,
-    /// When the device in each slot was seen last.
+    /// Time of the latest report of the device in each slot.
     seen: Column<SeenKey>,
     free: Vec<Slot>,
     by_id: HashTable<Slot>,
     hasher: DefaultHashBuilder,
-    /// The least recently changed and the most recently changed device.
+    /// Ends of the linked list: the least and the most recently changed device.
     chain: Option<(Slot, Slot)>,
     copying: Option<Copying>,
 }
 
-/// How far an image has been copied out of the shard.
+/// Progress of copying an image out of the shard.
 #[derive(Debug)]
 struct Copying {
     round: Round,
-    /// The newest device that is still to be copied; all before it in the chain are too.
+    /// Newest device still to be copied. All before it in the list are still to be copied too.
     next: Slot,
-    /// Devices that changed or went before they were copied, as they were when the image began.
+    /// Copies of devices that changed or left before they were copied, as they were when the image began.
     set_aside: Vec<Changed>,
 }
 
-/// Values by slot, in pieces of one size: a shard that grows copies none of them, and has no room to spare for as many
-/// as there are.
+/// Values by slot, in chunks of one size. Growth copies no value and reserves at most one chunk.
 #[derive(Debug)]
 struct Column<T>(Vec<Vec<T>>);
 
@@ -75,7 +74,7 @@ impl<T> Default for Column<T> {
 }
 
 impl<T> Column<T> {
-    /// How many values a piece has: as many as fit in what an allocator gives without waste.
+    /// Values per chunk: as many as fit into an allocation without waste.
     const PIECE: usize = (1 << 15) / size_of::<T>();
 
     fn get(&self, slot: usize) -> Option<&T> {
@@ -106,7 +105,7 @@ impl<T> Column<T> {
         self.0.iter().flatten()
     }
 
-    /// Those from a slot on that lie side by side; `None` past the last.
+    /// Values from a slot to the end of its chunk. `None` past the last slot.
     fn piece_from(&self, start: usize) -> Option<&[T]> {
         let piece = self
             .0
@@ -115,14 +114,14 @@ impl<T> Column<T> {
         (!piece.is_empty()).then_some(piece)
     }
 
-    /// Those from a slot on; `None` past the last.
+    /// Values from a slot to the end. `None` past the last slot.
     fn iter_from(&self, start: usize) -> Option<impl Iterator<Item = &T>> {
         let pieces = self.0.get(start / Self::PIECE..).unwrap_or_default();
         (start < self.len()).then(|| pieces.iter().flatten().skip(start % Self::PIECE))
     }
 }
 
-/// A device, and its neighbours in the order of change.
+/// A device and its neighbours in the list ordered by change.
 #[derive(Debug)]
 struct Node {
     device: Option<Device>,
@@ -131,7 +130,7 @@ struct Node {
     after: Slot,
 }
 
-/// How far a walk in the order of change has come.
+/// Progress of a walk in order of change.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ChangeMark {
     slot: Slot,
@@ -143,7 +142,7 @@ impl Shard {
         self.device(self.find(id)?)
     }
 
-    /// Changes the device, made by `fresh` if it is new, which is the most recently changed one by that. `change` is told
+    /// Changes a device and makes it the most recently changed one. `fresh` creates it if it is new. `change` is told
     /// whether it is new.
     pub(super) fn change<T>(
         &mut self,
@@ -168,7 +167,7 @@ impl Shard {
         Some(result)
     }
 
-    /// The device, as the most recently changed one, if there is one.
+    /// Makes an existing device the most recently changed one, and returns it.
     pub(super) fn retouch(&mut self, id: DeviceId, changed: ChangeNumber) -> Option<&mut Device> {
         let slot = self.find(id)?;
         self.set_aside(slot);
@@ -177,13 +176,13 @@ impl Shard {
         self.node_mut(slot)?.device.as_mut()
     }
 
-    /// The device, and when it changed.
+    /// The device and its latest change.
     pub(super) fn get_changed(&self, id: DeviceId) -> Option<(ChangeNumber, &Device)> {
         let node = self.node(self.find(id)?)?;
         Some((node.changed, node.device.as_ref()?))
     }
 
-    /// The devices that changed after `mark`, the newest first.
+    /// Devices that changed after `mark`, newest change first.
     pub(super) fn changed_after(
         &self,
         mark: ChangeNumber,
@@ -194,26 +193,26 @@ impl Shard {
             .filter_map(|node| Some((node.changed, node.device.as_ref()?)))
     }
 
-    /// When the least recently changed device changed.
+    /// Change number of the least recently changed device.
     pub(super) fn oldest_change(&self) -> Option<ChangeNumber> {
         let (oldest, _) = self.chain?;
         Some(self.node(oldest)?.changed)
     }
 
-    /// When the least recently changed device changed, by our clock.
+    /// Time of receipt of the latest report of the least recently changed device.
     pub(super) fn oldest_modified_at(&self) -> Option<ReceivedAt> {
         let (oldest, _) = self.chain?;
         Some(self.device(oldest)?.modified_at)
     }
 
-    /// Takes the least recently changed device out.
+    /// Removes the least recently changed device.
     pub(super) fn evict_oldest(&mut self) -> Option<Device> {
         let (oldest, _) = self.chain?;
         self.set_aside(oldest);
         self.take_out(oldest)
     }
 
-    /// Takes part in an image, or in none. To be told before anything changes.
+    /// Joins the image of this round, or leaves it. Must be called before each change.
     pub(super) fn join(&mut self, round: Option<Round>) {
         if self.copying.as_ref().map(|copying| copying.round) != round {
             let next = self.chain.map_or(NONE, |(_, newest)| newest);
@@ -225,8 +224,7 @@ impl Shard {
         }
     }
 
-    /// Copies out the next devices of the image, at most `count` besides those set aside. The flag says whether
-    /// these were the last.
+    /// Copies out the next devices of the image, at most `count` besides those set aside. The flag marks the last.
     pub(super) fn copy_next(&mut self, round: Round, count: usize) -> (Vec<Changed>, bool) {
         self.join(Some(round));
         let Some(copying) = &mut self.copying else {
@@ -249,7 +247,7 @@ impl Shard {
         (copied, next == NONE)
     }
 
-    /// Keeps a device for the image as it is, if it was not copied yet.
+    /// Copies a device for the image before it changes, unless it was copied already.
     fn set_aside(&mut self, slot: Slot) {
         let Some(copying) = &self.copying else { return };
         let (Some(next), Some(node)) = (self.node(copying.next), self.node(slot)) else {
@@ -264,7 +262,7 @@ impl Shard {
         }
     }
 
-    /// Puts back a device of an image. When all are back, [`Shard::restored`] has to follow.
+    /// Restores a device from an image. Call [`Shard::restored`] after the last one.
     pub(super) fn restore(&mut self, changed: ChangeNumber, device: Device) {
         let seen = Seen::of(&device).key();
         let slot = match self.find(device.id) {
@@ -282,14 +280,14 @@ impl Shard {
         self.set_seen(slot, seen);
     }
 
-    /// Takes out a device that a later image says to be gone.
+    /// Removes a device that a later image lists as gone.
     pub(super) fn restore_gone(&mut self, id: DeviceId) {
         if let Some(slot) = self.find(id) {
             self.take_out(slot);
         }
     }
 
-    /// Puts the devices that were put back in the order of change.
+    /// Rebuilds the list ordered by change after a restore.
     pub(super) fn restored(&mut self) {
         let mut order: Vec<(ChangeNumber, Slot)> = self
             .nodes
@@ -305,7 +303,7 @@ impl Shard {
         }
     }
 
-    /// All devices, in no order.
+    /// All devices, in slot order.
     pub(super) fn devices(&self) -> impl Iterator<Item = &Device> {
         self.nodes.iter().filter_map(|node| node.device.as_ref())
     }
@@ -322,14 +320,13 @@ impl Shard {
         self.node_mut(slot)?.device.take()
     }
 
-    /// The slots from `start` on, in order; a slot may be free. `None` past the last slot.
+    /// Slots from `start` on, in order; a slot may be free. `None` past the last slot.
     pub(super) fn slots_from(&self, start: usize) -> Option<impl Iterator<Item = Option<&Device>>> {
         let nodes = self.nodes.iter_from(start)?;
         Some(nodes.map(|node| node.device.as_ref()))
     }
 
-    /// When the devices in the slots from `start` on were seen last, as many as lie side by side. `None` past the last
-    /// slot.
+    /// Last-seen times from slot `start` to the end of its chunk. `None` past the last slot.
     pub(super) fn seen_from(&self, start: usize) -> Option<&[SeenKey]> {
         self.seen.piece_from(start)
     }
@@ -339,7 +336,7 @@ impl Shard {
         self.nodes.get(slot)?.device.as_ref()
     }
 
-    /// The next device before `mark` in the order of change, newest first, if it changed at or after `since`.
+    /// Next device before `mark`, newest change first, if it changed at or after `since`.
     pub(super) fn changed_before(
         &self,
         mark: Option<ChangeMark>,
@@ -353,7 +350,7 @@ impl Shard {
                 .filter(|node| node.changed == mark.changed)
             {
                 Some(node) => node.before,
-                // The device at the mark changed again or went: go on from the newest end, past what is newer.
+                // The device at the mark changed again or left. Search from the newest end for the first older one.
                 None => self.first_older(newest, mark.changed),
             },
         };

@@ -1,4 +1,4 @@
-//! The registry of scanners: virtual datasources, made by their first report.
+//! The registry of sources: virtual datasources, created by their first report.
 
 use std::collections::HashMap;
 
@@ -10,27 +10,27 @@ use crate::report::{Batch, Phy, Position, ReceivedAt, SourceId};
 /// A scanner that has reported.
 #[derive(Clone, Debug)]
 pub struct Source {
-    /// Its number, from 1 in order of first contact.
+    /// Counted from 1 in order of first contact.
     pub number: SourceNumber,
-    /// Its identity.
+    /// Its UUID.
     pub id: SourceId,
-    /// What it called itself last; its UUID until it says a name.
+    /// The name that it sent last, or its UUID before that.
     pub name: Box<str>,
-    /// The radio of its first request.
+    /// Radio technology of its first request.
     pub phy: Phy,
-    /// How many reports were taken from it.
+    /// Number of accepted reports.
     pub reports: u64,
-    /// When it first reported, by our clock.
+    /// Time of receipt of its first request.
     pub first_contact: ReceivedAt,
-    /// When it last reported, by our clock.
+    /// Time of receipt of its latest request.
     pub last_contact: ReceivedAt,
-    /// When its reports were made.
+    /// Reports by second, minute and hour, by their own time.
     pub activity: Activity,
-    /// How many of the tracked devices it has seen.
+    /// Number of tracked devices that it has seen.
     pub devices: u64,
-    /// Where it was last, by the times of its reports.
+    /// Latest position, by the time of its report.
     pub place: Option<Latest<Position>>,
-    /// Its last batch, in the order of all changes.
+    /// Its latest change, in the sequence of all changes.
     pub(crate) changed: ChangeNumber,
 }
 
@@ -41,7 +41,7 @@ pub(super) struct Sources {
 }
 
 impl Sources {
-    /// Takes note of a batch; gives the number of its source, made if it is new.
+    /// Registers a batch, creates its source if it is new, and returns the source's number.
     pub(super) fn contact(
         &mut self,
         batch: &Batch,
@@ -87,7 +87,7 @@ impl Sources {
         source.number
     }
 
-    /// Counts devices that a source has seen now, or that are gone.
+    /// Adds to the number of tracked devices that the source has seen.
     pub(super) fn count(&mut self, number: SourceNumber, devices: i64, changed: ChangeNumber) {
         if let Some(source) = number.index().and_then(|at| self.list.get_mut(at)) {
             source.devices = source.devices.saturating_add_signed(devices);
@@ -99,7 +99,7 @@ impl Sources {
         self.list.get(*self.by_id.get(&id)?)
     }
 
-    /// Puts back a source of an image. They have to come in the order of their numbers, each at most once more.
+    /// Restores a source from an image. New ones must come in the order of their numbers.
     pub(super) fn restore(&mut self, source: Source) {
         let place = *self.by_id.entry(source.id).or_insert(self.list.len());
         match self.list.get_mut(place) {
