@@ -218,10 +218,11 @@ impl<D: Dispatch> Deliverer<D> {
     fn note_progress(&mut self) {
         let first = self.waiting.front();
         self.progress.number = first.map_or(self.seen, |first| first.number().saturating_sub(1));
-        let mut state = self.destination.state();
-        state.progress = self.progress;
-        state.seen = self.seen;
-        state.queued = u64::try_from(self.waiting.len()).unwrap_or(u64::MAX);
+        self.destination.change(|state| {
+            state.progress = self.progress;
+            state.seen = self.seen;
+            state.queued = u64::try_from(self.waiting.len()).unwrap_or(u64::MAX);
+        });
     }
 
     async fn delivered(&mut self, count: usize) {
@@ -229,7 +230,9 @@ impl<D: Dispatch> Deliverer<D> {
         self.waiting.drain(..count);
         self.progress.delivered += u64::try_from(count).unwrap_or(u64::MAX);
         self.note_progress();
-        let failures = std::mem::take(&mut self.destination.state().failures);
+        let failures = self
+            .destination
+            .change(|state| std::mem::take(&mut state.failures));
         if 0 < failures {
             info!(
                 destination.name = self.destination.name(),
@@ -249,21 +252,17 @@ impl<D: Dispatch> Deliverer<D> {
         let delay = self.failed(reason, asked);
         let wait = stop.run_until_cancelled(tokio::time::sleep(delay));
         self.gather_during(wait, 0).await;
-        self.destination.state().next_try = None;
+        self.destination.change(|state| state.next_try = None);
     }
 
     /// Notes a failure, and returns the pause until the next attempt.
     fn failed(&mut self, reason: String, asked: Option<Duration>) -> Duration {
-        let mut state = self.destination.state();
-        state.failures = state.failures.saturating_add(1);
+        let failures = self.destination.state().failures.saturating_add(1);
         // Without randomness all wait the shortest of the times.
         let random = getrandom::u32().unwrap_or_default();
-        let delay = self
-            .destination
-            .retry()
-            .delay(state.failures, random, asked);
+        let delay = self.destination.retry().delay(failures, random, asked);
         let (name, delay_ms) = (self.destination.name(), delay.as_millis());
-        if state.failures == 1 {
+        if failures == 1 {
             warn!(
                 destination.name = name,
                 reason,
@@ -278,8 +277,11 @@ impl<D: Dispatch> Deliverer<D> {
                 "a delivery failed"
             );
         }
-        state.last_error = Some(reason);
-        state.next_try = SystemTime::now().checked_add(delay);
+        self.destination.change(|state| {
+            state.failures = failures;
+            state.last_error = Some(reason);
+            state.next_try = SystemTime::now().checked_add(delay);
+        });
         delay
     }
 
@@ -288,9 +290,10 @@ impl<D: Dispatch> Deliverer<D> {
             destination.name = self.destination.name(),
             "the receiver answered 410 Gone: nothing is sent to it until the next start"
         );
-        let mut state = self.destination.state();
-        state.last_error = Some(format!("answered {}", StatusCode::GONE));
-        state.is_stopped = true;
+        self.destination.change(|state| {
+            state.last_error = Some(format!("answered {}", StatusCode::GONE));
+            state.is_stopped = true;
+        });
     }
 
     fn has_much_to_keep(&self) -> bool {

@@ -13,12 +13,13 @@ mod retry;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Request, Uri};
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -110,7 +111,8 @@ pub struct Destination<D> {
     settings: Settings,
     client: Client,
     dispatch: D,
-    state: Mutex<State>,
+    /// A channel, so that it can be waited for.
+    state: watch::Sender<State>,
 }
 
 /// How far the delivery to a destination is.
@@ -173,7 +175,7 @@ impl<D: Dispatch> Destination<D> {
             client: Client::new(&settings.client)?,
             settings,
             dispatch,
-            state: Mutex::default(),
+            state: watch::Sender::default(),
         })
     }
 
@@ -209,13 +211,21 @@ impl<D: Dispatch> Destination<D> {
     }
 
     fn begin_at(&self, progress: Progress) {
-        let mut state = self.state();
-        state.progress = progress;
-        state.seen = progress.number;
+        self.change(|state| {
+            state.progress = progress;
+            state.seen = progress.number;
+        });
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> State {
+        self.state.borrow().clone()
+    }
+
+    fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+        let mut state = self.state();
+        let result = change(&mut state);
+        self.state.send_replace(state);
+        result
     }
 
     fn retry(&self) -> Retry {
@@ -232,7 +242,7 @@ impl<D: Dispatch> Destination<D> {
     }
 
     fn status(&self, newest: u64) -> Status {
-        let state = self.state().clone();
+        let state = self.state();
         let authority = self.settings.target.authority();
         Status {
             name: self.settings.name.clone(),
@@ -280,6 +290,22 @@ impl<D: Dispatch> Outbox<D> {
         let newest = self.feed.newest();
         let destinations = self.destinations.iter();
         destinations.map(|one| one.status(newest)).collect()
+    }
+
+    /// Waits until the destination is as `is_so` says. `None` when there is none of this name.
+    ///
+    /// What is new in the feed counts when its delivery has seen it.
+    pub async fn until(&self, name: &str, is_so: impl Fn(&Status) -> bool) -> Option<Status> {
+        let destination = self.find(name)?;
+        let mut changes = destination.state.subscribe();
+        loop {
+            changes.mark_unchanged();
+            let status = destination.status(self.feed.newest());
+            if is_so(&status) {
+                return Some(status);
+            }
+            changes.changed().await.ok()?;
+        }
     }
 
     /// The destination with this name.

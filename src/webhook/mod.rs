@@ -206,6 +206,11 @@ impl Webhooks {
         self.outbox.statuses()
     }
 
+    /// Waits until one is as `is_so` says. `None` when there is no such webhook.
+    pub async fn until(&self, name: &str, is_so: impl Fn(&Status) -> bool) -> Option<Status> {
+        self.outbox.until(name, is_so).await
+    }
+
     /// Sends an event of the type `test` now, once, beside what waits. Nothing when there is no such webhook.
     pub(crate) async fn test(&self, name: &str) -> Option<Tested> {
         let webhook = self.outbox.find(name)?;

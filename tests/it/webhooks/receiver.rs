@@ -278,16 +278,11 @@ impl Running {
 
     /// Waits until the first webhook is as it should be.
     pub(crate) async fn until(&self, is_so: impl Fn(&Status) -> bool) -> Status {
-        let deadline = tokio::time::Instant::now() + PATIENCE;
-        while !is_so(&self.status()) {
-            assert!(
-                tokio::time::Instant::now() < deadline,
-                "{:?}",
-                self.status()
-            );
-            tokio::task::yield_now().await;
-        }
-        self.status()
+        let name = self.status().name;
+        let waited = tokio::time::timeout(PATIENCE, self.webhooks.until(&name, is_so)).await;
+        waited
+            .unwrap_or_else(|_| panic!("it stays so: {:?}", self.status()))
+            .unwrap()
     }
 
     /// Stops in order.
