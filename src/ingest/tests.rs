@@ -116,6 +116,7 @@ async fn poll_once<F: Future + Unpin>(mut future: F) -> Option<F::Output> {
 #[tokio::test]
 async fn a_client_that_hangs_up_does_not_undo_its_batch() {
     let tracker = tracker(10);
+    let (ready, is_ready) = oneshot::channel();
     let (ingest, mut writer) = start(
         Stores {
             log: Log::in_memory(usize::MAX),
@@ -126,12 +127,10 @@ async fn a_client_that_hangs_up_does_not_undo_its_batch() {
         Events::new(8),
         NOW,
         BOUNDS,
-        |_| {},
+        |_| ready.send(()).unwrap(),
     )
     .unwrap();
-    while !ingest.is_ready() {
-        tokio::task::yield_now().await;
-    }
+    is_ready.await.unwrap();
     let mut hung_up = Box::pin(ingest.submit(NOW, What::Reports(batch(1))));
     // One poll hands the batch over; then the client goes away.
     poll_once(hung_up.as_mut()).await;
