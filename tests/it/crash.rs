@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
 use reqwest::Client;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::program::Running;
@@ -36,8 +36,14 @@ fn body(number: u64) -> Value {
     json!({ "source_uuid": source, "source_name": "crash", "reports": reports })
 }
 
-/// Sends new batches, each of them now and then a second time, until the program is gone.
-async fn send_until_gone(addr: String, next: Arc<AtomicU64>, stopped: Arc<AtomicBool>) -> Sent {
+/// Sends new batches, each of them now and then a second time, until the program is gone. Each beginning and each end
+/// of a request is a step.
+async fn send_until_gone(
+    addr: String,
+    next: Arc<AtomicU64>,
+    stopped: Arc<AtomicBool>,
+    steps: watch::Sender<u64>,
+) -> Sent {
     let client = Client::new();
     let mut sent = Sent::default();
     while !stopped.load(Ordering::Relaxed) {
@@ -48,10 +54,12 @@ async fn send_until_gone(addr: String, next: Arc<AtomicU64>, stopped: Arc<Atomic
                 .json(&body(number))
                 .send()
         };
+        steps.send_modify(|steps| *steps += 1);
         let Ok(answer) = post().await else {
             sent.unknown.push(number);
             break;
         };
+        steps.send_modify(|steps| *steps += 1);
         assert_eq!(answer.status(), 200);
         sent.acknowledged.push(number);
         if number.is_multiple_of(3)
@@ -100,19 +108,21 @@ async fn what_was_acknowledged_is_there_once_after_every_kill() {
     let mut running = Running::start(often);
     for kill in 0..kills {
         let stopped = Arc::new(AtomicBool::new(false));
+        let steps = watch::Sender::new(0);
         let mut clients = JoinSet::new();
         for _ in 0..CLIENTS {
             clients.spawn(send_until_gone(
                 running.addr.clone(),
                 Arc::clone(&next),
                 Arc::clone(&stopped),
+                steps.clone(),
             ));
         }
-        // The instant differs from kill to kill, in steps that do not fit those of anything else.
-        let instant = Instant::now() + Duration::from_micros(20_000 + kill * 7_919 % 60_000);
-        while Instant::now() < instant {
-            tokio::task::yield_now().await;
-        }
+        // How much is sent before differs from kill to kill. Other requests are under way at that step, and which part
+        // of the server works on them is left to chance.
+        let enough = 4 * CLIENTS + kill * 7_919 % 101;
+        let mut steps = steps.subscribe();
+        steps.wait_for(|steps| enough <= *steps).await.unwrap();
         let data = running.kill();
         stopped.store(true, Ordering::Relaxed);
         for sent in clients.join_all().await {

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::program::Running;
-use crate::server::{TestServer, WIFI, batch};
+use crate::server::{WIFI, batch};
+use crate::skip::skip;
 
 #[test]
 fn a_directory_that_cannot_be_used_is_named_and_the_program_ends() {
@@ -72,8 +73,7 @@ fn ready(running: &Running) -> Value {
     ready.next().unwrap()["fields"].clone()
 }
 
-/// A directory that holds no more than this, or `None`, loudly, where the machine does not allow one.
-#[expect(clippy::print_stderr, reason = "what is skipped has to be seen")]
+/// A directory that holds no more than this, or `None` where the machine does not allow one.
 fn small_disk(kib: u32) -> Option<TempDir> {
     let disk = tempfile::tempdir().unwrap();
     if mount(
@@ -82,7 +82,7 @@ fn small_disk(kib: u32) -> Option<TempDir> {
     ) {
         return Some(disk);
     }
-    eprintln!("SKIPPED: this machine does not let a test mount a small disk");
+    skip("a full disk", "this user cannot mount a small one");
     None
 }
 
@@ -315,55 +315,49 @@ async fn a_clock_that_was_set_back_hides_no_change() {
     running.kill();
 }
 
+/// A log that is to be smaller than what the tests send.
+fn small_log(command: &mut Command) {
+    often(command);
+    command.env("SCANPOST_RETENTION__SIZE", "1MiB");
+}
+
 #[tokio::test]
 async fn a_log_that_is_too_small_for_its_names_keeps_the_newest_reports() {
-    let server = TestServer::start_with(|config| {
-        config.retention.size = 1 << 20;
-        config.snapshots.interval = std::time::Duration::from_millis(2);
-    })
-    .await;
+    let mut running = Running::start(small_log);
     let capabilities = |number: usize| format!("[{number:0>1000}]");
     for first in (0..30).map(|batch| batch * 1000) {
         let report = |number: usize| json!({ "bssid": format!("0200{number:08x}"), "ssid": format!("{number}"), "capabilities": capabilities(number % 2000) });
-        server
-            .report(json!((first..first + 1000).map(report).collect::<Vec<_>>()))
-            .await;
+        let reports: Vec<_> = (first..first + 1000).map(report).collect();
+        assert_eq!(post(&running, &batch(json!(reports))).await, 200);
     }
-    let db = rusqlite::Connection::open(server.data().join("scanpost.db")).unwrap();
+    let db = rusqlite::Connection::open(running.data().join("scanpost.db")).unwrap();
     let count = |what: &str| -> i64 { db.query_row(what, [], |row| row.get(0)).unwrap() };
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
     while 10_000 < count("SELECT count(*) FROM observations")
         || 10_000 < count("SELECT count(*) FROM ssids")
     {
-        assert!(std::time::Instant::now() < deadline, "names stay");
-        tokio::task::yield_now().await;
+        running.wait_for("old reports are expired");
     }
     assert_eq!(count("SELECT count(*) FROM observations"), 10_000);
     assert_eq!(count("SELECT count(*) FROM pragma_foreign_key_check"), 0);
-    assert_eq!(server.device_count().await, 30_000);
+    assert_eq!(reports(&running).await, 30_000);
+    running.kill();
 }
 
 #[tokio::test]
 async fn what_expires_from_the_log_stays_in_the_picture() {
-    let server = TestServer::start_with(|config| {
-        config.retention.size = 1 << 20;
-        config.snapshots.interval = std::time::Duration::from_millis(2);
-    })
-    .await;
+    let mut running = Running::start(small_log);
     let reports_of = |batch: u64| {
         let report = |number: u64| json!({ "bssid": format!("02:00:00:00:00:{:02x}", number % 100), "ssid": format!("network {batch}"), "timestamp": 1_700_000_000 + batch });
-        json!((0..1000).map(report).collect::<Vec<_>>())
+        self::batch(json!((0..1000).map(report).collect::<Vec<_>>()))
     };
     for batch in 0..100 {
-        server.report(reports_of(batch)).await;
+        assert_eq!(post(&running, &reports_of(batch)).await, 200);
     }
     // The first batches go, the last ones stay.
-    let db = rusqlite::Connection::open(server.data().join("scanpost.db")).unwrap();
+    let db = rusqlite::Connection::open(running.data().join("scanpost.db")).unwrap();
     let count = |what: &str| -> i64 { db.query_row(what, [], |row| row.get(0)).unwrap() };
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
     while 50_000 < count("SELECT count(*) FROM observations") {
-        assert!(std::time::Instant::now() < deadline, "nothing expires");
-        tokio::task::yield_now().await;
+        running.wait_for("old reports are expired");
     }
     assert!(0 < count("SELECT count(*) FROM observations WHERE batch = 100"));
     assert_eq!(
@@ -371,18 +365,15 @@ async fn what_expires_from_the_log_stays_in_the_picture() {
         0
     );
     drop(db);
-    let total = async |server: &TestServer| {
-        server.device("02:00:00:00:00:01").await["kismet.device.base.packets.total"].clone()
-    };
-    assert_eq!(total(&server).await, 1000);
     // A batch that is sent again is known, whether its reports are still in the log or not.
-    let again = server.report(reports_of(0)).await;
-    assert_eq!(again["duplicate"], true);
+    assert_eq!(reports(&running).await, 100_000);
+    assert_eq!(post(&running, &reports_of(0)).await, 200);
+    assert_eq!(reports(&running).await, 100_000);
 
-    let server = server.restart().await;
+    let running = Running::start_on(running.stop(), small_log);
 
-    assert_eq!(total(&server).await, 1000);
-    assert_eq!(server.device_count().await, 100);
-    assert_eq!(server.report(reports_of(0)).await["duplicate"], true);
-    assert_eq!(total(&server).await, 1000);
+    assert_eq!(reports(&running).await, 100_000);
+    assert_eq!(post(&running, &reports_of(0)).await, 200);
+    assert_eq!(reports(&running).await, 100_000);
+    running.kill();
 }

@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::server::{BLUETOOTH, SOURCE, TestServer, WIFI, batch, gzip};
+use crate::live::{EVENTBUS, Subscriber};
+use crate::server::{BLUETOOTH, SOURCE, TestServer, WIFI, batch, gzip, timeless};
+use crate::snapshot::expect_snapshot;
 
 #[tokio::test]
 async fn a_report_appears_in_the_views() {
@@ -16,11 +18,11 @@ async fn a_report_appears_in_the_views() {
             "lat": 40.7128, "lon": -74.006, "alt": 12.5, "speed": 1.5,
         }]))
         .await;
-    let expected = json!({
-        "status": "Scan report accepted", "success": true, "accepted": 1, "duplicate": false, "rejected": [],
-    });
-    assert_eq!(answer, expected);
+    expect_snapshot("report_taken", answer);
     let device = server.device("AA:BB:CC:11:22:33").await;
+    expect_snapshot("kismet_device", timeless(device.clone()));
+    let native = server.read("/api/v1/devices/AA:BB:CC:11:22:33").await;
+    expect_snapshot("native_device", native);
     assert_eq!(device["kismet.device.base.name"], "CoffeeShop");
     assert_eq!(device["kismet.device.base.channel"], "6");
     assert_eq!(device["kismet.device.base.crypt"], "WPA2 WPA2-PSK AES-CCMP");
@@ -29,19 +31,10 @@ async fn a_report_appears_in_the_views() {
         last["kismet.common.location.geopoint"],
         json!([-74.006, 40.7128])
     );
-    // Activity is shown as of now: what is read within one second is alike.
-    let mut device = device;
-    loop {
-        let view = server
-            .read("/devices/views/phydot11_accesspoints/devices.json")
-            .await;
-        let after = server.device("AA:BB:CC:11:22:33").await;
-        if device == after {
-            assert_eq!(view[0], device);
-            break;
-        }
-        device = after;
-    }
+    let view = server
+        .read("/devices/views/phydot11_accesspoints/devices.json")
+        .await;
+    assert_eq!(timeless(view), timeless(json!([device])));
 }
 
 #[tokio::test]
@@ -183,13 +176,18 @@ async fn who_hangs_up_after_sending_has_reported() {
         stream.read_to_string(&mut answer).await.unwrap();
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
+    let mut subscriber = Subscriber::connect(&server, EVENTBUS).await;
+    subscriber.say(json!({ "SUBSCRIBE": "NEW_DEVICE" })).await;
+    subscriber.settle().await;
     for number in 20..40 {
         let mut stream = TcpStream::connect(server.addr).await.unwrap();
         stream.write_all(report(number).as_bytes()).await.unwrap();
     }
-    while server.device_count().await < 40 {
-        tokio::task::yield_now().await;
+    for _ in 20..40 {
+        let told = subscriber.hear().await;
+        assert!(told["NEW_DEVICE"].is_object(), "{told}");
     }
+    assert_eq!(server.device_count().await, 40);
 }
 
 #[tokio::test]

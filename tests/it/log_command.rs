@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::program::{Running, run, scanpost};
 use crate::server::{WIFI, batch, copy_of_fixture};
+use crate::snapshot::expect_snapshot;
 
 /// The exit code, standard output, and standard error of `scanpost log`.
 fn log(command: &str, data: &Path) -> (Option<i32>, String, String) {
@@ -63,18 +64,7 @@ fn a_log_at_rest_is_read_and_left_as_it_is() {
     assert_eq!(verify(data.path()), told);
     let observations = replay(data.path());
     assert_eq!(observations.len(), 42);
-    assert_eq!(
-        observations[0],
-        json!({
-            "position": 1, "source": "5FE308BD-0000-0000-0000-00000000000A", "source_name": "bt-pi",
-            "received_at": 1_795_386_446.775_449, "time": 1_700_000_000, "time_utc": "2023-11-14T22:13:20Z", "phy": "Bluetooth",
-            "address": "C0:FF:EE:00:00:01", "name": "Headset", "device_type": "BR/EDR", "tx_power_dbm": 4,
-            "path_loss_db": 60, "scan_data": "0201060aff4c001005",
-            "service_data": { "0000180f-0000-1000-8000-00805f9b34fb": "64" },
-            "channel": "FHSS", "frequency_khz": 2_400_000, "signal_dbm": -56,
-            "lat": 48.1, "lon": 11.5, "alt_m": 500.0,
-        })
-    );
+    expect_snapshot("logged_observation", observations[0].clone());
     assert_eq!(
         replay_with("replay --to-json --since-position 11", data.path()),
         observations[40..]

@@ -45,6 +45,8 @@ mod schema;
 mod security;
 mod server;
 mod sessions;
+mod skip;
+mod snapshot;
 mod sources;
 mod stored;
 mod tidy;

@@ -6,11 +6,15 @@ use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::server::{WIFI, batch};
+
+/// Long enough for a machine under load; only a program that is stuck takes it.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) fn scanpost() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_scanpost"));
@@ -107,8 +111,13 @@ impl Running {
 
     /// Reads the log up to the line with this message.
     pub(crate) fn wait_for(&mut self, message: &str) {
-        let found = self.log.iter().any(|line| line.contains(message));
-        assert!(found, "{message} never came");
+        loop {
+            let line = self.log.recv_timeout(PATIENCE);
+            let line = line.unwrap_or_else(|error| panic!("{message} never came: {error}"));
+            if line.contains(message) {
+                return;
+            }
+        }
     }
 
     pub(crate) fn signal(&self, name: &str) {

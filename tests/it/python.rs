@@ -1,6 +1,5 @@
 //! Clients in Python, driven against the program.
 
-use std::io::{Write, stderr};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -11,6 +10,7 @@ use serde_json::json;
 use crate::auth::key;
 use crate::program::{Running, run};
 use crate::server::{BLUETOOTH, WIFI, batch};
+use crate::skip::skip;
 
 /// The interpreter that has the packages; `.ci/run` makes one.
 const INTERPRETER: &str = "KISMET_REST_PYTHON";
@@ -18,9 +18,8 @@ const INTERPRETER: &str = "KISMET_REST_PYTHON";
 fn interpreter() -> Option<String> {
     let interpreter = std::env::var(INTERPRETER).ok().filter(|it| !it.is_empty());
     if interpreter.is_none() {
-        // Not `eprintln!`: the runner keeps to itself what a test prints that passes.
-        let text = "SKIPPED: clients in Python, because";
-        writeln!(stderr(), "{text} {INTERPRETER} names none; .ci/run does").ok();
+        let missing = format!("{INTERPRETER} names no interpreter that has the packages");
+        skip("the clients in Python", &missing);
     }
     interpreter
 }

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::server::{Answer, BLUETOOTH, SOURCE, TestServer, batch};
+use crate::server::{Answer, BLUETOOTH, SOURCE, TestServer, batch, timeless};
 
 const ALL: &str = "/devices/views/all/devices";
 const MAC: &str = "kismet.device.base.macaddr";
@@ -37,25 +37,6 @@ fn texts<'v>(list: &'v Value, field: &str) -> Vec<&'v str> {
     records
         .map(|record| record[field].as_str().unwrap())
         .collect()
-}
-
-/// Without what goes by the server's clock, and what describes fields to people.
-fn timeless(mut value: Value) -> Value {
-    fn strip(value: &mut Value) {
-        match value {
-            Value::Object(fields) => {
-                fields.retain(|name, _| {
-                    let is_timed = name.ends_with("serial_time") || name.ends_with("rrd");
-                    !is_timed && !name.starts_with("description.")
-                });
-                fields.values_mut().for_each(strip);
-            }
-            Value::Array(items) => items.iter_mut().for_each(strip),
-            _ => {}
-        }
-    }
-    strip(&mut value);
-    value
 }
 
 /// With `_` for every `.` in names.

@@ -5,10 +5,10 @@ use std::fs;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
 use reqwest::Client;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::OFTEN;
@@ -29,8 +29,13 @@ fn body(number: u64) -> Value {
     json!({ "source_uuid": SOURCE, "source_name": "crash", "reports": reports })
 }
 
-/// Sends until the program is gone; gives the numbers that were acknowledged.
-async fn send_until_gone(addr: String, next: Arc<AtomicU64>) -> Vec<u64> {
+/// Sends until the program is gone; gives the numbers that were acknowledged. Each beginning and each end of a request
+/// is a step.
+async fn send_until_gone(
+    addr: String,
+    next: Arc<AtomicU64>,
+    steps: watch::Sender<u64>,
+) -> Vec<u64> {
     let client = Client::new();
     let mut acknowledged = Vec::new();
     loop {
@@ -38,10 +43,12 @@ async fn send_until_gone(addr: String, next: Arc<AtomicU64>) -> Vec<u64> {
         let post = client
             .post(format!("http://{addr}{WIFI}"))
             .json(&body(number));
+        steps.send_modify(|steps| *steps += 1);
         match post.send().await {
             Ok(answer) => assert_eq!(answer.status(), 200),
             Err(_) => return acknowledged,
         }
+        steps.send_modify(|steps| *steps += 1);
         acknowledged.push(number);
     }
 }
@@ -79,15 +86,17 @@ async fn every_alert_is_there_once_after_every_kill() {
     let mut acknowledged = Vec::new();
     let mut running = Running::start(configured);
     for kill in 0..KILLS {
+        let steps = watch::Sender::new(0);
         let mut clients = JoinSet::new();
         for _ in 0..CLIENTS {
-            clients.spawn(send_until_gone(running.addr.clone(), Arc::clone(&next)));
+            let (addr, next) = (running.addr.clone(), Arc::clone(&next));
+            clients.spawn(send_until_gone(addr, next, steps.clone()));
         }
-        // The instant differs from kill to kill, in steps that do not fit those of anything else.
-        let instant = Instant::now() + Duration::from_micros(30_000 + kill * 7_919 % 60_000);
-        while Instant::now() < instant {
-            tokio::task::yield_now().await;
-        }
+        // How much is sent before differs from kill to kill. Other requests are under way at that step, and which part
+        // of the server works on them is left to chance.
+        let enough = 4 * CLIENTS + kill * 7_919 % 101;
+        let mut steps = steps.subscribe();
+        steps.wait_for(|steps| enough <= *steps).await.unwrap();
         let data = running.kill();
         acknowledged.extend(clients.join_all().await.concat());
         running = Running::start_on(data, configured);

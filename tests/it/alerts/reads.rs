@@ -7,6 +7,7 @@ use scanpost::config::alerts::Alerts;
 use serde_json::{Value, json};
 
 use super::{OFTEN, alerts, canaries, canary, now_s};
+use crate::live::{EVENTBUS, Subscriber};
 use crate::server::{Answer, SOURCE, TestServer};
 
 const AP: &str = "02:00:5E:10:00:01";
@@ -308,14 +309,16 @@ async fn a_watched_device_is_lost_when_it_is_silent() {
     let server = server.restart().await;
     let lost_path = "/devices/alerts/mac/lost/macs.json";
     assert_eq!(server.read(lost_path).await, json!([AP, mask]));
+    let mut subscriber = Subscriber::connect(&server, EVENTBUS).await;
+    subscriber.say(json!({ "SUBSCRIBE": "ALERT" })).await;
+    subscriber.settle().await;
     server.report(json!([{ "bssid": AP, "ssid": "x" }])).await;
-    let deadline = Instant::now() + Duration::from_secs(30);
-    let lost = loop {
-        if let [lost] = &*alerts(&server).await {
-            break lost.clone();
-        }
-        assert!(Instant::now() < deadline, "nobody misses it");
+    let told = subscriber.hear().await;
+    assert!(told["ALERT"].is_object(), "{told}");
+    let [lost] = &*alerts(&server).await else {
+        panic!("it is told of, and not in the list: {told}");
     };
+    let lost = lost.clone();
     assert_eq!(
         (&lost["rule"], &lost["address"]),
         (&json!("DEVICELOST"), &json!(AP))

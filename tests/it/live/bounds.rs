@@ -1,8 +1,9 @@
 //! Who listens has bounds, and a slow reader slows nobody.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::SinkExt;
+use reqwest::Client;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -10,30 +11,22 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::{EVENTBUS, MONITOR, PATIENCE, Subscriber, addr, report};
-use crate::server::TestServer;
+use crate::program::Running;
+use crate::server::{TestServer, WIFI, batch};
 
-/// Reports far more new devices than sockets hold, each of which has to be taken.
+/// Reports of far more new devices than sockets hold.
+fn thousands() -> impl Iterator<Item = Value> {
+    (0..20).map(|part| (0..250).map(|number| report(part * 250 + number)).collect())
+}
+
 async fn report_thousands(server: &TestServer) {
-    for part in 0..20 {
-        let reports: Vec<Value> = (0..250).map(|number| report(part * 250 + number)).collect();
-        server.report(Value::from(reports)).await;
+    for reports in thousands() {
+        server.report(reports).await;
     }
 }
 
 async fn connections(server: &TestServer) -> Value {
     server.read("/system/status.json").await["kismet.system.num_http_connections"].clone()
-}
-
-/// Waits until the only connection is the one that asks.
-async fn until_alone(server: &TestServer) {
-    let alone = async {
-        while connections(server).await != 1 {
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(PATIENCE, alone)
-        .await
-        .expect("a connection is held");
 }
 
 #[tokio::test]
@@ -62,48 +55,74 @@ async fn a_reader_that_does_not_read_is_dropped() {
         (EVENTBUS, json!({ "SUBSCRIBE": "NEW_DEVICE" })),
         (MONITOR, monitor),
     ] {
-        let server = TestServer::start_with(|config| {
-            config.limits.subscriber_timeout = Duration::from_millis(300);
-        })
-        .await;
-        let mut subscriber = Subscriber::connect(&server, path).await;
+        let mut running = Running::start(|command| {
+            command
+                .env("SCANPOST_LIMITS__SUBSCRIBER_TIMEOUT", "300ms")
+                .env("SCANPOST_LOGGING__LEVEL", "debug");
+        });
+        let subscriber = Subscriber::connect_to(&running.addr, path).await;
+        let mut subscriber = subscriber.unwrap();
         subscriber.say(request).await;
         subscriber.settle().await;
-        report_thousands(&server).await;
-        until_alone(&server).await;
+        let client = Client::new();
+        for body in thousands().map(batch) {
+            let post = client.post(format!("http://{}{WIFI}", running.addr));
+            assert_eq!(post.json(&body).send().await.unwrap().status(), 200);
+        }
+        running.wait_for("a subscriber is dropped");
         assert_eq!(subscriber.end().await, None, "{path}");
+        running.stop();
     }
 }
 
-#[tokio::test]
-async fn a_client_that_does_not_answer_pings_is_dropped_and_one_that_does_stays() {
-    let server = TestServer::start_with(|config| {
-        // Nothing but pings moves for longer than a connection may be idle.
-        config.limits.idle_timeout = Duration::from_millis(500);
-        config.limits.ping_interval = Duration::from_millis(100);
+const PING_INTERVAL: Duration = Duration::from_millis(100);
+const IDLE_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// A server where nothing but pings moves for longer than a connection may be idle.
+async fn pinging() -> TestServer {
+    TestServer::start_with(|config| {
+        config.limits.idle_timeout = IDLE_TIMEOUT;
+        config.limits.ping_interval = PING_INTERVAL;
     })
-    .await;
-    let mut stays = Subscriber::connect(&server, EVENTBUS).await;
+    .await
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_answer_pings_is_dropped() {
+    let server = pinging().await;
     let mut silent = TcpStream::connect(server.addr).await.unwrap();
     let request = "GET /devices/monitor.ws HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
                    sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     silent.write_all(request.as_bytes()).await.unwrap();
-    let dropped = async {
-        let mut sent = Vec::new();
-        silent.read_to_end(&mut sent).await.ok();
-        sent
-    };
-    let listens = async {
-        for _ in 0..10 {
-            let ping = stays.next().await.unwrap().unwrap();
-            assert!(ping.is_ping(), "{ping}");
-        }
-    };
-    let (sent, ()) = timeout(PATIENCE, async { tokio::join!(dropped, listens) })
-        .await
-        .unwrap();
+    let mut sent = Vec::new();
+    let dropped = timeout(PATIENCE, silent.read_to_end(&mut sent)).await;
+    dropped.expect("the connection is held").ok();
     assert!(sent.starts_with(b"HTTP/1.1 101 "));
     assert!(sent.ends_with(b"\x89\x00"), "a ping came last: {sent:?}");
+}
+
+#[tokio::test]
+async fn a_client_that_answers_pings_stays() {
+    let server = pinging().await;
+    // Where the machine stands still for longer than a ping may take, nothing can be said about who answers in time.
+    for _ in 0..100 {
+        let mut subscriber = Subscriber::connect(&server, EVENTBUS).await;
+        let (mut answered, mut pings) = (Instant::now(), 0);
+        loop {
+            let heard = subscriber.next().await;
+            let is_late = PING_INTERVAL * 3 / 2 < answered.elapsed();
+            answered = Instant::now();
+            match heard {
+                Some(Ok(message)) if message.is_ping() => pings += 1,
+                _ if is_late => break,
+                other => panic!("after {pings} pings: {other:?}"),
+            }
+            if IDLE_TIMEOUT * 2 < PING_INTERVAL * pings {
+                return;
+            }
+        }
+    }
+    panic!("the machine stands still all the time");
 }
 
 #[tokio::test]
@@ -123,15 +142,8 @@ async fn there_are_as_many_subscribers_as_may_be_and_no_more() {
     assert_eq!(connections(&server).await, 3);
     one.0.close(None).await.unwrap();
     assert_eq!(one.end().await, None);
-    until_place(&server).await;
-}
-
-/// Waits for the place of a subscriber that left.
-async fn until_place(server: &TestServer) {
-    let free = async { while Subscriber::try_connect(server, EVENTBUS).await.is_err() {} };
-    timeout(PATIENCE, free)
-        .await
-        .expect("the place stays taken");
+    // The server has closed its side, so the place is free.
+    Subscriber::connect(&server, EVENTBUS).await.settle().await;
 }
 
 #[tokio::test]

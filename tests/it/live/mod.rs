@@ -21,19 +21,23 @@ use crate::server::TestServer;
 
 /// Long enough for a machine under load; only a server that never answers takes it.
 const PATIENCE: Duration = Duration::from_secs(30);
-const EVENTBUS: &str = "/eventbus/events.ws";
+pub(crate) const EVENTBUS: &str = "/eventbus/events.ws";
 const MONITOR: &str = "/devices/monitor.ws";
 
 /// A client that listens.
 pub(crate) struct Subscriber<S = MaybeTlsStream<TcpStream>>(WebSocketStream<S>);
 
 impl Subscriber {
-    async fn connect(server: &TestServer, path: &str) -> Self {
+    pub(crate) async fn connect(server: &TestServer, path: &str) -> Self {
         Self::try_connect(server, path).await.unwrap()
     }
 
     async fn try_connect(server: &TestServer, path: &str) -> Result<Self, tungstenite::Error> {
-        let (stream, _) = connect_async(format!("ws://{}{path}", server.addr)).await?;
+        Self::connect_to(&server.addr.to_string(), path).await
+    }
+
+    async fn connect_to(addr: &str, path: &str) -> Result<Self, tungstenite::Error> {
+        let (stream, _) = connect_async(format!("ws://{addr}{path}")).await?;
         Ok(Self(stream))
     }
 }

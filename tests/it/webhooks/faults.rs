@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use scanpost::config::Webhook;
 use serde_json::json;
 
-use super::receiver::{Alerts, PATIENCE, Receiver, Reply, Running, ids, webhook};
+use super::receiver::{Alerts, PATIENCE, Receiver, Reply, Running, id, ids, webhook};
 use crate::server::TestServer;
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -66,7 +66,12 @@ async fn an_answer_that_takes_too_long_is_a_failure() {
     alerts.raise(1);
     let status = running.until(|status| status.delivered == 1).await;
     assert_eq!(status.last_error.unwrap(), "no answer within 50ms");
-    assert_eq!(receiver.ids(), ids([1, 1]));
+    // A machine that is busy may take too long again.
+    let came = receiver.ids();
+    assert!(
+        1 < came.len() && came.iter().all(|one| *one == id(1)),
+        "{came:?}"
+    );
 }
 
 #[tokio::test]

@@ -1,0 +1,216 @@
+//! Rules of the source that no compiler checks.
+
+mod rooms;
+mod source;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use self::source::{Module, modules, root};
+
+/// Fails with all that is wrong, one a line.
+#[track_caller]
+fn expect_none(wrong: BTreeSet<String>) {
+    let wrong: Vec<_> = wrong.into_iter().collect();
+    assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
+}
+
+/// Where a module that may not do so names something that `is_forbidden`.
+fn named(
+    may_not: impl Fn(&Module) -> bool,
+    is_forbidden: impl Fn(&[String]) -> bool,
+) -> BTreeSet<String> {
+    let mut wrong = BTreeSet::new();
+    for module in modules().iter().filter(|module| may_not(module)) {
+        let paths = module.paths();
+        let found = paths.iter().filter(|path| is_forbidden(path));
+        wrong.extend(found.map(|path| format!("{}: {}", module.file, path.join("::"))));
+    }
+    wrong
+}
+
+/// Whether a module is this one or in it.
+fn is_in(module: &Module, path: &str) -> bool {
+    let parts: Vec<&str> = path.split("::").collect();
+    let given = module.path.get(..parts.len());
+    given.is_some_and(|given| given == parts)
+}
+
+#[test]
+fn only_the_http_layer_names_axum() {
+    expect_none(named(
+        |module| !is_in(module, "http"),
+        |path| path[0] == "axum",
+    ));
+}
+
+#[test]
+fn only_the_log_and_the_file_of_the_alerts_name_sqlite() {
+    const MAY: [&str; 2] = ["log::sqlite", "alerts::file"];
+    expect_none(named(
+        |module| !MAY.iter().any(|room| is_in(module, room)),
+        |path| path[0] == "rusqlite",
+    ));
+}
+
+#[test]
+fn what_decides_does_no_input_or_output() {
+    const PURE: [&str; 8] = [
+        "alerts::engine",
+        "alerts::kind",
+        "alerts::rules",
+        "alerts::setting",
+        "ingest::kismet",
+        "report",
+        "tracker",
+        "views",
+    ];
+    let modules = modules();
+    for room in PURE {
+        let is_there = modules.iter().any(|module| is_in(module, room));
+        assert!(is_there, "there is no {room}");
+    }
+    expect_none(named(
+        |module| PURE.iter().any(|room| is_in(module, room)),
+        |path| {
+            let last = path.last().unwrap();
+            let reads_clock = last == "elapsed" || (1 < path.len() && last == "now");
+            let waits = path.len() == 1 && matches!(last.as_str(), "async" | "await");
+            let outside = ["env", "fs", "net", "process", "thread"];
+            let second = path.get(1).map(String::as_str);
+            let is_outside = path[0] == "std" && second.is_some_and(|part| outside.contains(&part));
+            reads_clock || waits || is_outside || path[0] == "tokio"
+        },
+    ));
+}
+
+#[test]
+fn every_queue_has_a_bound() {
+    expect_none(named(
+        |_| true,
+        |path| {
+            let is_std = path.first().is_some_and(|part| part == "std");
+            let is_unbounded = |part: &String| {
+                part == "unbounded" || part == "unbounded_channel" || part.starts_with("Unbounded")
+            };
+            path.iter().any(is_unbounded)
+                || path.ends_with(&["mpsc".to_owned(), "channel".to_owned()]) && is_std
+        },
+    ));
+}
+
+#[test]
+fn nothing_is_inflated_without_a_bound() {
+    const DECODERS: [&str; 8] = [
+        "DeflateDecoder",
+        "GzDecoder",
+        "MultiGzDecoder",
+        "ZlibDecoder",
+        "Decompress",
+        "decode_all",
+        "decompress",
+        "Decoder",
+    ];
+    expect_none(named(
+        |module| !is_in(module, "http::request::body"),
+        |path| {
+            let inflates = ["flate2", "zstd"].contains(&path[0].as_str());
+            let part = path.last().unwrap();
+            inflates && (DECODERS.contains(&part.as_str()) || part == "*")
+        },
+    ));
+}
+
+/// The text files that the repository has, by their names from its root.
+fn tracked() -> Vec<(String, String)> {
+    let listed = Command::new("git")
+        .args([
+            "ls-files",
+            "-z",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+        ])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(listed.status.success(), "the tests need git and a clone");
+    let names = String::from_utf8(listed.stdout).unwrap();
+    let read = |name: &str| Some((name.to_owned(), fs::read_to_string(root().join(name)).ok()?));
+    let files: Vec<_> = names.split_terminator('\0').filter_map(read).collect();
+    assert!(!files.is_empty());
+    files
+}
+
+fn is_rust(name: &str) -> bool {
+    Path::new(name)
+        .extension()
+        .is_some_and(|extension| extension == "rs")
+}
+
+/// The path of a machine or of somebody's home says nothing to others.
+#[test]
+fn no_file_names_a_path_of_the_machine_that_it_was_written_on() {
+    // In two parts each, so that this file does not name them.
+    let paths = [
+        ["/wo", "rk/"],
+        ["/tm", "p/wt"],
+        ["/ro", "ot/"],
+        ["/Us", "ers/"],
+        [".car", "go/registry"],
+    ];
+    let mut wrong = BTreeSet::new();
+    for (name, text) in tracked() {
+        for path in paths.map(|path| path.concat()) {
+            if text.contains(&path) {
+                wrong.insert(format!("{name} has {path}"));
+            }
+        }
+    }
+    expect_none(wrong);
+}
+
+/// A test that shows nothing where something is missing has to say so through [`crate::skip`], which fails in CI.
+#[test]
+fn no_test_is_skipped_in_silence() {
+    let mut wrong = BTreeSet::new();
+    for (name, text) in tracked() {
+        let is_test = name.starts_with("tests/") && is_rust(&name);
+        let says = ["SKIP", "PED"].concat();
+        if (is_test || name == ".ci/run") && text.contains(&says) && name != "tests/it/skip.rs" {
+            wrong.insert(format!("{name} skips on its own"));
+        }
+        // One is run by another test, as a process of its own.
+        let ignored = ["#[igno", "re"].concat();
+        if is_rust(&name) && text.contains(&ignored) && name != "tests/it/webhooks/kill.rs" {
+            wrong.insert(format!("{name} has a test that nothing runs"));
+        }
+    }
+    expect_none(wrong);
+}
+
+/// What made a property fail once is tried first ever after, on every machine.
+#[test]
+fn what_a_property_failed_on_is_kept() {
+    let mut wrong = BTreeSet::new();
+    let persistence = ["failure", "_persistence"].concat();
+    for (name, text) in tracked() {
+        if is_rust(&name) && text.contains(&persistence) {
+            wrong.insert(format!(
+                "{name} sets where failures are kept; the default is the place"
+            ));
+        }
+    }
+    expect_none(wrong);
+    let regressions = root().join("proptest-regressions");
+    let ignored = Command::new("git")
+        .args(["check-ignore", "-q"])
+        .arg(regressions.join("x.txt"))
+        .current_dir(root())
+        .status();
+    assert_eq!(ignored.unwrap().code(), Some(1), "git ignores the failures");
+    let known = fs::read_to_string(regressions.join("report/capabilities/tests/every_string.txt"));
+    assert!(known.unwrap().contains("cc "), "the known failure is gone");
+}

@@ -1,0 +1,352 @@
+//! Which part of the program may use which.
+//!
+//! A room is a module at the top of `src`; `http` is so large that each module in it is one as well.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::expect_none;
+use super::source::{Module, modules};
+
+/// Each room, and what it may use: nothing that is above it.
+const ROOMS: &[(&str, &[&str])] = &[
+    ("main", &["lib", "serve", "views", "auth", "config", "log"]),
+    ("lib", &["serve"]),
+    (
+        "serve",
+        &[
+            "http",
+            "http::server",
+            "webhook",
+            "ingest",
+            "fold",
+            "auth",
+            "events",
+            "alerts",
+            "config",
+            "tracker",
+            "log",
+        ],
+    ),
+    ("http", &["http::routes", "http::state"]),
+    (
+        "http::routes",
+        &[
+            "http::openapi",
+            "http::ops",
+            "http::kismet",
+            "http::native",
+            "http::intake",
+            "http::state",
+            "http::guard",
+            "http::server",
+            "http::response",
+            "http::request",
+            "http::error",
+            "auth",
+        ],
+    ),
+    (
+        "http::openapi",
+        &[
+            "http::kismet",
+            "http::state",
+            "http::guard",
+            "http::error",
+            "auth",
+        ],
+    ),
+    (
+        "http::ops",
+        &["http::guard", "http::response", "http::error", "ingest"],
+    ),
+    (
+        "http::kismet",
+        &[
+            "http::routes",
+            "http::state",
+            "http::guard",
+            "http::server",
+            "http::response",
+            "http::request",
+            "http::error",
+            "http::clock",
+            "views",
+            "ingest",
+            "auth",
+            "events",
+            "alerts",
+            "config",
+            "tracker",
+            "log",
+            "report",
+        ],
+    ),
+    (
+        "http::native",
+        &[
+            "http::state",
+            "http::guard",
+            "http::response",
+            "http::request",
+            "http::error",
+            "http::clock",
+            "webhook",
+            "views",
+            "ingest",
+            "alerts",
+            "tracker",
+            "log",
+            "report",
+        ],
+    ),
+    (
+        "http::intake",
+        &[
+            "http::guard",
+            "http::response",
+            "http::request",
+            "http::error",
+            "http::clock",
+            "ingest",
+            "events",
+            "log",
+            "report",
+        ],
+    ),
+    (
+        "http::state",
+        &[
+            "http::kismet",
+            "http::intake",
+            "http::guard",
+            "http::server",
+            "http::request",
+            "http::clock",
+            "webhook",
+            "ingest",
+            "auth",
+            "events",
+            "alerts",
+            "config",
+            "tracker",
+            "log",
+            "report",
+        ],
+    ),
+    (
+        "http::guard",
+        &[
+            "http::state",
+            "http::request",
+            "http::error",
+            "http::clock",
+            "ingest",
+            "auth",
+            "bounded",
+        ],
+    ),
+    ("http::server", &["http::request", "config"]),
+    ("http::response", &["http::request", "http::error", "views"]),
+    (
+        "http::request",
+        &["http::error", "auth", "config", "report"],
+    ),
+    (
+        "http::error",
+        &[
+            "http::response",
+            "http::request",
+            "ingest",
+            "auth",
+            "alerts",
+            "log",
+            "report",
+        ],
+    ),
+    ("http::clock", &["report"]),
+    (
+        "webhook",
+        &["outbox", "views", "alerts", "config", "data_dir"],
+    ),
+    ("outbox", &["data_dir"]),
+    ("views", &["events", "alerts", "tracker", "log", "report"]),
+    ("fuzzing", &["ingest", "snapshot", "tracker", "report"]),
+    (
+        "ingest",
+        &[
+            "fold", "snapshot", "events", "alerts", "tracker", "log", "report",
+        ],
+    ),
+    ("fold", &["events", "alerts", "tracker", "log", "report"]),
+    ("snapshot", &["tracker", "log", "data_dir"]),
+    ("auth", &["config", "bounded", "data_dir"]),
+    ("events", &["alerts", "tracker", "report"]),
+    (
+        "alerts",
+        &["config", "tracker", "log", "report", "data_dir"],
+    ),
+    ("config", &["alerts"]),
+    ("tracker", &["log", "report"]),
+    ("log", &["report", "bounded", "data_dir"]),
+    ("report", &["bounded"]),
+    ("bounded", &[]),
+    ("data_dir", &[]),
+];
+
+/// Arrows that turn back, and why they are borne. There should be none.
+const TURNED: &[(&str, &str, &str)] = &[
+    (
+        "config",
+        "alerts",
+        "the rules check their own settings, and are made from them",
+    ),
+    (
+        "http::error",
+        "http::request",
+        "what is wrong with a parameter is part of the error",
+    ),
+    (
+        "http::error",
+        "http::response",
+        "an error is an answer in JSON like others",
+    ),
+    (
+        "http::guard",
+        "http::state",
+        "the gate goes by the path of the request and the policy of the server",
+    ),
+    (
+        "http::kismet",
+        "http::routes",
+        "the list of endpoints is itself one of them",
+    ),
+    (
+        "http::state",
+        "http::intake",
+        "the state is made of the parts of the handlers",
+    ),
+    (
+        "http::state",
+        "http::kismet",
+        "the state is made of the parts of the handlers",
+    ),
+];
+
+type Arrow = (String, String);
+
+struct Plan {
+    tops: BTreeSet<String>,
+    http: BTreeSet<String>,
+}
+
+impl Plan {
+    fn of(modules: &[Module]) -> Self {
+        let children = |path: &[&str]| {
+            let mut found = modules.iter().filter(|module| module.path == path);
+            found.next().map(|module| module.children.clone())
+        };
+        Self {
+            tops: children(&[]).unwrap(),
+            http: children(&["http"]).unwrap_or_default(),
+        }
+    }
+
+    /// The room that a path from the root of the crate leads to.
+    fn room(&self, path: &[String]) -> String {
+        match path {
+            [first, second, ..] if first == "http" && self.http.contains(second) => {
+                format!("http::{second}")
+            }
+            [first, ..] if first == "main" || self.tops.contains(first) => first.clone(),
+            // What the root of the library hands on.
+            _ => "lib".to_owned(),
+        }
+    }
+}
+
+/// Who uses whom, and in which files.
+fn arrows() -> BTreeMap<Arrow, BTreeSet<String>> {
+    let modules = modules();
+    let plan = Plan::of(&modules);
+    let mut arrows = BTreeMap::<_, BTreeSet<_>>::new();
+    for module in &modules {
+        let from = plan.room(&module.path);
+        for path in module.paths() {
+            let to = module.resolve(&path).map(|path| plan.room(&path));
+            if let Some(to) = to.filter(|to| from != *to) {
+                let files = arrows.entry((from.clone(), to)).or_default();
+                files.insert(module.file.clone());
+            }
+        }
+    }
+    arrows
+}
+
+fn allowed() -> BTreeSet<Arrow> {
+    let arrow = |from: &str, to: &&str| (from.to_owned(), (*to).to_owned());
+    let rooms = ROOMS.iter();
+    rooms
+        .flat_map(|(from, to)| to.iter().map(move |to| arrow(from, to)))
+        .collect()
+}
+
+#[test]
+fn every_room_uses_only_what_it_may() {
+    let allowed = allowed();
+    let arrows = arrows().into_iter();
+    let forbidden = arrows.filter(|(arrow, _)| !allowed.contains(arrow));
+    let told = forbidden.map(|((from, to), files)| {
+        let files: Vec<_> = files.into_iter().collect();
+        format!("{from} may not use {to}: {}", files.join(", "))
+    });
+    expect_none(told.collect());
+}
+
+/// What is allowed and not done would let the next one turn an arrow back.
+#[test]
+fn every_arrow_of_the_table_is_there() {
+    let arrows = arrows();
+    let stale = allowed()
+        .into_iter()
+        .filter(|arrow| !arrows.contains_key(arrow));
+    expect_none(
+        stale
+            .map(|(from, to)| format!("{from} does not use {to}"))
+            .collect(),
+    );
+}
+
+/// The table reads from the top down: a room uses only rooms that stand below it.
+#[test]
+fn the_table_has_no_arrow_that_turns_back() {
+    let places: BTreeMap<&str, usize> = ROOMS
+        .iter()
+        .enumerate()
+        .map(|(place, (room, _))| (*room, place))
+        .collect();
+    assert_eq!(
+        places.len(),
+        ROOMS.len(),
+        "a room stands twice in the table"
+    );
+    let mut wrong = BTreeSet::new();
+    for (from, to) in allowed() {
+        let mut turned = TURNED.iter();
+        let is_borne = turned.any(|(above, below, _)| (*above, *below) == (&*from, &*to));
+        match (places.get(from.as_str()), places.get(to.as_str())) {
+            (Some(from_place), Some(to_place)) if from_place < to_place => {
+                if is_borne {
+                    wrong.insert(format!("{from} uses {to} in order, so no reason is needed"));
+                }
+            }
+            (Some(_), Some(_)) if is_borne => {}
+            (Some(_), Some(_)) => {
+                wrong.insert(format!("{from} stands below {to}, which it uses"));
+            }
+            _ => {
+                wrong.insert(format!("{from} or {to} has no row"));
+            }
+        }
+    }
+    expect_none(wrong);
+}
