@@ -1,21 +1,21 @@
-//! The server's messages: the latest are kept, and a flood of them is cut.
+//! The server's messages. Keeps the latest, and limits their rate.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::report::UnixTime;
 
-/// How many messages are kept, as with Kismet.
+/// Number of messages kept, as in Kismet.
 pub const MESSAGES_KEPT: usize = 50;
-/// How many messages of one severity a second has room for, as with Kismet.
+/// Messages of one severity per second, as in Kismet.
 const SAYINGS_PER_SECOND: usize = 25;
-/// Bytes of a message; what is past it is cut.
+/// Longest message in bytes. A longer one is cut.
 const TEXT_BYTES_MAX: usize = 1024;
 
-/// How much a message matters.
+/// Severity of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
-    /// Things go as they should.
+    /// Normal operation.
     Info,
     /// Something was refused or failed.
     Error,
@@ -23,7 +23,7 @@ pub enum Severity {
     Alert,
 }
 
-/// What the server said.
+/// A message of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     /// The text, for a person.
@@ -35,7 +35,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// A message whose text is cut at its bound.
+    /// A message, cut to its longest length.
     pub fn new(severity: Severity, time: UnixTime, mut text: String) -> Self {
         let mut bytes = text.len().min(TEXT_BYTES_MAX);
         while !text.is_char_boundary(bytes) {
@@ -58,7 +58,7 @@ pub(super) struct Messages {
     alert: Counted,
 }
 
-/// How many were said in a second.
+/// Number of messages in the present second.
 #[derive(Debug, Default)]
 struct Counted {
     second: Option<UnixTime>,
@@ -66,7 +66,7 @@ struct Counted {
 }
 
 impl Messages {
-    /// How many messages of a severity the second has still room for.
+    /// Number of messages of a severity that the present second still takes.
     pub(super) fn left(&mut self, severity: Severity, time: UnixTime) -> usize {
         SAYINGS_PER_SECOND.saturating_sub(self.counted(severity, time).said)
     }
@@ -96,7 +96,7 @@ impl Messages {
             Severity::Error => &mut self.error,
             Severity::Alert => &mut self.alert,
         };
-        // A clock that is set back does not silence anybody.
+        // If the clock is set back, messages still pass.
         if counted.second != Some(time) {
             *counted = Counted {
                 second: Some(time),

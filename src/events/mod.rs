@@ -19,7 +19,7 @@ use crate::tracker::Change;
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// A source reports that was not known.
+    /// An unknown source reported.
     NewSource(SourceId),
     /// A device was seen that was not tracked.
     NewDevice(DeviceId),
@@ -29,7 +29,7 @@ pub enum Event {
     SourcePaused(SourceId),
     /// A source was resumed.
     SourceResumed(SourceId),
-    /// The server said something.
+    /// The server emitted a message.
     Message(Arc<Message>),
 }
 
@@ -49,12 +49,12 @@ impl Events {
         }
     }
 
-    /// Listens to what happens from now on.
+    /// Subscribes to events from now on.
     pub fn listen(&self) -> broadcast::Receiver<Event> {
         self.listeners.subscribe()
     }
 
-    /// The server says something, unless it says too much of the kind in this second.
+    /// Emits a message of the server, unless the second has too many of its severity.
     pub fn say(&self, severity: Severity, now: ReceivedAt, text: impl FnOnce() -> String) {
         let message = self.messages().say(severity, now.time(), text);
         if let Some(message) = message {
@@ -71,7 +71,7 @@ impl Events {
         });
     }
 
-    /// The latest messages, the oldest first.
+    /// The latest messages, oldest first.
     pub fn latest_messages(&self) -> Vec<Arc<Message>> {
         self.messages().latest()
     }

@@ -54,7 +54,7 @@ fn when_nobody_listens_only_messages_are_written_and_few_of_them() {
     collected.emit();
     let messages = events.latest_messages();
     assert_eq!(messages.len(), 25);
-    // Nothing is written that would not be said.
+    // A message that would not be emitted is not formatted.
     let mut collected = events.collect(NOW);
     collected.add(Change::NewDevice(device(0)));
     assert!(collected.pending.is_empty());

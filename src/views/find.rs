@@ -1,4 +1,4 @@
-//! One field of a record, without the rest: what comes before it is passed over, and what comes after it not made.
+//! Serialises a single field of a record: skips the fields before it and stops once it is found.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::ser::{self, Impossible, Serialize, SerializeMap, SerializeStruct, Ser
 
 use super::json::{Style, to_json_as};
 
-/// Appends the value at `path`, a list of field names, to `out`. `false` when the record has none there.
+/// Appends the value at `path`, a list of field names, to `out`. Returns `false` if the record has no such field.
 pub fn find(
     out: &mut Vec<u8>,
     record: &(impl Serialize + ?Sized),
@@ -34,7 +34,7 @@ pub fn find(
     }
 }
 
-/// Why the rest of a record is not looked at. Records here do not fail.
+/// Ends serialisation early. Serialising a record cannot fail otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 enum Stop {
     #[error("the value is found")]
@@ -49,7 +49,7 @@ impl ser::Error for Stop {
     }
 }
 
-/// Looks for a name in an object, and in nothing else.
+/// Searches an object for a name; refuses all other types.
 struct Finder<'f> {
     out: &'f mut Vec<u8>,
     name: &'f str,
@@ -57,10 +57,10 @@ struct Finder<'f> {
     style: Style,
 }
 
-/// An object in which a name is looked for.
+/// The object being searched.
 struct Fields<'f> {
     finder: Finder<'f>,
-    /// Whether the key that came last is the name.
+    /// Whether the latest key is the wanted name.
     is_here: bool,
 }
 
@@ -114,10 +114,10 @@ impl SerializeStruct for Fields<'_> {
     }
 }
 
-/// Compares a key with a name.
+/// Compares a key with the wanted name.
 struct Key<'k>(&'k str);
 
-/// What neither an object of records nor a key is made of.
+/// Type that can be neither a record nor a key.
 macro_rules! nothing_in {
     ($($method:ident($($argument:ty),*);)*) => {
         $(fn $method(self, $(_: $argument),*) -> Result<bool, Stop> { Ok(false) })*

@@ -5,10 +5,10 @@ use std::io;
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 
-/// How Kismet's JSON is varied.
+/// Variants of Kismet's JSON.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Style {
-    /// Whether dots in names become underscores: Elasticsearch takes a dot for a path.
+    /// Whether dots in names become underscores, because Elasticsearch reads a dot as a path.
     pub underscores: bool,
 }
 
@@ -17,23 +17,23 @@ pub fn to_json(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
     to_json_as(out, value, Style::default());
 }
 
-/// Appends `value` to `out`, in some style.
+/// Appends `value` to `out` in a given style.
 pub fn to_json_as(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized), style: Style) {
     let formatter = Kismet {
         style,
         is_key: false,
     };
-    // Writing to memory does not fail, and every record here has text for keys.
+    // Writing to memory cannot fail, and all keys of these records are strings.
     value
         .serialize(&mut Serializer::with_formatter(out, formatter))
         .ok();
 }
 
-/// Python's `splitlines`, and JavaScript of old, end a line here. Clients read lists line by line, and anybody may
-/// name a network like this.
+/// Characters at which Python's `splitlines` and old JavaScript end a line. Clients read lists line by line, and an
+/// attacker may put these into an SSID.
 const LINE_ENDS: [char; 3] = ['\u{85}', '\u{2028}', '\u{2029}'];
 
-/// A blank behind every colon; floats without a fraction as integers, others with six decimals (`json_adapter.h`).
+/// A space after each colon; floats without a fraction as integers, others with six decimals (`json_adapter.h`).
 struct Kismet {
     style: Style,
     is_key: bool,
@@ -70,7 +70,7 @@ impl Formatter for Kismet {
         } else {
             fragment
         };
-        // Most texts are, and ASCII's own ends of lines are escaped anyway.
+        // Most texts are ASCII, whose line ends are escaped anyway.
         if fragment.is_ascii() {
             return writer.write_all(fragment.as_bytes());
         }

@@ -1,4 +1,4 @@
-//! Tracked state and logged reports in somebody's words. Knows no HTTP, reads no clock.
+//! Shapes of tracked state and of logged reports. Knows no HTTP and reads no clock.
 
 pub mod export;
 mod find;

@@ -1,4 +1,4 @@
-//! A report as it is in the log, in scanpost's own words: units in the names, nothing where nothing was said.
+//! A report from the log in scanpost's own shape: units in the names, and absent values left out.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
@@ -10,7 +10,7 @@ use crate::report::{
     ReceivedAt, Report, Sighting, Tag, WifiSighting,
 };
 
-/// The names of an observation's values.
+/// Field names of an observation.
 pub const OBSERVATION_COLUMNS: [&str; 28] = [
     "position",
     "source",
@@ -102,11 +102,11 @@ impl Serialize for ObservationRecord<'_> {
 }
 
 fn wifi_entries<M: SerializeMap>(record: &mut M, wifi: &WifiSighting) -> Result<(), M::Error> {
-    // The empty name says something: that the network hides its name.
+    // The empty name is shown, because it means that the network hides its name.
     record.serialize_entry("ssid", &wifi.ssid)?;
     let capabilities = wifi.capabilities.as_ref().map(Capabilities::raw);
     entry_if_some(record, "capabilities", capabilities)?;
-    // A text: one of them is 80+80.
+    // A string, because one of the widths is 80+80.
     let width = wifi.width.map(ChannelWidth::mhz);
     entry_if_some(record, "channel_width_mhz", width)?;
     entry_if_some(record, "center0_mhz", wifi.center0_mhz)?;
@@ -136,7 +136,7 @@ fn position_entries<M: SerializeMap>(record: &mut M, position: Position) -> Resu
     record.serialize_entry("lon", &(f64::from(position.lon_e7()) / 1e7))?;
     let alt_m = position.alt_mm().map(|alt| f64::from(alt) / 1e3);
     entry_if_some(record, "alt_m", alt_m)?;
-    // Without a speed, reports have 0.
+    // Reports without a speed have 0.
     let speed = Some(position.speed_m_h()).filter(|&speed| speed != 0);
     let speed_km_h = speed.map(|speed| f64::from(speed) / 1e3);
     entry_if_some(record, "speed_km_h", speed_km_h)

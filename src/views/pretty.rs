@@ -1,22 +1,22 @@
-//! JSON for people: spread over lines, each field with a description before it.
+//! Indented JSON for people, with a description before each field.
 
 use std::mem::take;
 
 use super::kismet::Field;
 
-/// Spreads compact JSON over lines, one field or item a line, as Kismet does: CRLF, an empty line first, and before
-/// each field that is known its type and meaning. Takes it piece by piece.
+/// Formats compact JSON with one field or item a line, as Kismet does: CRLF, an empty line first, and the type and
+/// meaning of each known field before it. Takes its input in pieces.
 #[derive(Debug, Default)]
 pub struct Spreader {
     has_begun: bool,
-    /// What is open, the innermost last.
+    /// Open objects and arrays, innermost last.
     open: Vec<Inside>,
-    /// It was opened just now.
+    /// Whether the innermost was opened just now.
     is_opened: bool,
     reading: Reading,
-    /// The key that is read, with its quotes.
+    /// The key being read, with its quotes.
     key: Vec<u8>,
-    /// What comes next is of this field.
+    /// The field whose value comes next.
     field: Option<Field>,
 }
 
@@ -24,7 +24,7 @@ pub struct Spreader {
 enum Inside {
     List,
     Fields,
-    /// An object whose names are somebody's data.
+    /// An object whose keys are data, not field names.
     FreeNames,
 }
 
@@ -42,7 +42,7 @@ enum Reading {
 }
 
 impl Spreader {
-    /// The lines of the next piece.
+    /// Formats the next piece.
     pub fn spread(&mut self, compact: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(2 * compact.len());
         if !std::mem::replace(&mut self.has_begun, true) {
@@ -66,13 +66,13 @@ impl Spreader {
         out
     }
 
-    /// A byte outside of text.
+    /// Handles a byte outside of strings.
     fn mark(&mut self, out: &mut Vec<u8>, byte: u8) {
         let is_close = matches!(byte, b'}' | b']');
         if is_close {
             self.open.pop();
         }
-        // What is empty stays on its line.
+        // An empty object or array stays on its line.
         if take(&mut self.is_opened) != is_close {
             self.line(out);
         }
@@ -147,7 +147,7 @@ impl Spreader {
 mod tests {
     use super::*;
 
-    /// However it is cut into pieces.
+    /// However the input is cut into pieces.
     #[track_caller]
     fn check(compact: &str, expected: &[&str]) {
         for cut in 0..compact.len() {

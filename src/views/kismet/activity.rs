@@ -1,15 +1,15 @@
-//! `kismet.common.rrd.*`: when something was heard (`trackedrrd.h`).
+//! `kismet.common.rrd.*`: reports over time (`trackedrrd.h`).
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::report::{Dbm, UnixTime};
 use crate::tracker::Counts;
 
-/// Counts of reports: by second, and by minute and hour as means a second.
+/// Counts of reports: by second, and by minute and hour as means per second.
 ///
-/// `last_time` is that of the newest report, since counts go by the reports' own time.
+/// `last_time` is the time of the newest report, because counts go by the reports' own time.
 pub(super) struct Rrd<'c> {
-    /// `None` for what was never fed.
+    /// `None` if there never was a report.
     pub(super) counts: Option<&'c Counts>,
     pub(super) now: UnixTime,
 }
@@ -42,7 +42,7 @@ impl Serialize for Rrd<'_> {
     }
 }
 
-/// Counts over a time, as means a second.
+/// Counts over a time, as means per second.
 struct Means<'c>(&'c [u32], f64);
 
 impl Serialize for Means<'_> {
@@ -51,7 +51,7 @@ impl Serialize for Means<'_> {
     }
 }
 
-/// The strongest signal of each second; 0 for none.
+/// Strongest signal of each second, 0 for none.
 pub(super) struct SignalRrd<'c> {
     pub(super) counts: &'c Counts,
     pub(super) now: UnixTime,

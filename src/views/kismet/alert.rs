@@ -1,4 +1,4 @@
-//! `kismet.alert.*`: alerts, and their kinds (`alertracker.h`).
+//! `kismet.alert.*`: alerts and their definitions (`alertracker.h`).
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
@@ -7,10 +7,10 @@ use super::server::ServerLocation;
 use crate::alerts::{Alert, AlertStore, Definition, Rate};
 use crate::report::{Phy, ReceivedAt};
 
-/// What Kismet shows where there is no device.
+/// Kismet's address for an alert without a device.
 const NO_KEY: &str = "00_0";
 
-/// Seconds with a fraction, as Kismet has the times of alerts.
+/// Kismet writes times of alerts as seconds with a fraction.
 #[expect(
     clippy::cast_precision_loss,
     reason = "microseconds have 53 bits until 2255"
@@ -53,12 +53,12 @@ impl Serialize for AlertRecord<'_> {
     }
 }
 
-/// Alerts, and when they were asked for.
+/// Alerts, and the time of the request.
 #[derive(Clone, Copy, Debug)]
 pub struct AlertList<'a> {
-    /// The alerts, the oldest first.
+    /// Oldest first.
     pub alerts: &'a [AlertRecord<'a>],
-    /// Now.
+    /// Time of the request.
     pub now: ReceivedAt,
 }
 
@@ -71,7 +71,7 @@ impl Serialize for AlertList<'_> {
     }
 }
 
-/// A kind of alerts.
+/// Definition of a kind of alert.
 #[derive(Clone, Debug)]
 pub struct DefinitionRecord {
     definition: Definition,
@@ -81,7 +81,7 @@ pub struct DefinitionRecord {
 }
 
 impl DefinitionRecord {
-    /// All of them, with how many alerts were raised of late.
+    /// All definitions, with the number of alerts raised recently.
     pub fn all(alerts: &AlertStore, now: ReceivedAt) -> Vec<Self> {
         let times = alerts.times_by_kind();
         let record = |definition: Definition| {

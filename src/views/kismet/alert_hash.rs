@@ -1,10 +1,10 @@
-//! What Kismet shows of an alert beside its own fields, and the number by which its clients ask for it.
+//! Fields that Kismet derives from an alert, and the hash by which its clients request one.
 
 use crate::alerts::{Addresses, Raised};
 use crate::report::Phy;
 use crate::tracker::checksum;
 
-/// The number of the radio technology: all ones for any.
+/// Number of the radio technology; all ones for any.
 pub(super) fn phy_id(raised: &Raised) -> u32 {
     match raised.phy {
         None => u32::MAX,
@@ -13,13 +13,13 @@ pub(super) fn phy_id(raised: &Raised) -> u32 {
     }
 }
 
-/// The channel. Kismet shows `0` where a device has none.
+/// Channel of the alert. Kismet writes `0` without one.
 pub(super) fn channel(raised: &Raised) -> &str {
     let none = if raised.device.is_some() { "0" } else { "" };
     raised.channel.as_deref().unwrap_or(none)
 }
 
-/// The number by which clients ask for an alert (`alertracker.cc`). Several alerts may have the same.
+/// Hash by which clients request an alert (`alertracker.cc`). Several alerts may share one.
 pub fn alert_hash(raised: &Raised) -> u32 {
     let Addresses {
         transmitter,

@@ -1,6 +1,6 @@
-//! `bluetooth.device.*`: what a Bluetooth device tells (`phy_bluetooth.h`).
+//! `bluetooth.device.*`: Bluetooth devices (`phy_bluetooth.h`).
 //!
-//! What it advertises is read here; Kismet throws it away.
+//! Advertising data is decoded here; Kismet drops it.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
@@ -9,7 +9,7 @@ use crate::hex::Hex;
 use crate::report::advertising::{ServiceId, Structure};
 use crate::tracker::Bluetooth;
 
-/// Kismet's numbers for kinds of device (`bt_device_type`). Classic Bluetooth also stands for what is not known.
+/// Kismet's numbers for device types (`bt_device_type`). Classic Bluetooth also stands for unknown.
 const CLASSIC: u8 = 0;
 const LOW_ENERGY: u8 = 1;
 const BOTH: u8 = 2;
@@ -63,7 +63,7 @@ impl Serialize for BluetoothRecord<'_> {
     }
 }
 
-/// By what the scanner says, else by what the device advertises: classic devices do not advertise.
+/// The type by the scanner's word, else by advertising data: classic devices do not advertise.
 fn kind(device: &Bluetooth) -> u8 {
     let stated = device.device_type.as_ref();
     let stated = stated.map(|latest| latest.value.to_ascii_uppercase());
@@ -85,7 +85,7 @@ fn kind(device: &Bluetooth) -> u8 {
     }
 }
 
-/// Each once, in upper case as Kismet writes UUIDs.
+/// Each UUID once, in upper case as in Kismet.
 fn uuids(services: impl Iterator<Item = ServiceId>) -> Vec<String> {
     let mut all = Vec::new();
     for service in services {
@@ -97,7 +97,7 @@ fn uuids(services: impl Iterator<Item = ServiceId>) -> Vec<String> {
     all
 }
 
-/// What the scanners said of services, by the names that they gave; and what the device advertises of others.
+/// Service data that scanners reported, under their names, and service data from advertising data for other services.
 struct ServiceData<'d>(&'d Bluetooth);
 
 impl Serialize for ServiceData<'_> {

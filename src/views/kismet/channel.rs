@@ -1,4 +1,4 @@
-//! `kismet.channelrec.*`: what there is on each channel (`channeltracker2.cc`).
+//! `kismet.channelrec.*`: devices by channel (`channeltracker2.cc`).
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::signal::Signal;
 use crate::report::UnixTime;
 use crate::tracker::Device;
 
-/// How long after its latest report a device counts as active, in seconds (`channeltracker2.cc`).
+/// Seconds after its latest report during which a device counts as active (`channeltracker2.cc`).
 const ACTIVE_S: u32 = 30;
 
 /// Channels and frequencies, with the devices whose latest report was there.
@@ -29,7 +29,7 @@ struct ChannelRecord {
 }
 
 impl Channels {
-    /// None yet.
+    /// Without channels yet.
     pub fn new(now: UnixTime) -> Self {
         Self {
             names: BTreeMap::new(),
@@ -38,7 +38,7 @@ impl Channels {
         }
     }
 
-    /// Takes in where a device is.
+    /// Counts a device on its channel and frequency.
     pub fn add(&mut self, device: &Device) {
         let now = self.now;
         let silence_s = now.seconds().saturating_sub(device.last_time.seconds());
@@ -75,7 +75,7 @@ impl Serialize for Channels {
 impl Serialize for ChannelRecord {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let now = self.now;
-        // How many reports came on a channel over time is not kept.
+        // The number of reports on a channel over time is not stored.
         let unknown = Rrd { counts: None, now };
         let devices = Gauge {
             value: self.devices,

@@ -29,8 +29,8 @@ const BASIC_TYPE_PEER: u64 = 8;
 /// Basic type of anything else.
 const BASIC_TYPE_DEVICE: u64 = 0;
 
-/// What devices show of others: the records of sources, each written once however many devices show it, and how many
-/// alerts there are.
+/// What records of devices share: the JSON of sources, each serialised once however many devices show it, and the
+/// number of alerts by device.
 #[derive(Debug, Default)]
 pub struct Sources {
     records: HashMap<SourceNumber, (SourceId, Box<RawValue>)>,
@@ -40,8 +40,7 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// None yet, to be shown in devices that are written in this style; which of all sources are paused; and the
-    /// alerts, which devices count.
+    /// Without sources yet. `style` is that of the devices; the rest says which sources are paused and which alerts exist.
     pub fn new(style: Style, paused: Arc<HashSet<SourceId>>, alerts: AlertStore) -> Self {
         Self {
             records: HashMap::new(),
@@ -84,16 +83,16 @@ impl Sources {
 /// A device.
 #[derive(Clone, Copy, Debug)]
 pub struct DeviceRecord<'d> {
-    /// What to show.
+    /// The tracked device.
     pub device: &'d Device,
-    /// The sources that saw it.
+    /// Sources that saw it.
     pub sources: &'d Sources,
-    /// When and by whom.
+    /// Time of the request, and the server's UUID.
     pub context: Context,
 }
 
 impl DeviceRecord<'_> {
-    /// The network's or the device's own name; a hidden network goes by its address.
+    /// Name of the network or device. A hidden network is shown by its address.
     fn name(&self) -> Cow<'_, str> {
         match &self.device.radio {
             Radio::Wifi(_) => match self.device.main_ssid() {
@@ -263,7 +262,7 @@ fn text(latest: Option<&Latest<Box<str>>>) -> &str {
         .unwrap_or_default()
 }
 
-/// Reports by frequency in kHz, ascending.
+/// Number of reports by frequency in kHz, ascending.
 struct FrequencyCounts<'d>(&'d [(Frequency, u32)]);
 
 impl Serialize for FrequencyCounts<'_> {
@@ -293,7 +292,7 @@ impl Serialize for Tags<'_> {
     }
 }
 
-/// Who saw the device, in the order of the sources' numbers.
+/// Sources that saw the device, ordered by their numbers.
 struct SeenByRecords<'d>(&'d DeviceRecord<'d>);
 
 impl Serialize for SeenByRecords<'_> {

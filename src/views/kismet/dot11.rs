@@ -1,4 +1,4 @@
-//! `dot11.device.*` and `dot11.advertisedssid.*`: what a Wi-Fi device tells (`phy_80211_components.h`).
+//! `dot11.device.*` and `dot11.advertisedssid.*`: Wi-Fi devices and their networks (`phy_80211_components.h`).
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use twox_hash::XxHash32;
@@ -11,7 +11,7 @@ use crate::tracker::{Device, SsidRecord, Wifi};
 
 /// `dot11.device.typeset` of an access point that beacons.
 const TYPESET_AP: u64 = 1;
-/// The same of an ad-hoc peer: Kismet sets both bits.
+/// `dot11.device.typeset` of an ad-hoc peer: Kismet sets both bits.
 const TYPESET_AD_HOC: u64 = 3;
 
 /// Fields that only captured frames fill, by their place in Kismet's record.
@@ -86,7 +86,7 @@ impl Serialize for Dot11Record<'_> {
     }
 }
 
-/// In the order of first sighting, so that the same reports give the same list.
+/// Ordered by first sighting, so that the same reports give the same list.
 struct AdvertisedSsids<'d>(&'d Wifi);
 
 impl Serialize for AdvertisedSsids<'_> {
@@ -168,7 +168,7 @@ impl Serialize for AdvertisedSsid<'_> {
     }
 }
 
-/// Kismet's hash of a network's name: xxHash32 over the octets and then their number, little-endian.
+/// Kismet's hash of an SSID: xxHash32 over the octets and then their number, little-endian.
 pub(super) fn ssid_hash(ssid: &[u8]) -> u32 {
     let length = u32::try_from(ssid.len()).unwrap_or_default();
     let mut hashed = Vec::with_capacity(ssid.len() + 4);

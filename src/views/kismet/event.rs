@@ -1,4 +1,4 @@
-//! What Kismet's eventbus and message bus carry (`eventbus.cc`, `messagebus_restclient.cc`).
+//! Events of Kismet's eventbus and message bus (`eventbus.cc`, `messagebus_restclient.cc`).
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
@@ -26,12 +26,12 @@ impl Serialize for MessageRecord<'_> {
     }
 }
 
-/// Messages, and when they were asked for.
+/// Messages, and the time of the request.
 #[derive(Clone, Copy, Debug)]
 pub struct MessageList<'m> {
-    /// The messages, the oldest first.
+    /// Oldest first.
     pub messages: &'m [MessageRecord<'m>],
-    /// Now.
+    /// Time of the request.
     pub now: UnixTime,
 }
 
@@ -44,7 +44,7 @@ impl Serialize for MessageList<'_> {
     }
 }
 
-/// The battery, of which nothing is known.
+/// Battery event. Its values are unknown.
 #[derive(Clone, Copy, Debug)]
 pub struct BatteryRecord;
 
@@ -59,7 +59,7 @@ impl Serialize for BatteryRecord {
     }
 }
 
-/// How the server is, in short.
+/// Short status of the server.
 #[derive(Clone, Copy, Debug)]
 pub struct StatisticsRecord {
     /// Open connections.

@@ -1,25 +1,25 @@
-//! Every field that records have: its type in Kismet's words (`trackedelement.cc`), and what it means here.
+//! Every field of Kismet's records: its type in Kismet's words (`trackedelement.cc`), and its meaning here.
 //!
-//! They are data, in `fields.tsv`, which `tests/it/fields.rs` holds equal to what the reads send.
+//! The table is data in `fields.tsv`. `tests/it/fields.rs` compares it with what the server sends.
 
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::LazyLock;
 
-/// A line each: name, type and meaning, with tabs between.
+/// One line a field: name, type and meaning, separated by tabs.
 const TABLE: &str = include_str!("fields.tsv");
 
-/// Records whose names are somebody's data, not fields.
+/// Records whose keys are data, not field names.
 const FREE_NAMES: [&str; 2] = ["map[string, x]", "map[double,double]"];
 
 /// One field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Field {
-    /// What stands before the colon.
+    /// Key in the JSON object.
     pub name: &'static str,
-    /// The type, as Kismet calls it.
+    /// Type in Kismet's words.
     pub kind: &'static str,
-    /// What it means.
+    /// Meaning.
     pub meaning: &'static str,
 }
 
@@ -27,7 +27,7 @@ static BY_NAME: LazyLock<HashMap<&'static str, Field>> =
     LazyLock::new(|| Field::all().map(|field| (field.name, field)).collect());
 
 impl Field {
-    /// All of them, those of one record together.
+    /// All fields, grouped by record.
     pub fn all() -> impl Iterator<Item = Self> {
         TABLE.lines().filter_map(|line| {
             let (name, rest) = line.split_once('\t')?;
@@ -40,23 +40,23 @@ impl Field {
         })
     }
 
-    /// The one with this name.
+    /// The field with this name.
     pub fn by_name(name: &str) -> Option<Self> {
         BY_NAME.get(name).copied()
     }
 
-    /// How many there are.
+    /// Number of fields.
     pub fn count() -> usize {
         BY_NAME.len()
     }
 
-    /// Whether the names within it are somebody's data.
+    /// Whether the keys within the field's value are data.
     pub fn has_free_names(self) -> bool {
         FREE_NAMES.contains(&self.kind)
     }
 }
 
-/// A page with all of them in a table.
+/// An HTML page with a table of all fields.
 pub fn page() -> String {
     let mut page = "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>Fields</title>\n<table>\n\
         <tr><th>Name</th><th>Type</th><th>Meaning</th></tr>\n"
@@ -67,7 +67,7 @@ pub fn page() -> String {
             kind,
             meaning,
         } = field;
-        // Writing to memory does not fail, and nothing of this has to be escaped.
+        // Writing to memory cannot fail, and nothing in the table needs escaping.
         writeln!(
             page,
             "<tr><td>{name}</td><td>{kind}</td><td>{meaning}</td></tr>"

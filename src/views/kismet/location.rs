@@ -1,4 +1,4 @@
-//! `kismet.common.location.*`: where a device was seen from (`trackedlocation.cc`).
+//! `kismet.common.location.*`: positions of the scanners that saw a device (`trackedlocation.cc`).
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
@@ -11,10 +11,10 @@ const FIX: &str = "kismet.common.location.fix";
 const TIME_SEC: &str = "kismet.common.location.time_sec";
 const TIME_USEC: &str = "kismet.common.location.time_usec";
 
-/// What Kismet shows where there is no position.
+/// Kismet's record without a position.
 pub(super) const EMPTY_GEOPOINT: (&str, [u8; 2]) = (GEOPOINT, [0, 0]);
 
-/// Longitude goes first in Kismet's geopoints.
+/// Kismet's geopoints have the longitude first.
 fn geopoint(lat_e7: i32, lon_e7: i32) -> [f64; 2] {
     [f64::from(lon_e7) / 1e7, f64::from(lat_e7) / 1e7]
 }
@@ -23,7 +23,7 @@ fn metres(alt_mm: i32) -> f64 {
     f64::from(alt_mm) / 1e3
 }
 
-/// 2D or 3D.
+/// Kismet's number for a 2D or 3D fix.
 fn fix(position: Position) -> u8 {
     if position.alt_mm().is_some() { 3 } else { 2 }
 }
@@ -58,7 +58,7 @@ impl Serialize for Location<'_> {
     }
 }
 
-/// One corner of the bounding box, each axis for itself.
+/// One corner of the bounding box.
 struct Corner {
     geopoint: [f64; 2],
     alt_mm: Option<i32>,
@@ -109,7 +109,7 @@ impl Serialize for Mean<'_> {
     }
 }
 
-/// Where the strongest signal was, at the time of that report.
+/// Position and time of the strongest report.
 pub(super) struct PeakLocation(pub(super) Peak);
 
 impl Serialize for PeakLocation {

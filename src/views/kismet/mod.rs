@@ -1,7 +1,7 @@
 //! Tracked state as Kismet 2025-09-R1 shows it: its field names, types and shapes.
 //!
-//! Every record is a wrapper around a tracked thing that serialises itself. What scanning mode cannot
-//! know stands there as Kismet shows it then: zero or empty.
+//! Every record is a wrapper around a tracked thing and serialises itself. A field that scanning mode cannot fill has the
+//! value that Kismet shows then: zero or empty.
 
 mod activity;
 mod alert;
@@ -42,32 +42,32 @@ use crate::report::UnixTime;
 use crate::report::capabilities::{Security, SecurityClass};
 use crate::tracker::{Device, SourceNumber};
 
-/// What records need besides the tracked state.
+/// What records need besides tracked state.
 #[derive(Clone, Copy, Debug)]
 pub struct Context {
-    /// The server's own identity.
+    /// UUID of the server.
     pub server: Uuid,
-    /// When the request was answered.
+    /// Time of the request.
     pub now: UnixTime,
 }
 
 impl Context {
-    /// The server's identity in upper case, as Kismet writes UUIDs.
+    /// UUID of the server in upper case, as in Kismet.
     fn server_text(self) -> String {
         self.server.as_hyphenated().to_string().to_uppercase()
     }
 }
 
-/// A list of devices that Kismet keeps under a name.
+/// A named list of devices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceView {
     /// All devices.
     All,
     /// Wi-Fi networks: access points and, as with Kismet, ad-hoc peers.
     AccessPoints,
-    /// One radio technology, or one that scanning mode never has.
+    /// Devices of one radio technology, or of one that scanning mode never has.
     Phy(&'static str),
-    /// What one source has seen.
+    /// Devices that one source has seen.
     SeenBy(SourceNumber),
 }
 
@@ -98,7 +98,7 @@ impl DeviceView {
     }
 }
 
-/// Writes the one word for how a network is secured. Kismet has no such field.
+/// Serialises the security class. Kismet has no such field.
 fn security_class<M: SerializeMap>(
     record: &mut M,
     security: Option<Security>,
@@ -107,7 +107,7 @@ fn security_class<M: SerializeMap>(
     record.serialize_entry("scanpost.security.class", class.as_str())
 }
 
-/// A value that is worked out where it is shown: readers who ask for a few fields ask for it seldom.
+/// A value that is computed only when it is serialised, because clients often ask for a few fields only.
 struct Shown<F>(F);
 
 impl<T: Serialize, F: Fn() -> T> Serialize for Shown<F> {
@@ -116,14 +116,14 @@ impl<T: Serialize, F: Fn() -> T> Serialize for Shown<F> {
     }
 }
 
-/// Writes fields that are always 0 here.
+/// Serialises fields that are always 0 here.
 fn zeros<M: SerializeMap>(record: &mut M, names: &[&'static str]) -> Result<(), M::Error> {
     names
         .iter()
         .try_for_each(|name| record.serialize_entry(name, &0))
 }
 
-/// Writes fields that are always empty text here.
+/// Serialises fields that are always an empty string here.
 fn empties<M: SerializeMap>(record: &mut M, names: &[&'static str]) -> Result<(), M::Error> {
     names
         .iter()

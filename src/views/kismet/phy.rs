@@ -5,8 +5,8 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use crate::report::Phy;
 use crate::tracker::{PhyTotals, Tracker};
 
-/// Kismet's radio technologies in the order of their numbers. All but two never report scans;
-/// they are listed because clients look for them.
+/// Kismet's radio technologies in the order of their numbers. All but two never report scans, but clients look for
+/// them.
 const NAMES: [&str; 11] = [
     "IEEE802.11",
     "RFSENSOR",
@@ -21,7 +21,7 @@ const NAMES: [&str; 11] = [
     "RADIATION",
 ];
 
-/// Numbers and names.
+/// Number and name.
 pub fn phys() -> impl Iterator<Item = (usize, &'static str)> {
     NAMES.into_iter().enumerate()
 }
@@ -35,7 +35,7 @@ pub struct PhyRecord {
 }
 
 impl PhyRecord {
-    /// All of them.
+    /// All radio technologies.
     pub fn all(tracker: &Tracker) -> Vec<Self> {
         let totals = |name| match Phy::ALL.into_iter().find(|phy| phy.name() == name) {
             Some(phy) => tracker.totals(phy),

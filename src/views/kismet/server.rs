@@ -1,4 +1,4 @@
-//! What Kismet tells of itself and a server of scan reports knows little of.
+//! Records about the server itself of which scanning mode fills little.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
@@ -8,7 +8,7 @@ use super::zeros;
 use crate::report::{Position, UnixTime};
 use crate::tracker::{Activity, Counts, Tracker};
 
-/// `kismet.packetchain.*`: the reports of all sources over time, and nothing that went wrong.
+/// `kismet.packetchain.*`: reports of all sources over time. Counts of errors are 0.
 #[derive(Clone, Debug)]
 pub struct PacketStats {
     counts: Option<Counts>,
@@ -16,7 +16,7 @@ pub struct PacketStats {
 }
 
 impl PacketStats {
-    /// Of all sources together.
+    /// Activity of all sources together.
     pub fn of(tracker: &Tracker, now: UnixTime) -> Self {
         let sources = tracker.sources();
         Self {
@@ -46,7 +46,7 @@ impl Serialize for PacketStats {
     }
 }
 
-/// Where the server is, which it knows from its scanners only.
+/// Position of the server, taken from its scanners.
 #[derive(Clone, Copy, Debug)]
 pub struct ServerLocation(Option<Position>);
 
@@ -56,7 +56,7 @@ impl ServerLocation {
         Self(position)
     }
 
-    /// The position of the latest report of all sources.
+    /// Position of the latest report of any source.
     pub fn of(tracker: &Tracker) -> Self {
         let sources = tracker.sources();
         let places = sources.iter().filter_map(|source| source.place);
@@ -79,7 +79,7 @@ impl Serialize for ServerLocation {
     }
 }
 
-/// `kismet.datasourcetracker.default.*`: how radios would be tuned, if there were any.
+/// `kismet.datasourcetracker.default.*`: defaults for tuning radios, of which there are none.
 #[derive(Clone, Copy, Debug)]
 pub struct SourceDefaults;
 

@@ -1,4 +1,4 @@
-//! `kismet.common.signal.*`: how strong a device was (`devicetracker_component.h`).
+//! `kismet.common.signal.*`: signal strength of a device (`devicetracker_component.h`).
 
 use std::ops::Deref;
 
@@ -12,7 +12,7 @@ use crate::tracker::{Counts, Peak, SignalRange};
 pub(super) struct Signal<'d> {
     pub(super) range: Option<SignalRange>,
     pub(super) peak: Option<Peak>,
-    /// The history, where the record has one. Worked out where it is shown.
+    /// Signal history, computed only when it is serialised.
     pub(super) history: Option<&'d dyn Deref<Target = Option<Counts>>>,
     pub(super) now: UnixTime,
 }

@@ -1,4 +1,4 @@
-//! `kismet.datasource.*`: scanners as virtual datasources (`kis_datasource.h`, `datasource_virtual.h`).
+//! `kismet.datasource.*`: sources as virtual datasources (`kis_datasource.h`, `datasource_virtual.h`).
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
@@ -20,15 +20,15 @@ const DRIVER_CANNOT: [&str; 7] = [
 /// A source.
 #[derive(Clone, Copy, Debug)]
 pub struct SourceRecord<'s> {
-    /// What to show.
+    /// The source.
     pub source: &'s Source,
-    /// When and by whom.
+    /// Time of the request, and the server's UUID.
     pub context: Context,
-    /// Whether somebody paused it. Its reports are taken all the same, as with Kismet.
+    /// Whether it is paused. Its reports are accepted all the same, as in Kismet.
     pub is_paused: bool,
 }
 
-/// Nothing here has a radio of its own, so most of a datasource is the same for all: text, numbers and lists without content.
+/// Fields that are the same for all sources, because none has a radio of its own: empty texts, numbers and lists.
 const BEFORE_NAME: [Blank; 7] = [
     Blank::Empty("kismet.datasource.ipc_binary"),
     Blank::Zero("kismet.datasource.ipc_pid"),
@@ -66,7 +66,7 @@ const AFTER_PACKETS: [Blank; 10] = [
     Blank::Zero("kismet.datasource.linktype_override"),
 ];
 
-/// A field without content.
+/// An empty value.
 enum Blank {
     Zero(&'static str),
     Empty(&'static str),
@@ -116,7 +116,7 @@ impl Serialize for SourceRecord<'_> {
     }
 }
 
-/// The one driver: there is no radio here.
+/// The only driver: virtual datasources.
 struct Driver;
 
 impl Serialize for Driver {
@@ -133,7 +133,7 @@ impl Serialize for Driver {
     }
 }
 
-/// The text for the hardware of a source that reports a technology (`datasource_*_scan.h`).
+/// Hardware name of a source by radio technology (`datasource_*_scan.h`).
 const fn hardware(phy: Phy) -> &'static str {
     match phy {
         Phy::Wifi => "IEEE80211 scan",

@@ -10,11 +10,11 @@ use crate::report::capabilities::Security;
 use crate::report::{DeviceId, Ssid, UnixTime};
 use crate::tracker::{Device, Latest, Radio};
 
-/// Networks by name. Hidden ones have none, so they are not among them.
+/// Networks by name, without hidden ones.
 #[derive(Debug, Default)]
 pub struct SsidGroups(BTreeMap<Ssid, SsidGroup>);
 
-/// All access points that show one name.
+/// All access points of one SSID.
 #[derive(Clone, Debug)]
 pub struct SsidGroup {
     ssid: Ssid,
@@ -26,7 +26,7 @@ pub struct SsidGroup {
 }
 
 impl SsidGroups {
-    /// Takes in what a device shows, as far as `wanted` wants it.
+    /// Adds the SSIDs of a device that `wanted` accepts.
     pub fn add(&mut self, device: &Device, wanted: impl Fn(&Ssid) -> bool) {
         let Radio::Wifi(wifi) = &device.radio else {
             return;
@@ -56,7 +56,7 @@ impl SsidGroups {
         }
     }
 
-    /// In the order of their names.
+    /// Networks ordered by name.
     pub fn into_groups(self) -> Vec<SsidGroup> {
         self.0.into_values().collect()
     }
@@ -68,7 +68,7 @@ pub fn hash_of(ssid: &Ssid) -> u32 {
 }
 
 impl SsidGroup {
-    /// When a report last changed any of its access points, by our clock.
+    /// Time of receipt of the latest change to any of its access points.
     pub fn modified_at(&self) -> UnixTime {
         self.modified_at
     }

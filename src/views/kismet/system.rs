@@ -7,7 +7,7 @@ use super::fields::Field;
 use super::{Context, empties, zeros};
 use crate::report::ReceivedAt;
 
-/// The release whose interface this is. Clients compare it, so it goes first in what is called the version.
+/// The Kismet release whose interface this is. Clients compare it, so it comes first in the version.
 const KISMET_RELEASE: &str = "2025.09.0";
 
 /// The time.
@@ -23,14 +23,14 @@ impl Serialize for TimestampRecord {
     }
 }
 
-/// How the server is.
+/// Status of the server.
 #[derive(Clone, Debug)]
 pub struct Status<'s> {
-    /// The server's own identity, and the time in seconds.
+    /// UUID of the server, and the time of the request.
     pub context: Context,
     /// The time.
     pub now: ReceivedAt,
-    /// When the server started.
+    /// Time of the start.
     pub started_at: ReceivedAt,
     /// Memory in use, in kB.
     pub memory_kb: u64,
@@ -40,11 +40,11 @@ pub struct Status<'s> {
     pub connections: u64,
     /// The user that the server runs as.
     pub user: &'s str,
-    /// What the operator calls it.
+    /// Name of the server, from the configuration.
     pub name: &'s str,
-    /// What the operator says of it.
+    /// Description of the server, from the configuration.
     pub description: &'s str,
-    /// Where it is, in the operator's words.
+    /// Location of the server, from the configuration.
     pub location: &'s str,
 }
 

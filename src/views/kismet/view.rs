@@ -1,4 +1,4 @@
-//! `kismet.devices.view.*`: the lists that Kismet keeps (`devicetracker_view.cc`).
+//! `kismet.devices.view.*`: named lists of devices (`devicetracker_view.cc`).
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
@@ -6,7 +6,7 @@ use super::phy::phys;
 use crate::report::Phy;
 use crate::tracker::Tracker;
 
-/// A list of devices.
+/// One named list.
 #[derive(Clone, Debug)]
 pub struct ViewRecord {
     id: String,
@@ -16,7 +16,7 @@ pub struct ViewRecord {
 }
 
 impl ViewRecord {
-    /// All of them.
+    /// All named lists.
     pub fn all(tracker: &Tracker) -> Vec<Self> {
         let totals = |name: &str| {
             let phy = Phy::ALL.into_iter().find(|phy| phy.name() == name);
