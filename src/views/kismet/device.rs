@@ -40,7 +40,7 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Without sources yet. `style` is that of the devices; the rest says which sources are paused and which alerts exist.
+    /// Without sources yet. `style` is that of the devices; the rest tells which are paused, and the alerts.
     pub fn new(style: Style, paused: Arc<HashSet<SourceId>>, alerts: AlertStore) -> Self {
         Self {
             records: HashMap::new(),

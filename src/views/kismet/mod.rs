@@ -1,6 +1,6 @@
 //! Tracked state as Kismet 2025-09-R1 shows it: its field names, types and shapes.
 //!
-//! Every record is a wrapper around a tracked thing and serialises itself. A field that scanning mode cannot fill has the
+//! Every record wraps a tracked thing and serialises itself. A field that scanning mode cannot fill has the
 //! value that Kismet shows then: zero or empty.
 
 mod activity;
