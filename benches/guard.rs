@@ -97,7 +97,7 @@ fn run(part: &str, runs: u32) -> Result<()> {
     let mut log = Log::in_memory(0);
     let mut batches = |now: SystemTime| -> Result<()> {
         for body in bodies.iter().take(runs as usize) {
-            for entry in log.append(vec![fill::decode(now, body)?])? {
+            for entry in log.append(vec![fill::of_log(&log, fill::decode(now, body)?)])? {
                 tracker.apply(&entry);
             }
         }

@@ -25,7 +25,7 @@ pub(crate) fn fill(directory: &Path, observations: u32, devices: u32) -> Result<
     let mut appending = Duration::ZERO;
     let mut group = Vec::with_capacity(BATCHES_PER_COMMIT);
     for first in (0..observations).step_by(REPORTS_PER_BATCH as usize) {
-        group.push(batch(first, devices)?);
+        group.push(of_log(&log, batch(first, devices)?));
         if group.len() == BATCHES_PER_COMMIT {
             let started = Instant::now();
             log.append(std::mem::take(&mut group))?;
@@ -56,6 +56,14 @@ pub(crate) fn json_at(now: SystemTime, first: u32, devices: u32) -> Result<Strin
         body.report(&AccessPoint::known(u32::try_from(device)?), &mut random);
     }
     Ok(body.into_json())
+}
+
+/// The record as if the log's own server had taken it.
+pub(crate) fn of_log(log: &Log, record: Record) -> Record {
+    Record {
+        node: log.node(),
+        ..record
+    }
 }
 
 /// Reads a batch as the server does.

@@ -11,8 +11,8 @@ use super::settings::{Network, Owned, Settings as Alerts};
 use super::*;
 use crate::log::{Entry, Log, LogPosition, Record, What};
 use crate::report::{
-    Batch, Bssid, Capabilities, MacAddr, Phy, Position, ReceivedAt, Report, Sighting, SourceId,
-    Ssid, UnixTime, WifiSighting,
+    Batch, Bssid, Capabilities, MacAddr, Position, ReceivedAt, Report, Sighting, SourceId, Ssid,
+    UnixTime, WifiSighting,
 };
 use crate::tracker::{Bounds, Tracker};
 
@@ -89,6 +89,7 @@ fn report(device: u64, network: u8, security: usize, seconds: u32) -> Report {
         frequency: None,
         channel: None,
         position: None,
+        accuracy: None,
         tags: Vec::new(),
         sighting: Sighting::Wifi(WifiSighting {
             bssid: Bssid::try_from(addr).unwrap(),
@@ -106,7 +107,7 @@ fn batch(source: u128, seconds: u32, reports: Vec<Report>) -> Record {
     let batch = Batch {
         source: SourceId::new(Uuid::from_u128(source)),
         source_name: None,
-        phy: Phy::Wifi,
+        technology: None,
         identity: None,
         reports,
         rejected: Vec::new(),

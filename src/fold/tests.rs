@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::log::{Record, Resendable, What};
-use crate::report::{Batch, BatchIdentity, Phy, SourceId};
+use crate::report::{Batch, BatchIdentity, SourceId};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -19,7 +19,7 @@ fn batch(from: u128, key: u8, seconds: u64) -> Record {
     let batch = Batch {
         source: source(from),
         source_name: None,
-        phy: Phy::Wifi,
+        technology: None,
         identity: (key != 0).then(|| BatchIdentity::of_key(source(from), &[key])),
         reports: Vec::new(),
         rejected: Vec::new(),

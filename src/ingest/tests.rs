@@ -6,7 +6,7 @@ use tokio::task::spawn_blocking;
 
 use super::writer::Sender;
 use super::*;
-use crate::report::{Batch, BatchIdentity, Phy, SourceId};
+use crate::report::{Batch, BatchIdentity, SourceId};
 use crate::tracker::Bounds;
 
 const BOUNDS: WriterBounds = WriterBounds {
@@ -27,7 +27,7 @@ fn batch(from: u128) -> Batch {
     Batch {
         source: source(from),
         source_name: None,
-        phy: Phy::Wifi,
+        technology: None,
         identity: None,
         reports: Vec::new(),
         rejected: Vec::new(),

@@ -12,14 +12,22 @@ pub struct Batch {
     pub source: SourceId,
     /// What the scanner calls itself; `None` keeps the name it had.
     pub source_name: Option<Box<str>>,
-    /// The radio that this request is about.
-    pub phy: Phy,
+    /// The radio technology of a scanner that reports nothing yet, if it says so. Each report says its own.
+    pub technology: Option<Phy>,
     /// By what it is recognised when it is sent again; `None` when it cannot be.
     pub identity: Option<BatchIdentity>,
     /// What was seen, in the order sent. May be empty: then the batch only introduces or renames its source.
     pub reports: Vec<Report>,
     /// What was refused, in the order sent: part of the answer, which a resent batch gets again.
     pub rejected: Vec<Rejected>,
+}
+
+impl Batch {
+    /// The radio technology of its source, as far as the batch tells: that of the first report.
+    pub fn phy(&self) -> Option<Phy> {
+        let first = self.reports.first();
+        first.map(|report| report.device().phy).or(self.technology)
+    }
 }
 
 /// One report that was refused.

@@ -26,7 +26,7 @@ pub use device::{DeviceId, DeviceKey, ParseDeviceKeyError, Phy};
 pub use mac::{BluetoothAddr, Bssid, MacAddr, NotAStation, ParseMacError};
 pub use manufacturer::Manufacturer;
 pub use mask::MacMask;
-pub use position::{BadPosition, Position};
+pub use position::{Accuracy, BadPosition, Position};
 pub use radio::{BadChannel, BadFrequency, Band, Channel, ChannelWidth, Dbm, Frequency};
 pub use source::{ParseSourceIdError, SourceId};
 pub use ssid::{Ssid, SsidTooLong};
@@ -45,6 +45,8 @@ pub struct Report {
     pub channel: Option<Channel>,
     /// Where the scanner stood.
     pub position: Option<Position>,
+    /// How far the scanner may be from there.
+    pub accuracy: Option<Accuracy>,
     /// Free marks that the scanner puts on the device.
     pub tags: Vec<Tag>,
     /// What the device's radio said.

@@ -113,6 +113,38 @@ impl Position {
     }
 }
 
+/// The radius around a position within which the scanner most likely stood, in fixed point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Accuracy {
+    mm: u32,
+}
+
+impl Accuracy {
+    /// 1000 km: a larger radius says nothing.
+    const MM_MAX: u32 = 1_000_000_000;
+
+    /// Reads metres. What is negative or larger than any fix has is none: it spoils nothing else.
+    pub fn from_wire(metres: f64) -> Option<Self> {
+        let mm = fixed(metres, 1e6, 1e3)?;
+        Some(Self {
+            mm: u32::try_from(mm).ok()?,
+        })
+    }
+
+    /// Takes millimetres, if a fix can have so many.
+    pub const fn from_mm(mm: u32) -> Option<Self> {
+        if Self::MM_MAX < mm {
+            return None;
+        }
+        Some(Self { mm })
+    }
+
+    /// Millimetres.
+    pub const fn mm(self) -> u32 {
+        self.mm
+    }
+}
+
 /// `value` in units of 1/`scale`, if it lies within ±`max`.
 fn fixed(value: f64, max: f64, scale: f64) -> Option<i32> {
     if !(-max..=max).contains(&value) {
@@ -176,6 +208,19 @@ mod tests {
         assert_eq!(alt(100_001.0), Err(BadPosition::Altitude));
         assert_eq!(alt(-11_000.0), Ok(Some(-11_000_000)));
         assert_eq!(alt(-11_001.0), Err(BadPosition::Altitude));
+    }
+
+    #[test]
+    fn an_accuracy_that_makes_no_sense_is_none() {
+        let mm = |metres| Accuracy::from_wire(metres).map(Accuracy::mm);
+        assert_eq!(
+            (mm(0.0), mm(4.2345), mm(1e6)),
+            (Some(0), Some(4235), Some(1_000_000_000))
+        );
+        for metres in [-1.0, -0.001, 1e6 + 0.001, 1e300, f64::NAN, f64::INFINITY] {
+            assert_eq!(mm(metres), None, "{metres}");
+        }
+        assert_eq!(Accuracy::from_mm(1_000_000_001), None);
     }
 
     #[test]

@@ -54,7 +54,8 @@ impl Sources {
                 number: SourceNumber(u32::try_from(place + 1).unwrap_or(u32::MAX)),
                 id: batch.source,
                 name: batch.source.to_string().into(),
-                phy: batch.phy,
+                // A source whose format says nothing reports Wi-Fi, as most do.
+                phy: batch.phy().unwrap_or(Phy::Wifi),
                 reports: 0,
                 first_contact: received_at,
                 last_contact: received_at,

@@ -11,7 +11,7 @@ use crate::report::{
 };
 
 /// Field names of an observation.
-pub const OBSERVATION_COLUMNS: [&str; 28] = [
+pub const OBSERVATION_COLUMNS: [&str; 29] = [
     "position",
     "source",
     "source_name",
@@ -39,6 +39,7 @@ pub const OBSERVATION_COLUMNS: [&str; 28] = [
     "lon",
     "alt_m",
     "speed_km_h",
+    "accuracy_m",
     "tags",
 ];
 
@@ -94,6 +95,10 @@ impl Serialize for ObservationRecord<'_> {
         if let Some(position) = report.position {
             position_entries(&mut record, position)?;
         }
+        let accuracy_m = report
+            .accuracy
+            .map(|accuracy| f64::from(accuracy.mm()) / 1e3);
+        entry_if_some(&mut record, "accuracy_m", accuracy_m)?;
         if !report.tags.is_empty() {
             record.serialize_entry("tags", &Tags(&report.tags))?;
         }
@@ -198,11 +203,11 @@ mod tests {
             r#"{"source_uuid": "44444444-0000-0000-0000-00000000000a", "source_name": "phone", "reports": [
                 {"timestamp": 1700000000, "bssid": "00:11:22:33:44:55", "ssid": "a\xffb", "capabilities": "[WPA2-PSK-CCMP][ESS]",
                  "channel": "6", "freqkhz": 2437000, "signal": -61, "lat": -40.7128001, "lon": -179.9, "alt": -12.5,
-                 "speed": 1.5, "tags": {"b": "2", "a": "1"}, "chanwidth": "80+80", "centerfreq0": 5210,
+                 "speed": 1.5, "accuracy": "4.25", "tags": {"b": "2", "a": "1"}, "chanwidth": "80+80", "centerfreq0": 5210,
                  "centerfreq1": 5690, "ietags": "00"},
                 {"timestamp": 1700000001, "bssid": "fe:ff:ff:ff:ff:ff"}]}"#,
             &[
-                r#"{"position":7,"source":"44444444-0000-0000-0000-00000000000A","source_name":"phone","received_at":1700000000.123457,"time":1700000000,"time_utc":"2023-11-14T22:13:20Z","phy":"IEEE802.11","address":"00:11:22:33:44:55","ssid":"a\\xFFb","capabilities":"[WPA2-PSK-CCMP][ESS]","channel_width_mhz":"80+80","center0_mhz":5210,"center1_mhz":5690,"ie_tags":"00","channel":"6","frequency_khz":2437000,"signal_dbm":-61,"lat":-40.7128001,"lon":-179.9,"alt_m":-12.5,"speed_km_h":1.5,"tags":{"a":"1","b":"2"}}"#,
+                r#"{"position":7,"source":"44444444-0000-0000-0000-00000000000A","source_name":"phone","received_at":1700000000.123457,"time":1700000000,"time_utc":"2023-11-14T22:13:20Z","phy":"IEEE802.11","address":"00:11:22:33:44:55","ssid":"a\\xFFb","capabilities":"[WPA2-PSK-CCMP][ESS]","channel_width_mhz":"80+80","center0_mhz":5210,"center1_mhz":5690,"ie_tags":"00","channel":"6","frequency_khz":2437000,"signal_dbm":-61,"lat":-40.7128001,"lon":-179.9,"alt_m":-12.5,"speed_km_h":1.5,"accuracy_m":4.25,"tags":{"a":"1","b":"2"}}"#,
                 r#"{"position":7,"source":"44444444-0000-0000-0000-00000000000A","source_name":"phone","received_at":1700000000.123457,"time":1700000001,"time_utc":"2023-11-14T22:13:21Z","phy":"IEEE802.11","address":"FE:FF:FF:FF:FF:FF","ssid":""}"#,
             ],
         );

@@ -188,6 +188,21 @@ async fn a_log_of_version_3_and_its_snapshot_are_read() {
     check_fixture(&server, UUID).await;
 }
 
+/// With one of each kind of record.
+#[tokio::test]
+async fn a_log_of_version_4_is_read() {
+    let server = TestServer::start_on_fixture("v4").await;
+    check_fixture(&server, "42F2ACFE-2725-477B-A9AC-C09E9CB63E97").await;
+    let device = server.device("02:00:5E:10:00:01").await;
+    assert_eq!(device["kismet.device.base.tags"]["place"], "roof");
+    let observations = server
+        .read("/api/v1/devices/02:00:5E:10:00:01/observations")
+        .await;
+    let observations = observations["observations"].as_array().unwrap();
+    let accuracies = observations.iter().map(|seen| seen["accuracy_m"].as_f64());
+    assert_eq!(accuracies.flatten().collect::<Vec<_>>(), [4.25, 4.25]);
+}
+
 async fn check_fixture(server: &TestServer, uuid: &str) {
     let devices = server.read("/devices/views/all/devices.json").await;
     let total = |device: &Value| device["kismet.device.base.packets.total"].as_u64().unwrap();

@@ -283,7 +283,7 @@ async fn a_clock_that_was_set_back_hides_no_change() {
     // As if the first report had come when the clock was a day ahead.
     let db = rusqlite::Connection::open(data.path().join("scanpost.db")).unwrap();
     let shifted = db.execute(
-        "UPDATE batches SET received_at_us = received_at_us + 86400000000",
+        "UPDATE records SET received_at_us = received_at_us + 86400000000",
         [],
     );
     assert_eq!(shifted.unwrap(), 1);
@@ -359,7 +359,7 @@ async fn what_expires_from_the_log_stays_in_the_picture() {
     while 50_000 < count("SELECT count(*) FROM observations") {
         running.wait_for("old reports are expired");
     }
-    assert!(0 < count("SELECT count(*) FROM observations WHERE batch = 100"));
+    assert!(0 < count("SELECT count(*) FROM observations WHERE record = 100"));
     assert_eq!(
         count("SELECT count(*) FROM observations WHERE batch = 1"),
         0

@@ -31,6 +31,7 @@ mod limits;
 mod live;
 mod log_command;
 mod manufacturers;
+mod migration;
 mod native;
 mod openapi;
 mod origin;

@@ -362,7 +362,7 @@ async fn all_lists_are_told_in_csv_and_single_things_are_not() {
         "{row}"
     );
     assert!(
-        row.ends_with(",1.5,-2.5,,,\"{\"\"=x\"\":\"\"=y\"\"}\"\r\n"),
+        row.ends_with(",1.5,-2.5,,,,\"{\"\"=x\"\":\"\"=y\"\"}\"\r\n"),
         "{row}"
     );
     let cursor = first.headers["x-next-cursor"].to_str().unwrap();

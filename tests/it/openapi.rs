@@ -174,7 +174,7 @@ async fn server_that_knows_all() -> TestServer {
     let server = TestServer::start().await;
     let full = json!({
         "bssid": AP, "ssid": "a", "capabilities": "[WPA2-PSK-CCMP][MFPC][WPS][P2P][ESS]", "freqkhz": 5_180_000,
-        "signal": -60, "lat": 1.5, "lon": 2.5, "alt": 3.5, "speed": 4.5, "chanwidth": "80+80", "centerfreq0": 5210,
+        "signal": -60, "lat": 1.5, "lon": 2.5, "alt": 3.5, "speed": 4.5, "accuracy": 5.5, "chanwidth": "80+80", "centerfreq0": 5210,
         "centerfreq1": 5690, "ietags": "00", "tags": { "a": "b" }
     });
     let of_the_same_radio = json!({

@@ -17,9 +17,9 @@ pub(crate) use self::repair::repair;
 use self::wire::{Bounds, Document, DocumentSeed, Entries, Fields, Item, Reports, Value};
 use super::decode::{DecodeError, Reason};
 use crate::report::{
-    Batch, BluetoothAddr, BluetoothSighting, Bssid, Capabilities, Channel, ChannelWidth, Dbm,
-    Frequency, MacAddr, Phy, Position, ReceivedAt, Report, ServiceData, Sighting, SourceId, Ssid,
-    Tag, UnixTime, WifiSighting,
+    Accuracy, Batch, BluetoothAddr, BluetoothSighting, Bssid, Capabilities, Channel, ChannelWidth,
+    Dbm, Frequency, MacAddr, Phy, Position, ReceivedAt, Report, ServiceData, Sighting, SourceId,
+    Ssid, Tag, UnixTime, WifiSighting,
 };
 
 /// The longest Bluetooth name, in bytes (Bluetooth Core Specification, Vol 3, Part C, 3.2.2).
@@ -152,7 +152,7 @@ impl Decoder<'_> {
         Ok(Batch {
             source,
             source_name,
-            phy: self.phy,
+            technology: reports.is_empty().then_some(self.phy),
             identity,
             reports,
             rejected,
@@ -197,6 +197,7 @@ impl Decoder<'_> {
             // Bluetooth hops: Kismet's constant stands for all of its channels.
             Phy::Bluetooth => (Some(Channel::fhss()), Some(Frequency::BLUETOOTH)),
         };
+        let position = position(&fields)?;
         Ok(Report {
             time: self.time(&fields.timestamp)?,
             signal: number("signal", &fields.signal)?.and_then(Dbm::from_wire),
@@ -208,7 +209,8 @@ impl Decoder<'_> {
                 None => channel(&fields.channel)?,
                 constant => constant,
             },
-            position: position(&fields)?,
+            accuracy: accuracy(&fields).filter(|_| position.is_some()),
+            position,
             tags: self.tags(std::mem::take(&mut fields.tags))?,
             sighting,
         })
@@ -443,6 +445,12 @@ fn position(fields: &Fields<'_>) -> Result<Option<Position>, Reason> {
     let (lat, lon) = (number("lat", &fields.lat)?, number("lon", &fields.lon)?);
     let alt = number("alt", &fields.alt)?;
     Position::from_wire(lat, lon, alt, speed).map_err(Reason::named)
+}
+
+/// Metres. It only refines the position, so one that makes no sense is left out instead of refused.
+fn accuracy(fields: &Fields<'_>) -> Option<Accuracy> {
+    let metres = number("accuracy", &fields.accuracy).ok().flatten()?;
+    Accuracy::from_wire(metres)
 }
 
 /// Centre frequencies only refine what is shown, so one that makes no sense is left out instead of refused.

@@ -15,6 +15,8 @@ const LIMITS: Limits = Limits {
     tag_bytes_max: 8,
 };
 
+const IDENTITY: u128 = 270_045_391_554_088_851_745_821_056_728_229_556_838;
+
 fn body(reports: &Json) -> String {
     json!({ "source_uuid": "44444444-0000-0000-0000-000000000001", "source_name": "x", "reports": reports }).to_string()
 }
@@ -95,6 +97,54 @@ fn speed_goes_by_two_names() {
         1500
     );
     assert_eq!(speed(json!({ "lat": 1, "lon": 1, "spd": 9 })), 9000);
+}
+
+#[test]
+fn an_accuracy_goes_with_its_position_and_spoils_nothing() {
+    let mm = |fields: Json| one(&fields).accuracy.map(Accuracy::mm);
+    let at = |accuracy: Json| json!({ "lat": 1, "lon": 1, "accuracy": accuracy });
+    assert_eq!(mm(at(json!(4.25))), Some(4250));
+    assert_eq!(mm(at(json!(" 12 "))), Some(12_000));
+    assert_eq!(mm(at(json!(0))), Some(0));
+    for nonsense in [
+        json!(-1),
+        json!("far"),
+        json!(1e300),
+        json!(""),
+        json!(null),
+        json!([5]),
+        json!(true),
+    ] {
+        assert_eq!(mm(at(nonsense.clone())), None, "{nonsense}");
+    }
+    assert_eq!(mm(json!({ "accuracy": 5 })), None, "of no position");
+}
+
+#[test]
+fn a_batch_from_before_accuracy_was_read_is_recognised() {
+    let identity = |fields: &Json| {
+        let mut fields = fields.clone();
+        fields["bssid"] = json!("00:11:22:33:44:55");
+        fields["timestamp"] = json!(1_699_999_999);
+        let identity = wifi(&body(&json!([fields]))).unwrap().identity.unwrap();
+        u128::from_be_bytes(identity.to_bytes())
+    };
+    // Made by the program before it knew of accuracy.
+    assert_eq!(identity(&json!({})), IDENTITY);
+    assert_eq!(identity(&json!({ "accuracy": 5 })), IDENTITY);
+}
+
+#[test]
+fn a_scanner_that_reports_nothing_tells_its_technology() {
+    let technology = |phy, reports: Json| {
+        let batch = decode(phy, &body(&reports), NOW, &LIMITS).unwrap();
+        (batch.technology, batch.phy())
+    };
+    for phy in Phy::ALL {
+        assert_eq!(technology(phy, json!([])), (Some(phy), Some(phy)));
+    }
+    let bssid = json!([{ "bssid": "00:11:22:33:44:55" }]);
+    assert_eq!(technology(Phy::Wifi, bssid), (None, Some(Phy::Wifi)));
 }
 
 #[test]

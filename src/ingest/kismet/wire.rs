@@ -100,6 +100,9 @@ pub(super) struct Fields<'a> {
     pub(super) lon: Value<'a>,
     pub(super) alt: Value<'a>,
     pub(super) speed: Value<'a>,
+    /// Not Kismet's key: how accurate the position is, in metres. Left out of identities, so that a batch is recognised
+    /// that came before the key was read.
+    pub(super) accuracy: Value<'a>,
     /// Not Kismet's key, but the public BLE reporter sends it for `speed`.
     pub(super) spd: Value<'a>,
     pub(super) signal: Value<'a>,
@@ -177,6 +180,7 @@ impl<'a> Fields<'a> {
             "lon" => &mut self.lon,
             "alt" => &mut self.alt,
             "speed" => &mut self.speed,
+            "accuracy" => &mut self.accuracy,
             "spd" => &mut self.spd,
             "signal" => &mut self.signal,
             "freqkhz" => &mut self.freqkhz,

@@ -49,8 +49,8 @@ pub(super) fn expire(
         )?;
         // The last one stays: it tells which position comes next.
         step.execute(
-            "DELETE FROM batches WHERE position <= ?1 AND position < ?2 AND position < ?3
-             AND position < (SELECT min(position) FROM batches) + ?4",
+            "DELETE FROM records WHERE position <= ?1 AND position < ?2 AND position < ?3
+             AND position < (SELECT min(position) FROM records) + ?4",
             params![
                 to,
                 number(expiry.remembered_from),
@@ -96,7 +96,7 @@ fn due(db: &Connection, from: LogPosition, expiry: &Expiry) -> Result<Due, LogEr
     let is_too_large = expiry.size_max_bytes < used_bytes(db)?;
     let mut remaining = remaining(db)?;
     let mut query = db.prepare_cached(
-        "SELECT position, accepted, received_at_us FROM batches WHERE position > ?1 ORDER BY position LIMIT ?2",
+        "SELECT position, accepted, received_at_us FROM records WHERE position > ?1 ORDER BY position LIMIT ?2",
     )?;
     let mut rows = query.query([number(from), BATCHES_PER_STEP])?;
     while let Some(row) = rows.next()? {
@@ -133,7 +133,7 @@ fn has_forgotten(
     expiry: &Expiry,
 ) -> Result<bool, LogError> {
     let oldest: Option<i64> =
-        db.query_row("SELECT min(position) FROM batches", [], |row| row.get(0))?;
+        db.query_row("SELECT min(position) FROM records", [], |row| row.get(0))?;
     Ok(oldest.is_some_and(|oldest| {
         oldest <= number(expired_to)
             && oldest < number(expiry.remembered_from)

@@ -1,18 +1,27 @@
 //! From the version that a file has to the one that this program writes.
 
+use std::time::Instant;
+
 use rusqlite::{Connection, TransactionBehavior};
+use tracing::info;
 
 use crate::log::LogError;
 
 /// The version that this program writes. Stored as SQLite's `user_version`.
-pub(super) const VERSION: i64 = 3;
+pub(super) const VERSION: i64 = 4;
+/// The first version whose records are chained.
+pub(super) const VERSION_OF_CHAIN: i64 = 4;
 const TABLES: &str = include_str!("schema/tables.sql");
 const VIEWS: &str = include_str!("schema/views.sql");
 /// The steps that bring a file from one version to the next, the first from version 1. Each drops the views.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     include_str!("schema/from_1.sql"),
     include_str!("schema/from_2.sql"),
+    include_str!("schema/from_3.sql"),
 ];
+
+/// Shows tables of earlier versions as those of this one.
+const READ_3: &str = include_str!("schema/read_3.sql");
 
 /// Brings the file to the version of this program, or leaves it alone if it is of a later one.
 pub(super) fn migrate(db: &mut Connection) -> Result<(), LogError> {
@@ -26,6 +35,11 @@ pub(super) fn migrate(db: &mut Connection) -> Result<(), LogError> {
     if found == VERSION {
         return Ok(());
     }
+    let started = Instant::now();
+    if found != 0 {
+        info!(log.version = found, "migrating the log");
+    }
+    // One transaction: whatever ends the program before the commit, the file stays what it was.
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     match usize::try_from(found) {
         Ok(0) => transaction.execute_batch(TABLES)?,
@@ -38,5 +52,28 @@ pub(super) fn migrate(db: &mut Connection) -> Result<(), LogError> {
     }
     transaction.execute_batch(VIEWS)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
-    Ok(transaction.commit()?)
+    transaction.commit()?;
+    if found != 0 {
+        info!(
+            log.version = VERSION,
+            log.migration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            "migrated the log"
+        );
+    }
+    Ok(())
+}
+
+/// Lets a connection that only reads use this version's tables on a file of an earlier one.
+pub(super) fn read_as_current(db: &Connection, found: i64) -> Result<(), LogError> {
+    if found < VERSION {
+        // Before version 3 nothing was said of devices.
+        let annotation = if found < 3 {
+            "NULL AS annotation"
+        } else {
+            "annotation"
+        };
+        let views = READ_3.replace("/* annotation */", annotation);
+        db.execute_batch(&views)?;
+    }
+    Ok(())
 }

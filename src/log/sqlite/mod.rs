@@ -3,10 +3,12 @@
 //! The file is in WAL mode with full synchronous, so that a commit is on disk when it returns. One process
 //! has it at a time: a lock file next to it says so.
 
+mod chain;
 mod checkpoint;
 mod expire;
 mod extra;
 mod history;
+mod kinds;
 mod migrate;
 mod read;
 mod reader;
@@ -29,7 +31,7 @@ use self::checkpoint::Checkpointer;
 pub use self::history::History;
 pub use self::reader::LogReader;
 pub use self::verify::{Checked, Finding, Findings};
-use self::write::Dictionaries;
+use self::write::{Dictionaries, Tip};
 use super::{Entry, Expired, Expiry, LogError, LogPosition, Record, Resendable, StoredReceipt};
 use crate::data_dir::{self, DataDir};
 use crate::report::{ReceivedAt, SourceId};
@@ -45,7 +47,7 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 pub struct SqliteLog {
     db: Connection,
     data: DataDir,
-    last: LogPosition,
+    tip: Tip,
     server_uuid: Uuid,
     node: Uuid,
     numbers: Dictionaries,
@@ -99,10 +101,13 @@ impl SqliteLog {
         let server_uuid = uuid(&db, SERVER_UUID)?;
         let node = uuid(&db, NODE_UUID)?;
         let last: Option<i64> =
-            db.query_row("SELECT max(position) FROM batches", [], |row| row.get(0))?;
+            db.query_row("SELECT max(position) FROM records", [], |row| row.get(0))?;
         Ok(Self {
             data: data.clone(),
-            last: position(last.unwrap_or_default())?,
+            tip: Tip {
+                at: position(last.unwrap_or_default())?,
+                chain: chain::last(&db)?,
+            },
             numbers: Dictionaries::learnt(&db)?,
             _checkpointer: Checkpointer::start(&file, &mut db, checkpoint::PAGES)?,
             db,
@@ -113,18 +118,18 @@ impl SqliteLog {
     }
 
     pub(super) fn append(&mut self, records: Vec<Record>) -> Result<Vec<Entry>, LogError> {
-        let mut at = self.last;
-        let result = write::write_all(&mut self.db, &mut self.numbers, &records, &mut at);
+        let (db, numbers) = (&mut self.db, &mut self.numbers);
+        let result = write::write_all(db, self.node, numbers, &records, self.tip);
         if result.is_err() {
             // Numbers given in a transaction that did not happen mean nothing.
             self.numbers = Dictionaries::default();
         }
-        result.map_err(|error| match error {
+        let tip = result.map_err(|error| match error {
             LogError::NotWritten(_) if self.data.has_no_room() => LogError::DiskFull,
             error => error,
         })?;
-        let mut position = self.last;
-        self.last = at;
+        let mut position = self.tip.at;
+        self.tip = tip;
         let entries = records.into_iter().map(|record| {
             position = position.next();
             Entry { position, record }
@@ -137,7 +142,7 @@ impl SqliteLog {
     }
 
     pub(super) fn expire(&mut self, expiry: &Expiry) -> Result<Expired, LogError> {
-        let mut expired = expire::expire(&mut self.db, self.last, expiry)?;
+        let mut expired = expire::expire(&mut self.db, self.tip.at, expiry)?;
         self.numbers.sweep.count(expired.observations);
         if expired.is_done {
             let remaining = expire::remaining(&self.db)?;
@@ -182,7 +187,7 @@ impl SqliteLog {
     }
 
     pub(super) fn last(&self) -> LogPosition {
-        self.last
+        self.tip.at
     }
 
     pub(super) fn server_uuid(&self) -> Uuid {

@@ -9,40 +9,35 @@ use uuid::Uuid;
 
 use super::expire::expired_to;
 use super::extra::Extra;
+use super::kinds;
+use super::write::number_of_phy;
 use super::{NODE_UUID, SERVER_UUID, damaged, number, position, signed, unsigned};
 use crate::log::{
-    Entry, LogError, LogPosition, Observed, Place, Record, RecordId, Resendable, SeenBatch,
+    Entry, LogError, LogPosition, Observed, Origin, Place, Record, RecordId, Resendable, SeenBatch,
     StoredReceipt, Wanted, What,
 };
 use crate::report::{
-    Batch, BatchIdentity, BluetoothAddr, Bssid, Capabilities, Channel, Dbm, Frequency, MacAddr,
-    Phy, Position, ReceivedAt, Rejected, Report, SourceId, Ssid, UnixTime, WifiSighting,
+    Accuracy, Batch, BatchIdentity, BluetoothAddr, Bssid, Capabilities, Channel, Dbm, Frequency,
+    MacAddr, Phy, Position, ReceivedAt, Rejected, Report, SourceId, Ssid, UnixTime, WifiSighting,
 };
 
+/// The column of the record in what is read of an observation.
+const RECORD: usize = 14;
 /// How many reports room is made for before they are read: a damaged count must not ask for all memory.
 const REPORTS_EXPECTED_MAX: i64 = 10_000;
-const STRAY: &str = "an observation does not stand with its batch";
+const STRAY: &str = "an observation does not stand with its record";
 
-/// What [`read_what`] reads. Logs that were not brought to this version have no annotations.
-fn select_batch(db: &Connection) -> Result<String, LogError> {
-    let query = "SELECT count(*) FROM pragma_table_info('batches') WHERE name = 'annotation'";
-    let has_annotations: bool = db.query_row(query, [], |row| row.get(0))?;
-    let annotation = if has_annotations {
-        "b.annotation"
-    } else {
-        "NULL"
-    };
-    Ok(format!(
-        "SELECT b.position, s.uuid, b.source_name, b.phy, b.received_at_us, b.identity, b.rejected, b.accepted,
-                {annotation}
-         FROM batches b JOIN sources s ON s.id = b.source"
-    ))
-}
+/// What [`Owner::read_record`] reads.
+const SELECT_RECORD: &str =
+    "SELECT r.position, r.received_at_us, r.id, n.uuid, f.uuid, r.origin_position, r.kind, r.content, s.uuid,
+            r.source_name, r.phy, r.identity, r.rejected, r.accepted
+     FROM records r LEFT JOIN sources s ON s.id = r.source
+          LEFT JOIN nodes n ON n.id = r.node LEFT JOIN nodes f ON f.id = r.origin_node";
 
-/// What [`read_report`] reads, and last the batch.
+/// What [`read_report`] reads, and last the record.
 const SELECT_OBSERVATION: &str =
     "SELECT o.time, o.address, s.ssid, c.text, n.text, o.frequency_khz, o.signal_dbm,
-            o.lat_e7, o.lon_e7, o.alt_mm, o.speed_m_h, o.extra, o.batch
+            o.lat_e7, o.lon_e7, o.alt_mm, o.speed_m_h, o.extra, o.phy, o.accuracy_mm, o.record
      FROM observations o LEFT JOIN ssids s ON s.id = o.ssid
           LEFT JOIN capabilities c ON c.id = o.capabilities LEFT JOIN channels n ON n.id = o.channel";
 
@@ -52,9 +47,8 @@ pub(super) fn replay(
     after: LogPosition,
     visit: &mut dyn FnMut(Entry) -> ControlFlow<()>,
 ) -> Result<(), LogError> {
-    let mut batches = db.prepare(&format!(
-        "{} WHERE b.position > ?1 ORDER BY b.position",
-        select_batch(db)?
+    let mut records = db.prepare(&format!(
+        "{SELECT_RECORD} WHERE r.position > ?1 ORDER BY r.position"
     ))?;
     let mut observations = db.prepare(&format!(
         "{SELECT_OBSERVATION} WHERE o.id >= ?1 ORDER BY o.id"
@@ -62,24 +56,24 @@ pub(super) fn replay(
     let after = after.max(expired_to(db)?);
     let mut rows = observations.query([first_observation_after(db, after)?])?;
     let mut next = rows.next()?;
-    let mut batch_rows = batches.query([number(after)])?;
+    let mut record_rows = records.query([number(after)])?;
     let owner = Owner::read(db)?;
-    while let Some(row) = batch_rows.next()? {
-        let (position, at, mut what) = read_what(row)?;
-        let here = number(position);
+    while let Some(row) = record_rows.next()? {
+        let (mut entry, phy) = owner.read_record(row)?;
+        let here = number(entry.position);
         while let Some(observation) = next {
-            match observation.get::<_, i64>(12)?.cmp(&here) {
+            match observation.get::<_, i64>(RECORD)?.cmp(&here) {
                 Ordering::Less => return Err(damaged(STRAY)),
                 Ordering::Equal => {}
                 Ordering::Greater => break,
             }
-            let What::Reports(batch) = &mut what else {
+            let What::Reports(batch) = &mut entry.record.what else {
                 return Err(damaged(STRAY));
             };
-            batch.reports.push(read_report(observation, batch.phy)?);
+            batch.reports.push(read_report(observation, phy)?);
             next = rows.next()?;
         }
-        if visit(owner.entry(position, at, what)).is_break() {
+        if visit(entry).is_break() {
             return Ok(());
         }
     }
@@ -89,7 +83,7 @@ pub(super) fn replay(
     }
 }
 
-/// The number of the first observation behind a batch, found by halving: batches stand in order.
+/// The number of the first observation behind a record, found by halving: records stand in order.
 pub(super) fn first_observation_after(
     db: &Connection,
     after: LogPosition,
@@ -104,8 +98,8 @@ pub(super) fn first_observation_after(
         return Ok(0);
     };
     let mut high = last + 1;
-    let mut batch_from =
-        db.prepare_cached("SELECT id, batch FROM observations WHERE id >= ?1 ORDER BY id LIMIT 1")?;
+    let mut batch_from = db
+        .prepare_cached("SELECT id, record FROM observations WHERE id >= ?1 ORDER BY id LIMIT 1")?;
     while low < high {
         let middle = low + (high - low) / 2;
         let (id, batch): (i64, i64) =
@@ -128,7 +122,7 @@ pub(super) fn history(db: &Connection, wanted: &Wanted) -> Result<Vec<Observed>,
          ORDER BY o.time DESC, o.id DESC LIMIT ?6",
     )?;
     let mut observation = db.prepare_cached(&format!("{SELECT_OBSERVATION} WHERE o.id = ?1"))?;
-    let mut batch = db.prepare_cached(&format!("{} WHERE b.position = ?1", select_batch(db)?))?;
+    let mut record = db.prepare_cached(&format!("{SELECT_RECORD} WHERE r.position = ?1"))?;
     let owner = Owner::read(db)?;
     let before = wanted.before.unwrap_or(Place {
         time: UnixTime::new(u32::MAX),
@@ -149,17 +143,17 @@ pub(super) fn history(db: &Connection, wanted: &Wanted) -> Result<Vec<Observed>,
         let id = id?;
         let mut rows = observation.query([id])?;
         let row = rows.next()?.ok_or_else(|| damaged(STRAY))?;
-        let mut batches = batch.query([row.get::<_, i64>(12)?])?;
-        let (position, at, mut what) = read_what(batches.next()?.ok_or_else(|| damaged(STRAY))?)?;
-        let What::Reports(batch) = &mut what else {
+        let mut records = record.query([row.get::<_, i64>(RECORD)?])?;
+        let (mut entry, phy) = owner.read_record(records.next()?.ok_or_else(|| damaged(STRAY))?)?;
+        let What::Reports(batch) = &mut entry.record.what else {
             return Err(damaged(STRAY));
         };
-        let report = read_report(row, batch.phy)?;
+        let report = read_report(row, phy)?;
         let time = report.time;
         batch.reports = vec![report];
         Ok(Observed {
             place: Place { time, id },
-            entry: owner.entry(position, at, what),
+            entry,
         })
     };
     ids.map(read).collect()
@@ -168,17 +162,17 @@ pub(super) fn history(db: &Connection, wanted: &Wanted) -> Result<Vec<Observed>,
 /// What is remembered of the newest `count` batches that have an identity.
 pub(super) fn resendable(db: &Connection, count: usize) -> Result<Resendable, LogError> {
     let first: Option<i64> = db.query_row(
-        "SELECT min(position) FROM (SELECT position FROM batches WHERE identity IS NOT NULL
+        "SELECT min(position) FROM (SELECT position FROM records WHERE identity IS NOT NULL
                                     ORDER BY position DESC LIMIT ?1)",
         [signed(count)],
         |row| row.get(0),
     )?;
-    let before = "SELECT max(received_at_us) FROM batches WHERE position < ?1";
+    let before = "SELECT max(received_at_us) FROM records WHERE position < ?1";
     let clock: Option<i64> = db.query_row(before, [first.unwrap_or(i64::MAX)], |row| row.get(0))?;
     let mut clock = ReceivedAt::from_micros(unsigned(clock.unwrap_or_default())?);
     let mut batches = Vec::new();
     let mut query = db.prepare(
-        "SELECT identity, position, received_at_us FROM batches WHERE position >= ?1 ORDER BY position",
+        "SELECT identity, position, received_at_us FROM records WHERE position >= ?1 ORDER BY position",
     )?;
     let mut rows = query.query([first.unwrap_or(i64::MAX)])?;
     while let Some(row) = rows.next()? {
@@ -202,8 +196,8 @@ pub(super) fn contacts(
     count: usize,
 ) -> Result<Vec<(SourceId, ReceivedAt)>, LogError> {
     let mut query = db.prepare(
-        "SELECT s.uuid, b.received_at_us FROM batches b JOIN sources s ON s.id = b.source
-         WHERE b.position <= ?1 AND b.annotation IS NULL ORDER BY b.position DESC LIMIT ?2",
+        "SELECT s.uuid, r.received_at_us FROM records r JOIN sources s ON s.id = r.source
+         WHERE r.position <= ?1 AND r.kind IS NULL ORDER BY r.position DESC LIMIT ?2",
     )?;
     let mut rows = query.query(params![number(to), signed(count)])?;
     let mut contacts = Vec::new();
@@ -218,7 +212,7 @@ pub(super) fn contacts(
 
 pub(super) fn receipt(db: &Connection, at: LogPosition) -> Result<Option<StoredReceipt>, LogError> {
     let mut query =
-        db.prepare_cached("SELECT accepted, rejected FROM batches WHERE position = ?1")?;
+        db.prepare_cached("SELECT accepted, rejected FROM records WHERE position = ?1")?;
     let row = query.query_row([number(at)], |row| {
         Ok((row.get::<_, i64>(0)?, row.get::<_, Option<String>>(1)?))
     });
@@ -252,50 +246,80 @@ impl Owner {
         Ok(Self { server, node })
     }
 
-    fn entry(&self, position: LogPosition, at: ReceivedAt, what: What) -> Entry {
-        Entry {
-            position,
-            record: Record {
-                id: RecordId::of_place(self.server, position),
-                node: self.node,
-                origin: None,
-                at,
-                what,
-            },
-        }
+    /// A record without its reports, and the radio technology of those that do not say theirs.
+    fn read_record(&self, row: &Row<'_>) -> Result<(Entry, Option<Phy>), LogError> {
+        let position = position(row.get(0)?)?;
+        let id = match row.get::<_, Option<[u8; 16]>>(2)? {
+            None => RecordId::of_place(self.server, position),
+            Some(bytes) => RecordId::from_bytes(bytes),
+        };
+        let origin = match (read_uuid(row, 4)?, row.get::<_, Option<i64>>(5)?) {
+            (Some(node), Some(there)) => Some(Origin {
+                node,
+                position: super::position(there)?,
+            }),
+            (None, None) => None,
+            _ => return Err(damaged("records: half of an origin is missing")),
+        };
+        let (what, phy) = match row.get::<_, Option<String>>(6)? {
+            None => {
+                let (batch, phy) = read_batch(row)?;
+                (What::Reports(batch), phy)
+            }
+            Some(kind) => (kinds::read(&kind, &row.get::<_, String>(7)?)?, None),
+        };
+        let record = Record {
+            id,
+            node: read_uuid(row, 3)?.unwrap_or(self.node),
+            origin,
+            at: ReceivedAt::from_micros(unsigned(row.get(1)?)?),
+            what,
+        };
+        Ok((Entry { position, record }, phy))
     }
 }
 
-fn read_what(row: &Row<'_>) -> Result<(LogPosition, ReceivedAt, What), LogError> {
-    let (position, at) = (
-        position(row.get(0)?)?,
-        ReceivedAt::from_micros(unsigned(row.get(4)?)?),
-    );
-    if let Some(text) = row.get::<_, Option<String>>(8)? {
-        let annotation = serde_json::from_str(&text)
-            .map_err(|_| damaged("what was said of a device cannot be read"))?;
-        return Ok((position, at, What::Annotation(annotation)));
-    }
-    let source: String = row.get(1)?;
-    let phy: String = row.get(3)?;
-    let reports: i64 = row.get(7)?;
+fn read_uuid(row: &Row<'_>, column: usize) -> Result<Option<Uuid>, LogError> {
+    let text: Option<String> = row.get(column)?;
+    let uuid = text.map(|text| text.parse()).transpose();
+    uuid.map_err(|_| damaged("the UUID of a server cannot be read"))
+}
+
+fn read_batch(row: &Row<'_>) -> Result<(Batch, Option<Phy>), LogError> {
+    let source: Option<String> = row.get(8)?;
+    let source = source.ok_or_else(|| damaged("the source of reports is missing"))?;
+    let phy = match row.get::<_, Option<String>>(10)? {
+        None => None,
+        Some(name) => Some(
+            Phy::ALL
+                .into_iter()
+                .find(|known| known.name() == name)
+                .ok_or_else(|| damaged("a phy is unknown"))?,
+        ),
+    };
+    let reports: i64 = row.get(13)?;
     let batch = Batch {
         source: source.parse().map_err(|_| damaged("a source is no UUID"))?,
-        source_name: row.get::<_, Option<String>>(2)?.map(Into::into),
-        phy: Phy::ALL
-            .into_iter()
-            .find(|known| known.name() == phy)
-            .ok_or_else(|| damaged("a phy is unknown"))?,
-        identity: identity(row.get_ref(5)?)?,
-        rejected: read_rejected(row.get::<_, Option<String>>(6)?.as_deref())?,
+        source_name: row.get::<_, Option<String>>(9)?.map(Into::into),
+        technology: phy.filter(|_| reports == 0),
+        identity: identity(row.get_ref(11)?)?,
+        rejected: read_rejected(row.get::<_, Option<String>>(12)?.as_deref())?,
         reports: Vec::with_capacity(
             usize::try_from(reports.min(REPORTS_EXPECTED_MAX)).unwrap_or_default(),
         ),
     };
-    Ok((position, at, What::Reports(batch)))
+    Ok((batch, phy))
 }
 
-fn read_report(row: &Row<'_>, phy: Phy) -> Result<Report, LogError> {
+/// Before version 4, the radio technology was the record's.
+fn read_report(row: &Row<'_>, of_record: Option<Phy>) -> Result<Report, LogError> {
+    let phy = match row.get::<_, Option<i64>>(12)? {
+        None => of_record.ok_or_else(|| damaged("the phy of a report is missing"))?,
+        Some(number) => Phy::ALL
+            .into_iter()
+            .find(|phy| number_of_phy(*phy) == number)
+            .ok_or_else(|| damaged("a phy is unknown"))?,
+    };
     let extra = Extra::from_text(
         row.get_ref(11)?
             .as_str_or_null()
@@ -347,6 +371,12 @@ fn read_report(row: &Row<'_>, phy: Phy) -> Result<Report, LogError> {
                 Some(position.ok_or_else(|| damaged("a position is out of range"))?)
             }
             _ => None,
+        },
+        accuracy: match row.get(13)? {
+            None => None,
+            Some(mm) => {
+                Some(Accuracy::from_mm(mm).ok_or_else(|| damaged("an accuracy is out of range"))?)
+            }
         },
         tags,
         sighting,

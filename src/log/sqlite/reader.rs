@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::migrate::VERSION;
+use super::migrate::{VERSION, VERSION_OF_CHAIN, read_as_current};
 use super::verify::{self, Checked};
 use super::{damaged, read};
 use crate::data_dir::{self, DataDir, with_suffix};
@@ -27,6 +27,7 @@ const PATH: &AsciiSet = &NON_ALPHANUMERIC
 #[derive(Debug)]
 pub struct LogReader {
     db: Connection,
+    version: i64,
     at_rest: Option<AtRest>,
 }
 
@@ -57,7 +58,14 @@ impl LogReader {
                 found,
                 known: VERSION,
             }),
-            _ => Ok(Self { db, at_rest }),
+            found => {
+                read_as_current(&db, found)?;
+                Ok(Self {
+                    db,
+                    version: found,
+                    at_rest,
+                })
+            }
         }
     }
 
@@ -87,6 +95,11 @@ impl LogReader {
         let checked = verify::check(self);
         self.still_at_rest()?;
         Ok(checked)
+    }
+
+    /// Whether its records are chained: logs of earlier versions are not.
+    pub(super) fn has_chain(&self) -> bool {
+        VERSION_OF_CHAIN <= self.version
     }
 
     pub(super) fn db(&self) -> &Connection {

@@ -9,7 +9,7 @@ use crate::report::Ssid;
 
 /// What a row of observations has: numbers, and last a text.
 const COLUMNS: [&str; NUMBERS + 1] = [
-    "batch",
+    "record",
     "time",
     "address",
     "ssid",
@@ -21,9 +21,11 @@ const COLUMNS: [&str; NUMBERS + 1] = [
     "lon_e7",
     "alt_mm",
     "speed_m_h",
+    "phy",
+    "accuracy_mm",
     "extra",
 ];
-const NUMBERS: usize = 12;
+const NUMBERS: usize = 14;
 /// How many rows one statement inserts: starting a statement costs about as much as a row.
 const ROWS: usize = 20;
 static INSERT_ROWS: LazyLock<String> = LazyLock::new(|| insert("observations", &COLUMNS, ROWS));

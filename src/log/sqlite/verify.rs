@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use rusqlite::{Connection, OptionalExtension};
 use uuid::Uuid;
 
+use super::chain;
 use super::expire::expired_to;
 use super::reader::LogReader;
 use super::{damaged, number, position, unsigned};
@@ -89,6 +90,18 @@ pub enum Finding {
         /// How many it has.
         found: i64,
     },
+    /// Records are not what was written.
+    #[error(
+        "the records from {} to {} do not fit their chain: one of them was changed, moved or lost",
+        from.get(),
+        to.get()
+    )]
+    Chain {
+        /// The first that may be wrong.
+        from: LogPosition,
+        /// The last that may be wrong.
+        to: LogPosition,
+    },
     /// A server would not start with it.
     #[error("behind position {} a server cannot read on: {cause}", after.get())]
     Unreadable {
@@ -105,6 +118,15 @@ pub enum Finding {
         /// Why.
         cause: LogError,
     },
+}
+
+impl From<chain::Broken> for Finding {
+    fn from(broken: chain::Broken) -> Self {
+        Self::Chain {
+            from: broken.from,
+            to: broken.to,
+        }
+    }
 }
 
 impl Findings {
@@ -201,14 +223,14 @@ fn check_meta(log: &LogReader, checked: &mut Checked) -> Result<(), LogError> {
 
 fn count(db: &Connection, expired_to: LogPosition, checked: &mut Checked) -> Result<(), LogError> {
     let (batches, first, last): (i64, Option<i64>, Option<i64>) = db.query_row(
-        "SELECT count(*), min(position), max(position) FROM batches WHERE position > ?1",
+        "SELECT count(*), min(position), max(position) FROM records WHERE position > ?1",
         [number(expired_to)],
         |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
     )?;
     checked.batches = Some(unsigned(batches)?);
     checked.first = first.map(position).transpose()?;
     checked.last = last.map(position).transpose()?;
-    let query = "SELECT count(*) FROM observations WHERE batch > ?1";
+    let query = "SELECT count(*) FROM observations WHERE record > ?1";
     let observations = db.query_row(query, [number(expired_to)], |row| row.get(0))?;
     checked.observations = Some(unsigned(observations)?);
     Ok(())
@@ -216,8 +238,8 @@ fn count(db: &Connection, expired_to: LogPosition, checked: &mut Checked) -> Res
 
 /// Observations that belong to no batch are left out here: they are among the references.
 const OBSERVATIONS: &str =
-    "SELECT o.id, o.batch FROM observations o CROSS JOIN batches b ON b.position = o.batch
-     WHERE o.batch > ?1 ORDER BY";
+    "SELECT o.id, o.record FROM observations o CROSS JOIN records r ON r.position = o.record
+     WHERE o.record > ?1 ORDER BY";
 
 /// Whether the observations stand in the order of their batches.
 fn check_order(
@@ -250,7 +272,7 @@ fn check_batches(
     findings: &mut Findings,
 ) -> Result<(), LogError> {
     // Sorting them takes room that a sound log does not need.
-    let order = if is_ordered { "o.id" } else { "o.batch" };
+    let order = if is_ordered { "o.id" } else { "o.record" };
     let mut observations = db.prepare(&format!("{OBSERVATIONS} {order}"))?;
     let mut rows = observations.query([number(expired_to)])?;
     let mut batch_of_next = || match rows.next()? {
@@ -259,7 +281,7 @@ fn check_batches(
     };
     let mut next = batch_of_next()?;
     let mut batches =
-        db.prepare("SELECT position, accepted FROM batches WHERE position > ?1 ORDER BY position")?;
+        db.prepare("SELECT position, accepted FROM records WHERE position > ?1 ORDER BY position")?;
     let mut rows = batches.query([number(expired_to)])?;
     let mut before = number(expired_to);
     while let Some(row) = rows.next()? {
@@ -291,16 +313,37 @@ fn check_batches(
 fn replay(log: &LogReader, checked: &mut Checked) {
     let (mut devices, mut sources) = (HashSet::new(), HashSet::new());
     let mut after = checked.expired_to.unwrap_or_default();
+    let mut chain = match log
+        .has_chain()
+        .then(|| chain::Check::new(log.db()))
+        .transpose()
+    {
+        Ok(chain) => chain,
+        Err(cause) => {
+            let what = "the chain";
+            checked.findings.add(Finding::Unchecked { what, cause });
+            None
+        }
+    };
     let result = log.replay(after, |entry| {
         devices.extend(entry.reports().iter().map(Report::device));
         sources.extend(entry.record.batch().map(|batch| batch.source));
         after = entry.position;
+        if let Some(chain) = &mut chain
+            && let Some(broken) = chain.add(&entry)?
+        {
+            checked.findings.add(broken.into());
+        }
         Ok::<_, LogError>(())
     });
     match result {
         Ok(()) => {
             checked.devices = Some(devices.len());
             checked.sources = Some(sources.len());
+            let unchained = chain.and_then(|chain| chain.end(after));
+            if let Some(unchained) = unchained {
+                checked.findings.add(unchained.into());
+            }
         }
         Err(cause) => checked.findings.add(Finding::Unreadable { after, cause }),
     }

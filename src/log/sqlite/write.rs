@@ -5,37 +5,52 @@ use std::hash::Hash;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use uuid::Uuid;
 
+use super::chain::{Chain, Link};
 use super::extra::Extra;
+use super::kinds;
 use super::rows::{Names, Observations, Row};
 use super::sweep::Sweep;
 use super::{number, signed};
 use crate::bounded::BoundedMap;
-use crate::log::{LogError, LogPosition, Record, What};
+use crate::log::{LogError, LogPosition, Record};
 use crate::report::{
-    Annotation, Batch, BatchIdentity, Channel, MacAddr, Position, Rejected, Report, Sighting,
-    SourceId, Ssid,
+    Batch, BatchIdentity, Channel, MacAddr, Phy, Position, Report, Sighting, SourceId, Ssid,
 };
 
 /// How many strings of a dictionary are remembered.
 const DICTIONARY_MAX: usize = 200_000;
 
+/// The end of the log.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tip {
+    /// The place of the last record.
+    pub(super) at: LogPosition,
+    /// The chain up to it.
+    pub(super) chain: Chain,
+}
+
+/// Appends records to the log of `node`, which ends at `tip`, in one commit. Gives where it ends then.
 pub(super) fn write_all(
     db: &mut Connection,
+    node: Uuid,
     numbers: &mut Dictionaries,
     records: &[Record],
-    at: &mut LogPosition,
-) -> Result<(), LogError> {
+    mut tip: Tip,
+) -> Result<Tip, LogError> {
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     {
-        let mut insert = Inserts::prepare(&transaction)?;
+        let mut insert = Inserts::prepare(&transaction, node)?;
+        let mut left = records.len();
         for record in records {
-            *at = at.next();
-            insert.record(numbers, *at, record)?;
+            left -= 1;
+            tip.at = tip.at.next();
+            tip.chain = insert.record(numbers, (tip.at, left == 0), tip.chain, record)?;
         }
         insert.names.finish()?;
         insert.observations.finish()?;
     }
-    Ok(transaction.commit()?)
+    transaction.commit()?;
+    Ok(tip)
 }
 
 /// The numbers of strings that were seen lately.
@@ -104,81 +119,113 @@ impl Dictionaries {
 /// The statements of one transaction.
 struct Inserts<'t> {
     transaction: &'t Transaction<'t>,
-    batch: rusqlite::CachedStatement<'t>,
+    /// The server that the log belongs to.
+    node: Uuid,
+    record: rusqlite::CachedStatement<'t>,
+    link: Link,
     names: Names<'t>,
     observations: Observations<'t>,
 }
 
 impl<'t> Inserts<'t> {
-    fn prepare(transaction: &'t Transaction<'t>) -> Result<Self, LogError> {
+    fn prepare(transaction: &'t Transaction<'t>, node: Uuid) -> Result<Self, LogError> {
         Ok(Self {
             transaction,
-            batch: transaction.prepare_cached(
-                "INSERT INTO batches (position, source, source_name, phy, received_at_us, identity, accepted, rejected,
-                                      annotation)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            node,
+            link: Link::default(),
+            record: transaction.prepare_cached(
+                "INSERT INTO records (position, received_at_us, id, node, origin_node, origin_position, kind, content,
+                                      source, source_name, phy, identity, accepted, rejected, chain)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
             )?,
             names: Names::prepare(transaction)?,
             observations: Observations::prepare(transaction)?,
         })
     }
 
+    /// Inserts the rows of a record that follows on `before`, and gives the chain behind it.
     fn record(
         &mut self,
         numbers: &mut Dictionaries,
-        at: LogPosition,
+        (at, is_last): (LogPosition, bool),
+        before: Chain,
         record: &Record,
-    ) -> Result<(), LogError> {
-        match &record.what {
-            What::Reports(batch) => self.batch(numbers, at, record, batch, None),
-            What::Annotation(annotation) => {
-                let nobody = Batch {
-                    source: SourceId::new(Uuid::nil()),
-                    source_name: None,
-                    phy: annotation.device.phy,
-                    identity: None,
-                    reports: Vec::new(),
-                    rejected: Vec::new(),
-                };
-                self.batch(numbers, at, record, &nobody, Some(annotation))
+    ) -> Result<Chain, LogError> {
+        self.link.begin(before, record);
+        let (kind, content) = kinds::text_of(&record.what)?.unzip();
+        let (mut source, mut rejected) = (None, None);
+        let batch = record.batch();
+        match batch {
+            None => {
+                self.link.add_text(kind.unwrap_or_default());
+                self.link.add_text(content.as_deref().unwrap_or_default());
             }
-            _ => Err(LogError::Failed(
-                "this version of the log has no rows for such a record".into(),
-            )),
+            Some(batch) => {
+                rejected = kinds::rejected_text(&batch.rejected)?;
+                self.link.add_batch(batch, rejected.as_deref());
+                source = Some(self.reports(numbers, at, batch)?);
+            }
         }
+        let chain = self.link.end();
+        let origin = record.origin.as_ref();
+        let node = self.number_of_node(record.node)?;
+        let origin_node = origin
+            .map(|origin| self.learn_node(origin.node))
+            .transpose()?;
+        self.record.execute(params![
+            number(at),
+            signed(record.at.micros()),
+            record.id.to_bytes(),
+            node,
+            origin_node,
+            origin.map(|origin| number(origin.position)),
+            kind,
+            content,
+            source,
+            batch.and_then(|batch| batch.source_name.as_deref()),
+            batch.and_then(|batch| batch.technology).map(Phy::name),
+            batch
+                .and_then(|batch| batch.identity)
+                .map(BatchIdentity::to_bytes),
+            batch.map_or(0, |batch| signed(batch.reports.len())),
+            rejected,
+            is_last.then(|| chain.to_bytes()),
+        ])?;
+        Ok(chain)
     }
 
-    fn batch(
+    /// Inserts the reports of a batch, and gives the number of its source.
+    fn reports(
         &mut self,
         numbers: &mut Dictionaries,
         at: LogPosition,
-        record: &Record,
         batch: &Batch,
-        annotation: Option<&Annotation>,
-    ) -> Result<(), LogError> {
-        let source = self.number_of(
+    ) -> Result<i64, LogError> {
+        for report in &batch.reports {
+            let row = self.row(numbers, at, report)?;
+            self.link.add_report(report, row.extra.as_deref());
+            self.observations.add(row)?;
+        }
+        self.number_of(
             (&mut numbers.sources, &mut numbers.sweep),
             "sources",
             "uuid",
             &batch.source,
             SourceId::to_string,
-        )?;
-        self.batch.execute(params![
-            number(at),
-            source,
-            batch.source_name,
-            batch.phy.name(),
-            signed(record.at.micros()),
-            batch.identity.map(BatchIdentity::to_bytes),
-            signed(batch.reports.len()),
-            write_rejected(&batch.rejected)?,
-            annotation.map(to_json).transpose()?,
-        ])?;
-        for report in &batch.reports {
-            let row = self.row(numbers, at, report)?;
-            self.observations.add(row)?;
+        )
+    }
+
+    /// `None` is the server that the log belongs to, which takes nearly all records.
+    fn number_of_node(&self, node: Uuid) -> Result<Option<i64>, LogError> {
+        if node == self.node {
+            return Ok(None);
         }
-        Ok(())
+        self.learn_node(node).map(Some)
+    }
+
+    fn learn_node(&self, node: Uuid) -> Result<i64, LogError> {
+        let mut sweep = Sweep::default();
+        self.learn(&mut sweep, "nodes", "uuid", &node.to_string())
     }
 
     fn row(
@@ -226,6 +273,8 @@ impl<'t> Inserts<'t> {
                 position.map(|position| position.lon_e7().into()),
                 position.and_then(Position::alt_mm).map(i64::from),
                 position.map(|position| position.speed_m_h().into()),
+                Some(number_of_phy(report.device().phy)),
+                report.accuracy.map(|accuracy| accuracy.mm().into()),
             ],
             extra: Extra::text_of(report)?,
         })
@@ -305,15 +354,12 @@ impl<'t> Inserts<'t> {
     }
 }
 
-fn write_rejected(rejected: &[Rejected]) -> Result<Option<String>, LogError> {
-    if rejected.is_empty() {
-        return Ok(None);
+/// As in the table `phys`.
+pub(super) const fn number_of_phy(phy: Phy) -> i64 {
+    match phy {
+        Phy::Wifi => 0,
+        Phy::Bluetooth => 1,
     }
-    to_json(rejected).map(Some)
-}
-
-fn to_json(value: &(impl serde::Serialize + ?Sized)) -> Result<String, LogError> {
-    serde_json::to_string(value).map_err(|error| LogError::Failed(error.to_string().into()))
 }
 
 fn address_number(addr: MacAddr) -> i64 {

@@ -2,12 +2,14 @@
 
 mod reader;
 
+use std::collections::{BTreeMap, HashSet};
+
 use proptest::prelude::*;
 use rusqlite::config::DbConfig;
 
 use super::*;
 use crate::ingest::kismet::{self, Limits};
-use crate::report::{Batch, Phy, SourceId};
+use crate::report::{Accuracy, Annotation, Batch, DeviceId, Phy, Remark, SourceId, Tag};
 
 const BEGIN: u64 = 1_700_000_000_000_000;
 
@@ -61,6 +63,91 @@ fn bluetooth_batch() -> Batch {
     .unwrap()
 }
 
+/// One of each kind of record, besides those that other tests have.
+fn of_every_kind() -> Vec<Record> {
+    let addr: MacAddr = "00:11:22:33:44:55".parse().unwrap();
+    let source = SourceId::new(Uuid::from_u128(7));
+    let device = DeviceId {
+        phy: Phy::Bluetooth,
+        addr,
+    };
+    let tag = Tag {
+        name: "a".into(),
+        value: "\"é\"".into(),
+    };
+    let rate = AlertRate {
+        count: 10,
+        seconds: 60,
+    };
+    let kinds = [
+        What::Annotation(Annotation {
+            device,
+            remark: Remark::Tag(tag),
+        }),
+        What::AlertOrder(AlertOrder::Define(AlertKind {
+            header: "MINE".into(),
+            class: "OTHER".into(),
+            severity: "high".into(),
+            description: "what I look for".into(),
+            phy: Some(Phy::Wifi),
+            rate,
+            burst: rate,
+        })),
+        What::AlertOrder(AlertOrder::Watch(WatchOrder {
+            found: true,
+            lost: false,
+            masks: vec![
+                addr.into(),
+                "02:00:00:00:00:00/FF:00:00:00:00:00".parse().unwrap(),
+            ],
+            is_watched: true,
+        })),
+        What::AlertOrder(AlertOrder::Raise(Box::new(HandRaised {
+            id: "1".into(),
+            header: "MINE".into(),
+            text: "here".into(),
+            seen: Some(UnixTime::new(1_700_000_000)),
+            device: Some(device),
+            scanner: None,
+            addresses: [addr; 4],
+            channel: None,
+        }))),
+        What::SourcePause(SourcePause {
+            source,
+            state: SourceState::Paused,
+        }),
+        What::Import(Import {
+            file: "drive.csv".into(),
+            format: "wigle".into(),
+            reports: 5,
+        }),
+        What::Settings(Settings(BTreeMap::from([("a".into(), "1".into())]))),
+        What::Tick,
+        What::Erasure(Erasure::Source(source)),
+    ];
+    let at = ReceivedAt::from_micros(BEGIN);
+    let mut records = kinds.map(|what| Record::new(Uuid::nil(), at, what));
+    records[0].origin = Some(Origin {
+        node: Uuid::from_u128(8),
+        position: LogPosition(9),
+    });
+    records.into()
+}
+
+/// A batch as an upload has it: of both radio technologies, and with positions that are accurate.
+fn mixed() -> Record {
+    let mut batch = wifi_batch(1);
+    batch.reports.extend(bluetooth_batch().reports);
+    batch.reports[0].accuracy = Accuracy::from_mm(4250);
+    record(1, batch)
+}
+
+#[test]
+fn identities_are_given_once() {
+    let many: HashSet<_> = (0..1000).map(|_| RecordId::random()).collect();
+    assert_eq!(many.len(), 1000);
+}
+
 fn replayed(log: &Log, after: LogPosition) -> Vec<Entry> {
     let mut entries = Vec::new();
     log.replay(after, |entry| {
@@ -69,18 +156,6 @@ fn replayed(log: &Log, after: LogPosition) -> Vec<Entry> {
     })
     .unwrap();
     entries
-}
-
-/// What a record says, without its identity.
-fn said(record: &Record) -> (ReceivedAt, &What) {
-    (record.at, &record.what)
-}
-
-fn all_said(entries: &[Entry]) -> Vec<(LogPosition, (ReceivedAt, &What))> {
-    let entries = entries.iter();
-    entries
-        .map(|entry| (entry.position, said(&entry.record)))
-        .collect()
 }
 
 /// What every backend has to do.
@@ -101,16 +176,26 @@ fn contract(log: &mut Log) {
     assert_eq!(log.last().get(), 5);
 
     // What comes back is what went in, from the start and from any place.
-    assert_eq!(all_said(&replayed(log, LogPosition::START)), all_said(&all));
+    assert_eq!(replayed(log, LogPosition::START), all);
     for entry in &all {
         let place = usize::try_from(entry.position.get()).unwrap();
         let behind = replayed(log, entry.position);
-        assert_eq!(all_said(&behind), all_said(&all[place..]));
+        assert_eq!(behind, all[place..]);
     }
 
-    let Resendable { clock, batches } = log.resendable(3).unwrap();
+    let other = log.append(of_every_kind()).unwrap();
+    assert_eq!(replayed(log, all[4].position), other);
+    let mixed = log.append(vec![mixed()]).unwrap();
+    let last = other.last().unwrap().position;
+    assert_eq!(replayed(log, last), mixed);
+    let contacts = log.contacts(last, 2).unwrap();
+    assert_eq!(contacts.len(), 2, "only reports are contacts");
+    let receipt = log.receipt(last).unwrap().unwrap();
+    assert_eq!((receipt.accepted, receipt.rejected.len()), (0, 0));
+
+    let Resendable { clock, batches } = log.resendable(4).unwrap();
     let positions: Vec<_> = batches.iter().map(|seen| seen.position.get()).collect();
-    assert_eq!(positions, [2, 3, 5]);
+    assert_eq!(positions, [2, 3, 5, 15]);
     assert_eq!(Some(batches[2].identity), wifi_batch(4).identity);
     let clocks = all.iter().map(|entry| entry.record.at);
     assert_eq!(clock, clocks.max().unwrap());
@@ -119,7 +204,7 @@ fn contract(log: &mut Log) {
     assert_eq!(receipt.accepted, 2);
     assert_eq!(receipt.rejected, wifi_batch(1).rejected);
     assert_eq!(receipt.rejected.len(), 1);
-    assert_eq!(log.receipt(all[4].position.next()).unwrap(), None);
+    assert_eq!(log.receipt(mixed[0].position.next()).unwrap(), None);
 }
 
 #[test]
@@ -138,7 +223,7 @@ fn the_log_on_disk_keeps_the_contract_and_is_the_same_when_opened_again() {
     let mut log = Log::in_directory(directory.path()).unwrap();
     assert_eq!(replayed(&log, LogPosition::START), before);
     assert_eq!(log.server_uuid(), server);
-    assert_eq!(log.append(vec![wifi(9)]).unwrap()[0].position.get(), 6);
+    assert_eq!(log.append(vec![wifi(9)]).unwrap()[0].position.get(), 16);
 }
 
 /// Expires until there is nothing left to do.
@@ -166,21 +251,12 @@ fn expiry(log: &mut Log) {
     // The third and later are not safe elsewhere.
     let expired = expire(log, 5, 2, 1);
     assert_eq!((expired.to.get(), expired.is_held), (2, true));
-    assert_eq!(
-        all_said(&replayed(log, LogPosition::START)),
-        all_said(&all[2..])
-    );
+    assert_eq!(replayed(log, LogPosition::START), all[2..]);
     let expired = expire(log, 5, 6, 1);
     assert_eq!((expired.to.get(), expired.is_held), (4, false));
     assert_eq!(log.expired_to().unwrap().get(), 4);
-    assert_eq!(
-        all_said(&replayed(log, LogPosition::START)),
-        all_said(&all[4..])
-    );
-    assert_eq!(
-        all_said(&replayed(log, all[4].position)),
-        all_said(&all[5..])
-    );
+    assert_eq!(replayed(log, LogPosition::START), all[4..]);
+    assert_eq!(replayed(log, all[4].position), all[5..]);
     // All of them may go, and no position is given again.
     expire(log, 100, 100, 100);
     assert_eq!(replayed(log, LogPosition::START), []);
@@ -357,6 +433,7 @@ fn the_views_for_people_answer_their_questions() {
     let directory = tempfile::tempdir().unwrap();
     let mut log = Log::in_directory(directory.path()).unwrap();
     log.append(vec![wifi(1), bluetooth(), wifi(2)]).unwrap();
+    log.append(of_every_kind()).unwrap();
     drop(log);
     let db = rusqlite::Connection::open(directory.path().join("scanpost.db")).unwrap();
     let row = db.query_row(
@@ -382,6 +459,69 @@ fn the_views_for_people_answer_their_questions() {
         })
         .unwrap();
     assert_eq!(count, 5);
+    let kinds: i64 = db
+        .query_row(
+            "SELECT count(DISTINCT kind) FROM records WHERE json_valid(content)",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(kinds, 7);
+}
+
+/// A table's columns: name, type, whether it may be NULL, what it refers to.
+fn columns(db: &rusqlite::Connection) -> Vec<String> {
+    let mut query = db
+        .prepare(
+            "SELECT t.name, c.name, c.type, c.\"notnull\", c.pk, f.\"table\"
+             FROM pragma_table_list t JOIN pragma_table_info(t.name) c
+                  LEFT JOIN pragma_foreign_key_list(t.name) f ON f.\"from\" = c.name
+             WHERE t.schema = 'main' AND t.name <> 'sqlite_schema' ORDER BY t.name, c.cid",
+        )
+        .unwrap();
+    let column = |row: &rusqlite::Row<'_>| {
+        let texts: (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let rest: (bool, i64, Option<String>) = (row.get(3)?, row.get(4)?, row.get(5)?);
+        Ok(format!("{texts:?} {rest:?}"))
+    };
+    let columns = query.query_map([], column).unwrap();
+    columns.map(Result::unwrap).collect()
+}
+
+#[test]
+fn a_log_that_was_migrated_has_the_tables_of_a_new_one() {
+    let new = tempfile::tempdir().unwrap();
+    drop(Log::in_directory(new.path()).unwrap());
+    let open = |data: &Path| rusqlite::Connection::open(data.join("scanpost.db")).unwrap();
+    let expected = columns(&open(new.path()));
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/data");
+    for version in ["v1", "v2", "v3", "v4"] {
+        let data = tempfile::tempdir().unwrap();
+        let file = Path::new(version).join("scanpost.db");
+        std::fs::copy(fixtures.join(file), data.path().join("scanpost.db")).unwrap();
+        let before = LogReader::open(data.path()).unwrap();
+        let mut read = Vec::new();
+        let result = before.replay(LogPosition::START, |entry| {
+            read.push(entry);
+            Ok::<_, LogError>(())
+        });
+        result.unwrap();
+        drop(before);
+
+        let mut log = Log::in_directory(data.path()).unwrap();
+        let node = log.node();
+        // Without a server that had opened it, nobody had a name of its own.
+        for entry in &mut read {
+            entry.record.node = node;
+        }
+        assert_eq!(replayed(&log, LogPosition::START), read, "{version}");
+        log.append(vec![wifi(1), mixed()]).unwrap();
+        log.append(of_every_kind()).unwrap();
+        drop(log);
+        assert_eq!(columns(&open(data.path())), expected, "{version}");
+        let checked = LogReader::open(data.path()).unwrap().verify().unwrap();
+        assert!(checked.findings.is_empty(), "{version}: {checked:?}");
+    }
 }
 
 #[test]
@@ -434,8 +574,7 @@ proptest! {
             sent.extend_from_slice(&batches);
             log.append(batches).unwrap();
         }
-        let kept = replayed(&log, LogPosition::START);
-        let kept: Vec<_> = kept.iter().map(|entry| said(&entry.record)).collect();
-        prop_assert_eq!(kept, sent.iter().map(said).collect::<Vec<_>>());
+        let kept: Vec<_> = replayed(&log, LogPosition::START).into_iter().map(|entry| entry.record).collect();
+        prop_assert_eq!(kept, sent);
     }
 }

@@ -169,8 +169,8 @@ fn a_wrong_count_is_found() {
     let directory = written();
     change(
         &directory,
-        "UPDATE batches SET accepted = 3 WHERE position = 2;
-         UPDATE batches SET accepted = 9223372036854775807 WHERE position = 4;",
+        "UPDATE records SET accepted = 3 WHERE position = 2;
+         UPDATE records SET accepted = 9223372036854775807 WHERE position = 4;",
     );
     finds(
         &directory,
@@ -186,13 +186,14 @@ fn a_gap_is_found() {
     let directory = written();
     change(
         &directory,
-        "DELETE FROM observations WHERE batch IN (1, 3, 4); DELETE FROM batches WHERE position IN (1, 3, 4);",
+        "DELETE FROM observations WHERE record IN (1, 3, 4); DELETE FROM records WHERE position IN (1, 3, 4);",
     );
     finds(
         &directory,
         &[
             "the positions from 1 to 1 are missing",
             "the positions from 3 to 4 are missing",
+            "the records from 1 to 6 do not fit their chain: one of them was changed, moved or lost",
         ],
     );
 }
@@ -202,14 +203,15 @@ fn an_observation_of_no_batch_is_found() {
     let directory = written();
     change(
         &directory,
-        "UPDATE observations SET batch = 99 WHERE id = 3",
+        "UPDATE observations SET record = 99 WHERE id = 3",
     );
     finds(
         &directory,
         &[
-            "row 3 of observations refers to a row of batches that is not there",
+            "row 3 of observations refers to a row of records that is not there",
             "batch 2 has 1 observations, not the 2 that were accepted",
-            "behind position 6 a server cannot read on: the log is damaged: an observation does not stand with its batch",
+            "the records from 1 to 6 do not fit their chain: one of them was changed, moved or lost",
+            "behind position 6 a server cannot read on: the log is damaged: an observation does not stand with its record",
         ],
     );
 }
@@ -222,7 +224,7 @@ fn an_observation_at_the_wrong_place_is_found() {
         &directory,
         &[
             "observation 99 of batch 2 stands behind one of batch 6",
-            "behind position 5 a server cannot read on: the log is damaged: an observation does not stand with its batch",
+            "behind position 5 a server cannot read on: the log is damaged: an observation does not stand with its record",
         ],
     );
 }
@@ -232,7 +234,7 @@ fn what_cannot_be_read_is_found() {
     let directory = written();
     change(
         &directory,
-        "UPDATE observations SET address = 0 WHERE batch = 4;
+        "UPDATE observations SET address = 0 WHERE record = 4;
          UPDATE meta SET value = 'x' WHERE key = 'server_uuid';",
     );
     finds(
@@ -242,6 +244,59 @@ fn what_cannot_be_read_is_found() {
             "behind position 3 a server cannot read on: the log is damaged: an address is no station's",
         ],
     );
+}
+
+#[test]
+fn a_change_that_leaves_all_rows_in_order_breaks_the_chain() {
+    for statement in [
+        "UPDATE records SET received_at_us = received_at_us + 1 WHERE position = 2",
+        "UPDATE records SET source_name = 'x' WHERE position = 2",
+        "UPDATE records SET id = zeroblob(16) WHERE position = 2",
+        "UPDATE records SET chain = zeroblob(16) WHERE position = 6",
+        "UPDATE records SET chain = NULL WHERE position = 6",
+        "UPDATE observations SET signal_dbm = -62 WHERE id = 3",
+        "UPDATE observations SET accuracy_mm = 1 WHERE id = 3",
+        "UPDATE observations SET extra = NULL WHERE id = 3",
+        "UPDATE ssids SET ssid = x'78' WHERE id = 1",
+        "UPDATE observations SET ssid = (SELECT max(id) FROM ssids) WHERE id = 3",
+    ] {
+        let directory = written();
+        change(&directory, statement);
+        let findings = verified(directory.path()).findings;
+        let told: Vec<_> = findings.listed().iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "the records from 1 to 6 do not fit their chain: one of them was changed, moved or lost"
+            ],
+            "{statement}"
+        );
+    }
+}
+
+#[test]
+fn the_chain_does_not_depend_on_commits_and_goes_on_in_a_log_that_was_opened_again() {
+    let records = [wifi(1), wifi(2), bluetooth(), wifi(4), wifi(5), mixed()];
+    let chain = |cuts: &[usize]| {
+        let directory = tempfile::tempdir().unwrap();
+        let mut records = records.to_vec();
+        for cut in cuts {
+            let mut log = Log::in_directory(directory.path()).unwrap();
+            log.append(records.drain(..*cut).collect()).unwrap();
+        }
+        let checked = verified(directory.path());
+        assert!(checked.findings.is_empty(), "{checked:?}");
+        let db = rusqlite::Connection::open(directory.path().join("scanpost.db")).unwrap();
+        let query = "SELECT position, chain FROM records WHERE chain IS NOT NULL";
+        let mut query = db.prepare(query).unwrap();
+        let chains = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+        let chains: Result<BTreeMap<i64, [u8; 16]>, _> = chains.unwrap().collect();
+        chains.unwrap()
+    };
+    let (whole, cut) = (chain(&[6]), chain(&[1, 2, 3]));
+    assert_eq!(whole.keys().collect::<Vec<_>>(), [&6]);
+    assert_eq!(cut.keys().collect::<Vec<_>>(), [&1, &3, &6]);
+    assert_eq!(whole[&6], cut[&6]);
 }
 
 #[test]
@@ -268,7 +323,7 @@ fn a_damaged_page_is_found_wherever_it_is() {
 #[test]
 fn findings_without_end_are_counted_only() {
     let directory = written();
-    let batch = "INSERT INTO batches SELECT 2 * value + 100, 1, NULL, 'Bluetooth', 0, NULL, 0, NULL, NULL FROM";
+    let batch = "INSERT INTO records (position, source, received_at_us, accepted) SELECT 2 * value + 100, 1, 0, 0 FROM";
     change(
         &directory,
         &format!(
@@ -276,7 +331,7 @@ fn findings_without_end_are_counted_only() {
         ),
     );
     let findings = verified(directory.path()).findings;
-    assert_eq!((findings.listed().len(), findings.unlisted()), (20, 10));
+    assert_eq!((findings.listed().len(), findings.unlisted()), (20, 11));
 }
 
 #[test]
@@ -284,10 +339,10 @@ fn what_has_expired_is_not_missed() {
     let directory = written();
     change(
         &directory,
-        "INSERT INTO meta VALUES ('expired_to', '3'); DELETE FROM observations WHERE batch <= 3;",
+        "INSERT INTO meta VALUES ('expired_to', '3'); DELETE FROM observations WHERE record <= 3;",
     );
     // The batches may stay for those that are sent again, or go.
-    for statement in ["", "DELETE FROM batches WHERE position <= 3"] {
+    for statement in ["", "DELETE FROM records WHERE position <= 3"] {
         change(&directory, statement);
         let checked = verified(directory.path());
         assert!(checked.findings.is_empty(), "{checked:?}");
@@ -297,11 +352,11 @@ fn what_has_expired_is_not_missed() {
         let reader = LogReader::open(directory.path()).unwrap();
         assert_eq!(positions(&reader, 0), [4, 5, 6]);
     }
-    change(&directory, "DELETE FROM batches WHERE position = 4");
+    change(&directory, "DELETE FROM records WHERE position = 4");
     let findings = verified(directory.path()).findings;
     assert_eq!(
         findings.listed()[0].to_string(),
-        "row 6 of observations refers to a row of batches that is not there"
+        "row 6 of observations refers to a row of records that is not there"
     );
     change(
         &directory,

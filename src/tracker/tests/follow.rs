@@ -71,7 +71,7 @@ fn what_is_new_is_told_once() {
         let batch = Batch {
             source: source(1),
             source_name: None,
-            phy: Phy::Wifi,
+            technology: None,
             identity: None,
             reports,
             rejected: Vec::new(),

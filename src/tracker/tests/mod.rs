@@ -42,6 +42,7 @@ fn report(last: u8, seconds: u32) -> Report {
         frequency: None,
         channel: None,
         position: None,
+        accuracy: None,
         tags: Vec::new(),
         sighting: Sighting::Wifi(WifiSighting {
             bssid: Bssid::try_from(addr(last)).unwrap(),
@@ -82,7 +83,7 @@ impl Folded {
         let batch = Batch {
             source: source(from),
             source_name: None,
-            phy: Phy::Wifi,
+            technology: None,
             identity: None,
             reports,
             rejected: Vec::new(),
@@ -499,7 +500,7 @@ proptest! {
                     let batch = Batch {
                         source: source(u128::from(from)),
                         source_name: None,
-                        phy: Phy::Wifi,
+                        technology: None,
                         identity: None,
                         reports: devices.into_iter().map(|last| report(last, 1_700_000_000 + u32::from(last))).collect(),
                         rejected: Vec::new(),

@@ -252,6 +252,8 @@ struct Seen {
     alt: Option<f64>,
     /// km/h.
     speed: Option<f64>,
+    /// How far the scanner may be from there, in metres. What makes no sense is left out.
+    accuracy: Option<f64>,
     /// Texts to attach to the device.
     tags: Option<BTreeMap<String, String>>,
 }

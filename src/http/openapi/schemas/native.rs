@@ -152,6 +152,9 @@ struct Observation {
     /// In km/h.
     #[schema(nullable = false)]
     speed_km_h: Option<f64>,
+    /// How far the scanner may have been from there, in metres, as it says.
+    #[schema(nullable = false)]
+    accuracy_m: Option<f64>,
     /// What the scanner attached.
     #[schema(nullable = false)]
     tags: Option<BTreeMap<String, String>>,

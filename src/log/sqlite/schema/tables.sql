@@ -1,4 +1,4 @@
--- Version 3. What was written by earlier versions is brought here by the steps in migrate.rs.
+-- Version 4. What was written by earlier versions is brought here by the steps in migrate.rs.
 
 CREATE TABLE meta (
     key   TEXT PRIMARY KEY,
@@ -28,22 +28,40 @@ CREATE TABLE channels (
     text TEXT NOT NULL UNIQUE          -- as sent
 ) STRICT;
 
--- The unit of acceptance: what one request brought.
-CREATE TABLE batches (
-    position       INTEGER PRIMARY KEY, -- in the log, from 1
-    source         INTEGER NOT NULL REFERENCES sources (id),
-    source_name    TEXT,                -- NULL keeps the name that the source had
-    phy            TEXT NOT NULL,       -- IEEE802.11 or Bluetooth
-    received_at_us INTEGER NOT NULL,    -- microseconds since 1970, by the server's clock
-    identity       BLOB,                -- by which a batch sent again is recognised
-    accepted       INTEGER NOT NULL,    -- reports taken
-    rejected       TEXT,                -- JSON: reports refused, each with index and reason
-    annotation     TEXT                 -- JSON: what somebody said of a device, instead of reports
+-- Servers: none as long as all records were taken by the one that the file belongs to.
+CREATE TABLE nodes (
+    id   INTEGER PRIMARY KEY,
+    uuid TEXT NOT NULL UNIQUE
+) STRICT;
+
+CREATE TABLE phys (
+    id   INTEGER PRIMARY KEY,
+    name TEXT NOT NULL
+) STRICT;
+INSERT INTO phys VALUES (0, 'IEEE802.11'), (1, 'Bluetooth');
+
+-- What is in the log: the reports of one request, or something else that changes what the server shows.
+CREATE TABLE records (
+    position        INTEGER PRIMARY KEY, -- in the log, from 1
+    source          INTEGER REFERENCES sources (id), -- of reports
+    source_name     TEXT,                -- NULL keeps the name that the source had
+    phy             TEXT,                -- of a source that reported nothing yet; before version 4 of all reports of the request
+    received_at_us  INTEGER NOT NULL,    -- microseconds since 1970, by the server's clock
+    identity        BLOB,                -- by which reports sent again are recognised
+    accepted        INTEGER NOT NULL,    -- reports taken
+    rejected        TEXT,                -- JSON: reports refused, each with index and reason
+    content         TEXT,                -- JSON: what it says, if it is not reports
+    kind            TEXT,                -- of record; NULL is reports
+    id              BLOB,                -- the same in every log that has the record; NULL before version 4
+    node            INTEGER REFERENCES nodes (id), -- the server that took it; NULL is this one
+    origin_node     INTEGER REFERENCES nodes (id), -- the server whose log it came from, if it came from another one
+    origin_position INTEGER,             -- in that log
+    chain           BLOB                 -- in the last record of each commit: a hash of all records up to it
 ) STRICT;
 
 CREATE TABLE observations (
     id            INTEGER PRIMARY KEY,  -- running number, in the order of the log
-    batch         INTEGER NOT NULL REFERENCES batches (position),
+    record        INTEGER NOT NULL REFERENCES records (position),
     time          INTEGER NOT NULL,     -- seconds since 1970
     address       INTEGER NOT NULL,     -- 48 bits, first octet highest
     ssid          INTEGER REFERENCES ssids (id),
@@ -55,5 +73,7 @@ CREATE TABLE observations (
     lon_e7        INTEGER,              -- 1e-7 degrees
     alt_mm        INTEGER,
     speed_m_h     INTEGER,
-    extra         TEXT                  -- JSON: what few reports have
+    extra         TEXT,                 -- JSON: what few reports have
+    phy           INTEGER REFERENCES phys (id), -- NULL before version 4: then the record has it
+    accuracy_mm   INTEGER               -- of the position
 ) STRICT;

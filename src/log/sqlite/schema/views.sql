@@ -2,7 +2,7 @@
 CREATE VIEW observations_readable AS
 SELECT o.id,
        datetime(o.time, 'unixepoch')                     AS seen_at,
-       b.phy,
+       coalesce(p.name, r.phy)                           AS phy,
        substr(o.hex, 1, 2) || ':' || substr(o.hex, 3, 2) || ':' || substr(o.hex, 5, 2) || ':' ||
        substr(o.hex, 7, 2) || ':' || substr(o.hex, 9, 2) || ':' || substr(o.hex, 11, 2) AS address,
        CAST(s.ssid AS TEXT)                              AS ssid,
@@ -13,13 +13,15 @@ SELECT o.id,
        o.lat_e7 / 1e7                                    AS lat,
        o.lon_e7 / 1e7                                    AS lon,
        o.alt_mm / 1e3                                    AS alt_m,
+       o.accuracy_mm / 1e3                               AS accuracy_m,
        o.extra,
        u.uuid                                            AS source,
-       b.position                                        AS batch,
-       datetime(b.received_at_us / 1000000, 'unixepoch') AS received_at
+       r.position                                        AS batch,
+       datetime(r.received_at_us / 1000000, 'unixepoch') AS received_at
 FROM (SELECT *, printf('%012X', address) AS hex FROM observations) o
-         JOIN batches b ON b.position = o.batch
-         JOIN sources u ON u.id = b.source
+         JOIN records r ON r.position = o.record
+         JOIN sources u ON u.id = r.source
+         LEFT JOIN phys p ON p.id = o.phy
          LEFT JOIN ssids s ON s.id = o.ssid
          LEFT JOIN capabilities c ON c.id = o.capabilities
          LEFT JOIN channels n ON n.id = o.channel;

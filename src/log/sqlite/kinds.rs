@@ -1,0 +1,68 @@
+//! Records that are not reports: their kind as a word, and what they say as JSON.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::damaged;
+use crate::log::{LogError, What};
+use crate::report::Rejected;
+
+const ANNOTATION: &str = "annotation";
+const ALERT_ORDER: &str = "alert_order";
+const SOURCE_PAUSE: &str = "source_pause";
+const IMPORT: &str = "import";
+const SETTINGS: &str = "settings";
+const TICK: &str = "tick";
+const ERASURE: &str = "erasure";
+
+/// The kind and the content of a record. `None` for reports, which have rows of their own.
+pub(super) fn text_of(what: &What) -> Result<Option<(&'static str, String)>, LogError> {
+    let (kind, content) = match what {
+        What::Reports(_) => return Ok(None),
+        What::Annotation(annotation) => (ANNOTATION, to_json(annotation)?),
+        What::AlertOrder(order) => (ALERT_ORDER, to_json(order)?),
+        What::SourcePause(pause) => (SOURCE_PAUSE, to_json(pause)?),
+        What::Import(import) => (IMPORT, to_json(import)?),
+        What::Settings(settings) => (SETTINGS, to_json(settings)?),
+        What::Tick => (TICK, to_json(&())?),
+        What::Erasure(erasure) => (ERASURE, to_json(erasure)?),
+    };
+    Ok(Some((kind, content)))
+}
+
+/// The refused reports of a batch. `None` if there are none.
+pub(super) fn rejected_text(rejected: &[Rejected]) -> Result<Option<String>, LogError> {
+    if rejected.is_empty() {
+        return Ok(None);
+    }
+    to_json(rejected).map(Some)
+}
+
+/// Reads what [`text_of`] wrote.
+pub(super) fn read(kind: &str, content: &str) -> Result<What, LogError> {
+    Ok(match kind {
+        ANNOTATION => What::Annotation(from_json(kind, content)?),
+        ALERT_ORDER => What::AlertOrder(from_json(kind, content)?),
+        SOURCE_PAUSE => What::SourcePause(from_json(kind, content)?),
+        IMPORT => What::Import(from_json(kind, content)?),
+        SETTINGS => What::Settings(from_json(kind, content)?),
+        TICK => What::Tick,
+        ERASURE => What::Erasure(from_json(kind, content)?),
+        unknown => {
+            let text = format!("records: the kind `{unknown}` is not known");
+            return Err(LogError::Damaged(text.into()));
+        }
+    })
+}
+
+fn to_json(value: &(impl Serialize + ?Sized)) -> Result<String, LogError> {
+    serde_json::to_string(value).map_err(|error| LogError::Failed(error.to_string().into()))
+}
+
+fn from_json<T: DeserializeOwned>(kind: &str, content: &str) -> Result<T, LogError> {
+    serde_json::from_str(content).map_err(|error| {
+        damaged(&format!(
+            "records: the content of kind {kind} cannot be read: {error}"
+        ))
+    })
+}
