@@ -188,6 +188,7 @@ impl Keeper {
                     let to = expired.to.get();
                     info!(observations, expired_to = to, "old reports are expired");
                 }
+                debug!("nothing more can expire now");
                 if !(expired.is_held && self.may_roll(snapshots)) {
                     return;
                 }

@@ -335,7 +335,7 @@ async fn a_log_that_is_too_small_for_its_names_keeps_the_newest_reports() {
     while 10_000 < count("SELECT count(*) FROM observations")
         || 10_000 < count("SELECT count(*) FROM ssids")
     {
-        running.wait_for("old reports are expired");
+        running.wait_for("nothing more can expire now");
     }
     assert_eq!(count("SELECT count(*) FROM observations"), 10_000);
     assert_eq!(count("SELECT count(*) FROM pragma_foreign_key_check"), 0);
@@ -357,7 +357,7 @@ async fn what_expires_from_the_log_stays_in_the_picture() {
     let db = rusqlite::Connection::open(running.data().join("scanpost.db")).unwrap();
     let count = |what: &str| -> i64 { db.query_row(what, [], |row| row.get(0)).unwrap() };
     while 50_000 < count("SELECT count(*) FROM observations") {
-        running.wait_for("old reports are expired");
+        running.wait_for("nothing more can expire now");
     }
     assert!(0 < count("SELECT count(*) FROM observations WHERE record = 100"));
     assert_eq!(
