@@ -313,7 +313,11 @@ impl<D: Dispatch> Deliverer<D> {
         );
         let written = spawn_blocking(move || cursors.set(destination.name(), progress)).await;
         match written.unwrap_or_else(|error| Err(io::Error::other(error))) {
-            Ok(()) => self.kept = progress,
+            Ok(()) => {
+                self.kept = progress;
+                // Whoever waits for it may look at the file now.
+                self.destination.change(|_| ());
+            }
             Err(error) => {
                 warn!(destination.name = self.destination.name(), %error, "cannot write the progress of a destination");
             }
