@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use scanpost::ServeError;
@@ -38,6 +39,19 @@ pub(crate) fn copy_of_fixture(version: &str) -> TempDir {
     data
 }
 
+/// The default, but for how long a client may take: on a busy machine a test itself can be slower than that, and only
+/// tests of these limits are about them.
+fn unhurried() -> Config {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let mut config = Config::default();
+    let limits = &mut config.limits;
+    limits.header_timeout = HOUR;
+    limits.body_timeout = HOUR;
+    limits.idle_timeout = HOUR;
+    limits.subscriber_timeout = HOUR;
+    config
+}
+
 fn copy(from: &Path, to: &Path) {
     for file in std::fs::read_dir(from).unwrap() {
         let file = file.unwrap();
@@ -66,14 +80,14 @@ impl TestServer {
 
     /// Starts with a configuration that `change` has changed.
     pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
-        let mut config = Config::default();
+        let mut config = unhurried();
         change(&mut config);
         Self::start_on(tempfile::tempdir().unwrap(), config).await
     }
 
     /// Starts on a copy of a data directory from `tests/fixtures/data`.
     pub(crate) async fn start_on_fixture(version: &str) -> Self {
-        Self::start_on(copy_of_fixture(version), Config::default()).await
+        Self::start_on(copy_of_fixture(version), unhurried()).await
     }
 
     /// Starts on a data directory, and waits until the log is read.
