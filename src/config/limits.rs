@@ -50,6 +50,10 @@ pub struct Limits {
     pub page_items_max: usize,
     /// Fields, patterns or addresses in one command. Default 1 000.
     pub command_items_max: usize,
+    /// Requests that look at many devices at one time; others wait. Default 2, which leaves the writer its share.
+    pub device_walks_max: usize,
+    /// Requests that read the log at one time; others wait. Default 2, which leaves the writer its share.
+    pub log_reads_max: usize,
     /// WebSockets open at one time. Default 64.
     pub subscribers_max: usize,
     /// Subscriptions of one WebSocket. Default 64.
@@ -93,6 +97,8 @@ impl Default for Limits {
             tags_per_device_max: 32,
             page_items_max: 1000,
             command_items_max: 1000,
+            device_walks_max: 2,
+            log_reads_max: 2,
             subscribers_max: 64,
             subscriptions_max: 64,
             events_queue_max: 16_384,
@@ -130,6 +136,8 @@ impl Limits {
         count(self.sources_max, 1..=1_000_000)?;
         count(self.page_items_max, 1..=1_000_000)?;
         count(self.command_items_max, 1..=1_000_000)?;
+        count(self.device_walks_max, 1..=1000)?;
+        count(self.log_reads_max, 1..=1000)?;
         count(self.subscribers_max, 1..=1_000_000)?;
         count(self.subscriptions_max, 1..=10_000)?;
         count(self.events_queue_max, 1..=1_000_000)?;

@@ -320,6 +320,9 @@ fn bounds_hold_at_and_one_past() {
         &["1", "1000000"],
         &["0", "1000001"],
     );
+    for key in ["limits.device_walks_max", "limits.log_reads_max"] {
+        check(key, &["1", "1000"], &["0", "1001"]);
+    }
     check("retention.days", &["0", "36500"], &["36501", "-1"]);
     check(
         "retention.size",

@@ -32,10 +32,6 @@ use crate::report::ReceivedAt;
 use crate::tracker::Tracker;
 use crate::webhook::Webhooks;
 
-/// Reads that look at many devices or through the log: at most this many at one time, so that the writer keeps its
-/// share of the machine.
-const READS_AT_ONCE_MAX: usize = 2;
-
 /// All parts. Each layer of each request has a clone, so it is one counted pointer.
 #[derive(Clone, Debug)]
 pub(crate) struct App(Arc<Handles>);
@@ -51,7 +47,8 @@ struct Handles {
     events: Events,
     webhooks: Webhooks,
     history: HistoryReads,
-    turns: Turns,
+    /// For reads that look at many devices. Reads of the log have turns of their own: they take longer.
+    device_walks: Turns,
     server: Arc<ServerFacts>,
     limits: RequestLimits,
 }
@@ -107,7 +104,6 @@ impl App {
             limits.body_timeout,
         );
         let origins = Origins::new(parts.access.policy(), &config.server.cors_origins);
-        let turns = Turns::new(READS_AT_ONCE_MAX);
         let metrics = Metrics::new(metrics::Parts {
             tracker: Arc::clone(&parts.tracker),
             ingest: parts.ingest.clone(),
@@ -129,9 +125,9 @@ impl App {
             live: Live::new(limits),
             history: HistoryReads {
                 history: parts.history.map(Arc::new),
-                turns: turns.clone(),
+                turns: Turns::new(limits.log_reads_max),
             },
-            turns,
+            device_walks: Turns::new(limits.device_walks_max),
             server: Arc::new(ServerFacts {
                 config: config.server.clone(),
                 uuid: parts.server_uuid,
@@ -214,7 +210,7 @@ part!(Pace, app => app.records.pace.clone());
 part!(Proxies, app => app.proxies.clone());
 part!(Records, app => app.records.clone());
 part!(RequestLimits, app => app.limits);
-part!(Turns, app => app.turns.clone());
+part!(Turns, app => app.device_walks.clone());
 part!(Webhooks, app => app.webhooks.clone());
 part!(Feed, app => Feed {
     live: app.live.clone(),

@@ -52,5 +52,7 @@ mod sources;
 mod stored;
 mod tidy;
 mod tls;
+#[cfg(unix)]
+mod turns;
 mod views;
 mod webhooks;

@@ -76,7 +76,7 @@ async fn read(reads: HistoryReads, wanted: Wanted) -> Result<Vec<Observed>, ApiE
     let Some(history) = reads.history else {
         return Ok(Vec::new());
     };
-    // Each reads through the log: two at a time leave the writer its share of the machine.
+    // Each reads through the whole log.
     let turn = reads.turns.take().await;
     spawn_blocking(move || {
         let observed = history.read(&wanted);

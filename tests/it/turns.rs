@@ -1,0 +1,88 @@
+//! Who waits for whom: work that takes long has bounds of its own kind.
+
+use std::collections::HashSet;
+use std::fs::{self, OpenOptions};
+use std::process::Command;
+
+use serde_json::json;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tracing::span::Id;
+use tracing_subscriber::layer::{Context, SubscriberExt};
+use tracing_subscriber::registry::{LookupSpan, Registry};
+use tracing_subscriber::{Layer, registry};
+
+use crate::server::TestServer;
+use crate::webhooks::receiver::PATIENCE;
+
+/// Tells which requests have waited for something, each time that one does.
+struct Waits(mpsc::Sender<Id>);
+
+impl Layer<Registry> for Waits
+where
+    Registry: for<'s> LookupSpan<'s>,
+{
+    fn on_exit(&self, id: &Id, context: Context<'_, Registry>) {
+        if context
+            .span(id)
+            .is_some_and(|span| span.name() == "request")
+        {
+            self.0.try_send(id.clone()).unwrap();
+        }
+    }
+}
+
+/// The file of the log is a pipe to whoever opens it now, so that reads of the log end when the test lets them.
+#[tokio::test]
+async fn lists_of_devices_do_not_wait_for_reads_of_the_log() {
+    const READS: usize = 2;
+    let server = TestServer::start_with(|config| config.limits.log_reads_max = READS).await;
+    server
+        .report(json!([{ "bssid": "00:00:00:00:00:01", "ssid": "Home" }]))
+        .await;
+    let log = server.data().join("scanpost.db");
+    let aside = server.data().join("aside.db");
+    fs::rename(&log, &aside).unwrap();
+    assert!(Command::new("mkfifo").arg(&log).status().unwrap().success());
+
+    let (sender, mut waits) = mpsc::channel(1000);
+    let waiting = tracing::subscriber::set_default(registry().with(Waits(sender)));
+    let path = format!(
+        "http://{}/api/v1/devices/00:00:00:00:00:01/observations",
+        server.addr
+    );
+    let reads: Vec<_> = (0..READS)
+        .map(|_| tokio::spawn(server.client.get(&path).send()))
+        .collect();
+    // A request that waits has its turn, unless it waits for that.
+    let mut requests = HashSet::new();
+    while requests.len() < READS {
+        requests.insert(waits.recv().await.unwrap());
+    }
+    drop(waiting);
+    let lists = timeout(PATIENCE, async {
+        for path in [
+            "/api/v1/devices",
+            "/api/v1/ssids",
+            "/phy/phy80211/ssids/views/ssids.json",
+        ] {
+            server.get(path).await.expect_status(200);
+        }
+    })
+    .await;
+    let ended = reads.iter().filter(|read| read.is_finished()).count();
+
+    // Opening the other end of the pipe lets the reads go on, which find that it is no log.
+    let pipe = OpenOptions::new().write(true).open(&log).unwrap();
+    for read in reads {
+        assert_eq!(read.await.unwrap().unwrap().status(), 500);
+    }
+    drop(pipe);
+    assert_eq!(ended, 0, "a read of the log ended before it was let");
+    assert!(
+        lists.is_ok(),
+        "lists of devices waited for reads of the log"
+    );
+    fs::rename(&aside, &log).unwrap();
+    assert_eq!(server.client.get(&path).send().await.unwrap().status(), 200);
+}
