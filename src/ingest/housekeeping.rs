@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -36,14 +36,14 @@ pub struct Schedule {
 /// Tells the thread what to do.
 #[derive(Clone, Debug)]
 pub struct Orders {
-    orders: mpsc::SyncSender<Order>,
+    orders: SyncSender<Order>,
     is_stopping: Arc<AtomicBool>,
 }
 
 /// What the thread is told.
 #[derive(Debug)]
 pub struct Told {
-    orders: mpsc::Receiver<Order>,
+    orders: Receiver<Order>,
     is_stopping: Arc<AtomicBool>,
 }
 
@@ -56,7 +56,7 @@ enum Order {
 /// Orders, and the end that [`start`] takes.
 pub fn orders() -> (Orders, Told) {
     // Two orders are ever given.
-    let (sender, receiver) = mpsc::sync_channel(2);
+    let (sender, receiver) = sync_channel(2);
     let is_stopping = Arc::new(AtomicBool::new(false));
     let orders = Orders {
         orders: sender,
