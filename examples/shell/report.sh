@@ -32,8 +32,10 @@ quoted() {
 
 # Each batch is a file named by its idempotency key, so a batch that is sent again has the same key.
 save_batch() {
-    local now reports='' bssid ssid mhz signal capabilities key
-    now=$(date +%s)
+    local now made reports='' bssid ssid mhz signal capabilities key
+    # Names sort by when batches were made, also within a second.
+    made=$(date +%s%N)
+    now=${made::-9}
     # A line may end early; tabs stand next to each other where a value is missing.
     while IFS=$'\x1f' read -r bssid ssid mhz signal capabilities; do
         [[ -n $bssid ]] || continue
@@ -47,7 +49,7 @@ save_batch() {
     key=$(cat /proc/sys/kernel/random/uuid)
     printf '{"source_uuid":"%s","source_name":%s,"reports":[%s]}' \
         "$(<"$queue/uuid")" "$(quoted "${HOSTNAME:-shell}")" "$reports" >"$queue/.new"
-    mv "$queue/.new" "$queue/$now-$key.json"
+    mv "$queue/.new" "$queue/$made-$key.json"
 }
 
 send_queue() {
