@@ -98,7 +98,7 @@ fn every_queue_has_a_bound() {
             // Through the bare module, its unbounded channel would be written as a bounded one of tokio is.
             let last = path
                 .last()
-                .is_some_and(|part| part == "mpsc" || part == "channel");
+                .is_some_and(|part| matches!(part.as_str(), "mpsc" | "channel" | "self"));
             let is_of_std = is_std && last && path.iter().any(|part| part == "mpsc");
             path.iter().any(is_unbounded) || is_of_std
         },
