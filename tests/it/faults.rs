@@ -361,7 +361,7 @@ async fn what_expires_from_the_log_stays_in_the_picture() {
     }
     assert!(0 < count("SELECT count(*) FROM observations WHERE record = 100"));
     assert_eq!(
-        count("SELECT count(*) FROM observations WHERE batch = 1"),
+        count("SELECT count(*) FROM observations WHERE record = 1"),
         0
     );
     drop(db);
