@@ -3,6 +3,7 @@
 //! One writer appends. What [`Log::append`] gives back is durable and numbered, and may be acknowledged;
 //! what it did not take is nowhere. Only the backends know how records are kept.
 
+mod encoding;
 mod memory;
 mod record;
 mod sqlite;
@@ -15,6 +16,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use self::encoding::{EncodingError, decode, encode};
 pub use self::memory::MemoryLog;
 pub use self::record::{
     AlertKind, AlertOrder, AlertRate, Entry, Erasure, HandRaised, Import, Origin, Record, RecordId,

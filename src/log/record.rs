@@ -32,7 +32,7 @@ impl Entry {
 }
 
 /// One change of the state: what the log orders, and what servers send to each other.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// The same wherever the record goes, so that it is applied once.
     pub id: RecordId,
@@ -55,8 +55,8 @@ pub struct Origin {
     pub position: LogPosition,
 }
 
-/// What a record says.
-#[derive(Clone, Debug, PartialEq)]
+/// What a record says. The order of the kinds is part of the encoding: new ones go last.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum What {
     /// A scanner reports.
     Reports(Batch),

@@ -6,7 +6,7 @@ use twox_hash::XxHash3_128;
 use super::{Phy, Report, SourceId};
 
 /// The reports of one request, from one source: the unit of acceptance.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Batch {
     /// Who reports.
     pub source: SourceId,
@@ -43,7 +43,7 @@ pub struct Rejected {
 ///
 /// Not a cryptographic one: it covers the source, so all that a made-up collision can do is to
 /// keep a source from reporting twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct BatchIdentity([u8; 16]);
 
 impl BatchIdentity {

@@ -154,8 +154,15 @@ pub enum NotAStation {
 }
 
 /// The address of one Wi-Fi basic service set (IEEE 802.11-2020, clause 9.2.4.3.4): never zero, broadcast or multicast.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "MacAddr", into = "MacAddr")]
 pub struct Bssid(MacAddr);
+
+impl From<Bssid> for MacAddr {
+    fn from(addr: Bssid) -> Self {
+        addr.0
+    }
+}
 
 impl Bssid {
     /// The address without the proof.
@@ -181,8 +188,15 @@ impl TryFrom<MacAddr> for Bssid {
 ///
 /// The I/G bit means nothing here: random addresses set any bit below the two topmost
 /// (Bluetooth Core Specification, Vol 6, Part B, 1.3.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "MacAddr", into = "MacAddr")]
 pub struct BluetoothAddr(MacAddr);
+
+impl From<BluetoothAddr> for MacAddr {
+    fn from(addr: BluetoothAddr) -> Self {
+        addr.0
+    }
+}
 
 impl BluetoothAddr {
     /// The address without the proof.

@@ -33,7 +33,7 @@ pub use ssid::{Ssid, SsidTooLong};
 pub use time::{ReceivedAt, UnixTime};
 
 /// One sighting of one device by one source at one time.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// When the device was seen.
     pub time: UnixTime,
@@ -79,7 +79,7 @@ pub struct Tag {
 }
 
 /// The part of a report that differs by radio.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Sighting {
     /// A Wi-Fi access point or ad-hoc peer.
     Wifi(WifiSighting),
@@ -88,7 +88,7 @@ pub enum Sighting {
 }
 
 /// What a Wi-Fi scan tells.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WifiSighting {
     /// The access point's address.
     pub bssid: Bssid,
@@ -107,7 +107,7 @@ pub struct WifiSighting {
 }
 
 /// What a Bluetooth scan tells.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BluetoothSighting {
     /// The device's address.
     pub addr: BluetoothAddr,

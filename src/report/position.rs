@@ -4,11 +4,31 @@ use serde::{Deserialize, Serialize};
 
 /// A point on earth in fixed point, so that sums are exact and do not depend on order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
 pub struct Position {
     lat_e7: i32,
     lon_e7: i32,
     alt_mm: Option<i32>,
     speed_m_h: u32,
+}
+
+/// A position as it is read, before its values are known to be ones of a position.
+#[derive(Deserialize)]
+#[serde(rename = "Position")]
+struct Unchecked {
+    lat_e7: i32,
+    lon_e7: i32,
+    alt_mm: Option<i32>,
+    speed_m_h: u32,
+}
+
+impl TryFrom<Unchecked> for Position {
+    type Error = &'static str;
+
+    fn try_from(read: Unchecked) -> Result<Self, Self::Error> {
+        Self::from_fixed(read.lat_e7, read.lon_e7, read.alt_mm, read.speed_m_h)
+            .ok_or("a position is out of range")
+    }
 }
 
 /// Which part of a position cannot be, and why.
@@ -115,6 +135,7 @@ impl Position {
 
 /// The radius around a position within which the scanner most likely stood, in fixed point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
 pub struct Accuracy {
     mm: u32,
 }
@@ -142,6 +163,20 @@ impl Accuracy {
     /// Millimetres.
     pub const fn mm(self) -> u32 {
         self.mm
+    }
+}
+
+impl TryFrom<u32> for Accuracy {
+    type Error = &'static str;
+
+    fn try_from(mm: u32) -> Result<Self, Self::Error> {
+        Self::from_mm(mm).ok_or("an accuracy is out of range")
+    }
+}
+
+impl From<Accuracy> for u32 {
+    fn from(accuracy: Accuracy) -> Self {
+        accuracy.mm
     }
 }
 

@@ -1,11 +1,26 @@
 //! Signal, frequency and channel.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 
 /// A received signal strength in dBm, within -150..=+30. Zero never occurs: scanners send it for "unknown".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "i16", into = "i16")]
 pub struct Dbm(i16);
+
+impl TryFrom<i16> for Dbm {
+    type Error = &'static str;
+
+    fn try_from(dbm: i16) -> Result<Self, Self::Error> {
+        Self::from_wire(dbm.into()).ok_or("a signal is out of range")
+    }
+}
+
+impl From<Dbm> for i16 {
+    fn from(signal: Dbm) -> Self {
+        signal.get()
+    }
+}
 
 impl Dbm {
     /// Reads a strength in dBm, fractions cut. 0 is no sample, and neither is what no receiver on earth measures:
@@ -36,7 +51,23 @@ impl Dbm {
 
 /// A carrier frequency in kHz, within 100 MHz to 100 GHz.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
 pub struct Frequency(u32);
+
+impl TryFrom<u32> for Frequency {
+    type Error = &'static str;
+
+    fn try_from(khz: u32) -> Result<Self, Self::Error> {
+        let read = Self::from_wire(khz.into()).ok().flatten();
+        read.ok_or("a frequency is out of range")
+    }
+}
+
+impl From<Frequency> for u32 {
+    fn from(frequency: Frequency) -> Self {
+        frequency.khz()
+    }
+}
 
 /// The number is no frequency in kHz that these radios use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -141,8 +172,25 @@ impl Band {
 }
 
 /// A channel as the scanner names it (`6`, `42HT40P`, `1W6e`): 1 to 16 bytes of printable text.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Channel([u8; Self::BYTES_MAX]);
+
+impl Serialize for Channel {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Channel {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = Box::<str>::deserialize(deserializer)?;
+        match Self::from_wire(&name) {
+            Ok(Some(channel)) => Ok(channel),
+            Ok(None) => Err(de::Error::custom("a channel has no name")),
+            Err(wrong) => Err(de::Error::custom(wrong)),
+        }
+    }
+}
 
 /// The text is no channel name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,5 +1,6 @@
 //! The contract, held by every backend; then what only the file can do.
 
+mod encoding;
 mod reader;
 
 use std::collections::{BTreeMap, HashSet};

@@ -35,7 +35,7 @@ mod text;
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use akm::{Akm, AkmSet};
 pub use cipher::{Cipher, CipherSet};
@@ -63,6 +63,19 @@ impl Capabilities {
     /// What it means.
     pub fn security(&self) -> Security {
         self.security
+    }
+}
+
+impl Serialize for Capabilities {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.raw)
+    }
+}
+
+impl<'de> Deserialize<'de> for Capabilities {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<str>::deserialize(deserializer)?;
+        Ok(Self::from(&*raw))
     }
 }
 
