@@ -1,7 +1,7 @@
 //! Every counter and gauge of the server, in one list: its name, what it means, its kind, and where its value is.
 //!
 //! Each part of the server keeps its own numbers where it works; here they are named and read. A new one is kept by
-//! its part and gets one entry in [`metrics!`] below.
+//! its part and gets one entry in `metrics!` below.
 
 use std::collections::BTreeMap;
 use std::fmt;
