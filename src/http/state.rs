@@ -24,7 +24,8 @@ use crate::alerts::AlertStore;
 use crate::auth::Access;
 use crate::config::{self, Config};
 use crate::events::Events;
-use crate::ingest::{Ingest, kismet};
+use crate::ingest::Ingest;
+use crate::ingest::format::Limits;
 use crate::log::History;
 use crate::metrics::{self, Metrics};
 use crate::process::Process;
@@ -146,7 +147,7 @@ impl App {
                 rates: Rates::new(limits.reports_per_second_max),
                 bodies,
                 events: parts.events.clone(),
-                limits: kismet_limits(config),
+                limits: upload_limits(config),
                 heavy_decodes: Turns::new(processors()),
             }),
             events: parts.events,
@@ -167,9 +168,9 @@ impl RequestLimits {
     }
 }
 
-fn kismet_limits(config: &Config) -> kismet::Limits {
+fn upload_limits(config: &Config) -> Limits {
     let limits = &config.limits;
-    kismet::Limits {
+    Limits {
         reports_per_batch_max: limits.reports_per_batch_max,
         json_depth_max: limits.json_depth_max,
         clock_skew_max: config.ingest.clock_skew_max,

@@ -1,8 +1,9 @@
 //! Acceptance: from decoded batch to receipt, through one thread that writes the log and one that folds.
 //!
-//! Knows the log and the fold; no format, no HTTP. A format is a decoder of its own in a file of its own.
+//! Knows the log and the fold; no format, no HTTP. A format is a file of its own that implements [`format::Format`].
 
 pub mod decode;
+pub mod format;
 pub mod housekeeping;
 pub mod kismet;
 mod merger;

@@ -11,7 +11,8 @@ use crate::http::openapi::{Answer, Body};
 use crate::http::request::path::Argument;
 use crate::http::response::json::Json;
 use crate::http::routes::{Extension, Route, Tag};
-use crate::report::Phy;
+use crate::ingest::format::Format;
+use crate::ingest::kismet::{BluetoothScanReport, WifiScanReport};
 
 pub(in crate::http) fn routes() -> Vec<Route> {
     let report = |route: Route, schema| {
@@ -27,7 +28,7 @@ pub(in crate::http) fn routes() -> Vec<Route> {
         report(
             Route::post(
                 "/phy/phy80211/scan/{file}",
-                wifi_scan_report,
+                scan_report::<WifiScanReport>,
                 "Reports Wi-Fi access points",
             )
             .shown_as("/phy/phy80211/scan/scan_report.cmd"),
@@ -36,7 +37,7 @@ pub(in crate::http) fn routes() -> Vec<Route> {
         report(
             Route::post(
                 "/phy/phybluetooth/scan/{file}",
-                bluetooth_scan_report,
+                scan_report::<BluetoothScanReport>,
                 "Reports Bluetooth devices",
             )
             .shown_as("/phy/phybluetooth/scan/scan_report.cmd"),
@@ -45,32 +46,14 @@ pub(in crate::http) fn routes() -> Vec<Route> {
     ]
 }
 
-/// `POST /phy/phy80211/scan/scan_report.cmd`: what a Wi-Fi scanner saw.
-async fn wifi_scan_report(
-    State(intake): State<Arc<Intake>>,
+/// `POST /phy/phy80211/scan/scan_report.cmd`: what a Wi-Fi scanner saw, and the same of Bluetooth.
+async fn scan_report<F: Format<Body = str>>(
+    intake: State<Arc<Intake>>,
     Argument(file): Argument,
     request: Request,
 ) -> Result<Json, ApiError> {
-    scan_report(&intake, &file, Phy::Wifi, request).await
-}
-
-/// `POST /phy/phybluetooth/scan/scan_report.cmd`: what a Bluetooth scanner saw.
-async fn bluetooth_scan_report(
-    State(intake): State<Arc<Intake>>,
-    Argument(file): Argument,
-    request: Request,
-) -> Result<Json, ApiError> {
-    scan_report(&intake, &file, Phy::Bluetooth, request).await
-}
-
-async fn scan_report(
-    intake: &Intake,
-    file: &str,
-    phy: Phy,
-    request: Request,
-) -> Result<Json, ApiError> {
-    if is_scan_report(file) {
-        super::scan_report(intake, phy, request).await
+    if is_scan_report(&file) {
+        super::upload::<F>(intake, request).await
     } else {
         Err(ApiError::NoSuchPath)
     }

@@ -1,9 +1,12 @@
-//! What all reports go through on their way in: rates, limits, keys against resending, receipts.
+//! What all reports go through on their way in, whatever their format: rates, limits, keys against resending, receipts.
 
 pub(super) mod kismet;
 
-use axum::extract::Request;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 
@@ -12,11 +15,15 @@ use crate::http::clock::now;
 use crate::http::error::ApiError;
 use crate::http::guard::rate::{Rates, Sender};
 use crate::http::guard::turns::Turns;
-use crate::http::request::body::{Bodies, Received};
+use crate::http::request::body::{Bodies, Readable, Received};
 use crate::http::response::json::Json;
-use crate::ingest::{self, Ingest};
+use crate::ingest::format::{Context, Format, Limits, Upload, UploadEntry, UploadReceipt};
+use crate::ingest::{Ingest, IngestError, Receipt};
 use crate::log::What;
-use crate::report::{Batch, BatchIdentity, Phy, ReceivedAt, Rejected};
+use crate::report::{ReceivedAt, Rejected};
+
+/// Entries of one upload that wait for the writer at one time, so that a large upload leaves room in its queue.
+const ENTRIES_AT_ONCE_MAX: usize = 32;
 
 /// What reports pass on their way in.
 #[derive(Debug)]
@@ -25,7 +32,7 @@ pub(super) struct Intake {
     pub(super) rates: Rates,
     pub(super) bodies: Bodies,
     pub(super) events: Events,
-    pub(super) limits: ingest::kismet::Limits,
+    pub(super) limits: Limits,
     /// Bounds how many large bodies are decoded at one time: more at once would take no less time, and evict each
     /// other's reports from the caches of the processors.
     pub(super) heavy_decodes: Turns,
@@ -33,80 +40,88 @@ pub(super) struct Intake {
 
 /// What the sender is told.
 #[derive(Serialize)]
-struct ScanReportAnswer<'r> {
+struct UploadAnswer<'r> {
     accepted: usize,
     duplicate: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duplicates: Option<usize>,
     rejected: &'r [Rejected],
     status: &'static str,
     success: bool,
 }
 
-/// The reply means logged and visible: the sender may now forget what it sent.
-async fn scan_report(intake: &Intake, phy: Phy, request: Request) -> Result<Json, ApiError> {
+/// Takes an upload of some format. The reply means logged and visible: the sender may now forget what it sent.
+pub(super) async fn upload<F: Format<Body: Readable>>(
+    State(intake): State<Arc<Intake>>,
+    request: Request,
+) -> Result<Json, ApiError> {
     let sender = Sender::of(request.extensions());
     if let Err(refused) = intake.rates.admit(&sender) {
         intake.bodies.discard(request.into_body()).await;
         return Err(refused);
     }
     let key = idempotency_key(request.headers())?;
-    let received = intake.bodies.receive(request).await;
+    let received = intake.bodies.receive_as::<F::Body>(request).await;
     let received_at = now();
     let decoded = match received {
-        Ok(received) => decode(intake, phy, received, received_at).await,
+        Ok(received) => decode::<F>(&intake, received, received_at).await,
         Err(refused) => Err(refused.into()),
     };
-    say_refused(intake, phy, received_at, &decoded);
-    let sent = decoded
-        .as_ref()
-        .map_or(0, |batch| batch.reports.len() + batch.rejected.len());
+    say_refused::<F>(&intake, received_at, &decoded);
+    let sent = decoded.as_ref().map_or(0, Upload::rows);
     intake.rates.count(sender, sent);
-    let mut batch = decoded?;
+    let mut upload = decoded?;
     if let Some(key) = key {
-        batch.identity = Some(BatchIdentity::of_key(batch.source, &key));
+        upload.identify(&key);
     }
-    let receipt = intake
-        .ingest
-        .submit(received_at, What::Reports(batch))
-        .await?;
-    Ok(Json::kismet(&ScanReportAnswer {
-        accepted: receipt.stored.accepted,
-        duplicate: receipt.duplicate,
-        rejected: &receipt.stored.rejected,
-        status: "Scan report accepted",
+    let receipt = submit(&intake.ingest, received_at, upload).await?;
+    Ok(Json::kismet(&UploadAnswer {
+        accepted: receipt.accepted,
+        duplicate: receipt.is_duplicate,
+        duplicates: (!F::HAS_ONE_ENTRY).then_some(receipt.duplicates),
+        rejected: &receipt.rejected,
+        status: F::ACCEPTED,
         success: true,
     }))
 }
 
 /// What is refused shows on the message bus too, as with Kismet, whose clients look for it there.
-fn say_refused(
+fn say_refused<F: Format>(
     intake: &Intake,
-    phy: Phy,
     received_at: ReceivedAt,
-    decoded: &Result<Batch, ApiError>,
+    decoded: &Result<Upload, ApiError>,
 ) {
-    let radio = match phy {
-        Phy::Wifi => "Phy80211/Wi-Fi",
-        Phy::Bluetooth => "Bluetooth",
-    };
-    match decoded {
-        Ok(batch) => {
-            if let Some(first) = batch.rejected.first() {
-                intake.events.say(Severity::Error, received_at, || {
-                    let (refused, source) = (batch.rejected.len(), batch.source);
-                    format!(
-                        "{radio} scan report of {source}: {refused} reports refused, the first for {}",
-                        first.reason
-                    )
-                });
-            }
+    let name = F::NAME;
+    let upload = match decoded {
+        Ok(upload) => upload,
+        Err(error) => {
+            let message = || format!("{name} refused: {error}");
+            return intake.events.say(Severity::Error, received_at, message);
         }
-        Err(error) => intake.events.say(Severity::Error, received_at, || {
-            format!("{radio} scan report refused: {error}")
-        }),
+    };
+    for UploadEntry { batch, .. } in upload.entries() {
+        if let Some(first) = batch.rejected.first() {
+            intake.events.say(Severity::Error, received_at, || {
+                let (refused, source) = (batch.rejected.len(), batch.source);
+                format!(
+                    "{name} of {source}: {refused} reports refused, the first for {}",
+                    first.reason
+                )
+            });
+        }
+    }
+    if let [first, ..] = upload.rejected() {
+        intake.events.say(Severity::Error, received_at, || {
+            let refused = upload.rejected().len();
+            format!(
+                "{name}: {refused} rows refused, the first for {}",
+                first.reason
+            )
+        });
     }
 }
 
-/// The name that a client gives its batch, so that it may send it again.
+/// The name that a client gives its upload, so that it may send it again.
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<Vec<u8>>, ApiError> {
     const BYTES_MAX: usize = 255;
     let mut keys = headers.get_all("idempotency-key").iter();
@@ -123,16 +138,17 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<Vec<u8>>, ApiError> {
     }
 }
 
-async fn decode(
+async fn decode<F: Format<Body: Readable>>(
     intake: &Intake,
-    phy: Phy,
     received: Received,
     received_at: ReceivedAt,
-) -> Result<Batch, ApiError> {
-    let limits = intake.limits;
+) -> Result<Upload, ApiError> {
+    let context = Context {
+        received_at,
+        limits: intake.limits,
+    };
     let heavy = received.is_heavy();
-    let decode =
-        move || received.json(|json| Ok(ingest::kismet::decode(phy, json, received_at, &limits)?));
+    let decode = move || received.read(|body: &F::Body| Ok(F::decode(body, &context)?));
     if !heavy {
         return decode();
     }
@@ -145,3 +161,62 @@ async fn decode(
     .await
     .map_err(|_| ApiError::Panicked)?
 }
+
+/// Hands each entry to the log as a record of its own, and waits for all.
+///
+/// When the log fails on the way, some entries may be kept and the upload is refused. Sent again, it finds those
+/// entries recognised.
+async fn submit(
+    ingest: &Ingest,
+    received_at: ReceivedAt,
+    upload: Upload,
+) -> Result<UploadReceipt, ApiError> {
+    let (first, others, rejected) = upload.into_parts();
+    if others.is_empty() {
+        let what = What::Reports(first.batch);
+        let receipt = ingest.submit(received_at, what).await?;
+        return Ok(UploadReceipt::gather([Ok(receipt)], rejected));
+    }
+    let entries = std::iter::once(first).chain(others);
+    let submits = entries.map(|entry| submit_one_of_several(ingest, received_at, entry));
+    // In memory of their own, so that uploads of one entry do not carry room for them.
+    let answers: Vec<EntryAnswer> = Box::pin(
+        stream::iter(submits)
+            .buffered(ENTRIES_AT_ONCE_MAX)
+            .try_collect(),
+    )
+    .await?;
+    let is_kept = answers.iter().any(Result::is_ok);
+    let mut gathered = Vec::with_capacity(answers.len());
+    for answer in answers {
+        match answer {
+            // Nothing of the upload is kept.
+            Err((error, _)) if !is_kept => return Err(error.into()),
+            answer => gathered.push(answer.map_err(|(_, rejected)| rejected)),
+        }
+    }
+    Ok(UploadReceipt::gather(gathered, rejected))
+}
+
+/// An entry that is refused for good costs its rows, and not those of others.
+type EntryAnswer = Result<Receipt, (IngestError, Vec<Rejected>)>;
+
+async fn submit_one_of_several(
+    ingest: &Ingest,
+    received_at: ReceivedAt,
+    entry: UploadEntry,
+) -> Result<EntryAnswer, ApiError> {
+    let UploadEntry { batch, rows } = entry;
+    let rejected = batch.rejected.clone();
+    match ingest.submit(received_at, What::Reports(batch)).await {
+        Ok(receipt) => Ok(Ok(receipt)),
+        Err(error @ IngestError::TooManySources(_)) => {
+            let rejected = UploadEntry::refused(&rows, rejected, &error.to_string());
+            Ok(Err((error, rejected)))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -69,7 +69,7 @@ pub(in crate::http) struct Received {
 
 /// What the client calls its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
+pub(in crate::http) enum Form {
     Json,
     UrlEncoded,
     /// Not said.
@@ -87,10 +87,18 @@ impl Bodies {
         }
     }
 
-    /// Reads the body of `request`.
+    /// Reads the body of `request`, which is JSON or a form.
     pub(in crate::http) async fn receive(&self, request: Request) -> Result<Received, BodyError> {
+        self.receive_as::<str>(request).await
+    }
+
+    /// Reads the body of `request`, to be read as a `B`.
+    pub(in crate::http) async fn receive_as<B: Readable + ?Sized>(
+        &self,
+        request: Request,
+    ) -> Result<Received, BodyError> {
         let deadline = Instant::now() + self.timeout;
-        let (form, gzip) = (form(request.headers())?, is_gzip(request.headers())?);
+        let (form, gzip) = (B::form(request.headers())?, is_gzip(request.headers())?);
         let declared = content_length(request.headers());
         let needed = match declared {
             Some(bytes) if !gzip => bytes.min(self.bytes_max),
@@ -159,7 +167,62 @@ impl Bodies {
     }
 }
 
+/// As what a body can be read.
+pub(in crate::http) trait Readable {
+    /// What the client calls its body, if that can be read as this.
+    fn form(headers: &HeaderMap) -> Result<Form, BodyError>;
+
+    /// Gives what was received to `read`.
+    fn of<T, E: From<BodyError>>(
+        received: &Received,
+        read: impl FnOnce(&Self) -> Result<T, E>,
+    ) -> Result<T, E>;
+}
+
+/// A JSON document, which may be a variable of a form.
+impl Readable for str {
+    fn form(headers: &HeaderMap) -> Result<Form, BodyError> {
+        form(headers)
+    }
+
+    fn of<T, E: From<BodyError>>(
+        received: &Received,
+        read: impl FnOnce(&Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        received.json(read)
+    }
+}
+
+/// The body as it is, whatever it is called, without its compression.
+impl Readable for [u8] {
+    fn form(_: &HeaderMap) -> Result<Form, BodyError> {
+        Ok(Form::Guess)
+    }
+
+    fn of<T, E: From<BodyError>>(
+        received: &Received,
+        read: impl FnOnce(&Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let inflated = received.inflated()?;
+        read(inflated.as_deref().unwrap_or(&received.bytes))
+    }
+}
+
 impl Received {
+    /// Gives the body to `read` as what it wants.
+    pub(in crate::http) fn read<B: Readable + ?Sized, T, E: From<BodyError>>(
+        &self,
+        read: impl FnOnce(&B) -> Result<T, E>,
+    ) -> Result<T, E> {
+        B::of(self, read)
+    }
+
+    /// The body without its compression, if it has one.
+    fn inflated(&self) -> Result<Option<Vec<u8>>, BodyError> {
+        let inflate = || inflate(&self.bytes, self.bytes_max);
+        self.gzip.then(inflate).transpose()
+    }
+
     /// Whether looking into it takes long enough to do it away from the threads that serve connections.
     pub(in crate::http) fn is_heavy(&self) -> bool {
         const LIGHT_BYTES_MAX: usize = 64 * 1024;
@@ -171,11 +234,7 @@ impl Received {
         &self,
         read: impl FnOnce(&str) -> Result<T, E>,
     ) -> Result<T, E> {
-        let inflated = if self.gzip {
-            Some(inflate(&self.bytes, self.bytes_max)?)
-        } else {
-            None
-        };
+        let inflated = self.inflated()?;
         let bytes = inflated.as_deref().unwrap_or(&self.bytes);
         let is_json = match self.form {
             Form::Json => true,
@@ -200,11 +259,7 @@ pub(in crate::http) type Command = (Map<String, Value>, Vec<(String, String)>);
 impl Received {
     /// What a read is asked for; an empty body asks for nothing.
     pub(in crate::http) fn command(self) -> Result<Command, BodyError> {
-        let inflated = if self.gzip {
-            Some(inflate(&self.bytes, self.bytes_max)?)
-        } else {
-            None
-        };
+        let inflated = self.inflated()?;
         let bytes = inflated.as_deref().unwrap_or(&self.bytes).trim_ascii();
         if bytes.first() == Some(&b'{') || (self.form == Form::Json && !bytes.is_empty()) {
             return Ok((document(bytes)?, Vec::new()));

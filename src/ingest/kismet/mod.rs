@@ -3,19 +3,21 @@
 //! Pure: no clock, no I/O. Lenient where the meaning is certain (numbers in strings, a channel as a number,
 //! addresses in any spelling), strict where it is not; a report that is refused spoils only itself.
 
+mod forms;
 mod identity;
 mod repair;
 mod wire;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde::de::DeserializeSeed;
 
+pub use self::forms::{BluetoothScanReport, WifiScanReport};
 pub(crate) use self::repair::repair;
 use self::wire::{Bounds, Document, DocumentSeed, Entries, Fields, Item, Reports, Value};
 use super::decode::{DecodeError, Reason};
+pub use super::format::Limits;
 use crate::report::{
     Accuracy, Batch, BluetoothAddr, BluetoothSighting, Bssid, Capabilities, Channel, ChannelWidth,
     Dbm, Frequency, MacAddr, Phy, Position, ReceivedAt, Report, ServiceData, Sighting, SourceId,
@@ -32,39 +34,6 @@ const ADVERTISING_BYTES_MAX: usize = 1650;
 const SERVICE_BYTES_MAX: usize = 64;
 /// The longest `ietags`, in bytes: a beacon body of 2304 octets in hex.
 const IE_TAGS_BYTES_MAX: usize = 4608;
-
-/// What bounds a scan report.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// How many reports a batch may have.
-    pub reports_per_batch_max: usize,
-    /// How many arrays and objects may stand in each other.
-    pub json_depth_max: usize,
-    /// How far a report's clock may be ahead of ours.
-    pub clock_skew_max: Duration,
-    /// How long a source's name may be, in bytes.
-    pub source_name_bytes_max: usize,
-    /// How long a capabilities string may be, in bytes.
-    pub capabilities_bytes_max: usize,
-    /// How many tags a report may carry.
-    pub tags_max: usize,
-    /// How long a tag's name and its value may each be, in bytes.
-    pub tag_bytes_max: usize,
-}
-
-#[cfg(test)]
-impl Limits {
-    /// Wide enough for what is no test of limits.
-    pub(crate) const FOR_TESTS: Self = Self {
-        reports_per_batch_max: 100,
-        json_depth_max: 32,
-        clock_skew_max: Duration::from_secs(86_400),
-        source_name_bytes_max: 256,
-        capabilities_bytes_max: 1024,
-        tags_max: 32,
-        tag_bytes_max: 256,
-    };
-}
 
 /// Reads the scan report that `json` holds.
 ///

@@ -1,0 +1,40 @@
+//! Kismet's two forms as formats: the path says which radio a report is of.
+
+use super::decode;
+use crate::ingest::decode::DecodeError;
+use crate::ingest::format::{Context, Format, Upload};
+use crate::report::Phy;
+
+const ACCEPTED: &str = "Scan report accepted";
+
+/// What a Wi-Fi scanner saw.
+#[derive(Clone, Copy, Debug)]
+pub struct WifiScanReport;
+
+/// What a Bluetooth scanner saw.
+#[derive(Clone, Copy, Debug)]
+pub struct BluetoothScanReport;
+
+impl Format for WifiScanReport {
+    type Body = str;
+
+    const NAME: &'static str = "Phy80211/Wi-Fi scan report";
+    const ACCEPTED: &'static str = ACCEPTED;
+    const HAS_ONE_ENTRY: bool = true;
+
+    fn decode(body: &str, context: &Context) -> Result<Upload, DecodeError> {
+        decode(Phy::Wifi, body, context.received_at, &context.limits).map(Upload::from)
+    }
+}
+
+impl Format for BluetoothScanReport {
+    type Body = str;
+
+    const NAME: &'static str = "Bluetooth scan report";
+    const ACCEPTED: &'static str = ACCEPTED;
+    const HAS_ONE_ENTRY: bool = true;
+
+    fn decode(body: &str, context: &Context) -> Result<Upload, DecodeError> {
+        decode(Phy::Bluetooth, body, context.received_at, &context.limits).map(Upload::from)
+    }
+}
