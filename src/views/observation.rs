@@ -1,13 +1,16 @@
 //! A report from the log in scanpost's own shape: units in the names, and absent values left out.
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use std::collections::BTreeMap;
 
-use super::native::{Utc, entry_if_some};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::native::{ChannelPlace, Utc, degrees};
 use crate::hex::Hex;
 use crate::log::Entry;
 use crate::report::{
-    Batch, BluetoothSighting, Capabilities, Channel, ChannelWidth, Dbm, Frequency, Position,
-    ReceivedAt, Report, Sighting, Tag, WifiSighting,
+    Batch, BluetoothSighting, Capabilities, Channel, Dbm, Frequency, MacAddr, ReceivedAt, Report,
+    Sighting, Ssid,
 };
 
 /// Field names of an observation.
@@ -43,12 +46,112 @@ pub const OBSERVATION_COLUMNS: [&str; 29] = [
     "tags",
 ];
 
-/// One observation.
-#[derive(Clone, Copy, Debug)]
+/// A report as it is in the log. What was not said is absent.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Observation)]
 pub struct ObservationRecord<'e> {
-    entry: &'e Entry,
-    batch: &'e Batch,
-    report: &'e Report,
+    /// The batch's place in the log.
+    position: u64,
+    /// UUID of the scanner.
+    source: String,
+    /// What it called itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    source_name: Option<&'e str>,
+    /// When it arrived, in seconds since 1970.
+    received_at: f64,
+    /// When it was seen, in seconds since 1970.
+    time: u64,
+    /// The same, in ISO 8601.
+    #[schema(value_type = String)]
+    time_utc: Utc,
+    /// `IEEE802.11` or `Bluetooth`.
+    phy: &'static str,
+    /// `AA:BB:CC:DD:EE:FF`.
+    #[schema(value_type = String)]
+    address: MacAddr,
+    /// Empty where the network hides its name; Wi-Fi only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, value_type = Option<String>)]
+    ssid: Option<&'e Ssid>,
+    /// As sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    capabilities: Option<&'e str>,
+    #[serde(flatten)]
+    layout: ChannelPlace,
+    /// The information elements, as sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    ie_tags: Option<&'e str>,
+    #[serde(flatten)]
+    said: BluetoothSaid<'e>,
+    /// Bytes in hex, by service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    service_data: Option<BTreeMap<&'e str, String>>,
+    /// As sent, or as it follows from the frequency.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    channel: Option<&'e str>,
+    /// In kHz.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    frequency_khz: Option<u64>,
+    /// In dBm.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    signal_dbm: Option<i16>,
+    /// Degrees.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    lat: Option<f64>,
+    /// Degrees.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    lon: Option<f64>,
+    /// Metres.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    alt_m: Option<f64>,
+    /// In km/h.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    speed_km_h: Option<f64>,
+    /// How far the scanner may have been from there, in metres, as it says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    accuracy_m: Option<f64>,
+    /// What the scanner attached.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    tags: Option<BTreeMap<&'e str, &'e str>>,
+}
+
+/// What a Bluetooth device says of itself, as far as it is no service.
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+#[schema(as = BluetoothSaid)]
+struct BluetoothSaid<'e> {
+    /// What the device calls itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    name: Option<&'e str>,
+    /// The kind of device in the scanner's words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    device_type: Option<&'e str>,
+    /// Transmit power that the device states, in dBm.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    tx_power_dbm: Option<i16>,
+    /// Loss on the way as the scanner computed it, in dB.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    path_loss_db: Option<i16>,
+    /// The advertised bytes, in hex.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    scan_data: Option<String>,
 }
 
 impl<'e> ObservationRecord<'e> {
@@ -57,94 +160,79 @@ impl<'e> ObservationRecord<'e> {
         let batches = entry.record.batch().into_iter();
         batches.flat_map(move |batch| {
             let reports = batch.reports.iter();
-            reports.map(move |report| Self {
-                entry,
-                batch,
-                report,
-            })
+            reports.map(move |report| Self::of(entry, batch, report))
         })
     }
-}
 
-impl Serialize for ObservationRecord<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self {
-            entry,
-            batch,
-            report,
-        } = self;
+    fn of(entry: &'e Entry, batch: &'e Batch, report: &'e Report) -> Self {
         let device = report.device();
-        let mut record = serializer.serialize_map(None)?;
-        record.serialize_entry("position", &entry.position.get())?;
-        record.serialize_entry("source", &batch.source.to_string())?;
-        entry_if_some(&mut record, "source_name", batch.source_name.as_ref())?;
-        record.serialize_entry("received_at", &seconds(entry.record.at))?;
-        record.serialize_entry("time", &report.time.seconds())?;
-        record.serialize_entry("time_utc", &Utc(report.time))?;
-        record.serialize_entry("phy", device.phy.name())?;
-        record.serialize_entry("address", &device.addr)?;
-        match &report.sighting {
-            Sighting::Wifi(wifi) => wifi_entries(&mut record, wifi)?,
-            Sighting::Bluetooth(bluetooth) => bluetooth_entries(&mut record, bluetooth)?,
+        let (wifi, bluetooth) = match &report.sighting {
+            Sighting::Wifi(wifi) => (Some(wifi), None),
+            Sighting::Bluetooth(bluetooth) => (None, Some(bluetooth)),
+        };
+        let position = report.position;
+        // Reports without a speed have 0.
+        let speed = position.map(|position| position.speed_m_h());
+        let tags = report.tags.iter();
+        let tags: BTreeMap<_, _> = tags.map(|tag| (&*tag.name, &*tag.value)).collect();
+        Self {
+            position: entry.position.get(),
+            source: batch.source.to_string(),
+            source_name: batch.source_name.as_deref(),
+            received_at: seconds(entry.record.at),
+            time: report.time.seconds().into(),
+            time_utc: Utc(report.time),
+            phy: device.phy.name(),
+            address: device.addr,
+            // The empty name is shown, because it means that the network hides its name.
+            ssid: wifi.map(|wifi| &wifi.ssid),
+            capabilities: wifi.and_then(|wifi| wifi.capabilities.as_ref().map(Capabilities::raw)),
+            layout: ChannelPlace::new(
+                wifi.and_then(|wifi| wifi.width),
+                wifi.and_then(|wifi| wifi.center0_mhz),
+                wifi.and_then(|wifi| wifi.center1_mhz),
+            ),
+            ie_tags: wifi.and_then(|wifi| wifi.ie_tags.as_deref()),
+            said: bluetooth
+                .map(|bluetooth| BluetoothSaid::of(bluetooth))
+                .unwrap_or_default(),
+            service_data: bluetooth.and_then(|bluetooth| service_data(bluetooth)),
+            channel: report.channel.as_ref().map(Channel::as_str),
+            frequency_khz: report.frequency.map(Frequency::khz).map(Into::into),
+            signal_dbm: report.signal.map(Dbm::get),
+            lat: position.map(|position| degrees(position.lat_e7())),
+            lon: position.map(|position| degrees(position.lon_e7())),
+            alt_m: position
+                .and_then(|position| position.alt_mm())
+                .map(|alt| f64::from(alt) / 1e3),
+            speed_km_h: speed
+                .filter(|&speed| speed != 0)
+                .map(|speed| f64::from(speed) / 1e3),
+            accuracy_m: report
+                .accuracy
+                .map(|accuracy| f64::from(accuracy.mm()) / 1e3),
+            tags: Some(tags).filter(|tags| !tags.is_empty()),
         }
-        let channel = report.channel.as_ref().map(Channel::as_str);
-        entry_if_some(&mut record, "channel", channel)?;
-        let frequency = report.frequency.map(Frequency::khz);
-        entry_if_some(&mut record, "frequency_khz", frequency)?;
-        entry_if_some(&mut record, "signal_dbm", report.signal.map(Dbm::get))?;
-        if let Some(position) = report.position {
-            position_entries(&mut record, position)?;
-        }
-        let accuracy_m = report
-            .accuracy
-            .map(|accuracy| f64::from(accuracy.mm()) / 1e3);
-        entry_if_some(&mut record, "accuracy_m", accuracy_m)?;
-        if !report.tags.is_empty() {
-            record.serialize_entry("tags", &Tags(&report.tags))?;
-        }
-        record.end()
     }
 }
 
-fn wifi_entries<M: SerializeMap>(record: &mut M, wifi: &WifiSighting) -> Result<(), M::Error> {
-    // The empty name is shown, because it means that the network hides its name.
-    record.serialize_entry("ssid", &wifi.ssid)?;
-    let capabilities = wifi.capabilities.as_ref().map(Capabilities::raw);
-    entry_if_some(record, "capabilities", capabilities)?;
-    // A string, because one of the widths is 80+80.
-    let width = wifi.width.map(ChannelWidth::mhz);
-    entry_if_some(record, "channel_width_mhz", width)?;
-    entry_if_some(record, "center0_mhz", wifi.center0_mhz)?;
-    entry_if_some(record, "center1_mhz", wifi.center1_mhz)?;
-    entry_if_some(record, "ie_tags", wifi.ie_tags.as_ref())
+impl<'e> BluetoothSaid<'e> {
+    fn of(bluetooth: &'e BluetoothSighting) -> Self {
+        let scan_data = &bluetooth.scan_data;
+        Self {
+            name: bluetooth.name.as_deref(),
+            device_type: bluetooth.device_type.as_deref(),
+            tx_power_dbm: bluetooth.tx_power_dbm,
+            path_loss_db: bluetooth.path_loss_db,
+            scan_data: (!scan_data.is_empty()).then(|| Hex(scan_data).to_string()),
+        }
+    }
 }
 
-fn bluetooth_entries<M: SerializeMap>(
-    record: &mut M,
-    bluetooth: &BluetoothSighting,
-) -> Result<(), M::Error> {
-    entry_if_some(record, "name", bluetooth.name.as_ref())?;
-    entry_if_some(record, "device_type", bluetooth.device_type.as_ref())?;
-    entry_if_some(record, "tx_power_dbm", bluetooth.tx_power_dbm)?;
-    entry_if_some(record, "path_loss_db", bluetooth.path_loss_db)?;
-    if !bluetooth.scan_data.is_empty() {
-        record.serialize_entry("scan_data", &Hex(&bluetooth.scan_data))?;
-    }
-    if !bluetooth.service_data.is_empty() {
-        record.serialize_entry("service_data", &Services(bluetooth))?;
-    }
-    Ok(())
-}
-
-fn position_entries<M: SerializeMap>(record: &mut M, position: Position) -> Result<(), M::Error> {
-    record.serialize_entry("lat", &(f64::from(position.lat_e7()) / 1e7))?;
-    record.serialize_entry("lon", &(f64::from(position.lon_e7()) / 1e7))?;
-    let alt_m = position.alt_mm().map(|alt| f64::from(alt) / 1e3);
-    entry_if_some(record, "alt_m", alt_m)?;
-    // Reports without a speed have 0.
-    let speed = Some(position.speed_m_h()).filter(|&speed| speed != 0);
-    let speed_km_h = speed.map(|speed| f64::from(speed) / 1e3);
-    entry_if_some(record, "speed_km_h", speed_km_h)
+fn service_data(bluetooth: &BluetoothSighting) -> Option<BTreeMap<&str, String>> {
+    let services = bluetooth.service_data.iter();
+    let services = services.map(|data| (&*data.service, Hex(&data.bytes).to_string()));
+    Some(services.collect()).filter(|services: &BTreeMap<_, _>| !services.is_empty())
 }
 
 #[expect(
@@ -153,23 +241,6 @@ fn position_entries<M: SerializeMap>(record: &mut M, position: Position) -> Resu
 )]
 fn seconds(received_at: ReceivedAt) -> f64 {
     received_at.micros() as f64 / 1e6
-}
-
-struct Tags<'r>(&'r [Tag]);
-
-impl Serialize for Tags<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|tag| (&tag.name, &tag.value)))
-    }
-}
-
-struct Services<'r>(&'r BluetoothSighting);
-
-impl Serialize for Services<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let services = self.0.service_data.iter();
-        serializer.collect_map(services.map(|data| (&data.service, Hex(&data.bytes))))
-    }
 }
 
 #[cfg(test)]

@@ -111,7 +111,7 @@ fn body(alert: &Alert) -> Bytes {
     let document = json!({
         "type": "alert",
         "timestamp": humantime::format_rfc3339_micros(raised_at(alert)).to_string(),
-        "data": AlertRow(alert),
+        "data": AlertRow::of(alert),
     });
     document.to_string().into()
 }

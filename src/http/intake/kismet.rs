@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use super::Intake;
 use crate::auth::RequiredRole;
 use crate::http::error::ApiError;
-use crate::http::openapi::{Answer, Body};
+use crate::http::openapi::{Answer, Body, Described, sent};
 use crate::http::request::path::Argument;
 use crate::http::response::json::Json;
 use crate::http::routes::{Extension, Route, Tag};
@@ -21,7 +21,7 @@ pub(in crate::http) fn routes() -> Vec<Route> {
             .tag(Tag::Reports)
             .needs(RequiredRole::Scanreport)
             .takes(Body::Json(schema))
-            .answers(Answer::Json("Receipt"))
+            .answers(Answer::Json(Described::of::<sent::Receipt>()))
             .fails(&[400, 408, 413, 415, 422, 429, 500, 503, 507])
     };
     vec![
@@ -32,7 +32,7 @@ pub(in crate::http) fn routes() -> Vec<Route> {
                 "Reports Wi-Fi access points",
             )
             .shown_as("/phy/phy80211/scan/scan_report.cmd"),
-            "WifiScanReport",
+            Described::of::<sent::WifiScanReport>(),
         ),
         report(
             Route::post(
@@ -41,7 +41,7 @@ pub(in crate::http) fn routes() -> Vec<Route> {
                 "Reports Bluetooth devices",
             )
             .shown_as("/phy/phybluetooth/scan/scan_report.cmd"),
-            "BluetoothScanReport",
+            Described::of::<sent::BluetoothScanReport>(),
         ),
     ]
 }

@@ -6,7 +6,7 @@ use super::{
     absent, alerts, annotations, devices, live, messages, networks, session, sources, system,
 };
 use crate::auth::RequiredRole::{Admin, Credentials, Login, Readonly};
-use crate::http::openapi::{Answer, Body};
+use crate::http::openapi::{Answer, Body, Described, sent};
 use crate::http::routes::{Extension, OtherPages, Route, Tag};
 use crate::http::state::App;
 
@@ -92,7 +92,7 @@ fn devices() -> Vec<Route> {
             "/devices/multimac/devices",
             devices::multimac,
             "The devices with any of several addresses",
-            "Addresses",
+            Described::of::<sent::Addresses>(),
         ),
         read(
             "/devices/by-key/{key}/device",
@@ -103,13 +103,13 @@ fn devices() -> Vec<Route> {
             "/devices/multikey/devices",
             devices::multikey,
             "The devices with any of several keys",
-            "Keys",
+            Described::of::<sent::Keys>(),
         ),
         command(
             "/devices/multikey/as-object/devices",
             devices::multikey_as_object,
             "The same, by key",
-            "Keys",
+            Described::of::<sent::Keys>(),
         ),
         read(
             "/phy/phy80211/clients-of/{key}/clients",
@@ -334,33 +334,33 @@ fn alerts() -> Vec<Route> {
             "/alerts/definitions/define_alert",
             alerts::define,
             "Makes a kind of alerts that can be raised",
-            "NewAlertKind",
+            Described::of::<sent::NewAlertKind>(),
         ),
         order(
             "/alerts/raise_alerts",
             alerts::raise,
             "Raises an alert of a kind that there is",
-            "NewAlert",
+            Described::of::<sent::NewAlert>(),
         )
         .fails(&[400, 413, 415, 503]),
         order(
             "/alerts/raise_alert",
             alerts::raise,
             "Raises an alert of a kind that there is",
-            "NewAlert",
+            Described::of::<sent::NewAlert>(),
         )
         .fails(&[400, 413, 415, 503]),
         order(
             "/devices/alerts/mac/{kind}/add",
             alerts::watch,
             "Watches addresses; `kind` is `found`, `lost` or `both`",
-            "WatchedAddresses",
+            Described::of::<sent::WatchedAddresses>(),
         ),
         order(
             "/devices/alerts/mac/{kind}/remove",
             alerts::unwatch,
             "Watches addresses no more",
-            "WatchedAddresses",
+            Described::of::<sent::WatchedAddresses>(),
         ),
     ]
 }
@@ -447,19 +447,19 @@ fn sessions() -> Vec<Route> {
         Route::post("/session/set_password", session::set_password, "The first login from this machine, which needs no other, or another in place of that of the administrator who asks")
             .asks_itself()
             .needs(Credentials)
-            .takes(Body::Form("NewPassword"))
+            .takes(Body::Form(Described::of::<sent::NewPassword>()))
             .answers(Answer::Text)
             .fails(&[400, 403]),
         Route::post("/auth/apikey/generate.cmd", session::generate_key, "Makes a key and answers with it, this once")
             .extension(Extension::InPath)
             .needs(Credentials)
-            .takes(Body::Json("NewKey"))
+            .takes(Body::Json(Described::of::<sent::NewKey>()))
             .answers(Answer::Text)
             .fails(&[400, 409]),
         Route::post("/auth/apikey/revoke.cmd", session::revoke_key, "Makes a key worthless")
             .extension(Extension::InPath)
             .needs(Credentials)
-            .takes(Body::Json("KeyName"))
+            .takes(Body::Json(Described::of::<sent::KeyName>()))
             .answers(Answer::Text)
             .fails(&[400, 404]),
         read("/auth/apikey/list", session::list_keys, "The keys, without what opens anything").needs(Credentials),
@@ -494,7 +494,7 @@ fn read<T: 'static>(
     Route::get_or_post(path, handler, summary)
         .extension(Extension::ChoosesForm)
         .needs(Readonly)
-        .takes(Body::Command("Command"))
+        .takes(Body::Command(Described::of::<sent::Command>()))
         .answers(Answer::Kismet)
         .fails(&[400, 404, 503])
 }
@@ -504,7 +504,7 @@ fn command<T: 'static>(
     path: &'static str,
     handler: impl Handler<T, App>,
     summary: &'static str,
-    schema: &'static str,
+    schema: Described,
 ) -> Route {
     post(path, handler, summary)
         .needs(Readonly)
@@ -521,7 +521,7 @@ fn changed(route: Route) -> Route {
 /// A command that nothing here can follow.
 fn impossible(route: Route) -> Route {
     changed(route)
-        .takes(Body::Command("Command"))
+        .takes(Body::Command(Described::of::<sent::Command>()))
         .answers(Answer::Kismet)
         .fails(&[404, 501, 503])
 }
@@ -531,7 +531,7 @@ fn order<T: 'static>(
     path: &'static str,
     handler: impl Handler<T, App>,
     summary: &'static str,
-    schema: &'static str,
+    schema: Described,
 ) -> Route {
     post(path, handler, summary)
         .needs(Admin)
@@ -548,7 +548,7 @@ fn annotation<T: 'static>(
 ) -> Route {
     post(path, handler, summary)
         .needs(Admin)
-        .takes(Body::Json("Annotation"))
+        .takes(Body::Json(Described::of::<sent::Annotation>()))
         .answers(Answer::Text)
         .fails(&[400, 404, 413, 415, 503, 507])
 }

@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::alerts::{Alert, AlertStore, Severity};
 use crate::http::error::ApiError;
@@ -17,10 +18,14 @@ use crate::http::state::RequestLimits;
 use crate::report::{MacAddr, UnixTime};
 use crate::views::native::AlertRow;
 
-#[derive(Serialize)]
-struct Alerts<'a> {
+/// A page of alerts.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Alerts)]
+pub(super) struct Alerts<'a> {
     alerts: Vec<AlertRow<'a>>,
+    /// Asks for the next page; absent on the last.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     next_cursor: Option<String>,
 }
 
@@ -79,7 +84,7 @@ pub(in crate::http) async fn list(
         return Ok(page::csv(alerts, texts, next_cursor, &pace).await);
     }
     let answer = Json::compact(&Alerts {
-        alerts: alerts.iter().map(|alert| AlertRow(alert)).collect(),
+        alerts: alerts.iter().map(|alert| AlertRow::of(alert)).collect(),
         next_cursor,
     });
     Ok(answer?.into_response())

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::Serialize;
-use serde_json::Value;
 use tokio::task::spawn_blocking;
+use utoipa::ToSchema;
 
 use super::filter::Filter;
 use super::text_of_hex;
@@ -60,11 +60,15 @@ struct Wanted {
     count: usize,
 }
 
-/// A page of devices. The devices are written into it one by one.
-#[derive(Serialize)]
-struct Devices<'d> {
+/// A page of devices.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Devices)]
+pub(super) struct Devices<'d> {
+    /// In the order that was asked for.
     devices: Vec<DeviceRow<'d>>,
+    /// Asks for the next page; absent on the last.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     next_cursor: Option<String>,
 }
 
@@ -130,33 +134,23 @@ pub(in crate::http) async fn one(
     State(tracker): State<Arc<Tracker>>,
     Argument(address): Argument,
     query: Query,
-) -> Result<Response, ApiError> {
+) -> Result<Json, ApiError> {
     query.finish()?;
     let addr: MacAddr = address.parse()?;
     let devices = tracker.devices_by_addr(addr);
-    let whole = |device: &Device| {
-        let sources = SourceNames::of(device, &tracker);
-        let related = tracker.related_to(device);
-        serde_json::to_value(WholeDevice {
-            device,
-            sources: &sources,
-            related: &related,
+    let parts: Vec<_> = devices
+        .iter()
+        .map(|device| {
+            let sources = SourceNames::of(device, &tracker);
+            (device, sources, tracker.related_to(device))
         })
-        .map_err(|_| ApiError::Panicked)
-    };
-    match devices.as_slice() {
-        [] => Err(ApiError::NoSuchAddress(addr)),
-        [device] => Ok(Json::compact(&whole(device)?)?.into_response()),
-        [device, others @ ..] => {
-            // An address is seldom that of two: the first, and the others beside it.
-            let mut first = whole(device)?;
-            let others: Result<Vec<Value>, _> = others.iter().map(whole).collect();
-            if let Value::Object(fields) = &mut first {
-                fields.insert("others".to_owned(), Value::Array(others?));
-            }
-            Ok(Json::compact(&first)?.into_response())
-        }
-    }
+        .collect();
+    let mut rows = parts
+        .iter()
+        .map(|(device, sources, related)| WholeDevice::of(device, sources, related));
+    // An address is seldom that of two: the first, and the others beside it.
+    let first = rows.next().ok_or(ApiError::NoSuchAddress(addr))?;
+    Json::compact(&first.beside(rows.collect()))
 }
 
 impl Sort {

@@ -11,10 +11,11 @@ pub(super) mod webhooks;
 
 use axum::handler::Handler;
 
-use super::openapi::Answer;
+use super::openapi::{Answer, Described};
 use super::routes::{Extension, Route, Tag};
 use super::state::App;
 use crate::auth::RequiredRole::{Admin, Readonly};
+use crate::views::native::WholeDevice;
 
 const FILTERS: &[&str] = &[
     "phy",
@@ -39,9 +40,8 @@ pub(in crate::http) fn routes() -> Vec<Route> {
             "/api/v1/devices/{mac}/observations",
             observations::list,
             "The reports of a device out of the log, the newest first; CSV for `Accept: text/csv`",
-            "Observations",
+            Answer::Table(Described::of::<observations::Observations<'static>>()),
         )
-        .answers(Answer::Table("Observations"))
         .asks(&["texts"])
         .asks(&["since", "until"])
         .asks(PAGE),
@@ -49,15 +49,14 @@ pub(in crate::http) fn routes() -> Vec<Route> {
             "/api/v1/devices/{mac}",
             devices::one,
             "A device with all that is known of it",
-            "Device",
+            Answer::Json(Described::of::<WholeDevice<'static>>()),
         ),
         read(
             "/api/v1/devices",
             devices::list,
             "Devices by filter and order; CSV for `Accept: text/csv`",
-            "Devices",
+            Answer::Table(Described::of::<devices::Devices<'static>>()),
         )
-        .answers(Answer::Table("Devices"))
         .asks(&["texts"])
         .asks(FILTERS)
         .asks(&["sort", "order"])
@@ -66,9 +65,8 @@ pub(in crate::http) fn routes() -> Vec<Route> {
             "/api/v1/ssids",
             networks::list,
             "Networks by name; CSV for `Accept: text/csv`",
-            "Networks",
+            Answer::Table(Described::of::<networks::Ssids>()),
         )
-        .answers(Answer::Table("Networks"))
         .asks(&["texts"])
         .asks(FILTERS)
         .asks(PAGE),
@@ -76,9 +74,8 @@ pub(in crate::http) fn routes() -> Vec<Route> {
             "/api/v1/alerts",
             alerts::list,
             "Alerts, the newest first; CSV for `Accept: text/csv`",
-            "Alerts",
+            Answer::Table(Described::of::<alerts::Alerts<'static>>()),
         )
-        .answers(Answer::Table("Alerts"))
         .asks(&["texts"])
         .asks(&["rule", "severity_min", "address", "since", "until"])
         .asks(PAGE),
@@ -86,7 +83,7 @@ pub(in crate::http) fn routes() -> Vec<Route> {
             "/api/v1/webhooks",
             webhooks::list,
             "How each webhook is",
-            "Webhooks",
+            Answer::Json(Described::of::<webhooks::List<'static>>()),
         )
         .needs(Admin),
         Route::post(
@@ -97,21 +94,20 @@ pub(in crate::http) fn routes() -> Vec<Route> {
         .extension(Extension::InPath)
         .tag(Tag::Native)
         .needs(Admin)
-        .answers(Answer::Json("WebhookTest"))
+        .answers(Answer::Json(Described::of::<webhooks::Outcome<'static>>()))
         .fails(&[400, 404, 503]),
         read(
             "/api/v1/sources",
             sources::list,
             "The scanners; CSV for `Accept: text/csv`",
-            "Sources",
+            Answer::Table(Described::of::<sources::Sources<'static>>()),
         )
-        .answers(Answer::Table("Sources"))
         .asks(&["texts"]),
         read(
             "/api/v1/status",
             status::status,
             "The server, and how much it has",
-            "ServerStatus",
+            Answer::Json(Described::of::<status::ServerStatus<'static>>()),
         ),
     ]
 }
@@ -121,13 +117,13 @@ fn read<T: 'static>(
     path: &'static str,
     handler: impl Handler<T, App>,
     summary: &'static str,
-    schema: &'static str,
+    answer: Answer,
 ) -> Route {
     Route::get(path, handler, summary)
         .extension(Extension::InPath)
         .tag(Tag::Native)
         .needs(Readonly)
-        .answers(Answer::Json(schema))
+        .answers(answer)
         .fails(&[400, 404, 503])
 }
 

@@ -8,6 +8,7 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tokio::task::spawn_blocking;
+use utoipa::ToSchema;
 
 use super::filter::Filter;
 use super::text_of_hex;
@@ -33,21 +34,31 @@ const COLUMNS: [&str; 6] = [
     "security",
 ];
 
-#[derive(Serialize)]
-struct Ssids {
-    pub(in crate::http) ssids: Vec<Network>,
+/// A page of networks, in the order of their names.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Networks)]
+pub(super) struct Ssids {
+    /// Each name once; hidden ones have none.
+    ssids: Vec<Network>,
+    /// Asks for the next page; absent on the last.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::http) next_cursor: Option<String>,
+    #[schema(nullable = false)]
+    next_cursor: Option<String>,
 }
 
 /// All access points that show one name.
-#[derive(Clone, Debug, Serialize)]
-pub(in crate::http) struct Network {
-    pub(in crate::http) ssid: String,
+#[derive(Clone, Debug, Serialize, ToSchema)]
+struct Network {
+    /// The name.
+    ssid: String,
+    /// How many show it.
     access_points: u64,
+    /// How many reports there were of it.
     reports: u64,
-    first_seen: u32,
-    last_seen: u32,
+    /// By the reports' own times, in seconds since 1970.
+    first_seen: u64,
+    /// By the reports' own times, in seconds since 1970.
+    last_seen: u64,
     /// The classes of its access points, each once, in order.
     security: Vec<&'static str>,
 }
@@ -112,7 +123,10 @@ fn find(tracker: &Tracker, filter: &Filter, after: Option<&str>, count: usize) -
             if after.is_some_and(|after| ssid.as_str() <= after) {
                 continue;
             }
-            let (first, last) = (record.first_time.seconds(), record.last_time.seconds());
+            let (first, last) = (
+                record.first_time.seconds().into(),
+                record.last_time.seconds().into(),
+            );
             let network = networks.entry(ssid.clone()).or_insert_with(|| Network {
                 ssid,
                 access_points: 0,

@@ -8,6 +8,7 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tokio::task::spawn_blocking;
+use utoipa::ToSchema;
 
 use crate::http::error::ApiError;
 use crate::http::request::path::Argument;
@@ -21,12 +22,15 @@ use crate::report::{MacAddr, UnixTime};
 use crate::tracker::Tracker;
 use crate::views::ObservationRecord;
 
-/// A page of a list.
-#[derive(Serialize)]
-struct Observations<'o> {
+/// A page of the reports of a device, the newest first.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Observations)]
+pub(super) struct Observations<'o> {
+    /// As they are in the log.
     observations: Vec<ObservationRecord<'o>>,
     /// Asks for the next page; absent on the last.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     next_cursor: Option<String>,
 }
 

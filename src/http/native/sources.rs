@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::http::error::ApiError;
 use crate::http::request::query::Query;
@@ -15,8 +16,10 @@ use crate::http::response::page;
 use crate::tracker::Tracker;
 use crate::views::native::SourceRow;
 
-#[derive(Serialize)]
-struct Sources<'s> {
+/// The scanners.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Sources)]
+pub(super) struct Sources<'s> {
     sources: Vec<SourceRow<'s>>,
 }
 
@@ -34,7 +37,7 @@ pub(in crate::http) async fn list(
         return Ok(page::csv(sources, texts, None, &pace).await);
     }
     let answer = Json::compact(&Sources {
-        sources: sources.iter().map(SourceRow).collect(),
+        sources: sources.iter().map(SourceRow::of).collect(),
     });
     Ok(answer?.into_response())
 }

@@ -4,6 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::extract::State;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::http::error::ApiError;
 use crate::http::request::path::Argument;
@@ -11,36 +12,59 @@ use crate::http::request::query::Query;
 use crate::http::response::json::Json;
 use crate::webhook::{Status, Tested, Webhooks};
 
-#[derive(Serialize)]
-struct List<'s> {
+/// All webhooks, in the order of the configuration.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Webhooks)]
+pub(super) struct List<'s> {
     webhooks: Vec<Record<'s>>,
 }
 
-#[derive(Serialize)]
+/// How a webhook is.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Webhook)]
 struct Record<'s> {
     name: &'s str,
+    /// The host and the port of its URL.
     host: &'s str,
+    /// How many alerts were delivered.
     delivered: u64,
+    /// How many were given up, or gone before they could be delivered.
     lost: u64,
+    /// How many alerts it has not come to yet, some of which it may not want.
     waiting: u64,
+    /// How many times in a row the last delivery failed.
     failures: u32,
+    /// Whether it answered 410, after which nothing is sent until the next start.
     stopped: bool,
+    /// What went wrong last.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     last_error: Option<&'s str>,
-    /// Seconds since 1970.
+    /// When it is tried again, in seconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     next_try: Option<u64>,
 }
 
-#[derive(Serialize)]
-struct Outcome<'t> {
+/// What came of a test.
+#[derive(Serialize, ToSchema)]
+#[schema(as = WebhookTest)]
+pub(super) struct Outcome<'t> {
+    /// Whether it was answered with a 2xx.
     success: bool,
+    #[schema(value_type = u64)]
     duration_ms: u128,
+    /// The status of the answer.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     answered: Option<u16>,
+    /// The first 1024 bytes of the answer.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     body: Option<&'t str>,
+    /// Why there was no answer.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     error: Option<String>,
 }
 

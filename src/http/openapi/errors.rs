@@ -1,6 +1,11 @@
 //! Answers that are errors: all in one envelope, described once.
 
+use super::described::Described;
+use super::sent;
 use utoipa::openapi::{ComponentsBuilder, Content, Ref, RefOr, Response, ResponseBuilder};
+
+/// What every error is told in.
+pub(super) const ENVELOPE: Described = Described::of::<sent::Error>();
 
 /// Stands for every status that is not named.
 pub(super) const ANY: u16 = 0;

@@ -1,6 +1,8 @@
 //! The interface as an `OpenAPI` document, at `/api/openapi.json`.
 
+mod described;
 mod errors;
+mod kismet_record;
 mod operation;
 mod parameters;
 #[expect(dead_code, reason = "what is in them is described, not made")]
@@ -8,7 +10,7 @@ mod parameters;
     clippy::struct_field_names,
     reason = "the names are those of the interface"
 )]
-mod schemas;
+pub(super) mod sent;
 
 use std::sync::LazyLock;
 
@@ -20,6 +22,7 @@ use utoipa::openapi::{
     ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathsBuilder,
 };
 
+pub(super) use self::described::Described;
 pub(super) use self::operation::{Answer, Body};
 use crate::auth::RequiredRole;
 use crate::http::routes::{Extension, Route, Tag, table};
@@ -66,10 +69,14 @@ fn describe() -> OpenApi {
         .description(Some(DESCRIPTION))
         .license(Some(license.build()));
     let mut paths = PathsBuilder::new();
+    let mut components = errors::all(security_schemes(ComponentsBuilder::new()));
     for route in table() {
+        let described = route.documentation.described().chain([errors::ENVELOPE]);
+        for (name, schema) in described.flat_map(Described::schemas) {
+            components = components.schema(name, schema);
+        }
         paths = paths.path(route.shown_path(), operation::item(&route));
     }
-    let components = schemas::all(errors::all(security_schemes(ComponentsBuilder::new())));
     OpenApiBuilder::new()
         .info(info.build())
         .paths(paths)

@@ -6,19 +6,21 @@ use utoipa::openapi::schema::{Object, Schema, SchemaType, Type};
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{Content, Header, PathItem, Ref, RefOr, Required, Response, ResponseBuilder};
 
+use super::described::Described;
+use super::kismet_record::{self, KismetRecord};
 use super::{errors, parameters};
 use crate::auth::RequiredRole;
-use crate::http::routes::{Methods, Route, Tag};
+use crate::http::routes::{Documentation, Methods, Route, Tag};
 
 /// What a POST carries.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::http) enum Body {
     /// A command that may be left out.
-    Command(&'static str),
+    Command(Described),
     /// A document, as such or in the form variable `json`.
-    Json(&'static str),
+    Json(Described),
     /// A form.
-    Form(&'static str),
+    Form(Described),
 }
 
 /// What a 200 carries.
@@ -27,9 +29,9 @@ pub(in crate::http) enum Answer {
     /// Any JSON.
     Any,
     /// JSON of this schema.
-    Json(&'static str),
+    Json(Described),
     /// JSON of this schema, or CSV.
-    Table(&'static str),
+    Table(Described),
     /// Records of Kismet's, in the form that the extension chooses.
     Kismet,
     /// A line of plain text.
@@ -90,6 +92,21 @@ fn operation(route: &Route, is_post: bool) -> Operation {
         .build()
 }
 
+impl Documentation {
+    /// The types that are described by name.
+    pub(super) fn described(&self) -> impl Iterator<Item = Described> + use<> {
+        let body = self.body.map(|body| match body {
+            Body::Command(described) | Body::Json(described) | Body::Form(described) => described,
+        });
+        let answer = match self.answer {
+            Answer::Json(described) | Answer::Table(described) => Some(described),
+            Answer::Kismet => Some(Described::of::<KismetRecord>()),
+            Answer::Any | Answer::Text | Answer::Socket | Answer::Page => None,
+        };
+        body.into_iter().chain(answer)
+    }
+}
+
 impl Tag {
     fn name(self) -> &'static str {
         match self {
@@ -126,10 +143,14 @@ fn securities(role: Option<RequiredRole>) -> Vec<SecurityRequirement> {
 
 impl Body {
     fn describe(self) -> RequestBody {
-        let (name, media, required) = match self {
-            Self::Command(name) => (name, "application/json", Required::False),
-            Self::Json(name) => (name, "application/json", Required::True),
-            Self::Form(name) => (name, "application/x-www-form-urlencoded", Required::True),
+        let (described, media, required) = match self {
+            Self::Command(described) => (described, "application/json", Required::False),
+            Self::Json(described) => (described, "application/json", Required::True),
+            Self::Form(described) => (
+                described,
+                "application/x-www-form-urlencoded",
+                Required::True,
+            ),
         };
         let description = match self {
             Self::Form(_) => "A form",
@@ -140,7 +161,7 @@ impl Body {
         RequestBodyBuilder::new()
             .description(Some(description))
             .required(Some(required))
-            .content(media, Content::new(Some(Ref::from_schema_name(name))))
+            .content(media, Content::new(Some(reference(described))))
             .build()
     }
 }
@@ -160,10 +181,16 @@ impl Answer {
                 return response.description("The WebSocket is open").build();
             }
             Self::Any => ("A JSON document", "application/json", any()),
-            Self::Json(name) | Self::Table(name) => {
-                ("What was asked for", "application/json", reference(name))
-            }
-            Self::Kismet => ("Kismet's records", "application/json", any()),
+            Self::Json(described) | Self::Table(described) => (
+                "What was asked for",
+                "application/json",
+                reference(described),
+            ),
+            Self::Kismet => (
+                "Kismet's records",
+                "application/json",
+                kismet_record::answer(),
+            ),
             Self::Text => ("A line for people", "text/plain", text()),
             Self::Page => ("A page for people", "text/html", text()),
         };
@@ -188,8 +215,8 @@ fn any() -> RefOr<Schema> {
     Schema::Object(Object::with_type(SchemaType::AnyValue)).into()
 }
 
-fn reference(name: &str) -> RefOr<Schema> {
-    Ref::from_schema_name(name).into()
+fn reference(described: Described) -> RefOr<Schema> {
+    Ref::from_schema_name(described.name()).into()
 }
 
 /// A name for generated clients.

@@ -2,7 +2,7 @@
 
 mod health;
 
-use super::openapi::Answer;
+use super::openapi::{Answer, Described, sent};
 use super::routes::{OtherPages, Route, Tag};
 
 pub(super) fn routes() -> Vec<Route> {
@@ -11,7 +11,7 @@ pub(super) fn routes() -> Vec<Route> {
             .tag(Tag::Operation)
             .before_ready()
             .other_pages(OtherPages::AnyName)
-            .answers(Answer::Json("Status"))
+            .answers(Answer::Json(Described::of::<sent::Status>()))
     };
     vec![
         watched(Route::get("/healthz", health::alive, "The server runs")),

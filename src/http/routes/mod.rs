@@ -11,7 +11,7 @@ use axum::routing::any;
 use axum::{Router, middleware};
 use tower::{Layer, ServiceExt};
 
-pub(super) use self::route::{Extension, Methods, OtherPages, Route, Tag};
+pub(super) use self::route::{Documentation, Extension, Methods, OtherPages, Route, Tag};
 use super::error::ApiError;
 use super::guard::gate::{self, Gate};
 use super::guard::origin::{self, Origins};

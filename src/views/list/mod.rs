@@ -12,8 +12,9 @@ pub use self::json::JsonList;
 use crate::alerts::Alert;
 use crate::log::Observed;
 use crate::tracker::{Device, Source};
-use crate::views::native::{ALERT_COLUMNS, AlertRow, COLUMNS, DeviceRow};
-use crate::views::native::{SOURCE_COLUMNS, SourceCells};
+use crate::views::native::{
+    ALERT_COLUMNS, AlertRow, COLUMNS, DeviceRow, SOURCE_COLUMNS, SourceCells,
+};
 use crate::views::{OBSERVATION_COLUMNS, ObservationRecord};
 
 /// Writes a list of `T`. Each function appends to `out`.
@@ -58,7 +59,7 @@ impl Rows for Device {
     const COLUMNS: &'static [&'static str] = &COLUMNS;
 
     fn rows(&self) -> impl Iterator<Item: Serialize> {
-        std::iter::once(DeviceRow(self))
+        std::iter::once(DeviceRow::of(self))
     }
 }
 
@@ -74,7 +75,7 @@ impl Rows for Source {
     const COLUMNS: &'static [&'static str] = &SOURCE_COLUMNS;
 
     fn rows(&self) -> impl Iterator<Item: Serialize> {
-        std::iter::once(SourceCells(self))
+        std::iter::once(SourceCells::of(self))
     }
 }
 
@@ -82,7 +83,7 @@ impl Rows for Alert {
     const COLUMNS: &'static [&'static str] = &ALERT_COLUMNS;
 
     fn rows(&self) -> impl Iterator<Item: Serialize> {
-        std::iter::once(AlertRow(self))
+        std::iter::once(AlertRow::of(self))
     }
 }
 

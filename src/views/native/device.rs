@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::{Utc, entry_if_some};
+use super::{Signals, Times, Utc};
 use crate::report::capabilities::{Security, SecurityClass};
-use crate::report::{Band, Frequency, Manufacturer};
+use crate::report::{Band, DeviceKey, Frequency, MacAddr, Manufacturer};
 use crate::tracker::{Device, Radio};
 
 /// The names of a row's values, in their order.
@@ -38,8 +39,71 @@ pub const COLUMNS: [&str; 24] = [
 ];
 
 /// A device in one row.
-#[derive(Clone, Copy, Debug)]
-pub struct DeviceRow<'d>(pub &'d Device);
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = DeviceRow)]
+pub struct DeviceRow<'d> {
+    /// `IEEE802.11` or `Bluetooth`.
+    phy: &'static str,
+    /// `AA:BB:CC:DD:EE:FF`.
+    #[schema(value_type = String)]
+    address: MacAddr,
+    /// The device's name in Kismet's paths.
+    #[schema(value_type = String)]
+    key: DeviceKey,
+    /// What somebody named it, else its network's name or its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    name: Option<Cow<'d, str>>,
+    /// The class of its security, such as `open` or `wpa2-personal`; Wi-Fi only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    security: Option<&'static str>,
+    /// The same, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    security_label: Option<&'static str>,
+    /// The latest channel, as the scanner named it or as it follows from the frequency.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    channel: Option<&'d str>,
+    /// The latest frequency, in kHz.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    frequency_khz: Option<u64>,
+    /// Its band in GHz: `2.4`, `5`, `6` or `60`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    band_ghz: Option<&'static str>,
+    #[serde(flatten)]
+    signals: Signals,
+    #[serde(flatten)]
+    seen: Times,
+    /// When a report changed it last, by the server's clock, in seconds since 1970.
+    changed: u64,
+    /// The same, in ISO 8601.
+    #[schema(value_type = String)]
+    changed_utc: Utc,
+    /// How many reports there were of it.
+    reports: u64,
+    /// How many scanners are known to have seen it.
+    sources: u64,
+    /// Mean of where scanners stood, in degrees.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    lat: Option<f64>,
+    /// Mean of where scanners stood, in degrees.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    lon: Option<f64>,
+    /// Who made it, by the listings of the IEEE.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    manufacturer: Option<&'static str>,
+    /// Whether no maker gave the address; absent where one did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    randomised: Option<bool>,
+}
 
 /// What a device is called: the name that somebody gave it, else its network's or its own.
 pub fn name_of(device: &Device) -> Option<Cow<'_, str>> {
@@ -55,54 +119,33 @@ pub fn name_of(device: &Device) -> Option<Cow<'_, str>> {
     }
 }
 
-impl DeviceRow<'_> {
-    /// Writes the row's values, those that are known.
-    pub(super) fn entries<M: SerializeMap>(self, record: &mut M) -> Result<(), M::Error> {
-        let Self(device) = self;
+impl<'d> DeviceRow<'d> {
+    /// The row of a device.
+    pub fn of(device: &'d Device) -> Self {
         let class = device.security().map(Security::class);
         let frequency = device.frequency.map(|latest| latest.value);
         let changed = device.modified_at.time();
         let mean = device.place.as_ref().map(|place| place.mean_degrees());
-        record.serialize_entry("phy", device.id.phy.name())?;
-        record.serialize_entry("address", &device.id.addr)?;
-        record.serialize_entry("key", &device.id.key())?;
-        entry_if_some(record, "name", name_of(device))?;
-        entry_if_some(record, "security", class.map(SecurityClass::as_str))?;
-        entry_if_some(record, "security_label", class.map(SecurityClass::label))?;
-        let channel = device.channel.as_ref().map(|latest| latest.value.as_str());
-        entry_if_some(record, "channel", channel)?;
-        entry_if_some(record, "frequency_khz", frequency.map(Frequency::khz))?;
-        let band = frequency.and_then(Frequency::band);
-        entry_if_some(record, "band_ghz", band.map(Band::ghz))?;
-        if let Some(signal) = device.signal {
-            record.serialize_entry("signal_dbm", &signal.last.value.get())?;
-            record.serialize_entry("signal_weakest_dbm", &signal.min.get())?;
-            record.serialize_entry("signal_strongest_dbm", &signal.max.get())?;
+        Self {
+            phy: device.id.phy.name(),
+            address: device.id.addr,
+            key: device.id.key(),
+            name: name_of(device),
+            security: class.map(SecurityClass::as_str),
+            security_label: class.map(SecurityClass::label),
+            channel: device.channel.as_ref().map(|latest| latest.value.as_str()),
+            frequency_khz: frequency.map(|frequency| frequency.khz().into()),
+            band_ghz: frequency.and_then(Frequency::band).map(Band::ghz),
+            signals: Signals::of(device.signal),
+            seen: Times::new(device.first_time, device.last_time),
+            changed: changed.seconds().into(),
+            changed_utc: Utc(changed),
+            reports: device.reports,
+            sources: u64::try_from(device.seen_by.len()).unwrap_or(u64::MAX),
+            lat: mean.map(|(lat, _)| lat),
+            lon: mean.map(|(_, lon)| lon),
+            manufacturer: Manufacturer::of(device.id.addr).map(Manufacturer::name),
+            randomised: device.id.is_randomised().then_some(true),
         }
-        record.serialize_entry("first_seen", &device.first_time.seconds())?;
-        record.serialize_entry("first_seen_utc", &Utc(device.first_time))?;
-        record.serialize_entry("last_seen", &device.last_time.seconds())?;
-        record.serialize_entry("last_seen_utc", &Utc(device.last_time))?;
-        record.serialize_entry("changed", &changed.seconds())?;
-        record.serialize_entry("changed_utc", &Utc(changed))?;
-        record.serialize_entry("reports", &device.reports)?;
-        record.serialize_entry("sources", &device.seen_by.len())?;
-        entry_if_some(record, "lat", mean.map(|(lat, _)| lat))?;
-        entry_if_some(record, "lon", mean.map(|(_, lon)| lon))?;
-        let made_by = Manufacturer::of(device.id.addr).map(Manufacturer::name);
-        entry_if_some(record, "manufacturer", made_by)?;
-        entry_if_some(
-            record,
-            "randomised",
-            device.id.is_randomised().then_some(true),
-        )
-    }
-}
-
-impl Serialize for DeviceRow<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut record = serializer.serialize_map(None)?;
-        self.entries(&mut record)?;
-        record.end()
     }
 }

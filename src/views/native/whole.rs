@@ -1,90 +1,208 @@
-//! A device with all that is known of it, and a source.
+//! A device with all that is known of it.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::bluetooth::BluetoothRow;
 use super::device::{DeviceRow, name_of};
-use super::{Utc, degrees, entry_if_some};
-use crate::report::capabilities::{Akm, Cipher, Flag, Protocol, Security, Topology, Wps};
-use crate::report::{ChannelWidth, Frequency, Position, SourceId};
-use crate::tracker::{Device, Place, Radio, SeenBy, Source, SourceNumber, SsidRecord, Tracker};
-use crate::views::kismet::{crypt_bitfield, crypt_set};
-
-/// Who stands behind the numbers of sources.
-#[derive(Debug)]
-pub struct SourceNames(HashMap<SourceNumber, (SourceId, Box<str>)>);
-
-impl SourceNames {
-    /// Those that saw a device.
-    pub fn of(device: &Device, tracker: &Tracker) -> Self {
-        let numbers = device.seen_by.iter().map(|seen| seen.source);
-        let sources = numbers.filter_map(|number| tracker.source_by_number(number));
-        Self(
-            sources
-                .map(|source| (source.number, (source.id, source.name)))
-                .collect(),
-        )
-    }
-}
+use super::security::SecurityRow;
+use super::{ChannelPlace, Fix, Signals, SourceNames, Times, Utc, degrees};
+use crate::report::capabilities::{Security, Topology};
+use crate::report::{DeviceKey, MacAddr, Ssid};
+use crate::tracker::{Device, Peak, Place, Radio, SeenBy, SsidRecord};
 
 /// A device with all that is known of it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Device)]
 pub struct WholeDevice<'d> {
-    /// Which.
-    pub device: &'d Device,
-    /// Who saw it.
-    pub sources: &'d SourceNames,
-    /// What else comes out of its radio.
-    pub related: &'d [Device],
+    #[serde(flatten)]
+    row: DeviceRow<'d>,
+    /// What somebody named it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    given_name: Option<&'d str>,
+    /// Its networks, the latest first; Wi-Fi only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    ssids: Option<Vec<SsidRow<'d>>>,
+    /// `AP`, `PBSS`, `ad-hoc` or `mesh`; Wi-Fi only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    topology: Option<&'static str>,
+    /// What else comes out of its radio, as far as can be told; Wi-Fi only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    related: Option<Vec<RelatedRow<'d>>>,
+    /// Bluetooth only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    bluetooth: Option<BluetoothRow<'d>>,
+    /// On which it was heard, from low to high.
+    frequencies: Vec<FrequencyRow>,
+    /// Who saw it, by UUID.
+    seen_by: Vec<SeenByRow<'d>>,
+    /// Where scanners stood that saw it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    position: Option<PlaceRow>,
+    /// Where its signal was strongest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    strongest: Option<PeakRow>,
+    /// What scanners and people attached to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    tags: Option<BTreeMap<&'d str, &'d str>>,
+    /// Devices with the same address in other radio technologies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, no_recursion)]
+    others: Option<Vec<Self>>,
 }
 
-impl Serialize for WholeDevice<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self {
-            device,
-            sources,
-            related,
-        } = self;
-        let mut record = serializer.serialize_map(None)?;
-        DeviceRow(device).entries(&mut record)?;
-        entry_if_some(&mut record, "given_name", device.given_name.as_deref())?;
-        match &device.radio {
-            Radio::Wifi(wifi) => {
-                record.serialize_entry("ssids", &ssid_rows(&wifi.ssids))?;
-                let topology = wifi.topology.map(|latest| latest.value.name());
-                entry_if_some(&mut record, "topology", topology)?;
-                let related: Vec<_> = related.iter().map(RelatedRow).collect();
-                record.serialize_entry("related", &related)?;
-            }
-            Radio::Bluetooth(bluetooth) => {
-                record.serialize_entry("bluetooth", &BluetoothRow(bluetooth))?;
-            }
+/// A network of an access point.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = SsidOfDevice)]
+struct SsidRow<'d> {
+    /// Its name, with `\\xHH` for bytes that are no text; empty where it is hidden.
+    #[schema(value_type = String)]
+    ssid: &'d Ssid,
+    /// Whether it hides its name.
+    hidden: bool,
+    #[serde(flatten)]
+    seen: Times,
+    /// How many reports there were of it.
+    reports: u64,
+    /// The latest channel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    channel: Option<&'d str>,
+    #[serde(flatten)]
+    layout: ChannelPlace,
+    /// How it is secured.
+    security: SecurityRow,
+}
+
+/// Another network of the same radio.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = RelatedDevice)]
+struct RelatedRow<'d> {
+    /// `AA:BB:CC:DD:EE:FF`.
+    #[schema(value_type = String)]
+    address: MacAddr,
+    /// Its name in Kismet's paths.
+    #[schema(value_type = String)]
+    key: DeviceKey,
+    /// What it is called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    name: Option<Cow<'d, str>>,
+}
+
+/// How often a device was heard on a frequency.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = ReportsOnFrequency)]
+struct FrequencyRow {
+    /// In kHz.
+    frequency_khz: u64,
+    /// How many reports named it.
+    reports: u64,
+}
+
+/// What one scanner saw of a device.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = SeenBy)]
+struct SeenByRow<'d> {
+    /// UUID of the scanner.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    source: Option<String>,
+    /// What it calls itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    source_name: Option<&'d str>,
+    #[serde(flatten)]
+    seen: Times,
+    /// How many it sent.
+    reports: u64,
+    #[serde(flatten)]
+    signals: Signals,
+}
+
+/// Where scanners stood.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Place)]
+struct PlaceRow {
+    /// Mean, in degrees.
+    lat: f64,
+    /// Mean, in degrees.
+    lon: f64,
+    /// Mean of those that have one, in metres.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    alt_m: Option<f64>,
+    /// Degrees.
+    lat_min: f64,
+    /// Degrees.
+    lat_max: f64,
+    /// Degrees.
+    lon_min: f64,
+    /// Degrees.
+    lon_max: f64,
+    /// The latest.
+    last: Fix,
+}
+
+/// Where a signal was strongest.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Strongest)]
+struct PeakRow {
+    /// In dBm.
+    signal_dbm: i16,
+    /// When, in seconds since 1970.
+    time: u64,
+    /// The same, in ISO 8601.
+    #[schema(value_type = String)]
+    time_utc: Utc,
+    /// Degrees.
+    lat: f64,
+    /// Degrees.
+    lon: f64,
+}
+
+impl<'d> WholeDevice<'d> {
+    /// A device, who saw it, and what else comes out of its radio.
+    pub fn of(device: &'d Device, sources: &'d SourceNames, related: &'d [Device]) -> Self {
+        let (wifi, bluetooth) = match &device.radio {
+            Radio::Wifi(wifi) => (Some(wifi), None),
+            Radio::Bluetooth(bluetooth) => (None, Some(bluetooth)),
+        };
+        let topology = wifi.and_then(|wifi| wifi.topology);
+        let tags = device.tags.iter();
+        let tags = tags.map(|latest| (&*latest.value.name, &*latest.value.value));
+        Self {
+            row: DeviceRow::of(device),
+            given_name: device.given_name.as_deref(),
+            ssids: wifi.map(|wifi| ssid_rows(&wifi.ssids)),
+            topology: topology.map(|latest| Topology::name(latest.value)),
+            related: wifi.map(|_| related.iter().map(RelatedRow::of).collect()),
+            bluetooth: bluetooth.map(|bluetooth| BluetoothRow::of(bluetooth)),
+            frequencies: frequency_rows(device),
+            seen_by: seen_by_rows(device, sources),
+            position: device.place.as_deref().map(PlaceRow::from),
+            strongest: device.peak.map(PeakRow::from),
+            tags: Some(tags.collect()).filter(|tags: &BTreeMap<_, _>| !tags.is_empty()),
+            others: None,
         }
-        record.serialize_entry("frequencies", &frequency_rows(device))?;
-        record.serialize_entry("seen_by", &seen_by_rows(device, sources))?;
-        entry_if_some(
-            &mut record,
-            "position",
-            device.place.as_deref().map(PlaceRow),
-        )?;
-        if let Some(peak) = device.peak {
-            let strongest = json!({
-                "signal_dbm": peak.signal.get(), "time": peak.time.seconds(), "time_utc": Utc(peak.time).to_string(),
-                "lat": degrees(peak.position.lat_e7()), "lon": degrees(peak.position.lon_e7()),
-            });
-            record.serialize_entry("strongest", &strongest)?;
-        }
-        if !device.tags.is_empty() {
-            let tags = device.tags.iter();
-            let tags: HashMap<&str, &str> = tags
-                .map(|latest| (&*latest.value.name, &*latest.value.value))
-                .collect();
-            record.serialize_entry("tags", &tags)?;
-        }
-        record.end()
+    }
+
+    /// Beside those that have its address in other radio technologies.
+    #[must_use]
+    pub fn beside(mut self, others: Vec<Self>) -> Self {
+        self.others = Some(others).filter(|others| !others.is_empty());
+        self
     }
 }
 
@@ -92,248 +210,102 @@ impl Serialize for WholeDevice<'_> {
 
 /// The latest first.
 fn ssid_rows(ssids: &[SsidRecord]) -> Vec<SsidRow<'_>> {
-    let mut rows: Vec<_> = ssids.iter().map(SsidRow).collect();
-    rows.sort_by(|SsidRow(one), SsidRow(other)| {
+    let mut records: Vec<_> = ssids.iter().collect();
+    records.sort_by(|one, other| {
         let by_time = other.last_time.cmp(&one.last_time);
         by_time.then_with(|| one.ssid.cmp(&other.ssid))
     });
-    rows
+    records.into_iter().map(SsidRow::of).collect()
 }
 
 /// From low to high.
-fn frequency_rows(device: &Device) -> Vec<Value> {
+fn frequency_rows(device: &Device) -> Vec<FrequencyRow> {
     let mut frequencies = device.frequencies.to_vec();
     frequencies.sort_by_key(|(frequency, _)| frequency.khz());
-    let row = |(frequency, reports): (Frequency, u32)| json!({ "frequency_khz": frequency.khz(), "reports": reports });
-    frequencies.into_iter().map(row).collect()
+    let rows = frequencies.into_iter();
+    rows.map(|(frequency, reports)| FrequencyRow {
+        frequency_khz: frequency.khz().into(),
+        reports: reports.into(),
+    })
+    .collect()
 }
 
 /// By the scanners' UUIDs.
 fn seen_by_rows<'d>(device: &'d Device, sources: &'d SourceNames) -> Vec<SeenByRow<'d>> {
     let seen_by = device.seen_by.iter();
-    let mut rows: Vec<_> = seen_by.map(|seen| SeenByRow { seen, sources }).collect();
-    rows.sort_by_key(|row| {
-        let source = sources.0.get(&row.seen.source);
-        source.map(|(id, _)| id.to_string())
-    });
+    let mut rows: Vec<_> = seen_by.map(|seen| SeenByRow::of(seen, sources)).collect();
+    rows.sort_by(|one, other| one.source.cmp(&other.source));
     rows
 }
 
-/// Another network of the same radio.
-struct RelatedRow<'d>(&'d Device);
-
-impl Serialize for RelatedRow<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(device) = self;
-        let mut record = serializer.serialize_map(None)?;
-        record.serialize_entry("address", &device.id.addr)?;
-        record.serialize_entry("key", &device.id.key())?;
-        entry_if_some(&mut record, "name", name_of(device))?;
-        record.end()
-    }
-}
-
-struct SsidRow<'d>(&'d SsidRecord);
-
-impl Serialize for SsidRow<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(ssid) = self;
-        let mut record = serializer.serialize_map(None)?;
-        record.serialize_entry("ssid", &ssid.ssid)?;
-        record.serialize_entry("hidden", &ssid.ssid.is_hidden())?;
-        record.serialize_entry("first_seen", &ssid.first_time.seconds())?;
-        record.serialize_entry("first_seen_utc", &Utc(ssid.first_time))?;
-        record.serialize_entry("last_seen", &ssid.last_time.seconds())?;
-        record.serialize_entry("last_seen_utc", &Utc(ssid.last_time))?;
-        record.serialize_entry("reports", &ssid.reports)?;
-        let channel = ssid.channel.as_ref().map(|latest| latest.value.as_str());
-        entry_if_some(&mut record, "channel", channel)?;
-        if let Some(layout) = ssid.layout.as_ref().map(|latest| latest.value) {
-            let width = layout.width.map(ChannelWidth::mhz);
-            entry_if_some(&mut record, "channel_width_mhz", width)?;
-            entry_if_some(&mut record, "center0_mhz", layout.center0_mhz)?;
-            entry_if_some(&mut record, "center1_mhz", layout.center1_mhz)?;
+impl<'d> SsidRow<'d> {
+    fn of(record: &'d SsidRecord) -> Self {
+        let layout = record.layout.as_ref().map(|latest| latest.value);
+        let security = record.security.map(|latest| latest.value.security);
+        Self {
+            ssid: &record.ssid,
+            hidden: record.ssid.is_hidden(),
+            seen: Times::new(record.first_time, record.last_time),
+            reports: record.reports,
+            channel: record.channel.as_ref().map(|latest| latest.value.as_str()),
+            layout: ChannelPlace::new(
+                layout.and_then(|layout| layout.width),
+                layout.and_then(|layout| layout.center0_mhz),
+                layout.and_then(|layout| layout.center1_mhz),
+            ),
+            security: security.unwrap_or(Security::UNKNOWN).into(),
         }
-        let security = ssid
-            .security
-            .map_or(Security::UNKNOWN, |latest| latest.value.security);
-        record.serialize_entry("security", &SecurityRow(security))?;
-        record.end()
     }
 }
 
-/// What a network's capabilities say, the one word for it and the words that others have: `auth_mode` is the string
-/// that `WiGLE` would be sent, in Android's notation.
-struct SecurityRow(Security);
-
-impl Serialize for SecurityRow {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(security) = *self;
-        let class = security.class();
-        let mut record = serializer.serialize_map(None)?;
-        record.serialize_entry("class", class.as_str())?;
-        record.serialize_entry("label", class.label())?;
-        let protocols: Vec<_> = security.protocols().iter().map(Protocol::name).collect();
-        record.serialize_entry("protocols", &protocols)?;
-        let akms: Vec<_> = security.akms().iter().map(Akm::name).collect();
-        record.serialize_entry("akms", &akms)?;
-        let pairwise: Vec<_> = security.pairwise().iter().map(Cipher::name).collect();
-        record.serialize_entry("pairwise", &pairwise)?;
-        let by_protocol = security.protocols().iter();
-        let by_protocol: Vec<_> = by_protocol
-            .map(|protocol| protocol_row(security, protocol))
-            .collect();
-        record.serialize_entry("by_protocol", &by_protocol)?;
-        let flags: Vec<_> = security.flags().iter().map(Flag::name).collect();
-        record.serialize_entry("flags", &flags)?;
-        entry_if_some(&mut record, "mfp", security.pmf().name())?;
-        entry_if_some(&mut record, "wps", security.wps().map(Wps::name))?;
-        entry_if_some(
-            &mut record,
-            "topology",
-            security.topology().map(Topology::name),
-        )?;
-        record.serialize_entry("has_leftovers", &security.has_leftovers())?;
-        record.serialize_entry("is_damaged", &security.is_damaged())?;
-        record.serialize_entry("auth_mode", &security.to_android())?;
-        let kismet = json!({
-            "crypt_string": security.summary().to_string(),
-            "crypt_bitfield": crypt_bitfield(security),
-            "crypt_set": crypt_set(security),
-        });
-        record.serialize_entry("kismet", &kismet)?;
-        record.end()
-    }
-}
-
-/// What one security element offers.
-fn protocol_row(security: Security, protocol: Protocol) -> Value {
-    let akms: Vec<_> = security.akms_of(protocol).iter().map(Akm::name).collect();
-    let pairwise = security.pairwise_of(protocol);
-    let pairwise: Vec<_> = pairwise.iter().map(Cipher::name).collect();
-    json!({ "protocol": protocol.name(), "akms": akms, "pairwise": pairwise })
-}
-
-struct SeenByRow<'d> {
-    seen: &'d SeenBy,
-    sources: &'d SourceNames,
-}
-
-impl Serialize for SeenByRow<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { seen, sources } = self;
-        let mut record = serializer.serialize_map(None)?;
-        if let Some((id, name)) = sources.0.get(&seen.source) {
-            record.serialize_entry("source", &id.to_string())?;
-            record.serialize_entry("source_name", name)?;
+impl<'d> RelatedRow<'d> {
+    fn of(device: &'d Device) -> Self {
+        Self {
+            address: device.id.addr,
+            key: device.id.key(),
+            name: name_of(device),
         }
-        record.serialize_entry("first_seen", &seen.first_time.seconds())?;
-        record.serialize_entry("first_seen_utc", &Utc(seen.first_time))?;
-        record.serialize_entry("last_seen", &seen.last_time.seconds())?;
-        record.serialize_entry("last_seen_utc", &Utc(seen.last_time))?;
-        record.serialize_entry("reports", &seen.reports)?;
-        if let Some(signal) = seen.signal {
-            record.serialize_entry("signal_dbm", &signal.last.value.get())?;
-            record.serialize_entry("signal_weakest_dbm", &signal.min.get())?;
-            record.serialize_entry("signal_strongest_dbm", &signal.max.get())?;
-        }
-        record.end()
     }
 }
 
-/// Where scanners stood that saw a device.
-struct PlaceRow<'d>(&'d Place);
+impl<'d> SeenByRow<'d> {
+    fn of(seen: &'d SeenBy, sources: &'d SourceNames) -> Self {
+        let source = sources.get(seen.source);
+        Self {
+            source: source.map(|(id, _)| id.to_string()),
+            source_name: source.map(|(_, name)| &**name),
+            seen: Times::new(seen.first_time, seen.last_time),
+            reports: seen.reports,
+            signals: Signals::of(seen.signal),
+        }
+    }
+}
 
-impl Serialize for PlaceRow<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(place) = self;
+impl From<&Place> for PlaceRow {
+    fn from(place: &Place) -> Self {
         let (lat, lon) = place.mean_degrees();
-        let mut record = serializer.serialize_map(None)?;
-        record.serialize_entry("lat", &lat)?;
-        record.serialize_entry("lon", &lon)?;
-        entry_if_some(&mut record, "alt_m", place.mean_alt_m())?;
-        record.serialize_entry("lat_min", &degrees(place.lat_min_e7))?;
-        record.serialize_entry("lat_max", &degrees(place.lat_max_e7))?;
-        record.serialize_entry("lon_min", &degrees(place.lon_min_e7))?;
-        record.serialize_entry("lon_max", &degrees(place.lon_max_e7))?;
-        record.serialize_entry("last", &Fix(place.last.value))?;
-        record.end()
-    }
-}
-
-struct Fix(Position);
-
-impl Serialize for Fix {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut record = serializer.serialize_map(None)?;
-        fix_entries(self.0, &mut record)?;
-        record.end()
-    }
-}
-
-fn fix_entries<M: SerializeMap>(position: Position, record: &mut M) -> Result<(), M::Error> {
-    record.serialize_entry("lat", &degrees(position.lat_e7()))?;
-    record.serialize_entry("lon", &degrees(position.lon_e7()))?;
-    let alt_m = position.alt_mm().map(|alt| f64::from(alt) / 1e3);
-    entry_if_some(record, "alt_m", alt_m)
-}
-
-/// A source.
-#[derive(Clone, Copy, Debug)]
-pub struct SourceRow<'s>(pub &'s Source);
-
-impl Serialize for SourceRow<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(source) = self;
-        let mut record = serializer.serialize_map(None)?;
-        source_entries(source, &mut record)?;
-        let place = source.place.map(|place| Fix(place.value));
-        entry_if_some(&mut record, "position", place)?;
-        record.end()
-    }
-}
-
-/// The names of the values of a [`SourceCells`], in their order.
-pub const SOURCE_COLUMNS: [&str; 12] = [
-    "source",
-    "name",
-    "phy",
-    "reports",
-    "devices",
-    "first_contact",
-    "first_contact_utc",
-    "last_contact",
-    "last_contact_utc",
-    "lat",
-    "lon",
-    "alt_m",
-];
-
-/// A source in one row of a table, with nothing inside of anything.
-#[derive(Clone, Copy, Debug)]
-pub struct SourceCells<'s>(pub &'s Source);
-
-impl Serialize for SourceCells<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(source) = self;
-        let mut record = serializer.serialize_map(None)?;
-        source_entries(source, &mut record)?;
-        if let Some(place) = source.place {
-            fix_entries(place.value, &mut record)?;
+        Self {
+            lat,
+            lon,
+            alt_m: place.mean_alt_m(),
+            lat_min: degrees(place.lat_min_e7),
+            lat_max: degrees(place.lat_max_e7),
+            lon_min: degrees(place.lon_min_e7),
+            lon_max: degrees(place.lon_max_e7),
+            last: place.last.value.into(),
         }
-        record.end()
     }
 }
 
-fn source_entries<M: SerializeMap>(source: &Source, record: &mut M) -> Result<(), M::Error> {
-    let (first, last) = (source.first_contact.time(), source.last_contact.time());
-    record.serialize_entry("source", &source.id.to_string())?;
-    record.serialize_entry("name", &source.name)?;
-    record.serialize_entry("phy", source.phy.name())?;
-    record.serialize_entry("reports", &source.reports)?;
-    record.serialize_entry("devices", &source.devices)?;
-    record.serialize_entry("first_contact", &first.seconds())?;
-    record.serialize_entry("first_contact_utc", &Utc(first))?;
-    record.serialize_entry("last_contact", &last.seconds())?;
-    record.serialize_entry("last_contact_utc", &Utc(last))
+impl From<Peak> for PeakRow {
+    fn from(peak: Peak) -> Self {
+        let Fix { lat, lon, .. } = peak.position.into();
+        Self {
+            signal_dbm: peak.signal.get(),
+            time: peak.time.seconds().into(),
+            time_utc: Utc(peak.time),
+            lat,
+            lon,
+        }
+    }
 }

@@ -1,46 +1,15 @@
-//! What is sent and answered, as the document describes it. Only described: the server reads and writes these
-//! with code that takes more than it promises.
-
-mod device;
-mod native;
+//! What clients send, and what Kismet's half answers in few words, as the document describes it.
+//!
+//! Only described: the decoders take more than is promised here, such as numbers in quotes, so no struct that they read
+//! into says what is meant.
 
 use std::collections::BTreeMap;
 
 use utoipa::ToSchema;
-use utoipa::openapi::ComponentsBuilder;
-
-/// All of them.
-pub(super) fn all(components: ComponentsBuilder) -> ComponentsBuilder {
-    device::all(native::all(components))
-        .schema_from::<Error>()
-        .schema_from::<Status>()
-        .schema_from::<WifiScanReport>()
-        .schema_from::<WifiReport>()
-        .schema_from::<BluetoothScanReport>()
-        .schema_from::<BluetoothReport>()
-        .schema_from::<Seen>()
-        .schema_from::<Receipt>()
-        .schema_from::<Rejected>()
-        .schema_from::<Webhooks>()
-        .schema_from::<Webhook>()
-        .schema_from::<WebhookTest>()
-        .schema_from::<Command>()
-        .schema_from::<Annotation>()
-        .schema_from::<Alerts>()
-        .schema_from::<Alert>()
-        .schema_from::<NewAlert>()
-        .schema_from::<NewAlertKind>()
-        .schema_from::<WatchedAddresses>()
-        .schema_from::<Addresses>()
-        .schema_from::<Keys>()
-        .schema_from::<NewPassword>()
-        .schema_from::<NewKey>()
-        .schema_from::<KeyName>()
-}
 
 /// What somebody says of a device.
 #[derive(ToSchema)]
-struct Annotation {
+pub(in crate::http) struct Annotation {
     /// For `set_name`: the name.
     username: Option<String>,
     /// For `set_tag`: the tag.
@@ -49,69 +18,9 @@ struct Annotation {
     tagvalue: Option<String>,
 }
 
-/// A page of alerts.
-#[derive(ToSchema)]
-struct Alerts {
-    alerts: Vec<Alert>,
-    /// Asks for the next page; absent on the last.
-    #[schema(nullable = false)]
-    next_cursor: Option<String>,
-}
-
-/// An alert.
-#[derive(ToSchema)]
-struct Alert {
-    /// Counts alerts as they are kept; no number is given twice.
-    number: u64,
-    /// The same when it is raised again from the same log.
-    id: String,
-    /// Its kind.
-    #[schema(example = "APSPOOF")]
-    rule: String,
-    class: String,
-    /// `info`, `low`, `medium`, `high` or `critical`.
-    severity: String,
-    /// Seconds since 1970.
-    raised: u64,
-    raised_utc: String,
-    /// When what it tells was so, by the time of the report: seconds since 1970.
-    #[schema(nullable = false)]
-    seen: Option<u64>,
-    #[schema(nullable = false)]
-    seen_utc: Option<String>,
-    #[schema(nullable = false)]
-    phy: Option<String>,
-    /// Whom it is about.
-    #[schema(nullable = false)]
-    address: Option<String>,
-    /// The key of the device.
-    #[schema(nullable = false)]
-    key: Option<String>,
-    /// Of an alert that somebody raised: whom it was for.
-    #[schema(nullable = false)]
-    to_address: Option<String>,
-    /// Of an alert that somebody raised: the network.
-    #[schema(nullable = false)]
-    network_address: Option<String>,
-    /// The UUID of the scanner.
-    #[schema(nullable = false)]
-    source: Option<String>,
-    #[schema(nullable = false)]
-    channel: Option<String>,
-    /// Where the scanner stood, in degrees.
-    #[schema(nullable = false)]
-    lat: Option<f64>,
-    #[schema(nullable = false)]
-    lon: Option<f64>,
-    #[schema(nullable = false)]
-    alt_m: Option<f64>,
-    /// What happened, for people.
-    text: String,
-}
-
 /// An alert that somebody raises.
 #[derive(ToSchema)]
-struct NewAlert {
+pub(in crate::http) struct NewAlert {
     /// Its kind.
     name: String,
     text: String,
@@ -124,7 +33,7 @@ struct NewAlert {
 
 /// A kind of alerts.
 #[derive(ToSchema)]
-struct NewAlertKind {
+pub(in crate::http) struct NewAlertKind {
     /// Letters, digits, `_` and `-`.
     name: String,
     description: String,
@@ -142,7 +51,7 @@ struct NewAlertKind {
 
 /// Addresses to watch, or not any more: one, or several.
 #[derive(ToSchema)]
-struct WatchedAddresses {
+pub(in crate::http) struct WatchedAddresses {
     mac: Option<String>,
     /// Addresses, or addresses with a mask: `02:00:5E:00:00:00/FF:FF:FF:00:00:00`.
     macs: Option<Vec<String>>,
@@ -150,7 +59,7 @@ struct WatchedAddresses {
 
 /// Every error.
 #[derive(ToSchema)]
-struct Error {
+pub(in crate::http) struct Error {
     /// The reason, for a person.
     status: String,
     /// Always false.
@@ -162,7 +71,7 @@ struct Error {
 
 /// How the server is.
 #[derive(ToSchema)]
-struct Status {
+pub(in crate::http) struct Status {
     /// `alive` or `ready`.
     status: String,
     success: bool,
@@ -170,7 +79,7 @@ struct Status {
 
 /// What a Wi-Fi scanner saw.
 #[derive(ToSchema)]
-struct WifiScanReport {
+pub(in crate::http) struct WifiScanReport {
     /// The scanner's own UUID.
     #[schema(example = "6e6d010f-5ca9-4000-8000-000000000001")]
     source_uuid: String,
@@ -182,7 +91,7 @@ struct WifiScanReport {
 
 /// One sighting of an access point. Numbers may come as strings; `null` and `""` are absent.
 #[derive(ToSchema)]
-struct WifiReport {
+pub(in crate::http) struct WifiReport {
     /// `AA:BB:CC:DD:EE:FF`, with `-`, as `aabb.ccdd.eeff`, or bare.
     #[schema(example = "02:00:5E:10:00:01")]
     bssid: String,
@@ -205,7 +114,7 @@ struct WifiReport {
 
 /// What a Bluetooth scanner saw.
 #[derive(ToSchema)]
-struct BluetoothScanReport {
+pub(in crate::http) struct BluetoothScanReport {
     /// The scanner's own UUID.
     source_uuid: String,
     /// What people call the scanner.
@@ -216,7 +125,7 @@ struct BluetoothScanReport {
 
 /// One sighting of a Bluetooth device. Numbers may come as strings; `null` and `""` are absent.
 #[derive(ToSchema)]
-struct BluetoothReport {
+pub(in crate::http) struct BluetoothReport {
     /// `AA:BB:CC:DD:EE:FF`, with `-`, as `aabb.ccdd.eeff`, or bare.
     btaddr: String,
     name: Option<String>,
@@ -235,7 +144,7 @@ struct BluetoothReport {
 
 /// When and where something was seen, and how well.
 #[derive(ToSchema)]
-struct Seen {
+pub(in crate::http) struct Seen {
     /// Seconds since 1970; absent, 0 or before 2000 means now. More than a day ahead is refused.
     timestamp: Option<f64>,
     /// dBm, -150 to 30; 0 is none.
@@ -260,7 +169,7 @@ struct Seen {
 
 /// Reports are on disk and in the views.
 #[derive(ToSchema)]
-struct Receipt {
+pub(in crate::http) struct Receipt {
     status: String,
     success: bool,
     /// How many reports were accepted.
@@ -272,63 +181,16 @@ struct Receipt {
 
 /// A report that was refused.
 #[derive(ToSchema)]
-struct Rejected {
+pub(in crate::http) struct Rejected {
     /// Where it stood in the request, from 0.
     index: u64,
     /// The field that is wrong, and why.
     reason: String,
 }
 
-/// All webhooks, in the order of the configuration.
-#[derive(ToSchema)]
-struct Webhooks {
-    webhooks: Vec<Webhook>,
-}
-
-/// How a webhook is.
-#[derive(ToSchema)]
-struct Webhook {
-    name: String,
-    /// The host and the port of its URL.
-    host: String,
-    /// How many alerts were delivered.
-    delivered: u64,
-    /// How many were given up, or gone before they could be delivered.
-    lost: u64,
-    /// How many alerts it has not come to yet, some of which it may not want.
-    waiting: u64,
-    /// How many times in a row the last delivery failed.
-    failures: u32,
-    /// Whether it answered 410, after which nothing is sent until the next start.
-    stopped: bool,
-    /// What went wrong last.
-    #[schema(nullable = false)]
-    last_error: Option<String>,
-    /// When it is tried again, in seconds since 1970.
-    #[schema(nullable = false)]
-    next_try: Option<u64>,
-}
-
-/// What came of a test.
-#[derive(ToSchema)]
-struct WebhookTest {
-    /// Whether it was answered with a 2xx.
-    success: bool,
-    duration_ms: u64,
-    /// The status of the answer.
-    #[schema(nullable = false)]
-    answered: Option<u16>,
-    /// The first 1024 bytes of the answer.
-    #[schema(nullable = false)]
-    body: Option<String>,
-    /// Why there was no answer.
-    #[schema(nullable = false)]
-    error: Option<String>,
-}
-
 /// What a read is asked for.
 #[derive(ToSchema)]
-struct Command {
+pub(in crate::http) struct Command {
     /// The fields that are wanted, each as a path like `kismet.device.base.signal/kismet.common.signal.last_signal`,
     /// or as a pair of a path and another name. Each record is then a flat object of them, with 0 for what it lacks.
     #[schema(nullable = false)]
@@ -343,7 +205,7 @@ struct Command {
 
 /// A command for the devices with some addresses.
 #[derive(ToSchema)]
-struct Addresses {
+pub(in crate::http) struct Addresses {
     /// Addresses, or addresses with a mask: `02:00:5E:00:00:00/FF:FF:FF:00:00:00`.
     devices: Vec<String>,
     #[serde(flatten)]
@@ -352,7 +214,7 @@ struct Addresses {
 
 /// A command for the devices with some keys.
 #[derive(ToSchema)]
-struct Keys {
+pub(in crate::http) struct Keys {
     /// Keys, as `kismet.device.base.key` has them.
     devices: Vec<String>,
     #[serde(flatten)]
@@ -361,14 +223,14 @@ struct Keys {
 
 /// A login.
 #[derive(ToSchema)]
-struct NewPassword {
+pub(in crate::http) struct NewPassword {
     username: String,
     password: String,
 }
 
 /// A key to be made.
 #[derive(ToSchema)]
-struct NewKey {
+pub(in crate::http) struct NewKey {
     name: String,
     /// `readonly`, `scanreport`, `admin` or a name of one's own.
     role: String,
@@ -378,6 +240,6 @@ struct NewKey {
 
 /// A key to be revoked.
 #[derive(ToSchema)]
-struct KeyName {
+pub(in crate::http) struct KeyName {
     name: String,
 }
