@@ -19,7 +19,7 @@ use crate::report::{
     DeviceKey, MacAddr, ParseDeviceKeyError, ParseMacError, ParseSourceIdError, SourceId,
 };
 
-/// A refused request. Its text goes to the client, unless the fault is ours.
+/// Why a request failed. The client reads the text, except where the server is at fault.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ApiError {
     #[error(transparent)]
@@ -28,15 +28,15 @@ pub(super) enum ApiError {
     Decode(#[from] DecodeError),
     #[error(transparent)]
     Ingest(#[from] IngestError),
-    #[error("there is nothing at this path")]
+    #[error("nothing at this path; /api/openapi.json lists all paths")]
     NoSuchPath,
-    #[error("this path does not take that method, see the Allow header")]
+    #[error("this path does not allow this method; see the Allow header")]
     MethodNotAllowed,
     #[error("Idempotency-Key: longer than {bytes_max} bytes")]
     BadIdempotencyKey { bytes_max: usize },
     #[error("Idempotency-Key: sent more than once")]
     TwoIdempotencyKeys,
-    #[error("path: not UTF-8 once decoded")]
+    #[error("path: not UTF-8 after percent-decoding")]
     BadPath,
     #[error("mac: {0}")]
     BadAddress(#[from] ParseMacError),
@@ -50,9 +50,9 @@ pub(super) enum ApiError {
     NoSuchDevice(DeviceKey),
     #[error(transparent)]
     BadParameter(#[from] BadParameter),
-    #[error("nothing is known of a device with the address {0}")]
+    #[error("no device has the address {0}")]
     NoSuchAddress(MacAddr),
-    #[error("the log cannot be read: {0}")]
+    #[error("cannot read the log: {0}")]
     History(LogError),
     #[error("no source has the UUID {0}")]
     NoSuchSource(SourceId),
@@ -60,10 +60,10 @@ pub(super) enum ApiError {
     AlreadyPaused,
     #[error("the source is not paused")]
     NotPaused,
-    /// What a server without radios and receivers can never do.
+    /// A command that needs a radio or a receiver, which this server does not have.
     #[error("{0}")]
     Impossible(&'static str),
-    #[error("there is no GPS receiver here: each report has the position of its scanner")]
+    #[error("this server has no GPS receiver: each report carries the position of its scanner")]
     NoReceiver,
     #[error("no alert has the hash {0}")]
     NoSuchAlert(String),
@@ -73,7 +73,7 @@ pub(super) enum ApiError {
     NoSuchWebhook(String),
     #[error("no network has the hash {0}")]
     NoSuchSsid(u32),
-    #[error("there is no view of that name")]
+    #[error("there is no view of that name; /devices/views/all_views.json lists the views")]
     NoSuchView,
     #[error("this needs a login or a key with {0}")]
     Unauthorised(RequiredRole),
@@ -86,21 +86,23 @@ pub(super) enum ApiError {
         per_second_max: u32,
         retry_after: Duration,
     },
-    #[error("there is a login already, only the administrator may change it")]
+    #[error("a login exists already; only the administrator may change it")]
     NotTheAdministrator,
     #[error(
-        "the first login cannot be made here: on the machine of the server, `scanpost user set-password` makes it"
+        "the first login cannot be set over this connection; run `scanpost user set-password` on the machine of the server"
     )]
     NoFirstLogin,
     #[error(
-        "Host: not a name of this machine; a server for others has to ask for credentials, see auth.mode"
+        "Host: not a name of this machine; to be called by another name, the server has to require credentials (auth.mode)"
     )]
     ForeignHost,
-    #[error("Origin: pages of other addresses may not use this server, see server.cors_origins")]
+    #[error(
+        "Origin: pages from this address may not use this server; server.cors_origins can allow it"
+    )]
     ForeignOrigin,
-    #[error("not the expected JSON: {0}")]
+    #[error("the JSON is not what this path expects: {0}")]
     BadCommand(serde_json::Error),
-    #[error("duration: expected seconds, or 0 for ever")]
+    #[error("duration: expected a number of seconds, or 0 for a key that never expires")]
     BadDuration,
     #[error("role: {0}")]
     BadRole(#[from] BadRole),
@@ -110,7 +112,7 @@ pub(super) enum ApiError {
         "this path speaks WebSocket: GET with Upgrade: websocket and Sec-WebSocket-Version: 13"
     )]
     NotAWebSocket,
-    #[error("as many subscribers listen as there may be, try again in a while")]
+    #[error("limits.subscribers_max WebSockets are open already; try again later")]
     TooManySubscribers,
     #[error("a handler panicked")]
     Panicked,
@@ -205,22 +207,22 @@ impl ApiError {
         }
     }
 
-    /// Whether it is only that the log is still being read.
+    /// Whether the server is still reading its log.
     pub(super) fn is_starting(&self) -> bool {
         matches!(self, Self::Ingest(IngestError::Starting))
     }
 
-    /// What a person at the other end may read.
+    /// The text for the client.
     fn message(&self, status: StatusCode) -> String {
         match status {
             StatusCode::INTERNAL_SERVER_ERROR => {
-                "an error of the server's own, its log tells more".to_owned()
+                "internal server error; see the log of the server".to_owned()
             }
             _ => self.to_string(),
         }
     }
 
-    /// After how many seconds it may be different.
+    /// Seconds after which the client may try again.
     fn retry_after(&self, status: StatusCode) -> Option<u64> {
         match (self, status) {
             (
@@ -268,7 +270,7 @@ impl IntoResponse for ApiError {
             headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
             headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
         }
-        // The trace layer says it, once.
+        // The trace layer logs it, once.
         response.extensions_mut().insert(Arc::new(self));
         response
     }

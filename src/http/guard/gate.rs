@@ -1,4 +1,4 @@
-//! Who asks, and may they? A route says which role it needs; this is where it is asked for.
+//! Authentication and authorisation: a request passes if it proves a role that is enough for its route.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,10 +20,10 @@ use crate::http::request::proofs::{TOKEN, login, tokens};
 use crate::http::state::App;
 use crate::ingest::Ingest;
 
-/// How many tokens of one request are looked at. A browser may send a cookie of each path.
+/// Most tokens of one request that are checked. A browser may send one cookie for each path.
 const TOKENS_MAX: usize = 4;
 
-/// What it takes to know who asks.
+/// The handles for checking credentials.
 #[derive(Clone, Debug)]
 pub(in crate::http) struct Guard {
     pub(in crate::http) access: Access,
@@ -31,7 +31,7 @@ pub(in crate::http) struct Guard {
     pub(in crate::http) bodies: Bodies,
 }
 
-/// What stands before a route. A method that the route does not have is still a 405.
+/// The check before a route. A method that the route does not have still gets a 405.
 pub(in crate::http) struct Gate {
     guard: Guard,
     ingest: Ingest,
@@ -40,7 +40,7 @@ pub(in crate::http) struct Gate {
 }
 
 impl Gate {
-    /// Requires `role`, and that the log is read unless the route answers before.
+    /// Requires `role`. Requires also that the log has been read, unless the route answers before that.
     pub(in crate::http) fn new(app: &App, role: RequiredRole, before_ready: bool) -> Arc<Self> {
         Arc::new(Self {
             guard: Guard::from_ref(app),
@@ -81,7 +81,7 @@ pub(in crate::http) async fn check(
             response
         }
         Err(refused) => {
-            // Most clients look for an answer only when they have sent everything.
+            // Most clients read the answer only after they have sent the whole body.
             if !parts.headers.contains_key(EXPECT) {
                 guard.bodies.discard(body).await;
             }
@@ -90,13 +90,13 @@ pub(in crate::http) async fn check(
     }
 }
 
-/// Why a request may pass.
+/// Why a request passes.
 pub(in crate::http) enum Pass {
-    /// Nobody is asked.
+    /// No credentials are required.
     Open,
-    /// Who asks has shown a token.
+    /// The client sent a valid token.
     Known(Identity),
-    /// Who asks has given a password, and shall have a token.
+    /// The client sent a valid password and gets a token.
     LoggedIn(Granted),
 }
 
@@ -110,7 +110,7 @@ impl Pass {
     }
 }
 
-/// Whether a request meets a demand. Of several proofs, one that does is enough.
+/// Checks a request against a role. If it has several proofs, one that is enough suffices.
 pub(in crate::http) async fn authorise(
     guard: &Guard,
     parts: &Parts,
@@ -145,19 +145,19 @@ pub(in crate::http) async fn authorise(
     Ok(Pass::LoggedIn(granted))
 }
 
-/// Whether nobody is asked. Who may do what is open only until there is an administrator, and then only to
-/// this machine.
+/// Whether no credentials are required. Credentials themselves can be managed without any only from this machine, and
+/// only until there is an administrator.
 fn is_open(guard: &Guard, parts: &Parts, demand: RequiredRole) -> bool {
     match (guard.access.policy(), demand) {
         (Policy::Required, _) | (Policy::Open, RequiredRole::Credentials) => false,
-        // A proxy on this machine lets in who is elsewhere.
+        // A proxy on this machine forwards requests from elsewhere.
         (Policy::OpenHere, _) if !is_here(&parts.extensions) => false,
         (Policy::OpenHere, RequiredRole::Credentials) => !guard.access.credentials().has_users(),
         (Policy::OpenHere | Policy::Open, _) => true,
     }
 }
 
-/// Scripts of a page cannot read it, and pages of others cannot use it.
+/// Sets the session cookie. Scripts cannot read it, and browsers do not send it for pages of other sites.
 fn set_cookie(session_timeout: Duration, headers: &mut HeaderMap, token: &Secret, is_https: bool) {
     let seconds = session_timeout.as_secs();
     let secure = if is_https { "; Secure" } else { "" };

@@ -1,4 +1,4 @@
-//! Who may ask: credentials, origins and rates.
+//! Guards: credentials, origins, rates, and turns for long work.
 
 pub(super) mod gate;
 pub(super) mod origin;

@@ -1,4 +1,4 @@
-//! Keeps the pages of others from using this server through the browser of somebody who may.
+//! Refuses requests that a browser sends for pages of other sites.
 //!
 //! Where no credentials are asked for because only this machine reaches the server, every page that is open in
 //! a browser on it reaches the server too: under its own name, which it lets point here (so `Host` must be a
@@ -28,7 +28,7 @@ const HEADERS: HeaderValue =
     HeaderValue::from_static("Content-Type, Content-Encoding, Authorization, Idempotency-Key");
 const MAX_AGE: HeaderValue = HeaderValue::from_static("86400");
 
-/// Which pages may use the server.
+/// The pages that may use the server.
 #[derive(Debug)]
 pub(in crate::http) struct Origins {
     allowed: Box<[String]>,
@@ -100,15 +100,14 @@ fn is_part_of_foreign_page(request: &Request, other_pages: OtherPages) -> bool {
     is_foreign && !is_followed_link
 }
 
-/// Refuses what the pages of others ask, answers browsers that ask beforehand, and marks answers that another
-/// page may read.
+/// Refuses requests of foreign pages, answers preflight requests, and marks answers that an allowed page may read.
 pub(in crate::http) async fn check<F: Future<Output = Response>>(
     origins: &Origins,
     other_pages: OtherPages,
     request: Request,
     answer: impl FnOnce(Request) -> F,
 ) -> Response {
-    // Who is elsewhere has to log in, and knows the server by another name.
+    // Clients on other machines have to log in, and know the server by another name.
     let asks_host =
         origins.asks_host && other_pages != OtherPages::AnyName && is_here(request.extensions());
     if asks_host && !is_called_as_this_machine(&request) {
@@ -151,7 +150,7 @@ fn mark(headers: &mut HeaderMap, origins: &Origins, from: Option<HeaderValue>) {
     }
 }
 
-/// What the client calls this server. Programs may leave it out; browsers never do.
+/// The names by which the client calls this server. Programs may send none; browsers always send one.
 fn hosts(request: &Request) -> impl Iterator<Item = &str> {
     let headers = request.headers().get_all(HOST).into_iter();
     // A name that is no text is foreign.

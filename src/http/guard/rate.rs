@@ -1,4 +1,4 @@
-//! How fast one sender may report.
+//! Rate limit of reports, per sender.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use crate::bounded::BoundedMap;
 use crate::http::error::ApiError;
 use crate::http::request::peer::client;
 
-/// Over how long the bound is an average: scanners save up what they saw, and send it at once.
+/// Window over which the rate is averaged: scanners collect reports and send them in bursts.
 const BURST: Duration = Duration::from_secs(10);
 /// Senders that are remembered. Past it, the one that did not send or try for the longest time is forgotten.
 const SENDERS_MAX: usize = 10_000;

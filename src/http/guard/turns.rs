@@ -1,10 +1,10 @@
-//! Work that takes long waits for its turn: requests take turns, reports do not wait for them.
+//! Bounds on work that takes long. Requests wait for their turn; reports are not held up by them.
 
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Bounds how many requests do one kind of work at one time.
+/// Limits how many requests do one kind of work at the same time.
 #[derive(Clone, Debug)]
 pub(in crate::http) struct Turns(Arc<Semaphore>);
 
@@ -13,7 +13,7 @@ impl Turns {
         Self(Arc::new(Semaphore::new(at_once_max)))
     }
 
-    /// Waits for a turn, which lasts until what is given is dropped.
+    /// Waits for a turn. It ends when the permit is dropped.
     pub(in crate::http) async fn take(&self) -> Option<OwnedSemaphorePermit> {
         // The semaphore is never closed.
         Arc::clone(&self.0).acquire_owned().await.ok()

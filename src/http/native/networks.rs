@@ -82,7 +82,7 @@ pub(in crate::http) async fn list(
 ) -> Result<Response, ApiError> {
     let limit = query.take_limit(limits.page_items_max)?;
     let after = query.take_with("cursor", |text| {
-        text_of_hex(text).ok_or("not one that an earlier page gave")
+        text_of_hex(text).ok_or("not a cursor that an earlier page returned")
     })?;
     let filter = Filter::take(&mut query, &tracker)?;
     let csv = page::take_texts(&mut query, &headers)?;

@@ -1,4 +1,4 @@
-//! For operators: does the server run, and may it be used?
+//! Liveness and readiness.
 
 use axum::extract::State;
 use axum::response::IntoResponse;

@@ -1,4 +1,4 @@
-//! For operators.
+//! Endpoints for operators.
 
 mod health;
 

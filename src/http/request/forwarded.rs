@@ -1,4 +1,4 @@
-//! Whom a request is for, when a proxy asks for somebody else.
+//! The client behind a proxy.
 //!
 //! Anybody can send `X-Forwarded-*`, so they count from configured proxies only, and of what these pass on only
 //! what they themselves have added: the last value.
@@ -32,7 +32,7 @@ impl Proxies {
         self.0.iter().any(|network| network.contains(&address))
     }
 
-    /// Puts beside a request what its proxy says of it.
+    /// Adds what its proxy says about the client to the extensions of a request.
     pub(in crate::http) fn see_through<B>(&self, mut request: Request<B>) -> Request<B> {
         let Some(&Client(peer)) = request.extensions().get() else {
             return request;
@@ -59,7 +59,7 @@ impl Proxies {
         request
     }
 
-    /// The last address that is no proxy's: all behind it was added by proxies, all before it may be made up.
+    /// The last address that is not a proxy's. Proxies added all that follow it; the client may have made up all before.
     fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer;
         for text in values(headers, &FORWARDED_FOR).rev() {

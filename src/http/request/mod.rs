@@ -1,4 +1,4 @@
-//! What is read from a request, whatever it asks for.
+//! Parsing of requests, shared by all interfaces.
 
 pub(super) mod bad_parameter;
 pub(super) mod body;

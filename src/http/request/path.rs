@@ -1,4 +1,4 @@
-//! What handlers take out of a request.
+//! Arguments in paths.
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;

@@ -1,4 +1,4 @@
-//! Who is at the other end of a connection, as far as is known.
+//! The client of a request, as far as it is known.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -8,14 +8,14 @@ use axum::http::Extensions;
 #[derive(Clone, Copy, Debug)]
 pub(in crate::http) struct Client(pub(in crate::http) IpAddr);
 
-/// Whether the client's own connection is encrypted. Unknown, and absent, behind a proxy that does not say.
+/// Whether the client's own connection is encrypted. Absent if a proxy does not say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::http) enum Scheme {
     Http,
     Https,
 }
 
-/// What the client calls this server, when it does not ask itself.
+/// The name by which the client calls this server, if a proxy forwards its request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::http) struct ForwardedHost(pub(in crate::http) String);
 
@@ -25,13 +25,13 @@ impl Scheme {
     }
 }
 
-/// The address that a request came from, as far as is known.
+/// The address that a request came from; unspecified if it is not known.
 pub(in crate::http) fn client(extensions: &Extensions) -> IpAddr {
     let client = extensions.get::<Client>();
     client.map_or(Ipv4Addr::UNSPECIFIED.into(), |client| client.0)
 }
 
-/// Whether a request comes from this machine, as far as is known.
+/// Whether a request is known to come from this machine.
 pub(in crate::http) fn is_here(extensions: &Extensions) -> bool {
     let client = extensions.get::<Client>();
     client.is_some_and(|client| client.0.to_canonical().is_loopback())

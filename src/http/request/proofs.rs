@@ -1,4 +1,4 @@
-//! What a request shows to prove who sent it: tokens, and a name with a password.
+//! The credentials in a request: tokens, and a name with a password.
 
 use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, COOKIE};
@@ -9,7 +9,7 @@ use crate::auth::Login;
 
 /// Kismet's name for the cookie and for the query variable.
 pub(in crate::http) const TOKEN: &str = "KISMET";
-/// Query variables that say who asks; they mean nothing else to any route.
+/// Query variables that carry credentials. No route has parameters of these names.
 pub(super) const PROOFS: [&str; 3] = [TOKEN, "user", "password"];
 
 /// The tokens of a request: in the cookie, as a bearer, in the query.

@@ -1,4 +1,4 @@
-//! Parameters of a query: each read by name, and what is left over refused by name.
+//! Query parameters. Each is taken by name; those that are left over are refused by name.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -9,7 +9,7 @@ use super::time::read_time;
 use crate::http::error::ApiError;
 use crate::report::UnixTime;
 
-/// The parameters of a request's query that were not read yet.
+/// The parameters of a query that have not been taken yet.
 #[derive(Debug)]
 pub(in crate::http) struct Query(Vec<(String, String)>);
 
@@ -36,7 +36,7 @@ impl Query {
         self.take(name)?.map(read).transpose()
     }
 
-    /// How many items are wanted.
+    /// The `limit` of a page.
     pub(in crate::http) fn take_limit(&mut self, max: usize) -> Result<usize, BadParameter> {
         const DEFAULT: usize = 100;
         let limit = self.take_with("limit", |text| match text.parse() {
@@ -57,7 +57,7 @@ impl Query {
         })
     }
 
-    /// Refuses what was not read: a filter that is not understood must not look as if it were.
+    /// Refuses parameters that nobody took: a filter that is not known must not seem to work.
     pub(in crate::http) fn finish(self) -> Result<(), BadParameter> {
         match self.0.into_iter().next() {
             None => Ok(()),

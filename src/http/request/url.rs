@@ -1,10 +1,10 @@
-//! Paths of requests, brought to the one spelling that routes have.
+//! Normalisation of request paths.
 
 use axum::extract::Request;
 use axum::http::Uri;
 use axum::http::uri::PathAndQuery;
 
-/// Brings a path to the one spelling by which routes are told.
+/// Normalises a path, so that the router needs one spelling only.
 ///
 /// Runs of `/` count as one, as with Kismet: clients join a base address that ends in one with paths that start with
 /// one. And letters, digits and `-._~` are the same encoded or not (RFC 3986, section 6.2.2.2); what else is encoded,

@@ -1,4 +1,4 @@
-//! How answers are written, whatever is in them.
+//! Encoding of answers, shared by all interfaces.
 
 pub(super) mod compress;
 pub(super) mod etag;

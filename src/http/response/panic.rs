@@ -1,4 +1,4 @@
-//! A handler that panics answers like any other that fails.
+//! A panic in a handler becomes a 500.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -9,7 +9,7 @@ use tracing::error;
 
 use crate::http::error::ApiError;
 
-/// A panic is an answer like any other.
+/// Turns a panic into an answer.
 pub(in crate::http) async fn caught(answer: impl Future<Output = Response>) -> Response {
     // What the handlers share is behind locks, which say that somebody panicked with them.
     let answered = AssertUnwindSafe(answer).catch_unwind().await;
@@ -48,7 +48,7 @@ mod tests {
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
         let body = response.into_body().collect().await.unwrap().to_bytes();
         let expected =
-            r#"{"status": "an error of the server's own, its log tells more","success": false}"#;
+            r#"{"status": "internal server error; see the log of the server","success": false}"#;
         assert_eq!(body, expected);
     }
 }

@@ -1,4 +1,4 @@
-//! Answers of one line, for people.
+//! Answers of one line of text.
 
 use axum::http::header;
 use axum::response::IntoResponse;

@@ -1,4 +1,4 @@
-//! A span a request, on the route's template: addresses may carry credentials, so they are never logged.
+//! One log span for each request. It has the template of the route: the address may carry credentials.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,7 +11,7 @@ use tracing::{Instrument, debug, error, info_span};
 use crate::http::error::ApiError;
 use crate::http::request::peer::Client;
 
-/// Opens the span, and says how the request ended.
+/// Opens the span, and logs how the request ended.
 pub(in crate::http) async fn request<F: Future<Output = Response>>(
     request: Request,
     answer: impl FnOnce(Request) -> F,

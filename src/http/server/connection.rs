@@ -1,4 +1,4 @@
-//! One connection: encrypted if it has to be, and its requests handed to the service.
+//! One connection: TLS if it is configured, then HTTP.
 
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! A connection that moves no bytes is closed.
+//! Idle timeout of connections.
 
 use std::io;
 use std::pin::Pin;
@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
-/// A stream that fails when nothing moves on it for too long, whichever side is slow.
+/// A stream that fails if no bytes move in either direction for too long.
 pub(super) struct IdleTimeout {
     stream: TcpStream,
     idle_max: Duration,

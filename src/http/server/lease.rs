@@ -1,4 +1,4 @@
-//! What an open connection holds, and what bounds all of them.
+//! What an open connection holds, and the limits of connections.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tower::Service;
 
-/// What bounds connections.
+/// Limits of connections.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ConnectionLimits {
     /// How many may be open.
@@ -96,7 +96,7 @@ impl Drop for CountedConnection {
     }
 }
 
-/// What answers the requests of all connections.
+/// The service that answers requests.
 pub(crate) trait HttpService:
     Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static
 {

@@ -1,4 +1,4 @@
-//! Connections are accepted while there is room for them, and closed in order at the end.
+//! Accepts connections up to a limit, and closes them in order at shutdown.
 
 use std::io;
 use std::sync::Arc;
@@ -17,13 +17,13 @@ use super::lease::{ConnectionLimits, HttpService, Lease, OpenConnections};
 use super::tls::Tls;
 use crate::http::request::peer::Client;
 
-/// How long to wait when the operating system gives no more connections.
+/// Pause after the operating system refuses to accept a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How many clients are told at once that there are too many.
+/// Most clients that are refused with an answer at the same time.
 const TURNED_AWAY_MAX: usize = 64;
-/// How long such a client may take to hear it.
+/// Longest time that refusing a client may take.
 const TURN_AWAY_TIMEOUT: Duration = Duration::from_secs(1);
-/// What it hears.
+/// The answer to a refused client.
 const TURNED_AWAY: &str = concat!(
     "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\nconnection: close\r\n",
     "content-length: 80\r\n\r\n",
