@@ -10,6 +10,7 @@ mod openapi;
 mod ops;
 mod request;
 mod response;
+mod route;
 mod routes;
 pub(crate) mod server;
 mod state;

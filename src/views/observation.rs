@@ -9,8 +9,8 @@ use super::native::{ChannelPlace, Utc, degrees};
 use crate::hex::Hex;
 use crate::log::Entry;
 use crate::report::{
-    Batch, BluetoothSighting, Capabilities, Channel, Dbm, Frequency, MacAddr, ReceivedAt, Report,
-    Sighting, Ssid,
+    Batch, BluetoothSighting, Capabilities, Channel, Dbm, Frequency, MacAddr, Position, ReceivedAt,
+    Report, Sighting, Ssid,
 };
 
 /// Field names of an observation.
@@ -172,7 +172,7 @@ impl<'e> ObservationRecord<'e> {
         };
         let position = report.position;
         // Reports without a speed have 0.
-        let speed = position.map(|position| position.speed_m_h());
+        let speed = position.map(Position::speed_m_h);
         let tags = report.tags.iter();
         let tags: BTreeMap<_, _> = tags.map(|tag| (&*tag.name, &*tag.value)).collect();
         Self {
@@ -203,7 +203,7 @@ impl<'e> ObservationRecord<'e> {
             lat: position.map(|position| degrees(position.lat_e7())),
             lon: position.map(|position| degrees(position.lon_e7())),
             alt_m: position
-                .and_then(|position| position.alt_mm())
+                .and_then(Position::alt_mm)
                 .map(|alt| f64::from(alt) / 1e3),
             speed_km_h: speed
                 .filter(|&speed| speed != 0)

@@ -113,7 +113,7 @@ async fn a_key_opens_by_every_way_until_it_is_revoked() {
     server
         .get(&native)
         .await
-        .expect_error(404, "nothing is known");
+        .expect_error(404, "no device has the address");
     server
         .get(&format!("{native}&x=1"))
         .await

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::extract::{FromRef, Request, State};
+use axum::extract::{Request, State};
 use axum::http::header::{EXPECT, SET_COOKIE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
@@ -17,7 +17,6 @@ use crate::http::error::ApiError;
 use crate::http::request::body::Bodies;
 use crate::http::request::peer::{Scheme, client, is_here};
 use crate::http::request::proofs::{TOKEN, login, tokens};
-use crate::http::state::App;
 use crate::ingest::Ingest;
 
 /// Most tokens of one request that are checked. A browser may send one cookie for each path.
@@ -41,10 +40,15 @@ pub(in crate::http) struct Gate {
 
 impl Gate {
     /// Requires `role`. Requires also that the log has been read, unless the route answers before that.
-    pub(in crate::http) fn new(app: &App, role: RequiredRole, before_ready: bool) -> Arc<Self> {
+    pub(in crate::http) fn new(
+        guard: Guard,
+        ingest: Ingest,
+        role: RequiredRole,
+        before_ready: bool,
+    ) -> Arc<Self> {
         Arc::new(Self {
-            guard: Guard::from_ref(app),
-            ingest: Ingest::from_ref(app),
+            guard,
+            ingest,
             role,
             before_ready,
         })

@@ -21,12 +21,22 @@ use crate::auth::Policy;
 use crate::http::error::ApiError;
 use crate::http::request::peer::is_here;
 use crate::http::request::peer::{ForwardedHost, Scheme};
-use crate::http::routes::OtherPages;
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, OPTIONS");
 const HEADERS: HeaderValue =
     HeaderValue::from_static("Content-Type, Content-Encoding, Authorization, Idempotency-Key");
 const MAX_AGE: HeaderValue = HeaderValue::from_static("86400");
+
+/// What pages of other origins may do with a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::http) enum OtherPages {
+    /// Have a link to it.
+    Links,
+    /// Not even that: following the link would change something.
+    NoLinks,
+    /// Have a link to it, and call this machine by any name: monitoring does, and it learns nothing that is secret.
+    AnyName,
+}
 
 /// The pages that may use the server.
 #[derive(Debug)]

@@ -7,10 +7,10 @@ use axum::extract::{Request, State};
 use super::Intake;
 use crate::auth::RequiredRole;
 use crate::http::error::ApiError;
-use crate::http::openapi::{Answer, Body, Described, sent};
+use crate::http::openapi::sent;
 use crate::http::request::path::Argument;
 use crate::http::response::json::Json;
-use crate::http::routes::{Extension, Route, Tag};
+use crate::http::route::{Answer, Body, Described, Extension, Route, Tag};
 use crate::ingest::format::Format;
 use crate::ingest::kismet::{BluetoothScanReport, WifiScanReport};
 

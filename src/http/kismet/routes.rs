@@ -6,8 +6,9 @@ use super::{
     absent, alerts, annotations, devices, live, messages, networks, session, sources, system,
 };
 use crate::auth::RequiredRole::{Admin, Credentials, Login, Readonly};
-use crate::http::openapi::{Answer, Body, Described, sent};
-use crate::http::routes::{Extension, OtherPages, Route, Tag};
+use crate::http::guard::origin::OtherPages;
+use crate::http::openapi::sent;
+use crate::http::route::{Answer, Body, Described, Extension, Route, Tag};
 use crate::http::state::App;
 
 const TABLE: &[&str] = &["page", "length", "sort", "sort_dir", "search"];
@@ -329,7 +330,8 @@ fn alerts() -> Vec<Route> {
             "/devices/alerts/mac/{kind}/macs",
             alerts::watched,
             "The watched addresses; `kind` is `found`, `lost` or `both`",
-        ),
+        )
+        .answers(Answer::Any),
         order(
             "/alerts/definitions/define_alert",
             alerts::define,

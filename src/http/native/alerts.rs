@@ -62,7 +62,7 @@ pub(in crate::http) async fn list(
     let limit = query.take_limit(limits.page_items_max)?;
     let before = query.take_with("cursor", |text| {
         text.parse::<u64>()
-            .map_err(|_| "not a cursor that an earlier page returned")
+            .map_err(|_| "not one that an earlier page returned")
     })?;
     let filter = Filter {
         rule: query.take("rule")?,

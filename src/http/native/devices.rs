@@ -259,7 +259,7 @@ fn cursor(place: &Place, sort: Sort, is_descending: bool) -> String {
 }
 
 fn read_cursor(text: &str, sort: Sort, is_descending: bool) -> Result<Place, &'static str> {
-    const UNKNOWN: &str = "not a cursor that an earlier page returned";
+    const UNKNOWN: &str = "not one that an earlier page returned";
     let mut parts = text.split('.');
     let (Some(name), Some(direction), Some(key), Some(id), None) = (
         parts.next(),

@@ -11,8 +11,7 @@ pub(super) mod webhooks;
 
 use axum::handler::Handler;
 
-use super::openapi::{Answer, Described};
-use super::routes::{Extension, Route, Tag};
+use super::route::{Answer, Described, Extension, Route, Tag};
 use super::state::App;
 use crate::auth::RequiredRole::{Admin, Readonly};
 use crate::views::native::WholeDevice;

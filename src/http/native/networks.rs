@@ -59,7 +59,7 @@ struct Network {
     first_seen: u64,
     /// By the reports' own times, in seconds since 1970.
     last_seen: u64,
-    /// The classes of its access points, each once, in order.
+    /// The classes of its access points, each once, in order; in CSV with blanks between.
     security: Vec<&'static str>,
 }
 
@@ -82,7 +82,7 @@ pub(in crate::http) async fn list(
 ) -> Result<Response, ApiError> {
     let limit = query.take_limit(limits.page_items_max)?;
     let after = query.take_with("cursor", |text| {
-        text_of_hex(text).ok_or("not a cursor that an earlier page returned")
+        text_of_hex(text).ok_or("not one that an earlier page returned")
     })?;
     let filter = Filter::take(&mut query, &tracker)?;
     let csv = page::take_texts(&mut query, &headers)?;

@@ -109,5 +109,5 @@ fn read_cursor(text: &str) -> Result<Place, &'static str> {
             id: i64::from_str_radix(id, 16).ok()?,
         })
     };
-    place(text).ok_or("not a cursor that an earlier page returned")
+    place(text).ok_or("not one that an earlier page returned")
 }

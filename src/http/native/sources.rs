@@ -16,10 +16,11 @@ use crate::http::response::page;
 use crate::tracker::Tracker;
 use crate::views::native::SourceRow;
 
-/// The scanners.
+/// The scanners that have reported.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Sources)]
 pub(super) struct Sources<'s> {
+    /// In the order in which they were seen first.
     sources: Vec<SourceRow<'s>>,
 }
 

@@ -1,7 +1,7 @@
 //! Answers that are errors: all in one envelope, described once.
 
-use super::described::Described;
 use super::sent;
+use crate::http::route::Described;
 use utoipa::openapi::{ComponentsBuilder, Content, Ref, RefOr, Response, ResponseBuilder};
 
 /// What every error is told in.

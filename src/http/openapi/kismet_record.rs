@@ -9,11 +9,15 @@ use utoipa::openapi::schema::{
 use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::http::route::Described;
 use crate::views::kismet::Field;
+
+/// For the list of what is described.
+pub(super) const RECORD: Described = Described::of::<KismetRecord>();
 
 /// A record: some of the fields that any record has. The members of a record are described where they stand, so one
 /// schema does for all.
-pub(super) struct KismetRecord;
+struct KismetRecord;
 
 impl ToSchema for KismetRecord {
     fn name() -> Cow<'static, str> {

@@ -1,18 +1,13 @@
 //! The interface as an `OpenAPI` document, at `/api/openapi.json`.
 
-mod described;
 mod errors;
 mod kismet_record;
 mod operation;
 mod parameters;
 #[expect(dead_code, reason = "what is in them is described, not made")]
-#[expect(
-    clippy::struct_field_names,
-    reason = "the names are those of the interface"
-)]
 pub(super) mod sent;
 
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -22,10 +17,9 @@ use utoipa::openapi::{
     ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathsBuilder,
 };
 
-pub(super) use self::described::Described;
-pub(super) use self::operation::{Answer, Body};
 use crate::auth::RequiredRole;
-use crate::http::routes::{Extension, Route, Tag, table};
+use crate::http::error::ApiError;
+use crate::http::route::{Described, Extension, Route, Tag};
 
 const DESCRIPTION: &str = "Takes Wi-Fi and Bluetooth scan reports and merges them into one picture of the devices \
     around. The paths without `/api/` are those of the scanning mode of the Kismet wireless server.\n\n\
@@ -33,10 +27,11 @@ const DESCRIPTION: &str = "Takes Wi-Fi and Bluetooth scan reports and merges the
     told to. The roles behind the security schemes are those of keys; `admin`, and so any name and password, opens \
     everything. A path with `.{format}` answers in the form that the extension chooses.";
 
-pub(super) fn routes() -> Vec<Route> {
-    let document = Route::get("/api/openapi.json", document, "This document");
+/// The route of the document, which describes all routes of `table`.
+pub(super) fn routes(table: fn() -> Vec<Route>) -> Vec<Route> {
+    let document = async move || document(table);
     vec![
-        document
+        Route::get("/api/openapi.json", document, "This document")
             .extension(Extension::InPath)
             .tag(Tag::Native)
             .needs(RequiredRole::Readonly)
@@ -44,22 +39,21 @@ pub(super) fn routes() -> Vec<Route> {
     ]
 }
 
-/// The document as it is sent. It is the same for as long as the program runs.
-static DOCUMENT: LazyLock<Option<Bytes>> =
-    LazyLock::new(|| serde_json::to_vec(&describe()).map(Bytes::from).ok());
-
 /// `GET /api/openapi.json`.
-async fn document() -> Response {
-    match DOCUMENT.as_ref() {
+fn document(table: fn() -> Vec<Route>) -> Response {
+    // The document as it is sent. It stays the same for as long as the program runs.
+    static DOCUMENT: OnceLock<Option<Bytes>> = OnceLock::new();
+    let make = || serde_json::to_vec(&describe(table())).ok();
+    match DOCUMENT.get_or_init(|| make().map(Bytes::from)) {
         Some(document) => {
             let content_type = [(header::CONTENT_TYPE, "application/json")];
             (content_type, document.clone()).into_response()
         }
-        None => crate::http::error::ApiError::Panicked.into_response(),
+        None => ApiError::Panicked.into_response(),
     }
 }
 
-fn describe() -> OpenApi {
+fn describe(table: Vec<Route>) -> OpenApi {
     let license = LicenseBuilder::new()
         .name(env!("CARGO_PKG_LICENSE"))
         .identifier(Some(env!("CARGO_PKG_LICENSE")));
@@ -70,8 +64,11 @@ fn describe() -> OpenApi {
         .license(Some(license.build()));
     let mut paths = PathsBuilder::new();
     let mut components = errors::all(security_schemes(ComponentsBuilder::new()));
-    for route in table() {
-        let described = route.documentation.described().chain([errors::ENVELOPE]);
+    for route in table {
+        let described = route
+            .documentation
+            .described()
+            .chain([errors::ENVELOPE, kismet_record::RECORD]);
         for (name, schema) in described.flat_map(Described::schemas) {
             components = components.schema(name, schema);
         }

@@ -6,41 +6,10 @@ use utoipa::openapi::schema::{Object, Schema, SchemaType, Type};
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{Content, Header, PathItem, Ref, RefOr, Required, Response, ResponseBuilder};
 
-use super::described::Described;
-use super::kismet_record::{self, KismetRecord};
+use super::kismet_record;
 use super::{errors, parameters};
 use crate::auth::RequiredRole;
-use crate::http::routes::{Documentation, Methods, Route, Tag};
-
-/// What a POST carries.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::http) enum Body {
-    /// A command that may be left out.
-    Command(Described),
-    /// A document, as such or in the form variable `json`.
-    Json(Described),
-    /// A form.
-    Form(Described),
-}
-
-/// What a 200 carries.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::http) enum Answer {
-    /// Any JSON.
-    Any,
-    /// JSON of this schema.
-    Json(Described),
-    /// JSON of this schema, or CSV.
-    Table(Described),
-    /// Records of Kismet's, in the form that the extension chooses.
-    Kismet,
-    /// A line of plain text.
-    Text,
-    /// No answer: from then on both sides speak WebSocket.
-    Socket,
-    /// A page for people.
-    Page,
-}
+use crate::http::route::{Answer, Body, Described, Methods, Route};
 
 /// A route as an item of the document.
 pub(super) fn item(route: &Route) -> PathItem {
@@ -90,33 +59,6 @@ fn operation(route: &Route, is_post: bool) -> Operation {
     operation
         .response("default", errors::reference(errors::ANY))
         .build()
-}
-
-impl Documentation {
-    /// The types that are described by name.
-    pub(super) fn described(&self) -> impl Iterator<Item = Described> + use<> {
-        let body = self.body.map(|body| match body {
-            Body::Command(described) | Body::Json(described) | Body::Form(described) => described,
-        });
-        let answer = match self.answer {
-            Answer::Json(described) | Answer::Table(described) => Some(described),
-            Answer::Kismet => Some(Described::of::<KismetRecord>()),
-            Answer::Any | Answer::Text | Answer::Socket | Answer::Page => None,
-        };
-        body.into_iter().chain(answer)
-    }
-}
-
-impl Tag {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Credentials => "credentials",
-            Self::Kismet => "kismet",
-            Self::Native => "native",
-            Self::Operation => "operation",
-            Self::Reports => "reports",
-        }
-    }
 }
 
 /// Any one of these is enough. Each names the role that it has to have.

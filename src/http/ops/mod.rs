@@ -2,8 +2,9 @@
 
 mod health;
 
-use super::openapi::{Answer, Described, sent};
-use super::routes::{OtherPages, Route, Tag};
+use super::guard::origin::OtherPages;
+use super::openapi::sent;
+use super::route::{Answer, Described, Route, Tag};
 
 pub(super) fn routes() -> Vec<Route> {
     let watched = |route: Route| {

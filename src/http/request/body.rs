@@ -24,7 +24,7 @@ const DISCARD_FACTOR: usize = 4;
 pub(in crate::http) enum BodyError {
     #[error("the body is too large, at most {bytes_max} bytes are allowed")]
     TooLarge { bytes_max: usize },
-    #[error("the body inflates to more than {bytes_max} bytes")]
+    #[error("the body decompresses to more than {bytes_max} bytes")]
     InflatesTooLarge { bytes_max: usize },
     #[error("Content-Type: expected application/json or application/x-www-form-urlencoded")]
     UnknownType,

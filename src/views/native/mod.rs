@@ -68,6 +68,10 @@ impl Times {
 
 /// How strong a device was.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the names are those of the interface"
+)]
 struct Signals {
     /// The latest signal, in dBm.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -96,6 +100,10 @@ impl Signals {
 /// How wide a channel is, and where it lies.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = ChannelLayout)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the names are those of the interface"
+)]
 pub(super) struct ChannelPlace {
     /// MHz: `20`, `40`, `80`, `160`, `80+80` or `320`.
     #[serde(skip_serializing_if = "Option::is_none")]

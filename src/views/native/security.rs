@@ -60,6 +60,10 @@ struct ProtocolRow {
 
 /// How a network is secured, in Kismet's words.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the names are those of the interface"
+)]
 struct KismetSecurity {
     /// Such as `WPA2 WPA2-PSK AES-CCM`.
     crypt_string: String,

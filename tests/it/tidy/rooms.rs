@@ -36,21 +36,22 @@ const ROOMS: &[(&str, &[&str])] = &[
             "http::kismet",
             "http::native",
             "http::intake",
-            "http::state",
             "http::openapi",
+            "http::route",
+            "http::state",
             "http::guard",
             "http::server",
             "http::response",
             "http::request",
             "http::error",
-            "auth",
+            "ingest",
         ],
     ),
     (
         "http::ops",
         &[
-            "http::routes",
             "http::openapi",
+            "http::route",
             "http::guard",
             "http::response",
             "http::error",
@@ -60,9 +61,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "http::kismet",
         &[
-            "http::routes",
-            "http::state",
             "http::openapi",
+            "http::route",
+            "http::state",
             "http::guard",
             "http::server",
             "http::response",
@@ -84,9 +85,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "http::native",
         &[
-            "http::routes",
+            "http::route",
             "http::state",
-            "http::openapi",
             "http::guard",
             "http::response",
             "http::request",
@@ -106,8 +106,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "http::intake",
         &[
-            "http::routes",
             "http::openapi",
+            "http::route",
             "http::guard",
             "http::response",
             "http::request",
@@ -119,6 +119,14 @@ const ROOMS: &[(&str, &[&str])] = &[
             "log",
             "report",
         ],
+    ),
+    (
+        "http::openapi",
+        &["http::route", "http::error", "views", "auth"],
+    ),
+    (
+        "http::route",
+        &["http::state", "http::guard", "http::error", "auth"],
     ),
     (
         "http::state",
@@ -143,12 +151,9 @@ const ROOMS: &[(&str, &[&str])] = &[
             "process",
         ],
     ),
-    ("http::openapi", &["http::routes", "http::error", "auth"]),
     (
         "http::guard",
         &[
-            "http::routes",
-            "http::state",
             "http::request",
             "http::error",
             "http::clock",
@@ -239,41 +244,6 @@ const TURNED: &[(&str, &str, &str)] = &[
         "http::error",
         "http::response",
         "an error is an answer in JSON like others",
-    ),
-    (
-        "http::guard",
-        "http::routes",
-        "a route says which other pages may use it, and the type stands beside the table",
-    ),
-    (
-        "http::guard",
-        "http::state",
-        "the gate goes by the path of the request and the policy of the server",
-    ),
-    (
-        "http::intake",
-        "http::routes",
-        "each states its routes in the types that stand beside the table of all",
-    ),
-    (
-        "http::kismet",
-        "http::routes",
-        "each states its routes in the types that stand beside the table of all",
-    ),
-    (
-        "http::native",
-        "http::routes",
-        "each states its routes in the types that stand beside the table of all",
-    ),
-    (
-        "http::openapi",
-        "http::routes",
-        "the document is made from the table",
-    ),
-    (
-        "http::ops",
-        "http::routes",
-        "each states its routes in the types that stand beside the table of all",
     ),
     (
         "http::state",

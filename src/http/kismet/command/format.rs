@@ -7,7 +7,7 @@ use axum::http::Uri;
 
 use crate::http::error::ApiError;
 use crate::http::request::url::{with_path, without_prefix};
-use crate::http::routes::{Extension, Route};
+use crate::http::route::{Extension, Route};
 use crate::views::{Spreader, Style};
 
 /// A form of an answer (`json_adapter.h`).

@@ -21,12 +21,12 @@ impl Described {
     }
 
     /// By which the document refers to it.
-    pub(super) fn name(self) -> Cow<'static, str> {
+    pub(in crate::http) fn name(self) -> Cow<'static, str> {
         (self.name)()
     }
 
     /// Its schema, and those of all that is in it.
-    pub(super) fn schemas(self) -> Vec<(String, RefOr<Schema>)> {
+    pub(in crate::http) fn schemas(self) -> Vec<(String, RefOr<Schema>)> {
         (self.schemas)()
     }
 }

@@ -1,7 +1,5 @@
 //! The table of all routes, and the service that is made from it.
 
-mod route;
-
 use std::sync::Arc;
 
 use axum::extract::{FromRef, Request, State};
@@ -11,17 +9,18 @@ use axum::routing::any;
 use axum::{Router, middleware};
 use tower::{Layer, ServiceExt};
 
-pub(super) use self::route::{Documentation, Extension, Methods, OtherPages, Route, Tag};
 use super::error::ApiError;
-use super::guard::gate::{self, Gate};
-use super::guard::origin::{self, Origins};
+use super::guard::gate::{self, Gate, Guard};
+use super::guard::origin::{self, Origins, OtherPages};
 use super::kismet::command::ExtensionSplitter;
 use super::request::forwarded::Proxies;
 use super::response::panic::caught;
 use super::response::{compress, etag, pace, trace};
+use super::route::Route;
 use super::server::lease::HttpService;
 use super::state::{App, ServerFacts};
 use super::{intake, kismet, native, openapi, ops};
+use crate::ingest::Ingest;
 
 /// All routes that the server has.
 pub(super) fn table() -> Vec<Route> {
@@ -29,7 +28,7 @@ pub(super) fn table() -> Vec<Route> {
         ops::routes(),
         intake::kismet::routes(),
         native::routes(),
-        openapi::routes(),
+        openapi::routes(table),
         kismet::routes(),
     ]
     .concat()
@@ -63,7 +62,12 @@ fn router(table: Vec<Route>, app: &App) -> Router<App> {
         let mut handler = route.handler;
         // What has no such method is refused with no more ado.
         if let Some(role) = route.role.filter(|_| !route.asks_itself) {
-            let gate = Gate::new(app, role, route.before_ready);
+            let gate = Gate::new(
+                Guard::from_ref(app),
+                Ingest::from_ref(app),
+                role,
+                route.before_ready,
+            );
             handler = handler.route_layer(middleware::from_fn_with_state(gate, gate::check));
         }
         let handler = handler.fallback(async || ApiError::MethodNotAllowed);

@@ -1,11 +1,16 @@
 //! A route: all that is known of it, said once.
 
+mod described;
+mod documentation;
+
 use axum::handler::Handler;
 use axum::routing::{MethodRouter, get, post};
 
+pub(super) use self::described::Described;
+pub(super) use self::documentation::{Answer, Body, Documentation, Tag};
 use crate::auth::RequiredRole;
 use crate::http::error::ApiError;
-use crate::http::openapi::{Answer, Body};
+use crate::http::guard::origin::OtherPages;
 use crate::http::state::App;
 
 /// Router, guards, the splitter of extensions and the document are made from these.
@@ -18,11 +23,11 @@ pub(in crate::http) struct Route {
     /// Absent where nobody is asked for credentials.
     pub(in crate::http) role: Option<RequiredRole>,
     /// Whether the handler asks for the role itself.
-    pub(super) asks_itself: bool,
+    pub(in crate::http) asks_itself: bool,
     /// Whether it answers while the log is still read.
-    pub(super) before_ready: bool,
-    pub(super) other_pages: OtherPages,
-    pub(super) handler: MethodRouter<App>,
+    pub(in crate::http) before_ready: bool,
+    pub(in crate::http) other_pages: OtherPages,
+    pub(in crate::http) handler: MethodRouter<App>,
     pub(in crate::http) documentation: Documentation,
 }
 
@@ -42,44 +47,6 @@ pub(in crate::http) enum Extension {
     Ignored,
     /// It is a part of the path like any other.
     InPath,
-}
-
-/// What pages of other origins may do with a route.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::http) enum OtherPages {
-    /// Have a link to it.
-    Links,
-    /// Not even that: following the link would change something.
-    NoLinks,
-    /// Have a link to it, and call this machine by any name: monitoring does, and it learns nothing that is secret.
-    AnyName,
-}
-
-/// Under which heading the document has a route.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::http) enum Tag {
-    Credentials,
-    Kismet,
-    Native,
-    Operation,
-    Reports,
-}
-
-/// What the document says of a route.
-#[derive(Clone, Debug)]
-pub(in crate::http) struct Documentation {
-    /// Where it is not the path of the router.
-    pub(in crate::http) path: Option<&'static str>,
-    pub(in crate::http) tag: Tag,
-    pub(in crate::http) summary: &'static str,
-    /// What the summary has no room for, in Markdown.
-    pub(in crate::http) description: Option<&'static str>,
-    /// Names of parameters of the query.
-    pub(in crate::http) query: Vec<&'static str>,
-    pub(in crate::http) body: Option<Body>,
-    pub(in crate::http) answer: Answer,
-    /// Statuses of errors, besides those of the guards.
-    pub(in crate::http) errors: &'static [u16],
 }
 
 impl Route {

@@ -1,0 +1,86 @@
+//! What the document of the interface says of a route.
+
+use super::described::Described;
+
+/// Under which heading the document has a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::http) enum Tag {
+    Credentials,
+    Kismet,
+    Native,
+    Operation,
+    Reports,
+}
+
+/// What the document says of a route.
+#[derive(Clone, Debug)]
+pub(in crate::http) struct Documentation {
+    /// Where it is not the path of the router.
+    pub(in crate::http) path: Option<&'static str>,
+    pub(in crate::http) tag: Tag,
+    pub(in crate::http) summary: &'static str,
+    /// What the summary has no room for, in Markdown.
+    pub(in crate::http) description: Option<&'static str>,
+    /// Names of parameters of the query.
+    pub(in crate::http) query: Vec<&'static str>,
+    pub(in crate::http) body: Option<Body>,
+    pub(in crate::http) answer: Answer,
+    /// Statuses of errors, besides those of the guards.
+    pub(in crate::http) errors: &'static [u16],
+}
+
+/// What a POST carries.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::http) enum Body {
+    /// A command that may be left out.
+    Command(Described),
+    /// A document, as such or in the form variable `json`.
+    Json(Described),
+    /// A form.
+    Form(Described),
+}
+
+/// What a 200 carries.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::http) enum Answer {
+    /// Any JSON.
+    Any,
+    /// JSON of this schema.
+    Json(Described),
+    /// JSON of this schema, or CSV.
+    Table(Described),
+    /// Records of Kismet's, in the form that the extension chooses.
+    Kismet,
+    /// A line of plain text.
+    Text,
+    /// No answer: from then on both sides speak WebSocket.
+    Socket,
+    /// A page for people.
+    Page,
+}
+
+impl Documentation {
+    /// The types that are described by name.
+    pub(in crate::http) fn described(&self) -> impl Iterator<Item = Described> + use<> {
+        let body = self.body.map(|body| match body {
+            Body::Command(described) | Body::Json(described) | Body::Form(described) => described,
+        });
+        let answer = match self.answer {
+            Answer::Json(described) | Answer::Table(described) => Some(described),
+            Answer::Kismet | Answer::Any | Answer::Text | Answer::Socket | Answer::Page => None,
+        };
+        body.into_iter().chain(answer)
+    }
+}
+
+impl Tag {
+    pub(in crate::http) fn name(self) -> &'static str {
+        match self {
+            Self::Credentials => "credentials",
+            Self::Kismet => "kismet",
+            Self::Native => "native",
+            Self::Operation => "operation",
+            Self::Reports => "reports",
+        }
+    }
+}
