@@ -1,6 +1,6 @@
 //! EVILTWIN: of the access points of one name, one protects less than another.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::Look;
 use super::raising::Raising;
@@ -54,11 +54,16 @@ impl Strength {
 }
 
 /// The access points of a name that have one strength.
-#[derive(Clone, Copy, Debug, Default)]
-struct Group {
-    count: u32,
-    /// The one that came last, if it still has that strength.
-    latest: Option<MacAddr>,
+///
+/// A set and no history of it: after a start it is made again from the tracker's devices, and has to be the same.
+type Group = BTreeSet<MacAddr>;
+
+/// The strongest access points among the others of a name.
+struct Others {
+    strength: Strength,
+    count: usize,
+    /// The one that an alert names.
+    named: Option<MacAddr>,
 }
 
 /// What the access points of each name have.
@@ -78,14 +83,14 @@ impl Twins {
         }
     }
 
-    /// Counts an access point anew. Gives the greatest strength of the others, and who has it.
+    /// Counts an access point anew. Gives the strongest of the others.
     fn count(
         &mut self,
         ssid: &Ssid,
         addr: MacAddr,
         old: Option<Strength>,
         new: Strength,
-    ) -> Option<(Strength, Group)> {
+    ) -> Option<Others> {
         if !self.by_ssid.contains_key(ssid) {
             if self.ssids_max <= self.by_ssid.len() {
                 return None;
@@ -96,15 +101,17 @@ impl Twins {
         let mut strongest = None;
         for (group, strength) in groups.iter_mut().zip(Strength::ALL) {
             if old == Some(strength) {
-                group.count = group.count.saturating_sub(1);
-                group.latest = group.latest.filter(|latest| *latest != addr);
+                group.remove(&addr);
             }
-            if 0 < group.count {
-                strongest = Some((strength, *group));
+            if let Some(last) = group.last() {
+                strongest = Some(Others {
+                    strength,
+                    count: group.len(),
+                    named: Some(*last),
+                });
             }
             if new == strength {
-                group.count += 1;
-                group.latest = Some(addr);
+                group.insert(addr);
             }
         }
         strongest
@@ -129,9 +136,10 @@ pub(super) fn look(rules: &Rules, raising: &mut Raising, twins: &mut Twins, look
     let Some(rule) = NetworkRule::find(&rules.twins, ssid) else {
         return;
     };
-    let Some((strongest, others)) = twins.count(ssid, addr, old, new) else {
+    let Some(others) = twins.count(ssid, addr, old, new) else {
         return;
     };
+    let strongest = others.strength;
     if new < strongest {
         raising.of_report(Rule::EvilTwin, look.report, || {
             let class = security.unwrap_or_default().class().label();
@@ -143,11 +151,11 @@ pub(super) fn look(rules: &Rules, raising: &mut Raising, twins: &mut Twins, look
     }
     // Those who are weaker still were told of when they came, or when these did.
     if strongest < new {
-        let weaker = others.latest.unwrap_or(addr);
+        let weaker = others.named.unwrap_or(addr);
         raising.of_other(Rule::EvilTwin, look.report, weaker, || {
             let (count, strength) = (others.count, strongest.name());
             format!(
-                "{count} access points, the last of them {weaker}, show the network name '{ssid}' with {strength}, while {addr} of rule '{}' protects it better",
+                "{count} access points, {weaker} among them, show the network name '{ssid}' with {strength}, while {addr} of rule '{}' protects it better",
                 rule.name
             )
         });
