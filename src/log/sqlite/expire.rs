@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use super::read::first_observation_after;
 use super::{number, position, signed, unsigned};
 use crate::log::{Expired, Expiry, LogError, LogPosition};
+use crate::report::ReceivedAt;
 
 /// How many observations go in one step: some 10 ms.
 const OBSERVATIONS_PER_STEP: u64 = 4096;
@@ -13,6 +14,18 @@ const OBSERVATIONS_MIN: u64 = 10_000;
 /// How many batches one step looks at, and how many of their rows it takes out.
 const BATCHES_PER_STEP: i64 = 1024;
 const KEY: &str = "expired_to";
+const CLOCK_KEY: &str = "expired_clock_us";
+
+/// The log's clock at the last record whose row is gone.
+pub(super) fn expired_clock(db: &Connection) -> Result<ReceivedAt, LogError> {
+    let query = "SELECT value FROM meta WHERE key = ?1";
+    let text: Option<String> = db
+        .query_row(query, [CLOCK_KEY], |row| row.get(0))
+        .optional()?;
+    let micros = text.map_or(Ok(0), |text| text.parse());
+    let damaged = |_| LogError::Damaged("meta.expired_clock_us is not a number".into());
+    Ok(ReceivedAt::from_micros(micros.map_err(damaged)?))
+}
 
 /// Up to which batch the observations are gone.
 pub(super) fn expired_to(db: &Connection) -> Result<LogPosition, LogError> {
@@ -48,16 +61,27 @@ pub(super) fn expire(
             params![KEY, to.to_string()],
         )?;
         // The last one stays: it tells which position comes next.
-        step.execute(
-            "DELETE FROM records WHERE position <= ?1 AND position < ?2 AND position < ?3
-             AND position < (SELECT min(position) FROM records) + ?4",
-            params![
-                to,
-                number(expiry.remembered_from),
-                number(last),
-                BATCHES_PER_STEP
-            ],
+        let first: Option<i64> =
+            step.query_row("SELECT min(position) FROM records", [], |row| row.get(0))?;
+        let end = first
+            .unwrap_or_default()
+            .saturating_add(BATCHES_PER_STEP)
+            .min(to.saturating_add(1))
+            .min(number(expiry.remembered_from))
+            .min(number(last));
+        let newest: Option<i64> = step.query_row(
+            "SELECT max(received_at_us) FROM records WHERE position < ?1",
+            [end],
+            |row| row.get(0),
         )?;
+        if let Some(newest) = newest {
+            let clock = expired_clock(&step)?.max(ReceivedAt::from_micros(unsigned(newest)?));
+            step.execute(
+                "INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)",
+                params![CLOCK_KEY, clock.micros().to_string()],
+            )?;
+        }
+        step.execute("DELETE FROM records WHERE position < ?1", [end])?;
         step.commit()?;
     }
     Ok(Expired {

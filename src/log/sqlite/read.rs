@@ -7,7 +7,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use super::expire::expired_to;
+use super::expire::{expired_clock, expired_to};
 use super::extra::Extra;
 use super::kinds;
 use super::write::number_of_phy;
@@ -169,7 +169,8 @@ pub(super) fn resendable(db: &Connection, count: usize) -> Result<Resendable, Lo
     )?;
     let before = "SELECT max(received_at_us) FROM records WHERE position < ?1";
     let clock: Option<i64> = db.query_row(before, [first.unwrap_or(i64::MAX)], |row| row.get(0))?;
-    let mut clock = ReceivedAt::from_micros(unsigned(clock.unwrap_or_default())?);
+    let clock = ReceivedAt::from_micros(unsigned(clock.unwrap_or_default())?);
+    let mut clock = clock.max(expired_clock(db)?);
     let mut batches = Vec::new();
     let mut query = db.prepare(
         "SELECT identity, position, received_at_us FROM records WHERE position >= ?1 ORDER BY position",
