@@ -3,18 +3,20 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde::de::DeserializeOwned;
 
 use super::alert::{Alert, Raised};
 use super::kind::Definition;
 use crate::data_dir::{self, DataDir};
-use crate::log::LogPosition;
+use crate::log::{AlertOrder, LogPosition, WatchOrder};
 use crate::report::{MacMask, ReceivedAt};
 
 /// How long is waited for somebody else who writes to the file: reports wait as long, and then it is tried again.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(100);
 const VERSION: i64 = 1;
+/// In `meta`: the position up to which the file has all orders of the log.
+const ORDERS_KEY: &str = "orders_position";
 const SCHEMA: &str = include_str!("schema.sql");
 
 /// The file of alerts cannot be read or written.
@@ -32,6 +34,20 @@ impl From<serde_json::Error> for AlertFileError {
     fn from(error: serde_json::Error) -> Self {
         Self(format!("what is in it is not understood: {error}").into())
     }
+}
+
+/// What one transaction adds to the file.
+pub(super) struct Addition<'a> {
+    /// Alerts, of which those that are not kept yet get numbers from `next` on.
+    pub(super) raised: &'a [Raised],
+    pub(super) next: u64,
+    /// How many alerts stay.
+    pub(super) kept_max: usize,
+    pub(super) mark: &'a Mark,
+    /// New kinds of alerts, and changes of the watched addresses, in the order of the log.
+    pub(super) orders: &'a [AlertOrder],
+    /// All orders of the log up to this position are in the file after it.
+    pub(super) orders_to: LogPosition,
 }
 
 /// Up to where alerts were raised, and by what.
@@ -55,6 +71,14 @@ pub enum WatchList {
 }
 
 impl WatchList {
+    /// The lists that an order changes.
+    pub(super) fn of(order: &WatchOrder) -> impl Iterator<Item = Self> {
+        let lists = [(order.found, Self::Found), (order.lost, Self::Lost)];
+        lists
+            .into_iter()
+            .filter_map(|(is_it, list)| is_it.then_some(list))
+    }
+
     const fn name(self) -> &'static str {
         match self {
             Self::Found => "found",
@@ -98,15 +122,11 @@ impl AlertFile {
     }
 
     pub(super) fn mark(&self) -> Result<Option<Mark>, AlertFileError> {
-        let value = |key: &str| {
-            self.db
-                .query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| {
-                    row.get::<_, String>(0)
-                })
-                .optional()
-        };
-        let (position, settled_at, basis) =
-            (value("position")?, value("settled_at_us")?, value("basis")?);
+        let (position, settled_at, basis) = (
+            self.meta("position")?,
+            self.meta("settled_at_us")?,
+            self.meta("basis")?,
+        );
         let number = |text: Option<String>| text.and_then(|text| text.parse().ok());
         let mark = || {
             Some(Mark {
@@ -116,6 +136,18 @@ impl AlertFile {
             })
         };
         Ok(mark())
+    }
+
+    /// The position up to which the file has all orders of the log. A file from before orders were logged has none.
+    pub(super) fn orders_to(&self) -> Result<LogPosition, AlertFileError> {
+        let text = self.meta(ORDERS_KEY)?;
+        let number = text.and_then(|text| text.parse().ok());
+        Ok(LogPosition::new(number.unwrap_or_default()))
+    }
+
+    fn meta(&self, key: &str) -> rusqlite::Result<Option<String>> {
+        let query = "SELECT value FROM meta WHERE key = ?1";
+        self.db.query_row(query, [key], |row| row.get(0)).optional()
     }
 
     /// The newest alerts, the oldest first.
@@ -136,15 +168,20 @@ impl AlertFile {
         Ok(alerts)
     }
 
-    /// Keeps all of `raised` that are not kept yet, numbered from `next` on, and the mark; the oldest make room.
-    pub(super) fn append(
-        &mut self,
-        raised: &[Raised],
-        next: u64,
-        kept_max: usize,
-        mark: &Mark,
-    ) -> Result<Vec<Alert>, AlertFileError> {
+    /// Keeps what is new, all of it or nothing. The oldest alerts make room. Gives the alerts that were not kept yet.
+    pub(super) fn append(&mut self, addition: &Addition<'_>) -> Result<Vec<Alert>, AlertFileError> {
+        let Addition {
+            raised,
+            next,
+            kept_max,
+            mark,
+            orders,
+            orders_to,
+        } = *addition;
         let transaction = self.db.transaction()?;
+        for order in orders {
+            apply(&transaction, order)?;
+        }
         let mut alerts = Vec::with_capacity(raised.len());
         let mut number = next;
         for one in raised {
@@ -173,6 +210,7 @@ impl AlertFile {
             ("position", mark.position.get().to_string()),
             ("settled_at_us", mark.settled_at.micros().to_string()),
             ("basis", mark.basis.to_string()),
+            (ORDERS_KEY, orders_to.get().to_string()),
         ] {
             transaction
                 .prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)")?
@@ -202,14 +240,6 @@ impl AlertFile {
         Ok(definitions)
     }
 
-    pub(super) fn define(&self, definition: &Definition) -> Result<(), AlertFileError> {
-        self.db.execute(
-            "INSERT INTO definitions (header, definition) VALUES (?1, ?2)",
-            params![definition.header, serde_json::to_string(definition)?],
-        )?;
-        Ok(())
-    }
-
     pub(super) fn watched(&self, list: WatchList) -> Result<Vec<MacMask>, AlertFileError> {
         let mut query = self
             .db
@@ -222,29 +252,40 @@ impl AlertFile {
         }
         Ok(masks)
     }
+}
 
-    /// Keeps that these are watched on the lists from now on, or not any more.
-    pub(super) fn watch(
-        &mut self,
-        lists: &[WatchList],
-        masks: &[MacMask],
-        is_watched: bool,
-    ) -> Result<(), AlertFileError> {
-        let statement = if is_watched {
-            "INSERT OR IGNORE INTO watched (kind, mask) VALUES (?1, ?2)"
-        } else {
-            "DELETE FROM watched WHERE kind = ?1 AND mask = ?2"
-        };
-        let transaction = self.db.transaction()?;
-        for list in lists {
-            for mask in masks {
-                transaction
-                    .prepare_cached(statement)?
-                    .execute(params![list.name(), mask.to_string()])?;
+/// Applies an order about alerts to the tables. Applied again it changes nothing.
+fn apply(transaction: &Transaction<'_>, order: &AlertOrder) -> Result<(), AlertFileError> {
+    match order {
+        AlertOrder::Define(kind) => {
+            let definition = Definition::from(kind);
+            transaction
+                .prepare_cached(
+                    "INSERT OR IGNORE INTO definitions (header, definition) VALUES (?1, ?2)",
+                )?
+                .execute(params![
+                    definition.header,
+                    serde_json::to_string(&definition)?
+                ])?;
+        }
+        AlertOrder::Watch(order) => {
+            let statement = if order.is_watched {
+                "INSERT OR IGNORE INTO watched (kind, mask) VALUES (?1, ?2)"
+            } else {
+                "DELETE FROM watched WHERE kind = ?1 AND mask = ?2"
+            };
+            for list in WatchList::of(order) {
+                for mask in &order.masks {
+                    transaction
+                        .prepare_cached(statement)?
+                        .execute(params![list.name(), mask.to_string()])?;
+                }
             }
         }
-        Ok(transaction.commit()?)
+        // What was raised is in the alerts.
+        AlertOrder::Raise(_) => {}
     }
+    Ok(())
 }
 
 fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, AlertFileError> {

@@ -10,12 +10,13 @@ use uuid::Uuid;
 
 use super::alert::{Alert, Raised};
 use super::engine::Engine;
-use super::file::{AlertFile, AlertFileError, Mark, WatchList};
-use super::kind::Definition;
+use super::file::{Addition, AlertFile, AlertFileError, Mark, WatchList};
 use super::rules::{Rules, Watched};
 use super::settings::Settings;
 use super::store::AlertStore;
-use crate::log::{Entry, Log, LogError, LogPosition};
+use crate::log::{
+    AlertKind, AlertOrder, Entry, HandRaised, Log, LogError, LogPosition, WatchOrder,
+};
 use crate::report::{MacMask, ReceivedAt, Report};
 use crate::tracker::{Device, Tracker, Walk};
 
@@ -24,28 +25,9 @@ const CONTACTS_MAX: usize = 10_000;
 /// How often at most the log of the program says that alerts cannot be kept.
 const NOTE_INTERVAL: Duration = Duration::from_secs(60);
 
-/// What may be asked of the writer besides writing.
-#[derive(Debug)]
-pub enum Order {
-    /// It is so late.
-    Tick(ReceivedAt),
-    /// Somebody raises an alert, of a kind that there is. Class, severity and time of it are ours to say.
-    Raise(Box<Raised>),
-    /// There is a new kind of alerts.
-    Define(Definition),
-    /// These addresses are watched from now on, or not any more.
-    Watch {
-        /// On which lists.
-        lists: Vec<WatchList>,
-        /// Which.
-        masks: Vec<MacMask>,
-        /// From now on, or not any more.
-        is_watched: bool,
-    },
-}
-
-/// Why an order was not followed.
-#[derive(Debug, thiserror::Error)]
+/// Why an order about alerts was refused. It stands in the log all the same, and every server that holds the log refuses
+/// it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// Nobody defined it.
     #[error("name: there is no kind of alert called {0}")]
@@ -62,9 +44,6 @@ pub enum Refused {
         /// The bound.
         max: usize,
     },
-    /// The disk does not take it.
-    #[error(transparent)]
-    NotKept(#[from] AlertFileError),
 }
 
 /// The alert engine, its alerts and their file. Owned by the fold.
@@ -75,6 +54,10 @@ pub struct AlertKeeper {
     store: AlertStore,
     /// Raised and not kept yet.
     pending: Vec<Raised>,
+    /// Orders that were followed and are not in the file yet.
+    pending_orders: Vec<AlertOrder>,
+    /// The log's orders up to here were applied. Those up to where the file stood at the start were applied before it.
+    orders_to: LogPosition,
     mark: Mark,
     is_new_basis: bool,
     kept_max: usize,
@@ -122,9 +105,11 @@ impl AlertKeeper {
                 basis: basis.into(),
             }),
             engine: Engine::new(rules, server),
+            orders_to: file.orders_to()?,
             file,
             store,
             pending: Vec::new(),
+            pending_orders: Vec::new(),
             kept_max: config.kept_max,
             definitions_max: config.definitions_max,
             last_note: None,
@@ -199,7 +184,8 @@ impl AlertKeeper {
     /// Keeps what the batches up to `position` raised. Gives the alerts that are new.
     pub fn settle(&mut self, position: LogPosition) -> Vec<Arc<Alert>> {
         self.pending.append(&mut self.engine.take());
-        if self.pending.is_empty() {
+        self.orders_to = self.orders_to.max(position);
+        if self.pending.is_empty() && self.pending_orders.is_empty() {
             self.store.settle(position);
             return Vec::new();
         }
@@ -221,29 +207,43 @@ impl AlertKeeper {
     pub fn close(&mut self, position: LogPosition) {
         self.settle(position);
         if self.pending.is_empty()
+            && self.pending_orders.is_empty()
             && let Err(error) = self.keep(position)
         {
             self.note(&error);
         }
     }
 
-    /// Does what is asked for.
-    pub fn follow(&mut self, order: Order) -> Result<(), Refused> {
-        match order {
-            Order::Tick(now) => {
-                if self.engine.is_waiting() || !self.pending.is_empty() {
-                    self.engine.tick(now);
-                }
-                Ok(())
-            }
-            Order::Raise(raised) => self.raise(*raised),
-            Order::Define(definition) => self.define(definition),
-            Order::Watch {
-                lists,
-                masks,
-                is_watched,
-            } => self.watch(&lists, &masks, is_watched),
+    /// Lets the rules about silence know the time. Only a fleet logs it.
+    pub fn tick(&mut self, now: ReceivedAt) {
+        if self.engine.is_waiting() || !self.pending.is_empty() {
+            self.engine.tick(now);
         }
+    }
+
+    /// Follows the order of the entry that was begun last, unless it was followed before the start.
+    ///
+    /// The file is a snapshot of what followed from the log up to a position. Orders up to there are in it, and those
+    /// behind it are applied again, so that file and log together give what was there before a crash.
+    pub fn order(
+        &mut self,
+        order: &AlertOrder,
+        position: LogPosition,
+        tracker: &Tracker,
+    ) -> Result<(), Refused> {
+        if let AlertOrder::Raise(raised) = order {
+            return self.raise(raised, position);
+        }
+        if position <= self.orders_to {
+            return Ok(());
+        }
+        match order {
+            AlertOrder::Define(kind) => self.define(kind)?,
+            AlertOrder::Watch(order) => self.watch(order, tracker)?,
+            AlertOrder::Raise(_) => {}
+        }
+        self.pending_orders.push(order.clone());
+        Ok(())
     }
 
     #[cfg(test)]
@@ -251,56 +251,70 @@ impl AlertKeeper {
         self.file.limit_pages(pages);
     }
 
-    fn raise(&mut self, raised: Raised) -> Result<(), Refused> {
+    fn raise(&mut self, raised: &HandRaised, position: LogPosition) -> Result<(), Refused> {
+        if position <= self.mark.position {
+            return Ok(());
+        }
         let mut definitions = self.store.definitions().into_iter();
         let Some(definition) = definitions.find(|known| known.header == raised.header) else {
-            return Err(Refused::NoSuchKind(raised.header));
-        };
-        self.engine.tick(raised.raised_at);
-        let raised = Raised {
-            class: definition.class,
-            severity: definition.severity,
-            phy: raised.phy.or(definition.phy),
-            ..raised
+            return Err(Refused::NoSuchKind(raised.header.clone()));
         };
         let is_raised = self.engine.raise(&definition, raised);
         is_raised.then_some(()).ok_or(Refused::Limited)
     }
 
-    fn define(&mut self, definition: Definition) -> Result<(), Refused> {
+    fn define(&mut self, kind: &AlertKind) -> Result<(), Refused> {
         let known = self.store.definitions();
-        if known.iter().any(|known| known.header == definition.header) {
-            return Err(Refused::Taken(definition.header));
+        if known.iter().any(|known| known.header == kind.header) {
+            return Err(Refused::Taken(kind.header.clone()));
         }
         let defined = known.len() - self.engine.rules().definitions().len();
         let max = self.definitions_max;
         if max <= defined {
             return Err(Refused::TooMany { max });
         }
-        self.file.define(&definition)?;
-        self.store.define(definition);
+        self.store.define(kind.into());
         Ok(())
     }
 
-    fn watch(
-        &mut self,
-        lists: &[WatchList],
-        masks: &[MacMask],
-        is_watched: bool,
-    ) -> Result<(), Refused> {
+    fn watch(&mut self, order: &WatchOrder, tracker: &Tracker) -> Result<(), Refused> {
         let rules = self.engine.rules();
         let max = rules.watched_max;
-        let changed = |list, watched: &Watched| match (lists.contains(&list), is_watched) {
+        let changed = |is_meant: bool, watched: &Watched| match (is_meant, order.is_watched) {
             (false, _) => Ok(watched.clone()),
-            (true, false) => Ok(watched.without(masks)),
-            (true, true) => watched.with(masks, max).ok_or(Refused::TooMany { max }),
+            (true, false) => Ok(watched.without(&order.masks)),
+            (true, true) => watched
+                .with(&order.masks, max)
+                .ok_or(Refused::TooMany { max }),
         };
-        let found = changed(WatchList::Found, &rules.found)?;
-        let lost = changed(WatchList::Lost, &rules.lost)?;
-        self.file.watch(lists, masks, is_watched)?;
+        let found = changed(order.found, &rules.found)?;
+        let lost = changed(order.lost, &rules.lost)?;
         self.store.watch(found.clone(), lost.clone());
         self.engine.watch(found, lost);
+        if order.lost && order.is_watched {
+            self.await_watched(&order.masks, tracker);
+        }
         Ok(())
+    }
+
+    /// Waits for reports of newly watched devices that are there already. Without this only a device that reports again
+    /// could be lost, and a start, which learns from all devices, would make a difference.
+    fn await_watched(&mut self, masks: &[MacMask], tracker: &Tracker) {
+        let now = self.engine.now();
+        let engine = &mut self.engine;
+        let addrs: Option<Vec<_>> = masks.iter().map(|mask| mask.single()).collect();
+        if let Some(addrs) = addrs {
+            for device in addrs
+                .into_iter()
+                .flat_map(|addr| tracker.devices_by_addr(addr))
+            {
+                engine.recall_watched(&device, now);
+            }
+            return;
+        }
+        let mut walk = Walk::over_all();
+        let mut recall = |device: &_| engine.recall_watched(device, now);
+        while tracker.look_at_next(&mut walk, &mut recall) {}
     }
 
     fn keep(&mut self, position: LogPosition) -> Result<Vec<Arc<Alert>>, AlertFileError> {
@@ -310,11 +324,17 @@ impl AlertKeeper {
             basis: self.mark.basis.clone(),
         };
         let next = self.store.newest_number() + 1;
-        let kept = self
-            .file
-            .append(&self.pending, next, self.kept_max, &mark)?;
+        let kept = self.file.append(&Addition {
+            raised: &self.pending,
+            next,
+            kept_max: self.kept_max,
+            mark: &mark,
+            orders: &self.pending_orders,
+            orders_to: self.orders_to,
+        })?;
         self.mark = mark;
         self.pending.clear();
+        self.pending_orders.clear();
         let alerts: Vec<_> = kept.into_iter().map(Arc::new).collect();
         self.store.add(&alerts, self.kept_max);
         Ok(alerts)

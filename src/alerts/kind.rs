@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::setting::Limit;
+use super::setting::{Limit, Rate};
+use crate::log::AlertKind;
 use crate::report::Phy;
 
 /// How bad it is (`alertracker.h`).
@@ -234,4 +235,35 @@ pub struct Definition {
     pub phy: Option<Phy>,
     /// How often they are raised.
     pub limit: Limit,
+}
+
+impl From<&AlertKind> for Definition {
+    /// A word that only a later version knows stands for the mildest that fits.
+    fn from(kind: &AlertKind) -> Self {
+        Self {
+            header: kind.header.clone(),
+            class: Class::read(&kind.class).unwrap_or(Class::Other),
+            severity: Severity::read(&kind.severity).unwrap_or_default(),
+            description: kind.description.clone(),
+            phy: kind.phy,
+            limit: Limit {
+                rate: Rate::from(kind.rate),
+                burst: Rate::from(kind.burst),
+            },
+        }
+    }
+}
+
+impl From<Definition> for AlertKind {
+    fn from(definition: Definition) -> Self {
+        Self {
+            header: definition.header,
+            class: definition.class.name().into(),
+            severity: definition.severity.name().into(),
+            description: definition.description,
+            phy: definition.phy,
+            rate: definition.limit.rate.into(),
+            burst: definition.limit.burst.into(),
+        }
+    }
 }

@@ -26,7 +26,7 @@ mod store;
 
 pub use self::alert::{Addresses, Alert, Raised};
 pub use self::file::{AlertFileError, WatchList};
-pub use self::keeper::{AlertKeeper, KeeperError, Order, Refused};
+pub use self::keeper::{AlertKeeper, KeeperError, Refused};
 pub use self::kind::{Class, Definition, Rule, Severity};
 pub use self::rules::{Rules, Watched};
 pub use self::setting::{Limit, Rate, Unit};

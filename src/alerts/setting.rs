@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::kind::Severity;
+use crate::log::AlertRate;
 use crate::report::ReceivedAt;
 
 /// The greatest number in a rate: each alert within it is remembered.
@@ -26,6 +27,8 @@ pub enum Unit {
 }
 
 impl Unit {
+    const ALL: [Self; 4] = [Self::Second, Self::Minute, Self::Hour, Self::Day];
+
     /// How long it is.
     pub const fn span(self) -> Duration {
         Duration::from_secs(match self {
@@ -54,6 +57,27 @@ pub struct Rate {
     pub count: u32,
     /// Within what.
     pub unit: Unit,
+}
+
+impl From<AlertRate> for Rate {
+    /// The shortest unit that is as long as the span of the record, or the longest.
+    fn from(rate: AlertRate) -> Self {
+        let span = Duration::from_secs(rate.seconds.into());
+        let unit = Unit::ALL.into_iter().find(|unit| span <= unit.span());
+        Self {
+            count: rate.count.min(RATE_MAX),
+            unit: unit.unwrap_or(Unit::Day),
+        }
+    }
+}
+
+impl From<Rate> for AlertRate {
+    fn from(rate: Rate) -> Self {
+        Self {
+            count: rate.count,
+            seconds: u32::try_from(rate.unit.span().as_secs()).unwrap_or(u32::MAX),
+        }
+    }
 }
 
 impl FromStr for Rate {

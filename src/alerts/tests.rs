@@ -163,7 +163,7 @@ fn a_scanner_that_keeps_to_its_habit_is_not_silent() {
     let (_, entries) = logged([0, 10, 20, 30].map(|at| batch(1, at, Vec::new())).into());
     run(&mut keeper, &tracker, &entries);
     let tick = |keeper: &mut AlertKeeper, at| {
-        keeper.follow(Order::Tick(received(at))).unwrap();
+        keeper.tick(received(at));
         keeper.settle(LogPosition::new(4)).len()
     };
     // Three times its longest pause.
@@ -180,7 +180,7 @@ fn a_watched_device_is_lost_once_and_found_again() {
     let (_, entries) = logged(vec![seen(0), seen(4)]);
     run(&mut keeper, &tracker, &entries);
     for at in [8, 9, 20] {
-        keeper.follow(Order::Tick(received(at))).unwrap();
+        keeper.tick(received(at));
         keeper.settle(LogPosition::new(2));
     }
     assert_eq!(headers(&keeper), ["DEVICEFOUND", "DEVICELOST"]);
@@ -225,12 +225,12 @@ fn a_device_that_went_while_nobody_listened_is_lost_once() {
             apply(&mut keeper, &tracker, entry);
         }
         keeper.recalled(received(100));
-        keeper.follow(Order::Tick(received(101))).unwrap();
+        keeper.tick(received(101));
         keeper.settle(log.last());
         // While nobody listened it was not silent.
         let told = if is_first { 1 } else { 2 };
         assert_eq!(headers(&keeper), found_and_lost[..told], "{from}");
-        keeper.follow(Order::Tick(received(200))).unwrap();
+        keeper.tick(received(200));
         keeper.settle(log.last());
         assert_eq!(headers(&keeper), found_and_lost, "{from}");
     }
@@ -314,7 +314,7 @@ fn a_full_disk_keeps_alerts_waiting() {
     assert_eq!(headers(&keeper), Vec::<String>::new());
     keeper.limit_pages(1_000_000);
     // The next tick tries again.
-    keeper.follow(Order::Tick(received(2))).unwrap();
+    keeper.tick(received(2));
     assert_eq!(keeper.settle(LogPosition::new(2)).len(), 87);
     let seen: Vec<_> = ids(&keeper).into_iter().map(|(number, _)| number).collect();
     assert_eq!(seen, (1..=87).collect::<Vec<_>>());

@@ -131,6 +131,19 @@ impl BatchEvents<'_> {
                     Phy::Bluetooth => format!("Detected new Bluetooth device {}", id.addr),
                 });
             }
+            Change::SourcePaused {
+                id,
+                name,
+                is_paused,
+            } => {
+                let (event, done) = if is_paused {
+                    (Event::SourcePaused(id), "Pausing")
+                } else {
+                    (Event::SourceResumed(id), "Resuming")
+                };
+                self.event(event);
+                self.message(|| format!("{done} source '{name}' ({id})"));
+            }
             Change::NewSsid(_, ssid) if ssid.is_hidden() => {}
             Change::NewSsid(id, ssid) => {
                 let addr = id.addr;

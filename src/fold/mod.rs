@@ -13,11 +13,20 @@ use std::sync::Arc;
 
 pub use self::judge::{Judge, ResendWindow, TooManySources, Verdict};
 pub use self::receipts::{Receipt, Waiting};
-use crate::alerts::{AlertKeeper, Order, Refused};
+use crate::alerts::{AlertKeeper, Refused};
 use crate::events::Events;
-use crate::log::{Entry, Log, LogError, LogPosition};
+use crate::log::{Entry, Log, LogError, LogPosition, What};
 use crate::report::ReceivedAt;
-use crate::tracker::{Applied, Tracker};
+use crate::tracker::Tracker;
+
+/// What applying an entry did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Devices that had to make room.
+    pub evicted: u64,
+    /// Why the entry changes nothing, if it was refused.
+    pub refused: Option<Refused>,
+}
 
 /// Everything that follows from the log.
 #[derive(Debug)]
@@ -41,7 +50,7 @@ impl Fold {
     }
 
     /// Applies a logged entry. Entries have to come in the order of the log.
-    pub fn apply(&mut self, entry: &Entry) -> Applied {
+    pub fn apply(&mut self, entry: &Entry) -> Outcome {
         let mut events = self.is_live.then(|| self.events.collect(entry.record.at));
         self.alerts.begin(entry);
         let applied = self.tracker.apply_observed(
@@ -53,10 +62,20 @@ impl Fold {
                 }
             },
         );
+        let refused = match &entry.record.what {
+            What::AlertOrder(order) => {
+                let followed = self.alerts.order(order, entry.position, &self.tracker);
+                followed.err()
+            }
+            _ => None,
+        };
         if let Some(events) = events {
             events.emit();
         }
-        applied
+        Outcome {
+            evicted: applied.evicted,
+            refused,
+        }
     }
 
     /// Keeps the alerts of the entries up to `position`, and emits those that are new.
@@ -66,11 +85,12 @@ impl Fold {
         }
     }
 
-    /// Follows an order about alerts. `position` is the end of the log.
-    pub fn order(&mut self, order: Order, position: LogPosition) -> Result<(), Refused> {
-        let followed = self.alerts.follow(order);
+    /// Lets the rules about silence know that it is `now`. `position` is the end of the log.
+    ///
+    /// A server that runs alone does not log the time: what the rules found is kept with the alerts.
+    pub fn tick(&mut self, now: ReceivedAt, position: LogPosition) {
+        self.alerts.tick(now);
         self.settle(position);
-        followed
     }
 
     /// Remembers on disk that the alerts of all entries up to `position` are kept.

@@ -67,8 +67,6 @@ pub(super) enum ApiError {
     NoReceiver,
     #[error("no alert has the hash {0}")]
     NoSuchAlert(String),
-    #[error(transparent)]
-    Alerts(#[from] Refused),
     #[error("no webhook has the name `{0}`")]
     NoSuchWebhook(String),
     #[error("no network has the hash {0}")]
@@ -152,12 +150,11 @@ impl ApiError {
                 | IngestError::TooManySources(_) => StatusCode::SERVICE_UNAVAILABLE,
                 IngestError::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
                 IngestError::Unknown => StatusCode::INTERNAL_SERVER_ERROR,
-            },
-            Self::Alerts(refused) => match refused {
-                Refused::NoSuchKind(_) => StatusCode::BAD_REQUEST,
-                Refused::Limited => StatusCode::TOO_MANY_REQUESTS,
-                Refused::Taken(_) | Refused::TooMany { .. } => StatusCode::CONFLICT,
-                Refused::NotKept(_) => StatusCode::INTERNAL_SERVER_ERROR,
+                IngestError::Refused(refused) => match refused {
+                    Refused::NoSuchKind(_) => StatusCode::BAD_REQUEST,
+                    Refused::Limited => StatusCode::TOO_MANY_REQUESTS,
+                    Refused::Taken(_) | Refused::TooMany { .. } => StatusCode::CONFLICT,
+                },
             },
             Self::Unauthorised(_) => StatusCode::UNAUTHORIZED,
             Self::TooManyFailures { .. } | Self::TooManyReports { .. } => {

@@ -15,7 +15,6 @@ use super::guard::turns::Turns;
 use super::intake::Intake;
 use super::kismet::live::{Feed, Live};
 use super::kismet::records::Records;
-use super::kismet::sources::SourceStates;
 use super::request::body::Bodies;
 use super::request::forwarded::Proxies;
 use super::response::pace::Pace;
@@ -119,7 +118,6 @@ impl App {
             records: Records {
                 tracker: parts.tracker,
                 alerts: parts.alerts,
-                sources: SourceStates::default(),
                 server_uuid: parts.server_uuid,
                 pace: Pace(parts.ingest.commit_counter()),
             },

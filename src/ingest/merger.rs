@@ -7,14 +7,14 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
 use tracing::warn;
 
-use super::Receipt;
 use super::writer::Sender;
-use crate::alerts::{Order, Refused};
+use super::{IngestError, Receipt};
+use crate::alerts::Refused;
 use crate::fold::{Fold, Waiting};
 use crate::log::{Entry, LogPosition, StoredReceipt, What};
+use crate::report::ReceivedAt;
 
 /// How often at most the program's log says that devices were evicted.
 const WARNING_INTERVAL: Duration = Duration::from_secs(60);
@@ -29,8 +29,8 @@ pub(super) struct Written {
     pub(super) entries: Vec<Entry>,
     /// The answers to batches that were sent again. They go out after the group: the first one may be in it.
     pub(super) resent: Vec<(Receipt, Sender)>,
-    /// Orders about alerts, to be followed after that.
-    pub(super) orders: Vec<(Order, oneshot::Sender<Result<(), Refused>>)>,
+    /// The time, if it came from the clock and not from a record.
+    pub(super) tick: Option<ReceivedAt>,
     /// The end of the log.
     pub(super) last: LogPosition,
 }
@@ -59,11 +59,11 @@ impl Merger {
     fn take(&mut self, written: Written) {
         let (mut folded, mut reports) = (Vec::with_capacity(written.entries.len()), 0);
         for entry in written.entries {
-            let applied = self.fold.apply(&entry);
-            self.evictions.add(applied.evicted);
+            let outcome = self.fold.apply(&entry);
+            self.evictions.add(outcome.evicted);
             reports += entry.reports().len();
             let position = entry.position;
-            folded.push(entry);
+            folded.push((entry, outcome.refused));
             if ANSWERED_REPORTS <= reports {
                 self.fold.settle(position);
                 self.answer(mem::take(&mut folded), Vec::new());
@@ -72,25 +72,27 @@ impl Merger {
         }
         self.fold.settle(written.last);
         self.answer(folded, written.resent);
-        for (order, done) in written.orders {
-            let followed = self.fold.order(order, written.last);
-            done.send(followed).ok(); // Nobody waits for a tick.
+        if let Some(now) = written.tick {
+            self.fold.tick(now, written.last);
         }
     }
 
     /// Answers those who wait for the entries, and those who sent a batch again.
-    fn answer(&self, entries: Vec<Entry>, resent: Vec<(Receipt, Sender)>) {
+    fn answer(&self, entries: Vec<(Entry, Option<Refused>)>, resent: Vec<(Receipt, Sender)>) {
         if entries.is_empty() && resent.is_empty() {
             return;
         }
         let waiting = self
             .waiting
-            .take(entries.iter().map(|entry| entry.record.id));
+            .take(entries.iter().map(|(entry, _)| entry.record.id));
         // Answer from a runtime task: waking tasks from a worker is cheaper than from this thread.
         self.runtime.spawn(async {
-            for (entry, done) in entries.into_iter().zip(waiting) {
+            for ((entry, refused), done) in entries.into_iter().zip(waiting) {
                 if let Some(done) = done {
-                    done.send(Ok(receipt(entry))).ok(); // The client may have hung up.
+                    let refused = refused.map(IngestError::from);
+                    // The client may have hung up.
+                    done.send(refused.map_or_else(|| Ok(receipt(entry)), Err))
+                        .ok();
                 }
             }
             for (receipt, done) in resent {

@@ -25,7 +25,7 @@ use uuid::Uuid;
 use self::merger::{EvictionWarning, Merger};
 use self::recover::recover;
 use self::writer::Running;
-use crate::alerts::{AlertKeeper, Order, Refused};
+use crate::alerts::{AlertKeeper, Refused};
 use crate::events::Events;
 pub use crate::fold::Receipt;
 use crate::fold::{Fold, ResendWindow, TooManySources, Waiting};
@@ -44,7 +44,7 @@ pub struct Ingest {
 }
 
 /// Why a batch was not accepted. Unless it is unknown, nothing of it is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IngestError {
     /// More batches wait than the queue holds.
     #[error("too many batches are waiting to be written, try again")]
@@ -70,6 +70,9 @@ pub enum IngestError {
     /// No room for another source.
     #[error(transparent)]
     TooManySources(#[from] TooManySources),
+    /// An order about alerts that cannot be followed.
+    #[error(transparent)]
+    Refused(#[from] Refused),
 }
 
 type Answer = Result<Receipt, IngestError>;
@@ -79,7 +82,7 @@ type Answer = Result<Receipt, IngestError>;
 enum Work {
     Write(Job),
     Expire(Expiry, oneshot::Sender<Result<Expired, LogError>>),
-    Alerts(Order, oneshot::Sender<Result<(), Refused>>),
+    Tick(ReceivedAt),
 }
 
 #[derive(Debug)]
@@ -105,26 +108,10 @@ impl Ingest {
         receipt.await.unwrap_or(Err(IngestError::Unknown))
     }
 
-    /// Has the writer do something about alerts, and waits until it is done.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping this future abandons the waiting, never what is asked for.
-    pub async fn order(&self, order: Order) -> Result<Result<(), Refused>, IngestError> {
-        if !self.is_ready() {
-            return Err(IngestError::Starting);
-        }
-        let (done, followed) = oneshot::channel();
-        self.queue_up(Work::Alerts(order, done))?;
-        followed.await.map_err(|_| IngestError::Unknown)
-    }
-
-    /// Tells the writer how late it is, unless it has other things to do.
+    /// Sends the time to the rules about silence, unless the writer has other things to do: those carry it too.
     pub fn tick(&self, now: ReceivedAt) {
-        let (done, _) = oneshot::channel();
         if self.is_ready() {
-            // Whatever it is busy with tells it too.
-            self.queue_up(Work::Alerts(Order::Tick(now), done)).ok();
+            self.queue_up(Work::Tick(now)).ok();
         }
     }
 

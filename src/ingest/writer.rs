@@ -82,17 +82,17 @@ impl Running {
     ) -> Result<(), LogError> {
         while let Some(work) = gather(&mut queue) {
             let (mut jobs, mut expiries) = (Vec::with_capacity(work.len()), Vec::new());
-            let mut orders = Vec::new();
+            let mut tick = None;
             for work in work {
                 match work {
                     Work::Write(job) => jobs.push(job),
                     Work::Expire(expiry, done) => expiries.push((expiry, done)),
-                    Work::Alerts(order, done) => orders.push((order, done)),
+                    Work::Tick(now) => tick = Some(now),
                 }
             }
             let group = self.judge(jobs);
             let written = Written {
-                orders,
+                tick,
                 ..self.append(group)?
             };
             if groups.send(written).is_err() {
@@ -154,7 +154,7 @@ impl Running {
                         format!("Reports are refused: {error}")
                     });
                 for (_, done) in group.senders {
-                    done.send(Err(refused)).ok();
+                    done.send(Err(refused.clone())).ok();
                 }
                 (Vec::new(), Some(refused))
             }
@@ -162,11 +162,11 @@ impl Running {
         let last = self.log.last();
         let mut resent = Vec::with_capacity(group.resent.len());
         for (position, done) in group.resent {
-            if let Some(refused) = refused
+            if let Some(refused) = &refused
                 && last < position
             {
                 // The first one is of this group.
-                done.send(Err(refused)).ok();
+                done.send(Err(refused.clone())).ok();
                 continue;
             }
             let missing = || LogError::Damaged("the receipt of a resent batch is missing".into());
@@ -179,7 +179,7 @@ impl Running {
         Ok(Written {
             entries,
             resent,
-            orders: Vec::new(),
+            tick: None,
             last,
         })
     }

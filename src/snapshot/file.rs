@@ -22,6 +22,7 @@ use super::records_v1;
 use super::records_v2::FrameRecord;
 use crate::data_dir::private;
 use crate::log::LogPosition;
+use crate::report::SourceId;
 use crate::tracker::{ChangeNumber, Device, ImageHead};
 
 /// What the payloads of a file look like.
@@ -54,6 +55,8 @@ const BUFFER_BYTES: usize = 1 << 20;
 #[derive(Debug)]
 pub(super) enum Frame {
     Head(Box<ImageHead>),
+    /// The sources that are paused. Absent if none is.
+    Paused(Vec<SourceId>),
     Devices(Vec<(ChangeNumber, Device)>),
     End(End),
 }

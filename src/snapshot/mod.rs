@@ -224,6 +224,9 @@ impl Snapshots {
             _ => Writer::create(&unfinished, self.server)?,
         };
         writer.write(Frame::Head(Box::new(head.clone())))?;
+        if !head.paused.is_empty() {
+            writer.write(Frame::Paused(head.paused.clone()))?;
+        }
         let mut devices = 0;
         while let Some(next) = image.next_devices() {
             devices += u64::try_from(next.len()).unwrap_or_default();
@@ -350,6 +353,10 @@ fn restore(tracker: &Tracker, frame: Frame) -> usize {
     match frame {
         Frame::Head(head) => {
             tracker.restore_head(*head);
+            0
+        }
+        Frame::Paused(paused) => {
+            tracker.restore_paused(paused);
             0
         }
         Frame::Devices(devices) => {

@@ -37,6 +37,8 @@ fn read_as<T: DeserializeOwned + Into<FrameRecord>>(payload: &[u8]) -> Option<Fr
             are_possible.then_some(frame)
         }
         FrameRecord::Head(_) | FrameRecord::End(_) => Some(frame),
+        // Format 1 had none.
+        FrameRecord::Paused(_) => None,
     }
 }
 

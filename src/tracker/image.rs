@@ -8,7 +8,7 @@ use super::shard::{ChangeNumber, Changed, Round, Shard};
 use super::sources::{Source, Sources};
 use super::{Clock, Tracker, lock, write};
 use crate::log::LogPosition;
-use crate::report::{DeviceId, Phy, ReceivedAt};
+use crate::report::{DeviceId, Phy, ReceivedAt, SourceId};
 
 /// Devices copied under one lock: about 100 µs.
 const DEVICES_PER_COPY: usize = 256;
@@ -28,6 +28,8 @@ pub struct ImageHead {
     /// Number of reports ever taken, in the order of [`Phy::ALL`].
     pub(crate) reports: [u64; Phy::ALL.len()],
     pub(crate) sources: Vec<Source>,
+    /// All paused sources, also in an image of what changed.
+    pub(crate) paused: Vec<SourceId>,
     /// Devices removed since the last image. Some may exist again.
     pub(crate) gone: Vec<DeviceId>,
 }
@@ -99,6 +101,7 @@ impl Tracker {
             sources: sources
                 .filter(|source| round.after < source.changed)
                 .collect(),
+            paused: self.paused().iter().copied().collect(),
             gone: std::mem::take(&mut images.gone),
         };
         Some(Image {
@@ -125,12 +128,18 @@ impl Tracker {
         head.sources
             .into_iter()
             .for_each(|source| sources.restore(source));
+        sources.restore_paused(head.paused);
         for id in head.gone {
             write(self.shard_of(id)).restore_gone(id);
         }
         for (phy, reports) in Phy::ALL.into_iter().zip(head.reports) {
             self.totals_of(phy).set_reports(reports);
         }
+    }
+
+    /// Restores which sources were paused. The head of an image that is read from a snapshot does not have them.
+    pub fn restore_paused(&self, paused: Vec<SourceId>) {
+        write(&self.sources).restore_paused(paused);
     }
 
     /// Restores devices of an image.

@@ -15,8 +15,9 @@ mod related;
 mod shard;
 mod sources;
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 pub use self::activity::{Activity, Counts};
@@ -35,7 +36,7 @@ pub use self::shard::ChangeNumber;
 use self::shard::{ChangeMark, Shard};
 pub use self::sources::Source;
 use self::sources::Sources;
-use crate::log::{Entry, LogPosition, What};
+use crate::log::{Entry, LogPosition, SourceState, What};
 use crate::report::{
     Annotation, Batch, DeviceId, MacAddr, Phy, ReceivedAt, Report, Sighting, SourceId, Ssid,
     UnixTime,
@@ -94,8 +95,8 @@ pub struct Applied {
     pub evicted: u64,
 }
 
-/// Something that a batch added to the tracker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Something that a record changed in the tracker.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change<'b> {
     /// A source that was unknown before.
     NewSource(SourceId),
@@ -103,6 +104,15 @@ pub enum Change<'b> {
     NewDevice(DeviceId),
     /// A new network of a device. Not emitted if it replaced another network.
     NewSsid(DeviceId, &'b Ssid),
+    /// A source was paused, or resumed.
+    SourcePaused {
+        /// Which source.
+        id: SourceId,
+        /// What it calls itself.
+        name: Box<str>,
+        /// Whether it is paused now.
+        is_paused: bool,
+    },
 }
 
 /// Counts for one radio technology.
@@ -219,7 +229,7 @@ impl Tracker {
         &self,
         entry: &'b Entry,
         look: impl FnMut(Option<&Device>, &'b Report),
-        changed: impl FnMut(Change<'b>),
+        mut changed: impl FnMut(Change<'b>),
     ) -> Applied {
         let record = &entry.record;
         let mut clock = lock(&self.clock);
@@ -232,9 +242,18 @@ impl Tracker {
         match &record.what {
             What::Reports(batch) => applied = self.merge(clock, batch, look, changed),
             What::Annotation(annotation) => self.annotate(clock, annotation),
-            // These do not change devices.
+            What::SourcePause(pause) => {
+                let is_paused = pause.state == SourceState::Paused;
+                if let Some(source) = write(&self.sources).pause(pause.source, is_paused) {
+                    changed(Change::SourcePaused {
+                        id: source.id,
+                        name: source.name.clone(),
+                        is_paused,
+                    });
+                }
+            }
+            // These do not change the tracker.
             What::AlertOrder(_)
-            | What::SourcePause(_)
             | What::Import(_)
             | What::Settings(_)
             | What::Tick
@@ -389,6 +408,11 @@ impl Tracker {
     /// All sources in the order of their numbers.
     pub fn sources(&self) -> Vec<Source> {
         read(&self.sources).all().to_vec()
+    }
+
+    /// The paused sources.
+    pub fn paused(&self) -> Arc<HashSet<SourceId>> {
+        Arc::clone(read(&self.sources).paused())
     }
 
     /// A copy of the source.

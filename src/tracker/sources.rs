@@ -1,6 +1,7 @@
 //! The registry of sources: virtual datasources, created by their first report.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::activity::Activity;
 use super::device::{Latest, SourceNumber};
@@ -38,6 +39,8 @@ pub struct Source {
 pub(super) struct Sources {
     by_id: HashMap<SourceId, usize>,
     list: Vec<Source>,
+    /// Which of them somebody paused. Their reports are taken all the same.
+    paused: Arc<HashSet<SourceId>>,
 }
 
 impl Sources {
@@ -115,6 +118,27 @@ impl Sources {
         for (source, count) in self.list.iter_mut().zip(counts) {
             source.devices = count;
         }
+    }
+
+    /// Pauses a source or opens it again; gives it if this changed anything.
+    pub(super) fn pause(&mut self, id: SourceId, is_paused: bool) -> Option<&Source> {
+        let source = self.list.get(*self.by_id.get(&id)?)?;
+        let paused = Arc::make_mut(&mut self.paused);
+        let is_changed = if is_paused {
+            paused.insert(id)
+        } else {
+            paused.remove(&id)
+        };
+        is_changed.then_some(source)
+    }
+
+    pub(super) fn paused(&self) -> &Arc<HashSet<SourceId>> {
+        &self.paused
+    }
+
+    /// Puts back which sources were paused.
+    pub(super) fn restore_paused(&mut self, paused: impl IntoIterator<Item = SourceId>) {
+        self.paused = Arc::new(paused.into_iter().collect());
     }
 
     pub(super) fn all(&self) -> &[Source] {

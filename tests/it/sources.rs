@@ -52,7 +52,11 @@ async fn a_paused_source_is_shown_so_and_reports_all_the_same() {
         );
     }
 
+    // With Kismet a pause ends with the process. Here the server is started again and goes on.
     server.get(&command("pause")).await.expect_status(200);
+    let server = server.restart().await;
+    assert!(is_paused(&server).await);
+    server.get(&command("resume")).await.expect_status(200);
     let server = server.restart().await;
     assert!(!is_paused(&server).await);
 }

@@ -20,7 +20,7 @@ use super::alert::{Alert, Raised};
 use super::kind::{Definition, Rule};
 use super::rules::{Rules, Watched};
 use super::setting::Limit;
-use crate::log::Entry;
+use crate::log::{Entry, HandRaised};
 use crate::report::{DeviceId, ReceivedAt, Report, Sighting, SourceId, Ssid, WifiSighting};
 use crate::tracker::{Device, Radio, SsidRecord};
 
@@ -146,8 +146,8 @@ impl Engine {
         silence::tell_silent(&mut self.raising, &mut self.silence);
     }
 
-    /// Somebody says so.
-    pub(super) fn raise(&mut self, definition: &Definition, raised: Raised) -> bool {
+    /// Raises an alert that somebody asked for, if its kind is not over its limit.
+    pub(super) fn raise(&mut self, definition: &Definition, raised: &HandRaised) -> bool {
         self.raising.raise_by_hand(definition, raised)
     }
 
@@ -185,6 +185,12 @@ impl Engine {
     /// Learns of a device that was there before the start; one that was silent at `settled` already is told no more.
     pub(super) fn recall_device(&mut self, device: &Device, settled: ReceivedAt) {
         twins::recall(&self.rules, &mut self.twins, device);
+        self.recall_watched(device, settled);
+    }
+
+    /// Learns of a device that is there already when it is watched; one that was silent at `settled` already is told no
+    /// more.
+    pub(super) fn recall_watched(&mut self, device: &Device, settled: ReceivedAt) {
         let is_watched = self.rules.is_on(Rule::DeviceLost) && self.rules.lost.fit(device.id.addr);
         if is_watched {
             self.presence

@@ -9,7 +9,7 @@ use crate::alerts::alert::{Addresses, Raised};
 use crate::alerts::kind::{Definition, Rule};
 use crate::alerts::rules::Rules;
 use crate::alerts::setting::{Limit, Limiter, Setting};
-use crate::log::LogPosition;
+use crate::log::{HandRaised, LogPosition};
 use crate::report::{DeviceId, MacAddr, ReceivedAt, Report, SourceId, UnixTime};
 
 #[derive(Debug)]
@@ -145,14 +145,31 @@ impl Raising {
     }
 
     /// Takes an alert that somebody raises; `false` if its kind had as many as it may have.
-    pub(super) fn raise_by_hand(&mut self, definition: &Definition, raised: Raised) -> bool {
+    pub(super) fn raise_by_hand(&mut self, definition: &Definition, raised: &HandRaised) -> bool {
         let limiter = limiter(&mut self.limiters, &definition.header, definition.limit);
         let is_admitted = limiter.admit(self.now);
         if is_admitted {
+            let [transmitter, source, dest, other] = raised.addresses;
             self.raised.push(Raised {
+                id: raised.id.clone(),
+                header: raised.header.clone(),
+                class: definition.class,
+                severity: definition.severity,
                 raised_at: self.now,
+                seen: raised.seen,
                 position: self.position,
-                ..raised
+                phy: raised.device.map(|device| device.phy).or(definition.phy),
+                device: raised.device,
+                scanner: raised.scanner,
+                addresses: Addresses {
+                    transmitter,
+                    source,
+                    dest,
+                    other,
+                },
+                channel: raised.channel.clone(),
+                location: None,
+                text: raised.text.clone(),
             });
         }
         is_admitted

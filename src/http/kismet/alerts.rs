@@ -7,9 +7,7 @@ use axum::response::IntoResponse;
 use serde_json::Value;
 
 use super::command::Read;
-use crate::alerts::{
-    Addresses, Alert, AlertStore, Class, Definition, Limit, Order, Raised, Severity, WatchList,
-};
+use crate::alerts::{Alert, AlertStore, Class, Definition, Limit, Severity, WatchList};
 use crate::http::clock::now;
 use crate::http::error::ApiError;
 use crate::http::request::bad_parameter::BadParameter;
@@ -19,7 +17,7 @@ use crate::http::response::json::Json;
 use crate::http::response::text::line;
 use crate::http::state::RequestLimits;
 use crate::ingest::Ingest;
-use crate::log::LogPosition;
+use crate::log::{AlertOrder, HandRaised, WatchOrder, What};
 use crate::report::{MacAddr, MacMask, Phy, ReceivedAt};
 use crate::tracker::Tracker;
 use crate::views::kismet::{AlertList, AlertRecord, DefinitionRecord, alert_hash};
@@ -114,7 +112,8 @@ pub(in crate::http) async fn define(
         phy: value(&read, "phyname", phy)?.flatten(),
         limit,
     };
-    ingest.order(Order::Define(definition)).await??;
+    let order = AlertOrder::Define(definition.into());
+    ingest.submit(now(), What::AlertOrder(order)).await?;
     Ok(line("Alert defined\n"))
 }
 
@@ -130,35 +129,25 @@ pub(in crate::http) async fn raise(
         value(&read, name, parse).map(|addr| addr.unwrap_or(MacAddr::ZERO))
     };
     let (network, source, other) = (addr("bssid")?, addr("source")?, addr("other")?);
-    let addresses = Addresses {
-        transmitter: network,
-        source,
-        dest: addr("dest")?,
-        other,
-    };
+    let addresses = [network, source, addr("dest")?, other];
     let channel = value(&read, "channel", |text| match text.len() {
         0..=NAME_BYTES_MAX => Ok(text.into()),
         _ => Err(format!("longer than {NAME_BYTES_MAX} bytes")),
     })?;
     let mut devices = [network, source].into_iter();
     let device = devices.find_map(|addr| tracker.devices_by_addr(addr).into_iter().next());
-    let raised = Raised {
+    let raised = HandRaised {
         id: uuid::Uuid::new_v4().to_string().into(),
         header: kind(&read)?,
-        class: Class::Other,
-        severity: Severity::Info,
-        raised_at: now(),
+        text: text(limits, &read, "text")?,
         seen: None,
-        position: LogPosition::START,
-        phy: device.as_ref().map(|device| device.id.phy),
         device: device.map(|device| device.id),
         scanner: None,
         addresses,
         channel,
-        location: None,
-        text: text(limits, &read, "text")?,
     };
-    ingest.order(Order::Raise(Box::new(raised))).await??;
+    let order = AlertOrder::Raise(Box::new(raised));
+    ingest.submit(now(), What::AlertOrder(order)).await?;
     Ok(line("Alert raised\n"))
 }
 
@@ -209,12 +198,14 @@ async fn change_watched(
     };
     let masks: Result<Vec<MacMask>, _> = texts.into_iter().map(str::parse).collect();
     let masks = masks?;
-    let order = Order::Watch {
-        lists,
+    let order = AlertOrder::Watch(WatchOrder {
+        found: lists.contains(&WatchList::Found),
+        lost: lists.contains(&WatchList::Lost),
         masks,
         is_watched,
-    };
-    Ok(ingest.order(order).await??)
+    });
+    ingest.submit(now(), What::AlertOrder(order)).await?;
+    Ok(())
 }
 
 fn lists(kind: &str) -> Result<Vec<WatchList>, BadParameter> {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::sources::SourceStates;
 use crate::alerts::AlertStore;
 use crate::http::clock::now;
 use crate::http::response::pace::Pace;
@@ -17,7 +16,6 @@ use crate::views::kismet::{Context, SourceRecord, Sources};
 pub(in crate::http) struct Records {
     pub(in crate::http) tracker: Arc<Tracker>,
     pub(in crate::http) alerts: AlertStore,
-    pub(in crate::http) sources: SourceStates,
     pub(in crate::http) server_uuid: Uuid,
     pub(in crate::http) pace: Pace,
 }
@@ -33,11 +31,15 @@ impl Records {
 
     /// What devices show of the sources that saw them, and of alerts.
     pub(super) fn sources(&self, style: Style) -> Sources {
-        self.sources.shown(style, &self.alerts)
+        Sources::new(style, self.tracker.paused(), self.alerts.clone())
     }
 
     /// A source as it is now.
     pub(super) fn source<'s>(&self, source: &'s Source) -> SourceRecord<'s> {
-        self.sources.record(self.context(), source)
+        SourceRecord {
+            source,
+            context: self.context(),
+            is_paused: self.tracker.paused().contains(&source.id),
+        }
     }
 }

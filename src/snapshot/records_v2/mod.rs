@@ -1,7 +1,7 @@
 //! Format 2 of a snapshot's frames, and how it maps to the tracker's types.
 //!
 //! The structs here are what is on disk. They never change: a new field of the tracker that has to be stored needs a
-//! new format, with a module like this one. Only the conversions follow the tracker: `write` makes records of the
+//! new format, with a module like this one. (A new kind of frame needs none: postcard tells it apart by its number.) Only the conversions follow the tracker: `write` makes records of the
 //! tracker's values, `read` makes the tracker's values of records.
 //!
 //! Frames are encoded with postcard, which writes fields in their order and enum variants by their place, without
@@ -23,6 +23,8 @@ pub(super) enum FrameRecord {
     Head(Box<HeadRecord>),
     Devices(Vec<(u64, DeviceRecord)>),
     End(EndRecord),
+    /// Follows a head. Added later, when sources could be paused: a file without it says that none is.
+    Paused(Vec<Uuid>),
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -33,6 +33,7 @@ impl FrameRecord {
                 Frame::Devices(devices.into_iter().map(tracked).collect::<Option<_>>()?)
             }
             Self::End(end) => Frame::End(end.tracked()),
+            Self::Paused(paused) => Frame::Paused(paused.into_iter().map(SourceId::new).collect()),
         })
     }
 }
@@ -57,6 +58,7 @@ impl HeadRecord {
             change: ChangeNumber::new(self.change),
             reports: self.reports,
             sources: sources.collect::<Option<_>>()?,
+            paused: Vec::new(),
             gone: self.gone.into_iter().map(DeviceId::from).collect(),
         })
     }

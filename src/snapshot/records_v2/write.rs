@@ -10,7 +10,7 @@ use super::{
     SourceRecord, SsidRecord, TagRecord, TopologyRecord, WidthRecord, WifiRecord, WpsRecord,
 };
 use crate::report::capabilities::Security;
-use crate::report::{Channel, Dbm, DeviceId, Frequency, Phy, Position, ServiceData, Tag};
+use crate::report::{Channel, Dbm, DeviceId, Frequency, Phy, Position, ServiceData, SourceId, Tag};
 use crate::snapshot::file::Frame;
 use crate::tracker::{self, Activity, ActivityKept, ActivitySample, ChangeNumber, ImageHead};
 
@@ -18,6 +18,7 @@ impl From<Frame> for FrameRecord {
     fn from(frame: Frame) -> Self {
         match frame {
             Frame::Head(head) => Self::Head(Box::new((*head).into())),
+            Frame::Paused(paused) => Self::Paused(paused.into_iter().map(SourceId::uuid).collect()),
             Frame::Devices(devices) => {
                 let record =
                     |(changed, device): (ChangeNumber, _)| (changed.get(), device_record(device));

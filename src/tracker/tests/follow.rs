@@ -87,6 +87,7 @@ fn what_is_new_is_told_once() {
                     Change::NewSource(id) => id.to_string(),
                     Change::NewDevice(id) => id.addr.to_string(),
                     Change::NewSsid(id, ssid) => format!("{} {ssid}", id.addr),
+                    Change::SourcePaused { id, .. } => format!("paused {id}"),
                 });
             },
         );
