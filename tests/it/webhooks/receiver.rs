@@ -278,10 +278,14 @@ impl Running {
 
     /// Waits until the first webhook is as it should be.
     pub(crate) async fn until(&self, is_so: impl Fn(&Status) -> bool) -> Status {
-        let name = self.status().name;
-        let waited = tokio::time::timeout(PATIENCE, self.webhooks.until(&name, is_so)).await;
+        self.until_of(&self.status().name, is_so).await
+    }
+
+    /// Waits until the webhook of this name is as it should be.
+    pub(crate) async fn until_of(&self, name: &str, is_so: impl Fn(&Status) -> bool) -> Status {
+        let waited = tokio::time::timeout(PATIENCE, self.webhooks.until(name, is_so)).await;
         waited
-            .unwrap_or_else(|_| panic!("it stays so: {:?}", self.status()))
+            .unwrap_or_else(|_| panic!("they stay so: {:?}", self.webhooks.statuses()))
             .unwrap()
     }
 
