@@ -19,7 +19,7 @@ use twox_hash::XxHash3_64;
 use uuid::Uuid;
 
 use super::records_v1;
-use super::records_v2::FrameRecord;
+use super::records_v2::{FrameRecord, TrackedDevices, encode};
 use crate::data_dir::private;
 use crate::log::LogPosition;
 use crate::report::SourceId;
@@ -134,8 +134,7 @@ impl Writer {
     pub(super) fn write(&mut self, frame: Frame) -> io::Result<()> {
         self.payload.clear();
         let payload = std::mem::take(&mut self.payload);
-        self.payload =
-            postcard::to_extend(&FrameRecord::from(frame), payload).map_err(io::Error::other)?;
+        self.payload = encode(frame, payload).map_err(io::Error::other)?;
         let length = u32::try_from(self.payload.len()).map_err(io::Error::other)?;
         self.file.write_all(&length.to_le_bytes())?;
         let checksum = checksum(self.at, &self.payload);
@@ -240,11 +239,12 @@ impl Reader {
 impl Frame {
     /// Reads a payload whose checksum was right.
     pub(super) fn read(format: Format, payload: &[u8], at: u64) -> Result<Self, Unreadable> {
-        let record = match format {
-            Format::V1 => records_v1::read(payload),
-            Format::V2 => postcard::from_bytes(payload).ok(),
+        let frame = match format {
+            Format::V1 => records_v1::read(payload).and_then(FrameRecord::tracked),
+            Format::V2 => postcard::from_bytes::<FrameRecord<TrackedDevices>>(payload)
+                .ok()
+                .and_then(FrameRecord::tracked),
         };
-        let frame = record.and_then(FrameRecord::tracked);
         frame.ok_or(Unreadable::Damaged { at })
     }
 
@@ -255,7 +255,7 @@ impl Frame {
         if BYTES_MAX < payload.len() {
             return None;
         }
-        match postcard::from_bytes(payload) {
+        match postcard::from_bytes::<FrameRecord>(payload) {
             Ok(FrameRecord::End(end)) => Some(end.tracked()),
             _ => None,
         }

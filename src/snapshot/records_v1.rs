@@ -119,7 +119,7 @@ struct Device<N> {
     channel: Option<LatestRecord<ChannelRecord>>,
     frequency: Option<LatestRecord<u32>>,
     frequencies: FrequenciesRecord,
-    place: Option<Box<PlaceRecord>>,
+    place: Option<PlaceRecord>,
     seen_by: SmallVec<[SeenByRecord; 1]>,
     activity: ActivityRecord,
     given_name: N,

@@ -1,14 +1,19 @@
 //! Format 2 of a snapshot's frames, and how it maps to the tracker's types.
 //!
 //! The structs here are what is on disk. They never change: a new field of the tracker that has to be stored needs a
-//! new format, with a module like this one. (A new kind of frame needs none: postcard tells it apart by its number.) Only the conversions follow the tracker: `write` makes records of the
-//! tracker's values, `read` makes the tracker's values of records.
+//! new format, with a module like this one. (A new kind of frame needs none: postcard tells it apart by its number.)
+//! Only the conversions follow the tracker: `write` makes records of the tracker's values, `read` makes the tracker's
+//! values of records. Devices are converted one by one while a frame is encoded or decoded: a frame full of records
+//! beside the same frame of devices would not fit into the caches.
 //!
 //! Frames are encoded with postcard, which writes fields in their order and enum variants by their place, without
 //! names. So order and types count here, and names do not.
 
 mod read;
 mod write;
+
+pub(super) use self::read::TrackedDevices;
+pub(super) use self::write::encode;
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -17,15 +22,18 @@ use uuid::Uuid;
 use crate::report::capabilities::{Pmf, Topology, Wps};
 use crate::report::{ChannelWidth, Ssid};
 
-/// One frame.
+/// One frame. `D` is a list of [`ChangedRecord`] on disk.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) enum FrameRecord {
+pub(super) enum FrameRecord<D = Vec<ChangedRecord>> {
     Head(Box<HeadRecord>),
-    Devices(Vec<(u64, DeviceRecord)>),
+    Devices(D),
     End(EndRecord),
     /// Follows a head. Added later, when sources could be paused: a file without it says that none is.
     Paused(Vec<Uuid>),
 }
+
+/// A device and the number of its latest change.
+pub(super) type ChangedRecord = (u64, DeviceRecord);
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct HeadRecord {
@@ -73,7 +81,7 @@ pub(super) struct DeviceRecord {
     pub(super) channel: Option<LatestRecord<ChannelRecord>>,
     pub(super) frequency: Option<LatestRecord<u32>>,
     pub(super) frequencies: FrequenciesRecord,
-    pub(super) place: Option<Box<PlaceRecord>>,
+    pub(super) place: Option<PlaceRecord>,
     pub(super) seen_by: SmallVec<[SeenByRecord; 1]>,
     pub(super) activity: ActivityRecord,
     pub(super) given_name: Option<Box<str>>,

@@ -2,14 +2,18 @@
 //!
 //! `None` stands for a position that is not on earth. No program writes one.
 
+use std::fmt;
+
+use serde::de::{self, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use smallvec::SmallVec;
 
 use super::{
-    ActivityRecord, AdvertisedNameRecord, AdvertisedRecord, BluetoothRecord, ChannelRecord,
-    DeviceIdRecord, DeviceRecord, EndRecord, FrameRecord, FrequenciesRecord, HeadRecord,
-    LatestRecord, LayoutRecord, PeakRecord, PhyRecord, PlaceRecord, PositionRecord, RadioRecord,
-    SampleRecord, SecurityRecord, SeenByRecord, ServiceDataRecord, SignalRecord, SourceRecord,
-    SsidRecord, TagRecord, WifiRecord,
+    ActivityRecord, AdvertisedNameRecord, AdvertisedRecord, BluetoothRecord, ChangedRecord,
+    ChannelRecord, DeviceIdRecord, DeviceRecord, EndRecord, FrameRecord, FrequenciesRecord,
+    HeadRecord, LatestRecord, LayoutRecord, PeakRecord, PhyRecord, PlaceRecord, PositionRecord,
+    RadioRecord, SampleRecord, SecurityRecord, SeenByRecord, ServiceDataRecord, SignalRecord,
+    SourceRecord, SsidRecord, TagRecord, WifiRecord,
 };
 use crate::log::LogPosition;
 use crate::report::capabilities::{Security, SecurityBits, Topology, Wps};
@@ -22,16 +26,69 @@ use crate::tracker::{
     self, Activity, ActivityKept, ActivitySample, ChangeNumber, Counts, ImageHead, SourceNumber,
 };
 
-impl FrameRecord {
+/// How many devices a frame usually has at the most.
+const DEVICES_USUAL: usize = 1024;
+
+/// A device and the number of its latest change.
+type Changed = (ChangeNumber, tracker::Device);
+
+/// The devices of a frame, converted while they are decoded.
+#[derive(Debug)]
+pub(in crate::snapshot) struct TrackedDevices(Vec<Changed>);
+
+impl<'de> Deserialize<'de> for TrackedDevices {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(DevicesVisitor).map(Self)
+    }
+}
+
+struct DevicesVisitor;
+
+impl<'de> Visitor<'de> for DevicesVisitor {
+    type Value = Vec<Changed>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("devices")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        // The length is the file's word, so it reserves no more than a frame usually has.
+        let expected = seq.size_hint().unwrap_or_default().min(DEVICES_USUAL);
+        let mut devices = Vec::with_capacity(expected);
+        while let Some((changed, device)) = seq.next_element::<ChangedRecord>()? {
+            let device = device.tracked();
+            let device = device.ok_or_else(|| de::Error::custom("a position is not on earth"))?;
+            devices.push((ChangeNumber::new(changed), device));
+        }
+        Ok(devices)
+    }
+}
+
+/// A list of devices as a frame has it.
+pub(in crate::snapshot) trait Devices {
+    fn tracked(self) -> Option<Vec<Changed>>;
+}
+
+impl Devices for TrackedDevices {
+    fn tracked(self) -> Option<Vec<Changed>> {
+        Some(self.0)
+    }
+}
+
+impl Devices for Vec<ChangedRecord> {
+    fn tracked(self) -> Option<Vec<Changed>> {
+        let tracked = |(changed, device): ChangedRecord| {
+            Some((ChangeNumber::new(changed), device.tracked()?))
+        };
+        self.into_iter().map(tracked).collect()
+    }
+}
+
+impl<D: Devices> FrameRecord<D> {
     pub(in crate::snapshot) fn tracked(self) -> Option<Frame> {
         Some(match self {
             Self::Head(head) => Frame::Head(Box::new(head.tracked()?)),
-            Self::Devices(devices) => {
-                let tracked = |(changed, device): (u64, DeviceRecord)| {
-                    Some((ChangeNumber::new(changed), device.tracked()?))
-                };
-                Frame::Devices(devices.into_iter().map(tracked).collect::<Option<_>>()?)
-            }
+            Self::Devices(devices) => Frame::Devices(devices.tracked()?),
             Self::End(end) => Frame::End(end.tracked()),
             Self::Paused(paused) => Frame::Paused(paused.into_iter().map(SourceId::new).collect()),
         })

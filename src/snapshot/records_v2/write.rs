@@ -1,5 +1,8 @@
 //! From the tracker to the disk.
 
+use std::cell::Cell;
+
+use serde::{Serialize, Serializer};
 use smallvec::SmallVec;
 
 use super::{
@@ -14,22 +17,31 @@ use crate::report::{Channel, Dbm, DeviceId, Frequency, Phy, Position, ServiceDat
 use crate::snapshot::file::Frame;
 use crate::tracker::{self, Activity, ActivityKept, ActivitySample, ChangeNumber, ImageHead};
 
-impl From<Frame> for FrameRecord {
-    fn from(frame: Frame) -> Self {
-        match frame {
-            Frame::Head(head) => Self::Head(Box::new((*head).into())),
-            Frame::Paused(paused) => Self::Paused(paused.into_iter().map(SourceId::uuid).collect()),
-            Frame::Devices(devices) => {
-                let record =
-                    |(changed, device): (ChangeNumber, _)| (changed.get(), device_record(device));
-                Self::Devices(devices.into_iter().map(record).collect())
-            }
-            Frame::End(end) => Self::End(EndRecord {
-                position: end.position.get(),
-                devices: end.devices,
-                is_whole: end.is_whole,
-            }),
+/// Appends the encoded frame to `out`.
+pub(in crate::snapshot) fn encode(frame: Frame, out: Vec<u8>) -> postcard::Result<Vec<u8>> {
+    let record = match frame {
+        Frame::Head(head) => FrameRecord::Head(Box::new((*head).into())),
+        Frame::Paused(paused) => {
+            FrameRecord::Paused(paused.into_iter().map(SourceId::uuid).collect())
         }
+        Frame::Devices(devices) => FrameRecord::Devices(OnceEncoded(Cell::new(devices))),
+        Frame::End(end) => FrameRecord::End(EndRecord {
+            position: end.position.get(),
+            devices: end.devices,
+            is_whole: end.is_whole,
+        }),
+    };
+    postcard::to_extend(&record, out)
+}
+
+/// Devices that are converted while they are encoded, which takes them: a second time there would be none.
+struct OnceEncoded(Cell<Vec<(ChangeNumber, tracker::Device)>>);
+
+impl Serialize for OnceEncoded {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let records = self.0.take().into_iter();
+        serializer
+            .collect_seq(records.map(|(changed, device)| (changed.get(), device_record(device))))
     }
 }
 
@@ -84,7 +96,7 @@ fn device_record(device: tracker::Device) -> DeviceRecord {
             value: latest.value.khz(),
         }),
         frequencies: frequencies_record(device.frequencies),
-        place: device.place.map(|place| Box::new((*place).into())),
+        place: device.place.map(|place| (*place).into()),
         seen_by: device.seen_by.into_iter().map(SeenByRecord::from).collect(),
         activity: device.activity.into(),
         given_name: device.given_name,
