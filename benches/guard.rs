@@ -105,6 +105,13 @@ fn run(part: &str, runs: u32) -> Result<()> {
     };
     match part {
         "batch" => batches(now)?,
+        "stored" => {
+            let data = support::data_directory()?;
+            let mut log = Log::in_directory(data.path())?;
+            for body in bodies.iter().take(runs as usize) {
+                log.append(vec![fill::of_log(&log, fill::decode(now, body)?)])?;
+            }
+        }
         "row" => {
             let row = Row::of(&tracker)?;
             let mut out = Vec::new();

@@ -240,13 +240,17 @@ impl Channel {
 
     /// The name as text.
     pub fn as_str(&self) -> &str {
+        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+
+    /// The name as UTF-8.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
         let end = self
             .0
             .iter()
             .position(|&byte| byte == 0)
             .unwrap_or(Self::BYTES_MAX);
-        let text = self.0.get(..end).unwrap_or_default();
-        std::str::from_utf8(text).unwrap_or_default()
+        self.0.get(..end).unwrap_or_default()
     }
 
     /// Made for every report that has a frequency only, so without the ways of `fmt`.

@@ -147,7 +147,7 @@ impl Link {
         fixed.add(alt_mm.unwrap_or_default().to_le_bytes());
         fixed.add(position.map_or(0, Position::speed_m_h).to_le_bytes());
         fixed.add(report.accuracy.map_or(0, Accuracy::mm).to_le_bytes());
-        let channel = report.channel.as_ref().map_or("", Channel::as_str);
+        let channel = report.channel.as_ref().map_or(&[][..], Channel::as_bytes);
         let lengths = [
             ssid.map_or(0, |ssid| ssid.as_bytes().len()),
             capabilities.map_or(0, str::len),
@@ -162,7 +162,7 @@ impl Link {
         self.0.extend_from_slice(ssid.map_or(&[], Ssid::as_bytes));
         self.0
             .extend_from_slice(capabilities.unwrap_or_default().as_bytes());
-        self.0.extend_from_slice(channel.as_bytes());
+        self.0.extend_from_slice(channel);
         if let Some(extra) = extra {
             self.0.extend_from_slice(extra.as_bytes());
         }

@@ -312,7 +312,7 @@ fn read_batch(row: &Row<'_>) -> Result<(Batch, Option<Phy>), LogError> {
     Ok((batch, phy))
 }
 
-/// Before version 4, the radio technology was the record's.
+/// The record has the radio technology if all of its reports share it.
 fn read_report(row: &Row<'_>, of_record: Option<Phy>) -> Result<Report, LogError> {
     let phy = match row.get::<_, Option<i64>>(12)? {
         None => of_record.ok_or_else(|| damaged("the phy of a report is missing"))?,

@@ -7,7 +7,7 @@ use rusqlite::{CachedStatement, Transaction, params};
 use crate::log::LogError;
 use crate::report::Ssid;
 
-/// What a row of observations has: numbers, and last a text.
+/// Columns of an observation: numbers, and last a text.
 const COLUMNS: [&str; NUMBERS + 1] = [
     "record",
     "time",
@@ -26,12 +26,22 @@ const COLUMNS: [&str; NUMBERS + 1] = [
     "extra",
 ];
 const NUMBERS: usize = 14;
+/// Numbers that most observations have. Columns that are left out of a statement cost it nothing.
+const NUMBERS_USUAL: usize = 12;
 /// How many rows one statement inserts: starting a statement costs about as much as a row.
 const ROWS: usize = 20;
-static INSERT_ROWS: LazyLock<String> = LazyLock::new(|| insert("observations", &COLUMNS, ROWS));
-static INSERT_ROW: LazyLock<String> = LazyLock::new(|| insert("observations", &COLUMNS, 1));
+static INSERT_ROWS: LazyLock<String> = LazyLock::new(|| insert_rows(NUMBERS, ROWS));
+static INSERT_ROW: LazyLock<String> = LazyLock::new(|| insert_rows(NUMBERS, 1));
+static INSERT_USUAL_ROWS: LazyLock<String> = LazyLock::new(|| insert_rows(NUMBERS_USUAL, ROWS));
+static INSERT_USUAL_ROW: LazyLock<String> = LazyLock::new(|| insert_rows(NUMBERS_USUAL, 1));
 static INSERT_NAMES: LazyLock<String> = LazyLock::new(|| insert("ssids", &["id", "ssid"], ROWS));
 static INSERT_NAME: LazyLock<String> = LazyLock::new(|| insert("ssids", &["id", "ssid"], 1));
+
+fn insert_rows(numbers: usize, rows: usize) -> String {
+    let (all, extra) = COLUMNS.split_at(NUMBERS);
+    let columns: Vec<&str> = all.iter().take(numbers).chain(extra).copied().collect();
+    insert("observations", &columns, rows)
+}
 
 fn insert(table: &str, columns: &[&str], rows: usize) -> String {
     let row = format!("({})", ["?"].repeat(columns.len()).join(", "));
@@ -90,23 +100,38 @@ pub(super) struct Row {
     pub(super) extra: Option<String>,
 }
 
+impl Row {
+    fn is_usual(&self) -> bool {
+        let rare = self.numbers.iter().skip(NUMBERS_USUAL);
+        rare.copied().all(|number| number.is_none())
+    }
+}
+
 /// Inserts observations, of whichever batches, many at once.
 pub(super) struct Observations<'t> {
-    /// Inserts [`ROWS`].
-    many: InsertRows<'t>,
-    /// Inserts one.
-    one: InsertRows<'t>,
-    /// What is to be inserted, less than [`ROWS`].
+    transaction: &'t Transaction<'t>,
+    /// Each is prepared when it is needed first: many commits have one report.
+    statements: Statements<'t>,
+    /// Rows to be inserted, fewer than [`ROWS`].
     waiting: Vec<Row>,
 }
 
+/// Statements for [`ROWS`] rows and for one, for all columns and for those that are usual.
+#[derive(Default)]
+struct Statements<'t> {
+    many: Option<InsertRows<'t>>,
+    many_usual: Option<InsertRows<'t>>,
+    one: Option<InsertRows<'t>>,
+    one_usual: Option<InsertRows<'t>>,
+}
+
 impl<'t> Observations<'t> {
-    pub(super) fn prepare(transaction: &'t Transaction<'t>) -> Result<Self, LogError> {
-        Ok(Self {
-            many: InsertRows::prepare(transaction, &INSERT_ROWS, ROWS)?,
-            one: InsertRows::prepare(transaction, &INSERT_ROW, 1)?,
+    pub(super) fn of(transaction: &'t Transaction<'t>) -> Self {
+        Self {
+            transaction,
+            statements: Statements::default(),
             waiting: Vec::with_capacity(ROWS),
-        })
+        }
     }
 
     pub(super) fn add(&mut self, row: Row) -> Result<(), LogError> {
@@ -114,13 +139,45 @@ impl<'t> Observations<'t> {
         if self.waiting.len() < ROWS {
             return Ok(());
         }
-        self.many.insert(self.waiting.drain(..))
+        let statements = &mut self.statements;
+        let (statement, sql, numbers) = if self.waiting.iter().all(Row::is_usual) {
+            (
+                &mut statements.many_usual,
+                &INSERT_USUAL_ROWS,
+                NUMBERS_USUAL,
+            )
+        } else {
+            (&mut statements.many, &INSERT_ROWS, NUMBERS)
+        };
+        let statement = prepared(statement, self.transaction, sql, (numbers, ROWS))?;
+        statement.insert(self.waiting.drain(..))
     }
 
-    /// Inserts those that still wait.
+    /// Inserts the rows that still wait.
     pub(super) fn finish(&mut self) -> Result<(), LogError> {
-        let mut rest = self.waiting.drain(..);
-        rest.try_for_each(|row| self.one.insert([row].into_iter()))
+        let statements = &mut self.statements;
+        for row in self.waiting.drain(..) {
+            let (statement, sql, numbers) = if row.is_usual() {
+                (&mut statements.one_usual, &INSERT_USUAL_ROW, NUMBERS_USUAL)
+            } else {
+                (&mut statements.one, &INSERT_ROW, NUMBERS)
+            };
+            let statement = prepared(statement, self.transaction, sql, (numbers, 1))?;
+            statement.insert([row].into_iter())?;
+        }
+        Ok(())
+    }
+}
+
+fn prepared<'s, 't>(
+    statement: &'s mut Option<InsertRows<'t>>,
+    transaction: &'t Transaction<'t>,
+    sql: &str,
+    (numbers, rows): (usize, usize),
+) -> Result<&'s mut InsertRows<'t>, LogError> {
+    match statement {
+        Some(statement) => Ok(statement),
+        none => Ok(none.insert(InsertRows::prepare(transaction, sql, numbers, rows)?)),
     }
 }
 
@@ -128,13 +185,21 @@ impl<'t> Observations<'t> {
 /// batch, the time, the place, and what none of them has): what stands there already is not bound again.
 struct InsertRows<'t> {
     statement: CachedStatement<'t>,
+    /// How many numbers of a row it has.
+    numbers: usize,
     bound: Vec<Row>,
 }
 
 impl<'t> InsertRows<'t> {
-    fn prepare(transaction: &'t Transaction<'t>, sql: &str, rows: usize) -> Result<Self, LogError> {
+    fn prepare(
+        transaction: &'t Transaction<'t>,
+        sql: &str,
+        numbers: usize,
+        rows: usize,
+    ) -> Result<Self, LogError> {
         Ok(Self {
             statement: transaction.prepare_cached(sql)?,
+            numbers,
             // A statement comes out of the cache without bindings, which SQLite takes for NULL.
             bound: vec![Row::default(); rows],
         })
@@ -142,9 +207,9 @@ impl<'t> InsertRows<'t> {
 
     /// Inserts so many rows as the statement does.
     fn insert(&mut self, rows: impl Iterator<Item = Row>) -> Result<(), LogError> {
-        let first_places = (1..).step_by(COLUMNS.len());
+        let first_places = (1..).step_by(self.numbers + 1);
         for ((first, bound), row) in first_places.zip(&mut self.bound).zip(rows) {
-            let numbers = bound.numbers.iter().zip(row.numbers);
+            let numbers = bound.numbers.iter().zip(row.numbers).take(self.numbers);
             for (place, (bound, number)) in (first..).zip(numbers) {
                 if *bound != number {
                     self.statement.raw_bind_parameter(place, number)?;
@@ -152,7 +217,8 @@ impl<'t> InsertRows<'t> {
             }
             if bound.extra != row.extra {
                 let extra = row.extra.as_deref();
-                self.statement.raw_bind_parameter(first + NUMBERS, extra)?;
+                self.statement
+                    .raw_bind_parameter(first + self.numbers, extra)?;
             }
             *bound = row;
         }

@@ -86,7 +86,9 @@ impl Dictionaries {
             sweep: Sweep::of(db)?,
             ..Self::default()
         };
-        let mut query = db.prepare("SELECT ssid, id FROM (SELECT ssid, id FROM ssids ORDER BY id DESC LIMIT ?1) ORDER BY id")?;
+        let mut query = db.prepare(
+            "SELECT ssid, id FROM ssids WHERE (SELECT max(id) FROM ssids) - ?1 < id ORDER BY id",
+        )?;
         let mut rows = query.query([signed(DICTIONARY_MAX / 2)])?;
         while let Some(row) = rows.next()? {
             let octets = row.get_ref(0)?.as_blob().unwrap_or_default();
@@ -139,7 +141,7 @@ impl<'t> Inserts<'t> {
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
             )?,
             names: Names::prepare(transaction)?,
-            observations: Observations::prepare(transaction)?,
+            observations: Observations::of(transaction),
         })
     }
 
@@ -183,7 +185,7 @@ impl<'t> Inserts<'t> {
             content,
             source,
             batch.and_then(|batch| batch.source_name.as_deref()),
-            batch.and_then(|batch| batch.technology).map(Phy::name),
+            batch.and_then(technology).map(Phy::name),
             batch
                 .and_then(|batch| batch.identity)
                 .map(BatchIdentity::to_bytes),
@@ -201,8 +203,9 @@ impl<'t> Inserts<'t> {
         at: LogPosition,
         batch: &Batch,
     ) -> Result<i64, LogError> {
+        let of_all = technology(batch);
         for report in &batch.reports {
-            let row = self.row(numbers, at, report)?;
+            let row = self.row(numbers, at, of_all, report)?;
             self.link.add_report(report, row.extra.as_deref());
             self.observations.add(row)?;
         }
@@ -232,6 +235,7 @@ impl<'t> Inserts<'t> {
         &mut self,
         numbers: &mut Dictionaries,
         at: LogPosition,
+        of_all: Option<Phy>,
         report: &Report,
     ) -> Result<Row, LogError> {
         let (ssid, capabilities) = match &report.sighting {
@@ -259,6 +263,7 @@ impl<'t> Inserts<'t> {
             }
         };
         let position = report.position;
+        let own_phy = Some(report.device().phy).filter(|phy| of_all != Some(*phy));
         Ok(Row {
             numbers: [
                 Some(number(at)),
@@ -273,7 +278,7 @@ impl<'t> Inserts<'t> {
                 position.map(|position| position.lon_e7().into()),
                 position.and_then(Position::alt_mm).map(i64::from),
                 position.map(|position| position.speed_m_h().into()),
-                Some(number_of_phy(report.device().phy)),
+                own_phy.map(number_of_phy),
                 report.accuracy.map(|accuracy| accuracy.mm().into()),
             ],
             extra: Extra::text_of(report)?,
@@ -352,6 +357,16 @@ impl<'t> Inserts<'t> {
         let insert = format!("INSERT INTO {table} ({column}) VALUES (?1)");
         Ok(self.transaction.prepare_cached(&insert)?.insert([value])?)
     }
+}
+
+/// The radio technology of all reports of a batch, or of the source that it introduces.
+fn technology(batch: &Batch) -> Option<Phy> {
+    let Some(first) = batch.reports.first() else {
+        return batch.technology;
+    };
+    let phy = first.device().phy;
+    let is_same = |report: &Report| report.device().phy == phy;
+    batch.reports.iter().all(is_same).then_some(phy)
 }
 
 /// As in the table `phys`.

@@ -45,7 +45,7 @@ CREATE TABLE records (
     position        INTEGER PRIMARY KEY, -- in the log, from 1
     source          INTEGER REFERENCES sources (id), -- of reports
     source_name     TEXT,                -- NULL keeps the name that the source had
-    phy             TEXT,                -- of a source that reported nothing yet; before version 4 of all reports of the request
+    phy             TEXT,                -- of all reports, or of a source that it introduces; NULL if the reports differ
     received_at_us  INTEGER NOT NULL,    -- microseconds since 1970, by the server's clock
     identity        BLOB,                -- by which reports sent again are recognised
     accepted        INTEGER NOT NULL,    -- reports taken
@@ -74,6 +74,6 @@ CREATE TABLE observations (
     alt_mm        INTEGER,
     speed_m_h     INTEGER,
     extra         TEXT,                 -- JSON: what few reports have
-    phy           INTEGER REFERENCES phys (id), -- NULL before version 4: then the record has it
+    phy           INTEGER REFERENCES phys (id), -- NULL if the record has it
     accuracy_mm   INTEGER               -- of the position
 ) STRICT;
