@@ -269,6 +269,14 @@ pub(super) struct ServiceDataRecord {
     bytes: Box<[u8]>,
 }
 
+/// Converts a list that nearly always has one element, which then needs no loop.
+fn each<A, B>(mut list: SmallVec<[A; 1]>, convert: impl Fn(A) -> B) -> SmallVec<[B; 1]> {
+    match (list.len(), list.pop()) {
+        (1, Some(only)) => SmallVec::from_buf([convert(only)]),
+        (_, last) => list.into_iter().chain(last).map(convert).collect(),
+    }
+}
+
 /// Defines an enum of the format beside the one that it stands for, and both directions between them.
 macro_rules! enum_record {
     ($record:ident of $tracked:ident { $($variant:ident),+ $(,)? }) => {

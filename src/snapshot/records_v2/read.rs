@@ -13,7 +13,7 @@ use super::{
     ChannelRecord, DeviceIdRecord, DeviceRecord, EndRecord, FrameRecord, FrequenciesRecord,
     HeadRecord, LatestRecord, LayoutRecord, PeakRecord, PhyRecord, PlaceRecord, PositionRecord,
     RadioRecord, SampleRecord, SecurityRecord, SeenByRecord, ServiceDataRecord, SignalRecord,
-    SourceRecord, SsidRecord, TagRecord, WifiRecord,
+    SourceRecord, SsidRecord, TagRecord, WifiRecord, each,
 };
 use crate::log::LogPosition;
 use crate::report::capabilities::{Security, SecurityBits, Topology, Wps};
@@ -165,11 +165,7 @@ impl DeviceRecord {
             }),
             frequencies: tracked_frequencies(self.frequencies),
             place: all_or_none(self.place, |place| place.tracked().map(Box::new))?,
-            seen_by: self
-                .seen_by
-                .into_iter()
-                .map(tracker::SeenBy::from)
-                .collect(),
+            seen_by: each(self.seen_by, tracker::SeenBy::from),
             activity: self.activity.into(),
             given_name: self.given_name,
             tags: self.tags.into_iter().map(LatestRecord::tracked).collect(),
@@ -275,7 +271,7 @@ impl PlaceRecord {
 
 fn tracked_frequencies(frequencies: FrequenciesRecord) -> SmallVec<[(Frequency, u32); 1]> {
     let tracked = |(khz, count): (u32, u32)| (Frequency::from_stored(khz), count);
-    frequencies.into_iter().map(tracked).collect()
+    each(frequencies, tracked)
 }
 
 impl From<SeenByRecord> for tracker::SeenBy {
@@ -299,7 +295,7 @@ impl From<ActivityRecord> for Activity {
                     time: UnixTime::new(sample.time),
                     signal: sample.signal_dbm.map(Dbm::from_stored),
                 };
-                ActivityKept::Few(samples.into_iter().map(tracked).collect())
+                ActivityKept::Few(each(samples, tracked))
             }
             ActivityRecord::Many(counts) => ActivityKept::Many(Box::new(Counts {
                 newest: UnixTime::new(counts.newest),
@@ -325,11 +321,7 @@ impl From<WifiRecord> for tracker::Wifi {
     fn from(wifi: WifiRecord) -> Self {
         Self {
             topology: wifi.topology.map(LatestRecord::tracked),
-            ssids: wifi
-                .ssids
-                .into_iter()
-                .map(tracker::SsidRecord::from)
-                .collect(),
+            ssids: each(wifi.ssids, tracker::SsidRecord::from),
         }
     }
 }

@@ -10,7 +10,7 @@ use super::{
     CountsRecord, DeviceIdRecord, DeviceRecord, EndRecord, FrameRecord, FrequenciesRecord,
     HeadRecord, LatestRecord, LayoutRecord, PeakRecord, PhyRecord, PlaceRecord, PositionRecord,
     RadioRecord, SampleRecord, SecurityRecord, SeenByRecord, ServiceDataRecord, SignalRecord,
-    SourceRecord, SsidRecord, TagRecord, TopologyRecord, WidthRecord, WifiRecord, WpsRecord,
+    SourceRecord, SsidRecord, TagRecord, TopologyRecord, WidthRecord, WifiRecord, WpsRecord, each,
 };
 use crate::report::capabilities::Security;
 use crate::report::{Channel, Dbm, DeviceId, Frequency, Phy, Position, ServiceData, SourceId, Tag};
@@ -97,7 +97,7 @@ fn device_record(device: tracker::Device) -> DeviceRecord {
         }),
         frequencies: frequencies_record(device.frequencies),
         place: device.place.map(|place| (*place).into()),
-        seen_by: device.seen_by.into_iter().map(SeenByRecord::from).collect(),
+        seen_by: each(device.seen_by, SeenByRecord::from),
         activity: device.activity.into(),
         given_name: device.given_name,
         tags: device.tags.into_iter().map(LatestRecord::of).collect(),
@@ -188,7 +188,7 @@ impl From<tracker::Place> for PlaceRecord {
 
 fn frequencies_record(frequencies: SmallVec<[(Frequency, u32); 1]>) -> FrequenciesRecord {
     let record = |(frequency, count): (Frequency, u32)| (frequency.khz(), count);
-    frequencies.into_iter().map(record).collect()
+    each(frequencies, record)
 }
 
 impl From<tracker::SeenBy> for SeenByRecord {
@@ -212,7 +212,7 @@ impl From<Activity> for ActivityRecord {
                     time: sample.time.seconds(),
                     signal_dbm: sample.signal.map(Dbm::get),
                 };
-                Self::Few(samples.into_iter().map(record).collect())
+                Self::Few(each(samples, record))
             }
             ActivityKept::Many(counts) => Self::Many(Box::new(CountsRecord {
                 newest: counts.newest.seconds(),
@@ -236,7 +236,7 @@ impl From<tracker::Wifi> for WifiRecord {
     fn from(wifi: tracker::Wifi) -> Self {
         Self {
             topology: wifi.topology.map(LatestRecord::of),
-            ssids: wifi.ssids.into_iter().map(SsidRecord::from).collect(),
+            ssids: each(wifi.ssids, SsidRecord::from),
         }
     }
 }
