@@ -228,6 +228,12 @@ impl AlertFile {
             .unwrap();
     }
 
+    /// Leaves commits to the operating system, for tests that end no process.
+    #[cfg(test)]
+    pub(super) fn skip_syncs(&self) {
+        self.db.pragma_update(None, "synchronous", "off").unwrap();
+    }
+
     pub(super) fn definitions(&self) -> Result<Vec<Definition>, AlertFileError> {
         let mut query = self
             .db

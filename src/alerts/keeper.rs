@@ -137,6 +137,7 @@ impl AlertKeeper {
                 self.note(&error);
             }
         }
+        self.engine.recall_clock(tracker.now());
         let settled = tracker.now().max(self.mark.settled_at);
         let definitions = self.store.definitions().into_iter();
         let limits = definitions
@@ -179,6 +180,11 @@ impl AlertKeeper {
     /// Applies the rules to a report and its device as it was before.
     pub fn look(&mut self, before: Option<&Device>, report: &Report) {
         self.engine.look(before, report);
+    }
+
+    /// The tracker does not have the device any more. A start would not know it either.
+    pub fn forget(&mut self, device: &Device) {
+        self.engine.forget(device);
     }
 
     /// Keeps what the batches up to `position` raised. Gives the alerts that are new.
@@ -249,6 +255,11 @@ impl AlertKeeper {
     #[cfg(test)]
     pub(super) fn limit_pages(&self, pages: u32) {
         self.file.limit_pages(pages);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn skip_syncs(&self) {
+        self.file.skip_syncs();
     }
 
     fn raise(&mut self, raised: &HandRaised, position: LogPosition) -> Result<(), Refused> {

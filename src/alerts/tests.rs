@@ -14,7 +14,7 @@ use crate::report::{
     Batch, Bssid, Capabilities, MacAddr, Position, ReceivedAt, Report, Sighting, SourceId, Ssid,
     UnixTime, WifiSighting,
 };
-use crate::tracker::{Bounds, Tracker};
+use crate::tracker::{Bounds, Device, Observer, Tracker};
 
 const START_S: u32 = 1_700_000_000;
 const SECURITY: [&str; 4] = [
@@ -126,8 +126,20 @@ fn ids(keeper: &AlertKeeper) -> Vec<(u64, String)> {
 
 /// Applies an entry, as the fold does.
 fn apply(keeper: &mut AlertKeeper, tracker: &Tracker, entry: &Entry) {
+    struct Rules<'k>(&'k mut AlertKeeper);
+
+    impl<'b> Observer<'b> for Rules<'_> {
+        fn look(&mut self, before: Option<&Device>, report: &'b Report) {
+            self.0.look(before, report);
+        }
+
+        fn gone(&mut self, device: &Device) {
+            self.0.forget(device);
+        }
+    }
+
     keeper.begin(entry);
-    tracker.apply_observed(entry, |before, report| keeper.look(before, report), |_| {});
+    tracker.apply_observed(entry, &mut Rules(keeper));
 }
 
 /// Applies batches to a new keeper, one commit each.

@@ -14,10 +14,10 @@ use std::sync::Arc;
 pub use self::judge::{Judge, ResendWindow, TooManySources, Verdict};
 pub use self::receipts::{Receipt, Waiting};
 use crate::alerts::{AlertKeeper, Refused};
-use crate::events::Events;
+use crate::events::{BatchEvents, Events};
 use crate::log::{Entry, Log, LogError, LogPosition, What};
-use crate::report::ReceivedAt;
-use crate::tracker::Tracker;
+use crate::report::{ReceivedAt, Report};
+use crate::tracker::{Change, Device, Observer, Tracker};
 
 /// What applying an entry did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,6 +38,28 @@ pub struct Fold {
     is_live: bool,
 }
 
+/// Those who watch the tracker, in their order.
+struct Observers<'o, 'e> {
+    alerts: &'o mut AlertKeeper,
+    events: Option<&'o mut BatchEvents<'e>>,
+}
+
+impl<'b> Observer<'b> for Observers<'_, 'b> {
+    fn look(&mut self, before: Option<&Device>, report: &'b Report) {
+        self.alerts.look(before, report);
+    }
+
+    fn changed(&mut self, change: Change<'b>) {
+        if let Some(events) = &mut self.events {
+            events.add(change);
+        }
+    }
+
+    fn gone(&mut self, device: &Device) {
+        self.alerts.forget(device);
+    }
+}
+
 impl Fold {
     /// A fold that replays. It begins where the tracker and the alerts stand.
     pub fn new(tracker: Arc<Tracker>, alerts: AlertKeeper, events: Events) -> Self {
@@ -53,15 +75,11 @@ impl Fold {
     pub fn apply(&mut self, entry: &Entry) -> Outcome {
         let mut events = self.is_live.then(|| self.events.collect(entry.record.at));
         self.alerts.begin(entry);
-        let applied = self.tracker.apply_observed(
-            entry,
-            |before, report| self.alerts.look(before, report),
-            |change| {
-                if let Some(events) = &mut events {
-                    events.add(change);
-                }
-            },
-        );
+        let mut observers = Observers {
+            alerts: &mut self.alerts,
+            events: events.as_mut(),
+        };
+        let applied = self.tracker.apply_observed(entry, &mut observers);
         let refused = match &entry.record.what {
             What::AlertOrder(order) => {
                 let followed = self.alerts.order(order, entry.position, &self.tracker);

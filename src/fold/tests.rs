@@ -1,6 +1,7 @@
 //! The judge alone, and the whole fold over restarts.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -114,22 +115,23 @@ fn what_the_log_refused_was_never_judged() {
     assert_eq!(judge.judge(&batch(2, 0, 100)), refused);
 }
 
-/// A whole server without its threads, on a data directory.
+/// A whole server without its threads. One that never stops needs no data directory.
 struct Node {
     log: Log,
     state: Option<State>,
-    data: TempDir,
+    data: Option<TempDir>,
 }
 
 /// What is gone after a crash.
 struct State {
     fold: Fold,
     judge: Judge,
-    snapshots: Snapshots,
+    snapshots: Option<Snapshots>,
 }
 
 const BOUNDS: Bounds = Bounds {
     sources_max: 3,
+    devices_max: 3,
     ..Bounds::FOR_TESTS
 };
 
@@ -164,38 +166,52 @@ fn rules() -> Settings {
     }
 }
 
+/// Its crashes end no process, so nothing has to be synced.
+fn log_on_disk(data: &Path) -> Log {
+    let log = Log::in_directory(data).unwrap();
+    log.skip_syncs();
+    log
+}
+
 impl Node {
-    fn new() -> Self {
+    /// A server on a data directory, which can be restarted.
+    fn on_disk() -> Self {
         let data = tempfile::tempdir().unwrap();
-        let mut node = Self {
-            log: Log::in_directory(data.path()).unwrap(),
-            state: None,
-            data,
-        };
+        Self::begin(log_on_disk(data.path()), Some(data))
+    }
+
+    fn in_memory() -> Self {
+        Self::begin(Log::in_memory(0), None)
+    }
+
+    fn begin(log: Log, data: Option<TempDir>) -> Self {
+        let state = None;
+        let mut node = Self { log, state, data };
         node.start(ReceivedAt::default());
         node
     }
 
-    /// Forgets all that is not on disk, and starts again.
+    /// Forgets everything that is not on disk, and starts again.
     fn restart(&mut self, now: ReceivedAt) {
         self.state = None;
-        // The log is in use until it is dropped.
+        // The log is locked until it is dropped.
         self.log = Log::in_memory(0);
-        self.log = Log::in_directory(self.data.path()).unwrap();
+        self.log = log_on_disk(self.data.as_ref().unwrap().path());
         self.start(now);
     }
 
-    /// As a start of the server does it.
+    /// Starts as the server does.
     fn start(&mut self, now: ReceivedAt) {
-        let data = self.data.path();
-        let alerts = AlertKeeper::open(Some(data), &rules(), self.log.server_uuid()).unwrap();
+        let data = self.data.as_ref().map(TempDir::path);
+        let alerts = AlertKeeper::open(data, &rules(), self.log.server_uuid()).unwrap();
+        alerts.skip_syncs();
         let tracker = Arc::new(Tracker::new(BOUNDS));
         let mut fold = Fold::new(tracker, alerts, Events::new(8));
-        let recovered = recover(&self.log, Some(data), &mut fold, now, || true);
+        let recovered = recover(&self.log, data, &mut fold, now, || true);
         self.state = Some(State {
             judge: fold.judge(&self.log, WINDOW).unwrap(),
             fold,
-            snapshots: recovered.unwrap().unwrap().snapshots.unwrap(),
+            snapshots: recovered.unwrap().unwrap().snapshots,
         });
     }
 
@@ -428,7 +444,7 @@ fn record(said: &Said, seconds: u64) -> Record {
 
 /// Runs the steps on a server that crashes and is started again, and on one that never stops, and compares them.
 fn compare(steps: &[Step]) -> Result<(), TestCaseError> {
-    let (mut whole, mut rebuilt) = (Node::new(), Node::new());
+    let (mut whole, mut rebuilt) = (Node::in_memory(), Node::on_disk());
     let mut now_s = 1_700_000_000_u64;
     for step in steps {
         match step {
@@ -449,6 +465,8 @@ fn compare(steps: &[Step]) -> Result<(), TestCaseError> {
                 } = rebuilt.state();
                 let alerts = fold.alerts.store();
                 snapshots
+                    .as_mut()
+                    .unwrap()
                     .take(fold.tracker(), *of_everything, |position| {
                         alerts.has_settled(position)
                     })
@@ -462,7 +480,7 @@ fn compare(steps: &[Step]) -> Result<(), TestCaseError> {
                 let expiry = Expiry {
                     came_before: ReceivedAt::from_micros((now_s - 4) * 1_000_000),
                     size_max_bytes: u64::MAX,
-                    up_to: snapshots.safe_position(),
+                    up_to: snapshots.as_ref().unwrap().safe_position(),
                     remembered_from: judge.oldest_recognised(),
                 };
                 while !rebuilt.log.expire(&expiry).unwrap().is_done {}

@@ -215,6 +215,14 @@ impl Log {
         Ok(Self::Sqlite(Box::new(SqliteLog::open(path)?)))
     }
 
+    /// Leaves commits to the operating system, for tests that end no process.
+    #[cfg(test)]
+    pub(crate) fn skip_syncs(&self) {
+        if let Self::Sqlite(log) = self {
+            log.skip_syncs();
+        }
+    }
+
     /// Takes all of `records`, in order, or none of them. They are durable when this returns.
     pub fn append(&mut self, records: Vec<Record>) -> Result<Vec<Entry>, LogError> {
         match self {

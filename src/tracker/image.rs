@@ -192,7 +192,7 @@ impl Tracker {
             self.totals_of(phy).set_devices(count);
         }
         // The limit may be lower than when the image was taken.
-        self.evict(&mut lock(&self.clock));
+        self.evict(&mut lock(&self.clock), &mut ());
     }
 }
 

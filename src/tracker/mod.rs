@@ -115,6 +115,22 @@ pub enum Change<'b> {
     },
 }
 
+/// Watches the tracker while it applies a record. The device's shard is locked meanwhile, so each call must be quick.
+pub trait Observer<'b> {
+    /// A report is about to be merged. `before` is its device, if the device is known. Reports come grouped by shard,
+    /// and not in the order sent.
+    fn look(&mut self, _before: Option<&Device>, _report: &'b Report) {}
+
+    /// The record changed something.
+    fn changed(&mut self, _change: Change<'b>) {}
+
+    /// The device is not tracked any more: it was evicted, or nobody reported it for [`Bounds::device_timeout`].
+    fn gone(&mut self, _device: &Device) {}
+}
+
+/// Nobody watches.
+impl Observer<'_> for () {}
+
 /// Counts for one radio technology.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PhyTotals {
@@ -218,18 +234,14 @@ impl Tracker {
 
     /// Applies a record. Records must come in the order of the log.
     pub fn apply(&self, entry: &Entry) -> Applied {
-        self.apply_observed(entry, |_, _| {}, |_| {})
+        self.apply_observed(entry, &mut ())
     }
 
     /// Applies a record, and calls observers.
-    ///
-    /// `look` gets each report together with its device before the change, grouped by shard and not in the order sent.
-    /// `changed` gets what is new. Both run while the device's shard is locked, so they must be quick.
     pub fn apply_observed<'b>(
         &self,
         entry: &'b Entry,
-        look: impl FnMut(Option<&Device>, &'b Report),
-        mut changed: impl FnMut(Change<'b>),
+        observer: &mut impl Observer<'b>,
     ) -> Applied {
         let record = &entry.record;
         let mut clock = lock(&self.clock);
@@ -240,12 +252,12 @@ impl Tracker {
         clock.change.0 += 1;
         let mut applied = Applied::default();
         match &record.what {
-            What::Reports(batch) => applied = self.merge(clock, batch, look, changed),
+            What::Reports(batch) => applied = self.merge(clock, batch, observer),
             What::Annotation(annotation) => self.annotate(clock, annotation),
             What::SourcePause(pause) => {
                 let is_paused = pause.state == SourceState::Paused;
                 if let Some(source) = write(&self.sources).pause(pause.source, is_paused) {
-                    changed(Change::SourcePaused {
+                    observer.changed(Change::SourcePaused {
                         id: source.id,
                         name: source.name.clone(),
                         is_paused,
@@ -260,10 +272,10 @@ impl Tracker {
             | What::Erasure(_) => {}
         }
         if before.time() < clock.now.time() {
-            self.age(clock);
+            self.age(clock, observer);
         }
         if 0 < applied.created {
-            applied.evicted = self.evict(clock);
+            applied.evicted = self.evict(clock, observer);
         }
         applied
     }
@@ -280,14 +292,13 @@ impl Tracker {
         &self,
         clock: &mut Clock,
         batch: &'b Batch,
-        mut look: impl FnMut(Option<&Device>, &'b Report),
-        mut changed: impl FnMut(Change<'b>),
+        observer: &mut impl Observer<'b>,
     ) -> Applied {
         let mut sources = write(&self.sources);
         let known_sources = sources.all().len();
         let source = sources.contact(batch, clock.now, clock.change);
         if known_sources < sources.all().len() {
-            changed(Change::NewSource(batch.source));
+            observer.changed(Change::NewSource(batch.source));
         }
         drop(sources);
         let (mut newly_seen, mut unseen) = (0, Vec::new());
@@ -297,19 +308,19 @@ impl Tracker {
             let id = report.device();
             shard.join(clock.images.round);
             let merge = |device: &mut Device, is_new: bool| {
-                look((!is_new).then_some(&*device), report);
+                observer.look((!is_new).then_some(&*device), report);
                 // A new device already has its first network.
                 let known_ssids = if is_new { 0 } else { device.ssid_count() };
                 let seers = device.merge(report, source, clock.now, &self.bounds);
                 newly_seen += i64::from(seers.is_new);
                 unseen.extend(seers.gone);
                 if is_new {
-                    changed(Change::NewDevice(id));
+                    observer.changed(Change::NewDevice(id));
                 }
                 if let Sighting::Wifi(sighting) = &report.sighting
                     && known_ssids < device.ssid_count()
                 {
-                    changed(Change::NewSsid(id, &sighting.ssid));
+                    observer.changed(Change::NewSsid(id, &sighting.ssid));
                 }
                 let totals = self.totals_of(id.phy);
                 totals.reports.fetch_add(1, Ordering::Relaxed);
@@ -493,7 +504,7 @@ impl Tracker {
     }
 
     /// Evicts the least recently changed devices until the limit holds.
-    fn evict(&self, clock: &mut Clock) -> u64 {
+    fn evict<'b>(&self, clock: &mut Clock, observer: &mut impl Observer<'b>) -> u64 {
         let mut evicted = 0;
         while self.bounds.devices_max < self.device_count() {
             let oldest = self
@@ -503,7 +514,7 @@ impl Tracker {
             let Some((_, shard)) = oldest.min_by_key(|&(change, _)| change) else {
                 break;
             };
-            if !self.let_oldest_go(&mut write(shard), clock) {
+            if !self.let_oldest_go(&mut write(shard), clock, observer) {
                 break;
             }
             evicted += 1;
@@ -513,7 +524,7 @@ impl Tracker {
     }
 
     /// Drops devices that nobody has reported for [`Bounds::device_timeout`].
-    fn age(&self, clock: &mut Clock) {
+    fn age<'b>(&self, clock: &mut Clock, observer: &mut impl Observer<'b>) {
         let timeout = self.bounds.device_timeout;
         if timeout.is_zero() {
             return;
@@ -525,17 +536,23 @@ impl Tracker {
                 continue;
             }
             let mut shard = write(shard);
-            while is_due(&shard) && self.let_oldest_go(&mut shard, clock) {}
+            while is_due(&shard) && self.let_oldest_go(&mut shard, clock, observer) {}
         }
     }
 
-    fn let_oldest_go(&self, shard: &mut Shard, clock: &mut Clock) -> bool {
+    fn let_oldest_go<'b>(
+        &self,
+        shard: &mut Shard,
+        clock: &mut Clock,
+        observer: &mut impl Observer<'b>,
+    ) -> bool {
         shard.join(clock.images.round);
         let Some(device) = shard.evict_oldest() else {
             return false;
         };
         clock.change.0 += 1;
         clock.images.note_gone(device.id);
+        observer.gone(&device);
         let devices = &self.totals_of(device.id.phy).devices;
         devices.fetch_sub(1, Ordering::Relaxed);
         let mut sources = write(&self.sources);

@@ -130,6 +130,13 @@ impl Engine {
         }
     }
 
+    /// Forgets a device that is not tracked any more, so that a start, which learns from those that are, makes no
+    /// difference.
+    pub(super) fn forget(&mut self, device: &Device) {
+        self.twins.forget(device);
+        self.presence.forget(device.id);
+    }
+
     /// Takes note of the time.
     pub(super) fn tick(&mut self, now: ReceivedAt) {
         self.raising.tick(now);
@@ -169,6 +176,11 @@ impl Engine {
     /// What was raised, in order, since this was last asked.
     pub(super) fn take(&mut self) -> Vec<Raised> {
         self.raising.take()
+    }
+
+    /// Sets the log's clock to the entry before those that are replayed.
+    pub(super) fn recall_clock(&mut self, log_now: ReceivedAt) {
+        self.raising.recall_clock(log_now);
     }
 
     /// Counts an alert that was raised before the start. They have to come in order.

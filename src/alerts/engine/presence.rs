@@ -54,6 +54,12 @@ impl Presence {
         self.deadlines.insert((deadline_s, id));
     }
 
+    pub(super) fn forget(&mut self, id: DeviceId) {
+        if let Some(seen) = self.seen.remove(&id) {
+            self.deadlines.remove(&(seen.deadline_s, id));
+        }
+    }
+
     pub(super) fn forget_all_but(&mut self, watched: &Watched) {
         self.seen.retain(|id, _| watched.fit(id.addr));
         self.deadlines.retain(|(_, id)| watched.fit(id.addr));

@@ -18,6 +18,9 @@ pub(super) struct Raising {
     origin: u32,
     settings: [Option<Setting>; Rule::ALL.len()],
     limiters: HashMap<Box<str>, Limiter>,
+    /// Latest time of receipt in the log. The limits of an order that came while the clock was set back have to be
+    /// those of a start that replays it, so this never goes back.
+    log_now: ReceivedAt,
     now: ReceivedAt,
     position: LogPosition,
     scanner: Option<SourceId>,
@@ -41,6 +44,7 @@ impl Raising {
             origin: server.as_fields().0,
             settings: Rule::ALL.map(|rule| rules.setting(rule)),
             limiters: HashMap::new(),
+            log_now: ReceivedAt::default(),
             now: ReceivedAt::default(),
             position: LogPosition::START,
             scanner: None,
@@ -54,6 +58,11 @@ impl Raising {
         self.now
     }
 
+    /// Sets the log's clock to the entry before those that are replayed.
+    pub(super) fn recall_clock(&mut self, log_now: ReceivedAt) {
+        (self.log_now, self.now) = (log_now, log_now);
+    }
+
     pub(super) fn begin(
         &mut self,
         position: LogPosition,
@@ -61,7 +70,8 @@ impl Raising {
         scanner: Option<SourceId>,
         raises: bool,
     ) {
-        self.now = received_at;
+        self.log_now = self.log_now.max(received_at);
+        self.now = self.log_now;
         (self.position, self.scanner, self.raises) = (position, scanner, raises);
         self.counts = [0; Rule::ALL.len()];
     }

@@ -67,8 +67,6 @@ struct Others {
 }
 
 /// What the access points of each name have.
-///
-/// An access point that the tracker let go stays counted until the next start.
 #[derive(Debug)]
 pub(super) struct Twins {
     by_ssid: HashMap<Ssid, [Group; Strength::ALL.len()]>,
@@ -80,6 +78,23 @@ impl Twins {
         Self {
             by_ssid: HashMap::new(),
             ssids_max,
+        }
+    }
+
+    pub(super) fn forget(&mut self, device: &Device) {
+        let Radio::Wifi(wifi) = &device.radio else {
+            return;
+        };
+        for record in &wifi.ssids {
+            let Some(groups) = self.by_ssid.get_mut(&record.ssid) else {
+                continue;
+            };
+            for group in &mut *groups {
+                group.remove(&device.id.addr);
+            }
+            if groups.iter().all(BTreeSet::is_empty) {
+                self.by_ssid.remove(&record.ssid);
+            }
         }
     }
 

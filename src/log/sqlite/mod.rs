@@ -186,6 +186,12 @@ impl SqliteLog {
         Ok(self.db.pragma_update(None, "max_page_count", pages)?)
     }
 
+    /// Leaves commits to the operating system, for tests that end no process.
+    #[cfg(test)]
+    pub(super) fn skip_syncs(&self) {
+        self.db.pragma_update(None, "synchronous", "off").unwrap();
+    }
+
     pub(super) fn last(&self) -> LogPosition {
         self.tip.at
     }

@@ -64,6 +64,21 @@ fn one_device_is_followed_by_its_mark() {
     assert!(changed(&folded, mark).is_some());
 }
 
+/// What changed, in order.
+#[derive(Default)]
+struct Told(Vec<String>);
+
+impl<'b> Observer<'b> for Told {
+    fn changed(&mut self, change: Change<'b>) {
+        self.0.push(match change {
+            Change::NewSource(id) => id.to_string(),
+            Change::NewDevice(id) => id.addr.to_string(),
+            Change::NewSsid(id, ssid) => format!("{} {ssid}", id.addr),
+            Change::SourcePaused { id, .. } => format!("paused {id}"),
+        });
+    }
+}
+
 #[test]
 fn what_is_new_is_told_once() {
     let mut folded = Folded::new(Bounds::FOR_TESTS);
@@ -78,20 +93,9 @@ fn what_is_new_is_told_once() {
         };
         let record = Record::new(folded.log.node(), RECEIVED_AT, What::Reports(batch));
         let entries = folded.log.append(vec![record]).unwrap();
-        let mut told = Vec::new();
-        folded.tracker.apply_observed(
-            &entries[0],
-            |_, _| {},
-            |change| {
-                told.push(match change {
-                    Change::NewSource(id) => id.to_string(),
-                    Change::NewDevice(id) => id.addr.to_string(),
-                    Change::NewSsid(id, ssid) => format!("{} {ssid}", id.addr),
-                    Change::SourcePaused { id, .. } => format!("paused {id}"),
-                });
-            },
-        );
-        told
+        let mut told = Told::default();
+        folded.tracker.apply_observed(&entries[0], &mut told);
+        told.0
     };
     let addr = device_id(1).addr.to_string();
     assert_eq!(told(vec![]), [source(1).to_string()]);
