@@ -7,6 +7,7 @@
 mod file;
 mod records_v1;
 mod records_v2;
+mod restore;
 #[cfg(test)]
 mod tests;
 
@@ -14,10 +15,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use tracing::{info, warn};
+use tracing::warn;
 use uuid::Uuid;
 
-use self::file::{End, Extent, Format, Frame, Reader, Unreadable, Writer};
+use self::file::{End, Extent, Format, Frame, Unreadable, Writer};
+use self::restore::{fill, restore};
 use crate::data_dir::{self, DataDir, sync_folder};
 use crate::log::LogPosition;
 use crate::tracker::Tracker;
@@ -316,55 +318,6 @@ fn usable(path: &Path, server: Uuid, log_end: LogPosition) -> Option<Extent> {
             warn!(snapshot.path = %path, fault, "a snapshot is not used");
             None
         }
-    }
-}
-
-/// Whether all of it was read, for as long as it is wanted.
-fn fill(
-    tracker: &Tracker,
-    generation: &Generation,
-    server: Uuid,
-    is_wanted: impl Fn() -> bool,
-) -> Result<bool, Unreadable> {
-    let mut reader = Reader::open(&generation.path, server)?.up_to(generation.extent.bytes);
-    let format = reader.format();
-    let mut devices = 0;
-    loop {
-        if !is_wanted() {
-            return Ok(false);
-        }
-        let at = reader.at();
-        let Some(payload) = reader.next_payload()? else {
-            break;
-        };
-        devices += restore(tracker, Frame::read(format, payload, at)?);
-    }
-    tracker.restored();
-    info!(
-        snapshot.position = generation.extent.position.get(),
-        snapshot.devices = devices,
-        "read a snapshot"
-    );
-    Ok(true)
-}
-
-/// Restores what a frame holds, and gives the number of its devices.
-fn restore(tracker: &Tracker, frame: Frame) -> usize {
-    match frame {
-        Frame::Head(head) => {
-            tracker.restore_head(*head);
-            0
-        }
-        Frame::Paused(paused) => {
-            tracker.restore_paused(paused);
-            0
-        }
-        Frame::Devices(devices) => {
-            let count = devices.len();
-            tracker.restore_devices(devices);
-            count
-        }
-        Frame::End(_) => 0,
     }
 }
 

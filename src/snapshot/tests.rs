@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
+use super::file::Reader;
 use super::records_v2::encode;
 use super::*;
 use crate::ingest::kismet::{self, Limits};

@@ -1,0 +1,129 @@
+//! Reads a generation into a tracker, on several processors.
+//!
+//! Decoding is most of the work, so frames are decoded by several threads. The tracker gets them in their order.
+
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use tracing::info;
+use uuid::Uuid;
+
+use super::Generation;
+use super::file::{Format, Frame, Reader, Unreadable};
+use crate::tracker::Tracker;
+
+/// Most threads that decode: with more of them, the tracker is what takes longest.
+const DECODERS_MAX: usize = 4;
+/// Frames that wait before and behind each decoder. A frame takes about 1 MiB.
+const WAITING_FRAMES: usize = 1;
+
+/// A frame as it is on disk, and the byte it begins at.
+struct Raw {
+    payload: Vec<u8>,
+    at: u64,
+}
+
+type Read<T> = Result<T, Unreadable>;
+
+/// Fills a tracker that knows nothing yet. `false` if `is_wanted` said no: then the tracker holds a part.
+pub(super) fn fill(
+    tracker: &Tracker,
+    generation: &Generation,
+    server: Uuid,
+    is_wanted: impl Fn() -> bool,
+) -> Result<bool, Unreadable> {
+    let reader = Reader::open(&generation.path, server)?.up_to(generation.extent.bytes);
+    let devices = thread::scope(|scope| {
+        let format = reader.format();
+        let decoders = thread::available_parallelism().map_or(1, usize::from);
+        let (raws, frames): (Vec<_>, Vec<_>) = (0..decoders.min(DECODERS_MAX))
+            .map(|_| {
+                let (raw_sender, raws) = sync_channel(WAITING_FRAMES);
+                let (frame_sender, frames) = sync_channel(WAITING_FRAMES);
+                scope.spawn(move || decode(format, &raws, &frame_sender));
+                (raw_sender, frames)
+            })
+            .unzip();
+        scope.spawn(move || read(reader, &raws));
+        // Whoever hangs up ends the threads before it.
+        merge(tracker, &frames, is_wanted)
+    })?;
+    let Some(devices) = devices else {
+        return Ok(false);
+    };
+    tracker.restored();
+    info!(
+        snapshot.position = generation.extent.position.get(),
+        snapshot.devices = devices,
+        "read a snapshot"
+    );
+    Ok(true)
+}
+
+/// Reads frames, and deals them out in turn.
+fn read(mut reader: Reader, decoders: &[SyncSender<Read<Raw>>]) {
+    for decoder in decoders.iter().cycle() {
+        let at = reader.at();
+        let raw = match reader.next_payload() {
+            Ok(None) => return,
+            Ok(Some(payload)) => Ok(Raw {
+                payload: payload.to_vec(),
+                at,
+            }),
+            Err(error) => Err(error),
+        };
+        let is_last = raw.is_err();
+        if decoder.send(raw).is_err() || is_last {
+            return;
+        }
+    }
+}
+
+fn decode(format: Format, raws: &Receiver<Read<Raw>>, frames: &SyncSender<Read<Frame>>) {
+    for raw in raws {
+        let frame = raw.and_then(|raw| Frame::read(format, &raw.payload, raw.at));
+        if frames.send(frame).is_err() {
+            return;
+        }
+    }
+}
+
+/// Gives the number of devices, or `None` if they are not wanted any more.
+fn merge(
+    tracker: &Tracker,
+    decoders: &[Receiver<Read<Frame>>],
+    is_wanted: impl Fn() -> bool,
+) -> Result<Option<usize>, Unreadable> {
+    let mut devices = 0;
+    for frames in decoders.iter().cycle() {
+        if !is_wanted() {
+            return Ok(None);
+        }
+        // Frames are dealt out in turn, so a decoder that has none left had the one before the end.
+        let Ok(frame) = frames.recv() else {
+            break;
+        };
+        devices += restore(tracker, frame?);
+    }
+    Ok(Some(devices))
+}
+
+/// Restores what a frame holds, and gives the number of its devices.
+pub(super) fn restore(tracker: &Tracker, frame: Frame) -> usize {
+    match frame {
+        Frame::Head(head) => {
+            tracker.restore_head(*head);
+            0
+        }
+        Frame::Paused(paused) => {
+            tracker.restore_paused(paused);
+            0
+        }
+        Frame::Devices(devices) => {
+            let count = devices.len();
+            tracker.restore_devices(devices);
+            count
+        }
+        Frame::End(_) => 0,
+    }
+}
