@@ -3,7 +3,6 @@
 //! ```text
 //! cargo bench --bench micro [-- NAME]
 //! ```
-#![allow(missing_docs, reason = "criterion's macros make public functions")]
 #![allow(clippy::cast_precision_loss, reason = "of what the benches share")]
 #![allow(clippy::print_stdout, reason = "of what the benches share")]
 #![expect(clippy::unwrap_used, reason = "a bench that cannot run must not go on")]

@@ -47,8 +47,11 @@
 //! 5. Everything from outside has a bound, and the bound is in the config.
 
 pub mod alerts;
+// `missing_docs` is on for the modules whose items the program itself uses from outside the library.
+#[warn(missing_docs)]
 pub mod auth;
 mod bounded;
+#[warn(missing_docs)]
 pub mod config;
 mod data_dir;
 pub mod events;
@@ -58,6 +61,7 @@ pub mod fuzzing;
 mod hex;
 mod http;
 pub mod ingest;
+#[warn(missing_docs)]
 pub mod log;
 pub mod metrics;
 pub mod outbox;

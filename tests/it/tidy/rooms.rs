@@ -212,12 +212,12 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("fold", &["events", "alerts", "tracker", "log", "report"]),
     ("snapshot", &["tracker", "log", "report", "data_dir"]),
     ("auth", &["config", "bounded", "data_dir"]),
+    ("config", &["alerts", "setting_text"]),
     ("events", &["alerts", "tracker", "report"]),
     (
         "alerts",
         &["tracker", "log", "report", "setting_text", "data_dir"],
     ),
-    ("config", &["alerts", "setting_text"]),
     ("tracker", &["log", "report"]),
     ("log", &["report", "hex", "bounded", "data_dir"]),
     ("report", &["bounded"]),
@@ -230,11 +230,6 @@ const ROOMS: &[(&str, &[&str])] = &[
 
 /// Arrows that turn back, and why they are borne. There should be none.
 const TURNED: &[(&str, &str, &str)] = &[
-    (
-        "config",
-        "alerts",
-        "the rules check their own settings, and are made from them",
-    ),
     (
         "http::error",
         "http::request",
