@@ -6,7 +6,7 @@ use insta::{Settings, assert_json_snapshot};
 use serde_json::Value;
 
 /// What differs from run to run, by the name of the field.
-const CHANGING: [(&str, &str); 7] = [
+const CHANGING: [(&str, &str); 8] = [
     ("kismet.device.base.mod_time", "[time]"),
     ("kismet.common.location.time_sec", "[time]"),
     ("kismet.common.location.time_usec", "[time]"),
@@ -14,6 +14,7 @@ const CHANGING: [(&str, &str); 7] = [
     ("kismet.server.uuid", "[uuid]"),
     ("changed", "[time]"),
     ("changed_utc", "[time]"),
+    ("duration_ms", "[time]"),
 ];
 
 /// Fails where the answer is not the one in the file of this name, but for what differs from run to run.
