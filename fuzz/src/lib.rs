@@ -6,6 +6,7 @@
 mod server;
 
 use scanpost::fuzzing;
+use scanpost::log;
 use scanpost::report::advertising::{Structure, structures};
 use scanpost::report::capabilities::{Security, leftovers};
 
@@ -113,4 +114,14 @@ pub fn query(data: &[u8]) {
 /// The payload of one frame of a snapshot file, restored as a start restores it.
 pub fn snapshot(data: &[u8]) {
     fuzzing::restore_frame(data);
+}
+
+/// Records as servers send them to each other.
+pub fn records(data: &[u8]) {
+    let Ok(records) = log::decode(data) else {
+        return;
+    };
+    let again = log::encode(&records).expect("decoded records are within the bounds");
+    let again = log::decode(&again).expect("encoded records are valid");
+    assert_eq!(again, records);
 }

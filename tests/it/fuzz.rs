@@ -220,3 +220,8 @@ fn query() {
 fn snapshot() {
     run("snapshot", targets::snapshot);
 }
+
+#[test]
+fn records() {
+    run("records", targets::records);
+}
