@@ -3,13 +3,13 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use std::thread::{self, JoinHandle};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::program::{Running, run};
+use crate::program::{Process, Running, run};
 use crate::server::WIFI;
 use crate::skip::skip;
 
@@ -185,7 +185,7 @@ async fn the_python_example_sends_again_what_was_not_answered_and_it_counts_once
 
 /// The sketch's queue, driven as the sketch drives it.
 struct Sketch {
-    child: Child,
+    child: Process,
     commands: ChildStdin,
     answers: BufReader<ChildStdout>,
 }
@@ -206,11 +206,9 @@ impl Sketch {
             .arg(&program)
             .arg(source));
         assert_eq!(code, Some(0), "{err}");
-        let mut child = Command::new(program)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = Command::new(program);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = Process::spawn(&mut command);
         Self {
             commands: child.stdin.take().unwrap(),
             answers: BufReader::new(child.stdout.take().unwrap()),

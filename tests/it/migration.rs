@@ -5,19 +5,21 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::program::{Running, run, scanpost};
+use crate::program::{Process, Running, run, scanpost};
 use crate::server::copy_of_fixture;
 
 /// Enough that the migration takes a good part of a second.
-const COPIES: i64 = 5_000;
-/// How much longer each life of the program is than the one before.
-const STEP: Duration = Duration::from_millis(20);
+const COPIES: i64 = 500;
+/// How often it is killed, more or less: each life is longer than the one before by this part of the whole.
+const KILLS: u32 = 12;
+/// Only a program that is stuck takes so long.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What there is in a log, as its rows say. Other rows are counted for other versions.
 fn contents(data: &TempDir, tables: &str) -> [i64; 4] {
@@ -27,6 +29,14 @@ fn contents(data: &TempDir, tables: &str) -> [i64; 4] {
         Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?])
     })
     .unwrap()
+}
+
+fn is_migrated(data: &TempDir) -> bool {
+    let db = Connection::open(data.path().join("scanpost.db")).unwrap();
+    let version: i64 = db
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .unwrap();
+    3 < version
 }
 
 /// A log of version 3 with what its fixture has, many times, and as many annotations.
@@ -57,14 +67,15 @@ fn large_log_of_version_3() -> TempDir {
     data
 }
 
-/// Starts the program, and kills it so long after it began to migrate, unless it is done by then.
-fn is_done_after(data: &TempDir, life: Duration) -> bool {
+/// Starts the program, and kills it when it has migrated or after `life`. Returns how long the migration took, or
+/// `None` if it was killed before its end.
+fn migrate(data: &TempDir, life: Duration) -> Option<Duration> {
     let mut command = scanpost();
     command
         .args(["--listen", "127.0.0.1:0", "--data-dir"])
         .arg(data.path())
         .stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
+    let mut child = Process::spawn(&mut command);
     let stderr = BufReader::new(child.stderr.take().unwrap());
     let (sender, lines) = sync_channel(1000);
     let reader = thread::spawn(move || {
@@ -74,18 +85,18 @@ fn is_done_after(data: &TempDir, life: Duration) -> bool {
     });
     let first = lines.iter().find(|line| line.contains("migrating the log"));
     assert!(first.is_some(), "it does not migrate");
-    let is_done = loop {
+    let began = Instant::now();
+    let took = loop {
         match lines.recv_timeout(life) {
-            Ok(line) if line.contains("migrated the log") => break true,
+            Ok(line) if line.contains("migrated the log") => break Some(began.elapsed()),
             Ok(_) => {}
-            Err(RecvTimeoutError::Timeout) => break false,
+            Err(RecvTimeoutError::Timeout) => break None,
             Err(RecvTimeoutError::Disconnected) => panic!("it ended by itself"),
         }
     };
-    child.kill().unwrap();
-    child.wait().unwrap();
+    child.kill();
     reader.join().unwrap();
-    is_done
+    took
 }
 
 #[tokio::test]
@@ -97,12 +108,18 @@ async fn a_migration_that_is_killed_again_and_again_loses_nothing() {
     let data = large_log_of_version_3();
     let before = contents(&data, BEFORE);
     assert_eq!(before[3], COPIES);
-    let mut life = Duration::ZERO;
-    while !is_done_after(&data, life) {
-        // As if nobody had tried: the file is of the version it was, and whole.
+    let whole = migrate(&large_log_of_version_3(), PATIENCE).expect("the migration never ends");
+    let (mut life, mut kills) = (Duration::ZERO, 0);
+    while migrate(&data, life).is_none() {
+        // A kill between the commit and the log line leaves a migrated file.
+        if is_migrated(&data) {
+            break;
+        }
         assert_eq!(contents(&data, BEFORE), before, "{life:?}");
-        life += STEP;
+        life += whole / KILLS;
+        kills += 1;
     }
+    assert!(0 < kills, "the migration was never killed");
     assert_eq!(contents(&data, AFTER), before);
 
     let running = Running::start_on(data, |_| {});

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -28,6 +29,41 @@ pub(crate) fn scanpost() -> Command {
     command
 }
 
+/// A child process that is killed when this is dropped, also by a test that panics.
+pub(crate) struct Process(Child);
+
+impl Process {
+    pub(crate) fn spawn(command: &mut Command) -> Self {
+        Self(command.spawn().unwrap())
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Deref for Process {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        &self.0
+    }
+}
+
+impl DerefMut for Process {
+    fn deref_mut(&mut self) -> &mut Child {
+        &mut self.0
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
 /// The lines of a stream, read as they come: a program whose log nobody reads would stand still.
 fn lines_of(stream: ChildStderr) -> Receiver<String> {
     let (sender, lines) = sync_channel(1_000_000);
@@ -45,7 +81,7 @@ fn lines_of(stream: ChildStderr) -> Receiver<String> {
 
 /// A running program.
 pub(crate) struct Running {
-    child: Child,
+    child: Process,
     pub(crate) addr: String,
     /// What it logged until it was ready.
     pub(crate) start: String,
@@ -87,7 +123,7 @@ impl Running {
             .arg(data.path())
             .stderr(Stdio::piped());
         change(&mut command);
-        let mut child = command.spawn().unwrap();
+        let mut child = Process::spawn(&mut command);
         let log = lines_of(child.stderr.take().unwrap());
         let (mut addr, mut start) = (String::new(), String::new());
         let mut expected = expected.to_vec();
@@ -144,8 +180,7 @@ impl Running {
 
     /// Ends the program as a power cut would, and gives its data.
     pub(crate) fn kill(mut self) -> TempDir {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        self.child.kill();
         self.data
     }
 

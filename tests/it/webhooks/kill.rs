@@ -2,9 +2,10 @@
 
 use std::env;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use super::receiver::{Alerts, Receiver, Reply, Running, id, webhook};
+use crate::program::Process;
 
 const ALERTS: u64 = 400;
 const KILLS: usize = 12;
@@ -12,18 +13,18 @@ const DIRECTORY: &str = "TEST_WEBHOOKS_DIRECTORY";
 const RECEIVER: &str = "TEST_WEBHOOKS_RECEIVER";
 
 /// The process that is killed: this very program, which runs nothing but the test below.
-fn child(directory: &Path, receiver: &Receiver) -> Child {
-    Command::new(env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "webhooks::kill::deliver_until_killed",
-            "--ignored",
-        ])
-        .env(DIRECTORY, directory)
-        .env(RECEIVER, receiver.addr.to_string())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap()
+fn child(directory: &Path, receiver: &Receiver) -> Process {
+    Process::spawn(
+        Command::new(env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "webhooks::kill::deliver_until_killed",
+                "--ignored",
+            ])
+            .env(DIRECTORY, directory)
+            .env(RECEIVER, receiver.addr.to_string())
+            .stdout(Stdio::null()),
+    )
 }
 
 #[tokio::test]
@@ -53,8 +54,7 @@ async fn after_every_kill_it_goes_on_where_it_was() {
         receiver
             .until(|got| before + 1 + kill * 2 < got.len())
             .await;
-        child.kill().unwrap();
-        child.wait().unwrap();
+        child.kill();
     }
     assert!(child(dir.path(), &receiver).wait().unwrap().success());
 
