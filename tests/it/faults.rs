@@ -317,16 +317,23 @@ async fn a_clock_that_was_set_back_hides_no_change() {
 
 /// A log that is to be smaller than what the tests send.
 fn small_log(command: &mut Command) {
-    often(command);
-    command.env("SCANPOST_RETENTION__SIZE", "1MiB");
+    command
+        .env("SCANPOST_SNAPSHOTS__INTERVAL", "50ms")
+        .env("SCANPOST_LOGGING__LEVEL", "debug")
+        .env("SCANPOST_RETENTION__SIZE", "1MiB");
 }
 
 #[tokio::test]
 async fn a_log_that_is_too_small_for_its_names_keeps_the_newest_reports() {
+    const BATCHES: u64 = 12;
     let mut running = Running::start(small_log);
-    let capabilities = |number: usize| format!("[{number:0>1000}]");
-    for first in (0..30).map(|batch| batch * 1000) {
-        let report = |number: usize| json!({ "bssid": format!("0200{number:08x}"), "ssid": format!("{number}"), "capabilities": capabilities(number % 2000) });
+    // Two megabytes of capabilities in the 10000 newest reports, which always stay.
+    let capabilities = |number: u64| {
+        let is_long = number.is_multiple_of(5);
+        is_long.then(|| format!("[{:0>1000}]", number % 10_000))
+    };
+    for first in (0..BATCHES).map(|batch| batch * 1000) {
+        let report = |number: u64| json!({ "bssid": format!("0200{:08x}", number % 20), "ssid": format!("{number}"), "capabilities": capabilities(number) });
         let reports: Vec<_> = (first..first + 1000).map(report).collect();
         assert_eq!(post(&running, &batch(json!(reports))).await, 200);
     }
@@ -339,7 +346,7 @@ async fn a_log_that_is_too_small_for_its_names_keeps_the_newest_reports() {
     }
     assert_eq!(count("SELECT count(*) FROM observations"), 10_000);
     assert_eq!(count("SELECT count(*) FROM pragma_foreign_key_check"), 0);
-    assert_eq!(reports(&running).await, 30_000);
+    assert_eq!(reports(&running).await, BATCHES * 1000);
     running.kill();
 }
 
