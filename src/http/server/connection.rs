@@ -53,8 +53,15 @@ pub(super) async fn serve(
             )
             .await;
         }
-        Ok(Err(error)) => debug!(%error, "a connection ended before TLS was agreed upon"),
-        Err(_) => debug!("a connection took too long to agree upon TLS"),
+        // The place is freed first: after the log line the next client gets it.
+        Ok(Err(error)) => {
+            drop(lease);
+            debug!(%error, "a connection ended before TLS was agreed upon");
+        }
+        Err(_) => {
+            drop(lease);
+            debug!("a connection took too long to agree upon TLS");
+        }
     }
 }
 

@@ -60,10 +60,11 @@ pub(crate) async fn run(
                 let service = service.clone();
                 let tls = tls.clone();
                 let lease = Lease::new(&shutdown, &cut, place, &open, tasks.token());
+                let cut = cut.clone();
                 tasks.spawn(async move {
                     tokio::select! {
-                        () = connection::serve(stream, client, service, limits, tls, lease.clone()) => {}
-                        () = lease.cut() => {}
+                        () = connection::serve(stream, client, service, limits, tls, lease) => {}
+                        () = cut.cancelled() => {}
                     }
                 });
             }
