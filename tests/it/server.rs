@@ -1,8 +1,10 @@
 //! The harness: a server of our own on a port of its own, and requests to it.
 
+use std::fmt;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
@@ -12,12 +14,50 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
+use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
+use tracing::{Event, Subscriber};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::registry;
 
 pub(crate) const WIFI: &str = "/phy/phy80211/scan/scan_report.cmd";
 pub(crate) const BLUETOOTH: &str = "/phy/phybluetooth/scan/scan_report.cmd";
 pub(crate) const SOURCE: &str = "44444444-0000-0000-0000-000000000001";
+
+/// Changes each time that a server of this process logs that it is ready.
+static READY: LazyLock<watch::Sender<()>> = LazyLock::new(|| {
+    let writer_only = Targets::new().with_target("scanpost::ingest", LevelFilter::INFO);
+    let log = registry().with(ReadyLine.with_filter(writer_only));
+    tracing::subscriber::set_global_default(log).unwrap();
+    watch::Sender::new(())
+});
+
+/// Watches the log of this process for the line `ready`.
+struct ReadyLine;
+
+impl<S: Subscriber> Layer<S> for ReadyLine {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut message = Message::default();
+        event.record(&mut message);
+        if message.0 == "ready" {
+            READY.send_replace(());
+        }
+    }
+}
+
+#[derive(Default)]
+struct Message(String);
+
+impl Visit for Message {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == "message" {
+            self.0 = format!("{value:?}");
+        }
+    }
+}
 
 /// A running server, which stops when it is dropped.
 pub(crate) struct TestServer {
@@ -96,6 +136,7 @@ impl TestServer {
         // Bound here, so that no test ever waits for the server to listen.
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
+        let mut ready = READY.subscribe();
         let (stop, stopped) = oneshot::channel();
         let shutdown = async { stopped.await.unwrap_or_default() };
         let running = tokio::spawn(scanpost::serve(listener, config.clone(), shutdown));
@@ -107,16 +148,19 @@ impl TestServer {
             running,
             data,
         };
-        while !server.is_ready().await {
-            if server.running.is_finished() {
-                let ended = (&mut server.running).await;
-                panic!("the server ended at its start: {ended:?}");
+        // The line does not name its server, and other tests of this process start servers too.
+        loop {
+            tokio::select! {
+                changed = ready.changed() => changed.unwrap(),
+                ended = &mut server.running => panic!("the server ended at its start: {ended:?}"),
+            }
+            if server.is_ready().await {
+                return server;
             }
         }
-        server
     }
 
-    /// Asked on a connection of its own, so that none is left behind.
+    /// Uses a connection of its own, so that none is left open for the test.
     async fn is_ready(&self) -> bool {
         let request = "GET /readyz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
         let mut answer = String::new();
