@@ -1,10 +1,10 @@
-//! Bytes as text, two hexadecimal digits each.
+//! Hexadecimal text, two digits for each byte.
 
 use std::fmt;
 
 use serde::ser::{Serialize, Serializer};
 
-/// Shows bytes in small digits.
+/// Displays and serialises bytes in lowercase digits.
 pub(crate) struct Hex<'b>(pub(crate) &'b [u8]);
 
 impl fmt::Display for Hex<'_> {
@@ -19,12 +19,12 @@ impl Serialize for Hex<'_> {
     }
 }
 
-/// The bytes that a text stands for, in digits of either case. `None` where it has other characters, or half a byte.
+/// Decodes digits of either case. `None` for other characters, or an odd number of digits.
 pub(crate) fn bytes<B: FromIterator<u8>>(text: &str) -> Option<B> {
     text.as_bytes().chunks(2).map(byte).collect()
 }
 
-/// The byte that exactly two digits stand for. `u8::from_str_radix` alone would also take one digit, or a sign.
+/// Decodes exactly two digits. `u8::from_str_radix` would also accept one digit, or a sign.
 pub(crate) fn byte(digits: &[u8]) -> Option<u8> {
     let &[high, low] = digits else {
         return None;

@@ -1,9 +1,9 @@
-//! Values of settings as people write them: time spans and sizes.
+//! Text forms of time spans and sizes in settings.
 
 use std::time::Duration;
 
-/// A time span in the units of the documentation, which has no months and years: `"365days"`, `"1h 30m"`. It can be
-/// read again.
+/// Formats a time span in days and smaller units, such as `"365days"` or `"1h 30m"`. `humantime` alone would write
+/// months and years, which the documentation does not use. [`duration_text`] can parse the result.
 pub(crate) fn span_text(span: Duration) -> String {
     const DAY_S: u64 = 24 * 60 * 60;
     let days = span.as_secs() / DAY_S;
@@ -20,7 +20,7 @@ pub(crate) fn span_text(span: Duration) -> String {
     }
 }
 
-/// A time span as people write it: `"30s"`, `"1h 30m"`, `"1day"`.
+/// Serde form of time spans: `"30s"`, `"1h 30m"`, `"1day"`.
 pub(crate) mod duration_text {
     use std::time::Duration;
 
@@ -45,14 +45,14 @@ pub(crate) mod duration_text {
     }
 }
 
-/// A size as people write it: `"500MB"`, `"20GiB"`.
+/// Serde form of sizes: `"500MB"`, `"20GiB"`.
 pub(crate) mod size_text {
     use bytesize::ByteSize;
     use serde::{Deserialize, Deserializer, Serializer, de};
 
     #[expect(
         clippy::trivially_copy_pass_by_ref,
-        reason = "serde hands it over like this"
+        reason = "serde passes a reference"
     )]
     pub(crate) fn serialize<S: Serializer>(bytes: &u64, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&format_args!("{bytes}B"))

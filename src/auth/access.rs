@@ -1,4 +1,4 @@
-//! Who is it? Tokens are looked up, passwords are checked one or two at a time.
+//! Authentication: looks up tokens, and checks passwords with limited concurrency.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,10 +15,10 @@ use super::throttle::LoginThrottle;
 use super::{Policy, Role, password};
 use crate::config::Auth;
 
-/// How many passwords are checked at one time. Each takes 19 MiB and a processor.
+/// Passwords that are checked at one time. Each check takes 19 MiB and one processor.
 const CHECKS: usize = 2;
 
-/// What the server knows of who may do what.
+/// Policy, credentials and logins of the server. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Access(Arc<Inner>);
 
@@ -31,13 +31,13 @@ struct Inner {
     checks: Arc<Semaphore>,
 }
 
-/// A name and a password. It does not show itself in logs.
+/// A user name and a password. It has no `Debug`, so it cannot be logged.
 pub(crate) struct Login {
     pub(crate) user: String,
     pub(crate) password: String,
 }
 
-/// A login that was right, and the token that stands for it from now on.
+/// A successful login, and the token of its session.
 #[derive(Debug)]
 pub(crate) struct Granted {
     pub(crate) identity: Identity,
@@ -54,7 +54,7 @@ impl Granted {
     }
 }
 
-/// Why a password was not right, or not looked at.
+/// Why a login failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PasswordRefused {
     Wrong,
@@ -82,7 +82,7 @@ impl Access {
         &self.0.credentials
     }
 
-    /// Who has this token: of a login, or a key. `now` is in seconds since 1970.
+    /// Finds the login or key of a token. `now` is in seconds since 1970.
     pub(crate) fn bearer(&self, token: &str, now: u64, instant: Instant) -> Option<Identity> {
         if token.is_empty() {
             return None;
@@ -102,13 +102,13 @@ impl Access {
         })
     }
 
-    /// Checks a name and a password. What comes out of it is remembered even if nobody waits for it any more.
+    /// Checks a user name and a password. A started check runs to its end and counts, even if the caller is gone.
     pub(crate) async fn login(
         &self,
         client: IpAddr,
         login: Login,
     ) -> Result<Granted, PasswordRefused> {
-        // The empty credentials are those of a form that nobody filled in.
+        // A form that nobody filled in sends empty credentials.
         if login.user.is_empty() || login.password.is_empty() {
             return Err(PasswordRefused::Wrong);
         }
@@ -136,7 +136,7 @@ impl Inner {
     }
 
     fn check(&self, client: IpAddr, login: Login) -> Result<Granted, PasswordRefused> {
-        // Others of this client may have failed since it began to wait for its turn.
+        // Other requests of this client may have failed while this one waited.
         self.may_try(client)?;
         if let Some(granted) = self.grant_again(client, &login) {
             return Ok(granted);
@@ -145,8 +145,8 @@ impl Inner {
         let hash = self.credentials.password_of(&user);
         if password.len() > password::BYTES_MAX || !password::is(&password, hash.as_deref()) {
             self.throttle().failed(client, Instant::now());
-            // Not the name: it may well be a password that went into the wrong field.
-            warn!(client.addr = %client, "a login failed");
+            // The user name is not logged: it may be a password that was typed into the wrong field.
+            warn!(client.addr = %client, "login failed: wrong user name or password");
             return Err(PasswordRefused::Wrong);
         }
         let Some(hash) = hash else {
@@ -159,14 +159,14 @@ impl Inner {
             .sessions()
             .begin(Arc::clone(&user), hash, proof, Instant::now());
         let token = begun.map_err(|error| {
-            error!(%error, "no session can be made");
+            error!(%error, "cannot create a session: no random numbers");
             PasswordRefused::Failed
         })?;
         debug!(client.addr = %client, "logged in");
         Ok(Granted::to(user, token))
     }
 
-    /// Lets in who shows what was right before, and spares the slow check: many clients log in with each request.
+    /// Accepts a password that was checked before, without the slow hash: many clients log in with each request.
     fn grant_again(&self, client: IpAddr, login: &Login) -> Option<Granted> {
         if password::BYTES_MAX < login.password.len() {
             return None;
@@ -240,7 +240,7 @@ mod tests {
             let refused = login(&access, "admin", "wrong").await.unwrap_err();
             assert_eq!(refused, PasswordRefused::Wrong);
         }
-        // Otherwise an answer to the right one would tell who guesses that it is.
+        // A normal answer to the right password would reveal to the guesser that it is right.
         let refused = login(&access, "admin", "right").await.unwrap_err();
         assert!(matches!(refused, PasswordRefused::TooManyFailures { .. }));
 

@@ -1,4 +1,4 @@
-//! What can go wrong with credentials.
+//! Errors of reading and changing credentials.
 
 use std::io;
 
@@ -11,49 +11,49 @@ pub enum CredentialsError {
     /// The file cannot be read.
     #[error("cannot read the credentials in {path}: {reason}")]
     Read {
-        /// The file.
+        /// Path of the file.
         path: Box<str>,
-        /// What is wrong with it.
+        /// What is wrong with the file.
         reason: Box<str>,
     },
     /// The file cannot be written.
     #[error("cannot write the credentials in {path}")]
     Write {
-        /// The file.
+        /// Path of the file.
         path: Box<str>,
-        /// What the system said.
+        /// Error of the operating system.
         source: io::Error,
     },
-    /// The name cannot be one.
+    /// The name is not allowed for a user or a key.
     #[error(
-        "a name has 1 to {NAME_CHARACTERS_MAX} characters, without blanks at its ends, and that of a user no `:`"
+        "a name must have 1 to {NAME_CHARACTERS_MAX} characters, without whitespace at its ends; the name of a user must not contain `:`"
     )]
     BadName,
-    /// The password cannot be one.
+    /// The password is empty, too long, or has control characters.
     #[error(
-        "a password has 1 to {} bytes, without control characters",
+        "a password must have 1 to {} bytes, without control characters",
         password::BYTES_MAX
     )]
     BadPassword,
-    /// The key would never have been valid.
-    #[error("a key holds for at least a second")]
+    /// The lifetime of the key is zero.
+    #[error("a key must be valid for at least one second")]
     BadLifetime,
-    /// There is a key of that name.
-    #[error("there is a key of that name already")]
+    /// Another key has this name.
+    #[error("there is a key of that name already; revoke it first, or choose another name")]
     NameTaken,
-    /// There is no key of that name.
+    /// No key has this name.
     #[error("there is no key of that name")]
     NoSuchKey,
-    /// There is a login already.
-    #[error("there is a login already")]
+    /// A first login was requested, but there is a login already.
+    #[error("there is a login already; log in to change its password")]
     AlreadySet,
-    /// There are as many as there may be.
-    #[error("there are {ENTRIES_MAX} users and keys, more are not possible")]
+    /// The limit of users and keys is reached.
+    #[error("there are {ENTRIES_MAX} users and keys, which is the limit; revoke a key first")]
     TooMany,
-    /// This server keeps nothing on disk.
-    #[error("this server keeps no credentials")]
+    /// This server has no data directory.
+    #[error("this server has no data directory and stores no credentials")]
     NotKept,
-    /// The system gives no random numbers, or no memory to hash with.
-    #[error("the password or the key cannot be made: {0}")]
+    /// Random numbers or memory for hashing are not available.
+    #[error("cannot generate or hash the credentials: {0}")]
     Making(Box<str>),
 }

@@ -1,4 +1,4 @@
-//! The file that credentials are kept in: read whole, written whole, by one process at a time.
+//! The credentials file. It is read and written as a whole; a lock admits one writer at a time.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Read};
@@ -10,15 +10,15 @@ use super::role::Role;
 use super::secret::TokenHash;
 use crate::data_dir::{CREDENTIALS, DataDir};
 
-/// The version that this program writes. A later shape gets another number and keeps a reader for this one.
+/// Version of the format that this program writes. A later format gets another number, and a reader for this one stays.
 const VERSION: u32 = 1;
 
-/// What the file holds.
+/// The content of the file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Document {
     version: u32,
-    /// Administrators: Kismet's login.
+    /// Administrators. A password always has this role, as with Kismet's login.
     pub(super) users: Vec<User>,
     pub(super) keys: Vec<Key>,
 }
@@ -40,7 +40,7 @@ pub(super) struct Key {
     pub(super) hash: TokenHash,
     /// Seconds since 1970.
     pub(super) created: u64,
-    /// Seconds since 1970; without it the key holds for ever.
+    /// Seconds since 1970. A key without it never expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) expires: Option<u64>,
 }
@@ -55,23 +55,27 @@ impl Default for Document {
     }
 }
 
-/// Why the file cannot be read.
+/// Why the file cannot be read. [`CredentialsError::Read`](super::CredentialsError::Read) adds the path.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unreadable {
     #[error(transparent)]
     Io(#[from] io::Error),
-    #[error("it is damaged: {0}")]
+    #[error(
+        "the file is damaged: {0}; restore it from a backup, or remove it to begin without credentials"
+    )]
     Damaged(#[from] serde_json::Error),
-    #[error("a later version of this program wrote it: {found}, and {VERSION} is known here")]
+    #[error(
+        "the file has format version {found}, but this program knows only version {VERSION}; use the later program that wrote it"
+    )]
     TooNew { found: u32 },
 }
 
-/// Tells one writing of the file from the next.
+/// Identifies one version of the file, to detect changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
     modified: Option<SystemTime>,
     bytes: u64,
-    /// Each writing is a file of its own, so that two within one tick of the clock differ.
+    /// Inode number. Each write creates a new file, so two writes within one clock tick still differ.
     number: u64,
 }
 
@@ -89,7 +93,7 @@ impl Stamp {
     }
 }
 
-/// The stamp of the file, if there is one.
+/// Stamp of the current file. `None` if there is no file.
 pub(super) fn stamp(data: &DataDir) -> io::Result<Option<Stamp>> {
     match fs::metadata(data.path_of(CREDENTIALS)) {
         Ok(metadata) => Ok(Some(Stamp::of(&metadata))),
@@ -98,7 +102,7 @@ pub(super) fn stamp(data: &DataDir) -> io::Result<Option<Stamp>> {
     }
 }
 
-/// Reads the file. Without one there are no credentials.
+/// Reads the file. A missing file holds no credentials.
 pub(super) fn read(data: &DataDir) -> Result<(Option<Stamp>, Document), Unreadable> {
     let mut file = match File::open(data.path_of(CREDENTIALS)) {
         Ok(file) => file,
@@ -107,7 +111,7 @@ pub(super) fn read(data: &DataDir) -> Result<(Option<Stamp>, Document), Unreadab
         }
         Err(error) => return Err(error.into()),
     };
-    // Of this very file, whatever stands under its name by now.
+    // Taken from the open file: another file may have this name by now.
     let stamp = Stamp::of(&file.metadata()?);
     let mut json = Vec::new();
     file.read_to_end(&mut json)?;
@@ -125,7 +129,7 @@ fn parse(json: &[u8]) -> Result<Document, Unreadable> {
     }
 }
 
-/// Replaces the file.
+/// Replaces the file atomically.
 pub(super) fn write(data: &DataDir, document: &Document) -> io::Result<Stamp> {
     let mut json = serde_json::to_vec_pretty(document)?;
     json.push(b'\n');
@@ -161,7 +165,7 @@ mod tests {
     #[test]
     fn a_file_of_a_later_version_or_a_damaged_one_is_not_read() {
         let check = |json: &str| parse(json.as_bytes()).unwrap_err().to_string();
-        assert!(check(r#"{"version":2,"else":[]}"#).contains("a later version"));
+        assert!(check(r#"{"version":2,"else":[]}"#).contains("format version 2"));
         for damaged in [
             "",
             "{",

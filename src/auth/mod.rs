@@ -1,8 +1,8 @@
-//! Who may do what: users, API keys, logins. Nothing here knows of HTTP.
+//! Users, API keys, logins and roles. Nothing here knows HTTP.
 //!
-//! Credentials are kept in one file of the data directory, which the server and the command line both change
-//! under one lock, and which the server reads again when it changed. Passwords are kept as argon2id hashes,
-//! keys as SHA-256 of 128 random bits; neither can be read out of the file.
+//! One file in the data directory holds all credentials. The server and the command line both change it, under one
+//! lock, and the server reads it again after each change. It holds argon2id hashes of passwords and SHA-256 hashes of
+//! random 128-bit keys, so neither passwords nor keys can be read from it.
 
 mod access;
 mod error;
@@ -26,19 +26,19 @@ pub use self::store::{Credentials, FirstCredentials, Identity, KeyRecord, Princi
 pub(crate) use self::throttle::ClientNetwork;
 use crate::config::AuthMode;
 
-/// Whether credentials are asked for.
+/// Who needs credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policy {
-    /// From everybody.
+    /// Everybody.
     Required,
-    /// From nobody, because only this machine reaches the server; web pages of others are kept out.
+    /// Nobody, because only this machine reaches the server. Web pages of others are refused.
     OpenHere,
-    /// From nobody.
+    /// Nobody.
     Open,
 }
 
 impl Policy {
-    /// What a mode means for a server that listens on an address.
+    /// The policy of a server in this mode that listens on this address.
     pub fn of(mode: AuthMode, listens_on: IpAddr) -> Self {
         match mode {
             AuthMode::Off => Self::Open,

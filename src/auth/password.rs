@@ -1,4 +1,4 @@
-//! Passwords: hashed so that guessing from the file is slow.
+//! Password hashes that are slow to guess.
 
 use std::sync::OnceLock;
 
@@ -6,16 +6,16 @@ use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 
-/// How long a password may be.
+/// Longest password.
 pub(super) const BYTES_MAX: usize = 1024;
 
-/// Hashes a password with a random salt: argon2id with the parameters that OWASP recommends.
+/// Hashes a password with a random salt, by argon2id with the parameters that OWASP recommends.
 pub(super) fn hash(password: &str) -> Result<String, argon2::password_hash::Error> {
     let hash: PasswordHash = Argon2::default().hash_password(password.as_bytes())?;
     Ok(hash.to_string())
 }
 
-/// Whether it is the password. Takes tens of milliseconds, and as long when there is no such user.
+/// Verifies a password. Takes tens of milliseconds, also for an unknown user, so that the time does not reveal names.
 pub(super) fn is(password: &str, hash: Option<&str>) -> bool {
     let parsed = hash.and_then(|hash| PasswordHash::new(hash).ok());
     let nobody = nobody().and_then(|hash| PasswordHash::new(hash).ok());
@@ -27,7 +27,7 @@ pub(super) fn is(password: &str, hash: Option<&str>) -> bool {
     is_somebody && verified.is_ok()
 }
 
-/// The hash of a user who does not exist.
+/// Hash to verify against if the user does not exist.
 fn nobody() -> Option<&'static str> {
     static NOBODY: OnceLock<Option<String>> = OnceLock::new();
     NOBODY.get_or_init(|| hash("nobody").ok()).as_deref()

@@ -1,37 +1,37 @@
-//! Roles, and what they open.
+//! Roles and the routes that they open.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// What somebody may do. The names are Kismet's; there is no inheritance, except that `admin` may do everything.
+/// The role of a user or a key. Names are Kismet's. `admin` may do everything; otherwise no role includes another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Role {
-    /// Everything.
+    /// May do everything.
     Admin,
-    /// All reads.
+    /// May read everything.
     Readonly,
-    /// Reporting.
+    /// May report.
     Scanreport,
-    /// A name that nothing here asks for. Who has it can say who they are, and that is all.
+    /// A name that no route requires. It opens only what needs any login at all.
     Custom(Box<str>),
 }
 
-/// Why a name is none for a role.
+/// The text cannot be the name of a role.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a role is `admin`, `readonly`, `scanreport` or another name of 1 to {} characters, without blanks at its ends",
+    "a role must be `admin`, `readonly`, `scanreport` or another name of 1 to {} characters, without whitespace at its ends",
     Role::CHARACTERS_MAX
 )]
 pub struct BadRole;
 
 impl Role {
-    /// How long the name of a role may be.
+    /// Largest number of characters in the name of a role.
     pub const CHARACTERS_MAX: usize = 64;
 
-    /// The role's name.
+    /// The name of the role.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Admin => "admin",
@@ -86,7 +86,7 @@ impl fmt::Display for Role {
     }
 }
 
-/// Whether a text can be shown as a name in one line.
+/// Whether a text is fit to be shown as a name: one line, no whitespace at the ends, not too long.
 pub(super) fn is_name(text: &str, characters_max: usize) -> bool {
     !text.is_empty()
         && text.trim() == text
@@ -94,7 +94,7 @@ pub(super) fn is_name(text: &str, characters_max: usize) -> bool {
         && !text.chars().any(char::is_control)
 }
 
-/// What a route asks for.
+/// The role that a route requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RequiredRole {
     /// Any valid login or key. Kismet calls it `any`.
@@ -105,8 +105,8 @@ pub(crate) enum RequiredRole {
     Scanreport,
     /// Changing anything.
     Admin,
-    /// Changing who may do what. The administrator proves to be it even where all else is open: what is made here
-    /// still opens the server when it is open no more.
+    /// Changing users and keys. Only an administrator may do this, even if the server requires no credentials
+    /// otherwise: credentials made now stay valid when it requires them again.
     Credentials,
 }
 

@@ -1,4 +1,4 @@
-//! Random secrets, and what is kept of them.
+//! Random secrets and their hashes.
 
 use std::fmt::{self, Write};
 
@@ -8,12 +8,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// A secret text that was just made. It does not show itself in logs.
+/// A newly generated secret. Its `Debug` form does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// 128 random bits as 32 digits, the form of Kismet's keys.
+    /// 128 random bits as 32 hexadecimal digits, the form of Kismet's keys.
     pub(super) fn token() -> Result<Self, getrandom::Error> {
         let mut bits = [0; 16];
         getrandom::fill(&mut bits)?;
@@ -24,7 +24,7 @@ impl Secret {
         Ok(Self(text))
     }
 
-    /// 100 random bits as people can type them: five groups of four, without letters that look alike.
+    /// 100 random bits in a form for typing: five groups of four, without letters that look alike.
     pub(super) fn password() -> Result<Self, getrandom::Error> {
         const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
         let mut bits = [0; 20];
@@ -34,14 +34,14 @@ impl Secret {
             if 0 < place && place % 4 == 0 {
                 text.push('-');
             }
-            // 256 is a multiple of 32, so that no letter is likelier than another.
+            // 256 is a multiple of 32, so all letters are equally likely.
             let letter = LETTERS.get(usize::from(byte) % LETTERS.len());
             text.extend(letter.map(|&letter| char::from(letter)));
         }
         Ok(Self(text))
     }
 
-    /// The secret itself.
+    /// The secret as text.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -53,8 +53,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// What is kept of a token: enough to recognise it, of no use to who reads it. A fast hash is right for 128
-/// random bits, which nobody guesses however fast.
+/// SHA-256 of a token, which is what the server stores. A fast hash suffices, because nobody can guess 128 random bits.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TokenHash([u8; 32]);
 
@@ -63,26 +62,25 @@ impl TokenHash {
         Self(Sha256::digest(token.as_bytes()).into())
     }
 
-    /// The bytes, to find it in a map: how long that takes tells of the hash and not of the token.
+    /// The hash as a key for maps. The time of a lookup reveals something about the hash, but nothing about the token.
     pub(super) fn bytes(self) -> [u8; 32] {
         self.0
     }
 
-    /// Compares in the same time wherever the difference is.
+    /// Compares in constant time.
     pub(super) fn is(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
     }
 }
 
-/// What is remembered of a password that was right, in memory alone: enough to recognise it without the slow check.
+/// Fast hash of a verified password, kept in memory only. It recognises the password without the slow check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Proof([u8; 32]);
 
 impl Proof {
-    /// `hash` is the slow hash that is kept of the right password. Its salt is this one's too, and another password
-    /// has another.
+    /// `hash` is the stored argon2id hash of the password. Its random salt salts this hash too.
     pub(super) fn of(password: &str, hash: &str) -> Self {
-        // The hash has no zero byte, so that it is clear where it ends.
+        // The zero byte marks where the hash ends; it cannot occur in it.
         let parts = Sha256::new().chain_update(hash).chain_update([0]);
         Self(parts.chain_update(password).finalize().into())
     }

@@ -1,4 +1,4 @@
-//! Logins that last: in memory, for a time, and no longer than the password they were made with.
+//! Login sessions. They live in memory, expire, and end when the password changes.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use super::secret::{Proof, Secret, TokenHash};
 use crate::bounded::BoundedMap;
 
-/// The logins of this run of the server.
+/// The sessions since the start of the server.
 #[derive(Debug)]
 pub(super) struct Sessions {
-    /// Sessions that nobody uses make room first.
+    /// When full, the least recently used session is evicted.
     by_hash: BoundedMap<[u8; 32], Session>,
-    /// The token that a right password earned. Only right ones are here, so there are about as many as users.
+    /// Tokens by verified password. Wrong passwords are never added, so there are about as many entries as users.
     by_proof: HashMap<Proof, Secret>,
     timeout: Duration,
 }
@@ -20,7 +20,7 @@ pub(super) struct Sessions {
 #[derive(Debug)]
 struct Session {
     user: Arc<str>,
-    /// The hash of the password that it was made with: another password ends it.
+    /// Hash of the password that began the session. The session ends when the user has another hash.
     password: Arc<str>,
     ends: Instant,
 }
@@ -34,7 +34,7 @@ impl Sessions {
         }
     }
 
-    /// Begins a session, and gives the token that stands for it.
+    /// Begins a session and returns its token.
     pub(super) fn begin(
         &mut self,
         user: Arc<str>,
@@ -57,7 +57,7 @@ impl Sessions {
         Ok(token)
     }
 
-    /// Lets the session of a password that was right before begin anew, for who shows it again.
+    /// Extends the session of a password that was verified before, and returns its token.
     pub(super) fn renew(&mut self, proof: Proof, now: Instant) -> Option<Secret> {
         let token = self.by_proof.get(&proof)?.clone();
         let hash = TokenHash::of(token.reveal());
@@ -67,7 +67,7 @@ impl Sessions {
         Some(token)
     }
 
-    /// The user of the session, and the hash of the password that began it.
+    /// The user of a session, and the hash of the password that began it.
     pub(super) fn find(&mut self, hash: TokenHash, now: Instant) -> Option<(Arc<str>, Arc<str>)> {
         let session = self.by_hash.get(&hash.bytes())?;
         if session.ends <= now {

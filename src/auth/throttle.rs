@@ -1,21 +1,21 @@
-//! Slows down password guessing.
+//! Throttles password guessing.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
 use crate::bounded::BoundedMap;
 
-/// Wrong passwords before the first delay.
+/// Wrong passwords of a client before the first delay.
 const FREE: u32 = 5;
 /// The first delay; it doubles with each further failure.
 const DELAY: Duration = Duration::from_secs(1);
 const DELAY_MAX: Duration = Duration::from_secs(30);
-/// A client without a failure for this long starts anew.
+/// Time without a failure after which a client's failures are forgotten.
 const MEMORY: Duration = Duration::from_secs(15 * 60);
-/// Clients that are remembered. Past it, the one that did not try for the longest time is forgotten.
+/// Largest number of clients with failures. Past it, the least recently active one is evicted.
 const CLIENTS_MAX: usize = 10_000;
 
-/// The clients that sent wrong passwords.
+/// Failed logins by client.
 #[derive(Debug)]
 pub(super) struct LoginThrottle(BoundedMap<ClientNetwork, Failures>);
 
@@ -44,7 +44,7 @@ impl Failures {
 }
 
 impl LoginThrottle {
-    /// How long the client has to wait before its next try.
+    /// Time until the client may try again. `None` if it may try now.
     pub(super) fn wait(&mut self, client: IpAddr, now: Instant) -> Option<Duration> {
         let failures = self.0.get(&ClientNetwork::of(client))?;
         let wait = failures.free_at().saturating_duration_since(now);
@@ -70,7 +70,7 @@ impl LoginThrottle {
     }
 }
 
-/// What counts as one client: who has one address of an IPv6 network usually has all of its 2^64.
+/// The network that counts as one client: an IPv4 address, or an IPv6 /64, whose owner has all of its addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ClientNetwork(IpAddr);
 

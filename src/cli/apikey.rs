@@ -1,6 +1,6 @@
-//! `scanpost apikey`: API keys, whether or not a server runs.
+//! `scanpost apikey`: API keys.
 //!
-//! It changes the file in the data directory under its lock; a running server reads it again.
+//! The command changes the credentials file under its lock. A running server reads it again.
 
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
@@ -13,11 +13,11 @@ use super::{CommandError, DataArgs, now};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ApikeyCommand {
-    /// Makes a key and prints it, this once.
+    /// Creates a key and prints it. It is shown only this once.
     Create(CreateArgs),
-    /// Lists the keys, without what opens anything.
+    /// Lists all keys with name, role and times, without their secrets.
     List(DataArgs),
-    /// Makes a key worthless.
+    /// Revokes a key.
     Revoke(RevokeArgs),
 }
 
@@ -25,13 +25,13 @@ pub(super) enum ApikeyCommand {
 pub(super) struct CreateArgs {
     #[command(flatten)]
     data: DataArgs,
-    /// What to call the key.
+    /// Name of the key.
     #[arg(long, value_name = "NAME")]
     name: String,
-    /// What it may do: `scanreport`, `readonly`, `admin`, or a name of your own.
+    /// Role of the key: `scanreport`, `readonly`, `admin`, or a name of your own.
     #[arg(long, value_name = "ROLE")]
     role: Role,
-    /// For how long it holds, such as `30days`; without this, for ever.
+    /// Validity of the key, such as `30days`. Without it, the key never expires.
     #[arg(long, value_name = "SPAN", value_parser = humantime::parse_duration)]
     duration: Option<Duration>,
 }
@@ -41,15 +41,14 @@ pub(super) struct CreateArgs {
 pub(super) struct RevokeArgs {
     #[command(flatten)]
     data: DataArgs,
-    /// The name of the key.
+    /// Name of the key.
     #[arg(value_name = "NAME")]
     name: Option<String>,
-    /// The same, written as in `create`.
+    /// Name of the key, in the form that `create` takes.
     #[arg(long = "name", value_name = "NAME")]
     named: Option<String>,
 }
 
-/// Runs the command.
 pub(super) fn run(command: &ApikeyCommand) -> Result<ExitCode, CommandError> {
     match command {
         ApikeyCommand::Create(args) => create(args),
@@ -71,7 +70,7 @@ fn create(args: &CreateArgs) -> Result<(), CommandError> {
 
 fn list(args: &DataArgs) -> Result<(), CommandError> {
     match tell(&args.credentials()?.keys(), now()) {
-        // A reader that closed the pipe has read all that it wanted.
+        // The reader closed the pipe because it needs no more output.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         told => Ok(told?),
     }
@@ -95,7 +94,7 @@ fn tell(keys: &[KeyRecord], now: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// A time as people read it, as far as there are calendars.
+/// Formats a time. Times after the year 9999, which have no calendar form, are shown as "never".
 fn shown(seconds: u64) -> String {
     const YEAR_9999: u64 = 253_402_300_799;
     match seconds {

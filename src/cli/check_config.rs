@@ -1,4 +1,4 @@
-//! `scanpost check-config`: checks the configuration, and starts nothing.
+//! `scanpost check-config`: checks the configuration without starting the server.
 
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! `scanpost log`: looks at a log, beside the server or without one, and changes nothing.
+//! `scanpost log`: read-only commands on the log, also while a server runs on it.
 
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::process::ExitCode;
@@ -9,14 +9,14 @@ use scanpost::views::ObservationRecord;
 
 use super::{CommandError, DataArgs, EXIT_FAILED, complain};
 
-/// How much is written to standard output at a time.
+/// Size of the buffer for standard output.
 const WRITE_BYTES: usize = 64 << 10;
-/// What damage has kept from being counted.
+/// Shown for a figure that could not be counted because of damage.
 const UNKNOWN: &str = "unknown";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum LogCommand {
-    /// Reads the whole log and says whether it is sound.
+    /// Reads the whole log and reports damage.
     Verify(DataArgs),
     /// Prints every observation, in the order of the log.
     Replay(ReplayArgs),
@@ -29,19 +29,18 @@ pub(super) struct ReplayArgs {
     /// One JSON object a line.
     #[arg(long, required = true)]
     to_json: bool,
-    /// Only what stands behind this position.
+    /// Prints only observations after this position.
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     since_position: u64,
 }
 
-/// Runs the command.
 pub(super) fn run(command: &LogCommand) -> Result<ExitCode, CommandError> {
     let result = match command {
         LogCommand::Verify(args) => verify(args),
         LogCommand::Replay(args) => replay(args).map(|()| ExitCode::SUCCESS),
     };
     match result {
-        // A reader that closed the pipe has read all that it wanted.
+        // The reader closed the pipe because it needs no more output.
         Err(CommandError::Write(error)) if error.kind() == ErrorKind::BrokenPipe => {
             Ok(ExitCode::SUCCESS)
         }

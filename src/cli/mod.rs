@@ -1,6 +1,6 @@
-//! The command line: arguments, configuration and exit codes. One file has each command.
+//! The command line: arguments, configuration and exit codes. Each command has a file.
 //!
-//! What the server does is [`scanpost::serve`]'s; nothing here knows of reports or devices.
+//! [`scanpost::serve`] runs the server. Nothing here knows reports or devices.
 
 mod apikey;
 mod check_config;
@@ -22,9 +22,9 @@ use scanpost::log::LogError;
 
 use self::serve::ServeArgs;
 
-/// The server could not start, or failed while it ran.
+/// Exit code if the server could not start, or failed while it ran.
 const EXIT_FAILED: u8 = 1;
-/// The arguments or the configuration are wrong; the same code that clap uses.
+/// Exit code if the arguments or the configuration are wrong. clap uses the same one.
 const EXIT_MISUSED: u8 = 2;
 
 /// Takes Wi-Fi and Bluetooth scan reports over HTTP and merges them into one live picture.
@@ -43,29 +43,29 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Runs the server; this is also what happens without a command.
+    /// Runs the server. This is the default command.
     Serve(ServeArgs),
-    /// Says whether the configuration is right, and starts nothing.
+    /// Checks the configuration without starting the server.
     CheckConfig(ConfigArgs),
-    /// Looks at the log, whether or not a server runs on it.
+    /// Reads the log, whether or not a server runs on it.
     #[command(subcommand, disable_help_subcommand = true)]
     Log(log::LogCommand),
     /// Sets the passwords of administrators, whether or not a server runs.
     #[command(subcommand, disable_help_subcommand = true)]
     User(user::UserCommand),
-    /// Makes, lists and revokes API keys, whether or not a server runs.
+    /// Creates, lists and revokes API keys, whether or not a server runs.
     #[command(subcommand, disable_help_subcommand = true)]
     Apikey(apikey::ApikeyCommand),
 }
 
 #[derive(Debug, Default, Args)]
 struct ConfigArgs {
-    /// Configuration file; without one, the defaults and the environment hold.
+    /// Configuration file. Without one, the defaults and the environment apply.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
 
-/// The arguments of a command that works on a data directory.
+/// Arguments of a command that works on a data directory.
 #[derive(Debug, Args)]
 struct DataArgs {
     #[command(flatten)]
@@ -89,7 +89,7 @@ impl DataArgs {
     }
 }
 
-/// Why a command beside the server failed.
+/// Why a command other than `serve` failed.
 #[derive(Debug, thiserror::Error)]
 enum CommandError {
     #[error(transparent)]
@@ -100,13 +100,12 @@ enum CommandError {
     Log(#[from] LogError),
     #[error("cannot read the password")]
     ReadPassword(#[source] io::Error),
-    #[error("the two passwords differ, nothing was changed")]
+    #[error("the two passwords differ; nothing was changed")]
     PasswordsDiffer,
     #[error("cannot write to standard output")]
     Write(#[from] io::Error),
 }
 
-/// Runs the command that the arguments name.
 pub(crate) fn run() -> ExitCode {
     let cli = Cli::parse();
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
@@ -133,21 +132,21 @@ fn load(args: &ConfigArgs, flags: Overrides) -> Result<Config, ConfigError> {
     Config::load(args.config.as_deref(), env::vars_os(), flags)
 }
 
-/// Logging is not set up yet, or was misconfigured itself: so to standard error, as plain text.
+/// Prints to standard error as plain text: logging is not set up yet, or its own settings are wrong.
 fn misused(error: &dyn Error) -> ExitCode {
     complain(&in_full(error));
     ExitCode::from(EXIT_MISUSED)
 }
 
 fn complain(what: &str) {
-    writeln!(io::stderr(), "scanpost: {what}").ok(); // Without standard error there is nobody to tell.
+    writeln!(io::stderr(), "scanpost: {what}").ok(); // Without standard error there is no place to report this.
 }
 
-/// An error with all that caused it: each says its own part only.
+/// The texts of an error and of all its causes in one line.
 fn in_full(error: &dyn Error) -> String {
     let causes = iter::successors(Some(error), |&error| error.source());
     let mut texts: Vec<_> = causes.map(ToString::to_string).collect();
-    // Some say what their cause says.
+    // Some errors only repeat the text of their cause.
     texts.dedup();
     texts.join(": ")
 }

@@ -21,7 +21,7 @@ use super::{ConfigArgs, EXIT_FAILED, in_full, load, misused, now};
 pub(super) struct ServeArgs {
     #[command(flatten)]
     pub(super) config: ConfigArgs,
-    /// Address and port to listen on, instead of `server.listen`; port 0 lets the system choose.
+    /// Address and port to listen on, instead of `server.listen`; with port 0 the system chooses one.
     #[arg(long, value_name = "ADDR")]
     pub(super) listen: Option<SocketAddr>,
     /// Folder that holds the server's data, instead of `server.data_dir`.
@@ -46,13 +46,13 @@ pub(super) fn run(args: ServeArgs) -> ExitCode {
     match run_with(config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            error!(error = in_full(&error), "stopped by a failure");
+            error!(error = in_full(&error), "server failed");
             ExitCode::from(EXIT_FAILED)
         }
     }
 }
 
-/// `RUST_LOG` where it is set and says something, else the configuration.
+/// `RUST_LOG` if it is set and not empty, else the configured level.
 fn log_filter(logging: &Logging) -> Result<EnvFilter, LogFilterError> {
     let directives = match env::var("RUST_LOG") {
         Ok(directives) if !directives.is_empty() => directives,
@@ -62,13 +62,13 @@ fn log_filter(logging: &Logging) -> Result<EnvFilter, LogFilterError> {
     EnvFilter::try_new(directives).map_err(LogFilterError::Malformed)
 }
 
-/// The configured filter was checked when it was read, so only the variable can be wrong.
+/// `RUST_LOG` is not a valid filter. The configured filter was checked when it was read.
 #[derive(Debug, thiserror::Error)]
 enum LogFilterError {
     #[error("RUST_LOG must be Unicode text")]
     NotUnicode,
-    #[error("RUST_LOG is not a log filter: {0}; expected e.g. info or scanpost=debug")]
-    Malformed(ParseError), // Not as the source: its own source says the same again.
+    #[error("RUST_LOG is not a valid log filter: {0}; expected e.g. info or scanpost=debug")]
+    Malformed(ParseError), // No `#[source]`: the cause of this error repeats its text.
 }
 
 fn start_logging(format: LogFormat, filter: EnvFilter) {
@@ -86,7 +86,7 @@ fn wants_colour() -> bool {
     io::stderr().is_terminal() && !is_forbidden
 }
 
-/// How long work that no longer answers anyone may hold the process, once the server has stopped.
+/// Longest wait for blocking work that is still running after the server has stopped. Nobody waits for its result.
 const REST: Duration = Duration::from_secs(1);
 
 #[derive(Debug, thiserror::Error)]
@@ -105,7 +105,7 @@ enum RunError {
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
     #[error(
-        "cannot print the first credentials; make others with `scanpost user set-password` and `scanpost apikey create`"
+        "cannot print the first credentials; create new ones with `scanpost user set-password` and `scanpost apikey create`"
     )]
     Print(#[source] io::Error),
     #[error(transparent)]
@@ -132,17 +132,17 @@ async fn listen_and_serve(config: Config) -> Result<(), RunError> {
     if Policy::of(config.auth.mode, address.ip()) == Policy::Required {
         make_first_credentials(&config)?;
     }
-    // With port 0 this line is the only place that tells the port: scripts read it.
+    // With port 0, scripts read the port from this line.
     info!(server.address = %address, server.version = env!("CARGO_PKG_VERSION"), "listening");
     if config.auth.mode == AuthMode::Off {
-        warn!(server.address = %address, "auth.mode is off: whoever reaches this address may report and read");
+        warn!(server.address = %address, "auth.mode is off: everyone who reaches this address may report and read");
     }
     scanpost::serve(listener, config, shutdown).await?;
     info!("stopped");
     Ok(())
 }
 
-/// Makes an administrator and a key, if there are no credentials yet: without them nobody could get in.
+/// Creates an administrator and a key if there are no credentials. Otherwise nobody could log in.
 fn make_first_credentials(config: &Config) -> Result<(), RunError> {
     let credentials = Credentials::open(&config.server.data_dir()?)?;
     match credentials.make_first(now())? {
@@ -151,7 +151,7 @@ fn make_first_credentials(config: &Config) -> Result<(), RunError> {
     }
 }
 
-/// Prints what the first start made. Not to the log: that is kept, and read by others.
+/// Prints the first credentials to standard output. The log would keep them and show them to others.
 fn print_first(first: &FirstCredentials) -> io::Result<()> {
     let FirstCredentials {
         user,
@@ -160,22 +160,22 @@ fn print_first(first: &FirstCredentials) -> io::Result<()> {
         path,
     } = first;
     let mut out = io::stdout().lock();
-    writeln!(out, "First start. These credentials are shown this once:")?;
+    writeln!(out, "First start. These credentials are shown only once:")?;
     writeln!(out, "  administrator:  {user}")?;
     writeln!(out, "  password:       {}", password.reveal())?;
     writeln!(out, "  scanreport key: {}", key.reveal())?;
-    writeln!(out, "Their hashes are kept in {}.", path.display())?;
+    writeln!(out, "Their hashes are stored in {}.", path.display())?;
     writeln!(
         out,
-        "Others are made with `scanpost user set-password` and `scanpost apikey create`."
+        "Create more with `scanpost user set-password` and `scanpost apikey create`."
     )?;
     out.flush()
 }
 
-/// Completes at the first request to stop. A second one ends the process at once, for whoever
-/// does not want to wait for the requests in flight.
+/// Completes at the first signal to stop. A second signal ends the process at once, without waiting for the requests in
+/// flight.
 ///
-/// The signals are caught from here on, not from the first poll: none is missed between.
+/// The handlers are installed by the call and not by the first poll, so no signal in between is lost.
 fn shutdown_signal() -> io::Result<impl Future<Output = ()> + Send + 'static> {
     let mut signals = Signals::new()?;
     Ok(async move {
@@ -189,7 +189,7 @@ fn shutdown_signal() -> io::Result<impl Future<Output = ()> + Send + 'static> {
     })
 }
 
-/// A request to stop. The exit code is what a shell reports of a process that the signal ended.
+/// A signal to stop, and the exit code that a shell reports for a process that it ends.
 struct StopSignal {
     name: &'static str,
     exit_code: i32,

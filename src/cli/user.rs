@@ -1,6 +1,6 @@
-//! `scanpost user`: the passwords of administrators, whether or not a server runs.
+//! `scanpost user`: passwords of administrators.
 //!
-//! It changes the file in the data directory under its lock; a running server reads it again.
+//! The command changes the credentials file under its lock. A running server reads it again.
 
 use std::io::{self, BufRead, IsTerminal};
 use std::process::ExitCode;
@@ -24,16 +24,15 @@ pub(super) struct SetPasswordArgs {
     user: String,
 }
 
-/// Runs the command.
 pub(super) fn run(command: &UserCommand) -> Result<ExitCode, CommandError> {
     let UserCommand::SetPassword(args) = command;
-    // Before anything is typed: an error of the file should not come after.
+    // Opened first, so that an error of the file comes before anybody types a password.
     let credentials = args.data.credentials()?;
     credentials.set_password(&args.user, &read_password()?)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Twice and unseen from a terminal, else the first line of standard input.
+/// Prompts twice without echo on a terminal, else reads the first line of standard input.
 fn read_password() -> Result<String, CommandError> {
     if io::stdin().is_terminal() {
         let ask = |prompt| rpassword::prompt_password(prompt).map_err(CommandError::ReadPassword);

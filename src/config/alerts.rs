@@ -1,4 +1,4 @@
-//! `[alerts]`: what is worth a warning.
+//! `[alerts]`: checks the settings of alerts.
 
 use std::time::Duration;
 

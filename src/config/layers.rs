@@ -1,7 +1,7 @@
-//! The layers of the configuration: the defaults, the file over them, the environment over both.
+//! The layers of the configuration: defaults, then the file, then the environment.
 //!
-//! This file knows how keys are written and compared, and no key by name: it learns them from
-//! the defaults, so a new field of [`Config`] needs nothing here.
+//! This file knows how keys are written and compared, but no key by name. It takes the keys from the defaults, so a
+//! new field of [`Config`] needs no change here.
 
 use std::ffi::OsString;
 use std::fmt::{self, Display};
@@ -12,13 +12,13 @@ use toml::{Table, Value};
 
 use super::{Config, ConfigError, webhook};
 
-/// What every environment variable of ours starts with.
+/// Prefix of this program's environment variables.
 pub(super) const ENVIRONMENT_PREFIX: &str = "SCANPOST_";
 
-/// The defaults, and over them what was given so far.
+/// The defaults, and a copy of them with the values that were set so far.
 ///
-/// A value is checked when it is given, alone over the defaults: so the error can say which key,
-/// and whether the file or the environment is to be mended.
+/// Each value is checked alone over the defaults when it is set. The error can then name the key, and whether the file
+/// or the environment has to be corrected.
 pub(super) struct Layers {
     defaults: Table,
     given: Table,
@@ -91,7 +91,7 @@ impl Layers {
                 value: text.display().to_string(),
                 reason: "must be Unicode text".to_owned(),
             })?;
-            // What cannot be read as its kind goes on as text, and is refused as text.
+            // A text that does not parse as its type is passed on as text, and `set` refuses the type.
             let value = match self.default_of(&key) {
                 Some(Value::Integer(_)) => text.parse().map_or(Value::String(text), Value::Integer),
                 Some(Value::Array(_)) => Value::Array(listed(&text)),
@@ -119,7 +119,6 @@ impl Layers {
         Ok(())
     }
 
-    /// What was given, over the defaults.
     pub(super) fn into_config(self) -> Config {
         self.given
             .try_into()
@@ -130,7 +129,6 @@ impl Layers {
         self.defaults.get(&key.section)?.get(&key.name)
     }
 
-    /// Every known key.
     pub(super) fn keys(&self) -> impl Iterator<Item = Key> {
         self.defaults.iter().flat_map(|(section, keys)| {
             let names = keys.as_table().into_iter().flat_map(Table::keys);
@@ -138,7 +136,7 @@ impl Layers {
         })
     }
 
-    /// `spelling` writes a known key the way that the unknown one was written.
+    /// `spelling` writes the nearest known key in the notation of the unknown one.
     fn unknown(&self, origin: &str, key: &str, spelling: impl Fn(&Key) -> String) -> ConfigError {
         ConfigError::UnknownKey {
             origin: origin.to_owned(),
@@ -148,12 +146,12 @@ impl Layers {
     }
 }
 
-/// What is wrong with one value, the rest being as it is by default.
+/// Checks one value with all others at their defaults.
 fn check_alone(key: &Key, default: &Value, value: &Value) -> Result<(), String> {
     let (wanted, found) = (default.type_str(), value.type_str());
     if wanted != found {
         return Err(format!(
-            "must be of the kind {wanted}, as {default} is, not {found}"
+            "must be of type {wanted}, such as {default}, but it is of type {found}"
         ));
     }
     if value.as_integer().is_some_and(i64::is_negative) {
@@ -167,14 +165,14 @@ fn check_alone(key: &Key, default: &Value, value: &Value) -> Result<(), String> 
     config.check_each()
 }
 
-/// The texts of a list, as a variable holds them: with commas between.
+/// Splits a comma-separated list, as environment variables hold it.
 fn listed(text: &str) -> Vec<Value> {
     let texts = text.split(',').map(str::trim);
     let given = texts.filter(|text| !text.is_empty());
     given.map(|text| Value::String(text.to_owned())).collect()
 }
 
-/// A key as text: dotted in the file and in messages, with a prefix and in capitals in the environment.
+/// A configuration key: `auth.mode` in files and errors, `SCANPOST_AUTH__MODE` in the environment.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
     pub(super) section: String,
@@ -201,7 +199,7 @@ impl Display for Key {
     }
 }
 
-/// `SCANPOST_AUTH__MODE` as `auth.mode`, so that keys from everywhere are compared alike.
+/// Converts `SCANPOST_AUTH__MODE` to `auth.mode`, so that keys of all origins can be compared.
 fn dotted(key: &str) -> String {
     match key.strip_prefix(ENVIRONMENT_PREFIX) {
         Some(name) => name.to_lowercase().replace("__", "."),
@@ -209,7 +207,7 @@ fn dotted(key: &str) -> String {
     }
 }
 
-/// The known key that looks most like an unknown one.
+/// The known key that is most similar to an unknown one.
 pub(super) fn nearest(
     key: &str,
     known: impl Iterator<Item = Key>,
@@ -220,8 +218,8 @@ pub(super) fn nearest(
     nearest.map(|key| spelling(&key)).unwrap_or_default()
 }
 
-/// How much an unknown key looks like a known one: as a whole, and without its section and the
-/// order of its words, since those are what people mistake.
+/// Similarity of an unknown key to a known one. It compares the whole keys, and then the names without section and
+/// with sorted words, because people confuse sections and the order of words.
 fn likeness(dotted: &str, known: &Key) -> f64 {
     let name = dotted.rsplit_once('.').map_or(dotted, |(_, name)| name);
     strsim::normalized_damerau_levenshtein(dotted, &known.to_string())
@@ -234,8 +232,8 @@ fn sorted_words(name: &str) -> String {
     words.join("_")
 }
 
-/// Kubernetes gives every pod these variables for each service of its namespace,
-/// so a service that is called `scanpost` must not keep the server from starting.
+/// Kubernetes sets these variables in every pod for each service of its namespace. A service that is called
+/// `scanpost` must not keep the server from starting.
 fn is_set_by_kubernetes(name: &str) -> bool {
     match name.strip_prefix(ENVIRONMENT_PREFIX) {
         Some("SERVICE_HOST" | "SERVICE_PORT" | "PORT") => true,

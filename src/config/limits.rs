@@ -1,4 +1,4 @@
-//! `[limits]`: the bounds of everything that comes from outside.
+//! `[limits]`: limits for everything that comes from outside.
 
 use std::time::Duration;
 
@@ -11,68 +11,68 @@ use crate::setting_text::duration_text;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Bytes of one request body, as sent and after inflating. Default 8 MiB.
+    /// Largest request body in bytes, as sent and after decompression. Default 8 MiB.
     pub body_bytes_max: usize,
-    /// Bytes of all request bodies in memory together; at least twice `body_bytes_max`. Default 256 MiB.
+    /// Largest sum of all request bodies in memory, in bytes. At least twice `body_bytes_max`. Default 256 MiB.
     pub bodies_bytes_max: usize,
-    /// Reports in one request. Default 10 000.
+    /// Largest number of reports in one request. Default 10 000.
     pub reports_per_batch_max: usize,
-    /// How deep JSON objects and arrays may nest. Default 32.
+    /// Largest nesting depth of JSON objects and arrays. Default 32.
     pub json_depth_max: usize,
-    /// Connections open at one time. Default 1 024.
+    /// Largest number of open connections. Default 1 024.
     pub connections_max: usize,
-    /// How long a client may take to send a request's head. Default 10 seconds.
+    /// Longest time a client may take to send a request's head. Default 10 seconds.
     #[serde(with = "duration_text")]
     pub header_timeout: Duration,
-    /// How long a client may take to send a request's body. Default 30 seconds.
+    /// Longest time a client may take to send a request's body. Default 30 seconds.
     #[serde(with = "duration_text")]
     pub body_timeout: Duration,
-    /// How long a connection may stay open with nothing moving on it. Default 60 seconds.
+    /// Longest time a connection may stay open without traffic. Default 60 seconds.
     #[serde(with = "duration_text")]
     pub idle_timeout: Duration,
-    /// Accepted requests that may wait for the writer. Default 1 024.
+    /// Largest number of batches that wait for the writer. Default 1 024.
     pub queue_batches_max: usize,
-    /// Reports a second from one sender, on average over ten seconds. Default 0, without a bound.
+    /// Reports a second from one sender, on average over ten seconds. 0 means no limit. Default 0.
     pub reports_per_second_max: u32,
-    /// Devices tracked; past it the least recently seen makes room. Default 20 000 000.
+    /// Tracked devices. Past it, the least recently seen one is removed. Default 20 000 000.
     pub devices_max: usize,
-    /// Sources tracked. Default 10 000.
+    /// Tracked sources. Default 10 000.
     pub sources_max: usize,
-    /// SSIDs kept a device. Default 32.
+    /// SSIDs kept for each device. Default 32.
     pub ssids_per_device_max: usize,
-    /// Sources kept a device. Default 64.
+    /// Sources kept for each device. Default 64.
     pub sources_per_device_max: usize,
-    /// Frequencies counted a device. Default 64.
+    /// Frequencies counted for each device. Default 64.
     pub frequencies_per_device_max: usize,
-    /// Tags kept a device. Default 32.
+    /// Tags kept for each device. Default 32.
     pub tags_per_device_max: usize,
     /// Items in one page of a list. Default 1 000.
     pub page_items_max: usize,
     /// Fields, patterns or addresses in one command. Default 1 000.
     pub command_items_max: usize,
-    /// Requests that look at many devices at one time; others wait. Default 2, which leaves the writer its share.
+    /// Requests that search all devices at one time. Further ones wait. Default 2, which leaves the writer its share.
     pub device_walks_max: usize,
-    /// Requests that read the log at one time; others wait. Default 2, which leaves the writer its share.
+    /// Requests that read the log at one time. Further ones wait. Default 2, which leaves the writer its share.
     pub log_reads_max: usize,
-    /// WebSockets open at one time. Default 64.
+    /// Open WebSockets. Default 64.
     pub subscribers_max: usize,
     /// Subscriptions of one WebSocket. Default 64.
     pub subscriptions_max: usize,
-    /// Events that a subscriber may be behind, rounded up to a power of two. Default 16 384.
+    /// Events that a WebSocket may fall behind, rounded up to a power of two. Default 16 384.
     pub events_queue_max: usize,
-    /// Bytes of a message that a subscriber sends. Default 64 KiB.
+    /// Longest message from a WebSocket in bytes. Default 64 KiB.
     pub subscriber_message_bytes_max: usize,
-    /// How long a subscriber may take to take what it is sent. Default 10 seconds.
+    /// Longest time a WebSocket may take to read what it is sent. Default 10 seconds.
     #[serde(with = "duration_text")]
     pub subscriber_timeout: Duration,
-    /// How often a subscriber has to show that it is there. Default 30 seconds.
+    /// Time between two pings of a WebSocket. Default 30 seconds.
     #[serde(with = "duration_text")]
     pub ping_interval: Duration,
-    /// Bytes of a source's name. Default 256.
+    /// Longest name of a source in bytes. Default 256.
     pub source_name_bytes_max: usize,
-    /// Bytes of a capabilities text. Default 1 024.
+    /// Longest capabilities text in bytes. Default 1 024.
     pub capabilities_bytes_max: usize,
-    /// Bytes of a tag's name, and of its value. Default 256.
+    /// Longest name and longest value of a tag, each in bytes. Default 256.
     pub tag_bytes_max: usize,
 }
 
@@ -117,7 +117,7 @@ impl Limits {
         count(self.body_bytes_max, 1..=1 << 30)?;
         count(self.bodies_bytes_max, 2..=usize::MAX)?;
         count(self.reports_per_batch_max, 1..=1_000_000)?;
-        count(self.json_depth_max, 4..=100)?; // A report is 4 deep; `serde_json` itself stops at 128.
+        count(self.json_depth_max, 4..=100)?; // A report nests 4 deep; `serde_json` stops at 128.
         count(self.connections_max, 1..=1_000_000)?;
         for timeout in [
             self.header_timeout,

@@ -1,9 +1,8 @@
 //! The configuration: a TOML file, then the environment, then flags, as one checked [`Config`].
 //!
-//! Whoever holds a [`Config`] from [`Config::load`] holds values that are known, well-typed and
-//! within their bounds. This module owns every key, its default and its bounds, and opens nothing
-//! but the one file it is told to read. `config.example.toml` lists the same keys for people;
-//! a test holds the two equal.
+//! All values of a [`Config`] from [`Config::load`] are known, well-typed and within their bounds. This module owns
+//! each key with its default and its bounds. It reads no file but the one that it is given. `config.example.toml` lists
+//! the same keys; a test compares the two.
 
 pub mod alerts;
 mod layers;
@@ -32,30 +31,30 @@ pub use webhook::{HiddenText, Webhook};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// An empty log has some 100 KiB, which no expiry makes smaller.
+/// An empty log takes some 100 KiB, and expiry cannot make it smaller.
 const SIZE_LEAST_BYTES: u64 = 1 << 20;
 
-/// Everything that can be set, one field a section.
+/// All settings, one field for each section.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Where the server listens, where it keeps its data, what it calls itself.
+    /// Address, data directory, name, proxies and TLS.
     pub server: Server,
     /// Who may report and read.
     pub auth: Auth,
-    /// What is logged, and in which form.
+    /// Log level and format.
     pub logging: Logging,
-    /// How reports are judged.
+    /// Clock skew and recognition of repeated requests.
     pub ingest: Ingest,
-    /// How often the picture is put on disk.
+    /// How often devices are saved.
     pub snapshots: Snapshots,
-    /// What is forgotten, and when.
+    /// When old reports and devices are removed.
     pub retention: Retention,
-    /// What is worth a warning.
+    /// Alert rules.
     pub alerts: Alerts,
-    /// The bounds of everything that comes from outside.
+    /// Limits for everything that comes from outside.
     pub limits: Limits,
-    /// Whom alerts are sent to.
+    /// Receivers of alerts.
     pub webhooks: Vec<Webhook>,
 }
 
@@ -63,12 +62,12 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Auth {
-    /// Whether requests must say who they are. Default `auto`.
+    /// Whether requests need credentials. Default `auto`.
     pub mode: AuthMode,
-    /// How long a login by password lasts. Default 1 day.
+    /// Validity of a login with a password, from its last use. Default 1 day.
     #[serde(with = "duration_text")]
     pub session_timeout: Duration,
-    /// How many logins are remembered; past it the one that was used least recently ends. Default 1 000.
+    /// Largest number of logins. Past it, the least recently used one ends. Default 1 000.
     pub sessions_max: usize,
 }
 
@@ -82,16 +81,16 @@ impl Default for Auth {
     }
 }
 
-/// Whether requests must say who they are.
+/// Whether requests need credentials.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AuthMode {
-    /// Open on a loopback address; on any other address credentials are required.
+    /// No credentials on a loopback address, credentials on any other.
     #[default]
     Auto,
     /// Credentials are required on every address.
     Required,
-    /// Open on every address: whoever reaches the port may report and read.
+    /// No credentials on any address: everyone who reaches the port may report and read.
     Off,
 }
 
@@ -101,8 +100,8 @@ pub enum AuthMode {
 pub struct Logging {
     /// The form of a log line. Default `human`.
     pub format: LogFormat,
-    /// What is logged, as a `tracing` filter: a level, or a list such as `info,scanpost=debug`.
-    /// The variable `RUST_LOG`, where set, wins over it. Default `info`.
+    /// `tracing` filter: a level, or a list such as `info,scanpost=debug`. The environment variable `RUST_LOG` wins
+    /// over it. Default `info`.
     pub level: String,
 }
 
@@ -119,10 +118,10 @@ impl Default for Logging {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// One line of text an event, for a terminal or a journal.
+    /// One line of text for each event, for a terminal or a journal.
     #[default]
     Human,
-    /// One JSON object an event, for log collectors.
+    /// One JSON object for each event, for log collectors.
     Json,
 }
 
@@ -130,13 +129,13 @@ pub enum LogFormat {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Ingest {
-    /// How far ahead of this server's clock a report's timestamp may be. Default 1 day.
+    /// Largest lead of a report's timestamp over this server's clock. Default 1 day.
     #[serde(with = "duration_text")]
     pub clock_skew_max: Duration,
-    /// For how long a batch that is sent again is recognised. Default 7 days.
+    /// How long a repeated batch is recognised. Default 7 days.
     #[serde(with = "duration_text")]
     pub resend_window: Duration,
-    /// How many batches are remembered to recognise them when they are sent again. Default 100 000.
+    /// Largest number of batches that are remembered to recognise repeated ones. Default 100 000.
     pub resend_batches_max: usize,
 }
 
@@ -154,7 +153,7 @@ impl Default for Ingest {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Snapshots {
-    /// How often what changed is put on disk. Default 1 minute.
+    /// Time between two snapshots. Default 1 minute.
     #[serde(with = "duration_text")]
     pub interval: Duration,
 }
@@ -171,29 +170,29 @@ impl Default for Snapshots {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retention {
-    /// For how many days after they came reports stay in the log; 0 is for ever. Default 0.
+    /// Days that reports stay in the log after they arrived. 0 means for ever. Default 0.
     pub days: u32,
-    /// How large the log may become before its oldest reports go, in bytes; 0 is without a bound. Default 0.
+    /// Largest size of the log in bytes. Past it, the oldest reports are removed. 0 means no limit. Default 0.
     #[serde(with = "size_text")]
     pub size: u64,
-    /// How long a device stays without a new report; 0 is for ever. Default 0.
+    /// How long a device stays without a new report. 0 means for ever. Default 0.
     #[serde(with = "duration_text")]
     pub device_timeout: Duration,
 }
 
 impl Retention {
-    /// For how long reports stay in the log.
+    /// How long reports stay in the log. `None` means for ever.
     pub fn age_max(&self) -> Option<Duration> {
         (0 < self.days).then(|| DAY * self.days)
     }
 
-    /// How large the log may become, in bytes.
+    /// Largest size of the log. `None` means no limit.
     pub fn size_max_bytes(&self) -> Option<u64> {
         (0 < self.size).then_some(self.size)
     }
 }
 
-/// What the command line sets; it wins over the file and the environment.
+/// Settings from the command line, which win over the file and the environment.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
     /// Replaces `server.listen`.
@@ -202,59 +201,58 @@ pub struct Overrides {
     pub data_dir: Option<PathBuf>,
 }
 
-/// Why there is no configuration to run with. Each says what to change.
+/// Why the configuration cannot be used. Each text says what to change.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The file was named but cannot be read.
+    /// The configuration file cannot be read.
     #[error("cannot read the configuration file {}", path.display())]
     Read {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the operating system.
         source: io::Error,
     },
-    /// The file is not TOML; the source shows the place.
+    /// The file is not valid TOML.
     #[error("{} is not valid TOML", path.display())]
     Syntax {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What is wrong, and where.
+        /// The parser's error, with the line.
         source: Box<toml::de::Error>,
     },
-    /// A key that does not exist was set.
-    #[error("{origin}: unknown key `{key}`; the nearest known key is `{nearest}`")]
+    /// A key does not exist.
+    #[error("{origin}: unknown key `{key}`; did you mean `{nearest}`?")]
     UnknownKey {
         /// The file, or the environment.
         origin: String,
-        /// The key in full, as written.
+        /// The whole key, as written.
         key: String,
-        /// The known key that looks most like it, written the same way.
+        /// The most similar known key, in the same notation.
         nearest: String,
     },
-    /// A key was set to a value that it cannot have.
+    /// The value of a key is not allowed.
     #[error("{origin}: `{key}` = {value} is refused: {reason}")]
     BadValue {
         /// The file, or the environment.
         origin: String,
-        /// The key in full.
+        /// The whole key.
         key: String,
         /// The value, as TOML.
         value: String,
-        /// What the value would have to be.
+        /// What the value must be.
         reason: String,
     },
-    /// No data folder is configured, and the platform names none.
+    /// No data directory is configured, and the platform has no default one.
     #[error(
-        "there is no home directory to keep data in: set `server.data_dir`, or start with --data-dir DIR"
+        "no home directory was found for the data: set `server.data_dir`, or start with --data-dir DIR"
     )]
     NoDataHome,
 }
 
 impl Config {
-    /// Reads the file, where one is named, then the environment, then the flags: the later wins.
+    /// Reads the file if there is one, then the environment, then the flags. Later ones win.
     ///
-    /// Of `environment`, which is usually [`std::env::vars_os`], only names that start with
-    /// `SCANPOST_` are looked at.
+    /// `environment` is usually [`std::env::vars_os`]. Names that do not begin with `SCANPOST_` are ignored.
     pub fn load(
         path: Option<&Path>,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
@@ -279,7 +277,7 @@ impl Config {
         Ok(self)
     }
 
-    /// What holds for each key by itself. The error is the reason alone: the caller knows the key.
+    /// Checks each key alone. The error holds only the reason: the caller knows the key.
     fn check_each(&self) -> Result<(), String> {
         let Self {
             server,
@@ -290,7 +288,7 @@ impl Config {
             retention,
             alerts,
             limits,
-            webhooks: _, // Checked where an error can name the entry and the key.
+            webhooks: _, // `webhook::check_list` checks them: its errors name the entry and the key.
         } = self;
         server.check_each()?;
         time(auth.session_timeout, Duration::from_secs(1)..=DAY * 365)?;
@@ -311,7 +309,7 @@ impl Config {
         limits.check_each()
     }
 
-    /// What holds between keys.
+    /// Checks what several keys have to fulfil together.
     fn check_together(&self) -> Result<(), ConfigError> {
         let Limits {
             body_bytes_max,
@@ -368,15 +366,15 @@ fn time(value: Duration, allowed: RangeInclusive<Duration>) -> Result<(), String
     Ok(())
 }
 
-/// A filter reads any bare word as the name of a module, so that `level = "inof"` would be
-/// taken and silence the log; here a bare word must be a level.
+/// Refuses bare words that are not levels. `EnvFilter` takes any bare word for a module's name, so `level = "inof"`
+/// would be accepted and silence the log.
 fn log_filter(directives: &str) -> Result<(), String> {
     EnvFilter::try_new(directives).map_err(|error| error.to_string())?;
     let mut words = directives.split(',').map(str::trim);
     let is_no_level = |word: &str| word.is_empty() || word.parse::<LevelFilter>().is_err();
     match words.find(|word| !word.contains('=') && is_no_level(word)) {
         Some(word) if !directives.contains('[') => Err(format!(
-            "`{word}` is not a level; known are off, error, warn, info, debug and trace, alone or as module=level"
+            "`{word}` is not a level: use off, error, warn, info, debug or trace, alone or as module=level"
         )),
         _ => Ok(()),
     }

@@ -1,4 +1,4 @@
-//! `[server]`: where the server listens, where it keeps its data, what it calls itself.
+//! `[server]`: address, data directory, name, proxies and TLS.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -15,34 +15,33 @@ use crate::setting_text::duration_text;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Server {
-    /// The address and port to listen on; port 0 lets the system choose. Default `127.0.0.1:2501`, Kismet's port.
+    /// Address and port to listen on. With port 0 the system chooses one. Default `127.0.0.1:2501`, Kismet's port.
     pub listen: SocketAddr,
-    /// The folder that holds the server's data, as configured. Default empty: see [`Server::data_dir`].
+    /// Data directory, as configured. Default empty: see [`Server::data_dir`].
     pub data_dir: PathBuf,
     /// The server's name, shown as `kismet.system.server_name`. Default `scanpost`.
     pub name: String,
-    /// What the server is for, in the operator's words. Default empty.
+    /// Description of the server, free text. Default empty.
     pub description: String,
-    /// Where the server stands, in the operator's words. Default empty.
+    /// Location of the server, free text. Default empty.
     pub location: String,
-    /// How long requests in flight may take to finish once the server is told to stop. Default 10 seconds.
+    /// Longest time that requests in flight may take to finish when the server stops. Default 10 seconds.
     #[serde(with = "duration_text")]
     pub shutdown_grace: Duration,
-    /// Origins of other web pages that may use this server from a browser, such as `https://map.example`. Default none.
+    /// Origins of web pages on other addresses that may use this server from a browser. Default none.
     pub cors_origins: Vec<String>,
-    /// What may stand before every path, such as `/kismet`, where a proxy leaves it there. Default empty.
+    /// Prefix of all paths, such as `/kismet`, if a proxy passes one on. Default empty.
     pub uri_prefix: String,
-    /// Proxies, as addresses and networks, that are believed when they say whom they ask for. Default none.
+    /// Addresses and networks of proxies whose `X-Forwarded-*` headers are trusted. Default none.
     pub proxies: Vec<String>,
-    /// A PEM file with the certificate to show and those it depends on. Default empty: no TLS.
+    /// PEM file with the certificate and its intermediate certificates. Default empty: no TLS.
     pub tls_certificate: PathBuf,
-    /// A PEM file with the certificate's key. Default empty: no TLS.
+    /// PEM file with the key of the certificate. Default empty: no TLS.
     pub tls_key: PathBuf,
 }
 
 impl Server {
-    /// The folder that holds the server's data: the configured one, else `scanpost` in the
-    /// platform's folder for application data.
+    /// The data directory: the configured one, else `scanpost` in the platform's folder for application data.
     pub fn data_dir(&self) -> Result<PathBuf, ConfigError> {
         let home = etcetera::choose_base_strategy().ok();
         self.data_dir_within(home.map(|home| home.data_dir()))
@@ -61,7 +60,7 @@ impl Server {
 }
 
 impl Server {
-    /// What holds for each key by itself. The error is the reason alone: the caller knows the key.
+    /// Checks each key alone. The error holds only the reason: the caller knows the key.
     pub(super) fn check_each(&self) -> Result<(), String> {
         time(self.shutdown_grace, Duration::ZERO..=HOUR)?;
         self.cors_origins.iter().try_for_each(|text| origin(text))?;
@@ -90,7 +89,7 @@ impl Default for Server {
     }
 }
 
-/// An origin as browsers write it. There is no `*`: it would let every page use what the user may.
+/// Checks an origin. `*` is refused: it would let every web page act with the user's rights.
 fn origin(text: &str) -> Result<(), String> {
     let authority = text
         .strip_prefix("https://")
@@ -104,7 +103,7 @@ fn origin(text: &str) -> Result<(), String> {
     }
 }
 
-/// Whole parts of a path, in characters that nobody writes in two ways.
+/// Allows only characters that have no second, percent-encoded spelling.
 fn uri_prefix(text: &str) -> Result<(), String> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     let is_part = |part: &str| {
@@ -114,13 +113,13 @@ fn uri_prefix(text: &str) -> Result<(), String> {
         None if text.is_empty() => Ok(()),
         Some(parts) if parts.split('/').all(is_part) => Ok(()),
         _ => Err(
-            "must be empty or such as \"/kismet\": a / at the start, none at the end, and between them letters, digits, `-`, `.`, `_` and `~`"
+            "must be empty or a path such as \"/kismet\": it begins with /, does not end with /, and has only letters, digits, `-`, `.`, `_` and `~` between slashes"
                 .to_owned(),
         ),
     }
 }
 
-/// A network, or an address alone.
+/// Parses a network, or a single address.
 pub(crate) fn network(text: &str) -> Result<IpNet, String> {
     let address = text.parse::<IpAddr>().ok().map(IpNet::from);
     let network = address.or_else(|| text.parse().ok());

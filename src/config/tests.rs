@@ -1,4 +1,4 @@
-//! Keys, their layers and their bounds.
+//! Tests of the configuration: its keys, layers and bounds.
 
 use std::error::Error;
 
@@ -6,7 +6,7 @@ use super::*;
 
 const EXAMPLE: &str = include_str!("../../config.example.toml");
 
-/// Reads a file and environment variables that exist only here.
+/// Loads a file with this text and these environment variables. The real environment is not read.
 fn load(file: &str, environment: &[(&str, &str)], flags: Overrides) -> Result<Config, ConfigError> {
     let mut layers = Layers::default();
     layers.add_text(Path::new("scanpost.toml"), file)?;
@@ -68,8 +68,7 @@ fn the_example_lists_every_key_with_its_default() {
 fn an_unknown_key_is_refused_with_the_nearest() {
     #[track_caller]
     fn check(file: &str, key: &str, nearest: &str) {
-        let expected =
-            format!("scanpost.toml: unknown key `{key}`; the nearest known key is `{nearest}`");
+        let expected = format!("scanpost.toml: unknown key `{key}`; did you mean `{nearest}`?");
         assert_eq!(from_file(file).unwrap_err().to_string(), expected);
     }
     check("[server]\nlissten = 1", "server.lissten", "server.listen");
@@ -97,8 +96,7 @@ fn an_unknown_key_is_refused_with_the_nearest() {
 fn an_unknown_variable_is_refused_with_the_nearest() {
     #[track_caller]
     fn check(name: &str, nearest: &str) {
-        let expected =
-            format!("environment: unknown key `{name}`; the nearest known key is `{nearest}`");
+        let expected = format!("environment: unknown key `{name}`; did you mean `{nearest}`?");
         assert_eq!(
             from_environment(name, "off").unwrap_err().to_string(),
             expected
@@ -185,13 +183,13 @@ fn a_bad_value_names_its_key_its_value_and_the_reason() {
             "scanpost.toml",
             "`limits.devices_max`",
             "\"many\"",
-            "kind integer",
-            "not string",
+            "type integer",
+            "type string",
         ],
     );
     refused(
         from_file("[limits]\nidle_timeout = 60"),
-        &["`limits.idle_timeout`", "60", "kind string", "\"1m\""],
+        &["`limits.idle_timeout`", "60", "type string", "\"1m\""],
     );
     refused(
         from_file("[limits]\nidle_timeout = \"soon\""),
@@ -219,7 +217,7 @@ fn a_bad_value_names_its_key_its_value_and_the_reason() {
             "SCANPOST_LIMITS__DEVICES_MAX",
             "`limits.devices_max`",
             "many",
-            "kind integer",
+            "type integer",
         ],
     );
     refused(

@@ -1,4 +1,4 @@
-//! Alerts as what is sent.
+//! Alerts as items of the outbox.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,23 +11,23 @@ use crate::alerts::{Alert, AlertStore, Severity};
 use crate::outbox::{self, FeedError};
 use crate::views::native::AlertRow;
 
-/// The alerts there are.
+/// The source of alerts to send.
 pub type Feed = outbox::Feed<Item>;
 
-/// An alert that may be sent.
+/// An alert that a webhook may send.
 #[derive(Clone, Debug)]
 pub struct Item {
-    /// Its place in the feed. Numbers follow one another from 1; missing ones count as lost.
+    /// Position in the feed. Numbers are consecutive from 1; gaps count as lost alerts.
     pub number: u64,
-    /// By what receivers recognise it when it comes again.
+    /// Identity, by which receivers recognise a repeated delivery.
     pub id: ItemId,
-    /// The rule that raised it.
+    /// The rule that raised the alert.
     pub rule: String,
-    /// How grave it is.
+    /// The alert's severity.
     pub severity: Severity,
-    /// When it was raised.
+    /// When the alert was raised.
     pub raised_at: SystemTime,
-    /// What is sent.
+    /// The JSON document that is sent.
     pub body: Body,
 }
 
@@ -41,12 +41,12 @@ impl outbox::Item for Item {
     }
 }
 
-/// A JSON document that is written when it is sent, so that what waits is small. Cheap to clone.
+/// A JSON document that is written only when it is sent, so that pending alerts stay small. Cheap to clone.
 #[derive(Clone)]
 pub struct Body(Arc<dyn Fn() -> Bytes + Send + Sync>);
 
 impl Body {
-    /// What `write` gives, always the same.
+    /// A body that `write` produces. `write` must return the same bytes each time.
     pub fn new(write: impl Fn() -> Bytes + Send + Sync + 'static) -> Self {
         Self(Arc::new(write))
     }
@@ -62,15 +62,15 @@ impl fmt::Debug for Body {
     }
 }
 
-/// An alert's id as requests carry it: 1 to 128 visible ASCII characters, no full stop, by Standard Webhooks: full
-/// stops separate what is signed.
+/// An alert's id as requests carry it: 1 to 128 visible ASCII characters without a full stop, by Standard Webhooks.
+/// Full stops separate the parts that are signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ItemId(String);
 
 impl ItemId {
     const BYTES_MAX: usize = 128;
 
-    /// The text as an id, if it is one.
+    /// Checks a text. `None` if it is not a valid id.
     pub fn new(text: impl Into<String>) -> Option<Self> {
         let text = text.into();
         let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b'.';
@@ -84,7 +84,7 @@ impl ItemId {
     }
 }
 
-/// All alerts that are kept.
+/// The feed of all stored alerts.
 pub fn of_alerts(store: AlertStore) -> Feed {
     let newest = store.woken();
     let page = move |after, limit| {
@@ -99,7 +99,8 @@ fn item(alert: &Arc<Alert>) -> Result<Item, FeedError> {
     let sent = Arc::clone(alert);
     Ok(Item {
         number: alert.number,
-        id: ItemId::new(&*raised.id).ok_or("the identity of an alert cannot be sent")?,
+        id: ItemId::new(&*raised.id)
+            .ok_or("the id of an alert is not valid in Standard Webhooks")?,
         rule: raised.header.to_string(),
         severity: raised.severity,
         raised_at: raised_at(alert),

@@ -1,9 +1,9 @@
-//! Alerts sent to others as signed JSON over HTTP.
+//! Sends alerts as signed JSON over HTTP.
 //!
-//! The [`outbox`](crate::outbox) delivers: in order, at least once, from a durable cursor. Here is what a webhook
-//! adds: which alerts it gets, and requests by Standard Webhooks 1.0.0. `webhook-id` is the alert's and stays the same
-//! when it is sent again, `webhook-timestamp` is that of the attempt, `webhook-signature` is HMAC-SHA256 over both and
-//! the body.
+//! The [`outbox`](crate::outbox) delivers in order and at least once, from a durable cursor. A webhook adds which
+//! alerts it sends, and requests by Standard Webhooks 1.0.0. `webhook-id` is the alert's id and stays the same when the
+//! alert is sent again. `webhook-timestamp` is the time of the attempt. `webhook-signature` is the HMAC-SHA256 of both
+//! and the body.
 
 mod feed;
 mod signature;
@@ -32,63 +32,63 @@ use crate::outbox::{
 };
 pub use crate::outbox::{Deliveries, Status};
 
-/// How many tests of all webhooks are under way at one time.
+/// Largest number of test requests at one time, over all webhooks.
 const TESTS: usize = 4;
-/// How far each webhook has come.
+/// The file with the position of each webhook.
 const CURSORS: CursorFile = CursorFile {
     name: data_dir::WEBHOOKS,
     key: "webhooks",
 };
 
-/// Why webhooks cannot be served as they are configured.
+/// Why the configured webhooks cannot be started.
 #[derive(Debug, thiserror::Error)]
 pub enum WebhookError {
-    /// A URL that cannot be used.
+    /// The URL is not valid.
     #[error("the url of the webhook `{name}` {reason}")]
     Url {
-        /// The webhook.
+        /// Name of the webhook.
         name: String,
-        /// What it would have to be.
+        /// What the URL must be.
         reason: String,
     },
-    /// The secret is missing, or not a signing secret.
-    #[error("the secret of the webhook `{name}`: {reason}")]
+    /// The secret is missing or not valid.
+    #[error("cannot use the secret of the webhook `{name}`: {reason}")]
     Secret {
-        /// The webhook.
+        /// Name of the webhook.
         name: String,
         /// What is wrong, without the secret.
         reason: String,
     },
-    /// The certificates to trust cannot be used.
-    #[error("the ca_file {} of the webhook `{name}`: {reason}", path.display())]
+    /// The file with certificates to trust cannot be used.
+    #[error("cannot use {}, the ca_file of the webhook `{name}`: {reason}", path.display())]
     CaFile {
-        /// The webhook.
+        /// Name of the webhook.
         name: String,
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong with the file.
         reason: String,
     },
-    /// The file that tells how far each webhook is cannot be read or written.
+    /// The file with the webhooks' positions cannot be read or written.
     #[error(transparent)]
     Cursors(#[from] CursorError),
 }
 
-/// The webhooks, for those who ask. Cheap to clone.
+/// Handle to the running webhooks. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Webhooks {
     outbox: Outbox<Subscription>,
     tests: Arc<Semaphore>,
 }
 
-/// What came of a test.
+/// The receiver's answer to a test request.
 #[derive(Debug)]
 pub(crate) struct Tested {
     pub(crate) answer: Result<Answer, SendError>,
     pub(crate) duration: Duration,
 }
 
-/// The alerts that one webhook gets, and how its requests are signed.
+/// Which alerts a webhook sends, and the key that signs them.
 #[derive(Debug)]
 struct Subscription {
     rules: Vec<String>,
@@ -132,12 +132,12 @@ impl Subscription {
     }
 }
 
-/// Starts the delivery of what `feed` has to all webhooks, until `stop`. How far each is is kept in `directory`;
-/// without one, a start begins with what is new.
+/// Delivers the items of `feed` to all webhooks until `stop`. Positions are kept in `directory`; without one, each
+/// start begins with new alerts.
 ///
 /// # Errors
 ///
-/// When a webhook cannot be served, or it cannot be read or written how far they are.
+/// If a webhook's settings cannot be used, or if the positions cannot be read or written.
 pub fn start(
     webhooks: &[Webhook],
     feed: Feed,
@@ -184,8 +184,8 @@ fn destination(webhook: &Webhook) -> Result<Destination<Subscription>, WebhookEr
     })
 }
 
-/// Logs rules that webhooks name and that raise nothing: misspelt ones, and such as are off. That is no error, because
-/// a kind of alert may be defined at any time.
+/// Warns about configured rules that raise nothing because they are misspelt or off. This is no error, because a kind
+/// of alert may be defined at any time.
 pub(crate) fn warn_of_missing_rules(webhooks: &[Webhook], store: &AlertStore) {
     let definitions = store.definitions();
     for webhook in webhooks {
@@ -193,7 +193,7 @@ pub(crate) fn warn_of_missing_rules(webhooks: &[Webhook], store: &AlertStore) {
             if !definitions.iter().any(|known| *known.header == **rule) {
                 warn!(
                     webhook.name = webhook.name,
-                    rule, "a webhook names a rule that is off or unknown: it raises no alerts"
+                    rule, "webhook lists a rule that is off or unknown, so no alert of it is sent"
                 );
             }
         }
@@ -201,20 +201,20 @@ pub(crate) fn warn_of_missing_rules(webhooks: &[Webhook], store: &AlertStore) {
 }
 
 impl Webhooks {
-    /// How each is, in the order of the configuration.
+    /// The status of each webhook, in the order of the configuration.
     pub fn statuses(&self) -> Vec<Status> {
         self.outbox.statuses()
     }
 
-    /// Waits until one is as `is_so` says. `None` when there is no such webhook.
+    /// Waits until the status of a webhook meets `is_so`. `None` if there is no such webhook.
     pub async fn until(&self, name: &str, is_so: impl Fn(&Status) -> bool) -> Option<Status> {
         self.outbox.until(name, is_so).await
     }
 
-    /// Sends an event of the type `test` now, once, beside what waits. Nothing when there is no such webhook.
+    /// Sends one event of the type `test` at once, ahead of pending alerts. `None` if there is no such webhook.
     pub(crate) async fn test(&self, name: &str) -> Option<Tested> {
         let webhook = self.outbox.find(name)?;
-        // Never closed.
+        // The semaphore is never closed.
         let _permit = self.tests.acquire().await.ok()?;
         let id = ItemId::new(format!("test_{}", Uuid::new_v4().simple()))?;
         let now = SystemTime::now();

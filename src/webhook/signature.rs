@@ -1,4 +1,4 @@
-//! Signatures by Standard Webhooks 1.0.0, symmetric: HMAC-SHA256 over `id.timestamp.body`.
+//! Symmetric signatures of Standard Webhooks 1.0.0: HMAC-SHA256 of `id.timestamp.body`.
 
 use std::fmt;
 
@@ -8,14 +8,14 @@ use ring::hmac;
 use super::WebhookError;
 use crate::config::{Webhook, webhook};
 
-/// A secret file is a line; of anything longer the beginning is enough to refuse it.
+/// A secret takes one short line. Reading more of a wrong file is useless.
 const SECRET_FILE_BYTES_MAX: u64 = 4096;
 
-/// What requests of one webhook are signed with.
+/// The key that signs the requests of one webhook.
 pub(super) struct SigningKey(hmac::Key);
 
 impl SigningKey {
-    /// The secret of a webhook, from where its configuration has it.
+    /// Reads the secret from the configuration, a file or the environment.
     pub(super) fn read(webhook: &Webhook) -> Result<Self, WebhookError> {
         let refused = |reason: String| WebhookError::Secret {
             name: webhook.name.clone(),
@@ -46,7 +46,7 @@ fn text(webhook: &Webhook) -> Result<String, String> {
     let (variable, file) = (&webhook.secret_env, &webhook.secret_file);
     if !variable.is_empty() {
         return std::env::var(variable)
-            .map_err(|error| format!("the variable {variable}: {error}"));
+            .map_err(|error| format!("cannot read the environment variable {variable}: {error}"));
     }
     if file.as_os_str().is_empty() {
         return Ok(webhook.secret.reveal().to_owned());
@@ -54,7 +54,7 @@ fn text(webhook: &Webhook) -> Result<String, String> {
     let mut text = String::new();
     std::fs::File::open(file)
         .and_then(|file| file.take(SECRET_FILE_BYTES_MAX).read_to_string(&mut text))
-        .map_err(|error| format!("{}: {error}", file.display()))?;
+        .map_err(|error| format!("cannot read {}: {error}", file.display()))?;
     Ok(text)
 }
 
@@ -70,7 +70,7 @@ mod tests {
         SigningKey::read(&webhook).unwrap()
     }
 
-    /// The vector that the reference libraries of Standard Webhooks share.
+    /// The test vector of the reference libraries.
     #[test]
     fn the_vector_of_standard_webhooks() {
         let signature = key("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").sign(

@@ -117,7 +117,7 @@ async fn the_first_start_on_an_address_that_others_reach_prints_credentials_that
     let mut log = running.start.clone();
     let data = running.stop_and_log(&mut log);
     assert!(
-        log.contains("a login failed") && log.contains("127.0.0.1"),
+        log.contains("login failed") && log.contains("127.0.0.1"),
         "{log}"
     );
     for secret in [&key, &password, "wrong-password", "KISMET="] {
@@ -197,7 +197,7 @@ fn a_command_that_cannot_be_done_says_why_and_changes_nothing() {
         (
             "apikey create --name b --role admin --duration 0s",
             1,
-            "at least a second",
+            "at least one second",
         ),
         ("apikey create --name b", 2, "--role"),
         ("apikey create --role admin", 2, "--name"),
@@ -211,7 +211,7 @@ fn a_command_that_cannot_be_done_says_why_and_changes_nothing() {
     for empty in ["", "\n"] {
         let (code, err) = set_password(data.path(), empty);
         assert_eq!(code, Some(1));
-        assert!(err.contains("a password has"), "{err}");
+        assert!(err.contains("a password must have"), "{err}");
     }
     assert_eq!(fs::read(data.path().join("auth.json")).unwrap(), before);
 }
@@ -219,7 +219,7 @@ fn a_command_that_cannot_be_done_says_why_and_changes_nothing() {
 #[test]
 fn credentials_that_cannot_be_read_keep_the_server_from_starting() {
     let data = tempfile::tempdir().unwrap();
-    for (text, reason) in [("{", "damaged"), (r#"{"version":9}"#, "a later version")] {
+    for (text, reason) in [("{", "damaged"), (r#"{"version":9}"#, "format version 9")] {
         fs::write(data.path().join("auth.json"), text).unwrap();
         let (code, log) = Running::fail_to_start(data.path());
         assert_eq!(code, Some(1), "{log}");

@@ -108,8 +108,8 @@ async fn on_this_machine_the_first_password_is_free_and_the_next_is_the_administ
         ("", "username"),
         ("username=a", "password"),
         ("password=a", "username"),
-        ("username=&password=a", "a name has"),
-        ("username=a&password=", "a password has"),
+        ("username=&password=a", "a name must have"),
+        ("username=a&password=", "a password must have"),
     ] {
         set_password(&server, "", form)
             .await

@@ -1,4 +1,4 @@
-//! Users and keys: looked up in memory, changed in the file.
+//! The store of users and keys: looked up in memory, changed in the file.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -12,64 +12,64 @@ use super::role::{Role, is_name};
 use super::secret::{Secret, TokenHash};
 use crate::data_dir::{CREDENTIALS, DataDir};
 
-/// How long the name of a user or a key may be.
+/// Largest number of characters in the name of a user or a key.
 pub(super) const NAME_CHARACTERS_MAX: usize = 64;
-/// How many users and keys there may be, together.
+/// Largest number of users and keys together.
 pub(super) const ENTRIES_MAX: usize = 1000;
-/// The first user's name, and that of the first key.
+/// Names of the user and the key that the first start creates.
 const FIRST_USER: &str = "admin";
 const FIRST_KEY: &str = "scanner";
 
-/// Who it is.
+/// An authenticated user or key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// Under which name.
+    /// The user or key.
     pub principal: Principal,
-    /// What they may do.
+    /// The role of the user or key.
     pub role: Role,
 }
 
 /// A user, or the holder of a key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Principal {
-    /// Logged in with a password.
+    /// A user who logged in with a password, by name.
     User(Arc<str>),
-    /// Has the key of this name.
+    /// The holder of a key, by the key's name.
     Key(Arc<str>),
 }
 
-/// A key as it may be shown.
+/// A key without its secret.
 #[derive(Clone, Debug)]
 pub struct KeyRecord {
-    /// Its name.
+    /// Name of the key.
     pub name: Box<str>,
-    /// Its role.
+    /// Role of the key.
     pub role: Role,
-    /// When it was made, in seconds since 1970.
+    /// When the key was created, in seconds since 1970.
     pub created: u64,
-    /// When it expires, in seconds since 1970; `None` is never.
+    /// When the key expires, in seconds since 1970. `None` means never.
     pub expires: Option<u64>,
 }
 
-/// What a first start made. It is known nowhere else.
+/// The credentials that the first start creates. Only their hashes are stored.
 #[derive(Debug)]
 pub struct FirstCredentials {
-    /// The administrator's name.
+    /// Name of the administrator.
     pub user: &'static str,
-    /// The administrator's password.
+    /// Password of the administrator.
     pub password: Secret,
     /// A key with the role `scanreport`.
     pub key: Secret,
-    /// Where the hashes are kept.
+    /// Path of the file with the hashes.
     pub path: PathBuf,
 }
 
-/// Which users a new password takes the place of.
+/// Users that a new login replaces.
 #[derive(Clone, Debug)]
 pub(crate) enum Replaced {
-    /// There must be none.
+    /// None: the login must be the first one.
     Nobody,
-    /// This one, besides the one of the same name.
+    /// The user of the same name, and this one.
     User(Option<Arc<str>>),
 }
 
@@ -87,7 +87,7 @@ struct Loaded {
 }
 
 impl Credentials {
-    /// Reads the file in a data directory, if there is one. It is read again whenever it changed.
+    /// Reads the credentials file of a data directory, if there is one. Later calls read it again after each change.
     pub fn open(directory: &Path) -> Result<Self, CredentialsError> {
         let data = DataDir::at(directory);
         let (stamp, document) = file::read(&data).map_err(|e| unreadable(&data, &e))?;
@@ -100,7 +100,7 @@ impl Credentials {
         })
     }
 
-    /// None, and there never will be any.
+    /// An empty store without a file. Nothing can be added to it.
     pub fn none() -> Self {
         Self {
             data: None,
@@ -116,7 +116,7 @@ impl Credentials {
         !self.current().users.is_empty()
     }
 
-    /// Makes an administrator and a key for scanners, where there are no credentials at all.
+    /// Creates an administrator and a key for scanners if there are no credentials at all.
     pub fn make_first(&self, now: u64) -> Result<Option<FirstCredentials>, CredentialsError> {
         let Some(data) = &self.data else {
             return Ok(None);
@@ -153,7 +153,7 @@ impl Credentials {
         }))
     }
 
-    /// Sets the password of an administrator, who need not exist before. Ends the logins made with the old one.
+    /// Sets the password of an administrator, creating the user if needed. Logins with the old password end.
     pub fn set_password(&self, user: &str, password: &str) -> Result<(), CredentialsError> {
         self.replace_password(user, password, &Replaced::User(None))
     }
@@ -189,7 +189,7 @@ impl Credentials {
         })
     }
 
-    /// Makes a key. `lifetime` is in seconds; `None` is for ever.
+    /// Creates a key. `lifetime` is in seconds; `None` means for ever.
     pub fn create_key(
         &self,
         name: &str,
@@ -212,7 +212,7 @@ impl Credentials {
             expires: lifetime.map(|seconds| now.saturating_add(seconds)),
         };
         self.update(|document| {
-            // The name of a key that expired is free again.
+            // An expired key does not keep its name.
             document
                 .keys
                 .retain(|key| key.name != entry.name || key.is_valid(now));
@@ -225,7 +225,7 @@ impl Credentials {
         Ok(key)
     }
 
-    /// Makes a key worthless.
+    /// Deletes a key, so that it opens nothing any more.
     pub fn revoke_key(&self, name: &str) -> Result<(), CredentialsError> {
         self.update(|document| {
             let before = document.keys.len();
@@ -237,7 +237,7 @@ impl Credentials {
         })
     }
 
-    /// All keys, also those that expired.
+    /// All keys, including expired ones.
     pub fn keys(&self) -> Vec<KeyRecord> {
         let document = self.current();
         let records = document.keys.iter().map(|key| KeyRecord {
@@ -249,10 +249,10 @@ impl Credentials {
         records.collect()
     }
 
-    /// Whose key it is, if it is one and valid.
+    /// The holder of a key. `None` if the key is unknown or expired.
     pub(super) fn holder(&self, hash: TokenHash, now: u64) -> Option<Identity> {
         let document = self.current();
-        // All of them are compared, so that the time does not tell which it was.
+        // Compares with all keys, so that the time taken does not reveal which one matched.
         let same = document.keys.iter().filter(|key| key.hash.is(&hash));
         let key = same.fold(None, |_, key| Some(key))?;
         key.is_valid(now).then(|| Identity {
@@ -261,14 +261,14 @@ impl Credentials {
         })
     }
 
-    /// The hash of a user's password.
+    /// Hash of a user's password.
     pub(super) fn password_of(&self, user: &str) -> Option<Arc<str>> {
         let document = self.current();
         let user = document.users.iter().find(|known| *known.name == *user)?;
         Some((*user.password).into())
     }
 
-    /// What the file holds now. To ask for its stamp costs a microsecond, so a change counts from the next request.
+    /// The current content of the file. Reading its stamp takes a microsecond, so every call checks it.
     fn current(&self) -> Arc<Document> {
         let read = || self.loaded.read().unwrap_or_else(PoisonError::into_inner);
         let Some(data) = &self.data else {
@@ -284,7 +284,7 @@ impl Credentials {
         }
         let mut loaded = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
         match file::read(data) {
-            Ok((stamp, _)) if stamp == loaded.stamp => {} // Another request was faster.
+            Ok((stamp, _)) if stamp == loaded.stamp => {} // Another request has read it already.
             Ok((stamp, document)) => {
                 info!("read the changed credentials");
                 *loaded = Loaded {
@@ -292,16 +292,16 @@ impl Credentials {
                     document: Arc::new(document),
                 };
             }
-            // What was there before goes on to hold, until the file can be read.
+            // The old credentials stay valid until the file can be read.
             Err(error) => {
-                error!(%error, "the changed credentials cannot be read");
+                error!(%error, "cannot read the changed credentials; the old ones stay valid");
                 loaded.stamp = found.unwrap_or_default();
             }
         }
         Arc::clone(&loaded.document)
     }
 
-    /// Changes what the file holds now, not what was read of it before.
+    /// Applies a change to the file's current content, which may be newer than what is in memory.
     fn update<T>(
         &self,
         change: impl FnOnce(&mut Document) -> Result<T, CredentialsError>,

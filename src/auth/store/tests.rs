@@ -1,5 +1,3 @@
-//! Tests of the store.
-
 use std::fs;
 
 use super::*;
@@ -38,7 +36,7 @@ fn a_key_opens_by_its_role_until_it_expires_or_is_revoked() {
         Err(CredentialsError::BadLifetime)
     ));
     assert!(matches!(create("", None), Err(CredentialsError::BadName)));
-    // After it expired the name is free again.
+    // The name is free again once the key has expired.
     let again = credentials
         .create_key("b", Role::Admin, None, NOW + 5)
         .unwrap();

@@ -1,4 +1,4 @@
-//! `[[webhooks]]`: whom alerts are sent to. A list, so each entry is checked as a whole and named by its place.
+//! `[[webhooks]]`: receivers of alerts. The section is a list, so errors name an entry by its index.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -15,54 +15,53 @@ use super::layers::{self, Key};
 use super::{ConfigError, DAY, HOUR, count, duration_text, time};
 use crate::alerts::Severity;
 
-/// The section, as the file has it.
 const SECTION: &str = "webhooks";
 const NOT_A_LIST: &str = "must be a list of tables: write [[webhooks]]";
-/// Each has a task and a client of its own.
+/// Each webhook has a task and an HTTP client of its own.
 const WEBHOOKS_MAX: usize = 64;
 const NAME_BYTES_MAX: usize = 64;
 const URL_BYTES_MAX: usize = 2048;
 const RULES_MAX: usize = 64;
 const MINUTE: Duration = Duration::from_secs(60);
-/// What every secret begins with, by Standard Webhooks.
+/// Prefix of every secret, by Standard Webhooks.
 const SECRET_PREFIX: &str = "whsec_";
 
-/// One of `[[webhooks]]`.
+/// An entry of `[[webhooks]]`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Webhook {
-    /// What it is called; with it, it is known again after a restart.
+    /// Name, which identifies the webhook across restarts.
     pub name: String,
-    /// Where alerts are sent, `http` or `https`. Hidden, because many services put their secret into the path.
+    /// URL of the receiver, `http` or `https`. Never shown, because many services put a secret into the path.
     pub url: HiddenText,
-    /// What requests are signed with, as `whsec_` and 24 to 64 bytes in base64.
+    /// Secret that signs requests: `whsec_` and then 24 to 64 bytes in base64.
     pub secret: HiddenText,
-    /// A file that holds the secret.
+    /// File that holds the secret.
     pub secret_file: PathBuf,
-    /// The variable of the environment that holds the secret.
+    /// Environment variable that holds the secret.
     pub secret_env: String,
-    /// The rules whose alerts are sent; empty means all of them.
+    /// Rules whose alerts are sent. Empty means all.
     pub rules: Vec<String>,
-    /// The least severity that is sent. Default `info`, which is all.
+    /// Lowest severity that is sent. Default `info`, which sends all.
     pub severity_min: Severity,
-    /// A PEM file with certificates to trust, beside those that browsers trust. Default empty.
+    /// PEM file with certificates to trust besides those that browsers trust. Default empty.
     pub ca_file: PathBuf,
-    /// How long connecting may take. Default 5 seconds.
+    /// Longest time to connect. Default 5 seconds.
     #[serde(with = "duration_text")]
     pub connect_timeout: Duration,
-    /// How long a delivery may take as a whole, up to the head of the answer. Default 20 seconds.
+    /// Longest time from the start of a request to the head of its response. Default 20 seconds.
     #[serde(with = "duration_text")]
     pub timeout: Duration,
-    /// How long to wait after the first failure; after each further one twice as long. Default 5 seconds.
+    /// Pause after the first failure. Each further failure doubles it. Default 5 seconds.
     #[serde(with = "duration_text")]
     pub retry_min: Duration,
-    /// How long to wait at most, also where the receiver asks for more. Default 1 hour.
+    /// Longest pause, also if `Retry-After` asks for more. Default 1 hour.
     #[serde(with = "duration_text")]
     pub retry_max: Duration,
-    /// How old an alert may become that cannot be delivered; 0 is without a bound. Default 3 days.
+    /// Age at which an alert that cannot be delivered is dropped. 0 means never. Default 3 days.
     #[serde(with = "duration_text")]
     pub give_up_after: Duration,
-    /// How many alerts that it wants may wait; past it the oldest are left out. Default 10 000.
+    /// Largest number of pending alerts. Past it, the oldest are dropped. Default 10 000.
     pub queue_max: usize,
 }
 
@@ -87,7 +86,7 @@ impl Default for Webhook {
     }
 }
 
-/// A text that does not show itself in logs.
+/// Text that its `Debug` form hides, so that logs do not show it.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(transparent)]
 pub struct HiddenText(String);
@@ -111,7 +110,7 @@ impl fmt::Debug for HiddenText {
     }
 }
 
-/// A key that is wrong, and what it would have to be.
+/// A key with an invalid value, and the reason.
 type Fault = (&'static str, String);
 
 impl Webhook {
@@ -148,12 +147,12 @@ impl Webhook {
         ];
         if given.into_iter().filter(|&is_given| is_given).count() != 1 {
             let reason =
-                "must be given in one way of three: `secret`, `secret_file` or `secret_env`";
+                "must be given exactly once: set one of `secret`, `secret_file` and `secret_env`";
             return Err(("secret", reason.to_owned()));
         }
         if secret_env.starts_with(layers::ENVIRONMENT_PREFIX) {
             let reason = format!(
-                "must not begin with {}, as the keys of the configuration do",
+                "must not begin with {}, which is reserved for configuration keys",
                 layers::ENVIRONMENT_PREFIX
             );
             return Err(("secret_env", reason));
@@ -167,7 +166,7 @@ impl Webhook {
     }
 }
 
-/// The bytes that a secret stands for.
+/// Decodes a secret to the bytes of the signing key.
 pub(crate) fn signing_secret(text: &str) -> Result<Vec<u8>, String> {
     let bytes = text
         .strip_prefix(SECRET_PREFIX)
@@ -180,13 +179,13 @@ pub(crate) fn signing_secret(text: &str) -> Result<Vec<u8>, String> {
     }
 }
 
-/// Where a webhook's requests go.
+/// Parses the URL of a receiver.
 pub(crate) fn target(text: &str) -> Result<Uri, String> {
     let refused = |what| format!("must be a URL such as \"https://home.example/hook\": {what}");
     let uri = http_url(text).map_err(refused)?;
     let authority = uri.authority().map_or("", |authority| authority.as_str());
     if authority.contains('@') {
-        return Err(refused("it has a name or a password"));
+        return Err(refused("it must not contain a user name or password"));
     }
     port(authority).map_err(refused)?;
     Ok(uri)
@@ -195,21 +194,21 @@ pub(crate) fn target(text: &str) -> Result<Uri, String> {
 fn http_url(text: &str) -> Result<Uri, &'static str> {
     let is_blank = |byte: u8| byte.is_ascii_whitespace() || byte.is_ascii_control();
     if text.is_empty() {
-        return Err("there is none");
+        return Err("it is empty");
     }
     if URL_BYTES_MAX < text.len() {
         return Err("it is longer than 2048 bytes");
     }
     if text.bytes().any(is_blank) {
-        return Err("it has blanks, which have to be encoded");
+        return Err("it contains whitespace or control characters; percent-encode them");
     }
     if !text.is_ascii() {
-        return Err("it has letters beyond ASCII, which have to be encoded");
+        return Err("it contains non-ASCII characters; percent-encode them");
     }
     if !text.contains("://") {
         return Err("it does not begin with http:// or https://");
     }
-    let uri: Uri = text.parse().map_err(|_| "it is none")?;
+    let uri: Uri = text.parse().map_err(|_| "it is not a valid URL")?;
     if ![Some(&Scheme::HTTP), Some(&Scheme::HTTPS)].contains(&uri.scheme()) {
         return Err("it does not begin with http:// or https://");
     }
@@ -219,9 +218,9 @@ fn http_url(text: &str) -> Result<Uri, &'static str> {
     Ok(uri)
 }
 
-/// `Uri` takes any text for a port, and who connects takes what is none for that of the scheme.
+/// `Uri` accepts any text as the port, and the connector falls back to the scheme's port if it is no number.
 fn port(authority: &str) -> Result<(), &'static str> {
-    // A colon inside of brackets is one of an address.
+    // A colon inside the brackets is part of an IPv6 address.
     let behind_host = authority.rsplit(']').next().unwrap_or_default();
     let Some((_, port)) = behind_host.rsplit_once(':') else {
         return Ok(());
@@ -231,7 +230,7 @@ fn port(authority: &str) -> Result<(), &'static str> {
     is_port.then_some(()).ok_or("its port is not 1 to 65535")
 }
 
-/// It stands in a path, and in logs.
+/// Restricts names to characters that need no escaping, because names appear in paths and logs.
 fn name(text: &str) -> Result<(), String> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
     if (1..=NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_plain) {
@@ -252,7 +251,7 @@ fn rules(rules: &[String]) -> Result<(), String> {
     ))
 }
 
-/// Checks the entries as they stand in a file: all of their keys, each by itself and then together.
+/// Checks the entries of a file: each key alone, then each entry as a whole.
 pub(super) fn check_list(origin: &str, list: &Value) -> Result<(), ConfigError> {
     let bad = |key: String, value: String, reason: String| ConfigError::BadValue {
         origin: origin.to_owned(),
@@ -293,7 +292,7 @@ pub(super) fn check_list(origin: &str, list: &Value) -> Result<(), ConfigError> 
     Ok(())
 }
 
-/// That the keys are known, and each of its kind.
+/// Checks that all keys are known and that each value has the right type.
 fn check_keys(origin: &str, place: &str, keys: &Table) -> Result<(), ConfigError> {
     let defaults = Table::try_from(Webhook::default())
         .expect("the defaults are plain strings, integers and lists");
@@ -320,7 +319,7 @@ fn check_keys(origin: &str, place: &str, keys: &Table) -> Result<(), ConfigError
     Ok(())
 }
 
-/// A value as an error shows it.
+/// Formats a value for an error, without secrets.
 fn shown(key: &str, value: Option<&Value>) -> String {
     match (key, value) {
         ("url" | "secret", Some(_)) => "(not shown)".to_owned(),

@@ -10,7 +10,7 @@ fn load(text: &str) -> Result<Vec<Webhook>, ConfigError> {
     Config::load(Some(&file), [], Overrides::default()).map(|config| config.webhooks)
 }
 
-/// A webhook with everything that it needs, and these keys.
+/// An entry with these keys, and with the required keys that they lack.
 fn entry(keys: &[(&str, &str)]) -> String {
     let secret = format!("{SECRET:?}");
     let needed = [
@@ -131,18 +131,18 @@ fn targets_are_http_and_hosts() {
         &long(2049),
     ];
     check("url", &good, &bad);
-    refused("[[webhooks]]\nname = \"a\"", &["url", "there is none"]);
+    refused("[[webhooks]]\nname = \"a\"", &["url", "it is empty"]);
     for (url, reason) in [
-        ("", "there is none"),
+        ("", "it is empty"),
         ("home.example", "does not begin with http://"),
         ("home.example:80/hook", "does not begin with http://"),
         ("ftp://h/", "does not begin with http://"),
         ("http://", "must be a URL"),
-        ("http://h/ x", "has blanks"),
-        (" http://h/", "has blanks"),
-        ("http://h/é", "letters beyond ASCII"),
-        ("http://u:p@h/", "a name or a password"),
-        ("http://u@h:80/", "a name or a password"),
+        ("http://h/ x", "contains whitespace"),
+        (" http://h/", "contains whitespace"),
+        ("http://h/é", "non-ASCII characters"),
+        ("http://u:p@h/", "a user name or password"),
+        ("http://u@h:80/", "a user name or password"),
         ("http://127.0.0.2:99999/", "port is not 1 to 65535"),
         ("http://h:65536/", "port is not 1 to 65535"),
         ("http://h:abc/", "port is not 1 to 65535"),
@@ -181,7 +181,7 @@ fn a_secret_is_given_once_and_never_shown() {
         load(&entry(&good)).unwrap();
     }
     for bad in [&[file][..], &[variable], &[none, file, variable]] {
-        refused(&entry(bad), &["`webhooks[0].secret`", "one way of three"]);
+        refused(&entry(bad), &["`webhooks[0].secret`", "exactly once"]);
     }
     let ours = [none, ("secret_env", "\"SCANPOST_HOOK\"")];
     refused(
