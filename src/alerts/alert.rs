@@ -1,4 +1,4 @@
-//! One alert.
+//! Alerts.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,63 +6,63 @@ use super::kind::{Class, Severity};
 use crate::log::LogPosition;
 use crate::report::{DeviceId, MacAddr, Phy, Position, ReceivedAt, SourceId, UnixTime};
 
-/// An alert that is kept.
+/// A stored alert.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Alert {
-    /// Counts alerts from 1, as they are kept; no number is given twice.
+    /// Number of the alert, ascending from 1. No number is used twice.
     pub number: u64,
-    /// What it says.
+    /// The content.
     pub raised: Raised,
 }
 
 /// An alert as it was raised.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Raised {
-    /// The same when it is raised again from the same log.
+    /// Identity, which follows from the log: replaying the log raises the alert with the same id.
     pub id: Box<str>,
-    /// Its kind.
+    /// Kind of the alert, such as `APSPOOF`.
     pub header: Box<str>,
-    /// What sort of thing it tells of.
+    /// Class of the alert.
     pub class: Class,
-    /// How bad it is.
+    /// Severity of the alert.
     pub severity: Severity,
     /// When it was raised, by the log's clock.
     pub raised_at: ReceivedAt,
-    /// When what it tells was so, by the time of the report.
+    /// When the event happened, by the time of the report.
     pub seen: Option<UnixTime>,
-    /// The last batch of the log when it was raised.
+    /// Position of the last log record when the alert was raised.
     pub position: LogPosition,
-    /// The radio technology, if it is about one.
+    /// Radio technology, if the alert concerns one.
     pub phy: Option<Phy>,
-    /// The device, if it is about one.
+    /// Device, if the alert concerns one.
     pub device: Option<DeviceId>,
-    /// The scanner that reported it, or that it is about.
+    /// Scanner that reported the event, or that the alert concerns.
     pub scanner: Option<SourceId>,
-    /// The addresses that it is about.
+    /// Addresses that the alert concerns.
     pub addresses: Addresses,
     /// The channel, as reported.
     pub channel: Option<Box<str>>,
-    /// Where the scanner stood.
+    /// Position of the scanner.
     pub location: Option<Position>,
-    /// What happened, for people.
+    /// Description of the event for people.
     pub text: Box<str>,
 }
 
-/// Whom an alert names. [`MacAddr::ZERO`] is nobody.
+/// The addresses of an alert. [`MacAddr::ZERO`] stands for none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Addresses {
-    /// Who sent it over the air.
+    /// Transmitter of the frame.
     pub transmitter: MacAddr,
-    /// Whom it came from.
+    /// Source of the frame.
     pub source: MacAddr,
-    /// Whom it was for.
+    /// Destination of the frame.
     pub dest: MacAddr,
-    /// The network.
+    /// Network of the frame.
     pub other: MacAddr,
 }
 
 impl Addresses {
-    /// Nobody.
+    /// No addresses.
     pub const NONE: Self = Self {
         transmitter: MacAddr::ZERO,
         source: MacAddr::ZERO,
@@ -70,7 +70,7 @@ impl Addresses {
         other: MacAddr::ZERO,
     };
 
-    /// Of what a device told everybody, as Kismet fills them for scans.
+    /// Addresses of a broadcast by a device, as Kismet fills them for scans.
     pub const fn of(addr: MacAddr) -> Self {
         Self {
             transmitter: addr,
@@ -80,7 +80,7 @@ impl Addresses {
         }
     }
 
-    /// Whether one of them is this.
+    /// Whether one of the addresses is `addr`.
     pub fn name(self, addr: MacAddr) -> bool {
         [self.transmitter, self.source, self.dest, self.other].contains(&addr)
     }

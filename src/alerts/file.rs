@@ -1,4 +1,4 @@
-//! The alerts on disk: an SQLite file of their own.
+//! The SQLite file of alerts.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,16 +12,17 @@ use crate::data_dir::{self, DataDir};
 use crate::log::{AlertOrder, LogPosition, WatchOrder};
 use crate::report::{MacMask, ReceivedAt};
 
-/// How long is waited for somebody else who writes to the file: reports wait as long, and then it is tried again.
+/// Longest wait for another writer of the file. Reports wait as long; then the alerts stay pending for the next
+/// attempt.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(100);
 const VERSION: i64 = 1;
-/// In `meta`: the position up to which the file has all orders of the log.
+/// Key in `meta`: the log position up to which all orders are applied to the file.
 const ORDERS_KEY: &str = "orders_position";
 const SCHEMA: &str = include_str!("schema.sql");
 
 /// The file of alerts cannot be read or written.
 #[derive(Debug, thiserror::Error)]
-#[error("the file of alerts, {}: {_0}", data_dir::ALERTS)]
+#[error("cannot read or write the alerts in {}: {_0}", data_dir::ALERTS)]
 pub struct AlertFileError(Box<str>);
 
 impl From<rusqlite::Error> for AlertFileError {
@@ -32,41 +33,41 @@ impl From<rusqlite::Error> for AlertFileError {
 
 impl From<serde_json::Error> for AlertFileError {
     fn from(error: serde_json::Error) -> Self {
-        Self(format!("what is in it is not understood: {error}").into())
+        Self(format!("an entry is not valid JSON of an alert: {error}").into())
     }
 }
 
-/// What one transaction adds to the file.
+/// The changes that one transaction writes.
 pub(super) struct Addition<'a> {
-    /// Alerts, of which those that are not kept yet get numbers from `next` on.
+    /// Alerts. Those that are not stored yet get numbers from `next` on.
     pub(super) raised: &'a [Raised],
     pub(super) next: u64,
-    /// How many alerts stay.
+    /// Number of alerts that stay. Older ones are deleted.
     pub(super) kept_max: usize,
     pub(super) mark: &'a Mark,
-    /// New kinds of alerts, and changes of the watched addresses, in the order of the log.
+    /// New kinds of alerts and changes of the watched addresses, in the order of the log.
     pub(super) orders: &'a [AlertOrder],
-    /// All orders of the log up to this position are in the file after it.
+    /// Log position up to which the file has all orders afterwards.
     pub(super) orders_to: LogPosition,
 }
 
-/// Up to where alerts were raised, and by what.
+/// The progress of the rules through the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Mark {
-    /// The last batch of which all alerts are kept, or a later one than that of the last alert.
+    /// All alerts of the batches up to this position are stored.
     pub(super) position: LogPosition,
-    /// What was silent until then has been told.
+    /// All silence until then has been reported.
     pub(super) settled_at: ReceivedAt,
-    /// Stands for the log and the rules: with others the rest means nothing.
+    /// Identifies the log and the rules. If it differs, the other fields are void.
     pub(super) basis: Box<str>,
 }
 
 /// The two lists of watched addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WatchList {
-    /// Told when they are there.
+    /// Raises an alert when a device is found.
     Found,
-    /// Told when they are gone.
+    /// Raises an alert when a device is lost.
     Lost,
 }
 
@@ -93,7 +94,7 @@ pub(super) struct AlertFile {
 }
 
 impl AlertFile {
-    /// Opens the file in a data directory, or one in memory.
+    /// Opens the file of a data directory. Without one, the database is in memory.
     pub(super) fn open(data: Option<&Path>) -> Result<Self, AlertFileError> {
         let db = match data {
             Some(data) => {
@@ -104,7 +105,7 @@ impl AlertFile {
         };
         db.busy_timeout(BUSY_TIMEOUT)?;
         db.pragma_update(None, "journal_mode", "wal")?;
-        // A snapshot that relies on an alert is on disk when it is kept, so the alert has to be too.
+        // Snapshots rely on stored alerts, so a commit must be on disk before a snapshot is written.
         db.pragma_update(None, "synchronous", "full")?;
         let found: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
         match found {
@@ -114,7 +115,9 @@ impl AlertFile {
             }
             VERSION => {}
             _ => {
-                let reason = format!("it has version {found}, this program knows {VERSION}");
+                let reason = format!(
+                    "the file has version {found}, but this program knows only version {VERSION}; use the later program that wrote it"
+                );
                 return Err(AlertFileError(reason.into()));
             }
         }
@@ -138,7 +141,7 @@ impl AlertFile {
         Ok(mark())
     }
 
-    /// The position up to which the file has all orders of the log. A file from before orders were logged has none.
+    /// Log position up to which the file has all orders. Files from before orders were logged have none.
     pub(super) fn orders_to(&self) -> Result<LogPosition, AlertFileError> {
         let text = self.meta(ORDERS_KEY)?;
         let number = text.and_then(|text| text.parse().ok());
@@ -150,7 +153,7 @@ impl AlertFile {
         self.db.query_row(query, [key], |row| row.get(0)).optional()
     }
 
-    /// The newest alerts, the oldest first.
+    /// The newest alerts, in ascending order.
     pub(super) fn newest(&self, count: usize) -> Result<Vec<Alert>, AlertFileError> {
         let mut query = self
             .db
@@ -168,7 +171,8 @@ impl AlertFile {
         Ok(alerts)
     }
 
-    /// Keeps what is new, all of it or nothing. The oldest alerts make room. Gives the alerts that were not kept yet.
+    /// Writes all changes in one transaction and deletes the oldest alerts past the limit. Returns the alerts that were
+    /// not stored yet.
     pub(super) fn append(&mut self, addition: &Addition<'_>) -> Result<Vec<Alert>, AlertFileError> {
         let Addition {
             raised,
@@ -220,7 +224,7 @@ impl AlertFile {
         Ok(alerts)
     }
 
-    /// Lets the file have no more than so many pages of 4 KiB: a disk without room, for tests.
+    /// Limits the file to this number of 4 KiB pages, to simulate a full disk.
     #[cfg(test)]
     pub(super) fn limit_pages(&self, pages: u32) {
         self.db
@@ -254,13 +258,13 @@ impl AlertFile {
         let mut masks = Vec::new();
         while let Some(row) = rows.next()? {
             let mask = row.get_ref(0)?.as_str().unwrap_or_default().parse();
-            masks.push(mask.map_err(|_| AlertFileError("an address is none".into()))?);
+            masks.push(mask.map_err(|_| AlertFileError("a watched address is not valid".into()))?);
         }
         Ok(masks)
     }
 }
 
-/// Applies an order about alerts to the tables. Applied again it changes nothing.
+/// Applies an order to the tables. It is idempotent.
 fn apply(transaction: &Transaction<'_>, order: &AlertOrder) -> Result<(), AlertFileError> {
     match order {
         AlertOrder::Define(kind) => {
@@ -288,7 +292,7 @@ fn apply(transaction: &Transaction<'_>, order: &AlertOrder) -> Result<(), AlertF
                 }
             }
         }
-        // What was raised is in the alerts.
+        // Raised alerts are in the table of alerts.
         AlertOrder::Raise(_) => {}
     }
     Ok(())
@@ -298,7 +302,7 @@ fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, AlertFileError> {
     Ok(serde_json::from_str(text)?)
 }
 
-/// SQLite's integers are signed; nothing that is counted here reaches the last bit.
+/// Converts to SQLite's signed integers. No count here comes near the limit.
 fn signed(number: impl TryInto<i64>) -> i64 {
     number.try_into().unwrap_or(i64::MAX)
 }

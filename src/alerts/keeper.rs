@@ -1,4 +1,4 @@
-//! The alert engine with what it raised: applies the rules to what is folded, and keeps the alerts on disk.
+//! The alert engine with its store: applies the rules to folded records, and stores the alerts on disk.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,28 +20,30 @@ use crate::log::{
 use crate::report::{MacMask, ReceivedAt, Report};
 use crate::tracker::{Device, Tracker, Walk};
 
-/// How many of the log's last batches tell how often scanners report.
+/// Number of the log's last batches from which the pace of scanners is restored.
 const CONTACTS_MAX: usize = 10_000;
-/// How often at most the log of the program says that alerts cannot be kept.
+/// Shortest time between two warnings that alerts cannot be stored.
 const NOTE_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Why an order about alerts was refused. It stands in the log all the same, and every server that holds the log refuses
-/// it.
+/// Why an order about alerts was refused. The log keeps the order all the same, and each server that reads the log
+/// refuses it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// Nobody defined it.
+    /// No kind of alert has this header.
     #[error("name: there is no kind of alert called {0}")]
     NoSuchKind(Box<str>),
-    /// As many were raised as may be.
-    #[error("as many alerts of this kind were raised as may be, try again later")]
+    /// The kind is over its limit.
+    #[error("as many alerts of this kind were raised as its limit allows; try again later")]
     Limited,
-    /// The header is in use.
+    /// Another kind has this header.
     #[error("name: there is a kind of alert called {0} already")]
     Taken(Box<str>),
-    /// The bound is reached.
-    #[error("there are {max} already, as many as there may be")]
+    /// The limit of kinds, or of watched addresses, is reached.
+    #[error(
+        "there are {max} already, which is the limit; see alerts.definitions_max and alerts.watched_max"
+    )]
     TooMany {
-        /// The bound.
+        /// The limit.
         max: usize,
     },
 }
@@ -52,11 +54,11 @@ pub struct AlertKeeper {
     engine: Engine,
     file: AlertFile,
     store: AlertStore,
-    /// Raised and not kept yet.
+    /// Raised alerts that are not stored yet.
     pending: Vec<Raised>,
-    /// Orders that were followed and are not in the file yet.
+    /// Applied orders that are not in the file yet.
     pending_orders: Vec<AlertOrder>,
-    /// The log's orders up to here were applied. Those up to where the file stood at the start were applied before it.
+    /// Log position up to which all orders are applied. At the start this is the position of the file.
     orders_to: LogPosition,
     mark: Mark,
     is_new_basis: bool,
@@ -65,19 +67,19 @@ pub struct AlertKeeper {
     last_note: Option<Instant>,
 }
 
-/// Why there are no alerts.
+/// Why alerts cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum KeeperError {
-    /// The configuration cannot be used.
-    #[error("alerts: {0}")]
+    /// The configured rules are not valid.
+    #[error("cannot use the settings in [alerts]: {0}")]
     Rules(String),
-    /// The file cannot be used.
+    /// The file cannot be read or written.
     #[error(transparent)]
     File(#[from] AlertFileError),
 }
 
 impl AlertKeeper {
-    /// Opens the alerts in a data directory, or some that end with the process.
+    /// Opens the alerts of a data directory. Without one, they are kept in memory.
     pub fn open(data: Option<&Path>, config: &Settings, server: Uuid) -> Result<Self, KeeperError> {
         let mut rules = Rules::read(config).map_err(KeeperError::Rules)?;
         let file = AlertFile::open(data)?;
@@ -116,14 +118,14 @@ impl AlertKeeper {
         })
     }
 
-    /// For those who read.
+    /// The stored alerts, for readers.
     pub fn store(&self) -> AlertStore {
         self.store.clone()
     }
 
-    /// Learns what was before the batches that are replayed now, which are those behind `from`.
+    /// Restores the state before the batches that are replayed next, which begin after `from`.
     ///
-    /// Under other rules than before, nothing is raised of what is in the log already.
+    /// If the rules changed, batches that are in the log already raise nothing.
     pub fn recall(
         &mut self,
         log: &Log,
@@ -131,7 +133,7 @@ impl AlertKeeper {
         from: LogPosition,
     ) -> Result<(), LogError> {
         if self.is_new_basis {
-            // Kept at once: what comes now is raised, even if a crash comes before the first alert is kept.
+            // Written at once, so that new batches raise alerts even if a crash comes before the first one is stored.
             self.mark.position = log.last();
             if let Err(error) = self.keep(log.last()) {
                 self.note(&error);
@@ -163,7 +165,7 @@ impl AlertKeeper {
         Ok(())
     }
 
-    /// All batches have been replayed, and it is `now`. Of what was silent already when alerts were kept last, all is told.
+    /// Ends the replay. Silence up to the time when alerts were last stored was reported before the start.
     pub fn recalled(&mut self, now: ReceivedAt) {
         self.engine.settle_silence(self.mark.settled_at);
         let heard_last = self.engine.now().max(self.mark.settled_at);
@@ -171,23 +173,23 @@ impl AlertKeeper {
             .resume(now.micros().saturating_sub(heard_last.micros()));
     }
 
-    /// Begins a batch whose reports follow. Of a batch whose alerts are kept already the engine only learns.
+    /// Begins a batch, before its reports. If its alerts are stored already, only the state of the rules is updated.
     pub fn begin(&mut self, entry: &Entry) {
         self.engine
             .begin(entry, self.mark.position < entry.position);
     }
 
-    /// Applies the rules to a report and its device as it was before.
+    /// Applies the rules to a report. `before` is the device before the report is merged.
     pub fn look(&mut self, before: Option<&Device>, report: &Report) {
         self.engine.look(before, report);
     }
 
-    /// The tracker does not have the device any more. A start would not know it either.
+    /// Forgets a device that is not tracked any more. A start would not restore it either.
     pub fn forget(&mut self, device: &Device) {
         self.engine.forget(device);
     }
 
-    /// Keeps what the batches up to `position` raised. Gives the alerts that are new.
+    /// Stores the alerts of the batches up to `position`, and returns the new ones.
     pub fn settle(&mut self, position: LogPosition) -> Vec<Arc<Alert>> {
         self.pending.append(&mut self.engine.take());
         self.orders_to = self.orders_to.max(position);
@@ -209,7 +211,7 @@ impl AlertKeeper {
         }
     }
 
-    /// Remembers up to where all is kept, so that the next start need not look at it again.
+    /// Stores the position even if there are no new alerts, so that the next start need not replay up to it.
     pub fn close(&mut self, position: LogPosition) {
         self.settle(position);
         if self.pending.is_empty()
@@ -220,17 +222,17 @@ impl AlertKeeper {
         }
     }
 
-    /// Lets the rules about silence know the time. Only a fleet logs it.
+    /// Advances the clock of the rules about silence. Only a fleet logs it.
     pub fn tick(&mut self, now: ReceivedAt) {
         if self.engine.is_waiting() || !self.pending.is_empty() {
             self.engine.tick(now);
         }
     }
 
-    /// Follows the order of the entry that was begun last, unless it was followed before the start.
+    /// Applies the order of the current entry, unless the file has it already.
     ///
-    /// The file is a snapshot of what followed from the log up to a position. Orders up to there are in it, and those
-    /// behind it are applied again, so that file and log together give what was there before a crash.
+    /// The file is a snapshot of all orders up to a position. Later orders are applied again from the log, so that file
+    /// and log together restore the state before a crash.
     pub fn order(
         &mut self,
         order: &AlertOrder,
@@ -308,8 +310,8 @@ impl AlertKeeper {
         Ok(())
     }
 
-    /// Waits for reports of newly watched devices that are there already. Without this only a device that reports again
-    /// could be lost, and a start, which learns from all devices, would make a difference.
+    /// Starts the deadlines of newly watched devices that are known already. Otherwise only a device that reports again
+    /// could become lost, while a restart, which reads all devices, would also find the others.
     fn await_watched(&mut self, masks: &[MacMask], tracker: &Tracker) {
         let now = self.engine.now();
         let engine = &mut self.engine;
@@ -356,7 +358,7 @@ impl AlertKeeper {
             .last_note
             .is_some_and(|last| last.elapsed() < NOTE_INTERVAL);
         if !is_soon {
-            warn!(%error, "alerts cannot be kept");
+            warn!(%error, "cannot store alerts; they stay in memory until the next attempt");
             self.last_note = Some(Instant::now());
         }
     }

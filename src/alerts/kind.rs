@@ -1,4 +1,4 @@
-//! The kinds of alerts: Kismet's that scans can raise, ours, and those that people define.
+//! The kinds of alerts: Kismet's that scans can raise, this program's own, and those that clients define.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,25 +6,25 @@ use super::setting::{Limit, Rate};
 use crate::log::AlertKind;
 use crate::report::Phy;
 
-/// How bad it is (`alertracker.h`).
+/// Severity of an alert (`alertracker.h`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// To be known.
+    /// For information.
     #[default]
     Info,
-    /// May have harmless reasons.
+    /// May have a harmless cause.
     Low,
-    /// Should be looked at.
+    /// Should be investigated.
     Medium,
-    /// Most likely an attack or a failure.
+    /// Probably an attack or a failure.
     High,
-    /// To be acted on now.
+    /// Needs immediate action.
     Critical,
 }
 
 impl Severity {
-    /// All of them, the mildest first.
+    /// All severities, in ascending order.
     pub const ALL: [Self; 5] = [
         Self::Info,
         Self::Low,
@@ -33,7 +33,7 @@ impl Severity {
         Self::Critical,
     ];
 
-    /// One word for it.
+    /// The severity as a word, as in settings.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Info => "info",
@@ -44,7 +44,7 @@ impl Severity {
         }
     }
 
-    /// Kismet's number.
+    /// Kismet's number of the severity.
     pub const fn number(self) -> u8 {
         match self {
             Self::Info => 0,
@@ -55,7 +55,7 @@ impl Severity {
         }
     }
 
-    /// Reads the word or Kismet's number.
+    /// Parses the word or Kismet's number.
     pub fn read(text: &str) -> Option<Self> {
         let is_it = |severity: &Self| {
             severity.name().eq_ignore_ascii_case(text) || text.parse() == Ok(severity.number())
@@ -64,20 +64,20 @@ impl Severity {
     }
 }
 
-/// What sort of thing it is (`alertracker.h`).
+/// Class of an alert (`alertracker.h`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Class {
-    /// Keeps others from working.
+    /// Denial of service.
     Denial,
-    /// Uses a fault.
+    /// Exploit of a vulnerability.
     Exploit,
     /// Anything else.
     Other,
-    /// Looks for something.
+    /// Probing for weaknesses.
     Probe,
-    /// Pretends to be another.
+    /// Impersonation of another device.
     Spoof,
-    /// Concerns the server, its scanners, or what it is told to watch.
+    /// State of the server, its scanners, or watched devices.
     System,
 }
 
@@ -91,7 +91,7 @@ impl Class {
         Self::System,
     ];
 
-    /// Kismet's word.
+    /// Kismet's word for the class.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Denial => "DENIAL",
@@ -103,42 +103,42 @@ impl Class {
         }
     }
 
-    /// Reads Kismet's word.
+    /// Parses Kismet's word.
     pub fn read(text: &str) -> Option<Self> {
         let is_it = |class: &Self| class.name().eq_ignore_ascii_case(text);
         Self::ALL.into_iter().find(is_it)
     }
 }
 
-/// A rule of this program. The first seven are Kismet's.
+/// A built-in rule. The first seven are Kismet's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
-    /// An access point shows a name that it should not.
+    /// An access point shows a name that nobody should show.
     SsidCanary,
-    /// A name is shown by an access point that is none of its own.
+    /// An access point shows a network's name, but is not among those that may.
     ApSpoof,
-    /// A network is not encrypted any more.
+    /// A network that was encrypted is open.
     CryptoDrop,
-    /// A network is secured in another way.
+    /// A network is secured in another way than before.
     AdvCryptChange,
-    /// A network is on another channel.
+    /// A network is on another channel than before.
     ChanChange,
-    /// A watched device is new, or back.
+    /// A watched device appears, for the first time or again.
     DeviceFound,
     /// A watched device is silent.
     DeviceLost,
-    /// A name is shown by an access point that protects it less than another one does.
+    /// An access point protects a network name less than another one does.
     EvilTwin,
-    /// A network is open or has WEP.
+    /// A network is open or uses WEP.
     WeakCrypto,
-    /// A scanner is silent for longer than it usually is.
+    /// A scanner is silent for longer than usual.
     SourceSilent,
-    /// An access point has moved.
+    /// An access point is seen far from where it was seen before.
     ApMoved,
 }
 
 impl Rule {
-    /// All of them.
+    /// All rules, in the order of their settings.
     pub const ALL: [Self; 11] = [
         Self::SsidCanary,
         Self::ApSpoof,
@@ -153,7 +153,7 @@ impl Rule {
         Self::ApMoved,
     ];
 
-    /// What its alerts are called.
+    /// Kind of the alerts that the rule raises, as Kismet's clients see it.
     pub const fn header(self) -> &'static str {
         match self {
             Self::SsidCanary => "SSIDCANARY",
@@ -170,7 +170,7 @@ impl Rule {
         }
     }
 
-    /// What sort of thing they tell of.
+    /// Class of the rule's alerts.
     pub const fn class(self) -> Class {
         match self {
             Self::DeviceFound | Self::DeviceLost | Self::SourceSilent => Class::System,
@@ -179,7 +179,7 @@ impl Rule {
         }
     }
 
-    /// How bad they are, if the configuration does not say otherwise.
+    /// Default severity of the rule's alerts.
     pub const fn severity(self) -> Severity {
         match self {
             Self::ChanChange => Severity::Low,
@@ -188,7 +188,7 @@ impl Rule {
         }
     }
 
-    /// What they tell, for people.
+    /// Description of the rule for people.
     pub const fn description(self) -> &'static str {
         match self {
             Self::SsidCanary => {
@@ -211,7 +211,7 @@ impl Rule {
         }
     }
 
-    /// The radio technology that it looks at, if it is one.
+    /// Radio technology that the rule looks at. `None` means all.
     pub const fn phy(self) -> Option<Phy> {
         match self {
             Self::DeviceFound | Self::DeviceLost | Self::SourceSilent => None,
@@ -220,25 +220,25 @@ impl Rule {
     }
 }
 
-/// What there is to know of a kind of alert.
+/// A kind of alert, as clients see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Definition {
-    /// What its alerts are called, in capitals.
+    /// Name of the kind, in capitals.
     pub header: Box<str>,
-    /// What sort of thing they tell of.
+    /// Class of its alerts.
     pub class: Class,
-    /// How bad they are.
+    /// Severity of its alerts.
     pub severity: Severity,
-    /// What they tell, for people.
+    /// Description for people.
     pub description: Box<str>,
-    /// The radio technology, if it is one.
+    /// Radio technology of its alerts. `None` means all.
     pub phy: Option<Phy>,
-    /// How often they are raised.
+    /// Limit on its alerts.
     pub limit: Limit,
 }
 
 impl From<&AlertKind> for Definition {
-    /// A word that only a later version knows stands for the mildest that fits.
+    /// Maps a word that only a later version knows to the mildest value.
     fn from(kind: &AlertKind) -> Self {
         Self {
             header: kind.header.clone(),

@@ -1,18 +1,18 @@
-//! What is worth a warning: rules over what changes, and the alerts that they raised.
+//! Alerts: rules about changes, and the alerts that they raised.
 //!
-//! - `engine`: from reports, and the devices as they were before them, to alerts. Pure: its clock is the log's.
-//! - `settings`, `rules`, `setting`, `kind`: what can be set, and what kinds of alerts there are.
-//! - `file`: the alerts on disk. A file of its own, because alerts are no truth: they follow from the log, are
-//!   forgotten by another measure than it, and a fault in them must not stop it.
-//! - `store`: the same in memory, for those who read.
-//! - `keeper`: all of them together, as the fold uses them.
+//! - `engine`: applies the rules to reports and to the devices as they were before. Pure: its clock is the log's.
+//! - `settings`, `rules`, `setting`, `kind`: the settings, and the kinds of alerts.
+//! - `file`: alerts on disk, in a file of their own. Alerts follow from the log, have limits of their own, and a fault
+//!   in their file must not stop the log.
+//! - `store`: alerts in memory, for readers.
+//! - `keeper`: all of these together, for the fold.
 //!
-//! # Once, over restarts
+//! # Exactly once, across restarts
 //!
-//! What an alert follows from is in the log before the alert is raised, and a snapshot is kept only when the alerts
-//! of all that it contains are kept too. So what a crash leaves without its alerts is replayed at the next start, and
-//! raised then. The file holds the last position up to which alerts were raised, written with them in one
-//! transaction; and each alert has an identity that follows from the log, so that none is kept twice.
+//! An alert is raised after the log has its cause. A snapshot is kept only if the alerts of all its batches are stored.
+//! The next start therefore replays all batches whose alerts a crash lost, and raises them then. The file holds the
+//! position up to which alerts were raised, in the same transaction as the alerts. Each alert has an id that follows
+//! from the log, so none is stored twice.
 
 mod alert;
 mod engine;

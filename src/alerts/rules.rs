@@ -1,4 +1,4 @@
-//! What is configured, ready to be used.
+//! The parsed settings of the rules.
 
 use std::collections::HashSet;
 
@@ -9,10 +9,10 @@ use super::setting::Setting;
 use super::settings::{Network, Owned, Settings};
 use crate::report::{MacAddr, MacMask, Ssid};
 
-/// How large a compiled pattern may be, in bytes.
+/// Largest size of a compiled pattern.
 const REGEX_BYTES_MAX: usize = 1 << 20;
 
-/// All rules, and how often each may raise.
+/// All rules, with their rates.
 #[derive(Clone, Debug)]
 pub struct Rules {
     settings: [Option<Setting>; Rule::ALL.len()],
@@ -31,32 +31,32 @@ pub struct Rules {
     pub(super) watched_max: usize,
 }
 
-/// Networks by name.
+/// A pattern for network names.
 #[derive(Clone, Debug)]
 pub(super) struct NetworkRule {
     pub(super) name: Box<str>,
     pub(super) ssid: Regex,
 }
 
-/// Networks by name, and who may have them.
+/// A pattern for network names, and the access points that may use them.
 #[derive(Clone, Debug)]
 pub(super) struct OwnedRule {
     pub(super) network: NetworkRule,
     addresses: Watched,
 }
 
-/// Addresses, and addresses with masks.
+/// A set of addresses, with or without masks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Watched {
     all: Vec<MacMask>,
-    /// Those of them without a mask: there may be many, and each report asks.
+    /// Addresses without a mask, as a set: there may be many, and each report looks one up.
     singles: HashSet<MacAddr>,
-    /// The others.
+    /// Addresses with a mask.
     masks: Vec<MacMask>,
 }
 
 impl Rules {
-    /// Takes what is configured. The error says what is wrong, and not with which key.
+    /// Parses the settings. The error holds only the reason: the caller knows the key.
     pub fn read(config: &Settings) -> Result<Self, String> {
         let texts = [
             &config.ssidcanary,
@@ -111,7 +111,7 @@ impl Rules {
         self.setting(rule).is_some()
     }
 
-    /// The kinds of alerts that may be raised.
+    /// The kinds of alerts that the enabled rules raise.
     pub(super) fn definitions(&self) -> Vec<Definition> {
         let on = Rule::ALL
             .into_iter()
@@ -140,7 +140,7 @@ impl NetworkRule {
         })
     }
 
-    /// The first rule that means a network. None means a hidden one.
+    /// The first rule whose pattern matches. Hidden networks match none.
     pub(super) fn find<'r>(rules: &'r [Self], ssid: &Ssid) -> Option<&'r Self> {
         if ssid.is_hidden() {
             return None;
@@ -160,7 +160,7 @@ impl OwnedRule {
         })
     }
 
-    /// The first rule that means a network, if `addr` may not have it.
+    /// The first rule whose pattern matches, if it does not list `addr`.
     pub(super) fn find<'r>(rules: &'r [Self], ssid: &Ssid, addr: MacAddr) -> Option<&'r Self> {
         if ssid.is_hidden() {
             return None;
@@ -184,14 +184,15 @@ impl Watched {
         }
     }
 
-    /// Reads addresses and masks, at most `max` of them.
+    /// Parses at most `max` addresses and masks.
     pub fn read(texts: &[impl AsRef<str>], max: usize) -> Result<Self, String> {
         if max < texts.len() {
-            return Err(format!("more than {max} addresses"));
+            return Err(format!("must have at most {max} addresses"));
         }
         let read = |text: &str| {
-            text.parse::<MacMask>()
-                .map_err(|error| format!("`{text}`: {error}, perhaps with a mask behind `/`"))
+            text.parse::<MacMask>().map_err(|error| {
+                format!("`{text}`: {error}, optionally followed by `/` and a mask")
+            })
         };
         texts
             .iter()
@@ -200,22 +201,22 @@ impl Watched {
             .map(Self::of)
     }
 
-    /// Whether it is one of them.
+    /// Whether the set contains an address.
     pub fn fit(&self, addr: MacAddr) -> bool {
         self.singles.contains(&addr) || self.masks.iter().any(|mask| mask.fits(addr))
     }
 
-    /// Whether there are none.
+    /// Whether the set has no addresses.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
-    /// All of them.
+    /// The addresses and masks, in the order in which they were added.
     pub fn all(&self) -> &[MacMask] {
         &self.all
     }
 
-    /// These and others, unless there would be more than `max`.
+    /// The union of both, unless it has more than `max` entries.
     pub(super) fn with(&self, others: &[MacMask], max: usize) -> Option<Self> {
         let mut all = self.all.clone();
         for mask in others {
@@ -226,7 +227,7 @@ impl Watched {
         (all.len() <= max).then(|| Self::of(all))
     }
 
-    /// These without others.
+    /// The set without `others`.
     pub(super) fn without(&self, others: &[MacMask]) -> Self {
         let left = self.all.iter().filter(|mask| !others.contains(mask));
         Self::of(left.copied().collect())

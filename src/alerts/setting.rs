@@ -1,4 +1,4 @@
-//! How often alerts are raised, in Kismet's notation: `10/min,1/sec`.
+//! Rates of alerts in Kismet's notation: `10/min,1/sec`.
 
 use std::collections::VecDeque;
 use std::str::FromStr;
@@ -10,26 +10,26 @@ use super::kind::Severity;
 use crate::log::AlertRate;
 use crate::report::ReceivedAt;
 
-/// The greatest number in a rate: each alert within it is remembered.
+/// Largest number in a rate. The limiter stores one time for each alert within a rate.
 const RATE_MAX: u32 = 1_000_000;
 
-/// A span of time that alerts are counted over.
+/// The time unit of a rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Unit {
-    /// A second.
+    /// `sec`
     Second,
-    /// A minute.
+    /// `min`
     Minute,
-    /// An hour.
+    /// `hour`
     Hour,
-    /// A day.
+    /// `day`
     Day,
 }
 
 impl Unit {
     const ALL: [Self; 4] = [Self::Second, Self::Minute, Self::Hour, Self::Day];
 
-    /// How long it is.
+    /// Length of the unit.
     pub const fn span(self) -> Duration {
         Duration::from_secs(match self {
             Self::Second => 1,
@@ -39,7 +39,7 @@ impl Unit {
         })
     }
 
-    /// Kismet's number.
+    /// Kismet's number of the unit.
     pub const fn number(self) -> u8 {
         match self {
             Self::Second => 0,
@@ -50,17 +50,17 @@ impl Unit {
     }
 }
 
-/// So many within a unit.
+/// A number of alerts in a time unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rate {
-    /// How many.
+    /// Number of alerts.
     pub count: u32,
-    /// Within what.
+    /// Time unit.
     pub unit: Unit,
 }
 
 impl From<AlertRate> for Rate {
-    /// The shortest unit that is as long as the span of the record, or the longest.
+    /// Rounds the time span of the record up to the next unit, at most to a day.
     fn from(rate: AlertRate) -> Self {
         let span = Duration::from_secs(rate.seconds.into());
         let unit = Unit::ALL.into_iter().find(|unit| span <= unit.span());
@@ -83,7 +83,7 @@ impl From<Rate> for AlertRate {
 impl FromStr for Rate {
     type Err = String;
 
-    /// Reads `10/min`. A number alone is one a minute, as with Kismet.
+    /// Parses `10/min`. A number without a unit is per minute, as with Kismet.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (count, unit) = text.split_once('/').unwrap_or((text, "min"));
         let unit = match unit.trim().to_ascii_lowercase().as_str() {
@@ -96,23 +96,23 @@ impl FromStr for Rate {
         match (count.trim().parse(), unit) {
             (Ok(count), Some(unit)) if count <= RATE_MAX => Ok(Self { count, unit }),
             _ => Err(format!(
-                "`{text}` is no rate such as \"10/min\", with a number up to {RATE_MAX} and sec, min, hour or day"
+                "`{text}` is not a rate; expected e.g. \"10/min\", with a number up to {RATE_MAX} and sec, min, hour or day"
             )),
         }
     }
 }
 
-/// How often alerts of a kind are raised at most: both have to hold.
+/// Two limits on the alerts of a kind. Both apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limit {
-    /// In the long run.
+    /// Limit in the long run.
     pub rate: Rate,
-    /// At once.
+    /// Limit at once.
     pub burst: Rate,
 }
 
 impl Limit {
-    /// What Kismet gives a kind for which nothing is said.
+    /// Kismet's default.
     pub const DEFAULT: Self = Self {
         rate: Rate {
             count: 10,
@@ -125,16 +125,16 @@ impl Limit {
     };
 }
 
-/// How a kind of alert is raised, where it is.
+/// The setting of a rule that is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Setting {
     pub(super) limit: Limit,
-    /// `None` leaves that of the rule.
+    /// `None` means the rule's default severity.
     pub(super) severity: Option<Severity>,
 }
 
 impl Setting {
-    /// Reads `10/min,1/sec`, perhaps with a severity behind it; `None` is never.
+    /// Parses `10/min,1/sec`, with an optional severity. `None` means off.
     pub(super) fn read(text: &str) -> Result<Option<Self>, String> {
         if text.trim() == "off" {
             return Ok(None);
@@ -145,7 +145,7 @@ impl Setting {
             [rate, burst, severity] => (rate, burst, Some(severity)),
             _ => {
                 return Err(format!(
-                    "must be \"off\" or such as \"10/min,1/sec\" or \"10/min,1/sec,high\", not `{text}`"
+                    "must be \"off\", or a rate such as \"10/min,1/sec\" or \"10/min,1/sec,high\", not `{text}`"
                 ));
             }
         };
@@ -153,7 +153,7 @@ impl Setting {
             None => None,
             Some(word) => Some(Severity::read(word).ok_or_else(|| {
                 let known = Severity::ALL.map(Severity::name).join(", ");
-                format!("`{word}` is no severity; known are {known}")
+                format!("`{word}` is not a severity; use one of {known}")
             })?),
         };
         let limit = Limit {
@@ -165,7 +165,7 @@ impl Setting {
     }
 }
 
-/// Remembers when alerts of a kind were raised. Those that it does not admit do not count.
+/// Enforces a limit. It stores the times of admitted alerts; dropped ones do not count.
 #[derive(Clone, Debug)]
 pub(super) struct Limiter {
     limit: Limit,
@@ -180,11 +180,11 @@ impl Limiter {
         }
     }
 
-    /// Whether one more may be raised at `now`; then it counts.
+    /// Admits an alert at `now` and counts it, or returns `false`.
     pub(super) fn admit(&mut self, now: ReceivedAt) -> bool {
         let Limit { rate, burst } = self.limit;
         let longest = rate.unit.max(burst.unit).span();
-        // Requests that come together may be logged in another order. More than that is a clock that was set back.
+        // Requests that arrive together may be logged out of order. A larger step back means the clock was set back.
         let now = match self.raised.back().copied() {
             Some(last) if last.before(longest) <= now => now.max(last),
             Some(_) => {
@@ -210,7 +210,7 @@ impl Limiter {
         true
     }
 
-    /// Counts one that was raised earlier. They have to come in order.
+    /// Counts an alert from before the start. Calls must be in order.
     pub(super) fn recall(&mut self, at: ReceivedAt) {
         self.raised.push_back(at);
     }
@@ -275,10 +275,10 @@ mod tests {
             ("", "must be"),
             ("10/min", "must be"),
             ("10/min,1/sec,high,x", "must be"),
-            ("10/week,1/sec", "`10/week` is no rate"),
-            ("-1/min,1/sec", "`-1/min` is no rate"),
-            ("1000001/day,1/sec", "`1000001/day` is no rate"),
-            ("10/min,1/sec,awful", "`awful` is no severity"),
+            ("10/week,1/sec", "`10/week` is not a rate"),
+            ("-1/min,1/sec", "`-1/min` is not a rate"),
+            ("1000001/day,1/sec", "`1000001/day` is not a rate"),
+            ("10/min,1/sec,awful", "`awful` is not a severity"),
         ] {
             let reason = read(text).unwrap_err();
             assert!(reason.contains(part), "{text}: {reason}");

@@ -1,7 +1,7 @@
-//! What can be set about alerts: the keys of `[alerts]` and their defaults.
+//! The keys of `[alerts]` and their defaults.
 //!
-//! It stands here and not with the other settings, because only this module knows what a rule is; the configuration
-//! takes it as one of its sections, checks the bounds, and has [`Rules::read`](super::Rules::read) check the texts.
+//! They are defined here and not with the other settings, because only this module knows the rules. The configuration
+//! uses them as a section, checks the bounds, and calls [`Rules::read`](super::Rules::read) to check the texts.
 
 use std::time::Duration;
 
@@ -11,98 +11,98 @@ use crate::setting_text::duration_text;
 
 /// `[alerts]`
 ///
-/// A key with the name of a kind of alert says how often it is raised, as in `"10/min,1/sec"`, and perhaps how
-/// severe it is; `"off"` is never.
+/// A key with the name of a rule sets its rate, such as `"10/min,1/sec"`, and optionally its severity. `"off"` disables
+/// the rule.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Alerts that are kept; past it the oldest go. Default 10 000.
+    /// Largest number of stored alerts. Past it, the oldest are deleted. Default 10 000.
     pub kept_max: usize,
-    /// How many of them Kismet's reads show, the newest. Default 50, as Kismet keeps.
+    /// Number of the newest alerts that Kismet's paths show. Default 50, as with Kismet.
     pub backlog: usize,
-    /// Kinds of alerts that people may define. Default 100.
+    /// Largest number of kinds that clients may define. Default 100.
     pub definitions_max: usize,
-    /// Bytes of the text of an alert that somebody raises, and of a description. Default 1 024.
+    /// Longest text of an alert that a client raises, and longest description of a kind, in bytes. Default 1 024.
     pub text_bytes_max: usize,
-    /// An access point shows a name that it should not.
+    /// SSIDCANARY: an access point shows a name that nobody should show.
     pub ssidcanary: String,
-    /// Those names. Default none.
+    /// Names that SSIDCANARY watches for. Default none.
     pub ssidcanary_networks: Vec<Network>,
-    /// A name is shown by an access point that is none of its own.
+    /// APSPOOF: an access point shows a network's name, but is not among those that may.
     pub apspoof: String,
-    /// The names, and the access points that may have them. Default none.
+    /// Names that APSPOOF protects, and the access points that may show them. Default none.
     pub apspoof_networks: Vec<Owned>,
-    /// A network is not encrypted any more.
+    /// CRYPTODROP: a network that was encrypted is open.
     pub cryptodrop: String,
-    /// A network is secured in another way.
+    /// ADVCRYPTCHANGE: a network is secured in another way than before.
     pub advcryptchange: String,
-    /// A network is on another channel.
+    /// CHANCHANGE: a network is on another channel than before.
     pub chanchange: String,
-    /// A watched device is new, or back.
+    /// DEVICEFOUND: a watched device appears, for the first time or again.
     pub devicefound: String,
-    /// Addresses, and addresses with masks, that are watched for it. Default none.
+    /// Addresses that DEVICEFOUND watches, with or without masks. Default none.
     pub devicefound_addresses: Vec<String>,
-    /// After how long without a report a device is back. Default 1 minute.
+    /// Time without a report after which a device counts as found again. Default 1 minute.
     #[serde(with = "duration_text")]
     pub devicefound_timeout: Duration,
-    /// A watched device is silent.
+    /// DEVICELOST: a watched device is silent.
     pub devicelost: String,
-    /// Addresses, and addresses with masks, that are watched for it. Default none.
+    /// Addresses that DEVICELOST watches, with or without masks. Default none.
     pub devicelost_addresses: Vec<String>,
-    /// After how long without a report a device is lost. Default 1 minute.
+    /// Time without a report after which a device is lost. Default 1 minute.
     #[serde(with = "duration_text")]
     pub devicelost_timeout: Duration,
-    /// Addresses and masks that are watched, of each of the two, and how many of the devices behind them. Default 10 000.
+    /// Largest number of watched addresses for each of the two rules, and of devices that match masks. Default 10 000.
     pub watched_max: usize,
-    /// A name is shown by an access point that protects it less than another one does.
+    /// EVILTWIN: an access point protects a network name less than another one does.
     pub eviltwin: String,
-    /// The names. Default none.
+    /// Names that EVILTWIN compares. Default none.
     pub eviltwin_networks: Vec<Network>,
-    /// How many names are compared. Default 100 000.
+    /// Largest number of names that EVILTWIN compares. Default 100 000.
     pub eviltwin_ssids_max: usize,
-    /// A network is open or has WEP.
+    /// WEAKCRYPTO: a network is open or uses WEP.
     pub weakcrypto: String,
-    /// The names that never may be. Default none.
+    /// Names that WEAKCRYPTO checks. Default none.
     pub weakcrypto_networks: Vec<Network>,
-    /// A scanner is silent for longer than it usually is. Default off.
+    /// SOURCESILENT: a scanner is silent for longer than usual. Default off.
     pub sourcesilent: String,
-    /// The least silence that is told. Default 10 minutes.
+    /// Shortest silence that raises an alert. Default 10 minutes.
     #[serde(with = "duration_text")]
     pub sourcesilent_least: Duration,
-    /// How many times as long as the longest of its last pauses. Default 3.
+    /// Silence that raises an alert, as a multiple of the scanner's longest recent pause. Default 3.
     pub sourcesilent_factor: u32,
-    /// An access point has moved. Default off.
+    /// APMOVED: an access point is seen far from where it was seen before. Default off.
     pub apmoved: String,
-    /// How far it has to be from where it was seen last, in m. Default 1 000.
+    /// Distance in metres from the last position that raises an alert. Default 1 000.
     pub apmoved_distance_m: u32,
 }
 
-/// Networks by name.
+/// A pattern for network names.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Network {
-    /// What the alert calls the rule.
+    /// Name of the rule in alerts.
     pub name: String,
-    /// A pattern that some part of the SSID matches.
+    /// Regular expression that matches any part of the SSID.
     pub ssid: String,
 }
 
-/// Networks by name, and who may have them.
+/// A pattern for network names, and the access points that may use them.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Owned {
-    /// What the alert calls the rule.
+    /// Name of the rule in alerts.
     pub name: String,
-    /// A pattern that some part of the SSID matches.
+    /// Regular expression that matches any part of the SSID.
     pub ssid: String,
-    /// Addresses, and addresses with masks, of its access points.
+    /// Addresses of the access points, with or without masks.
     pub addresses: Vec<String>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         let (minute, off) = (Duration::from_secs(60), "off".to_owned());
-        // As Kismet delivers them.
+        // Kismet's defaults.
         let (usual, seldom) = ("10/min,1/sec", "5/min,1/sec");
         Self {
             kept_max: 10_000,

@@ -1,4 +1,4 @@
-//! The alerts that are kept, for all who read them.
+//! The stored alerts in memory, for readers.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -13,10 +13,10 @@ use super::rules::Watched;
 use crate::log::LogPosition;
 use crate::report::{DeviceId, ReceivedAt};
 
-/// How long a snapshot waits for alerts that are being written.
+/// Longest time a snapshot waits until its alerts are stored.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The alerts that are kept, and what may be raised. Cheap to clone.
+/// The stored alerts and the kinds that may be raised. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct AlertStore(Arc<Shared>);
 
@@ -30,7 +30,7 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Book {
-    /// The oldest first, so in the order of their numbers.
+    /// In ascending order of their numbers.
     alerts: VecDeque<Arc<Alert>>,
     by_device: HashMap<DeviceId, u64>,
     definitions: Vec<Definition>,
@@ -40,8 +40,7 @@ struct Book {
 }
 
 impl AlertStore {
-    /// The newest alerts, at most `count` of those that `wanted` wants and that are older than number `before`; the
-    /// newest first.
+    /// The newest alerts, in descending order: at most `count` that pass `wanted` and have a number below `before`.
     pub fn newest(
         &self,
         before: Option<u64>,
@@ -59,7 +58,7 @@ impl AlertStore {
             .collect()
     }
 
-    /// Those that Kismet's clients see, the oldest first, as they are used to.
+    /// The newest alerts up to `alerts.backlog`, in ascending order, as Kismet's clients expect.
     pub fn backlog(&self) -> Vec<Arc<Alert>> {
         let backlog = self.book().backlog;
         let mut alerts = self.newest(None, backlog, |_| true);
@@ -67,22 +66,22 @@ impl AlertStore {
         alerts
     }
 
-    /// The alerts behind a number, the oldest first, at most `limit`.
+    /// Up to `limit` alerts after a number, in ascending order.
     ///
-    /// Who delivers alerts remembers the number of the last one that it delivered. Of alerts that were not asked for
-    /// before they had to make room nothing is left.
+    /// A consumer remembers the last number that it delivered. Alerts that are evicted before it reads them are lost
+    /// to it.
     pub fn after(&self, number: u64, limit: usize) -> Vec<Arc<Alert>> {
         let book = self.book();
         let start = book.alerts.partition_point(|alert| alert.number <= number);
         book.alerts.range(start..).take(limit).cloned().collect()
     }
 
-    /// Tells the number of the newest alert, and wakes when there is a newer one.
+    /// The number of the newest alert. The receiver is notified when it changes.
     pub fn woken(&self) -> watch::Receiver<u64> {
         self.0.newest.subscribe()
     }
 
-    /// How many of the alerts are about a device.
+    /// Number of stored alerts about a device.
     pub fn count_of(&self, device: DeviceId) -> u64 {
         let book = self.book();
         book.by_device.get(&device).copied().unwrap_or_default()
@@ -93,7 +92,7 @@ impl AlertStore {
         self.book().definitions.clone()
     }
 
-    /// When the alerts of each kind were raised, the oldest first.
+    /// Times at which the alerts of each kind were raised, in ascending order.
     pub fn times_by_kind(&self) -> HashMap<Box<str>, Vec<ReceivedAt>> {
         let book = self.book();
         let mut times: HashMap<Box<str>, Vec<ReceivedAt>> = HashMap::new();
@@ -118,7 +117,7 @@ impl AlertStore {
         }
     }
 
-    /// Whether all alerts of the batches up to a position are kept. Waits a while for it.
+    /// Whether all alerts of the batches up to `position` are stored. Waits a bounded time for it.
     pub fn has_settled(&self, position: LogPosition) -> bool {
         let settled = self
             .0
@@ -164,7 +163,7 @@ impl AlertStore {
         *self.0.newest.borrow()
     }
 
-    /// Adds alerts, which are on disk; the oldest make room.
+    /// Adds stored alerts, and evicts the oldest past the limit.
     pub(super) fn add(&self, alerts: &[Arc<Alert>], kept_max: usize) {
         let Some(newest) = alerts.last() else { return };
         let mut book = self.book_mut();

@@ -1,4 +1,4 @@
-//! The keeper over crashes and in time, without a server around it.
+//! Tests of the keeper across crashes and over time, without a server around it.
 
 use std::path::Path;
 use std::time::Duration;
@@ -36,7 +36,7 @@ fn tracker() -> Tracker {
     })
 }
 
-/// Everything is watched for.
+/// Settings that turn on all rules.
 fn config() -> Alerts {
     let often = "1000000/day,1000000/sec".to_owned();
     let network = |ssid: &str| Network {
@@ -115,7 +115,7 @@ fn batch(source: u128, seconds: u32, reports: Vec<Report>) -> Record {
     Record::new(Uuid::nil(), received(seconds), What::Reports(batch))
 }
 
-/// What was raised: identities in the order of their numbers.
+/// Numbers and ids of the stored alerts, in order.
 fn ids(keeper: &AlertKeeper) -> Vec<(u64, String)> {
     let alerts = keeper.store().after(0, usize::MAX);
     alerts
@@ -142,7 +142,7 @@ fn apply(keeper: &mut AlertKeeper, tracker: &Tracker, entry: &Entry) {
     tracker.apply_observed(entry, &mut Rules(keeper));
 }
 
-/// Applies batches to a new keeper, one commit each.
+/// Applies batches to a keeper, with one commit for each.
 fn run(keeper: &mut AlertKeeper, tracker: &Tracker, entries: &[Entry]) {
     for entry in entries {
         apply(keeper, tracker, entry);
@@ -178,7 +178,7 @@ fn a_scanner_that_keeps_to_its_habit_is_not_silent() {
         keeper.tick(received(at));
         keeper.settle(LogPosition::new(4)).len()
     };
-    // Three times its longest pause.
+    // The limit is three times the longest pause.
     assert_eq!(tick(&mut keeper, 60), 0);
     assert_eq!(tick(&mut keeper, 61), 1);
     assert_eq!(tick(&mut keeper, 1000), 0, "silence is told once");
@@ -197,7 +197,7 @@ fn a_watched_device_is_lost_once_and_found_again() {
     }
     assert_eq!(headers(&keeper), ["DEVICEFOUND", "DEVICELOST"]);
     let mut later = batch(1, 30, vec![report(0, 5, 2, 30)]);
-    // A report that waited in a cache says nothing of the present.
+    // A report that waited in a cache does not make the device present.
     if let What::Reports(batch) = &mut later.what {
         batch.reports.insert(0, report(1, 5, 2, 20));
     }
@@ -224,7 +224,7 @@ fn a_device_that_went_while_nobody_listened_is_lost_once() {
     run(&mut first, &tracker(), &entries);
     drop(first);
     let found_and_lost = ["DEVICEFOUND", "DEVICELOST"];
-    // From a snapshot, and from the log alone.
+    // The first start uses a snapshot, the second one only the log.
     for (from, is_first) in [(1, true), (1, false), (0, false), (0, false)] {
         let (mut keeper, tracker) = (open(Some(data.path()), &config()), tracker());
         let (before, replayed) = entries.split_at(from);
@@ -239,7 +239,7 @@ fn a_device_that_went_while_nobody_listened_is_lost_once() {
         keeper.recalled(received(100));
         keeper.tick(received(101));
         keeper.settle(log.last());
-        // While nobody listened it was not silent.
+        // Time in which the server was off does not count as silence.
         let told = if is_first { 1 } else { 2 };
         assert_eq!(headers(&keeper), found_and_lost[..told], "{from}");
         keeper.tick(received(200));
@@ -344,7 +344,7 @@ fn who_waits_for_alerts_is_woken() {
     assert_eq!(*woken.borrow_and_update(), 1);
 }
 
-/// A source, the seconds since the batch before, and its reports: device, network, security, and their age in seconds.
+/// A source, the seconds since the previous batch, and its reports: device, network, security, and age in seconds.
 type Step = (u128, u32, Vec<(u64, u8, usize, u32)>);
 
 fn any_batch() -> impl Strategy<Value = Step> {
@@ -365,8 +365,8 @@ fn batches(steps: Vec<Step>) -> Vec<Record> {
     steps.collect()
 }
 
-/// Runs up to a crash between the append of a batch and the keeping of its alerts, starts again from a snapshot, and
-/// goes on.
+/// Runs up to a crash between the append of a batch and the commit of its alerts, restarts from a snapshot, and
+/// continues.
 fn run_with_crash(
     data: &TempDir,
     config: &Alerts,
@@ -402,7 +402,7 @@ fn run_with_crash(
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
-    /// Whenever it crashes, and whichever snapshot it starts from, the same alerts are kept, each once.
+    /// The same alerts are stored, each once, wherever the crash is and whichever snapshot the restart uses.
     #[test]
     fn a_crash_changes_nothing(
         steps in prop::collection::vec(any_batch(), 1..14),
@@ -422,7 +422,7 @@ proptest! {
         run(&mut keeper, &tracker, &entries);
         let data = tempfile::tempdir().unwrap();
         let crash = crash.index(batches.len()) + 1;
-        // What is not settled is in no snapshot.
+        // A snapshot holds only batches whose alerts are stored.
         let snapshot = snapshot.index(crash);
         prop_assert_eq!(run_with_crash(&data, &config, &batches, crash, snapshot), ids(&keeper));
     }

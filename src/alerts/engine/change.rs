@@ -1,6 +1,6 @@
-//! Rules about a network that is not as it was: CRYPTODROP, ADVCRYPTCHANGE, CHANCHANGE.
+//! Rules about changes of a network: CRYPTODROP, ADVCRYPTCHANGE, CHANCHANGE.
 //!
-//! They are about the present: a report older than what is known says nothing.
+//! They compare with the current state, so they ignore reports that are older than the newest one.
 
 use super::Look;
 use super::raising::Raising;
@@ -39,7 +39,7 @@ fn security(raising: &mut Raising, look: &Look<'_>) {
     }
 }
 
-/// A few words for both, and what else is known where those are the same.
+/// Short texts for both. If they are equal, the key management and MFP are added to tell them apart.
 fn told_apart(old: Security, new: Security) -> (String, String) {
     let texts = [old, new].map(|security| security.summary().to_string());
     let [was, is] = texts;
@@ -76,8 +76,8 @@ fn channel(raising: &mut Raising, look: &Look<'_>) {
     });
 }
 
-/// The number of the first 20 MHz. Scanners differ in what follows it: few say the band, so a move between bands that
-/// keeps its number passes for none.
+/// Number of the primary 20 MHz channel. Scanners write different suffixes, and few state the band. A move to another
+/// band with the same number is therefore not seen.
 fn primary(channel: &str) -> &str {
     let end = channel.find(|digit: char| !digit.is_ascii_digit());
     end.map_or(channel, |end| channel.split_at(end).0)

@@ -1,4 +1,4 @@
-//! From what is reported to alerts: pure, and the same for the same log.
+//! Applies the rules to reports. Pure: the same log raises the same alerts.
 
 mod change;
 mod moved;
@@ -24,10 +24,10 @@ use crate::log::{Entry, HandRaised};
 use crate::report::{DeviceId, ReceivedAt, Report, Sighting, SourceId, Ssid, WifiSighting};
 use crate::tracker::{Device, Radio, SsidRecord};
 
-/// The rules at work.
+/// All rules and their state.
 ///
-/// Most of them need no state but the device as it was before a report, which the tracker has. What others need
-/// follows from the log and is put back by the `recall` methods after a start.
+/// Most rules need only the device as it was before a report, which the tracker has. The state of the others follows
+/// from the log, and the `recall` methods restore it at a start.
 #[derive(Debug)]
 pub(super) struct Engine {
     rules: Rules,
@@ -35,17 +35,17 @@ pub(super) struct Engine {
     twins: Twins,
     presence: Presence,
     silence: Silence,
-    /// Which groups of rules there is anything to do for.
+    /// Whether any rule of the group is on and has something to look for.
     looks_at_networks: bool,
     looks_at_devices: bool,
 }
 
-/// A Wi-Fi report, and what was known before it.
+/// A Wi-Fi report, and the state before it.
 #[derive(Clone, Copy)]
 struct Look<'l> {
     report: &'l Report,
     wifi: &'l WifiSighting,
-    /// The network that it names.
+    /// The network of the report, if the device had it before.
     record: Option<&'l SsidRecord>,
 }
 
@@ -85,7 +85,7 @@ impl Engine {
             || is_on(Rule::ApMoved, true);
     }
 
-    /// Takes note of a record, whose reports follow. With `raises` off it only learns.
+    /// Begins a record, before its reports. With `raises` off, rules update their state and raise nothing.
     pub(super) fn begin(&mut self, entry: &Entry, raises: bool) {
         let batch = entry.record.batch();
         let scanner = batch.map(|batch| batch.source);
@@ -103,7 +103,7 @@ impl Engine {
         }
     }
 
-    /// Looks at a report of the batch, beside the device as it was before.
+    /// Applies the rules to a report. `before` is the device before the report is merged.
     pub(super) fn look(&mut self, before: Option<&Device>, report: &Report) {
         if self.looks_at_networks
             && let Sighting::Wifi(wifi) = &report.sighting
@@ -130,20 +130,20 @@ impl Engine {
         }
     }
 
-    /// Forgets a device that is not tracked any more, so that a start, which learns from those that are, makes no
-    /// difference.
+    /// Forgets a device that is not tracked any more. A start restores the state only from tracked devices, so both have
+    /// to give the same state.
     pub(super) fn forget(&mut self, device: &Device) {
         self.twins.forget(device);
         self.presence.forget(device.id);
     }
 
-    /// Takes note of the time.
+    /// Advances the clock and raises alerts about silence.
     pub(super) fn tick(&mut self, now: ReceivedAt) {
         self.raising.tick(now);
         self.tell_silence();
     }
 
-    /// Whether time alone may raise something.
+    /// Whether time alone may raise an alert.
     pub(super) fn is_waiting(&self) -> bool {
         self.presence.is_waiting() || self.silence.is_waiting()
     }
@@ -153,7 +153,7 @@ impl Engine {
         silence::tell_silent(&mut self.raising, &mut self.silence);
     }
 
-    /// Raises an alert that somebody asked for, if its kind is not over its limit.
+    /// Raises an alert that a client requested. `false` if its kind is over its limit.
     pub(super) fn raise(&mut self, definition: &Definition, raised: &HandRaised) -> bool {
         self.raising.raise_by_hand(definition, raised)
     }
@@ -166,42 +166,41 @@ impl Engine {
         &self.rules
     }
 
-    /// Watches these from now on.
+    /// Replaces the watched addresses.
     pub(super) fn watch(&mut self, found: Watched, lost: Watched) {
         self.presence.forget_all_but(&lost);
         (self.rules.found, self.rules.lost) = (found, lost);
         self.plan();
     }
 
-    /// What was raised, in order, since this was last asked.
+    /// Takes the alerts that were raised since the last call, in order.
     pub(super) fn take(&mut self) -> Vec<Raised> {
         self.raising.take()
     }
 
-    /// Sets the log's clock to the entry before those that are replayed.
+    /// Sets the log's clock to the time of the last entry before the replay.
     pub(super) fn recall_clock(&mut self, log_now: ReceivedAt) {
         self.raising.recall_clock(log_now);
     }
 
-    /// Counts an alert that was raised before the start. They have to come in order.
+    /// Counts an alert that was raised before the start, for the limits. Calls must be in order.
     pub(super) fn recall_alert(&mut self, alert: &Alert, limits: &HashMap<Box<str>, Limit>) {
         self.raising.recall(&alert.raised, limits);
     }
 
-    /// Whether it has to be told of devices that were there before the start.
+    /// Whether the devices from before the start have to be passed to `recall_device`.
     pub(super) fn recalls_devices(&self) -> bool {
         let compares = self.rules.is_on(Rule::EvilTwin) && !self.rules.twins.is_empty();
         compares || (self.rules.is_on(Rule::DeviceLost) && !self.rules.lost.is_empty())
     }
 
-    /// Learns of a device that was there before the start; one that was silent at `settled` already is told no more.
+    /// Restores the state of a device from before the start. Silence that began before `settled` is not reported again.
     pub(super) fn recall_device(&mut self, device: &Device, settled: ReceivedAt) {
         twins::recall(&self.rules, &mut self.twins, device);
         self.recall_watched(device, settled);
     }
 
-    /// Learns of a device that is there already when it is watched; one that was silent at `settled` already is told no
-    /// more.
+    /// Restores the state of a device that is newly watched. Silence that began before `settled` is not reported.
     pub(super) fn recall_watched(&mut self, device: &Device, settled: ReceivedAt) {
         let is_watched = self.rules.is_on(Rule::DeviceLost) && self.rules.lost.fit(device.id.addr);
         if is_watched {
@@ -214,18 +213,18 @@ impl Engine {
         self.rules.is_on(Rule::SourceSilent)
     }
 
-    /// Learns of a batch before the start. They have to come in order.
+    /// Restores the time of a batch from before the start. Calls must be in order.
     pub(super) fn recall_contact(&mut self, source: SourceId, name: Option<&str>, at: ReceivedAt) {
         self.silence.contact(source, name, at);
     }
 
-    /// The server takes reports again, after it heard nobody for so long: that was nobody's silence.
+    /// Extends all deadlines by the time the server was off, which is not the devices' silence.
     pub(super) fn resume(&mut self, absence_us: u64) {
         self.presence.resume(absence_us / 1_000_000);
         self.silence.resume(absence_us);
     }
 
-    /// What was silent then is told no more.
+    /// Drops all silence before `settled`: it was reported already.
     pub(super) fn settle_silence(&mut self, settled: ReceivedAt) {
         self.presence.forget_until(settled.time());
         self.silence.forget_until(settled);

@@ -1,4 +1,4 @@
-//! APMOVED: an access point is far from where it was.
+//! APMOVED: an access point was seen far from where it was seen before.
 
 use super::raising::Raising;
 use crate::alerts::kind::Rule;
@@ -6,7 +6,7 @@ use crate::alerts::rules::Rules;
 use crate::report::{Phy, Position, Report};
 use crate::tracker::Device;
 
-/// 10⁻⁷ degrees of latitude in a metre, rounded down: the mean radius of the earth is 6 371 km.
+/// Units of 10⁻⁷ degrees of latitude in a metre, rounded down. The mean radius of the earth is 6 371 km.
 const E7_PER_M: i64 = 89;
 const HALF_TURN_E7: i64 = 1_800_000_000;
 
@@ -35,7 +35,7 @@ pub(super) fn look(rules: &Rules, raising: &mut Raising, before: Option<&Device>
     });
 }
 
-/// A bound that needs no trigonometry: almost every report ends here.
+/// A cheap test without trigonometry that settles almost all reports.
 fn are_near(one: Position, other: Position, bound_m: u32) -> bool {
     let lat_e7 = (i64::from(one.lat_e7()) - i64::from(other.lat_e7())).abs();
     let lon_e7 = (i64::from(one.lon_e7()) - i64::from(other.lon_e7())).abs();
@@ -43,7 +43,7 @@ fn are_near(one: Position, other: Position, bound_m: u32) -> bool {
     lat_e7 + around_e7 <= i64::from(bound_m) * E7_PER_M
 }
 
-/// Along the great circle (haversine formula).
+/// Great-circle distance, by the haversine formula.
 fn distance_m(one: Position, other: Position) -> f64 {
     const EARTH_RADIUS_M: f64 = 6_371_008.8;
     let radians = |e7: i32| (f64::from(e7) / 1e7).to_radians();

@@ -1,7 +1,7 @@
 //! Rules about the name of a network: SSIDCANARY, APSPOOF, WEAKCRYPTO.
 //!
-//! That an access point showed a name remains true when the report comes late, so these look at the first report of
-//! a name in the order of the log.
+//! A late report is as good as any other here: the access point did show the name. These rules therefore look at the
+//! first report of a name in the order of the log.
 
 use super::Look;
 use super::raising::Raising;

@@ -1,4 +1,4 @@
-//! DEVICEFOUND and DEVICELOST: whether watched devices are there.
+//! DEVICEFOUND and DEVICELOST: watched devices that appear or become silent.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -8,13 +8,13 @@ use crate::alerts::rules::{Rules, Watched};
 use crate::report::{DeviceId, Report, UnixTime};
 use crate::tracker::Device;
 
-/// The watched devices that are there.
+/// The watched devices that are present.
 #[derive(Debug)]
 pub(super) struct Presence {
     timeout_s: u32,
     devices_max: usize,
     seen: HashMap<DeviceId, Seen>,
-    /// The last second in which each still counts as there.
+    /// The last second in which each device still counts as present.
     deadlines: BTreeSet<(u32, DeviceId)>,
 }
 
@@ -38,7 +38,7 @@ impl Presence {
         !self.deadlines.is_empty()
     }
 
-    /// A watched device was seen. If that is too long ago, it says nothing of the present.
+    /// Records that a watched device was seen. Sightings older than the timeout do not count.
     pub(super) fn see(&mut self, id: DeviceId, time: UnixTime, now: UnixTime) {
         let before = self.seen.get(&id).copied();
         let is_full = before.is_none() && self.devices_max <= self.seen.len();
@@ -65,12 +65,12 @@ impl Presence {
         self.deadlines.retain(|(_, id)| watched.fit(id.addr));
     }
 
-    /// Those who were silent then are waited for no more.
+    /// Drops devices whose deadline passed before `now`, without an alert.
     pub(super) fn forget_until(&mut self, now: UnixTime) {
         while self.next_lost(now).is_some() {}
     }
 
-    /// Nobody could be heard for so many seconds.
+    /// Extends all deadlines by the time the server was off.
     pub(super) fn resume(&mut self, absence_s: u64) {
         let absence_s = u32::try_from(absence_s).unwrap_or(u32::MAX);
         self.deadlines.clear();
@@ -94,7 +94,7 @@ impl Presence {
     }
 }
 
-/// Whether more than `timeout_s` seconds lie between.
+/// Whether `time` is more than `timeout_s` seconds before `now`.
 fn is_past(time: UnixTime, timeout_s: u32, now: UnixTime) -> bool {
     time.seconds().saturating_add(timeout_s) < now.seconds()
 }
@@ -128,7 +128,7 @@ pub(super) fn look(
     }
 }
 
-/// Raises what is due.
+/// Raises an alert for each device whose deadline has passed.
 pub(super) fn tell_lost(raising: &mut Raising, presence: &mut Presence) {
     let now = raising.now().time();
     while let Some((device, since)) = presence.next_lost(now) {

@@ -1,4 +1,4 @@
-//! Where alerts gather: their clock, their limits, their identities.
+//! Collects raised alerts: their clock, limits and ids.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -14,7 +14,7 @@ use crate::report::{DeviceId, MacAddr, ReceivedAt, Report, SourceId, UnixTime};
 
 #[derive(Debug)]
 pub(super) struct Raising {
-    /// The first part of the server's UUID: positions of other logs have other alerts.
+    /// First part of the server's UUID. It keeps ids of different logs apart.
     origin: u32,
     settings: [Option<Setting>; Rule::ALL.len()],
     limiters: HashMap<Box<str>, Limiter>,
@@ -25,12 +25,12 @@ pub(super) struct Raising {
     position: LogPosition,
     scanner: Option<SourceId>,
     raises: bool,
-    /// How many alerts each rule had for the batch, with those that its limit held back.
+    /// Alerts of each rule in the current record, including those that its limit dropped.
     counts: [u32; Rule::ALL.len()],
     raised: Vec<Raised>,
 }
 
-/// Who is silent, and since when.
+/// A silent device or scanner.
 pub(super) struct Silent {
     pub(super) id: String,
     pub(super) device: Option<DeviceId>,
@@ -85,7 +85,7 @@ impl Raising {
         self.setting(rule).is_some()
     }
 
-    /// Raises an alert about what a report of one device shows of another.
+    /// Raises an alert about a device other than the report's own.
     pub(super) fn of_other(
         &mut self,
         rule: Rule,
@@ -105,7 +105,7 @@ impl Raising {
         }
     }
 
-    /// Raises an alert about what a report says of its device.
+    /// Raises an alert about the device of a report.
     pub(super) fn of_report(&mut self, rule: Rule, report: &Report, text: impl FnOnce() -> String) {
         let Some(setting) = self.setting(rule) else {
             return;
@@ -129,7 +129,7 @@ impl Raising {
         });
     }
 
-    /// Raises an alert about something that does not happen any more.
+    /// Raises an alert about silence.
     pub(super) fn of_silence(
         &mut self,
         rule: Rule,
@@ -154,7 +154,7 @@ impl Raising {
         });
     }
 
-    /// Takes an alert that somebody raises; `false` if its kind had as many as it may have.
+    /// Raises an alert that a client requested. `false` if its kind is over its limit.
     pub(super) fn raise_by_hand(&mut self, definition: &Definition, raised: &HandRaised) -> bool {
         let limiter = limiter(&mut self.limiters, &definition.header, definition.limit);
         let is_admitted = limiter.admit(self.now);
@@ -189,7 +189,7 @@ impl Raising {
         std::mem::take(&mut self.raised)
     }
 
-    /// Counts an alert of before the start, whose kind is a rule or one of those that `limits` has.
+    /// Counts an alert from before the start, of a rule or of a kind in `limits`.
     pub(super) fn recall(&mut self, raised: &Raised, limits: &HashMap<Box<str>, Limit>) {
         let rule = Rule::ALL
             .into_iter()

@@ -1,4 +1,4 @@
-//! SOURCESILENT: scanners that report less often than they used to.
+//! SOURCESILENT: scanners that stopped reporting at their usual pace.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
@@ -6,11 +6,11 @@ use super::raising::{Raising, Silent};
 use crate::alerts::kind::Rule;
 use crate::report::{ReceivedAt, SourceId};
 
-/// How many pauses make a habit, and how many are remembered.
+/// Number of pauses that are needed to know a scanner's pace, and number that are remembered.
 const PAUSES_MIN: usize = 3;
 const PAUSES_MAX: usize = 8;
 
-/// The scanners, and how long they usually pause.
+/// The recent pauses of each scanner, and when its silence becomes an alert.
 #[derive(Debug)]
 pub(super) struct Silence {
     least_us: u64,
@@ -22,7 +22,7 @@ pub(super) struct Silence {
 #[derive(Debug)]
 struct Habit {
     last: ReceivedAt,
-    /// From when on its silence counts: its last report, later by what the server itself was away since.
+    /// Start of its silence: its last report, moved forward by the time the server itself was off since then.
     counts_from: ReceivedAt,
     pauses_us: VecDeque<u64>,
     name: Option<Box<str>>,
@@ -43,7 +43,7 @@ impl Silence {
         !self.deadlines.is_empty()
     }
 
-    /// A scanner reports.
+    /// Records that a scanner reported.
     pub(super) fn contact(&mut self, id: SourceId, name: Option<&str>, now: ReceivedAt) {
         let habit = self.habits.entry(id).or_insert_with(|| Habit {
             last: now,
@@ -59,7 +59,7 @@ impl Silence {
             self.deadlines.remove(&(deadline, id));
         }
         let pause_us = now.micros().saturating_sub(habit.counts_from.micros());
-        // Requests of one moment are one report in parts.
+        // A scanner may split one report over several requests, so shorter pauses do not count.
         if 1_000_000 <= pause_us {
             if PAUSES_MAX <= habit.pauses_us.len() {
                 habit.pauses_us.pop_front();
@@ -77,7 +77,7 @@ impl Silence {
         }
     }
 
-    /// Nobody could be heard for so long.
+    /// Extends all deadlines by the time the server was off.
     pub(super) fn resume(&mut self, absence_us: u64) {
         let later =
             |at: ReceivedAt| ReceivedAt::from_micros(at.micros().saturating_add(absence_us));
@@ -91,7 +91,7 @@ impl Silence {
         }
     }
 
-    /// Those who were silent then are waited for no more.
+    /// Drops deadlines that passed before `now`, without an alert.
     pub(super) fn forget_until(&mut self, now: ReceivedAt) {
         while self.next_silent(now).is_some() {}
     }
@@ -108,7 +108,7 @@ impl Silence {
     }
 }
 
-/// Raises what is due.
+/// Raises an alert for each scanner whose deadline has passed.
 pub(super) fn tell_silent(raising: &mut Raising, silence: &mut Silence) {
     let now = raising.now();
     while let Some((id, habit)) = silence.next_silent(now) {

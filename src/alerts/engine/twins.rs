@@ -1,4 +1,4 @@
-//! EVILTWIN: of the access points of one name, one protects less than another.
+//! EVILTWIN: an access point protects a network name less than another one does.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -10,21 +10,21 @@ use crate::report::capabilities::{Capabilities, Security, SecurityClass};
 use crate::report::{MacAddr, Ssid};
 use crate::tracker::{Device, Radio};
 
-/// How much a network protects, as coarse as attackers see it: WPA2 beside WPA3 is a network that is being renewed.
+/// How well a network is protected. The classes are coarse: WPA2 beside WPA3 is a normal upgrade, not an attack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Strength {
-    /// Not at all.
+    /// No encryption.
     Open,
-    /// WEP, which is broken within minutes.
+    /// WEP, which can be broken within minutes.
     Broken,
-    /// WPA alone.
+    /// Only WPA.
     Old,
-    /// WPA2 and better, and what else is encrypted.
+    /// WPA2 and better, and all other encryption.
     Good,
 }
 
 impl Strength {
-    /// The weakest first.
+    /// From weak to strong.
     const ALL: [Self; 4] = [Self::Open, Self::Broken, Self::Old, Self::Good];
 
     fn name(self) -> &'static str {
@@ -53,20 +53,20 @@ impl Strength {
     }
 }
 
-/// The access points of a name that have one strength.
+/// The access points of one name and one strength.
 ///
-/// A set and no history of it: after a start it is made again from the tracker's devices, and has to be the same.
+/// It is a set without history, because a start rebuilds it from the tracker's devices and must get the same one.
 type Group = BTreeSet<MacAddr>;
 
-/// The strongest access points among the others of a name.
+/// The strongest group among the other access points of a name.
 struct Others {
     strength: Strength,
     count: usize,
-    /// The one that an alert names.
+    /// A member of the group, for the alert's text.
     named: Option<MacAddr>,
 }
 
-/// What the access points of each name have.
+/// The access points of each name, by strength.
 #[derive(Debug)]
 pub(super) struct Twins {
     by_ssid: HashMap<Ssid, [Group; Strength::ALL.len()]>,
@@ -98,7 +98,7 @@ impl Twins {
         }
     }
 
-    /// Counts an access point anew. Gives the strongest of the others.
+    /// Moves an access point to its new group. Returns the strongest group of the others.
     fn count(
         &mut self,
         ssid: &Ssid,
@@ -164,7 +164,7 @@ pub(super) fn look(rules: &Rules, raising: &mut Raising, twins: &mut Twins, look
             )
         });
     }
-    // Those who are weaker still were told of when they came, or when these did.
+    // Groups that are weaker than `strongest` already raised an alert when one of the two appeared.
     if strongest < new {
         let weaker = others.named.unwrap_or(addr);
         raising.of_other(Rule::EvilTwin, look.report, weaker, || {
@@ -177,7 +177,7 @@ pub(super) fn look(rules: &Rules, raising: &mut Raising, twins: &mut Twins, look
     }
 }
 
-/// Counts a device that was there before.
+/// Counts the networks of a device that was known before the start.
 pub(super) fn recall(rules: &Rules, twins: &mut Twins, device: &Device) {
     let Radio::Wifi(wifi) = &device.radio else {
         return;

@@ -438,7 +438,7 @@ fn rules_that_make_no_sense_are_named() {
         ),
         (
             "apspoof = \"10/min,1/sec,awful\"",
-            ["`alerts.apspoof`", "`awful` is no severity"],
+            ["`alerts.apspoof`", "`awful` is not a severity"],
         ),
         (
             "ssidcanary_networks = [{ name = \"lab\", ssid = \"(\" }]",
