@@ -1,23 +1,23 @@
-//! What people say of devices.
+//! Names and tags that users give to devices.
 
 use serde::{Deserialize, Serialize};
 
 use super::{DeviceId, Tag};
 
-/// What somebody said of a device: no sighting, but logged as one, so that it stays.
+/// A name or tag that a user gives to a device. It is logged like reports, so that it survives a restart.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Annotation {
-    /// Of which.
+    /// The device.
     pub device: DeviceId,
-    /// What.
+    /// The name or tag.
     pub remark: Remark,
 }
 
-/// What can be said.
+/// The content of an annotation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Remark {
-    /// A name of its own; the empty one takes it away.
+    /// A name. The empty name removes the current one.
     Name(Box<str>),
-    /// A mark; one with an empty value is taken away.
+    /// A tag. An empty value removes the tag.
     Tag(Tag),
 }

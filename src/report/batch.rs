@@ -1,58 +1,58 @@
-//! The reports of one request.
+//! Batches: the reports of one request.
 
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_128;
 
 use super::{Phy, Report, SourceId};
 
-/// The reports of one request, from one source: the unit of acceptance.
+/// The reports of one request from one source. A batch is accepted as a whole.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Batch {
-    /// Who reports.
+    /// The scanner.
     pub source: SourceId,
-    /// What the scanner calls itself; `None` keeps the name it had.
+    /// Name of the scanner. `None` keeps the current name.
     pub source_name: Option<Box<str>>,
-    /// The radio technology of a scanner that reports nothing yet, if it says so. Each report says its own.
+    /// Radio technology that a batch without reports may state. Otherwise each report states its own.
     pub technology: Option<Phy>,
-    /// By what it is recognised when it is sent again; `None` when it cannot be.
+    /// Identity by which a repeated batch is recognised. `None` if it has none.
     pub identity: Option<BatchIdentity>,
-    /// What was seen, in the order sent. May be empty: then the batch only introduces or renames its source.
+    /// Accepted reports, in the order of the request. An empty batch only introduces or renames its source.
     pub reports: Vec<Report>,
-    /// What was refused, in the order sent: part of the answer, which a resent batch gets again.
+    /// Refused reports, in the order of the request. They are part of the answer, which a repeated batch gets again.
     pub rejected: Vec<Rejected>,
 }
 
 impl Batch {
-    /// The radio technology of its source, as far as the batch tells: that of the first report.
+    /// Radio technology of the source: that of the first report, else the stated one.
     pub fn phy(&self) -> Option<Phy> {
         let first = self.reports.first();
         first.map(|report| report.device().phy).or(self.technology)
     }
 }
 
-/// One report that was refused.
+/// A refused report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejected {
-    /// Where it stood in the request, from 0.
+    /// Index of the report in the request, from 0.
     pub index: usize,
-    /// The field that is wrong, and why.
+    /// The field that is not valid, and why.
     pub reason: Box<str>,
 }
 
-/// By what a batch is recognised when its source sends it again: a hash of 128 bits.
+/// A 128-bit hash by which a batch is recognised when its source sends it again.
 ///
-/// Not a cryptographic one: it covers the source, so all that a made-up collision can do is to
-/// keep a source from reporting twice.
+/// The hash is not cryptographic. It covers the source, so a forged collision can only keep that same source from
+/// reporting twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct BatchIdentity([u8; 16]);
 
 impl BatchIdentity {
-    /// The identity that a source gave its batch by name.
+    /// Identity by an idempotency key.
     pub fn of_key(source: SourceId, key: &[u8]) -> Self {
         Self::of(b'k', source, key)
     }
 
-    /// The identity that follows from what a batch says.
+    /// Identity by the content of the batch.
     pub fn of_content(source: SourceId, content: &[u8]) -> Self {
         Self::of(b'c', source, content)
     }
@@ -62,12 +62,12 @@ impl BatchIdentity {
         Self(XxHash3_128::oneshot(&hashed).to_be_bytes())
     }
 
-    /// The hash.
+    /// The hash as bytes.
     pub const fn to_bytes(self) -> [u8; 16] {
         self.0
     }
 
-    /// Takes a hash.
+    /// Restores a hash from bytes.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }

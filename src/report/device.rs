@@ -1,4 +1,4 @@
-//! Who is tracked: a radio technology and an address in it.
+//! Identities of devices: a radio technology and an address.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use super::MacAddr;
 
-/// The radio technologies that scan reports come from.
+/// A radio technology.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Phy {
     /// IEEE 802.11.
@@ -16,10 +16,10 @@ pub enum Phy {
 }
 
 impl Phy {
-    /// All of them.
+    /// All radio technologies.
     pub const ALL: [Self; 2] = [Self::Wifi, Self::Bluetooth];
 
-    /// Its name, in the log and in lists.
+    /// Name of the technology, in the log and in lists.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Wifi => "IEEE802.11",
@@ -27,7 +27,7 @@ impl Phy {
         }
     }
 
-    /// The first half of every device key, which clients know: a hash of the name with its bytes in reverse order.
+    /// First half of every device key. Clients know it. It is a hash of the name, with its bytes reversed.
     const fn key_half(self) -> u64 {
         match self {
             Self::Wifi => 0x4202_770D_0000_0000,
@@ -36,25 +36,25 @@ impl Phy {
     }
 }
 
-/// Who is tracked.
+/// Identity of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct DeviceId {
-    /// The radio technology.
+    /// Radio technology of the device.
     pub phy: Phy,
-    /// The address in it.
+    /// Address of the device.
     pub addr: MacAddr,
 }
 
 impl DeviceId {
-    /// The name of the device in paths, cursors and the identities of alerts.
+    /// The key of the device, as in paths, cursors and the ids of alerts.
     pub const fn key(self) -> DeviceKey {
         DeviceKey(self)
     }
 
-    /// Whether the device made its address up: certainly no maker gave it.
+    /// Whether the address is certainly not assigned by a manufacturer.
     ///
-    /// Not every random address shows: those of Bluetooth may look like any other (Bluetooth Core Specification,
-    /// Vol 6, Part B, 1.3).
+    /// Some random addresses are not recognised: those of Bluetooth may look like any other (Bluetooth Core
+    /// Specification, Vol 6, Part B, 1.3).
     pub const fn is_randomised(self) -> bool {
         match self.phy {
             Phy::Wifi => self.addr.is_local(),
@@ -63,20 +63,20 @@ impl DeviceId {
     }
 }
 
-/// A device's key: stable over restarts and the same on every server. It is a word of ours and not only of a view,
-/// because the identities of alerts that are kept on disk have it in them.
+/// Key of a device, stable across restarts and the same on every server. It belongs to the domain and not to a view,
+/// because stored ids of alerts contain it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DeviceKey(DeviceId);
 
 impl DeviceKey {
-    /// The device that the key names.
+    /// The identity of the device.
     pub const fn device(self) -> DeviceId {
         self.0
     }
 }
 
 impl fmt::Display for DeviceKey {
-    /// Two hex numbers without leading zeros; the second is the address with its octets in reverse order.
+    /// Two hex numbers without leading zeros. The second is the address with its octets reversed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [a, b, c, d, e, g] = self.0.addr.octets();
         let reversed = u64::from_be_bytes([0, 0, g, e, d, c, b, a]);
@@ -90,7 +90,7 @@ impl serde::Serialize for DeviceKey {
     }
 }
 
-/// The text is no device key.
+/// The text is not a device key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a device key (two hex numbers joined by `_`)")]
 pub struct ParseDeviceKeyError;
@@ -115,7 +115,7 @@ impl FromStr for DeviceKey {
     }
 }
 
-/// `u64::from_str_radix` alone would also take a sign.
+/// Parses hex digits. `u64::from_str_radix` would also accept a sign.
 fn hex(text: &str) -> Result<u64, ParseDeviceKeyError> {
     if !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(ParseDeviceKeyError);

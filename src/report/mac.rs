@@ -1,42 +1,42 @@
-//! Hardware addresses and what makes one fit to identify a station.
+//! Hardware addresses, and which of them can identify a station.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// A 48-bit hardware address (IEEE 802-2014, clause 8). Holding one means the text was already checked.
+/// A 48-bit hardware address (IEEE 802-2014, clause 8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MacAddr([u8; 6]);
 
 /// The text is not a 48-bit hardware address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a hardware address (12 hex digits, parted by `:`, `-`, `.` or nothing)")]
+#[error("not a hardware address (12 hex digits, separated by `:`, `-`, `.` or nothing)")]
 pub struct ParseMacError;
 
 impl MacAddr {
-    /// The all-ones address, which every station listens to and none has.
+    /// The all-ones address, which addresses every station and belongs to none.
     pub const BROADCAST: Self = Self([0xff; 6]);
-    /// The all-zero address, which drivers give for "none".
+    /// The all-zero address, which drivers send for "none".
     pub const ZERO: Self = Self([0; 6]);
 
-    /// Takes the six octets as they stand on the air, first octet first.
+    /// Creates an address from its six octets, in the order of transmission.
     pub const fn new(octets: [u8; 6]) -> Self {
         Self(octets)
     }
 
-    /// The six octets, first octet first.
+    /// The six octets, in the order of transmission.
     pub const fn octets(self) -> [u8; 6] {
         self.0
     }
 
-    /// The octets as one number of 48 bits, first octet highest.
+    /// The address as a 48-bit number. The first octet is the highest.
     pub const fn to_u64(self) -> u64 {
         let [a, b, c, d, e, g] = self.0;
         u64::from_be_bytes([0, 0, a, b, c, d, e, g])
     }
 
-    /// The address that is this number, if it has no more than 48 bits.
+    /// Creates an address from a number. `None` if it has more than 48 bits.
     pub const fn from_u64(number: u64) -> Option<Self> {
         match number.to_be_bytes() {
             [0, 0, a, b, c, d, e, g] => Some(Self([a, b, c, d, e, g])),
@@ -44,14 +44,14 @@ impl MacAddr {
         }
     }
 
-    /// Whether the address names a group of stations (the I/G bit is set).
+    /// Whether the address is a group address (the I/G bit is set).
     pub const fn is_multicast(self) -> bool {
         let [first, ..] = self.0;
         first & 1 != 0
     }
 
-    /// Whether whoever uses the address made it up (the U/L bit is set): a random one, or one of several that an
-    /// access point derived from its own.
+    /// Whether the address is locally administered (the U/L bit is set): a random one, or one that an access point
+    /// derived from its own.
     pub const fn is_local(self) -> bool {
         let [first, ..] = self.0;
         first & 2 != 0
@@ -61,7 +61,7 @@ impl MacAddr {
 impl FromStr for MacAddr {
     type Err = ParseMacError;
 
-    /// Reads `AA:BB:CC:DD:EE:FF`, `aa-bb-cc-dd-ee-ff`, `aabb.ccdd.eeff` and `AABBCCDDEEFF`, any case.
+    /// Parses `AA:BB:CC:DD:EE:FF`, `aa-bb-cc-dd-ee-ff`, `aabb.ccdd.eeff` and `AABBCCDDEEFF`, in any case.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let bytes = text.as_bytes();
         let (separator, group_digits) = match bytes.len() {
@@ -109,7 +109,7 @@ fn hex_digit(byte: u8) -> Option<u8> {
     }
 }
 
-/// Upper case with colons, as Kismet writes addresses.
+/// Uppercase digits with colons, as Kismet writes addresses.
 impl fmt::Display for MacAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [a, b, c, d, e, g] = self.0;
@@ -117,7 +117,7 @@ impl fmt::Display for MacAddr {
     }
 }
 
-/// As text where people read, else as its octets.
+/// Text in human-readable formats, else the octets.
 impl Serialize for MacAddr {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if serializer.is_human_readable() {
@@ -139,17 +139,17 @@ impl<'de> Deserialize<'de> for MacAddr {
     }
 }
 
-/// Why an address cannot be that of one station.
+/// Why an address cannot identify a station.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotAStation {
-    /// All octets are zero: a driver's "none".
-    #[error("the zero address is no station")]
+    /// All octets are zero, which drivers send for "none".
+    #[error("the zero address cannot identify a station")]
     Zero,
-    /// All bits are set: everybody.
-    #[error("the broadcast address is no station")]
+    /// All bits are set, which addresses every station.
+    #[error("the broadcast address cannot identify a station")]
     Broadcast,
-    /// The I/G bit is set: a group.
-    #[error("a multicast address is no station")]
+    /// The I/G bit is set, which addresses a group.
+    #[error("a multicast address cannot identify a station")]
     Multicast,
 }
 
@@ -165,7 +165,7 @@ impl From<Bssid> for MacAddr {
 }
 
 impl Bssid {
-    /// The address without the proof.
+    /// The address as a plain [`MacAddr`].
     pub const fn addr(self) -> MacAddr {
         self.0
     }
@@ -186,7 +186,7 @@ impl TryFrom<MacAddr> for Bssid {
 
 /// The address of one Bluetooth device: never zero or all ones.
 ///
-/// The I/G bit means nothing here: random addresses set any bit below the two topmost
+/// The I/G bit has no meaning here: random addresses may set any bit below the two topmost
 /// (Bluetooth Core Specification, Vol 6, Part B, 1.3.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "MacAddr", into = "MacAddr")]
@@ -199,7 +199,7 @@ impl From<BluetoothAddr> for MacAddr {
 }
 
 impl BluetoothAddr {
-    /// The address without the proof.
+    /// The address as a plain [`MacAddr`].
     pub const fn addr(self) -> MacAddr {
         self.0
     }

@@ -1,4 +1,4 @@
-//! Groups of hardware addresses.
+//! Hardware addresses with masks.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::{MacAddr, ParseMacError};
 
-/// The addresses that agree with one in the bits of a mask.
+/// A set of addresses: all that agree with an address in the bits of a mask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MacMask {
     addr: u64,
@@ -17,12 +17,12 @@ pub struct MacMask {
 impl MacMask {
     const ALL_BITS: u64 = MacAddr::BROADCAST.to_u64();
 
-    /// Whether an address is one of them.
+    /// Whether the set contains an address.
     pub const fn fits(self, addr: MacAddr) -> bool {
         addr.to_u64() & self.mask == self.addr & self.mask
     }
 
-    /// The address, if it is a single one.
+    /// The address, if the set has exactly one.
     pub const fn single(self) -> Option<MacAddr> {
         if self.mask == Self::ALL_BITS {
             MacAddr::from_u64(self.addr)
@@ -44,7 +44,8 @@ impl From<MacAddr> for MacMask {
 impl FromStr for MacMask {
     type Err = ParseMacError;
 
-    /// Kismet writes `ADDRESS/MASK`, and `ADDRESS*MASK` where a slash would part a path. Without a mask, one address.
+    /// Parses Kismet's `ADDRESS/MASK`, and `ADDRESS*MASK` for paths, where a slash would split it. Without a mask, the
+    /// set has one address.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once(['/', '*']) {
             None => Ok(text.parse::<MacAddr>()?.into()),
@@ -58,7 +59,7 @@ impl FromStr for MacMask {
 
 impl fmt::Display for MacMask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Both were addresses.
+        // Both numbers have 48 bits, because they were parsed as addresses.
         let shown = |bits| MacAddr::from_u64(bits).unwrap_or(MacAddr::ZERO);
         write!(f, "{}", shown(self.addr))?;
         match self.single() {

@@ -1,7 +1,7 @@
-//! The typed domain: what a scanner says once it has been understood.
+//! The typed domain: reports of scanners.
 //!
-//! Every value here was checked when it was made, so nothing behind the decoders checks again.
-//! Knows nothing of HTTP, disk or the tracker, and reads no clock.
+//! Each value is checked when it is created, so code after the decoders need not check again. The module knows no HTTP,
+//! no disk and no tracker, and reads no clock.
 
 pub mod advertising;
 mod annotation;
@@ -32,29 +32,29 @@ pub use source::{ParseSourceIdError, SourceId};
 pub use ssid::{Ssid, SsidTooLong};
 pub use time::{ReceivedAt, UnixTime};
 
-/// One sighting of one device by one source at one time.
+/// A sighting of one device by one source at one time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// When the device was seen.
     pub time: UnixTime,
-    /// How strong it was.
+    /// Signal strength.
     pub signal: Option<Dbm>,
-    /// On which frequency it was heard.
+    /// Frequency of the received signal.
     pub frequency: Option<Frequency>,
-    /// On which channel, as the scanner names it.
+    /// Channel, in the scanner's notation.
     pub channel: Option<Channel>,
-    /// Where the scanner stood.
+    /// Position of the scanner.
     pub position: Option<Position>,
-    /// How far the scanner may be from there.
+    /// Accuracy of the position.
     pub accuracy: Option<Accuracy>,
-    /// Free marks that the scanner puts on the device.
+    /// Free texts that the scanner attaches to the device.
     pub tags: Vec<Tag>,
-    /// What the device's radio said.
+    /// The part that depends on the radio technology.
     pub sighting: Sighting,
 }
 
 impl Report {
-    /// Who was seen.
+    /// The device that was seen.
     pub fn device(&self) -> DeviceId {
         match &self.sighting {
             Sighting::Wifi(wifi) => DeviceId {
@@ -72,13 +72,13 @@ impl Report {
 /// A name and a value that a scanner attaches to a device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tag {
-    /// What the tag is called.
+    /// Name of the tag.
     pub name: Box<str>,
-    /// What it says.
+    /// Value of the tag.
     pub value: Box<str>,
 }
 
-/// The part of a report that differs by radio.
+/// The part of a report that depends on the radio technology.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Sighting {
     /// A Wi-Fi access point or ad-hoc peer.
@@ -87,49 +87,49 @@ pub enum Sighting {
     Bluetooth(Box<BluetoothSighting>),
 }
 
-/// What a Wi-Fi scan tells.
+/// The Wi-Fi part of a report.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WifiSighting {
-    /// The access point's address.
+    /// Address of the access point.
     pub bssid: Bssid,
-    /// The network's name; absent and empty are both the hidden one.
+    /// Name of the network. An absent and an empty name both mean a hidden network.
     pub ssid: Ssid,
-    /// How the network is secured; absent and empty both say nothing.
+    /// Security of the network. An absent and an empty text are both `None`.
     pub capabilities: Option<Capabilities>,
-    /// How wide the channel is.
+    /// Width of the channel.
     pub width: Option<ChannelWidth>,
-    /// Middle of the channel, or of its first part, in MHz.
+    /// Centre of the channel, or of its first segment, in MHz.
     pub center0_mhz: Option<u32>,
-    /// Middle of the channel's second part, in MHz.
+    /// Centre of the channel's second segment, in MHz.
     pub center1_mhz: Option<u32>,
-    /// Information elements in a notation that no client has fixed yet: kept, not read.
+    /// Information elements as text. No client has a fixed notation yet, so they are stored without parsing.
     pub ie_tags: Option<Box<str>>,
 }
 
-/// What a Bluetooth scan tells.
+/// The Bluetooth part of a report.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BluetoothSighting {
-    /// The device's address.
+    /// Address of the device.
     pub addr: BluetoothAddr,
-    /// The name it gives itself.
+    /// Name that the device reports.
     pub name: Option<Box<str>>,
-    /// The kind of device in the scanner's words.
+    /// Kind of device, in the scanner's words.
     pub device_type: Option<Box<str>>,
     /// Transmit power that the device states, in dBm.
     pub tx_power_dbm: Option<i16>,
-    /// Loss on the way as the scanner computed it, in dB.
+    /// Path loss that the scanner computed, in dB.
     pub path_loss_db: Option<i16>,
     /// Advertising data as received.
     pub scan_data: Box<[u8]>,
-    /// Data by service.
+    /// Advertised data of single services.
     pub service_data: Vec<ServiceData>,
 }
 
-/// What a Bluetooth device says of one of its services.
+/// Advertised data of one service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceData {
-    /// The service's UUID, as sent.
+    /// UUID of the service, as sent.
     pub service: Box<str>,
-    /// What was said.
+    /// The data.
     pub bytes: Box<[u8]>,
 }

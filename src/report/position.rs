@@ -1,8 +1,8 @@
-//! Where a scanner stood.
+//! Positions of scanners.
 
 use serde::{Deserialize, Serialize};
 
-/// A point on earth in fixed point, so that sums are exact and do not depend on order.
+/// A position in fixed-point numbers, so that sums are exact and do not depend on the order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked")]
 pub struct Position {
@@ -12,7 +12,7 @@ pub struct Position {
     speed_m_h: u32,
 }
 
-/// A position as it is read, before its values are known to be ones of a position.
+/// A deserialised position before its range check.
 #[derive(Deserialize)]
 #[serde(rename = "Position")]
 struct Unchecked {
@@ -31,34 +31,34 @@ impl TryFrom<Unchecked> for Position {
     }
 }
 
-/// Which part of a position cannot be, and why.
+/// The part of a position that is not valid, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadPosition {
-    /// A latitude outside of ±90°.
-    #[error("lat: out of range, a latitude lies between -90 and 90 degrees")]
+    /// The latitude is outside ±90°.
+    #[error("lat: out of range, expected -90 to 90 degrees")]
     Latitude,
-    /// A longitude outside of ±180°.
-    #[error("lon: out of range, a longitude lies between -180 and 180 degrees")]
+    /// The longitude is outside ±180°.
+    #[error("lon: out of range, expected -180 to 180 degrees")]
     Longitude,
-    /// A latitude without a longitude.
-    #[error("lon: missing beside lat")]
+    /// There is a latitude, but no longitude.
+    #[error("lon: missing, but there is a lat; send both or neither")]
     NoLongitude,
-    /// A longitude without a latitude.
-    #[error("lat: missing beside lon")]
+    /// There is a longitude, but no latitude.
+    #[error("lat: missing, but there is a lon; send both or neither")]
     NoLatitude,
-    /// Below the deepest trench or above the air.
-    #[error("alt: out of range, an altitude lies between -11000 and 100000 m")]
+    /// The altitude is below the deepest trench or above the atmosphere.
+    #[error("alt: out of range, expected -11000 to 100000 m")]
     Altitude,
-    /// Faster than anything that scans.
-    #[error("speed: out of range, a speed is at most 100000 km/h")]
+    /// The speed is higher than any scanner's.
+    #[error("speed: out of range, expected at most 100000 km/h")]
     Speed,
 }
 
 impl Position {
-    /// Reads degrees, metres and km/h.
+    /// Converts degrees, metres and km/h.
     ///
-    /// Without coordinates, or at exactly 0/0, there is no fix. An altitude of 0 is none, as scanners
-    /// without one send it; a negative speed is none, as phones send it for "unknown".
+    /// Without coordinates, or at exactly 0/0, there is no fix. An altitude of 0 counts as none, because scanners
+    /// without an altitude send it. A negative speed counts as unknown, because phones send it for that.
     pub fn from_wire(
         lat: Option<f64>,
         lon: Option<f64>,
@@ -93,7 +93,7 @@ impl Position {
         }))
     }
 
-    /// Takes fixed-point values as the accessors give them, if they are ones of a position.
+    /// Restores a position from the values of its accessors. `None` if one is out of range.
     pub fn from_fixed(
         lat_e7: i32,
         lon_e7: i32,
@@ -122,18 +122,18 @@ impl Position {
         self.lon_e7
     }
 
-    /// Altitude in mm, with a 3D fix.
+    /// Altitude in mm. `None` without a 3D fix.
     pub const fn alt_mm(self) -> Option<i32> {
         self.alt_mm
     }
 
-    /// Speed in m/h, 0 when not known.
+    /// Speed in m/h. 0 if unknown.
     pub const fn speed_m_h(self) -> u32 {
         self.speed_m_h
     }
 }
 
-/// The radius around a position within which the scanner most likely stood, in fixed point.
+/// Radius around a position within which the scanner most likely is, in fixed point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u32", into = "u32")]
 pub struct Accuracy {
@@ -141,10 +141,10 @@ pub struct Accuracy {
 }
 
 impl Accuracy {
-    /// 1000 km: a larger radius says nothing.
+    /// 1000 km. Larger radii carry no information.
     const MM_MAX: u32 = 1_000_000_000;
 
-    /// Reads metres. What is negative or larger than any fix has is none: it spoils nothing else.
+    /// Converts metres. `None` for negative and too large values: the report stays valid.
     pub fn from_wire(metres: f64) -> Option<Self> {
         let mm = fixed(metres, 1e6, 1e3)?;
         Some(Self {
@@ -152,7 +152,7 @@ impl Accuracy {
         })
     }
 
-    /// Takes millimetres, if a fix can have so many.
+    /// Creates an accuracy from millimetres. `None` if it is too large.
     pub const fn from_mm(mm: u32) -> Option<Self> {
         if Self::MM_MAX < mm {
             return None;
@@ -160,7 +160,7 @@ impl Accuracy {
         Some(Self { mm })
     }
 
-    /// Millimetres.
+    /// The radius in millimetres.
     pub const fn mm(self) -> u32 {
         self.mm
     }
@@ -180,7 +180,7 @@ impl From<Accuracy> for u32 {
     }
 }
 
-/// `value` in units of 1/`scale`, if it lies within ±`max`.
+/// Converts `value` to units of 1/`scale`. `None` outside ±`max`.
 fn fixed(value: f64, max: f64, scale: f64) -> Option<i32> {
     if !(-max..=max).contains(&value) {
         return None;

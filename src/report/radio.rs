@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 
-/// A received signal strength in dBm, within -150..=+30. Zero never occurs: scanners send it for "unknown".
+/// Received signal strength in dBm, within -150..=+30. Never zero, which scanners send for "unknown".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "i16", into = "i16")]
 pub struct Dbm(i16);
@@ -23,11 +23,11 @@ impl From<Dbm> for i16 {
 }
 
 impl Dbm {
-    /// Reads a strength in dBm, fractions cut. 0 is no sample, and neither is what no receiver on earth measures:
-    /// Bluetooth has 127 for "not available" (Core Specification, Vol 4, Part E, 7.5.4).
+    /// Converts a strength in dBm, truncated. `None` for 0 and for values outside the range: Bluetooth sends 127 for
+    /// "not available" (Core Specification, Vol 4, Part E, 7.5.4).
     pub fn from_wire(dbm: f64) -> Option<Self> {
         let whole = dbm.trunc();
-        // A range over floats also turns NaN away.
+        // The range check also excludes NaN.
         if whole == 0.0 || !(-150.0..=30.0).contains(&whole) {
             return None;
         }
@@ -38,7 +38,7 @@ impl Dbm {
         Some(Self(whole as i16))
     }
 
-    /// Takes a strength that [`Self::get`] gave.
+    /// Restores a strength from the value of [`Self::get`].
     pub(crate) const fn from_stored(dbm: i16) -> Self {
         Self(dbm)
     }
@@ -49,7 +49,7 @@ impl Dbm {
     }
 }
 
-/// A carrier frequency in kHz, within 100 MHz to 100 GHz.
+/// Carrier frequency in kHz, within 100 MHz to 100 GHz.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u32", into = "u32")]
 pub struct Frequency(u32);
@@ -69,22 +69,22 @@ impl From<Frequency> for u32 {
     }
 }
 
-/// The number is no frequency in kHz that these radios use.
+/// Why a number is not a frequency of these radios.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadFrequency {
-    /// The number makes sense in MHz only.
-    #[error("out of range: the unit is kHz, this looks like MHz (channel 6 is 2437000)")]
+    /// The number is plausible only in MHz.
+    #[error("out of range: the unit is kHz, but this looks like MHz (channel 6 is 2437000)")]
     LooksLikeMegahertz,
-    /// The number makes no sense.
-    #[error("out of range, a frequency lies between 100000 and 100000000 kHz")]
+    /// The number is outside the range.
+    #[error("out of range, expected 100000 to 100000000 kHz")]
     OutOfRange,
 }
 
 impl Frequency {
-    /// Where Kismet puts every Bluetooth device: the foot of the 2.4 GHz band.
+    /// The frequency that Kismet gives every Bluetooth device: the lower edge of the 2.4 GHz band.
     pub const BLUETOOTH: Self = Self(2_400_000);
 
-    /// Reads a frequency in kHz, rounded; 0 is none.
+    /// Converts a frequency in kHz, rounded. 0 means none.
     pub fn from_wire(khz: f64) -> Result<Option<Self>, BadFrequency> {
         let whole = khz.round();
         if whole == 0.0 {
@@ -105,7 +105,7 @@ impl Frequency {
         Ok(Some(Self(khz)))
     }
 
-    /// Takes a frequency that [`Self::khz`] gave.
+    /// Restores a frequency from the value of [`Self::khz`].
     pub(crate) const fn from_stored(khz: u32) -> Self {
         Self(khz)
     }
@@ -115,7 +115,7 @@ impl Frequency {
         self.0
     }
 
-    /// The band that it lies in (IEEE 802.11-2020, annex E); 5 935 MHz is the odd channel 2 of 6 GHz.
+    /// The band of the frequency (IEEE 802.11-2020, annex E). 5 935 MHz is channel 2 of 6 GHz, out of sequence.
     pub const fn band(self) -> Option<Band> {
         match self.0 / 1000 {
             2_400..=2_499 => Some(Band::Ghz2),
@@ -126,8 +126,8 @@ impl Frequency {
         }
     }
 
-    /// The channel's name by frequency, as Kismet names it (`phy_80211.cc`): 6 GHz channels carry the
-    /// suffix `W6e`, because their numbers repeat those of the lower bands.
+    /// The channel of the frequency, as Kismet names it (`phy_80211.cc`). Channels of 6 GHz have the suffix `W6e`,
+    /// because their numbers repeat those of lower bands.
     pub fn channel(self) -> Channel {
         let mhz = self.0 / 1000;
         match mhz {
@@ -143,10 +143,10 @@ impl Frequency {
     }
 }
 
-/// A part of the spectrum that networks share.
+/// A frequency band.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Band {
-    /// 2.4 GHz, where Bluetooth is too.
+    /// 2.4 GHz, which Bluetooth uses too.
     Ghz2,
     /// 5 GHz.
     Ghz5,
@@ -157,10 +157,10 @@ pub enum Band {
 }
 
 impl Band {
-    /// All of them.
+    /// All bands, in ascending order.
     pub const ALL: [Self; 4] = [Self::Ghz2, Self::Ghz5, Self::Ghz6, Self::Ghz60];
 
-    /// Its name, in GHz.
+    /// Name of the band, in GHz.
     pub const fn ghz(self) -> &'static str {
         match self {
             Self::Ghz2 => "2.4",
@@ -171,7 +171,7 @@ impl Band {
     }
 }
 
-/// A channel as the scanner names it (`6`, `42HT40P`, `1W6e`): 1 to 16 bytes of printable text.
+/// A channel in the scanner's notation (`6`, `42HT40P`, `1W6e`): 1 to 16 bytes of printable text.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Channel([u8; Self::BYTES_MAX]);
 
@@ -186,33 +186,33 @@ impl<'de> Deserialize<'de> for Channel {
         let name = Box::<str>::deserialize(deserializer)?;
         match Self::from_wire(&name) {
             Ok(Some(channel)) => Ok(channel),
-            Ok(None) => Err(de::Error::custom("a channel has no name")),
+            Ok(None) => Err(de::Error::custom("a channel is empty")),
             Err(wrong) => Err(de::Error::custom(wrong)),
         }
     }
 }
 
-/// The text is no channel name.
+/// Why a text is not a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadChannel {
-    /// Longer than any radio's notation.
-    #[error("{0} bytes long, a channel has at most {max} bytes", max = Channel::BYTES_MAX)]
+    /// The text is longer than any known notation.
+    #[error("{0} bytes long, but a channel has at most {max} bytes", max = Channel::BYTES_MAX)]
     TooLong(usize),
-    /// Control characters.
-    #[error("has characters that cannot be printed")]
+    /// The text has control characters.
+    #[error("has control characters")]
     Unprintable,
 }
 
 impl Channel {
-    /// The longest name, in bytes; `149VHT80+80` and its like need 11.
+    /// Longest channel in bytes. Texts such as `149VHT80+80` need 11.
     pub const BYTES_MAX: usize = 16;
 
-    /// Kismet's channel of every Bluetooth device: it hops.
+    /// Kismet's channel of every Bluetooth device, because Bluetooth hops over all channels.
     pub fn fhss() -> Self {
         Self::of_bytes(b"FHSS".iter())
     }
 
-    /// Reads a channel's name; the empty text and `0` are none.
+    /// Parses a channel. The empty text and `0` mean none.
     pub fn from_wire(text: &str) -> Result<Option<Self>, BadChannel> {
         let text = text.trim();
         if text.is_empty() || text == "0" {
@@ -228,22 +228,22 @@ impl Channel {
         Ok(Some(Self(name)))
     }
 
-    /// Takes a name that [`Self::to_stored`] gave.
+    /// Restores a channel from the value of [`Self::to_stored`].
     pub(crate) const fn from_stored(name: [u8; Self::BYTES_MAX]) -> Self {
         Self(name)
     }
 
-    /// The name, filled up with NULs.
+    /// The channel, padded with NULs.
     pub(crate) const fn to_stored(self) -> [u8; Self::BYTES_MAX] {
         self.0
     }
 
-    /// The name as text.
+    /// The channel as text.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(self.as_bytes()).unwrap_or_default()
     }
 
-    /// The name as UTF-8.
+    /// The channel as UTF-8, without padding.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         let end = self
             .0
@@ -253,9 +253,9 @@ impl Channel {
         self.0.get(..end).unwrap_or_default()
     }
 
-    /// Made for every report that has a frequency only, so without the ways of `fmt`.
+    /// Formats a number without `fmt`, because every report with only a frequency needs it.
     fn numbered(number: u32, suffix: &str) -> Self {
-        let mut digits = [0; 10]; // As many as the greatest number has.
+        let mut digits = [0; 10]; // The number of digits of `u32::MAX`.
         let mut rest = number;
         let mut count = 0;
         for (place, digit) in digits.iter_mut().rev().enumerate() {
@@ -269,7 +269,7 @@ impl Channel {
         Self::of_bytes(digits.chain(suffix.as_bytes()))
     }
 
-    /// Only for names that are known to fit.
+    /// The caller makes sure that the name fits: longer ones are truncated.
     fn of_bytes<'b>(name: impl Iterator<Item = &'b u8>) -> Self {
         let mut bytes = [0; Self::BYTES_MAX];
         for (to, from) in bytes.iter_mut().zip(name) {
@@ -291,7 +291,7 @@ impl fmt::Display for Channel {
     }
 }
 
-/// How wide the channel is that the access point uses.
+/// Width of an access point's channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ChannelWidth {
     /// 20 MHz.
@@ -300,16 +300,16 @@ pub enum ChannelWidth {
     Mhz40,
     /// 80 MHz.
     Mhz80,
-    /// 160 MHz in one piece.
+    /// 160 MHz, contiguous.
     Mhz160,
-    /// Two pieces of 80 MHz.
+    /// Two separate 80 MHz segments.
     Mhz80Plus80,
     /// 320 MHz (IEEE 802.11be).
     Mhz320,
 }
 
 impl ChannelWidth {
-    /// Reads Android's and Kismet's spellings; anything else says nothing.
+    /// Parses Android's and Kismet's notation. `None` for any other text.
     pub fn from_wire(text: &str) -> Option<Self> {
         match text.trim() {
             "20" => Some(Self::Mhz20),
@@ -322,7 +322,7 @@ impl ChannelWidth {
         }
     }
 
-    /// The width in MHz, as `from_wire` reads it.
+    /// The width in MHz, in the notation of [`Self::from_wire`].
     pub fn mhz(self) -> &'static str {
         match self {
             Self::Mhz20 => "20",
@@ -334,7 +334,7 @@ impl ChannelWidth {
         }
     }
 
-    /// Kismet's name of the mode.
+    /// Kismet's name of the width.
     pub fn ht_mode(self) -> &'static str {
         match self {
             Self::Mhz20 => "HT20",

@@ -1,4 +1,4 @@
-//! Who reports.
+//! Identities of scanners.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -6,22 +6,22 @@ use std::str::FromStr;
 
 use uuid::Uuid;
 
-/// The identity of a scanner: a UUID of its own choice.
+/// Identity of a scanner: a UUID that the scanner chooses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SourceId(Uuid);
 
-/// The text is no UUID.
+/// The text is not a UUID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a UUID (five groups of hex digits: 8-4-4-4-12)")]
 pub struct ParseSourceIdError;
 
 impl SourceId {
-    /// Takes a UUID.
+    /// Creates an identity from a UUID.
     pub const fn new(uuid: Uuid) -> Self {
         Self(uuid)
     }
 
-    /// The UUID.
+    /// The identity as a UUID.
     pub const fn uuid(self) -> Uuid {
         self.0
     }
@@ -30,7 +30,7 @@ impl SourceId {
 impl FromStr for SourceId {
     type Err = ParseSourceIdError;
 
-    /// Reads the hyphenated form only, any case: other forms are more often a mistake than a UUID.
+    /// Parses only the hyphenated form, in any case. Text in another form is more often a mistake than a UUID.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.len() {
             36 => Uuid::try_parse(text)
@@ -41,7 +41,7 @@ impl FromStr for SourceId {
     }
 }
 
-/// Upper case, as Kismet writes UUIDs.
+/// Uppercase digits, as Kismet writes UUIDs.
 impl fmt::Display for SourceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut buffer = Uuid::encode_buffer();

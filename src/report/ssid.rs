@@ -7,28 +7,28 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A network name: up to 32 octets of any value (IEEE 802.11-2020, clause 9.4.2.2). Empty means hidden.
 ///
-/// The octets are kept as they are; only showing them escapes what is no UTF-8. They are kept in place: most reports
-/// have a name, and few names are so short that room for the longest is waste.
+/// Octets are stored unchanged; only display escapes those that are not UTF-8. They are stored inline: most reports
+/// have a name, and most names are long enough that a heap block would not save memory.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ssid {
-    /// NULs follow the name, so the order is that of the names.
+    /// Padded with NULs, so that the derived order is the order of the names.
     octets: [u8; Ssid::BYTES_MAX],
     length: u8,
 }
 
-/// The name is longer than the air can carry.
+/// The name is longer than 802.11 allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{length_bytes} bytes long, an SSID has at most {max} bytes", max = Ssid::BYTES_MAX)]
+#[error("{length_bytes} bytes long, but an SSID has at most {max} bytes", max = Ssid::BYTES_MAX)]
 pub struct SsidTooLong {
-    /// The length that was found, in octets.
+    /// Length of the name in octets.
     pub length_bytes: usize,
 }
 
 impl Ssid {
-    /// The longest name that a beacon can carry, in octets.
+    /// Longest name in octets.
     pub const BYTES_MAX: usize = 32;
 
-    /// The name of a network that does not tell its name.
+    /// The name of a hidden network.
     pub fn hidden() -> Self {
         Self::default()
     }
@@ -38,7 +38,7 @@ impl Ssid {
         self.length == 0
     }
 
-    /// The octets as sent on the air.
+    /// The octets as transmitted.
     pub fn as_bytes(&self) -> &[u8] {
         let name = self.octets.get(..usize::from(self.length));
         name.unwrap_or(&self.octets)
@@ -60,7 +60,7 @@ impl fmt::Debug for Ssid {
 impl TryFrom<&[u8]> for Ssid {
     type Error = SsidTooLong;
 
-    /// Access points that hide their name send nothing or as many NULs as the name is long: both are the hidden name.
+    /// Access points that hide their name send an empty name or only NULs. Both become the hidden name.
     fn try_from(bytes: &[u8]) -> Result<Self, Self::Error> {
         let too_long = SsidTooLong {
             length_bytes: bytes.len(),
@@ -78,7 +78,7 @@ impl TryFrom<&[u8]> for Ssid {
     }
 }
 
-/// The name as text: UTF-8 as it is, every other octet as `\xHH`, none dropped.
+/// UTF-8 is shown unchanged, every other octet as `\xHH`.
 impl fmt::Display for Ssid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for chunk in self.as_bytes().utf8_chunks() {
@@ -91,7 +91,7 @@ impl fmt::Display for Ssid {
     }
 }
 
-/// As text where people read, else as its octets.
+/// Text in human-readable formats, else the octets.
 impl Serialize for Ssid {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if !serializer.is_human_readable() {
@@ -104,7 +104,7 @@ impl Serialize for Ssid {
     }
 }
 
-/// From its octets: text does not tell whether a backslash was escaped.
+/// Only from octets: in text, an escaped octet and a literal backslash look the same.
 impl<'de> Deserialize<'de> for Ssid {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let octets = <&[u8]>::deserialize(deserializer)?;

@@ -1,17 +1,17 @@
-//! Times: when something was seen, and when we were told.
+//! Times of reports, and times of receipt.
 
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, SystemTime};
 
-/// A moment in whole seconds since 1970, UTC: the resolution that scan reports have.
+/// A time in whole seconds since 1970, UTC, which is the resolution of scan reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct UnixTime(u32);
 
 impl UnixTime {
-    /// 2000-01-01: a scanner that says less has no clock, since none was built before.
+    /// 2000-01-01. A scanner with an earlier time has no clock: none is that old.
     pub const CLOCK_MIN: Self = Self(946_684_800);
 
-    /// Takes whole seconds since 1970.
+    /// Creates a time from whole seconds since 1970.
     pub const fn new(seconds: u32) -> Self {
         Self(seconds)
     }
@@ -21,15 +21,15 @@ impl UnixTime {
         self.0
     }
 
-    /// Reads a report's timestamp in seconds, fractions cut; what makes sense in a finer unit only is in that.
+    /// Converts a report's timestamp in seconds, truncated. Milliseconds, microseconds and nanoseconds are recognised.
     ///
-    /// `None` is a scanner without a clock, or with a wrong one: 0, before 2000, or ahead of ours by more than
-    /// `skew_max`. Its report counts as made when it was received.
+    /// `None` means that the scanner has no clock or a wrong one: the time is 0, before 2000, or more than `skew_max`
+    /// ahead of `received_at`. The time of receipt counts then.
     pub fn from_wire(seconds: f64, received_at: ReceivedAt, skew_max: Duration) -> Option<Self> {
         const UNITS_PER_SECOND: [f64; 4] = [1.0, 1e3, 1e6, 1e9];
         #[expect(
             clippy::cast_precision_loss,
-            reason = "a skew of 2^53 s is no skew any more"
+            reason = "a skew of 2^53 s needs no exact bound"
         )]
         let latest = f64::from(received_at.time().0) + skew_max.as_secs() as f64;
         let plausible = f64::from(Self::CLOCK_MIN.0)..=latest.min(f64::from(u32::MAX));
@@ -46,7 +46,7 @@ impl UnixTime {
     }
 }
 
-/// When a batch reached us, in microseconds since 1970: the clock read once, at the door.
+/// Time of receipt of a batch, in microseconds since 1970. The clock is read once, when the request arrives.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
@@ -55,12 +55,12 @@ pub struct ReceivedAt {
 }
 
 impl ReceivedAt {
-    /// Takes microseconds since 1970.
+    /// Creates a time from microseconds since 1970.
     pub const fn from_micros(micros: u64) -> Self {
         Self { micros }
     }
 
-    /// As long before as `span`.
+    /// The time `span` earlier.
     #[must_use]
     pub fn before(self, span: Duration) -> Self {
         let span_us = u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
@@ -72,19 +72,19 @@ impl ReceivedAt {
         self.micros
     }
 
-    /// The same moment in the resolution of reports.
+    /// The time in whole seconds.
     pub fn time(self) -> UnixTime {
         UnixTime(u32::try_from(self.micros / 1_000_000).unwrap_or(u32::MAX))
     }
 
-    /// Microseconds into the second.
+    /// Microseconds since the last whole second.
     pub const fn subsec_micros(self) -> u64 {
         self.micros % 1_000_000
     }
 }
 
 impl From<SystemTime> for ReceivedAt {
-    /// A clock set before 1970 counts as 1970.
+    /// A system clock before 1970 counts as 1970.
     fn from(now: SystemTime) -> Self {
         let since = now
             .duration_since(SystemTime::UNIX_EPOCH)

@@ -137,8 +137,8 @@ async fn each_refused_report_is_named_and_the_others_are_taken() {
     let answer = server.taken(&batch(reports)).await;
     assert_eq!(answer["accepted"], 2);
     let expected = json!([
-        { "index": 1, "reason": "bssid: the broadcast address is no station" },
-        { "index": 2, "reason": "lat: out of range, a latitude lies between -90 and 90 degrees" },
+        { "index": 1, "reason": "bssid: the broadcast address cannot identify a station" },
+        { "index": 2, "reason": "lat: out of range, expected -90 to 90 degrees" },
     ]);
     assert_eq!(answer["rejected"], expected);
     assert_eq!(server.device_count().await, 2);

@@ -1,8 +1,8 @@
-//! What a Bluetooth device advertises (Bluetooth Core Specification, Vol 3, Part C, 11; the types are those of its
-//! Supplement, Part A).
+//! Bluetooth advertising data (Bluetooth Core Specification, Vol 3, Part C, 11; the types are in its Supplement, Part
+//! A).
 //!
-//! Reading is total: a structure that its own length or type contradicts is given back as damaged, and what is before
-//! and behind it is read. Nothing is copied.
+//! Parsing never fails. A structure that contradicts its own length or type is returned as damaged, and the structures
+//! around it are parsed. Nothing is copied.
 
 mod service;
 
@@ -10,41 +10,42 @@ use std::borrow::Cow;
 
 pub use self::service::{ServiceId, Services};
 
-/// One structure of advertising data, or of the data of an extended inquiry response, which is laid out alike.
+/// A structure of advertising data, or of an extended inquiry response, which has the same layout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Structure<'a> {
-    /// What the device can do, and whether it can be discovered.
+    /// Capabilities and discoverability of the device.
     Flags(Flags),
-    /// Services that it offers; not all of them when the list is not complete.
+    /// Services that the device offers.
     Services(Services<'a>),
-    /// Services that it looks for in others.
+    /// Services that the device looks for.
     Solicited(Services<'a>),
-    /// Its name.
+    /// Name of the device.
     Name(LocalName<'a>),
-    /// The power it sends with, in dBm.
+    /// Transmit power in dBm.
     TxPower(i8),
-    /// What it says of one of its services.
+    /// Data of a service.
     ServiceData(ServiceId, &'a [u8]),
-    /// What it looks like: category and subcategory (Assigned Numbers, 2.6).
+    /// Appearance: category and subcategory (Assigned Numbers, 2.6).
     Appearance(u16),
-    /// A company's identifier (Assigned Numbers, 7), and what only that company knows how to read.
+    /// Identifier of a company (Assigned Numbers, 7), and data in that company's format.
     Manufacturer(u16, &'a [u8]),
     /// A structure of another type.
     Other(u8, &'a [u8]),
-    /// Bytes that are no structure, with the length that they begin with.
+    /// Bytes that are not a valid structure, including their length byte.
     Damaged(&'a [u8]),
 }
 
-/// A device's name, as it advertises it.
+/// The advertised name of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LocalName<'a> {
     bytes: &'a [u8],
-    /// Whether it is all of the name.
+    /// Whether the name is complete; otherwise it is shortened.
     pub is_complete: bool,
 }
 
 impl<'a> LocalName<'a> {
-    /// The name; bytes that are no UTF-8 are replaced, and the zeros that some devices pad it with are not of it.
+    /// The name as text. Bytes that are not UTF-8 are replaced, and trailing zeros, which some devices add, are
+    /// removed.
     pub fn text(self) -> Cow<'a, str> {
         let end = self.bytes.iter().rposition(|&byte| byte != 0);
         let name = self.bytes.get(..end.map_or(0, |end| end + 1));
@@ -52,7 +53,7 @@ impl<'a> LocalName<'a> {
     }
 }
 
-/// What a device can do, and whether it can be discovered (Supplement, Part A, 1.3).
+/// Capabilities and discoverability of a device (Supplement, Part A, 1.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flags(u8);
 
@@ -64,12 +65,12 @@ impl Flags {
         (0x08, "le-and-br-edr-at-once"),
     ];
 
-    /// Whether the device has no classic Bluetooth.
+    /// Whether the device lacks classic Bluetooth.
     pub const fn is_low_energy_only(self) -> bool {
         self.0 & 0x04 != 0
     }
 
-    /// Those that are set, in words.
+    /// Names of the flags that are set.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
         let set = Self::NAMES
             .into_iter()
@@ -78,13 +79,13 @@ impl Flags {
     }
 }
 
-/// The structures of advertising data, one after the other.
+/// Iterator over the structures of advertising data.
 #[derive(Clone, Debug)]
 pub struct Structures<'a> {
     rest: &'a [u8],
 }
 
-/// Takes advertising data apart.
+/// Splits advertising data into its structures.
 pub const fn structures(data: &[u8]) -> Structures<'_> {
     Structures { rest: data }
 }
@@ -96,7 +97,7 @@ impl<'a> Iterator for Structures<'a> {
         let all = self.rest;
         let (&length, behind) = all.split_first()?;
         if length == 0 {
-            // The end; scanners fill up with zeros what a device leaves of its room.
+            // The end mark. Scanners pad unused space with zeros.
             self.rest = &[];
             let is_padding = behind.iter().all(|&byte| byte == 0);
             return (!is_padding).then_some(Structure::Damaged(all));
@@ -115,10 +116,10 @@ impl<'a> Iterator for Structures<'a> {
 impl std::iter::FusedIterator for Structures<'_> {}
 
 impl<'a> Structure<'a> {
-    /// `None` for data that cannot be of this type (Assigned Numbers, 2.3).
+    /// Parses the data of a structure. `None` if its length does not fit the type (Assigned Numbers, 2.3).
     fn read(kind: u8, data: &'a [u8]) -> Option<Self> {
         Some(match kind {
-            // A device without any may send none, and of more octets nothing is assigned.
+            // A device without flags may send no octet. Only the first octet has assigned flags.
             0x01 => Self::Flags(Flags(data.first().copied().unwrap_or_default())),
             0x02 | 0x03 => Self::Services(Services::read(data, 2, kind == 0x03)?),
             0x04 | 0x05 => Self::Services(Services::read(data, 4, kind == 0x05)?),

@@ -1,40 +1,40 @@
-//! The identifiers of services.
+//! Identifiers of Bluetooth services.
 
 use std::fmt;
 use std::str::FromStr;
 
 use uuid::Uuid;
 
-/// A service's UUID (Bluetooth Core Specification, Vol 3, Part B, 2.5.1).
+/// UUID of a service (Bluetooth Core Specification, Vol 3, Part B, 2.5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServiceId(pub(super) Uuid);
 
-/// The text is no service's UUID.
+/// The text is not the UUID of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not the UUID of a service (4 or 8 hex digits, or a whole UUID)")]
 pub struct ParseServiceIdError;
 
 impl ServiceId {
-    /// What short UUIDs stand in front of.
+    /// The Bluetooth base UUID, to which short UUIDs are prefixed.
     const BASE: u128 = 0x0000_0000_0000_1000_8000_0080_5f9b_34fb;
 
-    /// The UUID that this number of 16 or 32 bits stands for.
+    /// Expands a short UUID of 16 or 32 bits.
     pub const fn from_short(number: u32) -> Self {
         Self(Uuid::from_u128((number as u128) << 96 | Self::BASE))
     }
 
-    /// The number of 32 bits that stands for the UUID, where one does.
+    /// The short UUID, if there is one.
     pub fn short(self) -> Option<u32> {
         let number = u32::try_from(self.0.as_u128() >> 96).ok()?;
         (Self::from_short(number) == self).then_some(number)
     }
 
-    /// The whole UUID.
+    /// The 128-bit UUID.
     pub const fn uuid(self) -> Uuid {
         self.0
     }
 
-    /// Two, four or sixteen bytes, the lowest first.
+    /// Decodes two, four or sixteen little-endian bytes.
     pub(super) fn from_le_bytes(bytes: &[u8]) -> Option<Self> {
         match bytes.len() {
             2 => Some(Self::from_short(
@@ -49,7 +49,7 @@ impl ServiceId {
     }
 }
 
-/// As short as it can be said: `180d`, `12345678` or all of the UUID.
+/// The shortest form: `180d`, `12345678` or the 128-bit UUID.
 impl fmt::Display for ServiceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.short() {
@@ -81,12 +81,12 @@ impl FromStr for ServiceId {
 pub struct Services<'a> {
     bytes: &'a [u8],
     size: usize,
-    /// Whether these are all services of this size.
+    /// Whether the list has all of the device's services with UUIDs of this size.
     pub is_complete: bool,
 }
 
 impl<'a> Services<'a> {
-    /// UUIDs of `size` bytes each, without a rest.
+    /// Parses UUIDs of `size` bytes. `None` if bytes are left over.
     pub(super) fn read(bytes: &'a [u8], size: usize, is_complete: bool) -> Option<Self> {
         bytes.len().is_multiple_of(size).then_some(Self {
             bytes,
@@ -95,7 +95,7 @@ impl<'a> Services<'a> {
         })
     }
 
-    /// The services.
+    /// The UUIDs of the services.
     pub fn iter(&self) -> impl Iterator<Item = ServiceId> + use<'a> {
         let ids = self.bytes.chunks_exact(self.size);
         ids.filter_map(ServiceId::from_le_bytes)

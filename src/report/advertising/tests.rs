@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Bytes in hex; blanks part what belongs together.
+/// Decodes hex. Blanks are ignored; they group the digits.
 fn bytes(hex: &str) -> Vec<u8> {
     let digits: Vec<u8> = hex
         .chars()
@@ -13,7 +13,7 @@ fn bytes(hex: &str) -> Vec<u8> {
     pairs.iter().map(|[high, low]| high << 4 | low).collect()
 }
 
-/// Shows the structures of `hex` as they are meant to be read.
+/// Checks the structures that `hex` decodes to.
 #[track_caller]
 fn check(hex: &str, expected: &[&str]) {
     let data = bytes(hex);
@@ -140,7 +140,7 @@ fn uuids_of_every_size() {
             "services  and more",
         ],
     );
-    // Sixteen bytes that say no more than two.
+    // Sixteen bytes of a UUID that has a two-byte form.
     check(
         "11 07 fb349b5f80000080 00100000 0d180000",
         &["services 180d"],
@@ -163,7 +163,7 @@ fn names_are_cleaned_and_kinds_that_are_not_known_are_kept() {
 
 #[test]
 fn damage_is_kept_and_what_is_sound_is_read() {
-    // The last length promises ten bytes, and five are there.
+    // The last length promises ten bytes, but only five follow.
     check(
         "02 01 06 0a ff 4c00 10 05",
         &[
@@ -171,7 +171,7 @@ fn damage_is_kept_and_what_is_sound_is_read() {
             "damaged 0aff4c001005",
         ],
     );
-    // Three bytes of two-byte UUIDs, an appearance of one, a company of one, service data of one, two powers.
+    // Structures whose data has the wrong length for its type: UUIDs, appearance, company, service data, two powers.
     check(
         "04 03 0d180f 02 19 41 02 ff 4c 02 16 0d 03 0a 04 05 02 01 05",
         &[
@@ -183,7 +183,7 @@ fn damage_is_kept_and_what_is_sound_is_read() {
             "flags le-limited-discoverable br-edr-not-supported",
         ],
     );
-    // A length alone, and what follows an end that is none.
+    // A length without a structure, and data after the end mark that is not padding.
     check("1f", &["damaged 1f"]);
     check(
         "02 01 06 00 00 00",
@@ -206,7 +206,7 @@ proptest! {
             rest -= length;
             show(&structure);
         }
-        // What is left is padding.
+        // The rest is padding.
         prop_assert!(data[data.len() - rest..].iter().all(|&byte| byte == 0));
     }
 

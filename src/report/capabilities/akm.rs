@@ -1,13 +1,13 @@
-//! Key managements.
+//! Authentication and key management (AKM) suites.
 
 use super::set::set_of;
 
-/// How the two sides prove who they are and agree on keys (IEEE 802.11-2020, table 9-151, and vendors' additions).
+/// An authentication and key management suite (IEEE 802.11-2020, table 9-151, and vendors' additions).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Akm {
-    /// Some key management that the scanner had no name for. Stands first, because only there `?` is read as one.
+    /// A suite that the scanner has no name for. It comes first, because `?` is read as an AKM only in first place.
     Unknown,
-    /// None: pre-RSN ad-hoc networks with a WPA element.
+    /// No key management: pre-RSN ad-hoc networks with a WPA element.
     None,
     /// Pre-shared key.
     Psk,
@@ -23,9 +23,9 @@ pub enum Akm {
     Sae,
     /// SAE with fast transition.
     FtSae,
-    /// SAE with a hash that follows the group (Wi-Fi 7).
+    /// SAE with a hash that depends on the group (Wi-Fi 7).
     SaeExt,
-    /// The same with fast transition.
+    /// SAE with a hash that depends on the group (Wi-Fi 7), with fast transition.
     FtSaeExt,
     /// IEEE 802.1X with SHA-1.
     Eap,
@@ -51,11 +51,11 @@ pub enum Akm {
     FtFilsSha384,
     /// Opportunistic wireless encryption (RFC 8110).
     Owe,
-    /// No key management on the air: an open network that points to an OWE twin.
+    /// No AKM on the air: an open network that points to its encrypted OWE twin.
     OweTransition,
     /// Wi-Fi Easy Connect.
     Dpp,
-    /// Authentication for ranging before association; says nothing of how one gets in.
+    /// Pre-association security for ranging. It states nothing about how to join the network.
     Pasn,
     /// Hotspot 2.0 online sign-up.
     Osen,
@@ -66,7 +66,7 @@ pub enum Akm {
 }
 
 impl Akm {
-    /// All of them.
+    /// All suites, in the order of their definition.
     pub const ALL: [Self; 29] = [
         Self::Unknown,
         Self::None,
@@ -99,7 +99,7 @@ impl Akm {
         Self::WapiCert,
     ];
 
-    /// One name for all spellings.
+    /// The canonical name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Unknown => "?",
@@ -141,7 +141,7 @@ set_of! {
 }
 
 impl AkmSet {
-    /// One key for all.
+    /// Suites with a pre-shared key.
     pub const PSK_FAMILY: Self = Self::of(&[
         Akm::Psk,
         Akm::FtPsk,
@@ -149,11 +149,11 @@ impl AkmSet {
         Akm::PskSha384,
         Akm::FtPskSha384,
     ]);
-    /// One password for all, without its weaknesses.
+    /// Suites with simultaneous authentication of equals.
     pub const SAE_FAMILY: Self = Self::of(&[Akm::Sae, Akm::FtSae, Akm::SaeExt, Akm::FtSaeExt]);
-    /// The enterprise modes of at least 192 bits.
+    /// Enterprise suites with at least 192 bits.
     pub const EAP_192: Self = Self::of(&[Akm::EapSuiteB192, Akm::FtEapSha384]);
-    /// An authentication server decides.
+    /// Suites with an authentication server.
     pub const EAP_FAMILY: Self = Self::EAP_192.union(Self::of(&[
         Akm::Eap,
         Akm::FtEap,

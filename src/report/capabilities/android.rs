@@ -1,38 +1,38 @@
-//! From value to string.
+//! Writes a value as a capabilities string in Android's notation.
 
 use super::{
     Akm, AkmSet, Cipher, CipherSet, Flag, FlagSet, Mark, MarkSet, Pmf, Protocol, Security,
     Topology, Wps,
 };
 
-/// What stands where something was not understood: no reader understands it either.
+/// Written in place of a part that was not understood. No reader understands it either.
 const NOT_UNDERSTOOD: &str = "UNDEFINED";
 
-/// The key managements of which the name is read as a cipher's if it does not stand first.
+/// Key managements whose names are read as a cipher unless they come first.
 const AKMS_BY_PLACE: AkmSet = AkmSet::of(&[Akm::Unknown, Akm::None]);
 
-/// The ciphers of which the name is read as a key management's if it stands first.
+/// Ciphers whose names are read as a key management if they come first.
 const CIPHERS_BY_PLACE: CipherSet = CipherSet::of(&[Cipher::Unknown, Cipher::None]);
 
 impl Security {
-    /// Writes the value as Android 13 would (AOSP's `InformationElementUtil.Capabilities.generateCapabilitiesString`),
-    /// for exports of networks of which no string was received.
+    /// Writes the value as Android 13 does (AOSP's `InformationElementUtil.Capabilities.generateCapabilitiesString`).
+    /// Exports use this for networks without a received string.
     ///
-    /// What Android has no word for is written in the other producers' (`[WPA3]`, `[MESH]`, `[HS20]`), behind
-    /// Android's. Decoding the text gives the value again, with these limits:
+    /// Statements that Android has no word for are written in other producers' words (`[WPA3]`, `[MESH]`, `[HS20]`),
+    /// after Android's. Decoding the text gives the same value, with these exceptions:
     ///
-    /// - What was not understood comes back as one leftover, `UNDEFINED`.
-    /// - A [damaged](Self::is_damaged) value is not written as a damaged string but as one with that leftover, and
-    ///   without a pointer to an OWE twin: so the class is the same, and never an open one.
-    /// - A value that takes more names or bytes than [`decode`](Self::decode) reads comes back damaged. No access point
-    ///   offers that much.
+    /// - Parts that were not understood come back as one leftover, `UNDEFINED`.
+    /// - A [damaged](Self::is_damaged) value is written as an undamaged string with that leftover, and without a
+    ///   pointer to an OWE twin. Its class stays the same and is never an open one.
+    /// - A value with more names or bytes than [`decode`](Self::decode) reads comes back damaged. No access point
+    ///   offers that many.
     pub fn to_android(self) -> String {
         let mut text = String::new();
         let (wpa, rsn) = (
             self.protocols.contains(Protocol::Wpa),
             self.protocols.contains(Protocol::Rsn),
         );
-        // Pre-authentication is RSN's; another block carries it only if that is the only one to do so.
+        // Pre-authentication belongs to RSN. Another block carries it only if there is no RSN block.
         let preauth = self.flags.contains(Flag::Preauth);
         if self.protocols.contains(Protocol::Wep) {
             token(&mut text, "WEP");
@@ -57,7 +57,7 @@ impl Security {
         text
     }
 
-    /// The blocks of all other protocols. One of them carries what they state in common.
+    /// Writes the blocks of other protocols. Their shared suites go into one of them.
     fn write_other_blocks(self, text: &mut String, preauth: bool) {
         let pointer = AkmSet::of(&[Akm::OweTransition]);
         let akms = self.other_akms.without(pointer);
@@ -87,7 +87,7 @@ impl Security {
         }
     }
 
-    /// Everything that is not a block: first what Android writes, then the rest.
+    /// Writes the tokens that are not blocks: first Android's, then the others.
     fn write_statements(self, text: &mut String) {
         let topology = self.topology.map(|topology| match topology {
             Topology::Ap => "ESS",
@@ -128,8 +128,8 @@ impl Security {
     }
 }
 
-/// The key managements of the `[WPA2-…]` block that Android puts before an RSN block for programs that know no RSN:
-/// only if the first is not WPA3's, and only that first one if SAE is offered too.
+/// The key managements of the `[WPA2-…]` block that Android adds before an RSN block for programs that do not know
+/// RSN. There is none if the first key management is WPA3's. If SAE is offered too, it has only the first one.
 fn copied_akms(akms: AkmSet) -> Option<AkmSet> {
     let first = akms.iter().next()?;
     let copied = android_name(first).starts_with("EAP")
@@ -152,7 +152,7 @@ fn token(text: &mut String, token: &str) {
 }
 
 fn block(text: &mut String, word: &str, akms: AkmSet, ciphers: CipherSet, preauth: bool) {
-    // Of the two that must stand first, the second gets a block of its own.
+    // Two key managements that must each come first cannot share a block.
     let crowded = akms
         .iter()
         .filter(|akm| AKMS_BY_PLACE.contains(*akm))
@@ -160,7 +160,7 @@ fn block(text: &mut String, word: &str, akms: AkmSet, ciphers: CipherSet, preaut
     let akms = crowded.map_or(akms, |akm| akms.without(AkmSet::of(&[akm])));
     let mut names: Vec<_> = akms.iter().map(android_name).collect();
     if names.is_empty() && !ciphers.is_empty() && ciphers.without(CIPHERS_BY_PLACE).is_empty() {
-        // Such ciphers alone come only from a block that had a name which was not understood.
+        // A block with only such ciphers had a key management that was not understood.
         names.push(NOT_UNDERSTOOD);
     }
     let ciphers: Vec<_> = ciphers.iter().map(Cipher::name).collect();
@@ -173,7 +173,7 @@ fn block(text: &mut String, word: &str, akms: AkmSet, ciphers: CipherSet, preaut
     }
 }
 
-/// How Android 13 spells a key management, and for those that it does not know, how `wpa_supplicant` does.
+/// Android 13's spelling of a key management, or that of `wpa_supplicant` if Android 13 has none.
 const fn android_name(akm: Akm) -> &'static str {
     match akm {
         Akm::None => "None",

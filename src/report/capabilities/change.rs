@@ -1,13 +1,13 @@
-//! Whether two strings can describe one network that did not change.
+//! Detects changes of a network's security.
 
 use super::{Akm, Cipher, Pmf, Security, SecurityClass};
 
 impl Security {
-    /// Whether the network is another one than that of `before`, as far as both strings state it.
+    /// Whether the security differs from that of `before`, as far as both strings state it.
     ///
-    /// What one of them does not state it does not deny: an ESP32 names no ciphers, and some scanners no key management.
-    /// Where one names no ciphers, its names of key managements are coarse too, so these are compared by their family.
-    /// WPS comes and goes with a button, and counts for nothing.
+    /// A missing statement is no difference: an ESP32 names no ciphers, and some scanners no key management. A string
+    /// without ciphers also names its key managements only coarsely, so these are compared by family. WPS is ignored,
+    /// because pressing a button changes it.
     pub fn differs_from(self, before: Self) -> bool {
         let classes = [before.class(), self.class()];
         if classes.contains(&SecurityClass::Unknown) {
@@ -45,7 +45,7 @@ impl Security {
         protocols_differ || keys_differ || pmf_differs
     }
 
-    /// Whether the string describes a network that anybody may join and listen to.
+    /// Whether the network is open: anybody may join and listen.
     pub fn is_open(self) -> bool {
         matches!(
             self.class(),
@@ -54,7 +54,7 @@ impl Security {
     }
 }
 
-/// The classes that coarse producers do not tell apart become one.
+/// Merges the classes that coarse scanners do not distinguish.
 fn family(class: SecurityClass) -> SecurityClass {
     match class {
         SecurityClass::Wpa2Wpa3Enterprise

@@ -1,8 +1,8 @@
-//! Ciphers.
+//! Cipher suites.
 
 use super::set::set_of;
 
-/// How frames to one station are encrypted (IEEE 802.11-2020, table 9-149, and vendors' additions).
+/// A pairwise cipher suite (IEEE 802.11-2020, table 9-149, and vendors' additions).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Cipher {
     /// WEP with a 40-bit key.
@@ -21,22 +21,22 @@ pub enum Cipher {
     Gcmp256,
     /// WAPI's cipher, SM4.
     Sms4,
-    /// Integrity of management frames, CMAC, 128 bits.
+    /// BIP for management frames with CMAC, 128 bits.
     BipCmac128,
-    /// Integrity of management frames, GMAC, 128 bits.
+    /// BIP for management frames with GMAC, 128 bits.
     BipGmac128,
-    /// Integrity of management frames, GMAC, 256 bits.
+    /// BIP for management frames with GMAC, 256 bits.
     BipGmac256,
-    /// Integrity of management frames, CMAC, 256 bits.
+    /// BIP for management frames with CMAC, 256 bits.
     BipCmac256,
-    /// The group's cipher serves for all.
+    /// No pairwise cipher: the group cipher is used for all frames.
     None,
-    /// Some cipher that the scanner had no name for, or that we have none for.
+    /// A cipher that the scanner or this program has no name for.
     Unknown,
 }
 
 impl Cipher {
-    /// All of them.
+    /// All ciphers, in the order of their definition.
     pub const ALL: [Self; 14] = [
         Self::Wep40,
         Self::Wep104,
@@ -54,7 +54,7 @@ impl Cipher {
         Self::Unknown,
     ];
 
-    /// One name for all spellings, which is also how it is written.
+    /// The canonical name, which is also written in strings.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Wep40 => "WEP-40",
@@ -81,6 +81,6 @@ set_of! {
 }
 
 impl CipherSet {
-    /// WEP's, in either length.
+    /// WEP with either key length.
     pub const WEP: Self = Self::of(&[Cipher::Wep40, Cipher::Wep104]);
 }

@@ -1,18 +1,18 @@
-//! The one word for people and statistics.
+//! The security class of a network: one word for people and statistics.
 
 use super::{
     Akm, AkmSet, Cipher, CipherSet, Flag, FlagSet, Mark, MarkSet, Pmf, Protocol, Security,
 };
 
-/// How a network is secured, in one word.
+/// The security class of a network.
 ///
-/// Derived from a [`Security`] and never kept alone, so that it can follow when the rules change.
+/// It is derived from a [`Security`] and never stored, so a change of the rules applies to old reports too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum SecurityClass {
-    /// Nothing reliable is stated.
+    /// The string states nothing reliable.
     #[default]
     Unknown,
-    /// The string describes a network without protection. People act on this, so it is never guessed.
+    /// The string describes a network without protection. It is never guessed, because people act on it.
     Open,
     /// The open half of an OWE transition pair.
     OpenOweTransition,
@@ -28,46 +28,46 @@ pub enum SecurityClass {
     Wpa2Unstated,
     /// WPA3, key management not stated.
     Wpa3Unstated,
-    /// Protected, by what is not known.
+    /// Protected in an unknown way.
     SecuredUnknown,
-    /// WPA with one key.
+    /// WPA with a shared key.
     WpaPersonal,
-    /// WPA and WPA2 with one key.
+    /// WPA and WPA2 with a shared key.
     WpaWpa2Personal,
-    /// WPA2 with one key.
+    /// WPA2 with a shared key.
     Wpa2Personal,
-    /// WPA2 and WPA3 with one key.
+    /// WPA2 and WPA3 with a shared key.
     Wpa2Wpa3Personal,
-    /// WPA3 with one key.
+    /// WPA3 with a shared key.
     Wpa3Personal,
-    /// WPA with a server.
+    /// WPA with an authentication server.
     WpaEnterprise,
-    /// WPA and WPA2 with a server.
+    /// WPA and WPA2 with an authentication server.
     WpaWpa2Enterprise,
-    /// WPA2 with a server.
+    /// WPA2 with an authentication server.
     Wpa2Enterprise,
-    /// WPA2 and WPA3 with a server.
+    /// WPA2 and WPA3 with an authentication server.
     Wpa2Wpa3Enterprise,
-    /// WPA3 with a server.
+    /// WPA3 with an authentication server.
     Wpa3Enterprise,
-    /// WPA3 with a server and at least 192 bits.
+    /// WPA3 with an authentication server and at least 192 bits.
     Wpa3Enterprise192,
-    /// With one key or with a server.
+    /// With a shared key or with an authentication server.
     MixedPersonalEnterprise,
-    /// Encrypted without a key: opportunistic wireless encryption.
+    /// Opportunistic wireless encryption, which needs no key.
     Owe,
     /// Wi-Fi Easy Connect.
     Dpp,
     /// Hotspot 2.0 online sign-up.
     Osen,
-    /// WAPI with one key.
+    /// WAPI with a shared key.
     WapiPersonal,
     /// WAPI with certificates.
     WapiEnterprise,
 }
 
 impl SecurityClass {
-    /// All of them.
+    /// All classes, in the order of their definition.
     pub const ALL: [Self; 27] = [
         Self::Unknown,
         Self::Open,
@@ -98,7 +98,7 @@ impl SecurityClass {
         Self::WapiEnterprise,
     ];
 
-    /// The word for machines.
+    /// The name for programs.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Unknown => "unknown",
@@ -131,7 +131,7 @@ impl SecurityClass {
         }
     }
 
-    /// The words for people.
+    /// The name for people.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Unknown => "Unknown",
@@ -165,7 +165,7 @@ impl SecurityClass {
     }
 }
 
-/// Flags of networks that have a security element: without one in the string, something is missing.
+/// Flags of networks that have a security element. If the string names none, a part of it is missing.
 const FLAGS_OF_SECURED: FlagSet = FlagSet::of(&[
     Flag::Preauth,
     Flag::RsnOverride,
@@ -174,11 +174,11 @@ const FLAGS_OF_SECURED: FlagSet = FlagSet::of(&[
     Flag::OweTransitionEncrypted,
 ]);
 
-/// Marks of strings that may hide something.
+/// Marks of strings that may lack a statement of protection.
 const DOUBTS: MarkSet = MarkSet::of(&[Mark::Damaged, Mark::Leftovers]);
 
 impl Security {
-    /// How the network is secured, in one word: by the first rule that fits, in the order of the code.
+    /// The security class: that of the first rule that matches, in the order of the code.
     pub fn class(self) -> SecurityClass {
         let akms = self.akms();
         if akms.contains(Akm::WapiCert) {
@@ -194,8 +194,8 @@ impl Security {
             .unwrap_or_default()
     }
 
-    /// Networks with a server. What tells WPA3 from WPA2 without the word is AOSP's rule (`ScanResultUtil`,
-    /// `isScanResultForWpa3EnterpriseOnlyNetwork` and its kin).
+    /// Networks with an authentication server. Without the word `WPA3`, AOSP's rules tell WPA3 from WPA2
+    /// (`ScanResultUtil`, `isScanResultForWpa3EnterpriseOnlyNetwork` and similar functions).
     fn enterprise(self) -> Option<SecurityClass> {
         let akms = self.akms();
         if !akms.intersects(AkmSet::EAP_FAMILY) {
@@ -232,7 +232,7 @@ impl Security {
         )
     }
 
-    /// Networks with one key for all.
+    /// Networks with a shared key.
     fn personal(self) -> Option<SecurityClass> {
         let akms = self.akms();
         if akms.intersects(AkmSet::SAE_FAMILY) {
@@ -253,7 +253,7 @@ impl Security {
         )
     }
 
-    /// Chooses by where the family is offered: in both, in WPA only, in RSN only.
+    /// Chooses a class by the protocols that offer the family: both, only WPA, or only RSN.
     fn by_protocol(
         self,
         family: AkmSet,
@@ -270,7 +270,7 @@ impl Security {
         }
     }
 
-    /// Networks with some other key management.
+    /// Networks with any other key management.
     fn other_akm(self) -> Option<SecurityClass> {
         let akms = self.akms();
         if akms.contains(Akm::Owe) {
@@ -282,7 +282,7 @@ impl Security {
         if akms.contains(Akm::Osen) || self.protocols.contains(Protocol::Osen) {
             return Some(SecurityClass::Osen);
         }
-        // A pointer to the encrypted twin makes a network open only if nothing speaks of protection.
+        // A pointer to an encrypted twin makes a network open only if nothing else states protection.
         if akms.contains(Akm::OweTransition) && !self.speaks_of_protection() && !self.is_damaged() {
             return Some(SecurityClass::OpenOweTransition);
         }
@@ -324,7 +324,7 @@ impl Security {
         (described && !doubtful).then_some(SecurityClass::Open)
     }
 
-    /// Whether any protocol, cipher or key management is stated. The pointer of an OWE pair is none of these.
+    /// Whether a protocol, cipher or key management is stated. The pointer of an OWE pair does not count.
     fn speaks_of_protection(self) -> bool {
         let pointer = AkmSet::of(&[Akm::OweTransition]);
         !self.protocols.is_empty()

@@ -1,4 +1,4 @@
-//! From string to value.
+//! Decodes a capabilities string.
 
 use std::ops::Range;
 
@@ -8,14 +8,14 @@ use super::names::{Atom, Statement, Word, WordSet};
 use super::text::{Found, Text};
 use super::{Akm, AkmSet, Cipher, CipherSet, Flag, Mark, Protocol, Security};
 
-/// How much of a string is read.
+/// Number of bytes of a string that are read.
 pub(super) const BYTES_MAX: usize = 1024;
-/// How many tokens of a string are read.
+/// Number of tokens of a string that are read.
 pub(super) const TOKENS_MAX: usize = 64;
-/// How many names of a token are read.
+/// Number of names of a token that are read.
 pub(super) const ATOMS_MAX: usize = 32;
 
-/// Reads a string, and shows what was not understood to whom it may concern.
+/// Decodes a string. If `leftovers` is given, it gets the parts that were not understood.
 pub(super) fn read<'a>(raw: &'a str, leftovers: Option<&mut Vec<&'a str>>) -> Security {
     let is_whole = raw.len() <= BYTES_MAX;
     let text = if is_whole { raw } else { first_tokens(raw) };
@@ -54,7 +54,7 @@ pub(super) fn read<'a>(raw: &'a str, leftovers: Option<&mut Vec<&'a str>>) -> Se
     reader.security
 }
 
-/// What of a string fits into the bound, without the token that the bound would cut in two.
+/// The beginning of a string that is too long, without the last, incomplete token.
 fn first_tokens(raw: &str) -> &str {
     let cut = (0..=BYTES_MAX)
         .rev()
@@ -77,7 +77,7 @@ impl Reader<'_, '_> {
         self.security.marks.insert(mark);
     }
 
-    /// Tokens in brackets; Kismet puts blanks between them.
+    /// Reads tokens in brackets. Kismet puts blanks between them.
     fn brackets(&mut self) {
         let mut at = 0;
         while let Some(byte) = self.text.byte(at) {
@@ -97,7 +97,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// The words of programs that know no brackets: `Open`, `WPA2 PSK`. A protocol holds for the words behind it.
+    /// Reads words without brackets, such as `Open` or `WPA2 PSK`. A protocol word applies to the words after it.
     fn bare_words(&mut self) {
         let (mut at, mut words) = (0, WordSet::EMPTY);
         while at < self.text.raw.len() {
@@ -106,8 +106,8 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Reads a token to which the given protocol words apply if it has none. Returns where it ends, and those that
-    /// did apply.
+    /// Reads a token. `inherited` protocol words apply if it has none of its own. Returns the end of the token, and the
+    /// words that applied.
     fn token(&mut self, start: usize, inherited: WordSet) -> (usize, WordSet) {
         if self.text.kind(start) == kind::END {
             return (start, inherited);
@@ -133,7 +133,7 @@ impl Reader<'_, '_> {
             self.mark(Mark::Leftovers);
         }
         if own.is_empty() && block.is_empty() {
-            // Nothing of it was understood, so it is shown as a whole.
+            // Nothing of the token was understood, so all of it is a leftover.
             if let Some(parts) = &mut self.leftovers {
                 parts.truncate(leftovers_before);
             }
@@ -144,9 +144,9 @@ impl Reader<'_, '_> {
         (end, words)
     }
 
-    /// Cuts the protocol words off the start of a token. Returns them, where the rest starts, and what stands there.
+    /// Reads the protocol words at the start of a token. Returns them, the position after them, and the names there.
     ///
-    /// There is one, or several versions of WPA in the manner of ESP-IDF's `wifi_auth_mode_t` (`WPA2_WPA3_PSK`).
+    /// A token has one word, or several versions of WPA as in ESP-IDF's `wifi_auth_mode_t` (`WPA2_WPA3_PSK`).
     fn cut_words(&self, start: usize, found: Found) -> (WordSet, usize, Found) {
         let (mut words, mut at, mut found) = (WordSet::EMPTY, start, found);
         while let Some((end, word)) = found.word {
@@ -167,9 +167,9 @@ impl Reader<'_, '_> {
         (words, at, found)
     }
 
-    /// Reads the names of a block. What is `found` at its start is known already. Returns where it ends.
+    /// Reads the names of a block. `found` has the names at its start. Returns the end of the block.
     ///
-    /// `wapi`: the block is one of WAPI, where `PSK` and `CERT` have a meaning of their own.
+    /// In a WAPI block (`wapi`), `PSK` and `CERT` have other meanings.
     fn names(&mut self, start: usize, found: Found, wapi: bool) -> (usize, Block) {
         let (mut block, mut at, mut found) = (Block::default(), start, Some(found));
         let (mut first, mut count) = (true, 0);
@@ -195,7 +195,7 @@ impl Reader<'_, '_> {
                 self.show(at..end);
             }
             block.add(atom, first);
-            // Pre-authentication is no suite, so behind it the place of the first is still free.
+            // Pre-authentication is not a suite, so the next name still counts as the first.
             first &= atom == Some(Atom::Preauth);
             at = end;
         }
@@ -240,7 +240,7 @@ impl Reader<'_, '_> {
         if block.akms.intersects(pointer) {
             security.other_akms.insert(Akm::OweTransition);
             if stated.is_empty() {
-                // Android makes this block up from the OWE element of the open twin; its cipher is not one on the air.
+                // Android derives this block from the OWE element of the open twin. The cipher in it is not used.
                 return;
             }
         }
@@ -285,13 +285,13 @@ impl Reader<'_, '_> {
             security.protocols.insert(Protocol::Wapi);
         }
         if words.contains(Word::Unknown) {
-            // The network is protected, by a protocol that even the scanner could not name.
+            // The network is protected by a protocol that the scanner could not name.
             security.other_akms.insert(Akm::Unknown);
         }
         security.other_pairwise = security.other_pairwise.union(block.ciphers);
     }
 
-    /// A block without a protocol word or key management. Only WEP can be told by its cipher.
+    /// Adds a block without a protocol word or key management. Only WEP can be recognised by its cipher.
     fn ciphers_alone(&mut self, block: Block) {
         if block.ciphers.is_empty() {
             return;
@@ -307,7 +307,7 @@ impl Reader<'_, '_> {
     }
 }
 
-/// Behind the word `WPA3`, programs write `PSK` where the element says SAE, and keep PSK only if WPA2 is named too.
+/// After the word `WPA3`, producers write `PSK` for SAE. It means PSK too only if WPA2 is also named.
 fn stated_for_rsn(words: WordSet, stated: AkmSet) -> AkmSet {
     if !words.contains(Word::Wpa3) || !stated.contains(Akm::Psk) || stated.contains(Akm::Sae) {
         return stated;
@@ -320,7 +320,7 @@ fn stated_for_rsn(words: WordSet, stated: AkmSet) -> AkmSet {
     akms
 }
 
-/// What the names of one block say.
+/// The statements of one block.
 #[derive(Clone, Copy, Default)]
 struct Block {
     akms: AkmSet,
@@ -342,7 +342,7 @@ impl Block {
         }
     }
 
-    /// Whether the block says nothing that could stand without a protocol word.
+    /// Whether the block has no statement that is valid without a protocol word.
     fn is_empty(self) -> bool {
         self.akms.is_empty() && self.ciphers.is_empty()
     }

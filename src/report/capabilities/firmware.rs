@@ -1,7 +1,7 @@
-//! The numbers and names that ESP-IDF gives the ways of protection, for firmware that sends them as they are.
+//! Numbers and names of ESP-IDF's `wifi_auth_mode_t`, which some firmware sends in place of a capabilities string.
 
-/// The names of `wifi_auth_mode_t` (`esp_wifi_types_generic.h`) without `WIFI_AUTH_`, each at its number, with the string
-/// that says the same.
+/// Names of `wifi_auth_mode_t` (`esp_wifi_types_generic.h`) without `WIFI_AUTH_`, in the order of their numbers, each
+/// with the equivalent capabilities string.
 const MODES: [(&str, &str); 17] = [
     ("OPEN", "[OPEN]"),
     ("WEP", "[WEP]"),
@@ -21,12 +21,12 @@ const MODES: [(&str, &str); 17] = [
     ("WPA2_WPA3_ENTERPRISE", "[RSN-EAP/SHA1+EAP/SHA256][MFPC]"),
     ("WPA_ENTERPRISE", "[WPA-EAP]"),
 ];
-/// What newer versions call one of them.
+/// A mode that newer versions renamed.
 const RENAMED: (&str, &str) = ("ENTERPRISE", "[WPA2-EAP]");
-/// What a number says that the enumeration does not have, or not yet.
+/// The string for numbers that are not in the table.
 const UNKNOWN: &str = "[UNKNOWN]";
 
-/// The string that says what a bare name or number says.
+/// The capabilities string for a bare name or number.
 pub(super) fn spelled_out(name: &str) -> Option<&'static str> {
     let name = name.trim_ascii();
     if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -1,11 +1,11 @@
-//! Flags.
+//! Flags of capabilities strings.
 
 use super::set::set_of;
 
-/// What else a string may state.
+/// A statement that is neither a protocol, a suite nor a kind of network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Flag {
-    /// Pre-authentication is offered (written inside of a block by `wpa_supplicant`).
+    /// Pre-authentication is offered. `wpa_supplicant` writes it in a block.
     Preauth,
     /// RSN override elements are sent (Wi-Fi 7).
     RsnOverride,
@@ -17,9 +17,9 @@ pub enum Flag {
     OweTransitionEncrypted,
     /// Wi-Fi Direct.
     P2p,
-    /// Hotspot 2.0, in `wpa_supplicant`'s word.
+    /// Hotspot 2.0, as `wpa_supplicant` writes it.
     Hotspot20,
-    /// Hotspot 2.0, in Android's word.
+    /// Hotspot 2.0, as Android writes it.
     Passpoint,
     /// Fast initial link setup.
     Fils,
@@ -31,22 +31,22 @@ pub enum Flag {
     Edmg,
     /// Directional multi-gigabit (60 GHz).
     Dmg,
-    /// Xiaomi's addition; its meaning is not public.
+    /// Added by Xiaomi; its meaning is not public.
     WfaHt,
-    /// Xiaomi's addition; its meaning is not public.
+    /// Added by Xiaomi; its meaning is not public.
     WfaVht,
-    /// Xiaomi's addition; its meaning is not public.
+    /// Added by Xiaomi; its meaning is not public.
     WfaHe,
-    /// Samsung's addition; its meaning is not public.
+    /// Added by Samsung; its meaning is not public.
     Sec80,
-    /// Samsung's addition; its meaning is not public.
+    /// Added by Samsung; its meaning is not public.
     SecD00,
-    /// Samsung's addition; alone it is not a network's at all but a Bluetooth device's.
+    /// Added by Samsung. Alone, it marks a Bluetooth device and not a network.
     Ble,
 }
 
 impl Flag {
-    /// All of them.
+    /// All flags, in the order of their definition.
     pub const ALL: [Self; 19] = [
         Self::Preauth,
         Self::RsnOverride,
@@ -69,7 +69,7 @@ impl Flag {
         Self::Ble,
     ];
 
-    /// The word for it in strings.
+    /// Name of the flag in capabilities strings.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Preauth => "preauth",

@@ -1,23 +1,23 @@
-//! Where a name is found: in a tree of the parts that its joints leave, with a perfect hash over all branches.
+//! Looks up names: a tree of their parts, stored in one perfect hash table.
 //!
-//! Made at compile time. A part is folded into one number while its bytes go by, so that a look-up is a multiplication
-//! and a comparison, however many names there are.
+//! The table is built at compile time. The bytes of a part are folded into a number while they are read, so a look-up
+//! takes one multiplication and one comparison, however many names there are.
 
 use super::names::{Atom, Statement, Word};
 
-/// What a byte is to the reader.
+/// Kinds of bytes.
 pub(super) mod kind {
-    /// In no name, and no end of one.
+    /// Occurs in no name and ends none.
     pub(in super::super) const FOREIGN: u8 = 0;
-    /// The end of a token.
+    /// Ends a token.
     pub(in super::super) const END: u8 = 1;
-    /// Ends a name.
+    /// Ends a name: `+`.
     pub(in super::super) const PLUS: u8 = 2;
-    /// Ends a name, but may also join the parts of one: `-` and `_`.
+    /// Ends a name, or joins two parts of one: `-` and `_`.
     pub(in super::super) const DASH: u8 = 3;
-    /// Joins the parts of a name, and ends none.
+    /// Joins two parts of a name and ends none: `/`.
     pub(in super::super) const SLASH: u8 = 4;
-    /// The first of those that parts of names are made of: a digit, and then `.`, `?` and the letters.
+    /// The first kind that parts of names consist of: digits, then `.`, `?` and the letters.
     pub(in super::super) const DIGIT: u8 = 5;
     pub(super) const DOT: u8 = DIGIT + 10;
     pub(super) const QUESTION_MARK: u8 = DOT + 1;
@@ -27,9 +27,9 @@ pub(super) mod kind {
 /// The kind of every byte.
 pub(super) type Kinds = [u8; 256];
 
-/// Where brackets end a token.
+/// Kinds for strings in which brackets end a token.
 pub(super) static IN_BRACKETS: Kinds = kinds(b"[]");
-/// Where blanks and marks between words do.
+/// Kinds for strings in which blanks and punctuation end a token.
 pub(super) static IN_WORDS: Kinds = kinds(b" \t\n\x0C\r,;|");
 
 #[expect(
@@ -60,30 +60,30 @@ const fn kinds(ends: &[u8]) -> Kinds {
     kinds
 }
 
-/// A part of a name, six bits a byte.
+/// A part of a name, six bits for each byte.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Part(u64);
 
 impl Part {
-    /// No part has this number: its upper bits are never set.
+    /// A number that no part has, because the upper bits of parts are never set.
     pub(super) const NONE: Self = Self(u64::MAX);
-    /// What fits; a longer part is none of ours.
+    /// Longest part that fits. No known name has a longer one.
     pub(super) const BYTES_MAX: usize = 10;
 
-    /// Adds a byte of a kind that parts are made of.
+    /// Appends a byte, by its kind.
     pub(super) const fn push(&mut self, kind: u8) {
         self.0 = self.0 << 6 | kind as u64;
     }
 }
 
-/// A known name or the beginning of one.
+/// A known name, or the beginning of one.
 #[derive(Clone, Copy)]
 pub(super) struct Node {
-    /// Where in the tree it hangs, by number. The root has number 0.
+    /// Number of the parent node. The root has number 0.
     parent: u8,
     number: u8,
     part: Part,
-    /// Whether some name goes on behind it.
+    /// Whether longer names begin with this one.
     pub(super) goes_on: bool,
     pub(super) word: Option<Word>,
     pub(super) atom: Option<Atom>,
@@ -111,11 +111,11 @@ impl Node {
 const NODES_MAX: usize = 128;
 const SLOTS_BITS: u32 = 10;
 
-/// All names.
+/// The tree of all names.
 pub(super) struct Lexicon {
     nodes: [Node; NODES_MAX],
     count: usize,
-    /// The node of every slot; where there is none, the root, which has no part.
+    /// Number of the node in each slot. Empty slots hold the root, which matches no part.
     slots: [u8; 1 << SLOTS_BITS],
     factor: u64,
 }
@@ -123,7 +123,7 @@ pub(super) struct Lexicon {
 #[expect(
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
-    reason = "runs in the compiler, where a wrong index ends the build, and there are fewer nodes than bytes"
+    reason = "runs in the compiler, where a wrong index ends the build, and node numbers fit in a byte"
 )]
 impl Lexicon {
     pub(super) const fn new(
@@ -164,7 +164,7 @@ impl Lexicon {
         lexicon
     }
 
-    /// Makes the nodes on the way to a name.
+    /// Adds the nodes of a name, and returns the last one.
     const fn add(&mut self, name: &str) -> &mut Node {
         let (mut at, mut part, mut rest) = (0, Part(0), name.as_bytes());
         loop {
@@ -176,7 +176,7 @@ impl Lexicon {
                 assert!(part.0 >> 54 == 0, "a part is too long");
                 part.push(kind);
             } else {
-                assert!(kind == kind::END || kind == kind::DASH, "no joint");
+                assert!(kind == kind::END || kind == kind::DASH, "not a joint");
                 at = self.child(at, part);
                 part = Part(0);
                 if kind == kind::END {
@@ -208,7 +208,7 @@ impl Lexicon {
         at
     }
 
-    /// Fills the slots, and tells whether each node has one of its own.
+    /// Fills the slots. Returns `false` if two nodes collide.
     const fn is_spread(&mut self) -> bool {
         self.slots = [0; 1 << SLOTS_BITS];
         let mut at = 1;
@@ -235,7 +235,7 @@ impl Lexicon {
         root
     }
 
-    /// The name that goes on with this part.
+    /// The child of a node with this part.
     pub(super) fn find(&self, parent: &Node, part: Part) -> Option<&Node> {
         let number = self.slots.get(self.slot(parent.number, part))?;
         let node = self.nodes.get(usize::from(*number))?;

@@ -1,19 +1,19 @@
-//! How a network is secured, read from its capabilities string.
+//! Security of a network, decoded from its capabilities string.
 //!
 //! The `capabilities` of Android's `ScanResult`, the flags of `wpa_supplicant` and the `AuthMode` column of `WiGLE`'s
-//! CSV are dialects of one notation that no standard fixes: `[WPA2-PSK-CCMP][RSN-PSK+SAE-CCMP][ESS][WPS][MFPC]`.
-//! Reading never fails, because phones invent words faster than we learn them: what is not known is kept aside, and
-//! a string with such a rest is never taken for that of an open network.
+//! CSV are dialects of one notation that no standard defines: `[WPA2-PSK-CCMP][RSN-PSK+SAE-CCMP][ESS][WPS][MFPC]`.
+//! Decoding never fails, because producers keep adding words. Unknown parts are kept as leftovers, and a string with
+//! leftovers is never taken for an open network.
 //!
 //! - `akm`, `cipher`, `flag`, `protocol`: the vocabulary; `set`: sets of it.
-//! - `names`: how producers spell it; `lexicon`: how a spelling is found.
-//! - `text`: names in a string; `decode`: from string to value.
-//! - `firmware`: names that one firmware sends instead.
-//! - `seen`: strings that were read before.
-//! - `change`: whether two strings can be of one network.
-//! - `class`: the one word for people and statistics.
-//! - `summary`: the few words for people.
-//! - `android`: from value to string.
+//! - `names`: the producers' spellings; `lexicon`: looks up a spelling.
+//! - `text`: finds names in a string; `decode`: decodes a string.
+//! - `firmware`: names and numbers of ESP-IDF.
+//! - `seen`: cache of decoded strings.
+//! - `change`: detects changes of a network's security.
+//! - `class`: the security class.
+//! - `summary`: a short text for people.
+//! - `android`: writes a string.
 
 mod akm;
 mod android;
@@ -44,10 +44,10 @@ pub use flag::{Flag, FlagSet};
 pub use protocol::{Protocol, ProtocolSet};
 pub use summary::Summary;
 
-/// What an access point says it offers, as sent and as understood.
+/// The capabilities of an access point, as sent and decoded.
 ///
-/// The text is kept because the `WiGLE` export must give it back unchanged. Where the same string was read before, it
-/// is neither read nor kept again.
+/// The text is kept because the `WiGLE` export must return it unchanged. A string that was seen before is neither
+/// decoded nor stored again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Capabilities {
     raw: Arc<str>,
@@ -60,7 +60,7 @@ impl Capabilities {
         &self.raw
     }
 
-    /// What it means.
+    /// The decoded value.
     pub fn security(&self) -> Security {
         self.security
     }
@@ -85,10 +85,10 @@ impl From<&str> for Capabilities {
     }
 }
 
-/// What a capabilities string states of one network of one access point.
+/// The statements of a capabilities string about one network of one access point.
 ///
-/// Everything here is a statement of the string, and nothing is concluded: what is not stated is not denied either.
-/// Group ciphers are missing because no producer writes them.
+/// Everything here is stated by the string; nothing is concluded. A missing statement denies nothing. Group ciphers are
+/// missing because no producer writes them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct Security {
     wpa_akms: AkmSet,
@@ -105,7 +105,7 @@ pub struct Security {
     topology: Option<Topology>,
 }
 
-// One is kept for each network of each access point, and there may be ten million of those.
+// The tracker keeps one for each network of each access point, and there may be ten million of those.
 const _: () = assert!(size_of::<Security>() <= 28);
 
 /// The sets of a [`Security`] as bits, for storage.
@@ -122,21 +122,21 @@ pub(crate) struct SecurityBits {
     pub(crate) marks: u8,
 }
 
-/// Wi-Fi Protected Setup, in the order in which `wpa_supplicant` prefers to mention it (`wps_ie_txt`).
+/// State of Wi-Fi Protected Setup, in the order in which `wpa_supplicant` prefers to mention it (`wps_ie_txt`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Wps {
     /// The element is present.
     Yes,
     /// A registrar waits for a PIN.
     Pin,
-    /// A registrar waits for this very station.
+    /// A registrar waits for the scanning station.
     Auth,
     /// A registrar's button was pressed.
     Pbc,
 }
 
 impl Wps {
-    /// One word for it.
+    /// One word for the state.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Yes => "yes",
@@ -147,22 +147,23 @@ impl Wps {
     }
 }
 
-/// Protection of management frames (IEEE 802.11w). Only Android 12 and later tell, so silence is no denial.
+/// Protection of management frames (IEEE 802.11w). Only Android 12 and later state it, so a missing statement denies
+/// nothing.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
 pub enum Pmf {
-    /// The string does not say.
+    /// The string states nothing.
     #[default]
     NotStated,
-    /// Offered.
+    /// Protection is offered.
     Capable,
-    /// Demanded, and therefore offered.
+    /// Protection is required, and therefore offered.
     Required,
 }
 
 impl Pmf {
-    /// One word for it, if there is something to say.
+    /// One word for it. `None` if nothing is stated.
     pub const fn name(self) -> Option<&'static str> {
         match self {
             Self::NotStated => None,
@@ -172,12 +173,12 @@ impl Pmf {
     }
 }
 
-/// What kind of network the sender belongs to. Of two statements the later in this order, the more special one, counts.
+/// Kind of network. Of two statements, the later in this order counts, which is the more special one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Topology {
     /// Infrastructure: the sender is an access point.
     Ap,
-    /// A personal network at 60 GHz.
+    /// Personal network at 60 GHz.
     Pbss,
     /// The sender is one of equal peers.
     AdHoc,
@@ -197,16 +198,16 @@ impl Topology {
     }
 }
 
-/// What a string shows besides the network's own properties.
+/// A property of the string that is not one of the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mark {
-    /// Brackets are missing, text stands outside of them, or the string passes a bound.
+    /// Brackets are missing, text is outside of them, or the string is over a bound.
     Damaged,
-    /// Something was not understood, or the producer says that it could not tell.
+    /// A part was not understood, or the producer states that it could not tell.
     Leftovers,
-    /// The word `WPA3` was used, which says more than the element does.
+    /// The string has the word `WPA3`, which says more than the element does.
     Wpa3Word,
-    /// The producer says in a word that there is no protection.
+    /// The string has a word for "no protection".
     OpenWord,
 }
 
@@ -241,13 +242,13 @@ impl Security {
         topology: None,
     };
 
-    /// Reads a string. Never fails and allocates nothing; the work is bounded, and past the bounds (1 KiB, 64 tokens,
-    /// 32 names in a token) the value is [damaged](Self::is_damaged).
+    /// Decodes a string. Never fails and allocates nothing. The work is bounded: a string of more than 1 KiB, 64 tokens
+    /// or 32 names in a token is [damaged](Self::is_damaged).
     pub fn decode(raw: &str) -> Self {
         decode::read(raw, None)
     }
 
-    /// The sets, for storage.
+    /// The sets as bits, for storage.
     pub(crate) const fn to_bits(self) -> SecurityBits {
         SecurityBits {
             wpa_akms: self.wpa_akms.to_bits(),
@@ -262,7 +263,7 @@ impl Security {
         }
     }
 
-    /// Takes sets that [`Self::to_bits`] gave, and what else was stored.
+    /// Restores a value from [`Self::to_bits`] and the other stored fields.
     pub(crate) const fn from_bits(
         bits: SecurityBits,
         wps: Option<Wps>,
@@ -285,7 +286,7 @@ impl Security {
         }
     }
 
-    /// The security elements that the network sends.
+    /// The security protocols of the network.
     pub const fn protocols(self) -> ProtocolSet {
         self.protocols
     }
@@ -320,7 +321,7 @@ impl Security {
         }
     }
 
-    /// Wi-Fi Protected Setup, if stated. Everything but [`Wps::Yes`] passes within minutes.
+    /// Wi-Fi Protected Setup, if stated. All states but [`Wps::Yes`] end within minutes.
     pub const fn wps(self) -> Option<Wps> {
         self.wps
     }
@@ -335,27 +336,27 @@ impl Security {
         self.topology
     }
 
-    /// The flags that have no place of their own in this value.
+    /// Flags that have no field of their own.
     pub const fn flags(self) -> FlagSet {
         self.flags
     }
 
-    /// Whether [`leftovers`] has something to show.
+    /// Whether [`leftovers`] returns anything for the string.
     pub const fn has_leftovers(self) -> bool {
         self.marks.contains(Mark::Leftovers)
     }
 
-    /// Whether brackets were missing, text stood outside of them, or the string passed a bound.
+    /// Whether brackets are missing, text is outside of them, or the string is over a bound.
     pub const fn is_damaged(self) -> bool {
         self.marks.contains(Mark::Damaged)
     }
 
-    /// Whether the producer used the word `WPA3`. Android and `wpa_supplicant` never do.
+    /// Whether the string has the word `WPA3`. Android and `wpa_supplicant` never write it.
     pub const fn says_wpa3(self) -> bool {
         self.marks.contains(Mark::Wpa3Word)
     }
 
-    /// Whether the producer said in a word that there is no protection. A claim, which [`class`](Self::class) weighs.
+    /// Whether the string has a word for "no protection". [`class`](Self::class) weighs this claim.
     pub const fn says_open(self) -> bool {
         self.marks.contains(Mark::OpenWord)
     }
@@ -363,8 +364,8 @@ impl Security {
 
 /// The parts of a string that were not understood, as sent and in their order.
 ///
-/// Whole tokens, or single names of a token of which the rest was understood. Text outside of brackets is not among
-/// them; it makes the string [damaged](Security::is_damaged).
+/// A part is a whole token, or one name of a token that was understood otherwise. Text outside of brackets is not
+/// included; it makes the string [damaged](Security::is_damaged).
 pub fn leftovers(raw: &str) -> Vec<&str> {
     let mut parts = Vec::new();
     decode::read(raw, Some(&mut parts));

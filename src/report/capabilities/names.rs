@@ -1,26 +1,26 @@
-//! How producers spell things.
+//! The producers' spellings.
 //!
-//! Spellings come from Android's `InformationElementUtil.Capabilities` and `ScanResultUtil`, from `wpa_supplicant`'s
+//! They come from Android's `InformationElementUtil.Capabilities` and `ScanResultUtil`, from `wpa_supplicant`'s
 //! `wpa_supplicant_ie_txt` and `wpa_supplicant_ctrl_iface_scan_result`, and from captures of other programs.
-//! Case does not count, nor whether the parts of a name are joined by `-`, `_` or `/`.
+//! Case does not matter, nor whether `-`, `_` or `/` joins the parts of a name.
 
 use super::lexicon::Lexicon;
 use super::set::set_of;
 use super::{Akm, Cipher, Flag, Pmf, Topology, Wps};
 
-/// Every name, in each of the places where it may stand.
+/// All names, for each context in which a name may occur.
 pub(super) static NAMES: Lexicon = Lexicon::new(WORDS, ATOMS, STATEMENTS);
 
-/// A name within a block.
+/// A name in a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Atom {
     Akm(Akm),
     Cipher(Cipher),
     /// A key management if it is the block's first name, a cipher otherwise.
     ByPlace(Akm, Cipher),
-    /// `CCMP` or `GCMP` with a key length that neither has.
+    /// `CCMP` or `GCMP` with an unknown key length.
     UnknownCipher,
-    /// WAPI with certificates, but only behind the word WAPI.
+    /// WAPI with certificates, but only after the word WAPI.
     Cert,
     Preauth,
 }
@@ -48,9 +48,9 @@ pub(super) enum Word {
     RsnOverride,
     Osen,
     Wapi,
-    /// Android's name for the absence of a protocol.
+    /// Android's word for the absence of a protocol.
     None,
-    /// Android's name for a protocol that it does not know.
+    /// Android's word for a protocol that it does not know.
     Unknown,
 }
 
@@ -86,7 +86,7 @@ const WORDS: &[(&str, Word)] = &[
     ("WPA3", Word::Wpa3),
 ];
 
-/// Names within a block.
+/// Names in a block.
 const ATOMS: &[(&str, Atom)] = &[
     ("802.1X", Atom::Akm(Akm::Eap)),
     ("?", Atom::ByPlace(Akm::Unknown, Cipher::Unknown)),
@@ -153,7 +153,7 @@ const ATOMS: &[(&str, Atom)] = &[
     ("WEP40", Atom::Cipher(Cipher::Wep40)),
 ];
 
-/// Whole tokens that are no blocks.
+/// Whole tokens that are not blocks.
 const STATEMENTS: &[(&str, Statement)] = &[
     ("BLE", Statement::Flag(Flag::Ble)),
     ("DMG", Statement::Flag(Flag::Dmg)),

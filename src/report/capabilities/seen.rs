@@ -1,4 +1,4 @@
-//! Strings that were read before.
+//! A cache of decoded strings.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -6,15 +6,15 @@ use std::sync::Arc;
 use super::{Capabilities, Security};
 use crate::bounded::BoundedMap;
 
-/// How many strings each thread remembers. A region has some hundred; what is sent is bounded, so a thread keeps at
-/// most some MiB.
+/// Number of strings that each thread caches. A region has some hundred. Strings are bounded, so a thread's cache takes
+/// at most some MiB.
 pub(super) const SEEN_MAX: usize = 4096;
 
 thread_local! {
     static SEEN: RefCell<BoundedMap<Arc<str>, Capabilities>> = RefCell::new(BoundedMap::new(SEEN_MAX));
 }
 
-/// The string as it was read before, or reads it: few strings are sent by very many access points.
+/// Returns the cached value of a string, or decodes it. Very many access points share few strings.
 pub(super) fn recall(raw: &str) -> Capabilities {
     SEEN.with_borrow_mut(|seen| {
         if let Some(capabilities) = seen.get(raw) {

@@ -1,18 +1,18 @@
-//! Sets of the vocabulary, one bit a member.
+//! Sets of enum members, one bit for each member.
 
-/// Makes `$set` a set of `$member`s, one bit each in a `$bits`.
+/// Defines `$set` as a set of `$member`s, stored in a `$bits`.
 macro_rules! set_of {
     ($(#[$doc:meta])* $vis:vis struct $set:ident($bits:ty) of $member:ident) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
         $vis struct $set($bits);
 
-        #[allow(unreachable_pub, dead_code, reason = "some sets serve this module only, and not all need everything")]
+        #[allow(unreachable_pub, dead_code, reason = "some sets are private, and not each uses all functions")]
         impl $set {
-            /// The set without members.
+            /// The empty set.
             pub const EMPTY: Self = Self(0);
 
-            /// The set of the given members.
+            /// The set of these members.
             pub const fn of(members: &[$member]) -> Self {
                 let (mut set, mut rest) = (Self::EMPTY, members);
                 while let [first, tail @ ..] = rest {
@@ -22,12 +22,12 @@ macro_rules! set_of {
                 set
             }
 
-            /// The set, one bit a member: those of the first members are the lowest.
+            /// The set as bits. The first member has the lowest bit.
             pub(crate) const fn to_bits(self) -> $bits {
                 self.0
             }
 
-            /// Takes a set that `to_bits` gave.
+            /// Restores a set from the value of `to_bits`.
             pub(crate) const fn from_bits(bits: $bits) -> Self {
                 Self(bits)
             }
@@ -42,13 +42,13 @@ macro_rules! set_of {
                 self.0 & 1 << member as u32 != 0
             }
 
-            /// What is in either set.
+            /// The members of either set.
             #[must_use]
             pub const fn union(self, other: Self) -> Self {
                 Self(self.0 | other.0)
             }
 
-            /// What is in this set and not in the other.
+            /// The members of this set that the other does not have.
             #[must_use]
             pub const fn without(self, other: Self) -> Self {
                 Self(self.0 & !other.0)
@@ -59,7 +59,7 @@ macro_rules! set_of {
                 self.0 & other.0 != 0
             }
 
-            /// Whether nothing is in the set.
+            /// Whether the set has no members.
             pub const fn is_empty(self) -> bool {
                 self.0 == 0
             }

@@ -1,17 +1,17 @@
-//! How a network is secured, in a few words: `WPA2 WPA2-PSK AES-CCMP`.
+//! A short text for the security of a network: `WPA2 WPA2-PSK AES-CCMP`.
 //!
-//! The texts of alerts have these words. Kismet's clients know them too: they are those of its `crypt_to_simple_string`
-//! (`phy_80211.cc`), as its radio mode would use them for the same network. Apart from that:
+//! Alerts use these words. Kismet's clients know them: they are those of its `crypt_to_simple_string` (`phy_80211.cc`)
+//! for the same network in radio mode. The differences:
 //!
-//! - A text says each word once, also with two kinds of PSK.
-//! - Nothing that is protected is called `Open`, and nothing unknown either: its text is empty.
-//! - WEP counts only if no other protocol is stated; a network that has both is the other.
+//! - A text has each word only once, even with two kinds of PSK.
+//! - A protected network is never called `Open`. The text of an unknown one is empty.
+//! - WEP counts only if no other protocol is stated.
 
 use std::fmt;
 
 use super::{Akm, AkmSet, Cipher, Protocol, Security, SecurityClass};
 
-/// The key managements that only WPA3 has.
+/// Key managements that exist only in WPA3.
 const AKMS_OF_WPA3: AkmSet = AkmSet::SAE_FAMILY
     .union(AkmSet::EAP_192)
     .union(AkmSet::of(&[
@@ -26,7 +26,7 @@ const AKMS_OF_WPA3: AkmSet = AkmSet::SAE_FAMILY
         Akm::FtPskSha384,
     ]));
 
-/// The words for key managements, in their order.
+/// Words for key managements, in the order of the text.
 const SUFFIXES: [(&str, AkmSet); 8] = [
     ("PSK", AkmSet::PSK_FAMILY),
     ("SAE", AkmSet::SAE_FAMILY),
@@ -49,7 +49,7 @@ const SUFFIXES: [(&str, AkmSet); 8] = [
     ("EAP-SUITEB-SHA384", AkmSet::of(&[Akm::EapSuiteB192])),
 ];
 
-/// The words for ciphers, in their order.
+/// Words for ciphers, in the order of the text.
 const CIPHERS: [(&str, Cipher); 9] = [
     ("TKIP", Cipher::Tkip),
     ("AES-CCMP", Cipher::Ccmp),
@@ -63,12 +63,12 @@ const CIPHERS: [(&str, Cipher); 9] = [
 ];
 
 impl Security {
-    /// How the network is secured, in a few words.
+    /// A short text for people.
     pub fn summary(self) -> Summary {
         Summary(self)
     }
 
-    /// Whether a protected network has WPA3: it says so, or has a key management of it.
+    /// Whether a protected network uses WPA3: by the word, or by a key management.
     pub fn is_wpa3(self) -> bool {
         matches!(
             self.class(),
@@ -80,7 +80,7 @@ impl Security {
     }
 }
 
-/// The words for how a network is secured.
+/// Displays the security of a network as a short text.
 #[derive(Clone, Copy, Debug)]
 pub struct Summary(Security);
 

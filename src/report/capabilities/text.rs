@@ -1,24 +1,24 @@
-//! A string, and the names in it.
+//! Finds names in a capabilities string.
 
 use super::lexicon::{Kinds, Part, kind};
 use super::names::{Atom, NAMES, Statement, Word};
 use super::{Akm, Cipher};
 
-/// What is read, and how tokens end in it.
+/// The string, and the kind of each byte, which decides where tokens end.
 #[derive(Clone, Copy)]
 pub(super) struct Text<'a> {
     pub(super) raw: &'a str,
     pub(super) kinds: &'static Kinds,
 }
 
-/// What was found at one place.
+/// The names found at one position, each with the position of its end.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Found {
-    /// A protocol word, and where it ends.
+    /// A protocol word.
     pub(super) word: Option<(usize, Word)>,
-    /// The longest name of a block, and where it ends.
+    /// The longest name of a block.
     pub(super) atom: Option<(usize, Atom)>,
-    /// What the token states if this is its start, and where it ends.
+    /// The meaning of the whole token, if the token starts here.
     pub(super) statement: Option<(usize, Statement)>,
 }
 
@@ -27,14 +27,14 @@ impl Text<'_> {
         self.raw.as_bytes().get(at).copied()
     }
 
-    /// What stands at a place; behind the text is an end.
+    /// The kind of the byte at a position. Positions after the text count as an end.
     pub(super) fn kind(&self, at: usize) -> u8 {
         let byte = self.byte(at).map(usize::from);
         byte.and_then(|byte| self.kinds.get(byte).copied())
             .unwrap_or(kind::END)
     }
 
-    /// The first place from here on of one of these kinds, or the end of the token.
+    /// The first position from `at` on with one of these kinds, or the end of the token.
     pub(super) fn find(&self, mut at: usize, kinds: &[u8]) -> usize {
         loop {
             let kind = self.kind(at);
@@ -45,10 +45,10 @@ impl Text<'_> {
         }
     }
 
-    /// The names that start here, in each of the places where a name may stand.
+    /// Finds the names that start here, for each context in which a name may occur.
     #[expect(
         clippy::inline_always,
-        reason = "a call hands its answer over in memory, which costs a tenth of the time"
+        reason = "a call returns its result in memory, which costs a tenth of the time"
     )]
     #[inline(always)]
     pub(super) fn look_up(&self, start: usize) -> Found {
@@ -83,7 +83,7 @@ impl Text<'_> {
         found
     }
 
-    /// Reads on to the next byte of which parts of names are not made. Returns where it stands, and its kind.
+    /// Reads one part of a name. Returns the part, the position after it, and the kind of the byte there.
     fn part(&self, start: usize) -> (Part, usize, u8) {
         let (mut part, mut at) = (Part::default(), start);
         loop {
@@ -96,7 +96,7 @@ impl Text<'_> {
         }
     }
 
-    /// Where the name ends that starts here, and what it means in its place.
+    /// The end and the meaning of the name that starts here. Inside WAPI blocks some names differ in meaning.
     pub(super) fn atom(
         &self,
         at: usize,
@@ -116,7 +116,7 @@ impl Text<'_> {
         }
     }
 
-    /// Where the number ends that stands behind `CCMP` or `GCMP`, if there is one: the right ones are names.
+    /// End of an unknown key length after `CCMP` or `GCMP`. Known lengths are part of longer names.
     fn odd_length(&self, behind: usize) -> Option<usize> {
         let is_digit = |at: &usize| self.byte(*at).is_some_and(|byte| byte.is_ascii_digit());
         let start = behind + 1;

@@ -1,22 +1,22 @@
-//! Who made a radio, by the block of addresses that its address is from.
+//! Manufacturers, by the block of addresses that an address lies in.
 //!
-//! The blocks are those that the IEEE Registration Authority lists publicly (MA-L, MA-M, MA-S and the older IAB), as of
-//! 2026-10-17, packed by `data/oui/make.py`. They are read where they lie in the program, 1.2 MB of it, without
-//! a copy: what is never looked up is never loaded from disk. A look-up takes some 0.2 µs.
+//! The blocks are the public listings of the IEEE Registration Authority (MA-L, MA-M, MA-S and the older IAB) of
+//! 2026-10-17, packed by `data/oui/make.py`. Look-ups read the 1.2 MB table in the program's image without copying it,
+//! so pages that are never used are never loaded. A look-up takes some 0.2 µs.
 
 use super::MacAddr;
 
-/// In the format that `data/oui/make.py` describes.
+/// `data/oui/make.py` describes the format.
 static TABLE: &[u8] = include_bytes!("../../../data/oui/ieee.bin");
 
 /// An organisation that has blocks of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Manufacturer {
-    /// Where its name begins.
+    /// Offset of the name in the table's names.
     at: usize,
 }
 
-/// The table's parts.
+/// The sections of the table.
 struct Parts {
     small: &'static [u8],
     medium: &'static [u8],
@@ -25,7 +25,7 @@ struct Parts {
 }
 
 impl Manufacturer {
-    /// Who was assigned the smallest block that `addr` lies in. Addresses that are not universal are nobody's.
+    /// The owner of the smallest block that contains `addr`. `None` for unassigned and locally administered addresses.
     pub fn of(addr: MacAddr) -> Option<Self> {
         let parts = Parts::read()?;
         let number = addr.to_u64();
@@ -34,7 +34,7 @@ impl Manufacturer {
             .or_else(|| find::<6>(parts.large, number >> 24))
     }
 
-    /// All of them, in the order of their names.
+    /// All manufacturers, sorted by name.
     pub fn all() -> impl Iterator<Item = Self> {
         let names = Parts::read().map(|parts| parts.names).unwrap_or_default();
         let mut at = 0;
@@ -45,7 +45,7 @@ impl Manufacturer {
         })
     }
 
-    /// Its name, as it is registered.
+    /// The registered name.
     pub fn name(self) -> &'static str {
         let name = || {
             let (&length, rest) = Parts::read()?.names.get(self.at..)?.split_first()?;
@@ -56,7 +56,7 @@ impl Manufacturer {
 }
 
 impl Parts {
-    /// The tests read all of the table, so there is always something.
+    /// Splits the table. `None` is impossible, because the tests read the whole table.
     fn read() -> Option<Self> {
         let (small, rest) = split_blocks(TABLE, 8)?;
         let (medium, rest) = split_blocks(rest, 7)?;
@@ -70,14 +70,14 @@ impl Parts {
     }
 }
 
-/// Blocks of `size` bytes behind their count, and what follows them.
+/// Splits off a count and as many blocks of `size` bytes. Returns the blocks and the rest.
 fn split_blocks(bytes: &'static [u8], size: usize) -> Option<(&'static [u8], &'static [u8])> {
     let (&count, rest) = bytes.split_first_chunk()?;
     let count = usize::try_from(u32::from_be_bytes(count)).ok()?;
     rest.split_at_checked(count * size)
 }
 
-/// The block with this prefix, among those of `SIZE` bytes each.
+/// Finds the block with this prefix among blocks of `SIZE` bytes.
 fn find<const SIZE: usize>(blocks: &[u8], prefix: u64) -> Option<Manufacturer> {
     let (blocks, _) = blocks.as_chunks::<SIZE>();
     let found = blocks.binary_search_by_key(&prefix, |block| read(block).0);
@@ -85,7 +85,7 @@ fn find<const SIZE: usize>(blocks: &[u8], prefix: u64) -> Option<Manufacturer> {
     Some(Manufacturer { at })
 }
 
-/// A block's prefix, and where its name begins.
+/// A block's prefix, and the offset of its name.
 fn read(block: &[u8]) -> (u64, usize) {
     let (prefix, at) = block.split_at(block.len().saturating_sub(3));
     let prefix = prefix
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn the_smallest_block_tells_the_maker() {
-        // The first and the last address of the first block, and blocks of each size.
+        // The first and the last address of the first block, and one block of each size.
         check("00:00:00:00:00:00", Some("XEROX CORPORATION"));
         check("00:00:00:ff:ff:ff", Some("XEROX CORPORATION"));
         check("b8:27:eb:12:34:56", Some("Raspberry Pi Foundation"));
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn addresses_that_are_nobodys_have_no_maker() {
-        // Between assigned parts of a block that was parted; never assigned; a group; local, though listed of old.
+        // A gap in a divided block, an unassigned block, a group address, a local address that an old listing has.
         check("40:d8:55:ff:f0:00", None);
         check("c0:ff:ee:00:00:01", None);
         check("01:00:5e:00:00:01", None);

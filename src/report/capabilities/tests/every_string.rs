@@ -1,4 +1,4 @@
-//! What holds of every string, and strings of every kind.
+//! Properties of all strings, tested with the corpus and with generated strings.
 
 #[path = "../../../../benches/support/capabilities.rs"]
 mod capabilities;
@@ -13,7 +13,7 @@ use super::super::{Security, SecurityClass, leftovers};
 use super::corpus;
 use super::plain::Plain;
 
-/// What must hold of every string: the text comes back as the value, and nothing that is protected looks open.
+/// Checks that writing and decoding gives the same value, and that no protected network looks open.
 pub(super) fn check_any(raw: &str) {
     let security = Security::decode(raw);
     let back = Security::decode(&security.to_android());
@@ -52,7 +52,7 @@ fn what_holds_of_every_string_holds_of_the_corpus() {
     corpus().for_each(|(raw, _)| check_any(raw));
 }
 
-/// Strings that nobody sent, the same in every run, so that a failure comes again.
+/// Generated strings. They are the same in every run, so that a failure can be reproduced.
 fn generated() -> impl Iterator<Item = String> {
     let mut random = Random::new(1);
     (0..100_000).map(move |_| capabilities::generated(&mut random))
@@ -70,7 +70,7 @@ fn what_holds_of_every_string_holds_of_those_that_nobody_sent() {
     generated().for_each(|raw| check_any(&raw));
 }
 
-/// Names, words and flags of every kind, and some that nobody knows.
+/// Names, words and flags of every kind, and unknown ones.
 const PIECES: &str = "WPA WPA2 WPA3 RSN RSNO OSEN WAPI None ? PSK FT/PSK PSK-SHA256 SAE FT/SAE SAE_EXT_KEY EAP \
     EAP/SHA1 EAP/SHA256 EAP-SHA384 SUITE_B_192 EAP-FILS-SHA256 OWE OWE_TRANSITION DPP PASN WAPI-PSK CERT NONE UNKNOWN \
     CCMP CCMP-128 CCMP-256 TKIP GCMP GCMP-56 WEP40 WEP-104 SMS4 preauth ESS IBSS MESH WPS WPS-PBC MFPR MFPC WEP OPEN \

@@ -8,7 +8,7 @@ use super::decode::{ATOMS_MAX, BYTES_MAX, TOKENS_MAX};
 use super::seen::SEEN_MAX;
 use super::*;
 
-/// One string a line, with what it means. Rows `H…` are other values of the same column: only their class is given.
+/// The corpus: one string a line with its meaning. Rows `H…` are other values of the same column, with only a class.
 const CORPUS: &str = include_str!("../../../../tests/fixtures/capabilities-corpus.tsv");
 
 fn corpus() -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
@@ -273,11 +273,11 @@ fn numbers_of_esp_idf_are_read() {
         check_leftovers(&format!(" {newer}\n"), &[newer]);
         check_any(newer);
     }
-    // What is read of a string that is too long is never the whole of it.
+    // Only the beginning of a string that is too long is read.
     let long = format!("3 {}", "9".repeat(2000));
     assert!(Security::decode(&long).is_damaged());
     check_any(&long);
-    // Only by itself: elsewhere a digit is part of a word.
+    // A number counts only by itself: in other strings a digit is part of a word.
     check_class("[3]", "unknown");
     check_class("-1", "unknown");
 }
@@ -357,7 +357,7 @@ fn a_string_that_was_seen_is_not_kept_twice() {
     assert_eq!(forgotten.security(), Security::decode("[0]"));
 }
 
-/// The reading is whole up to the bound, and damaged one past it.
+/// `at` is read as a whole, and `past`, which is over the bound, as damaged.
 #[track_caller]
 fn check_bound(at: &str, past: &str) {
     let (whole, cut) = (Security::decode(at), Security::decode(past));
@@ -377,7 +377,7 @@ fn work_is_bounded() {
     check_bound(&atoms(ATOMS_MAX - 1), &atoms(ATOMS_MAX));
     let words = |before: usize| format!("{}WPA2 PSK", "ESS,".repeat(before));
     check_bound(&words(TOKENS_MAX - 2), &words(TOKENS_MAX - 1));
-    // A character that lies across the bound is cut off whole.
+    // A character across the bound is cut off as a whole.
     assert!(Security::decode(&"é".repeat(BYTES_MAX)).is_damaged());
     assert!(Security::decode(&format!("x{}", "é".repeat(BYTES_MAX))).is_damaged());
 }

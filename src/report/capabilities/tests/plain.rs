@@ -1,4 +1,4 @@
-//! The notation read a second time: slowly, by whole texts and lists, to hold the reader against.
+//! A second, slow decoder that works on whole texts and lists. Tests compare the real decoder with it.
 #![expect(
     clippy::string_slice,
     reason = "a test may panic, and cuts are made where ASCII stands"
@@ -11,11 +11,11 @@ use super::super::{Akm, Cipher, Flag, Protocol, Security, Topology, Wps, leftove
 
 type Names = BTreeSet<&'static str>;
 
-/// What a string states, in canonical names.
+/// The statements of a string, in canonical names.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Plain {
     protocols: Names,
-    /// Key managements and ciphers: of WPA, of RSN, of all others.
+    /// Key managements and ciphers of WPA, of RSN, and of all others.
     akms: [Names; 3],
     ciphers: [Names; 3],
     flags: Names,
@@ -28,7 +28,7 @@ pub(super) struct Plain {
     leftovers: Vec<String>,
 }
 
-/// Bare names that do not mean what they say by the notation.
+/// Bare names of ESP-IDF whose meaning does not follow from the notation.
 const ESP_IDF: [(&str, &str); 8] = [
     ("WPA3_PSK", "[RSN-SAE]"),
     ("WPA2_WPA3_PSK", "[RSN-SAE+PSK]"),
@@ -44,18 +44,18 @@ const WPA: usize = 0;
 const RSN: usize = 1;
 const OTHER: usize = 2;
 
-/// Names and what they mean.
+/// A list of names with their meanings.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum List {
     Akms,
     Ciphers,
     /// A key management if it is the first of its block, a cipher otherwise.
     ByPlace,
-    /// Those with a meaning of their own.
+    /// Names with special meanings.
     Special,
     Flags,
     Words,
-    /// In these, of two statements the later in the list counts.
+    /// In the following lists, the later of two statements in the list counts.
     Topologies,
     WpsWords,
     PmfWords,
@@ -74,7 +74,7 @@ impl List {
         Self::PmfWords,
     ];
 
-    /// Spellings in capitals with dashes for joints, then the canonical name if that is another.
+    /// Spellings in capitals with dashes as joints, each with its canonical name if that differs.
     fn entries(self) -> impl Iterator<Item = (&'static str, &'static str)> {
         let entries = match self {
             Self::Akms => {
@@ -106,7 +106,7 @@ impl List {
     }
 }
 
-/// What a name means in the lists that it is in, and its place there.
+/// The meanings of a name in several lists.
 static MEANINGS: LazyLock<HashMap<&str, Vec<(List, Placed)>>> = LazyLock::new(|| {
     let mut meanings = HashMap::<_, Vec<_>>::new();
     for list in List::ALL {
@@ -118,10 +118,10 @@ static MEANINGS: LazyLock<HashMap<&str, Vec<(List, Placed)>>> = LazyLock::new(||
     meanings
 });
 
-/// A meaning in a list, and its place there.
+/// A meaning, and its index in the list.
 type Placed = Option<(usize, &'static str)>;
 
-/// The first of these lists that a name is in, and what it means there.
+/// The first of these lists that has a name, and the meaning there.
 fn look_up(lists: &[List], name: &str) -> Option<(List, Placed)> {
     let mut meanings = MEANINGS.get(name)?.iter().copied();
     meanings.find(|(list, _)| lists.contains(list))
@@ -131,7 +131,7 @@ fn canonical(list: List, name: &str) -> Option<&'static str> {
     look_up(&[list], name)?.1.map(|(_, meaning)| meaning)
 }
 
-/// Case does not count, nor which joint is used.
+/// Folds case and joints, which do not matter.
 fn folded(text: &str) -> String {
     text.to_ascii_uppercase().replace(['_', '/'], "-")
 }
@@ -284,7 +284,7 @@ impl Plain {
     }
 }
 
-/// Protocol words at the start of a token, and where they end.
+/// The protocol words at the start of a token, and the position after them.
 fn words(token: &str, name: &str) -> (Names, usize) {
     let (mut words, mut start) = (Names::new(), 0);
     loop {
@@ -340,7 +340,7 @@ impl Block {
 
     const LISTS: [List; 4] = [List::Akms, List::Ciphers, List::ByPlace, List::Special];
 
-    /// Takes in what a name means, and tells whether it is known.
+    /// Adds the meaning of a name. Returns whether the name is known.
     fn add(&mut self, meaning: Option<(List, Placed)>, is_first: bool, wapi: bool) -> bool {
         let Some((list, Some((_, meaning)))) = meaning else {
             return false;
@@ -358,7 +358,7 @@ impl Block {
     }
 }
 
-/// Where `CCMP` or `GCMP` ends together with the number behind it. With a right number it would be a longer name.
+/// End of an unknown key length after `CCMP` or `GCMP`. Known lengths are part of longer names.
 fn odd_length(text: &str, end: usize) -> Option<usize> {
     let (name, behind) = text.split_at(end);
     let number = behind.strip_prefix(['-', '_'])?;
@@ -368,7 +368,7 @@ fn odd_length(text: &str, end: usize) -> Option<usize> {
     (is_number && has_number).then_some(end + 1 + digits)
 }
 
-/// The same of the reader's value.
+/// The real decoder's value in the form of the second decoder.
 impl Plain {
     pub(super) fn of(raw: &str) -> Self {
         let security = Security::decode(raw);

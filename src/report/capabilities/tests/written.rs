@@ -1,4 +1,4 @@
-//! Values as Android writes them.
+//! Tests of writing Android's notation.
 
 use super::super::Security;
 
