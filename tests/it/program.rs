@@ -328,7 +328,7 @@ fn a_mistake_in_the_configuration_is_named_and_nothing_starts() {
             "[limits]\njson_depth_max = \"x\"\n",
             ["limits.json_depth_max", "x"],
         ),
-        ("[nothing]\n", ["nothing", "nearest"]),
+        ("[nothing]\n", ["nothing", "did you mean"]),
     ] {
         std::fs::write(&file, text).unwrap();
         for command in ["check-config", "serve"] {
