@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Reports to scanpost from standard input, and loses nothing when the connection does.
+"""Reports to scanpost from standard input, and loses no report when the connection fails.
 
-Each line is one report as JSON, such as {"bssid": "02:00:5E:10:00:02", "signal": -70}. Reports are stored in a queue
-on disk first. A batch is removed from it when the server has answered; until then it is sent again, with the same
-Idempotency-Key, so that it counts once however often it is sent.
+Each line is a report as JSON, such as {"bssid": "02:00:5E:10:00:02", "signal": -70}. Reports are stored in a queue
+on disk first. A batch is sent again until the server has answered, and then removed from the queue. It is sent with the
+same Idempotency-Key each time, so it counts once.
 
-Needs Python 3.9 and nothing else. SCANPOST_KEY is an API key with the role scanreport, where the server asks for one.
+Needs Python 3.9 and nothing else. SCANPOST_KEY is an API key with the role scanreport, if the server requires one.
 """
 
 import argparse
@@ -21,7 +21,7 @@ import uuid
 REPORTS_PER_BATCH = 100
 WIFI = "/phy/phy80211/scan/scan_report.cmd"
 BLUETOOTH = "/phy/phybluetooth/scan/scan_report.cmd"
-# Sending these again cannot help.
+# The server would refuse these again.
 REFUSED = {400, 413, 415, 422}
 
 
@@ -33,7 +33,7 @@ class Queue:
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def source(self):
-        """The scanner's own UUID: made once, then always the same."""
+        """The UUID of the scanner, created at the first run."""
         path = self.folder / "uuid"
         if not path.exists():
             self._write(path, str(uuid.uuid4()))
@@ -52,7 +52,7 @@ class Queue:
 
     @staticmethod
     def _write(path, text):
-        """All of it or nothing, also when the power fails."""
+        """Writes a file atomically, also if the power fails."""
         unfinished = path.with_suffix(".new")
         with open(unfinished, "w", encoding="utf-8") as file:
             file.write(text)
@@ -62,7 +62,7 @@ class Queue:
 
 
 def send(url, batch_path, timeout):
-    """The status and the text of the answer, and how long the server asks to wait."""
+    """Sends a batch. Returns the status, the text of the answer, and the value of Retry-After."""
     batch = json.loads(batch_path.read_text())
     request = urllib.request.Request(
         url + batch["path"],
@@ -80,13 +80,13 @@ def send(url, batch_path, timeout):
 
 
 def send_all(queue, url, attempts, retry_min, timeout):
-    """Whether everything was sent or refused."""
+    """Sends all batches. Returns whether each was accepted or refused."""
     for batch in queue.batches():
         pause = retry_min
         for attempt in range(1, attempts + 1):
             try:
                 status, text, retry_after = send(url, batch, timeout)
-            except OSError as error:  # No connection, or it broke before the answer came.
+            except OSError as error:  # No connection, or it broke before the answer.
                 status, text, retry_after = None, str(error), None
             if status == 200:
                 print(text)
@@ -108,7 +108,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--url", required=True, help="the server, such as http://127.0.0.1:2501")
     parser.add_argument("--queue", required=True, help="the folder for reports that are not sent yet")
-    parser.add_argument("--name", default="python", help="what the scanner is called")
+    parser.add_argument("--name", default="python", help="the name of the scanner")
     parser.add_argument("--bluetooth", action="store_true", help="the reports are of Bluetooth devices")
     parser.add_argument("--attempts", type=int, default=5, help="how often a batch is sent in one run")
     parser.add_argument("--retry-min", type=float, default=1, help="seconds before the second attempt; then doubling")
@@ -122,7 +122,7 @@ def main():
         if not line.strip():
             continue
         report = json.loads(line)
-        # Its own time: the report may be sent much later.
+        # The time of the sighting, because the report may be sent much later.
         report.setdefault("timestamp", int(time.time()))
         reports.append(report)
         if len(reports) == REPORTS_PER_BATCH:

@@ -1,22 +1,22 @@
 #!/usr/bin/env bash
-# Reports access points to scanpost. Reads one a line from standard input, with tabs between:
+# Reports access points to scanpost. Reads one access point a line from standard input, with tabs between the fields:
 #   BSSID  SSID  frequency in MHz  signal in dBm  capabilities
-# Only the first is required. What cannot be sent is kept in a folder and sent at the next run.
+# Only the first field is required. Batches that cannot be sent stay in a folder until the next run.
 #
 #   report.sh URL < scan.tsv
 #
-# SCANPOST_KEY is an API key with the role scanreport, where the server asks for one.
-# SCANPOST_QUEUE is the folder of what is not sent yet.
+# SCANPOST_KEY is an API key with the role scanreport, if the server requires one.
+# SCANPOST_QUEUE is the folder of unsent batches.
 set -euo pipefail
 
 url=${1:?usage: report.sh URL < scan.tsv}
 queue=${SCANPOST_QUEUE:-${XDG_STATE_HOME:-$HOME/.local/state}/scanpost-report}
 mkdir -p "$queue"
 
-# The scanner's own UUID: made once, then always the same.
+# The UUID of the scanner, created at the first run.
 [[ -s $queue/uuid ]] || cat /proc/sys/kernel/random/uuid >"$queue/uuid"
 
-# A text as JSON. SSIDs may hold quotes, backslashes and control characters.
+# Writes a text as a JSON string. SSIDs may have quotes, backslashes and control characters.
 quoted() {
     local text=$1 escaped='' character i
     for ((i = 0; i < ${#text}; i++)); do
@@ -33,10 +33,10 @@ quoted() {
 # Each batch is a file named by its idempotency key, so a batch that is sent again has the same key.
 save_batch() {
     local now made reports='' bssid ssid mhz signal capabilities key
-    # Names sort by when batches were made, also within a second.
+    # File names sort by time, also within a second.
     made=$(date +%s%N)
     now=${made::-9}
-    # A line may end early; tabs stand next to each other where a value is missing.
+    # Fields at the end of a line may be missing, and fields in the middle may be empty.
     while IFS=$'\x1f' read -r bssid ssid mhz signal capabilities; do
         [[ -n $bssid ]] || continue
         reports+="${reports:+,}{\"timestamp\":$now,\"bssid\":$(quoted "$bssid"),\"ssid\":$(quoted "$ssid")"
@@ -67,12 +67,12 @@ send_queue() {
             rm "$batch"
             ;;
         400 | 413 | 415 | 422)
-            # Sending it again cannot help. It is kept beside the queue.
+            # The server would refuse it again. It stays in the folder, but not in the queue.
             echo "refused with $status: $(<"$queue/answer")" >&2
             mv "$batch" "$batch.refused"
             ;;
         *)
-            # No connection, a busy server, a wrong key: the next run tries again.
+            # No connection, a busy server, or a wrong key: the next run tries again.
             echo "not sent, status $status: it waits in $queue" >&2
             return 1
             ;;

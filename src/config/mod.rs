@@ -64,7 +64,7 @@ pub struct Config {
 pub struct Auth {
     /// Whether requests need credentials. Default `auto`.
     pub mode: AuthMode,
-    /// Validity of a login with a password, from its last use. Default 1 day.
+    /// Validity of a session, from the last login with the password. Default 1 day.
     #[serde(with = "duration_text")]
     pub session_timeout: Duration,
     /// Largest number of logins. Past it, the least recently used one ends. Default 1 000.

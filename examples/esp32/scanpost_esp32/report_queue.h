@@ -3,7 +3,7 @@
 // Plain C++11 without Arduino, so that the server's tests compile and run it. The sketch owns the radio, the clock
 // and the connection, and asks this for what to send.
 //
-// A batch keeps its idempotency key until the server has answered it. So a batch whose answer was lost is sent again
+// A batch keeps its idempotency key until the server has answered it. If an answer is lost, the batch is sent again
 // with the same key, and counts once.
 
 #pragma once
@@ -19,18 +19,18 @@ namespace scanpost {
 
 struct Sighting {
   uint8_t bssid[6];
-  char ssid[33];  // At most 32 bytes, and the zero behind them.
+  char ssid[33];  // At most 32 bytes and the final zero.
   int8_t signal_dbm;
   uint8_t channel;
   uint8_t auth_mode;   // A wifi_auth_mode_t; scanpost understands its numbers.
   uint32_t timestamp;  // Seconds since 1970, or since the start while the clock is not set.
 };
 
-// Seconds since 1970 that a clock shows only if it was set.
+// A clock that shows an earlier time, in seconds since 1970, was never set.
 const uint32_t CLOCK_IS_SET = 1600000000;
 
-// Appends a text as a JSON string. Bytes that are not ASCII are written as \xNN, which scanpost understands: an SSID
-// need not be UTF-8.
+// Appends a text as a JSON string. Bytes that are not ASCII are written as \xNN, which scanpost understands, because an
+// SSID need not be UTF-8.
 inline void append_json_text(std::string &json, const char *text) {
   char escape[8];
   json += '"';
@@ -65,12 +65,12 @@ inline void append_sighting(std::string &json, const Sighting &sighting) {
   json += '}';
 }
 
-// A ring of sightings. If it is full, the oldest ones make room: they are the least useful. The batch that is being sent
-// stays as it is, because the server may have it already.
+// A ring buffer of sightings. If it is full, the oldest ones are dropped, which are the least useful. The batch that is
+// being sent does not change, because the server may have it already.
 template <size_t CAPACITY, size_t BATCH_MAX>
 class Queue {
  public:
-  // `boot` tells batches of this start from those of other starts; a random number is right.
+  // `boot` distinguishes the batches of this start from those of other starts. Use a random number.
   explicit Queue(uint32_t boot) : boot_(boot) {}
 
   void add(const Sighting &sighting) {
@@ -91,7 +91,7 @@ class Queue {
   size_t size() const { return count_; }
   uint32_t lost() const { return lost_; }
 
-  // Until the clock is set, sightings carry seconds since the start. This turns those into the time of day.
+  // Until the clock is set, sightings have seconds since the start. This converts them to seconds since 1970.
   void set_clock(uint32_t started_at) {
     for (size_t i = batch_; i < count_; i++) {
       if (at(i).timestamp < CLOCK_IS_SET) {
@@ -100,7 +100,7 @@ class Queue {
     }
   }
 
-  // The batch to send now; the same one, with the same key, until `answered` is done with it. False if there is nothing.
+  // The batch to send now: the same one, with the same key, until `answered` returns true. False if there is none.
   bool next_batch(const char *source_uuid, const char *source_name, std::string &key, std::string &body) {
     if (batch_ == 0) {
       if (count_ == 0) {
@@ -127,11 +127,11 @@ class Queue {
     return true;
   }
 
-  // What to do with the answer. 0 is no answer at all. True if the batch is done with.
+  // Handles the status of an answer; 0 means no answer. True if the batch is finished.
   bool answered(int status) {
     switch (status) {
       case 200:
-      // Sending it again cannot help.
+      // The server would refuse it again.
       case 400:
       case 413:
       case 415:
@@ -157,7 +157,7 @@ class Queue {
   uint32_t lost_ = 0;
 };
 
-// How long to wait before the next attempt: doubling from 2 s to 5 minutes, or as the server asks.
+// Pause before the next attempt: doubles from 2 s to 5 minutes, or follows Retry-After.
 class Backoff {
  public:
   uint32_t after_failure_ms(long retry_after_s) {

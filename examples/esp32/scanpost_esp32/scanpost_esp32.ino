@@ -1,7 +1,7 @@
 // Scans for access points on an ESP32 and reports them to scanpost.
 //
-// Survives a lost connection: sightings wait in a queue in memory, a batch is sent again with the same Idempotency-Key
-// until the server has answered, and the pauses between attempts grow. Scanning goes on meanwhile.
+// Survives a lost connection: sightings wait in a queue in memory. A batch is sent again with the same Idempotency-Key
+// until the server has answered, with growing pauses. Scanning continues meanwhile.
 //
 // For the Arduino core for ESP32, 2.0 or later. Nothing else is needed. Fill in the five settings below.
 
@@ -17,7 +17,7 @@ const char *WIFI_PASSWORD = "its password";
 const char *SERVER = "http://192.168.1.10:2501";
 // A key with the role scanreport: scanpost apikey create --name esp32 --role scanreport
 const char *KEY = "";
-// Every board needs a UUID of its own: uuidgen makes one.
+// Every board needs its own UUID: create one with uuidgen.
 const char *SOURCE_UUID = "6e6d010f-5ca9-4000-8000-000000000002";
 const char *SOURCE_NAME = "esp32";
 
@@ -31,7 +31,7 @@ uint32_t next_scan_ms = 0;
 uint32_t next_send_ms = 0;
 bool clock_is_set = false;
 
-// True once `at_ms` has come; works when millis() wraps around after 49 days.
+// True once `at_ms` has come, even if millis() wraps around after 49 days.
 bool is_due(uint32_t at_ms) { return static_cast<int32_t>(millis() - at_ms) >= 0; }
 
 uint32_t now_s() {
@@ -90,7 +90,7 @@ void send_one_batch() {
     }
     status = http.POST(reinterpret_cast<uint8_t *>(&body[0]), body.size());
   }
-  // HTTPClient gives its own failures as negative numbers: there was no answer, or only a part of one.
+  // HTTPClient returns its own errors as negative numbers: there was no answer, or only a part of one.
   if (queue->answered(status)) {
     backoff.success();
     Serial.printf("batch %s: %d, %u wait, %u lost\n", key.c_str(), status, static_cast<unsigned>(queue->size()),
