@@ -86,7 +86,7 @@ metrics! {
         Read::One(|of| of.ingest.commits());
     ALERTS: Counter "scanpost_alerts_total",
         "Alerts that were raised since alerts.db was made.",
-        Read::One(|of| *of.alerts.woken().borrow());
+        Read::One(|of| *of.alerts.subscribe().borrow());
     CONNECTIONS: Gauge "scanpost_connections",
         "Open client connections.",
         Read::One(|of| of.connections.load(Ordering::Relaxed));

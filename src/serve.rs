@@ -121,7 +121,7 @@ async fn run(
     // Also where the start fails from here on.
     let _stopped = stop.clone().drop_guard();
     webhook::warn_of_missing_rules(&config.webhooks, &alerts);
-    let feed = webhook::of_alerts(alerts.clone());
+    let feed = webhook::alert_feed(alerts.clone());
     let (webhooks, deliveries) = webhook::start(&config.webhooks, feed, data.as_deref(), &stop)?;
     let now = SystemTime::now().into();
     let (orders, told) = housekeeping::orders();

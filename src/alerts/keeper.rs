@@ -23,7 +23,7 @@ use crate::tracker::{Device, Tracker, Walk};
 /// Number of the log's last batches from which the pace of scanners is restored.
 const CONTACTS_MAX: usize = 10_000;
 /// Shortest time between two warnings that alerts cannot be stored.
-const NOTE_INTERVAL: Duration = Duration::from_secs(60);
+const WARNING_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Why an order about alerts was refused. The log keeps the order all the same, and each server that reads the log
 /// refuses it.
@@ -64,7 +64,7 @@ pub struct AlertKeeper {
     is_new_basis: bool,
     kept_max: usize,
     definitions_max: usize,
-    last_note: Option<Instant>,
+    last_warning: Option<Instant>,
 }
 
 /// Why alerts cannot be opened.
@@ -114,7 +114,7 @@ impl AlertKeeper {
             pending_orders: Vec::new(),
             kept_max: config.kept_max,
             definitions_max: config.definitions_max,
-            last_note: None,
+            last_warning: None,
         })
     }
 
@@ -136,7 +136,7 @@ impl AlertKeeper {
             // Written at once, so that new batches raise alerts even if a crash comes before the first one is stored.
             self.mark.position = log.last();
             if let Err(error) = self.keep(log.last()) {
-                self.note(&error);
+                self.warn(&error);
             }
         }
         self.engine.recall_clock(tracker.now());
@@ -203,7 +203,7 @@ impl AlertKeeper {
                 alerts
             }
             Err(error) => {
-                self.note(&error);
+                self.warn(&error);
                 let excess = self.pending.len().saturating_sub(self.kept_max);
                 self.pending.drain(..excess);
                 Vec::new()
@@ -218,7 +218,7 @@ impl AlertKeeper {
             && self.pending_orders.is_empty()
             && let Err(error) = self.keep(position)
         {
-            self.note(&error);
+            self.warn(&error);
         }
     }
 
@@ -353,13 +353,13 @@ impl AlertKeeper {
         Ok(alerts)
     }
 
-    fn note(&mut self, error: &AlertFileError) {
+    fn warn(&mut self, error: &AlertFileError) {
         let is_soon = self
-            .last_note
-            .is_some_and(|last| last.elapsed() < NOTE_INTERVAL);
+            .last_warning
+            .is_some_and(|last| last.elapsed() < WARNING_INTERVAL);
         if !is_soon {
             warn!(%error, "cannot store alerts; they stay in memory until the next attempt");
-            self.last_note = Some(Instant::now());
+            self.last_warning = Some(Instant::now());
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::log::LogPosition;
 use crate::report::{DeviceId, ReceivedAt};
 
 /// Longest time a snapshot waits until its alerts are stored.
-const PATIENCE: Duration = Duration::from_secs(2);
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The stored alerts and the kinds that may be raised. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -22,14 +22,14 @@ pub struct AlertStore(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
-    book: RwLock<Book>,
+    contents: RwLock<Contents>,
     newest: watch::Sender<u64>,
     settled: Mutex<LogPosition>,
     settles: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Book {
+struct Contents {
     /// In ascending order of their numbers.
     alerts: VecDeque<Arc<Alert>>,
     by_device: HashMap<DeviceId, u64>,
@@ -47,10 +47,10 @@ impl AlertStore {
         count: usize,
         mut wanted: impl FnMut(&Alert) -> bool,
     ) -> Vec<Arc<Alert>> {
-        let book = self.book();
+        let contents = self.contents();
         let is_behind = |alert: &Alert| before.is_none_or(|before| alert.number < before);
-        let end = book.alerts.partition_point(|alert| is_behind(alert));
-        let behind = book.alerts.range(..end).rev();
+        let end = contents.alerts.partition_point(|alert| is_behind(alert));
+        let behind = contents.alerts.range(..end).rev();
         behind
             .filter(|alert| wanted(alert))
             .take(count)
@@ -60,7 +60,7 @@ impl AlertStore {
 
     /// The newest alerts up to `alerts.backlog`, in ascending order, as Kismet's clients expect.
     pub fn backlog(&self) -> Vec<Arc<Alert>> {
-        let backlog = self.book().backlog;
+        let backlog = self.contents().backlog;
         let mut alerts = self.newest(None, backlog, |_| true);
         alerts.reverse();
         alerts
@@ -71,32 +71,39 @@ impl AlertStore {
     /// A consumer remembers the last number that it delivered. Alerts that are evicted before it reads them are lost
     /// to it.
     pub fn after(&self, number: u64, limit: usize) -> Vec<Arc<Alert>> {
-        let book = self.book();
-        let start = book.alerts.partition_point(|alert| alert.number <= number);
-        book.alerts.range(start..).take(limit).cloned().collect()
+        let contents = self.contents();
+        let start = contents
+            .alerts
+            .partition_point(|alert| alert.number <= number);
+        contents
+            .alerts
+            .range(start..)
+            .take(limit)
+            .cloned()
+            .collect()
     }
 
     /// The number of the newest alert. The receiver is notified when it changes.
-    pub fn woken(&self) -> watch::Receiver<u64> {
+    pub fn subscribe(&self) -> watch::Receiver<u64> {
         self.0.newest.subscribe()
     }
 
     /// Number of stored alerts about a device.
     pub fn count_of(&self, device: DeviceId) -> u64 {
-        let book = self.book();
-        book.by_device.get(&device).copied().unwrap_or_default()
+        let contents = self.contents();
+        contents.by_device.get(&device).copied().unwrap_or_default()
     }
 
     /// The kinds of alerts that may be raised.
     pub fn definitions(&self) -> Vec<Definition> {
-        self.book().definitions.clone()
+        self.contents().definitions.clone()
     }
 
     /// Times at which the alerts of each kind were raised, in ascending order.
     pub fn times_by_kind(&self) -> HashMap<Box<str>, Vec<ReceivedAt>> {
-        let book = self.book();
+        let contents = self.contents();
         let mut times: HashMap<Box<str>, Vec<ReceivedAt>> = HashMap::new();
-        for alert in &book.alerts {
+        for alert in &contents.alerts {
             let (header, at) = (&alert.raised.header, alert.raised.raised_at);
             match times.get_mut(header) {
                 Some(known) => known.push(at),
@@ -110,10 +117,10 @@ impl AlertStore {
 
     /// The addresses that are watched.
     pub fn watched(&self, list: WatchList) -> Watched {
-        let book = self.book();
+        let contents = self.contents();
         match list {
-            WatchList::Found => book.found.clone(),
-            WatchList::Lost => book.lost.clone(),
+            WatchList::Found => contents.found.clone(),
+            WatchList::Lost => contents.lost.clone(),
         }
     }
 
@@ -127,7 +134,7 @@ impl AlertStore {
         let waited = self
             .0
             .settles
-            .wait_timeout_while(settled, PATIENCE, |settled| *settled < position);
+            .wait_timeout_while(settled, SETTLE_TIMEOUT, |settled| *settled < position);
         let (settled, _) = waited.unwrap_or_else(PoisonError::into_inner);
         position <= *settled
     }
@@ -142,21 +149,21 @@ impl AlertStore {
     }
 
     pub(super) fn begin(&self, alerts: Vec<Alert>, definitions: Vec<Definition>, backlog: usize) {
-        self.book_mut().backlog = backlog;
+        self.contents_mut().backlog = backlog;
         self.add(
             &alerts.into_iter().map(Arc::new).collect::<Vec<_>>(),
             usize::MAX,
         );
-        self.book_mut().definitions = definitions;
+        self.contents_mut().definitions = definitions;
     }
 
     pub(super) fn define(&self, definition: Definition) {
-        self.book_mut().definitions.push(definition);
+        self.contents_mut().definitions.push(definition);
     }
 
     pub(super) fn watch(&self, found: Watched, lost: Watched) {
-        let mut book = self.book_mut();
-        (book.found, book.lost) = (found, lost);
+        let mut contents = self.contents_mut();
+        (contents.found, contents.lost) = (found, lost);
     }
 
     pub(super) fn newest_number(&self) -> u64 {
@@ -166,34 +173,40 @@ impl AlertStore {
     /// Adds stored alerts, and evicts the oldest past the limit.
     pub(super) fn add(&self, alerts: &[Arc<Alert>], kept_max: usize) {
         let Some(newest) = alerts.last() else { return };
-        let mut book = self.book_mut();
+        let mut contents = self.contents_mut();
         for alert in alerts {
             if let Some(device) = alert.raised.device {
-                *book.by_device.entry(device).or_default() += 1;
+                *contents.by_device.entry(device).or_default() += 1;
             }
-            book.alerts.push_back(Arc::clone(alert));
+            contents.alerts.push_back(Arc::clone(alert));
         }
-        while kept_max < book.alerts.len() {
-            let oldest = book.alerts.pop_front();
+        while kept_max < contents.alerts.len() {
+            let oldest = contents.alerts.pop_front();
             let Some(device) = oldest.and_then(|alert| alert.raised.device) else {
                 continue;
             };
-            if let Some(count) = book.by_device.get_mut(&device) {
+            if let Some(count) = contents.by_device.get_mut(&device) {
                 *count -= 1;
                 if *count == 0 {
-                    book.by_device.remove(&device);
+                    contents.by_device.remove(&device);
                 }
             }
         }
-        drop(book);
+        drop(contents);
         self.0.newest.send_replace(newest.number);
     }
 
-    fn book(&self) -> RwLockReadGuard<'_, Book> {
-        self.0.book.read().unwrap_or_else(PoisonError::into_inner)
+    fn contents(&self) -> RwLockReadGuard<'_, Contents> {
+        self.0
+            .contents
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn book_mut(&self) -> RwLockWriteGuard<'_, Book> {
-        self.0.book.write().unwrap_or_else(PoisonError::into_inner)
+    fn contents_mut(&self) -> RwLockWriteGuard<'_, Contents> {
+        self.0
+            .contents
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }

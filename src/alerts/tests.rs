@@ -337,7 +337,7 @@ fn a_full_disk_keeps_alerts_waiting() {
 #[test]
 fn who_waits_for_alerts_is_woken() {
     let mut keeper = open(None, &config());
-    let mut woken = keeper.store().woken();
+    let mut woken = keeper.store().subscribe();
     let (_, entries) = logged(vec![batch(1, 0, vec![report(4, 1, 9, 0)])]);
     run(&mut keeper, &tracker(), &entries);
     assert!(woken.has_changed().unwrap());

@@ -143,7 +143,7 @@ impl Inner {
         }
         let Login { user, password } = login;
         let hash = self.credentials.password_of(&user);
-        if password.len() > password::BYTES_MAX || !password::is(&password, hash.as_deref()) {
+        if password.len() > password::BYTES_MAX || !password::verify(&password, hash.as_deref()) {
             self.throttle().failed(client, Instant::now());
             // The user name is not logged: it may be a password that was typed into the wrong field.
             warn!(client.addr = %client, "login failed: wrong user name or password");

@@ -57,7 +57,7 @@ impl Default for Document {
 
 /// Why the file cannot be read. [`CredentialsError::Read`](super::CredentialsError::Read) adds the path.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Unreadable {
+pub(super) enum ReadError {
     #[error(transparent)]
     Io(#[from] io::Error),
     #[error(
@@ -103,7 +103,7 @@ pub(super) fn stamp(data: &DataDir) -> io::Result<Option<Stamp>> {
 }
 
 /// Reads the file. A missing file holds no credentials.
-pub(super) fn read(data: &DataDir) -> Result<(Option<Stamp>, Document), Unreadable> {
+pub(super) fn read(data: &DataDir) -> Result<(Option<Stamp>, Document), ReadError> {
     let mut file = match File::open(data.path_of(CREDENTIALS)) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -118,14 +118,14 @@ pub(super) fn read(data: &DataDir) -> Result<(Option<Stamp>, Document), Unreadab
     Ok((Some(stamp), parse(&json)?))
 }
 
-fn parse(json: &[u8]) -> Result<Document, Unreadable> {
+fn parse(json: &[u8]) -> Result<Document, ReadError> {
     #[derive(Deserialize)]
     struct Versioned {
         version: u32,
     }
     match serde_json::from_slice::<Versioned>(json)?.version {
         VERSION => Ok(serde_json::from_slice(json)?),
-        found => Err(Unreadable::TooNew { found }),
+        found => Err(ReadError::TooNew { found }),
     }
 }
 

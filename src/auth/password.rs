@@ -16,11 +16,11 @@ pub(super) fn hash(password: &str) -> Result<String, argon2::password_hash::Erro
 }
 
 /// Verifies a password. Takes tens of milliseconds, also for an unknown user, so that the time does not reveal names.
-pub(super) fn is(password: &str, hash: Option<&str>) -> bool {
+pub(super) fn verify(password: &str, hash: Option<&str>) -> bool {
     let parsed = hash.and_then(|hash| PasswordHash::new(hash).ok());
-    let nobody = nobody().and_then(|hash| PasswordHash::new(hash).ok());
+    let dummy = dummy_hash().and_then(|hash| PasswordHash::new(hash).ok());
     let is_somebody = parsed.is_some();
-    let Some(hash) = parsed.or(nobody) else {
+    let Some(hash) = parsed.or(dummy) else {
         return false;
     };
     let verified = Argon2::default().verify_password(password.as_bytes(), &hash);
@@ -28,9 +28,9 @@ pub(super) fn is(password: &str, hash: Option<&str>) -> bool {
 }
 
 /// Hash to verify against if the user does not exist.
-fn nobody() -> Option<&'static str> {
-    static NOBODY: OnceLock<Option<String>> = OnceLock::new();
-    NOBODY.get_or_init(|| hash("nobody").ok()).as_deref()
+fn dummy_hash() -> Option<&'static str> {
+    static HASH: OnceLock<Option<String>> = OnceLock::new();
+    HASH.get_or_init(|| hash("nobody").ok()).as_deref()
 }
 
 #[cfg(test)]
@@ -42,10 +42,10 @@ mod tests {
         let hashed = hash("correct horse").unwrap();
         assert!(hashed.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
         assert_ne!(hashed, hash("correct horse").unwrap());
-        assert!(is("correct horse", Some(&hashed)));
-        assert!(!is("correct horsE", Some(&hashed)));
-        assert!(!is("", Some(&hashed)));
-        assert!(!is("nobody", None));
-        assert!(!is("x", Some("x")));
+        assert!(verify("correct horse", Some(&hashed)));
+        assert!(!verify("correct horsE", Some(&hashed)));
+        assert!(!verify("", Some(&hashed)));
+        assert!(!verify("nobody", None));
+        assert!(!verify("x", Some("x")));
     }
 }

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use crate::bounded::BoundedMap;
 
 /// Wrong passwords of a client before the first delay.
-const FREE: u32 = 5;
+const FAILURES_WITHOUT_DELAY: u32 = 5;
 /// The first delay; it doubles with each further failure.
 const DELAY: Duration = Duration::from_secs(1);
 const DELAY_MAX: Duration = Duration::from_secs(30);
 /// Time without a failure after which a client's failures are forgotten.
-const MEMORY: Duration = Duration::from_secs(15 * 60);
+const FORGET_AFTER: Duration = Duration::from_secs(15 * 60);
 /// Largest number of clients with failures. Past it, the least recently active one is evicted.
 const CLIENTS_MAX: usize = 10_000;
 
@@ -32,8 +32,8 @@ struct Failures {
 }
 
 impl Failures {
-    fn free_at(self) -> Instant {
-        match self.count.checked_sub(FREE) {
+    fn next_try_at(self) -> Instant {
+        match self.count.checked_sub(FAILURES_WITHOUT_DELAY) {
             None => self.last,
             Some(more) => {
                 let delay = DELAY.saturating_mul(2u32.saturating_pow(more));
@@ -47,7 +47,7 @@ impl LoginThrottle {
     /// Time until the client may try again. `None` if it may try now.
     pub(super) fn wait(&mut self, client: IpAddr, now: Instant) -> Option<Duration> {
         let failures = self.0.get(&ClientNetwork::of(client))?;
-        let wait = failures.free_at().saturating_duration_since(now);
+        let wait = failures.next_try_at().saturating_duration_since(now);
         (!wait.is_zero()).then_some(wait)
     }
 
@@ -58,7 +58,7 @@ impl LoginThrottle {
             last: now,
         };
         let failures = self.0.get_or_insert_with(client, none);
-        if MEMORY <= now.saturating_duration_since(failures.last) {
+        if FORGET_AFTER <= now.saturating_duration_since(failures.last) {
             failures.count = 0;
         }
         failures.count = failures.count.saturating_add(1);
@@ -119,8 +119,8 @@ mod tests {
         for _ in 0..9 {
             throttle.failed(CLIENT, now);
         }
-        throttle.failed(CLIENT, now + MEMORY);
-        assert_eq!(throttle.wait(CLIENT, now + MEMORY), None);
+        throttle.failed(CLIENT, now + FORGET_AFTER);
+        assert_eq!(throttle.wait(CLIENT, now + FORGET_AFTER), None);
     }
 
     #[test]

@@ -69,14 +69,14 @@ fn create(args: &CreateArgs) -> Result<(), CommandError> {
 }
 
 fn list(args: &DataArgs) -> Result<(), CommandError> {
-    match tell(&args.credentials()?.keys(), now()) {
+    match print_keys(&args.credentials()?.keys(), now()) {
         // The reader closed the pipe because it needs no more output.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        told => Ok(told?),
+        printed => Ok(printed?),
     }
 }
 
-fn tell(keys: &[KeyRecord], now: u64) -> io::Result<()> {
+fn print_keys(keys: &[KeyRecord], now: u64) -> io::Result<()> {
     let width = |texts: &mut dyn Iterator<Item = usize>| texts.max().unwrap_or_default();
     let names = width(&mut keys.iter().map(|key| key.name.chars().count()));
     let roles = width(&mut keys.iter().map(|key| key.role.as_str().chars().count()));

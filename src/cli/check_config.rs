@@ -5,12 +5,12 @@ use std::process::ExitCode;
 
 use scanpost::config::Overrides;
 
-use super::{ConfigArgs, EXIT_FAILED, load, misused};
+use super::{ConfigArgs, EXIT_FAILED, exit_misused, load};
 
 pub(super) fn run(args: &ConfigArgs) -> ExitCode {
     match load(args, Overrides::default()) {
         Ok(_) => writeln!(io::stdout(), "configuration is valid")
             .map_or(ExitCode::from(EXIT_FAILED), |()| ExitCode::SUCCESS),
-        Err(error) => misused(&error),
+        Err(error) => exit_misused(&error),
     }
 }

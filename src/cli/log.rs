@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use scanpost::log::{Checked, LogPosition, LogReader};
 use scanpost::views::ObservationRecord;
 
-use super::{CommandError, DataArgs, EXIT_FAILED, complain};
+use super::{CommandError, DataArgs, EXIT_FAILED, print_error};
 
 /// Size of the buffer for standard output.
 const WRITE_BYTES: usize = 64 << 10;
@@ -56,19 +56,19 @@ fn verify(args: &DataArgs) -> Result<ExitCode, CommandError> {
     let checked = open(args)?.verify()?;
     let findings = &checked.findings;
     for finding in findings.listed() {
-        complain(&finding.to_string());
+        print_error(&finding.to_string());
     }
     if 0 < findings.unlisted() {
-        complain(&format!("and {} more", findings.unlisted()));
+        print_error(&format!("and {} more", findings.unlisted()));
     }
-    let told = tell(&checked);
+    let printed = print_summary(&checked);
     if !findings.is_empty() {
         return Ok(ExitCode::from(EXIT_FAILED));
     }
-    Ok(told.map(|()| ExitCode::SUCCESS)?)
+    Ok(printed.map(|()| ExitCode::SUCCESS)?)
 }
 
-fn tell(checked: &Checked) -> io::Result<()> {
+fn print_summary(checked: &Checked) -> io::Result<()> {
     let position = |position: Option<LogPosition>| match (position, checked.batches) {
         (Some(position), _) => position.get().to_string(),
         (None, Some(_)) => "none".to_owned(),

@@ -120,9 +120,9 @@ pub(crate) fn run() -> ExitCode {
 fn exit_code(result: Result<ExitCode, CommandError>) -> ExitCode {
     match result {
         Ok(code) => code,
-        Err(CommandError::Config(error)) => misused(&error),
+        Err(CommandError::Config(error)) => exit_misused(&error),
         Err(error) => {
-            complain(&in_full(&error));
+            print_error(&with_causes(&error));
             ExitCode::from(EXIT_FAILED)
         }
     }
@@ -133,17 +133,17 @@ fn load(args: &ConfigArgs, flags: Overrides) -> Result<Config, ConfigError> {
 }
 
 /// Prints to standard error as plain text: logging is not set up yet, or its own settings are wrong.
-fn misused(error: &dyn Error) -> ExitCode {
-    complain(&in_full(error));
+fn exit_misused(error: &dyn Error) -> ExitCode {
+    print_error(&with_causes(error));
     ExitCode::from(EXIT_MISUSED)
 }
 
-fn complain(what: &str) {
+fn print_error(what: &str) {
     writeln!(io::stderr(), "scanpost: {what}").ok(); // Without standard error there is no place to report this.
 }
 
 /// The texts of an error and of all its causes in one line.
-fn in_full(error: &dyn Error) -> String {
+fn with_causes(error: &dyn Error) -> String {
     let causes = iter::successors(Some(error), |&error| error.source());
     let mut texts: Vec<_> = causes.map(ToString::to_string).collect();
     // Some errors only repeat the text of their cause.

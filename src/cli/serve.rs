@@ -15,7 +15,7 @@ use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 
-use super::{ConfigArgs, EXIT_FAILED, in_full, load, misused, now};
+use super::{ConfigArgs, EXIT_FAILED, exit_misused, load, now, with_causes};
 
 #[derive(Debug, Default, Args)]
 pub(super) struct ServeArgs {
@@ -37,16 +37,16 @@ pub(super) fn run(args: ServeArgs) -> ExitCode {
     } = args;
     let config = match load(&config, Overrides { listen, data_dir }) {
         Ok(config) => config,
-        Err(error) => return misused(&error),
+        Err(error) => return exit_misused(&error),
     };
     match log_filter(&config.logging) {
         Ok(filter) => start_logging(config.logging.format, filter),
-        Err(error) => return misused(&error),
+        Err(error) => return exit_misused(&error),
     }
     match run_with(config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            error!(error = in_full(&error), "server failed");
+            error!(error = with_causes(&error), "server failed");
             ExitCode::from(EXIT_FAILED)
         }
     }
@@ -87,7 +87,7 @@ fn wants_colour() -> bool {
 }
 
 /// Longest wait for blocking work that is still running after the server has stopped. Nobody waits for its result.
-const REST: Duration = Duration::from_secs(1);
+const BLOCKING_WORK_TIMEOUT: Duration = Duration::from_secs(1);
 
 #[derive(Debug, thiserror::Error)]
 enum RunError {
@@ -118,7 +118,7 @@ fn run_with(config: Config) -> Result<(), RunError> {
         .build()
         .map_err(RunError::Runtime)?;
     let result = runtime.block_on(listen_and_serve(config));
-    runtime.shutdown_timeout(REST);
+    runtime.shutdown_timeout(BLOCKING_WORK_TIMEOUT);
     result
 }
 

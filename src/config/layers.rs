@@ -94,7 +94,7 @@ impl Layers {
             // A text that does not parse as its type is passed on as text, and `set` refuses the type.
             let value = match self.default_of(&key) {
                 Some(Value::Integer(_)) => text.parse().map_or(Value::String(text), Value::Integer),
-                Some(Value::Array(_)) => Value::Array(listed(&text)),
+                Some(Value::Array(_)) => Value::Array(split_list(&text)),
                 Some(Value::Boolean(_)) => text.parse().map_or(Value::String(text), Value::Boolean),
                 _ => Value::String(text),
             };
@@ -166,7 +166,7 @@ fn check_alone(key: &Key, default: &Value, value: &Value) -> Result<(), String> 
 }
 
 /// Splits a comma-separated list, as environment variables hold it.
-fn listed(text: &str) -> Vec<Value> {
+fn split_list(text: &str) -> Vec<Value> {
     let texts = text.split(',').map(str::trim);
     let given = texts.filter(|text| !text.is_empty());
     given.map(|text| Value::String(text.to_owned())).collect()
@@ -214,13 +214,13 @@ pub(super) fn nearest(
     spelling: impl Fn(&Key) -> String,
 ) -> String {
     let dotted = dotted(key);
-    let nearest = known.max_by(|a, b| likeness(&dotted, a).total_cmp(&likeness(&dotted, b)));
+    let nearest = known.max_by(|a, b| similarity(&dotted, a).total_cmp(&similarity(&dotted, b)));
     nearest.map(|key| spelling(&key)).unwrap_or_default()
 }
 
 /// Similarity of an unknown key to a known one. It compares the whole keys, and then the names without section and
 /// with sorted words, because people confuse sections and the order of words.
-fn likeness(dotted: &str, known: &Key) -> f64 {
+fn similarity(dotted: &str, known: &Key) -> f64 {
     let name = dotted.rsplit_once('.').map_or(dotted, |(_, name)| name);
     strsim::normalized_damerau_levenshtein(dotted, &known.to_string())
         + strsim::normalized_damerau_levenshtein(&sorted_words(name), &sorted_words(&known.name))

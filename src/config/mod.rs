@@ -32,7 +32,7 @@ pub use webhook::{HiddenText, Webhook};
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// An empty log takes some 100 KiB, and expiry cannot make it smaller.
-const SIZE_LEAST_BYTES: u64 = 1 << 20;
+const LOG_BYTES_MIN: u64 = 1 << 20;
 
 /// All settings, one field for each section.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -301,7 +301,7 @@ impl Config {
         if 36_500 < retention.days {
             return Err("must be 0 to 36500".to_owned());
         }
-        if 0 < retention.size && retention.size < SIZE_LEAST_BYTES {
+        if 0 < retention.size && retention.size < LOG_BYTES_MIN {
             return Err("must be 0 or at least 1MiB".to_owned());
         }
         time(retention.device_timeout, Duration::ZERO..=DAY * 36_500)?;

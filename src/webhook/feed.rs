@@ -85,8 +85,8 @@ impl ItemId {
 }
 
 /// The feed of all stored alerts.
-pub fn of_alerts(store: AlertStore) -> Feed {
-    let newest = store.woken();
+pub fn alert_feed(store: AlertStore) -> Feed {
+    let newest = store.subscribe();
     let page = move |after, limit| {
         let alerts = store.after(after, limit);
         alerts.iter().map(item).collect()

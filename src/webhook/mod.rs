@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use uuid::Uuid;
 
-pub use self::feed::{Body, Feed, Item, ItemId, of_alerts};
+pub use self::feed::{Body, Feed, Item, ItemId, alert_feed};
 use self::signature::SigningKey;
 use crate::alerts::{AlertStore, Severity};
 use crate::config::{Webhook, webhook};

@@ -31,7 +31,7 @@ fn security(raising: &mut Raising, look: &Look<'_>) {
         });
     } else {
         raising.of_report(Rule::AdvCryptChange, look.report, || {
-            let (was, is) = told_apart(old, new);
+            let (was, is) = distinct_texts(old, new);
             format!(
                 "{addr} shows the network '{ssid}' with other encryption: {was} before, now {is}"
             )
@@ -40,7 +40,7 @@ fn security(raising: &mut Raising, look: &Look<'_>) {
 }
 
 /// Short texts for both. If they are equal, the key management and MFP are added to tell them apart.
-fn told_apart(old: Security, new: Security) -> (String, String) {
+fn distinct_texts(old: Security, new: Security) -> (String, String) {
     let texts = [old, new].map(|security| security.summary().to_string());
     let [was, is] = texts;
     if was != is {

@@ -91,7 +91,7 @@ impl Engine {
         let scanner = batch.map(|batch| batch.source);
         self.raising
             .begin(entry.position, entry.record.at, scanner, raises);
-        self.tell_silence();
+        self.raise_silence();
         if self.rules.is_on(Rule::SourceSilent)
             && let Some(batch) = batch
         {
@@ -140,7 +140,7 @@ impl Engine {
     /// Advances the clock and raises alerts about silence.
     pub(super) fn tick(&mut self, now: ReceivedAt) {
         self.raising.tick(now);
-        self.tell_silence();
+        self.raise_silence();
     }
 
     /// Whether time alone may raise an alert.
@@ -148,9 +148,9 @@ impl Engine {
         self.presence.is_waiting() || self.silence.is_waiting()
     }
 
-    fn tell_silence(&mut self) {
-        presence::tell_lost(&mut self.raising, &mut self.presence);
-        silence::tell_silent(&mut self.raising, &mut self.silence);
+    fn raise_silence(&mut self) {
+        presence::raise_lost(&mut self.raising, &mut self.presence);
+        silence::raise_silent(&mut self.raising, &mut self.silence);
     }
 
     /// Raises an alert that a client requested. `false` if its kind is over its limit.

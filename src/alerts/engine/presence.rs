@@ -129,7 +129,7 @@ pub(super) fn look(
 }
 
 /// Raises an alert for each device whose deadline has passed.
-pub(super) fn tell_lost(raising: &mut Raising, presence: &mut Presence) {
+pub(super) fn raise_lost(raising: &mut Raising, presence: &mut Presence) {
     let now = raising.now().time();
     while let Some((device, since)) = presence.next_lost(now) {
         let silent = Silent {

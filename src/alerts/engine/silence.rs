@@ -109,7 +109,7 @@ impl Silence {
 }
 
 /// Raises an alert for each scanner whose deadline has passed.
-pub(super) fn tell_silent(raising: &mut Raising, silence: &mut Silence) {
+pub(super) fn raise_silent(raising: &mut Raising, silence: &mut Silence) {
     let now = raising.now();
     while let Some((id, habit)) = silence.next_silent(now) {
         let silent = Silent {

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tracing::{error, info};
 
 use super::error::CredentialsError;
-use super::file::{self, Document, Key, Stamp, Unreadable, User};
+use super::file::{self, Document, Key, ReadError, Stamp, User};
 use super::password;
 use super::role::{Role, is_name};
 use super::secret::{Secret, TokenHash};
@@ -90,7 +90,7 @@ impl Credentials {
     /// Reads the credentials file of a data directory, if there is one. Later calls read it again after each change.
     pub fn open(directory: &Path) -> Result<Self, CredentialsError> {
         let data = DataDir::at(directory);
-        let (stamp, document) = file::read(&data).map_err(|e| unreadable(&data, &e))?;
+        let (stamp, document) = file::read(&data).map_err(|e| read_error(&data, &e))?;
         Ok(Self {
             data: Some(data),
             loaded: RwLock::new(Loaded {
@@ -312,7 +312,7 @@ impl Credentials {
             source,
         };
         let _lock = data.lock_credentials().map_err(unwritable)?;
-        let (_, mut document) = file::read(data).map_err(|e| unreadable(data, &e))?;
+        let (_, mut document) = file::read(data).map_err(|e| read_error(data, &e))?;
         let changed = change(&mut document)?;
         if ENTRIES_MAX < document.users.len() + document.keys.len() {
             return Err(CredentialsError::TooMany);
@@ -340,7 +340,7 @@ fn shown(data: &DataDir) -> Box<str> {
     data.path_of(CREDENTIALS).display().to_string().into()
 }
 
-fn unreadable(data: &DataDir, error: &Unreadable) -> CredentialsError {
+fn read_error(data: &DataDir, error: &ReadError) -> CredentialsError {
     CredentialsError::Read {
         path: shown(data),
         reason: error.to_string().into(),

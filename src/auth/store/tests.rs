@@ -101,7 +101,7 @@ fn a_password_replaces_that_of_the_user_and_is_never_empty() {
     let before = credentials.password_of("admin").unwrap();
     credentials.set_password("admin", "two").unwrap();
     let hash = credentials.password_of("admin").unwrap();
-    assert!(hash != before && password::is("two", Some(&hash)));
+    assert!(hash != before && password::verify("two", Some(&hash)));
 
     let replaced = Replaced::User(Some("admin".into()));
     credentials
@@ -130,7 +130,7 @@ fn the_first_credentials_are_made_once_and_kept_hashed() {
     let key = holder(&credentials, &first.key, NOW).unwrap();
     assert_eq!(key.role, Role::Scanreport);
     let hash = credentials.password_of(first.user).unwrap();
-    assert!(password::is(first.password.reveal(), Some(&hash)));
+    assert!(password::verify(first.password.reveal(), Some(&hash)));
     let text = fs::read_to_string(dir.path().join(CREDENTIALS)).unwrap();
     for secret in [first.key.reveal(), first.password.reveal()] {
         assert!(!text.contains(secret), "{text}");
