@@ -47,7 +47,7 @@ pub(crate) fn recover(
     if from < expired_to {
         error!(
             snapshot.position = from.get(),
-            log.expired_to = expired_to.get(),
+            expired_to = expired_to.get(),
             "no snapshot has all that is expired from the log: devices that were seen only then are missing"
         );
     }

@@ -303,7 +303,7 @@ fn usable(path: &Path, server: Uuid, log_end: LogPosition) -> Option<Extent> {
             warn!(
                 snapshot.path = %path,
                 snapshot.position = extent.position.get(),
-                log.end = log_end.get(),
+                log_end = log_end.get(),
                 "the log ends before this snapshot: the snapshot is not used"
             );
             None

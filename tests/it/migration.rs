@@ -88,7 +88,12 @@ fn migrate(data: &TempDir, life: Duration) -> Option<Duration> {
     let began = Instant::now();
     let took = loop {
         match lines.recv_timeout(life) {
-            Ok(line) if line.contains("migrated the log") => break Some(began.elapsed()),
+            Ok(line) if line.contains("migrated the log") => {
+                // Fields whose names begin with `log.` would be missing here.
+                assert!(line.contains("schema.version"), "{line}");
+                assert!(line.contains("migration.duration_ms"), "{line}");
+                break Some(began.elapsed());
+            }
             Ok(_) => {}
             Err(RecvTimeoutError::Timeout) => break None,
             Err(RecvTimeoutError::Disconnected) => panic!("it ended by itself"),

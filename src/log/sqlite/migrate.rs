@@ -37,7 +37,7 @@ pub(super) fn migrate(db: &mut Connection) -> Result<(), LogError> {
     }
     let started = Instant::now();
     if found != 0 {
-        info!(log.version = found, "migrating the log");
+        info!(schema.version = found, "migrating the log");
     }
     // One transaction: whatever ends the program before the commit, the file stays what it was.
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -55,8 +55,9 @@ pub(super) fn migrate(db: &mut Connection) -> Result<(), LogError> {
     transaction.commit()?;
     if found != 0 {
         info!(
-            log.version = VERSION,
-            log.migration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            schema.version = VERSION,
+            migration.duration_ms =
+                u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             "migrated the log"
         );
     }
