@@ -1,41 +1,43 @@
-//! Records as bytes: what servers send to each other.
+//! The encoding of records that servers send to each other.
 //!
 //! ```text
 //! version u8 | flags u8 | records
 //! ```
 //!
-//! Version 1 has the records in postcard's encoding of `Vec<Record>`. With the flag [`ZSTD`] they are compressed, and
-//! their length before that stands in front of them, as 4 bytes, the lowest first.
+//! In version 1, the records are a `Vec<Record>` in postcard's encoding. With the flag [`ZSTD`] they are compressed,
+//! and preceded by their uncompressed length as 4 bytes, little endian.
 //!
-//! A later version is refused and never skipped: whoever passes over a record that it cannot read has another history
-//! than all others from there on. So is a flag that is not known, and what is longer than [`RECORDS_BYTES_MAX`].
+//! A later version is refused and never skipped: a server that skips a record has a different history from then on.
+//! Unknown flags, and records longer than [`RECORDS_BYTES_MAX`], are refused too.
 
 use super::Record;
 
 /// The version that this program writes, and the latest that it reads.
 const VERSION: u8 = 1;
-/// The records are compressed.
+/// Flag: the records are compressed.
 const ZSTD: u8 = 1;
-/// How long the records may be before they are compressed: a few kilobytes could become gigabytes otherwise.
+/// The greatest length of records before compression. Without a bound, a few kilobytes could inflate to gigabytes.
 const RECORDS_BYTES_MAX: usize = 16 << 20;
-/// Most of what can be gained is gained by the fastest level.
+/// The compression level. The fastest one saves nearly as much as the others.
 const LEVEL: i32 = 1;
 
-/// Records cannot be encoded, or bytes are not such records.
+/// Why records cannot be encoded or decoded.
 #[derive(Debug, thiserror::Error)]
 pub enum EncodingError {
-    /// A later program wrote it.
-    #[error("records of version {found}, this program reads up to version {known}: upgrade it")]
+    /// A newer version of scanpost wrote the bytes.
+    #[error(
+        "the records have version {found}, but this program reads only up to {known}: upgrade it"
+    )]
     LaterVersion {
         /// The version of the records.
         found: u8,
-        /// The latest that is known here.
+        /// The latest version that this program reads.
         known: u8,
     },
-    /// There are more records than are encoded together.
-    #[error("records of {bytes} bytes, at most {max} are encoded together: send fewer at a time")]
+    /// The records are longer than the bound.
+    #[error("the records have {bytes} bytes, at most {max} are allowed: send fewer at a time")]
     TooLarge {
-        /// How long they are.
+        /// Their length.
         bytes: usize,
         /// The bound.
         max: usize,
@@ -43,12 +45,12 @@ pub enum EncodingError {
     /// The bytes are not records.
     #[error("the bytes are not records: {0}")]
     Damaged(Box<str>),
-    /// A defect of ours.
+    /// The encoder failed, which is a bug.
     #[error("the records cannot be encoded: {0}")]
     NotEncoded(Box<str>),
 }
 
-/// Writes records, in the version that this program writes.
+/// Encodes records in the version that this program writes.
 pub fn encode(records: &[Record]) -> Result<Vec<u8>, EncodingError> {
     let not_encoded = |why: String| EncodingError::NotEncoded(why.into());
     let plain = postcard::to_allocvec(records).map_err(|error| not_encoded(error.to_string()))?;
@@ -63,12 +65,12 @@ pub fn encode(records: &[Record]) -> Result<Vec<u8>, EncodingError> {
     })
 }
 
-/// Reads records of any version up to the one that this program writes.
+/// Decodes records of any version up to the one that this program writes.
 pub fn decode(bytes: &[u8]) -> Result<Vec<Record>, EncodingError> {
     let damaged = |why: &str| EncodingError::Damaged(why.into());
     let (&[version, flags], body) = bytes
         .split_first_chunk()
-        .ok_or_else(|| damaged("they end before they begin"))?;
+        .ok_or_else(|| damaged("they have less than 2 bytes"))?;
     match version {
         0 => return Err(damaged("version 0 was never written")),
         1..=VERSION => {}
@@ -80,7 +82,7 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<Record>, EncodingError> {
     match flags {
         0 => read(body),
         ZSTD => read(&unpacked(body)?),
-        _ => Err(damaged("a flag is not known")),
+        _ => Err(damaged("an unknown flag is set")),
     }
 }
 
@@ -91,11 +93,11 @@ fn unpacked(body: &[u8]) -> Result<Vec<u8>, EncodingError> {
         .ok_or_else(|| damaged("their length is missing"))?;
     let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
     checked(length)?;
-    // It gives no more than this, whatever the bytes say.
+    // The decompressor stops at this length, whatever the bytes contain.
     let plain =
         zstd::bulk::decompress(packed, length).map_err(|error| damaged(&error.to_string()))?;
     if plain.len() < length {
-        return Err(damaged("they are shorter than they say"));
+        return Err(damaged("they are shorter than the length before them"));
     }
     Ok(plain)
 }
@@ -104,12 +106,14 @@ fn read(plain: &[u8]) -> Result<Vec<Record>, EncodingError> {
     checked(plain.len())?;
     match postcard::take_from_bytes(plain) {
         Ok((records, [])) => Ok(records),
-        Ok(_) => Err(EncodingError::Damaged("something follows on them".into())),
+        Ok(_) => Err(EncodingError::Damaged(
+            "there are more bytes after them".into(),
+        )),
         Err(error) => Err(EncodingError::Damaged(error.to_string().into())),
     }
 }
 
-/// The length, unless it is above the bound.
+/// Returns the length, or an error if it is above the bound.
 fn checked(bytes: usize) -> Result<u32, EncodingError> {
     let max = RECORDS_BYTES_MAX;
     match u32::try_from(bytes) {

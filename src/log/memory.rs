@@ -1,5 +1,5 @@
-//! The newest batches, kept until the end of the process: for tests, and to measure what the disk costs.
-//! It keeps no promise of a log, so no setting chooses it.
+//! A log in memory that keeps the newest records until the process ends: for tests, and to measure what the disk costs.
+//! It is not durable, so no setting selects it.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -9,20 +9,20 @@ use uuid::Uuid;
 use super::{Entry, Expired, Expiry, LogPosition, Record, Resendable, SeenBatch, StoredReceipt};
 use crate::report::{ReceivedAt, SourceId};
 
-/// A log that forgets at the end of the process.
+/// A log that is lost when the process ends.
 #[derive(Debug)]
 pub struct MemoryLog {
     entries: VecDeque<Entry>,
     entries_max: usize,
     last: LogPosition,
-    /// The log's clock at the last entry that is gone.
+    /// The log's clock at the last entry that was dropped.
     forgotten_clock: ReceivedAt,
     server_uuid: Uuid,
     node: Uuid,
 }
 
 impl MemoryLog {
-    /// A log that forgets all but the newest `entries_max` batches.
+    /// Makes a log that keeps only the newest `entries_max` records.
     pub(super) fn new(entries_max: usize) -> Self {
         Self {
             entries: VecDeque::new(),
@@ -55,7 +55,7 @@ impl MemoryLog {
         appended
     }
 
-    /// Only by age: there is no file that could be too large.
+    /// Expires by age only: there is no file that could become too large.
     pub(super) fn expire(&mut self, expiry: &Expiry) -> Expired {
         let before = self.entries.len();
         let mut is_held = false;

@@ -1,7 +1,7 @@
-//! The ordered records that were accepted: the only truth, which the tracker is a fold of.
+//! The log: all accepted records, in order. It is the source of truth, and the tracker is a fold over it.
 //!
-//! One writer appends. What [`Log::append`] gives back is durable and numbered, and may be acknowledged;
-//! what it did not take is nowhere. Only the backends know how records are kept.
+//! One writer appends. The records that [`Log::append`] returns are durable and numbered, and may be acknowledged.
+//! Only the backends know how records are stored.
 
 mod encoding;
 mod memory;
@@ -25,177 +25,181 @@ pub use self::record::{
 pub use self::sqlite::{Checked, Finding, Findings, History, LogReader, SqliteLog};
 use crate::report::{BatchIdentity, MacAddr, ReceivedAt, Rejected, SourceId, UnixTime};
 
-/// The place of a record in the log: the first has 1, and no number is given twice.
+/// The position of a record in the log. The first record has 1, and no position is used twice.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
 pub struct LogPosition(u64);
 
 impl LogPosition {
-    /// Before the first record.
+    /// The position before the first record.
     pub const START: Self = Self(0);
 
-    /// The number.
+    /// The position as a number, 1 for the first record.
     pub const fn get(self) -> u64 {
         self.0
     }
 
-    /// The position with this number.
+    /// Makes a position from its number.
     pub const fn new(number: u64) -> Self {
         Self(number)
     }
 
-    /// That of the next record.
+    /// The position of the next record.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0 + 1)
     }
 }
 
-/// A batch that is recognised when it is sent again.
+/// A batch that is recognised when a client resends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SeenBatch {
-    /// By what it is recognised.
+    /// The identity by which it is recognised.
     pub identity: BatchIdentity,
-    /// Where it stands.
+    /// Its position in the log.
     pub position: LogPosition,
-    /// The log's clock there: the greatest time of receipt of all batches up to it.
+    /// The log's clock at that position: the latest time of receipt of all batches up to it.
     pub clock: ReceivedAt,
 }
 
-/// What the log remembers of batches that may be sent again.
+/// The batches that clients may resend, as the log knows them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Resendable {
-    /// The log's clock at its end.
+    /// The log's clock at the end of the log.
     pub clock: ReceivedAt,
     /// The newest batches that have an identity, oldest first.
     pub batches: Vec<SeenBatch>,
 }
 
-/// Counts and refusals, kept to answer a sender that sends its batch again.
+/// The counts and refusals of a batch, kept to answer a client that resends it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredReceipt {
-    /// Where the batch stands.
+    /// The position of the batch.
     pub position: LogPosition,
-    /// How many reports were taken.
+    /// How many reports were accepted.
     pub accepted: usize,
-    /// Which were refused.
+    /// The reports that were refused.
     pub rejected: Vec<Rejected>,
 }
 
-/// Which observations of a device are wanted.
+/// A query for the observations of one device.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted {
-    /// The device's address, in any radio technology.
+    /// The device's address. All radio technologies are searched.
     pub addr: MacAddr,
-    /// Not earlier than this, by their own time.
+    /// The earliest time that an observation may have.
     pub since: UnixTime,
-    /// Not later than this, by their own time.
+    /// The latest time that an observation may have.
     pub until: UnixTime,
-    /// Only what stands behind this one, where the newest is first.
+    /// The last observation of the previous page, if there was one. The newest observations come first.
     pub before: Option<Place>,
-    /// How many at most.
+    /// The most observations to return.
     pub count: usize,
 }
 
-/// Where an observation stands among those of its device.
+/// The sort key of an observation among those of its device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    /// Its own time.
+    /// The time of the report.
     pub time: UnixTime,
-    /// Its number, for those of one second.
+    /// The row number, which orders observations of the same second.
     pub id: i64,
 }
 
-/// One observation.
+/// An observation, as [`History::read`] returns it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Observed {
-    /// Where it stands.
+    /// Its sort key.
     pub place: Place,
-    /// Its record, with no other report.
+    /// The record, with this report only.
     pub entry: Entry,
 }
 
-/// Which observations may go.
+/// Which observations may be deleted.
 #[derive(Clone, Copy, Debug)]
 pub struct Expiry {
-    /// Those of batches that came before this.
+    /// Observations of batches that were received before this time may be deleted.
     pub came_before: ReceivedAt,
-    /// Those that make the log larger than this, in bytes.
+    /// While the log is larger than this, in bytes, its oldest observations may be deleted too.
     pub size_max_bytes: u64,
-    /// None behind this batch: what they say is not safe elsewhere yet.
+    /// The last position that may be deleted. Later records are not yet in a snapshot that is finished for good.
     pub up_to: LogPosition,
-    /// The first batch that is recognised when it is sent again, whether its observations are there or not.
+    /// The first batch whose row stays, because a client may resend it. Its observations may be deleted all the same.
     pub remembered_from: LogPosition,
 }
 
-/// What one step of expiry did.
+/// The result of one step of expiry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expired {
-    /// How many observations went.
+    /// How many observations were deleted.
     pub observations: u64,
-    /// Up to which batch they are gone.
+    /// The last position whose observations are deleted.
     pub to: LogPosition,
-    /// Whether nothing more may go now.
+    /// Whether nothing more may be deleted now.
     pub is_done: bool,
-    /// Whether more would go, were it not for [`Expiry::up_to`].
+    /// Whether [`Expiry::up_to`] alone prevents further deletions.
     pub is_held: bool,
-    /// Whether the log is larger than [`Expiry::size_max_bytes`] even so, with few observations left.
+    /// Whether the log is still larger than [`Expiry::size_max_bytes`], although few observations are left.
     pub is_short: bool,
 }
 
-/// Why the log did not take a group of batches, or cannot be used.
+/// Why the log refused a group of records, or cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
-    /// No room. Nothing of the group was taken, and the log goes on once there is room again.
-    #[error("the disk is full")]
+    /// The disk is full. Nothing of the group was stored. The log works again once there is space.
+    #[error("the disk is full: free some space")]
     DiskFull,
-    /// Another program holds the file's lock. Nothing of the group was taken, and the log goes on once it lets go.
-    #[error("another program has locked the log's file")]
+    /// Another program has locked the file. Nothing of the group was stored. The log works again once the lock is gone.
+    #[error("another program has locked the log's file: close it there")]
     Locked,
-    /// A write failed, which no sync was waited for. Nothing of the group was taken.
-    #[error("the log cannot be written: {0}")]
+    /// A write failed before any sync. Nothing of the group was stored.
+    #[error("cannot write the log: {0}")]
     NotWritten(Box<str>),
-    /// The directory cannot be made, or written to.
+    /// The data directory cannot be created or written to.
     #[error("the data directory {path} cannot be used: {cause}")]
     Directory {
-        /// Which.
+        /// The path of the directory.
         path: Box<str>,
-        /// Why.
+        /// The error of the operating system.
         cause: std::io::Error,
     },
-    /// There is none to look at.
+    /// There is no log to read.
     #[error("there is no log at {path}")]
     Missing {
-        /// The file that was looked for.
+        /// The path where the log was expected.
         path: Box<str>,
     },
-    /// Another server has it.
-    #[error("the data directory {path} is in use by another scanpost")]
+    /// Another server uses the data directory.
+    #[error(
+        "the data directory {path} is in use by another scanpost: stop that one, or choose another directory"
+    )]
     InUse {
-        /// Which.
+        /// The path of the directory.
         path: Box<str>,
     },
-    /// A later program wrote it.
-    #[error("the log has version {found}, this program knows up to {known}; it was left as it is")]
+    /// A newer version of scanpost wrote the log.
+    #[error(
+        "the log has version {found}, but this program reads only up to {known}: use a newer scanpost"
+    )]
     TooNew {
-        /// The version it has.
+        /// The version of the log.
         found: i64,
-        /// The latest version that is known here.
+        /// The newest version that this program reads.
         known: i64,
     },
-    /// What was read may be neither what was there before nor what is there now.
-    #[error("the log was changed by a server that started while it was read: read it again")]
+    /// A server started while the log was being read, so a part of the result may be old and a part new.
+    #[error("a server started and changed the log while it was being read: run the command again")]
     Changed,
-    /// What is there is not what was written.
+    /// The log does not contain what was written to it.
     #[error("the log is damaged: {0}")]
     Damaged(Box<str>),
-    /// It cannot be read or written. What is on disk after that only a new start can tell.
-    #[error("the log failed: {0}")]
+    /// Reading or writing failed. Only a restart shows what is on disk now.
+    #[error("reading or writing the log failed: {0}")]
     Failed(Box<str>),
 }
 
-/// The log, whatever keeps it.
+/// A log, in memory or in a file.
 #[derive(Debug)]
 pub enum Log {
     /// Keeps records until the end of the process.
@@ -205,17 +209,17 @@ pub enum Log {
 }
 
 impl Log {
-    /// A log that forgets all but its newest batches, and those at the end of the process.
+    /// Makes a log in memory, which keeps the newest `entries_max` records until the process ends.
     pub fn in_memory(entries_max: usize) -> Self {
         Self::Memory(MemoryLog::new(entries_max))
     }
 
-    /// The log in a directory, made if there is none.
+    /// Opens the log in a directory, and creates it if it is missing.
     pub fn in_directory(path: &Path) -> Result<Self, LogError> {
         Ok(Self::Sqlite(Box::new(SqliteLog::open(path)?)))
     }
 
-    /// Leaves commits to the operating system, for tests that end no process.
+    /// Leaves the syncs to the operating system, for tests that do not kill the process.
     #[cfg(test)]
     pub(crate) fn skip_syncs(&self) {
         if let Self::Sqlite(log) = self {
@@ -223,7 +227,7 @@ impl Log {
         }
     }
 
-    /// Takes all of `records`, in order, or none of them. They are durable when this returns.
+    /// Appends all of `records`, in order, or none of them. They are durable when this returns.
     pub fn append(&mut self, records: Vec<Record>) -> Result<Vec<Entry>, LogError> {
         match self {
             Self::Memory(log) => Ok(log.append(records)),
@@ -231,7 +235,7 @@ impl Log {
         }
     }
 
-    /// Takes out the oldest observations of those that may go: a small step, after which more may be left.
+    /// Deletes the oldest of the observations that may be deleted. This is one small step: more may be left after it.
     pub fn expire(&mut self, expiry: &Expiry) -> Result<Expired, LogError> {
         match self {
             Self::Memory(log) => Ok(log.expire(expiry)),
@@ -239,7 +243,7 @@ impl Log {
         }
     }
 
-    /// Up to which batch the observations are gone.
+    /// The last position whose observations are deleted.
     pub fn expired_to(&self) -> Result<LogPosition, LogError> {
         match self {
             Self::Memory(log) => Ok(log.expired_to()),
@@ -247,7 +251,7 @@ impl Log {
         }
     }
 
-    /// Gives the records behind `after` to `visit`, in order, until it breaks off; expired ones are left out.
+    /// Calls `visit` with each record after `after`, in order, until it breaks. Skips expired records.
     pub fn replay(
         &self,
         after: LogPosition,
@@ -262,7 +266,7 @@ impl Log {
         }
     }
 
-    /// What is remembered of the newest `count` batches that have an identity.
+    /// The newest `count` batches that have an identity, with the log's clock.
     pub fn resendable(&self, count: usize) -> Result<Resendable, LogError> {
         match self {
             Self::Memory(log) => Ok(log.resendable(count)),
@@ -270,7 +274,7 @@ impl Log {
         }
     }
 
-    /// Who sent the last `count` batches up to `to`, and when they came; oldest first.
+    /// The sources and times of receipt of the last `count` batches up to `to`, oldest first.
     pub fn contacts(
         &self,
         to: LogPosition,
@@ -290,7 +294,7 @@ impl Log {
         }
     }
 
-    /// Reads what single devices said. `None` where the log has no file.
+    /// A reader for the observations of single devices. `None` if the log has no file.
     pub fn history(&self) -> Option<History> {
         match self {
             Self::Memory(_) => None,
@@ -298,7 +302,7 @@ impl Log {
         }
     }
 
-    /// The place of the newest record.
+    /// The position of the newest record.
     pub fn last(&self) -> LogPosition {
         match self {
             Self::Memory(log) => log.last(),
@@ -306,7 +310,7 @@ impl Log {
         }
     }
 
-    /// The identity that what this server shows and raises is made with. All servers of a fleet share it.
+    /// The identity of the server as clients see it. All servers of a fleet share it.
     pub fn server_uuid(&self) -> Uuid {
         match self {
             Self::Memory(log) => log.server_uuid(),
@@ -314,7 +318,7 @@ impl Log {
         }
     }
 
-    /// The identity of this server alone: that of the records that it takes.
+    /// The identity of this server alone. It marks the records that this server accepted.
     pub fn node(&self) -> Uuid {
         match self {
             Self::Memory(log) => log.node(),

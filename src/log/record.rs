@@ -1,4 +1,4 @@
-//! What the log orders: records.
+//! The records of the log, and the changes that they make.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -13,17 +13,17 @@ use crate::report::{
     Annotation, Batch, DeviceId, MacAddr, MacMask, Phy, ReceivedAt, Report, SourceId, UnixTime,
 };
 
-/// A record that the log has taken.
+/// A record in the log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
-    /// Its place in this log.
+    /// Its position in this log.
     pub position: LogPosition,
     /// The record itself.
     pub record: Record,
 }
 
 impl Entry {
-    /// The reports of the record; none if it is of another kind.
+    /// The reports of the record; empty if it is of another kind.
     pub fn reports(&self) -> &[Report] {
         self.record
             .batch()
@@ -31,159 +31,159 @@ impl Entry {
     }
 }
 
-/// One change of the state: what the log orders, and what servers send to each other.
+/// One change of the state. The log orders records, and servers send them to each other.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// The same wherever the record goes, so that it is applied once.
+    /// Stays the same wherever the record goes, so that it is applied once.
     pub id: RecordId,
-    /// The server that took it from its sender.
+    /// The server that accepted it from a client.
     pub node: Uuid,
-    /// Its place in the log of another server, if it came from there.
+    /// Its position in the log of another server, if it came from there.
     pub origin: Option<Origin>,
-    /// When `node` took it, by that server's clock.
+    /// When `node` accepted it, by that server's clock.
     pub at: ReceivedAt,
-    /// What it says.
+    /// The change.
     pub what: What,
 }
 
-/// The place of a record in the log that handed it on.
+/// The position of a record in the log of the server that sent it here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
-    /// The server of that log.
+    /// The server that sent it.
     pub node: Uuid,
     /// The record's position there.
     pub position: LogPosition,
 }
 
-/// What a record says. The order of the kinds is part of the encoding: new ones go last.
+/// The change that a record makes. The order of the variants is part of the encoding: add new ones at the end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum What {
-    /// A scanner reports.
+    /// A batch of a scanner's reports.
     Reports(Batch),
-    /// Somebody names or tags a device.
+    /// A name or tag that somebody gives a device.
     Annotation(Annotation),
-    /// Somebody defines or raises an alert, or changes what is watched.
+    /// A change of alert kinds or watched addresses, or an alert that somebody raises.
     AlertOrder(AlertOrder),
-    /// Somebody pauses, opens or closes a source.
+    /// A source that somebody pauses, opens or closes.
     SourcePause(SourcePause),
-    /// A file was imported.
+    /// The end of a file's import.
     Import(Import),
-    /// Settings that all servers of a fleet have to share.
+    /// Settings that all servers of a fleet must share.
     Settings(Settings),
-    /// Time goes on, [`Record::at`] says how far.
+    /// A tick of the clock. [`Record::at`] is the time.
     ///
-    /// Only a fleet logs ticks: its servers have clocks of their own, and each rule about silence has to fire at the same
+    /// Only a fleet logs ticks: its servers have separate clocks, and each rule about silence must fire at the same
     /// position on all of them. A server that runs alone hands the time to its rules directly. A tick a second in its
-    /// log would be 86 400 syncs a day for nothing: what a rule found is kept with the alerts.
+    /// log would cost 86 400 syncs a day for nothing, because the alerts of these rules are stored elsewhere.
     Tick,
-    /// What is known of somebody has to go.
+    /// A device or source whose data must be erased.
     Erasure(Erasure),
 }
 
-/// A change to alerts that somebody asked for. The alerts' own types are not known here, so classes and severities are
-/// words.
+/// A change of alerts that somebody requested. This module does not know the types of alerts, so classes and severities
+/// are strings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AlertOrder {
-    /// Adds a kind of alerts.
+    /// Defines a kind of alert.
     Define(AlertKind),
-    /// Watches addresses, or stops to watch them.
+    /// Starts or stops watching addresses.
     Watch(WatchOrder),
     /// Raises an alert of a kind that exists.
     Raise(Box<HandRaised>),
 }
 
-/// A kind of alerts.
+/// A kind of alert.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlertKind {
     /// Its name, in capitals.
     pub header: Box<str>,
-    /// Such as `SPOOF`.
+    /// Its class, such as `SPOOF`.
     pub class: Box<str>,
-    /// Such as `high`.
+    /// Its severity, such as `high`.
     pub severity: Box<str>,
-    /// For people.
+    /// A description for people.
     pub description: Box<str>,
-    /// The radio technology, if it is about one.
+    /// The radio technology, if the kind is specific to one.
     pub phy: Option<Phy>,
-    /// The most alerts in the long run.
+    /// The sustained rate limit.
     pub rate: AlertRate,
-    /// The most alerts at once.
+    /// The burst limit.
     pub burst: AlertRate,
 }
 
-/// So many alerts in so many seconds.
+/// A limit on the number of alerts in a period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlertRate {
-    /// The most that are raised.
+    /// How many alerts may be raised in the period.
     pub count: u32,
-    /// The span that they are counted over.
+    /// The length of the period.
     pub seconds: u32,
 }
 
 /// A change of the watched addresses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WatchOrder {
-    /// Whether the list of those that are reported when they are found changes.
+    /// Whether the list of addresses that raise an alert when they are found changes.
     pub found: bool,
-    /// Whether the list of those that are reported when they are lost changes.
+    /// Whether the list of addresses that raise an alert when they are lost changes.
     pub lost: bool,
-    /// The addresses.
+    /// The addresses, or ranges of addresses.
     pub masks: Vec<MacMask>,
-    /// Whether they are watched from now on, or not any more.
+    /// `true` to start watching them, `false` to stop.
     pub is_watched: bool,
 }
 
-/// An alert that somebody raises. Its class and severity follow from its kind.
+/// An alert that somebody raises by hand. Its kind determines its class and severity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HandRaised {
-    /// Its identity, chosen by the server that took it.
+    /// Its identity, chosen by the server that accepted it.
     pub id: Box<str>,
-    /// Its kind.
+    /// The name of its kind.
     pub header: Box<str>,
-    /// For people.
+    /// The message for people.
     pub text: Box<str>,
-    /// When what it tells of happened, if that is said.
+    /// When the event happened, if the client said so.
     pub seen: Option<UnixTime>,
-    /// The device, if it is about one that is tracked.
+    /// The tracked device that it is about, if any.
     pub device: Option<DeviceId>,
-    /// The scanner, if it is about one.
+    /// The scanner that it is about, if any.
     pub scanner: Option<SourceId>,
     /// Kismet's four addresses: transmitter, source, destination, other.
     pub addresses: [MacAddr; 4],
-    /// The channel, if one is named.
+    /// The channel, if any.
     pub channel: Option<Box<str>>,
 }
 
-/// A source is to be in another state from now on.
+/// A new state for a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourcePause {
-    /// Which source.
+    /// The source that changes.
     pub source: SourceId,
-    /// Its state from now on.
+    /// Its new state.
     pub state: SourceState,
 }
 
-/// What people have done to a source. Its reports are taken in each state.
+/// The state that somebody gave a source. Its reports are accepted in every state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SourceState {
-    /// Reports, as a new source does.
+    /// Open, as a new source is.
     Open,
-    /// Is marked as paused.
+    /// Marked as paused.
     Paused,
-    /// Is marked as closed.
+    /// Marked as closed.
     Closed,
 }
 
-/// A file was imported. Its reports are records of their own, before this one.
+/// The end of a file's import. The reports of the file are in records of their own, before this one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Import {
-    /// Its name, as the sender said.
+    /// The name of the file, as the client sent it.
     pub file: Box<str>,
     /// The name of its format.
     pub format: Box<str>,
-    /// How many reports were taken from it.
+    /// How many reports of the file were accepted.
     pub reports: u64,
 }
 
@@ -191,18 +191,18 @@ pub struct Import {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings(pub BTreeMap<Box<str>, Box<str>>);
 
-/// Whom nothing may be known of any more.
+/// A device or source whose data must be erased.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Erasure {
-    /// A device: all that was reported and said of it.
+    /// A device: all reports and annotations of it.
     Device(DeviceId),
-    /// A source: all that it reported.
+    /// A source: all of its reports.
     Source(SourceId),
 }
 
 impl Record {
-    /// A record that this server takes now.
+    /// Makes a record that this server accepts now.
     pub fn new(node: Uuid, at: ReceivedAt, what: What) -> Self {
         Self {
             id: RecordId::random(),
@@ -213,7 +213,7 @@ impl Record {
         }
     }
 
-    /// The reports of one request, if it is a record of those.
+    /// The batch of reports, if the record is one.
     pub fn batch(&self) -> Option<&Batch> {
         match &self.what {
             What::Reports(batch) => Some(batch),
@@ -227,37 +227,37 @@ impl Record {
 #[serde(from = "[u8; 16]", into = "[u8; 16]")]
 pub struct RecordId(u128);
 
-/// Where the identities of this process begin, and how many it has given.
+/// The first identity of this process, and how many it has given out.
 static FIRST: LazyLock<u128> = LazyLock::new(|| {
-    // Of a random UUID six bits are fixed; those of a second one stand elsewhere.
+    // Six bits of a random UUID are fixed. Rotating the second UUID moves its fixed bits to other places.
     Uuid::new_v4().as_u128() ^ Uuid::new_v4().as_u128().rotate_left(8)
 });
 static GIVEN: AtomicU64 = AtomicU64::new(0);
 
 impl RecordId {
-    /// An identity that no other record has.
+    /// Makes an identity that no other record has.
     ///
-    /// The first one of a process is random, and the others count on from it: a record costs one addition, and no call
-    /// of the operating system. Within a process none repeats. Two processes share one only if their random beginnings
-    /// lie nearer to each other than the number of records they make, which for a million processes of 10⁹ records each has
-    /// a chance of about 10⁻¹⁷. An identity is no secret, so it need not be hard to guess.
+    /// The first identity of a process is random, and the others count on from it. So an identity costs one addition
+    /// and no system call, and none repeats within a process. Two processes share one only if their random starts are
+    /// closer to each other than the number of records they make. For a million processes of 10⁹ records each, the
+    /// chance of that is about 10⁻¹⁷. An identity is not a secret, so it need not be hard to guess.
     pub fn random() -> Self {
         let number = GIVEN.fetch_add(1, Ordering::Relaxed);
         Self(FIRST.wrapping_add(number.into()))
     }
 
-    /// The identity of a record that was logged before records had one: it follows from its place.
+    /// The identity of a record that was logged before records had one. It is derived from the position.
     pub(super) fn of_place(server: Uuid, position: LogPosition) -> Self {
         let place = [server.as_bytes().as_slice(), &position.get().to_be_bytes()];
         Self(XxHash3_128::oneshot(&place.concat()))
     }
 
-    /// Takes an identity.
+    /// Makes an identity from its bytes, the highest first.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(u128::from_be_bytes(bytes))
     }
 
-    /// The identity, its highest byte first.
+    /// The bytes of the identity, the highest first.
     pub const fn to_bytes(self) -> [u8; 16] {
         self.0.to_be_bytes()
     }

@@ -142,7 +142,7 @@ fn what_is_wrong_with_a_log_is_told() {
         "{out}"
     );
     assert!(!out.contains("sound"), "{out}");
-    assert!(err.contains("a server cannot read on"), "{err}");
+    assert!(err.contains("a server cannot read past position"), "{err}");
     for line in err.lines() {
         assert!(line.starts_with("scanpost: "), "{line}");
     }

@@ -1,12 +1,13 @@
-//! The chain: one hash of 128 bits that stands for all records up to a position.
+//! The chain: a hash of 128 bits over all records up to a position.
 //!
-//! It says whether two logs have the same history, and whether a log still says what was written to it. The hash of a
-//! record is made of the hash before it and of all that the log keeps of the record: its identity, the server that took
-//! it, its origin, its time, and what it says down to the last field of each report, but not its position, which follows
-//! from its place, nor the numbers of rows, which are a file's own. So it does not depend on how records were cut into
-//! commits, and it is stored with the last record of each commit only.
+//! It shows whether two logs have the same history, and whether a log still contains what was written to it. The hash
+//! of a record covers the hash before it and everything that the log stores of the record: its identity, the server
+//! that accepted it, its origin, its time, and its content down to the last field of each report. It does not cover the
+//! position, which follows from the order, nor row numbers, which differ from file to file. So it does not depend on
+//! how records were grouped into commits. It is stored only with the last record of each commit.
 //!
-//! Not a cryptographic hash: it finds damage and mistakes. Whoever can write to the file can make up a chain that fits.
+//! The hash is not cryptographic. It finds damage and mistakes, but whoever can write to the file can also forge the
+//! chain.
 
 use rusqlite::{Connection, OptionalExtension};
 use twox_hash::XxHash3_128;
@@ -20,24 +21,24 @@ use crate::report::{
     Sighting, Ssid,
 };
 
-/// The key in `meta` of the position that the chain begins behind, in a log that is older than chains.
+/// The key in `meta` of the last position before the chain, in a log that is older than chains.
 const KEY: &str = "chain_from";
-/// Bytes of the part of a report that has always the same length.
+/// The length of the fixed part of a report.
 const FIXED_BYTES: usize = 64;
 
-/// Stands for all records up to a position.
+/// The hash over all records up to a position.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Chain([u8; 16]);
 
 impl Chain {
-    /// Stands for no record.
+    /// The chain of an empty log.
     pub(super) const START: Self = Self([0; 16]);
 
     pub(super) const fn to_bytes(self) -> [u8; 16] {
         self.0
     }
 
-    /// The chain behind a record that was read back.
+    /// The chain after a record that was read back from the log.
     pub(super) fn extended_by(self, entry: &Entry, link: &mut Link) -> Result<Self, LogError> {
         let record = &entry.record;
         match (&record.what, kinds::text_of(&record.what)?) {
@@ -59,12 +60,12 @@ impl Chain {
     }
 }
 
-/// The bytes that a record adds to the chain: each value has its length in front, or always the same length.
+/// The bytes that a record adds to the chain. Each value has a fixed length, or its length before it.
 #[derive(Debug, Default)]
 pub(super) struct Link(Vec<u8>);
 
 impl Link {
-    /// Begins the link that follows on `before`.
+    /// Begins the link that follows `before`.
     pub(super) fn begin(&mut self, before: Chain, record: &Record) {
         self.0.clear();
         self.0.extend_from_slice(&before.0);
@@ -80,7 +81,7 @@ impl Link {
         self.0.push(kind_byte(&record.what));
     }
 
-    /// The chain behind the record.
+    /// The chain after the record.
     pub(super) fn end(&self) -> Chain {
         Chain(XxHash3_128::oneshot(&self.0).to_be_bytes())
     }
@@ -90,7 +91,7 @@ impl Link {
         self.0.extend_from_slice(text.as_bytes());
     }
 
-    /// The same bytes on every machine.
+    /// Adds a length as 8 bytes, so that the chain is the same on every platform.
     fn add_length(&mut self, length: usize) {
         let length = u64::try_from(length).unwrap_or(u64::MAX);
         self.0.extend_from_slice(&length.to_le_bytes());
@@ -101,7 +102,7 @@ impl Link {
         self.add_text(text.unwrap_or_default());
     }
 
-    /// All of a batch but its reports.
+    /// Adds everything of a batch except its reports.
     pub(super) fn add_batch(&mut self, batch: &Batch, rejected: Option<&str>) {
         self.0.extend_from_slice(batch.source.uuid().as_bytes());
         self.add_optional(batch.source_name.as_deref());
@@ -114,7 +115,7 @@ impl Link {
         self.add_length(batch.reports.len());
     }
 
-    /// A report, and what it has beside the columns.
+    /// Adds a report, with the text of its column `extra`.
     pub(super) fn add_report(&mut self, report: &Report, extra: Option<&str>) {
         let device = report.device();
         let (ssid, capabilities) = match &report.sighting {
@@ -155,7 +156,7 @@ impl Link {
             extra.map_or(0, str::len),
         ];
         for length in lengths {
-            // No text is longer than what a request may have.
+            // No text is longer than a request.
             fixed.add(u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes());
         }
         self.0.extend_from_slice(&fixed.bytes);
@@ -169,7 +170,7 @@ impl Link {
     }
 }
 
-/// Values of a fixed length, one after the other.
+/// A buffer for values of fixed length.
 struct Fixed {
     bytes: [u8; FIXED_BYTES],
     used: usize,
@@ -208,11 +209,11 @@ fn phy_byte(phy: Phy) -> u8 {
 pub(super) fn last(db: &Connection) -> Result<Chain, LogError> {
     let query = "SELECT chain FROM records ORDER BY position DESC LIMIT 1";
     let found = db.query_row(query, [], |row| row.get::<_, Option<[u8; 16]>>(0));
-    // The last record of a log that is older than chains has none: with it the chain begins.
+    // The last record of a log that is older than chains has none: the chain begins after it.
     Ok(found.optional()?.flatten().map_or(Chain::START, Chain))
 }
 
-/// The position that the chain begins behind.
+/// The position after which the chain begins.
 fn begins_behind(db: &Connection) -> Result<LogPosition, LogError> {
     let query = "SELECT value FROM meta WHERE key = ?1";
     let text: Option<String> = db.query_row(query, [KEY], |row| row.get(0)).optional()?;
@@ -225,18 +226,18 @@ fn begins_behind(db: &Connection) -> Result<LogPosition, LogError> {
     }
 }
 
-/// Compares what records say with the chain that is stored with them.
+/// Compares records with the chain that is stored with them.
 pub(super) struct Check<'d> {
     stored: rusqlite::Statement<'d>,
-    /// The chain up to here, if it is known: some of its records may have expired.
+    /// The chain up to the last record. `None` if it is unknown because records before it have expired.
     chain: Option<Chain>,
-    /// The last record whose chain is known to be right.
+    /// The last record that was compared with a stored chain.
     checked_to: LogPosition,
     begins_behind: LogPosition,
     link: Link,
 }
 
-/// Records that do not say what was written.
+/// A range of records that do not match their chain.
 pub(super) struct Broken {
     pub(super) from: LogPosition,
     pub(super) to: LogPosition,
@@ -265,7 +266,7 @@ impl<'d> Check<'d> {
         Ok(found.flatten().map(Chain))
     }
 
-    /// Takes the next record, and gives the records up to it if they do not fit the chain that is stored with it.
+    /// Adds the next record. Returns the records since the last stored chain if they do not match the one stored here.
     pub(super) fn add(&mut self, entry: &Entry) -> Result<Option<Broken>, LogError> {
         let at = entry.position;
         if at <= self.begins_behind {
@@ -282,12 +283,12 @@ impl<'d> Check<'d> {
             from: self.checked_to.next(),
             to: at,
         });
-        // What is wrong before it is told once.
+        // Continue from the stored chain, so that each mismatch is reported once.
         (self.chain, self.checked_to) = (Some(stored), at);
         Ok(broken)
     }
 
-    /// The records at the end that no chain was stored behind, if there are any.
+    /// The records at the end that have no stored chain after them, if there are any.
     pub(super) fn end(&self, last: LogPosition) -> Option<Broken> {
         (self.checked_to < last).then(|| Broken {
             from: self.checked_to.next(),

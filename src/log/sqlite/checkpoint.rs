@@ -1,8 +1,8 @@
-//! The write-ahead log is moved into the file beside the writer: by the writer itself it would hold up all who report
-//! for as long as it takes to copy the pages and to sync them.
+//! The checkpointer copies the write-ahead log (WAL) into the database, on a thread of its own. If the writer did it,
+//! all clients would wait until the pages are copied and synced.
 //!
-//! SQLite begins the write-ahead log anew when all of it has been moved, which under load is never so when another
-//! thread has just moved it. So the writer moves the rest, between two commits.
+//! SQLite restarts the WAL only when all of it is copied. Under load the checkpointer never gets that far, because the
+//! writer appends meanwhile. So the writer copies the last pages itself, between two commits.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,16 +17,16 @@ use tracing::debug;
 use super::make_durable;
 use crate::log::LogError;
 
-/// From how many pages of 4 KiB on the write-ahead log is moved.
+/// The checkpointer runs when the WAL has this many pages of 4 KiB.
 pub(super) const PAGES: i32 = 4096;
-/// From how many times as many on the writer does it, because nobody else did.
+/// At this multiple of [`PAGES`] the checkpointer has fallen behind, and the writer checkpoints instead.
 const TOO_MANY: i32 = 4;
-/// What was written while pages were copied is copied in rounds, each of which has less to do than the one before: until
-/// no more than so many pages are left, or for so many rounds.
+/// The writer appends while pages are copied. So the checkpointer repeats, and each round has less to copy. It stops
+/// when no more than `REST` pages are left, or after `ROUNDS` rounds.
 const REST: i32 = 64;
 const ROUNDS: u32 = 4;
 
-/// A thread with a connection of its own, for as long as this lives.
+/// A thread with its own database connection. It runs until this is dropped.
 #[derive(Debug)]
 pub(super) struct Checkpointer {
     shared: Arc<Shared>,
@@ -35,15 +35,15 @@ pub(super) struct Checkpointer {
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// There is something to move.
+    /// The WAL needs a checkpoint.
     wanted: AtomicBool,
-    /// All but a little is moved.
+    /// The checkpointer has copied all but the last pages.
     moved: AtomicBool,
     over: AtomicBool,
 }
 
 impl Checkpointer {
-    /// Moves what `writer` writes, which is a connection to the same file, each time there are so many pages.
+    /// Starts a thread that checkpoints whenever `writer`, a connection to the same file, has filled `pages_max` pages.
     pub(super) fn start(
         file: &Path,
         writer: &mut Connection,
@@ -56,7 +56,9 @@ impl Checkpointer {
         let thread = thread::Builder::new()
             .name("checkpointer".into())
             .spawn(move || its.run(&db))
-            .map_err(|error| LogError::Failed(format!("no thread: {error}").into()))?;
+            .map_err(|error| {
+                LogError::Failed(format!("cannot start the checkpointer: {error}").into())
+            })?;
         let (its, wakes) = (Arc::clone(&shared), thread.thread().clone());
         let checkpointer = Self {
             shared,
@@ -64,8 +66,8 @@ impl Checkpointer {
         };
         writer.wal_hook(Some(move |wal: &mut Wal, pages| {
             if its.moved.swap(false, Ordering::AcqRel) || TOO_MANY * pages_max <= pages {
-                // The commit is made, whatever comes of this.
-                progress("the rest", wal.checkpoint_v2(CheckpointMode::PASSIVE));
+                // The commit is done, even if the checkpoint fails.
+                progress("writer", wal.checkpoint_v2(CheckpointMode::PASSIVE));
             } else if pages_max <= pages && !its.wanted.swap(true, Ordering::AcqRel) {
                 wakes.unpark();
             }
@@ -80,7 +82,7 @@ impl Drop for Checkpointer {
         self.shared.over.store(true, Ordering::Release);
         if let Some(thread) = self.thread.take() {
             thread.thread().unpark();
-            // If it panicked the writer has moved all there was.
+            // A panic of the thread does no harm: the writer has checkpointed in its place.
             thread.join().ok();
         }
     }
@@ -95,22 +97,22 @@ impl Shared {
             }
             for _ in 0..ROUNDS {
                 let done = db.wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::PASSIVE);
-                match progress("pages", done) {
+                match progress("checkpointer", done) {
                     Some((pages, copied)) if REST < pages - copied => {}
                     _ => break,
                 }
             }
-            // In this order, so that the writer does not ask again before it has done its part.
+            // In this order, so that the writer copies the last pages before it wakes this thread again.
             self.moved.store(true, Ordering::Release);
             self.wanted.store(false, Ordering::Release);
         }
     }
 }
 
-/// How many pages there were, and how many of them are moved. What cannot be moved now, because somebody reads it or
-/// there is no room for it, stays where it is, and is as safe there.
-fn progress(what: &str, done: rusqlite::Result<(i32, i32)>) -> Option<(i32, i32)> {
-    done.inspect_err(|error| debug!(%error, what, "the write-ahead log could not be moved"))
+/// How many pages the WAL has, and how many of them are copied. Pages that cannot be copied now, because of a reader or
+/// a full disk, stay in the WAL and are just as safe there.
+fn progress(by: &str, done: rusqlite::Result<(i32, i32)>) -> Option<(i32, i32)> {
+    done.inspect_err(|error| debug!(%error, by, "cannot checkpoint the write-ahead log"))
         .ok()
 }
 
@@ -132,14 +134,14 @@ mod tests {
         let file = directory.path().join("log.db");
         let mut writer = Connection::open(&file).unwrap();
         writer.pragma_update(None, "journal_mode", "wal").unwrap();
-        // What is written is what counts here, not that it is on disk.
+        // The test needs the pages to be written, not to be durable.
         writer.pragma_update(None, "synchronous", "off").unwrap();
-        // Else the writer does it by itself.
+        // Otherwise SQLite checkpoints by itself.
         writer.pragma_update(None, "wal_autocheckpoint", 0).unwrap();
         writer.execute_batch("CREATE TABLE texts (text)").unwrap();
         let checkpointer = Checkpointer::start(&file, &mut writer, 8).unwrap();
         let wal = File::open(directory.path().join("log.db-wal")).unwrap();
-        // The salts in its header are others each time it begins (SQLite's file format, section 4.1).
+        // The salts in the header change each time the WAL restarts (SQLite's file format, section 4.1).
         let salts = || {
             let mut salts = [0; 8];
             wal.read_exact_at(&mut salts, 16).unwrap();
@@ -148,7 +150,7 @@ mod tests {
         let text = "x".repeat(4000);
         let (mut begun, mut before) = (0, salts());
         let (mut written, start) = (0_u32, Instant::now());
-        // How many commits fit beside one sync of the checkpointer is for the disk to say.
+        // The disk determines how many commits happen during one sync of the checkpointer.
         while begun < BEGINS {
             writer
                 .execute("INSERT INTO texts VALUES (?1)", [&text])

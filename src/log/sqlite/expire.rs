@@ -1,4 +1,4 @@
-//! Old observations go, the oldest first, a few at a time.
+//! Deletes old observations, the oldest first, in small steps.
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
@@ -7,27 +7,28 @@ use super::{number, position, signed, unsigned};
 use crate::log::{Expired, Expiry, LogError, LogPosition};
 use crate::report::ReceivedAt;
 
-/// How many observations go in one step: some 10 ms.
+/// How many observations one step deletes, which takes some 10 ms.
 const OBSERVATIONS_PER_STEP: u64 = 4096;
-/// However small the log has to be, so many of the newest stay.
+/// So many of the newest observations stay, however small the log should be.
 const OBSERVATIONS_MIN: u64 = 10_000;
-/// How many batches one step looks at, and how many of their rows it takes out.
+/// How many batches one step reads, and how many of their rows it deletes.
 const BATCHES_PER_STEP: i64 = 1024;
 const KEY: &str = "expired_to";
 const CLOCK_KEY: &str = "expired_clock_us";
 
-/// The log's clock at the last record whose row is gone.
+/// The log's clock at the last record whose row is deleted.
 pub(super) fn expired_clock(db: &Connection) -> Result<ReceivedAt, LogError> {
     let query = "SELECT value FROM meta WHERE key = ?1";
     let text: Option<String> = db
         .query_row(query, [CLOCK_KEY], |row| row.get(0))
         .optional()?;
     let micros = text.map_or(Ok(0), |text| text.parse());
-    let damaged = |_| LogError::Damaged("meta.expired_clock_us is not a number".into());
+    let damaged =
+        |_| LogError::Damaged("meta: the value of expired_clock_us is not a number".into());
     Ok(ReceivedAt::from_micros(micros.map_err(damaged)?))
 }
 
-/// Up to which batch the observations are gone.
+/// The last position whose observations are deleted.
 pub(super) fn expired_to(db: &Connection) -> Result<LogPosition, LogError> {
     let text: Option<String> = db
         .query_row("SELECT value FROM meta WHERE key = ?1", [KEY], |row| {
@@ -36,14 +37,13 @@ pub(super) fn expired_to(db: &Connection) -> Result<LogPosition, LogError> {
         .optional()?;
     match text {
         None => Ok(LogPosition::START),
-        Some(text) => position(
-            text.parse()
-                .map_err(|_| LogError::Damaged("the end of what is expired is no number".into()))?,
-        ),
+        Some(text) => position(text.parse().map_err(|_| {
+            LogError::Damaged("meta: the value of expired_to is not a number".into())
+        })?),
     }
 }
 
-/// Takes out the oldest observations that are due, as many as one step may.
+/// Deletes the oldest observations that are due, as many as one step may.
 pub(super) fn expire(
     db: &mut Connection,
     last: LogPosition,
@@ -60,7 +60,7 @@ pub(super) fn expire(
             "INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)",
             params![KEY, to.to_string()],
         )?;
-        // The last one stays: it tells which position comes next.
+        // The last record stays, because the next position is derived from it.
         let first: Option<i64> =
             step.query_row("SELECT min(position) FROM records", [], |row| row.get(0))?;
         let end = first
@@ -93,7 +93,7 @@ pub(super) fn expire(
     })
 }
 
-/// How many observations there are: their numbers have no gaps.
+/// How many observations there are. Their row numbers have no gaps.
 pub(super) fn remaining(db: &Connection) -> Result<u64, LogError> {
     let query =
         "SELECT (SELECT max(id) FROM observations) - (SELECT min(id) FROM observations) + 1";
@@ -149,7 +149,7 @@ fn due(db: &Connection, from: LogPosition, expiry: &Expiry) -> Result<Due, LogEr
     Ok(due)
 }
 
-/// Whether there are rows of batches that nobody will send again.
+/// Whether there are rows of batches that no client will resend.
 fn has_forgotten(
     db: &Connection,
     expired_to: LogPosition,
@@ -165,7 +165,7 @@ fn has_forgotten(
     }))
 }
 
-/// How much of the file is in use, in bytes.
+/// The size of the used part of the file, in bytes.
 fn used_bytes(db: &Connection) -> Result<u64, LogError> {
     let pragma = |name| db.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let pages = pragma("page_count")? - pragma("freelist_count")?;

@@ -1,4 +1,4 @@
-//! What few reports have, as one JSON text beside the columns.
+//! The rare fields of reports, as one JSON text in the column `extra`.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::report::{
     WifiSighting,
 };
 
-/// Every field may be missing, and one that is not known is a later program's.
+/// Every field may be missing. Unknown fields come from a later version and are ignored.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Extra {
@@ -33,7 +33,7 @@ pub(super) struct Extra {
     tx_power_dbm: Option<i16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     path_loss_db: Option<i16>,
-    /// In hex, as are the values of the next.
+    /// In hex, as are the values of `service_data`.
     #[serde(skip_serializing_if = "str::is_empty")]
     scan_data: Box<str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -41,7 +41,7 @@ pub(super) struct Extra {
 }
 
 impl Extra {
-    /// What a report has beside the columns. `None` when there is nothing to keep, which is the rule.
+    /// The rare fields of a report. `None` if it has none, as most reports.
     pub(super) fn text_of(report: &Report) -> Result<Option<String>, LogError> {
         if is_plain(report) {
             return Ok(None);
@@ -90,11 +90,12 @@ impl Extra {
     pub(super) fn from_text(text: Option<&str>) -> Result<Self, LogError> {
         match text {
             None => Ok(Self::default()),
-            Some(text) => serde_json::from_str(text).map_err(|_| damaged("extra cannot be read")),
+            Some(text) => serde_json::from_str(text)
+                .map_err(|_| damaged("observations: the value of extra cannot be read")),
         }
     }
 
-    /// Adds what the columns do not have.
+    /// Adds the rare fields to what was read from the columns.
     pub(super) fn wifi(self, columns: WifiSighting) -> (Vec<Tag>, Sighting) {
         let sighting = Sighting::Wifi(WifiSighting {
             width: self.width_mhz.as_deref().and_then(ChannelWidth::from_wire),
@@ -126,7 +127,7 @@ impl Extra {
     }
 }
 
-/// Whether a report is one of the many that have nothing beside the columns, found without looking further.
+/// Whether a report has no rare fields, found by a quick check. Most reports have none.
 fn is_plain(report: &Report) -> bool {
     match &report.sighting {
         Sighting::Bluetooth(_) => false,
@@ -151,5 +152,6 @@ fn hex(bytes: &[u8]) -> Box<str> {
 }
 
 fn bytes(text: &str) -> Result<Box<[u8]>, LogError> {
-    crate::hex::bytes(text).ok_or_else(|| damaged("bytes are not hexadecimal digits"))
+    crate::hex::bytes(text)
+        .ok_or_else(|| damaged("observations: bytes in extra are not hexadecimal"))
 }

@@ -1,4 +1,4 @@
-//! What single devices said, read beside the writer.
+//! Reads the observations of single devices while the writer appends.
 
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::read;
 use crate::log::{LogError, Observed, Wanted};
 
-/// How many connections are kept open for the next reads.
+/// How many idle connections are kept for the next reads.
 const IDLE_MAX: usize = 2;
 
 /// Reads a log that this process writes.
@@ -26,7 +26,8 @@ impl History {
         }
     }
 
-    /// The observations of a device, the newest first. Looks at all of the log: some 70 ms a million observations.
+    /// The observations of a device, the newest first. Scans the whole log, which takes some 70 ms per million
+    /// observations.
     pub fn read(&self, wanted: &Wanted) -> Result<Vec<Observed>, LogError> {
         let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = idle().pop();
@@ -38,7 +39,7 @@ impl History {
             )?,
         };
         let observed = {
-            // One transaction, so that what expires meanwhile does not tear it.
+            // One transaction, so that the result is consistent even if observations expire meanwhile.
             let transaction = db.unchecked_transaction()?;
             read::history(&transaction, wanted)?
         };

@@ -1,4 +1,4 @@
-//! Records that are not reports: their kind as a word, and what they say as JSON.
+//! Records other than reports: their kind as a word, and their content as JSON.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -30,7 +30,7 @@ pub(super) fn text_of(what: &What) -> Result<Option<(&'static str, String)>, Log
     Ok(Some((kind, content)))
 }
 
-/// The refused reports of a batch. `None` if there are none.
+/// The refused reports of a batch as JSON. `None` if there are none.
 pub(super) fn rejected_text(rejected: &[Rejected]) -> Result<Option<String>, LogError> {
     if rejected.is_empty() {
         return Ok(None);
@@ -49,7 +49,7 @@ pub(super) fn read(kind: &str, content: &str) -> Result<What, LogError> {
         TICK => What::Tick,
         ERASURE => What::Erasure(from_json(kind, content)?),
         unknown => {
-            let text = format!("records: the kind `{unknown}` is not known");
+            let text = format!("records: the kind `{unknown}` is unknown");
             return Err(LogError::Damaged(text.into()));
         }
     })

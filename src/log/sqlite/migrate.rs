@@ -1,4 +1,4 @@
-//! From the version that a file has to the one that this program writes.
+//! Migrates a file to the version that this program writes.
 
 use std::time::Instant;
 
@@ -13,17 +13,17 @@ pub(super) const VERSION: i64 = 4;
 pub(super) const VERSION_OF_CHAIN: i64 = 4;
 const TABLES: &str = include_str!("schema/tables.sql");
 const VIEWS: &str = include_str!("schema/views.sql");
-/// The steps that bring a file from one version to the next, the first from version 1. Each drops the views.
+/// The scripts that migrate a file from one version to the next, the first from version 1. Each drops the views.
 const STEPS: [&str; 3] = [
     include_str!("schema/from_1.sql"),
     include_str!("schema/from_2.sql"),
     include_str!("schema/from_3.sql"),
 ];
 
-/// Shows tables of earlier versions as those of this one.
+/// Presents the tables of earlier versions as those of the current one.
 const READ_3: &str = include_str!("schema/read_3.sql");
 
-/// Brings the file to the version of this program, or leaves it alone if it is of a later one.
+/// Migrates the file to the current version. Leaves a file of a later version unchanged.
 pub(super) fn migrate(db: &mut Connection) -> Result<(), LogError> {
     let found: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if VERSION < found {
@@ -39,7 +39,7 @@ pub(super) fn migrate(db: &mut Connection) -> Result<(), LogError> {
     if found != 0 {
         info!(schema.version = found, "migrating the log");
     }
-    // One transaction: whatever ends the program before the commit, the file stays what it was.
+    // One transaction: if the program ends before the commit, the file is unchanged.
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     match usize::try_from(found) {
         Ok(0) => transaction.execute_batch(TABLES)?,
@@ -64,10 +64,10 @@ pub(super) fn migrate(db: &mut Connection) -> Result<(), LogError> {
     Ok(())
 }
 
-/// Lets a connection that only reads use this version's tables on a file of an earlier one.
+/// Lets a read-only connection use the current tables on a file of an earlier version.
 pub(super) fn read_as_current(db: &Connection, found: i64) -> Result<(), LogError> {
     if found < VERSION {
-        // Before version 3 nothing was said of devices.
+        // Before version 3 there were no annotations.
         let annotation = if found < 3 {
             "NULL AS annotation"
         } else {

@@ -1,7 +1,7 @@
-//! The log as an SQLite file: one row an observation, strings in dictionary tables.
+//! The log in an SQLite file: one row per observation, with strings in dictionary tables.
 //!
-//! The file is in WAL mode with full synchronous, so that a commit is on disk when it returns. One process
-//! has it at a time: a lock file next to it says so.
+//! The file is in WAL mode with full synchronous, so that a commit is on disk when it returns. Only one process uses it
+//! at a time: that process locks a file next to it.
 
 mod chain;
 mod checkpoint;
@@ -36,10 +36,10 @@ use super::{Entry, Expired, Expiry, LogError, LogPosition, Record, Resendable, S
 use crate::data_dir::{self, DataDir};
 use crate::report::{ReceivedAt, SourceId};
 
-/// The keys of the identities in `meta`: of what the server shows, and of the server alone.
+/// The keys in `meta` of the identity that clients see, and of the identity of this server alone.
 const SERVER_UUID: &str = "server_uuid";
 const NODE_UUID: &str = "node_uuid";
-/// How long another program may hold the file's lock before reports are refused.
+/// How long another program may lock the file before reports are refused.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A log in an SQLite file.
@@ -52,7 +52,7 @@ pub struct SqliteLog {
     node: Uuid,
     numbers: Dictionaries,
     _checkpointer: Checkpointer,
-    /// Goes last: until then the files are in use.
+    /// Dropped last, because the files are in use until then.
     _lock: File,
 }
 
@@ -87,12 +87,12 @@ impl SqliteLog {
         let file = data.prepare_database(data_dir::LOG).map_err(unusable)?;
         let mut db = Connection::open(&file)?;
         db.set_prepared_statement_cache_capacity(64);
-        // While another program holds the lock all reports wait.
+        // All reports wait while another program has locked the file.
         db.busy_timeout(LOCK_PATIENCE)?;
-        // Steps from old versions replace tables that others refer to. And the numbers of one transaction come
-        // out of it: to look each of them up again would be half its cost.
+        // Migrations replace tables that other tables refer to. And an append inserts only row numbers that it has just
+        // read or made: checking each of them again would double its cost.
         db.pragma_update(None, "foreign_keys", false)?;
-        // What a later program wrote is left alone, its write-ahead log too.
+        // A file of a later version is left unchanged, and so is its write-ahead log.
         db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         migrate::migrate(&mut db)?;
         db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
@@ -121,7 +121,7 @@ impl SqliteLog {
         let (db, numbers) = (&mut self.db, &mut self.numbers);
         let result = write::write_all(db, self.node, numbers, &records, self.tip);
         if result.is_err() {
-            // Numbers given in a transaction that did not happen mean nothing.
+            // The row numbers that the failed transaction assigned are void.
             self.numbers = Dictionaries::default();
         }
         let tip = result.map_err(|error| match error {
@@ -179,7 +179,7 @@ impl SqliteLog {
         read::receipt(&self.db, at)
     }
 
-    /// Lets the file have no more than so many pages of 4 KiB: a disk without room, for tests.
+    /// Limits the file to this many pages of 4 KiB. Tests simulate a full disk with it.
     #[cfg(test)]
     pub(super) fn limit_pages(&self, pages: Option<u32>) -> Result<(), LogError> {
         let pages = pages.unwrap_or(0xffff_fffe);
@@ -221,7 +221,7 @@ impl From<rusqlite::Error> for LogError {
     }
 }
 
-/// Whether a write failed, and not a sync: SQLite tells a full disk apart, but not a full quota.
+/// Whether a write failed, rather than a sync. SQLite reports a full disk with a code of its own, but not a full quota.
 fn is_of_write(error: &rusqlite::Error) -> bool {
     let code = error.sqlite_error().map(|error| error.extended_code);
     code.is_some_and(|code| {
@@ -234,7 +234,7 @@ fn is_of_write(error: &rusqlite::Error) -> bool {
     })
 }
 
-/// A sync is one of the disk.
+/// Makes each commit wait until its data is on disk.
 fn make_durable(db: &Connection) -> rusqlite::Result<()> {
     db.pragma_update(None, "synchronous", "full")
 }
@@ -243,7 +243,7 @@ fn damaged(what: &str) -> LogError {
     LogError::Damaged(what.into())
 }
 
-/// Reads one of the identities in `meta`, made if there is none.
+/// Reads one of the identities in `meta`, and makes it if it is missing.
 fn uuid(db: &Connection, key: &str) -> Result<Uuid, LogError> {
     db.execute(
         "INSERT OR IGNORE INTO meta (key, value) VALUES (?1, ?2)",
@@ -264,7 +264,7 @@ fn position(number: i64) -> Result<LogPosition, LogError> {
     Ok(LogPosition(unsigned(number)?))
 }
 
-/// SQLite's integers are signed; nothing that is counted here reaches the last bit.
+/// SQLite's integers are signed. Nothing that is counted here needs the last bit.
 fn signed(number: impl TryInto<i64>) -> i64 {
     number.try_into().unwrap_or(i64::MAX)
 }

@@ -1,4 +1,4 @@
-//! From rows to records.
+//! Reads records from rows.
 
 use std::cmp::Ordering;
 use std::ops::ControlFlow;
@@ -21,27 +21,27 @@ use crate::report::{
     MacAddr, Phy, Position, ReceivedAt, Rejected, Report, SourceId, Ssid, UnixTime, WifiSighting,
 };
 
-/// The column of the record in what is read of an observation.
+/// The column of the record's position in [`SELECT_OBSERVATION`].
 const RECORD: usize = 14;
-/// How many reports room is made for before they are read: a damaged count must not ask for all memory.
+/// Memory is reserved for at most this many reports before they are read: a damaged count must not reserve all memory.
 const REPORTS_EXPECTED_MAX: i64 = 10_000;
-const STRAY: &str = "an observation does not stand with its record";
+const STRAY: &str = "an observation has no record, or is out of order";
 
-/// What [`Owner::read_record`] reads.
+/// The columns that [`Owner::read_record`] reads.
 const SELECT_RECORD: &str =
     "SELECT r.position, r.received_at_us, r.id, n.uuid, f.uuid, r.origin_position, r.kind, r.content, s.uuid,
             r.source_name, r.phy, r.identity, r.rejected, r.accepted
      FROM records r LEFT JOIN sources s ON s.id = r.source
           LEFT JOIN nodes n ON n.id = r.node LEFT JOIN nodes f ON f.id = r.origin_node";
 
-/// What [`read_report`] reads, and last the record.
+/// The columns that [`read_report`] reads, and last the position of the record.
 const SELECT_OBSERVATION: &str =
     "SELECT o.time, o.address, s.ssid, c.text, n.text, o.frequency_khz, o.signal_dbm,
             o.lat_e7, o.lon_e7, o.alt_mm, o.speed_m_h, o.extra, o.phy, o.accuracy_mm, o.record
      FROM observations o LEFT JOIN ssids s ON s.id = o.ssid
           LEFT JOIN capabilities c ON c.id = o.capabilities LEFT JOIN channels n ON n.id = o.channel";
 
-/// Gives the records behind `after` to `visit`, in order, until it breaks off.
+/// Calls `visit` with each record after `after`, in order, until it breaks.
 pub(super) fn replay(
     db: &Connection,
     after: LogPosition,
@@ -83,7 +83,7 @@ pub(super) fn replay(
     }
 }
 
-/// The number of the first observation behind a record, found by halving: records stand in order.
+/// The row number of the first observation after a record. A binary search finds it, because rows are in log order.
 pub(super) fn first_observation_after(
     db: &Connection,
     after: LogPosition,
@@ -115,7 +115,7 @@ pub(super) fn first_observation_after(
 
 /// The observations of a device, the newest first, each as a batch of its own.
 pub(super) fn history(db: &Connection, wanted: &Wanted) -> Result<Vec<Observed>, LogError> {
-    // There is no index on the address: it would make writing many times slower, and this read only so much faster.
+    // There is no index on the address. It would slow down every write many times, and gains too little here.
     let mut ids = db.prepare_cached(
         "SELECT o.id FROM observations o
          WHERE o.address = ?1 AND o.time BETWEEN ?2 AND ?3 AND (o.time, o.id) < (?4, ?5)
@@ -159,7 +159,7 @@ pub(super) fn history(db: &Connection, wanted: &Wanted) -> Result<Vec<Observed>,
     ids.map(read).collect()
 }
 
-/// What is remembered of the newest `count` batches that have an identity.
+/// The newest `count` batches that have an identity, with the log's clock.
 pub(super) fn resendable(db: &Connection, count: usize) -> Result<Resendable, LogError> {
     let first: Option<i64> = db.query_row(
         "SELECT min(position) FROM (SELECT position FROM records WHERE identity IS NOT NULL
@@ -190,7 +190,7 @@ pub(super) fn resendable(db: &Connection, count: usize) -> Result<Resendable, Lo
     Ok(Resendable { clock, batches })
 }
 
-/// Who sent the last batches up to `to`, and when they came.
+/// The sources and times of receipt of the last batches up to `to`.
 pub(super) fn contacts(
     db: &Connection,
     to: LogPosition,
@@ -204,7 +204,9 @@ pub(super) fn contacts(
     let mut contacts = Vec::new();
     while let Some(row) = rows.next()? {
         let source: String = row.get(0)?;
-        let source = source.parse().map_err(|_| damaged("a source is no UUID"))?;
+        let source = source
+            .parse()
+            .map_err(|_| damaged("the UUID of a source cannot be read"))?;
         contacts.push((source, ReceivedAt::from_micros(unsigned(row.get(1)?)?)));
     }
     contacts.reverse();
@@ -228,7 +230,7 @@ pub(super) fn receipt(db: &Connection, at: LogPosition) -> Result<Option<StoredR
     }))
 }
 
-/// Whom a log belongs to.
+/// The identities of the server that the log belongs to.
 struct Owner {
     server: Uuid,
     node: Uuid,
@@ -241,13 +243,13 @@ impl Owner {
             let text: Option<String> = db.query_row(query, [key], |row| row.get(0)).optional()?;
             Ok::<_, LogError>(text.and_then(|text| text.parse().ok()))
         };
-        // A log that no server has opened since records have identities has no node.
+        // An old log has no node until a server of a version with records opens it.
         let server = read(SERVER_UUID)?.unwrap_or_default();
         let node = read(NODE_UUID)?.unwrap_or(server);
         Ok(Self { server, node })
     }
 
-    /// A record without its reports, and the radio technology of those that do not say theirs.
+    /// Reads a record without its reports, and the radio technology of reports that do not have their own.
     fn read_record(&self, row: &Row<'_>) -> Result<(Entry, Option<Phy>), LogError> {
         let position = position(row.get(0)?)?;
         let id = match row.get::<_, Option<[u8; 16]>>(2)? {
@@ -295,12 +297,14 @@ fn read_batch(row: &Row<'_>) -> Result<(Batch, Option<Phy>), LogError> {
             Phy::ALL
                 .into_iter()
                 .find(|known| known.name() == name)
-                .ok_or_else(|| damaged("a phy is unknown"))?,
+                .ok_or_else(|| damaged("a radio technology is unknown"))?,
         ),
     };
     let reports: i64 = row.get(13)?;
     let batch = Batch {
-        source: source.parse().map_err(|_| damaged("a source is no UUID"))?,
+        source: source
+            .parse()
+            .map_err(|_| damaged("the UUID of a source cannot be read"))?,
         source_name: row.get::<_, Option<String>>(9)?.map(Into::into),
         technology: phy.filter(|_| reports == 0),
         identity: identity(row.get_ref(11)?)?,
@@ -312,19 +316,19 @@ fn read_batch(row: &Row<'_>) -> Result<(Batch, Option<Phy>), LogError> {
     Ok((batch, phy))
 }
 
-/// The record has the radio technology if all of its reports share it.
+/// Reads a report. If all reports of a record share the radio technology, only the record has it.
 fn read_report(row: &Row<'_>, of_record: Option<Phy>) -> Result<Report, LogError> {
     let phy = match row.get::<_, Option<i64>>(12)? {
-        None => of_record.ok_or_else(|| damaged("the phy of a report is missing"))?,
+        None => of_record.ok_or_else(|| damaged("the radio technology of a report is missing"))?,
         Some(number) => Phy::ALL
             .into_iter()
             .find(|phy| number_of_phy(*phy) == number)
-            .ok_or_else(|| damaged("a phy is unknown"))?,
+            .ok_or_else(|| damaged("a radio technology is unknown"))?,
     };
     let extra = Extra::from_text(
         row.get_ref(11)?
             .as_str_or_null()
-            .map_err(|_| damaged("extra is no text"))?,
+            .map_err(|_| damaged("observations: the value of extra is not a text"))?,
     )?;
     let address: i64 = row.get(1)?;
     let addr =
@@ -333,15 +337,16 @@ fn read_report(row: &Row<'_>, of_record: Option<Phy>) -> Result<Report, LogError
     let place: (Option<i32>, Option<i32>) = (row.get(7)?, row.get(8)?);
     let (tags, sighting) = match phy {
         Phy::Bluetooth => {
-            let addr =
-                BluetoothAddr::try_from(addr).map_err(|_| damaged("an address is no station's"))?;
+            let addr = BluetoothAddr::try_from(addr)
+                .map_err(|_| damaged("an address is not the address of a station"))?;
             extra.bluetooth(addr)?
         }
         Phy::Wifi => {
             let ssid: Option<Vec<u8>> = row.get(2)?;
             let capabilities: Option<String> = row.get(3)?;
             extra.wifi(WifiSighting {
-                bssid: Bssid::try_from(addr).map_err(|_| damaged("an address is no station's"))?,
+                bssid: Bssid::try_from(addr)
+                    .map_err(|_| damaged("an address is not the address of a station"))?,
                 ssid: Ssid::try_from(ssid.unwrap_or_default().as_slice())
                     .map_err(|_| damaged("an SSID is too long"))?,
                 capabilities: capabilities.map(|text| Capabilities::from(text.as_str())),
@@ -408,7 +413,7 @@ fn identity(value: ValueRef<'_>) -> Result<Option<BatchIdentity>, LogError> {
         None => Ok(None),
         Some(bytes) => match bytes.try_into() {
             Ok(bytes) => Ok(Some(BatchIdentity::from_bytes(bytes))),
-            Err(_) => Err(damaged("an identity has another length")),
+            Err(_) => Err(damaged("the identity of a batch has a wrong length")),
         },
     }
 }

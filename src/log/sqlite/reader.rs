@@ -1,4 +1,4 @@
-//! The log as whoever only looks at it has it: beside a server, or without one.
+//! Reads a log without changing it, whether a server runs or not.
 
 use std::fs;
 use std::io;
@@ -15,14 +15,14 @@ use super::{damaged, read};
 use crate::data_dir::{self, DataDir, with_suffix};
 use crate::log::{Entry, LogError, LogPosition};
 
-/// What may stand in the path of a URI as it is.
+/// The characters that need no escape in the path of a URI.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
     .remove(b'-')
     .remove(b'_')
     .remove(b'.');
 
-/// A log in an SQLite file, as it was when it was opened. Takes no lock that a server would miss, and makes and
+/// A log in an SQLite file, as it was when it was opened. The reader takes no lock that a server needs, and creates or
 /// changes no file that holds data.
 #[derive(Debug)]
 pub struct LogReader {
@@ -35,16 +35,16 @@ impl LogReader {
     /// Opens the log in a directory.
     pub fn open(directory: &Path) -> Result<Self, LogError> {
         let path = DataDir::at(directory).path_of(data_dir::LOG);
-        // The time goes first: a server that begins after it is noticed.
+        // Read the time first, so that a server that starts later is noticed.
         let at_rest = AtRest::new(&path)?;
         let (db, at_rest) = if has_all(&path) {
-            // SQLite would make the files of a write-ahead log, even to read, and leave them there.
+            // Otherwise SQLite would create the files of a write-ahead log, and leave them there.
             (connect(&path, "immutable=1")?, Some(at_rest))
         } else {
             let db = connect(&path, "readonly_shm=1").or_else(|error| {
                 match error.sqlite_error_code() {
-                    // Shared memory that is missing, as beside a copy, or that is not filled in yet has to be
-                    // written to: it holds no data.
+                    // Beside a copy the file of the shared memory is missing, and beside a starting server it is empty.
+                    // SQLite then has to write it. It holds no data.
                     Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) => connect(&path, ""),
                     _ => Err(error),
                 }
@@ -53,7 +53,9 @@ impl LogReader {
         };
         match db.pragma_query_value(None, "user_version", |row| row.get(0))? {
             ..0 => Err(damaged("the version is negative")),
-            0 => Err(damaged("the file was made, but no log in it")),
+            0 => Err(damaged(
+                "the file has no tables: a server was ended while it created them",
+            )),
             found if VERSION < found => Err(LogError::TooNew {
                 found,
                 known: VERSION,
@@ -69,7 +71,7 @@ impl LogReader {
         }
     }
 
-    /// Gives the batches behind `after` to `visit`, in order, until it fails.
+    /// Calls `visit` with each record after `after`, in order, until it fails.
     pub fn replay<E: From<LogError>>(
         &self,
         after: LogPosition,
@@ -90,14 +92,14 @@ impl LogReader {
         Ok(read?)
     }
 
-    /// Reads all of it, and tells how much there is and what is wrong with it.
+    /// Reads the whole log, and returns its size and its problems.
     pub fn verify(&self) -> Result<Checked, LogError> {
         let checked = verify::check(self);
         self.still_at_rest()?;
         Ok(checked)
     }
 
-    /// Whether its records are chained: logs of earlier versions are not.
+    /// Whether its records are chained. Those of earlier versions are not.
     pub(super) fn has_chain(&self) -> bool {
         VERSION_OF_CHAIN <= self.version
     }
@@ -114,8 +116,8 @@ impl LogReader {
     }
 }
 
-/// A file that nobody writes to is read without SQLite's locks, so that it has to be seen from outside when
-/// somebody begins to. It is when a server moves its write-ahead log into the file, not before.
+/// A file that nobody writes to is read without SQLite's locks. So its time and length have to show when a server
+/// starts to write. They change when the server checkpoints its write-ahead log, and not before.
 #[derive(Debug)]
 struct AtRest {
     path: PathBuf,
@@ -146,7 +148,7 @@ impl AtRest {
     }
 }
 
-/// Whether nothing of the log is in another file, and no server is about to put it there.
+/// Whether this file has all of the log, and no server is about to append to another file.
 fn has_all(path: &Path) -> bool {
     let length = |suffix: &str| {
         let data = fs::metadata(with_suffix(path, suffix));
@@ -160,11 +162,11 @@ fn has_all(path: &Path) -> bool {
     !is_logged_ahead && length("-journal").is_none()
 }
 
-/// Opens the file for reading, and begins the transaction that all is read in.
+/// Opens the file for reading, and begins the one transaction that all reads are part of.
 fn connect(path: &Path, option: &str) -> rusqlite::Result<Connection> {
     let absolute = path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let text = percent_encode(absolute.as_os_str().as_encoded_bytes(), PATH).to_string();
-    // A path with a drive letter has no slash of its own.
+    // A path with a drive letter does not begin with a slash.
     let slash = if text.starts_with('/') { "" } else { "/" };
     let db = Connection::open_with_flags(
         format!("file://{slash}{text}?{option}"),

@@ -7,7 +7,7 @@ use rusqlite::{CachedStatement, Transaction, params};
 use crate::log::LogError;
 use crate::report::Ssid;
 
-/// Columns of an observation: numbers, and last a text.
+/// The columns of an observation: the numbers, and last a text.
 const COLUMNS: [&str; NUMBERS + 1] = [
     "record",
     "time",
@@ -26,7 +26,7 @@ const COLUMNS: [&str; NUMBERS + 1] = [
     "extra",
 ];
 const NUMBERS: usize = 14;
-/// Numbers that most observations have. Columns that are left out of a statement cost it nothing.
+/// How many numbers most observations have. Columns that a statement leaves out cost nothing.
 const NUMBERS_USUAL: usize = 12;
 /// How many rows one statement inserts: starting a statement costs about as much as a row.
 const ROWS: usize = 20;
@@ -54,11 +54,11 @@ fn insert(table: &str, columns: &[&str], rows: usize) -> String {
 
 /// Inserts names with their numbers, many at once.
 pub(super) struct Names<'t> {
-    /// Inserts [`ROWS`].
+    /// Inserts [`ROWS`] rows.
     many: CachedStatement<'t>,
-    /// Inserts one.
+    /// Inserts one row.
     one: CachedStatement<'t>,
-    /// What is to be inserted, less than [`ROWS`].
+    /// Names to be inserted, fewer than [`ROWS`].
     waiting: Vec<(i64, Ssid)>,
 }
 
@@ -84,7 +84,7 @@ impl<'t> Names<'t> {
         Ok(())
     }
 
-    /// Inserts those that still wait.
+    /// Inserts the names that are left.
     pub(super) fn finish(&mut self) -> Result<(), LogError> {
         for (number, ssid) in self.waiting.drain(..) {
             self.one.execute(params![number, ssid.as_bytes()])?;
@@ -107,16 +107,16 @@ impl Row {
     }
 }
 
-/// Inserts observations, of whichever batches, many at once.
+/// Inserts observations of any batches, many at once.
 pub(super) struct Observations<'t> {
     transaction: &'t Transaction<'t>,
-    /// Each is prepared when it is needed first: many commits have one report.
+    /// Each statement is prepared when it is first used, because many commits have only one report.
     statements: Statements<'t>,
     /// Rows to be inserted, fewer than [`ROWS`].
     waiting: Vec<Row>,
 }
 
-/// Statements for [`ROWS`] rows and for one, for all columns and for those that are usual.
+/// Statements for [`ROWS`] rows and for one row, with all columns and with the usual ones.
 #[derive(Default)]
 struct Statements<'t> {
     many: Option<InsertRows<'t>>,
@@ -153,7 +153,7 @@ impl<'t> Observations<'t> {
         statement.insert(self.waiting.drain(..))
     }
 
-    /// Inserts the rows that still wait.
+    /// Inserts the rows that are left.
     pub(super) fn finish(&mut self) -> Result<(), LogError> {
         let statements = &mut self.statements;
         for row in self.waiting.drain(..) {
@@ -181,11 +181,11 @@ fn prepared<'s, 't>(
     }
 }
 
-/// A statement that inserts some observations, and what is bound to it. Reports of one scan have much in common (the
-/// batch, the time, the place, and what none of them has): what stands there already is not bound again.
+/// A statement that inserts some observations, and the values that are bound to it. Reports of one scan share many
+/// values, such as the batch, the time, the position and the fields that are missing. Those are not bound again.
 struct InsertRows<'t> {
     statement: CachedStatement<'t>,
-    /// How many numbers of a row it has.
+    /// How many number columns it inserts.
     numbers: usize,
     bound: Vec<Row>,
 }
@@ -200,12 +200,12 @@ impl<'t> InsertRows<'t> {
         Ok(Self {
             statement: transaction.prepare_cached(sql)?,
             numbers,
-            // A statement comes out of the cache without bindings, which SQLite takes for NULL.
+            // A statement from the cache has no bindings, and SQLite inserts NULL for those.
             bound: vec![Row::default(); rows],
         })
     }
 
-    /// Inserts so many rows as the statement does.
+    /// Inserts as many rows as the statement has.
     fn insert(&mut self, rows: impl Iterator<Item = Row>) -> Result<(), LogError> {
         let first_places = (1..).step_by(self.numbers + 1);
         for ((first, bound), row) in first_places.zip(&mut self.bound).zip(rows) {

@@ -1,39 +1,39 @@
-//! Names that no observation refers to any more go, a few at a time.
+//! Deletes names that no observation refers to any more, in small steps.
 //!
-//! The observations that are left are looked through once, and what they refer to is marked; then what is not marked
-//! goes. All of it happens between transactions of the writer, which goes on meanwhile: what it adds is looked at
-//! before the marking ends, and what it finds again after that is marked.
+//! A sweep scans the remaining observations once, and marks the names that they refer to. Then it deletes the other
+//! names. Its steps run between transactions of the writer, which goes on meanwhile: new observations are scanned
+//! before the marking ends, and names that are used again after that are marked too.
 
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::unsigned;
 use crate::log::LogError;
 
-/// The tables of names, and the column of an observation that refers to each.
+/// The tables of names, in the order of the columns that [`mark`] reads.
 const TABLES: [&str; 3] = ["ssids", "capabilities", "channels"];
-/// How many observations one step looks at: some 10 ms.
+/// How many observations one step scans, which takes some 10 ms.
 const OBSERVATIONS_PER_STEP: i64 = 10_000;
-/// How many names one step looks at.
+/// How many names one step checks.
 const NAMES_PER_STEP: i64 = 4096;
-/// A sweep looks at all observations, so it waits until this part of them has gone: one of so many.
+/// A sweep scans all observations, so it waits until one of so many has been deleted since the last sweep.
 const WORTH_ONE_OF: u64 = 10;
 
-/// How far it is.
+/// The progress of the sweep.
 #[derive(Debug, Default)]
 pub(super) struct Sweep {
-    /// How many observations went since the last one.
+    /// How many observations were deleted since the last sweep.
     expired: u64,
     stage: Stage,
 }
 
 #[derive(Debug, Default)]
 enum Stage {
-    /// Nothing is to be done.
+    /// No sweep is under way.
     #[default]
     Rest,
-    /// Marks what the observations from `next` on refer to.
+    /// Marks the names that the observations from `next` on refer to.
     Mark { next: i64, used: [Numbers; 3] },
-    /// Takes out what is not marked of the table at `place`, from number `next` to `last`.
+    /// Deletes the names of the table at `place` that are not marked, from number `next` to `last`.
     Take {
         place: usize,
         next: i64,
@@ -43,7 +43,7 @@ enum Stage {
 }
 
 impl Sweep {
-    /// What went before the start counts too: nobody knows whether it was swept.
+    /// Counts the observations that were deleted before the start, because they may not have been swept.
     pub(super) fn of(db: &Connection) -> Result<Self, LogError> {
         let first: Option<i64> =
             db.query_row("SELECT min(id) FROM observations", [], |row| row.get(0))?;
@@ -53,12 +53,12 @@ impl Sweep {
         })
     }
 
-    /// So many observations went.
+    /// Counts deleted observations.
     pub(super) fn count(&mut self, expired: u64) {
         self.expired += expired;
     }
 
-    /// The name is in use again.
+    /// Marks a name that is used again.
     pub(super) fn keep(&mut self, table: &str, number: i64) {
         if let Stage::Take { used, .. } = &mut self.stage {
             let tables = TABLES.iter().zip(used);
@@ -68,8 +68,8 @@ impl Sweep {
         }
     }
 
-    /// Does one step, if there is something to do. `forget` is told which numbers of each table are in use, before the
-    /// others go. Gives whether there is more.
+    /// Runs one step if there is something to do, and returns whether there is more. Calls `forget` with the numbers in
+    /// use in each table before it deletes the others.
     pub(super) fn step(
         &mut self,
         db: &mut Connection,
@@ -118,7 +118,7 @@ impl Sweep {
     }
 }
 
-/// Marks what some observations refer to; gives how many it looked at.
+/// Marks the names that the next observations refer to, and returns how many observations it scanned.
 fn mark(db: &Connection, next: &mut i64, used: &mut [Numbers; 3]) -> Result<i64, LogError> {
     let mut query = db.prepare_cached(
         "SELECT id, ssid, capabilities, channel FROM observations WHERE id >= ?1 ORDER BY id LIMIT ?2",
@@ -146,7 +146,7 @@ fn last_numbers(db: &Connection) -> Result<[i64; 3], LogError> {
     Ok(last)
 }
 
-/// Takes out what is not in use of some names; gives where to go on, unless that were behind `last`.
+/// Deletes those of the next names that are not used. Returns the number to continue at, or `None` after `last`.
 fn take(
     db: &mut Connection,
     table: &str,
@@ -173,7 +173,7 @@ fn take(
     Ok(from)
 }
 
-/// A set of numbers of rows.
+/// A set of row numbers.
 #[derive(Debug, Default)]
 pub(super) struct Numbers(Vec<u64>);
 

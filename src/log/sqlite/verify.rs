@@ -1,4 +1,4 @@
-//! Whether the log is what was written: SQLite's own checks, then the rules that no schema can state.
+//! Checks that a log contains what was written: SQLite's own checks, then the rules that no schema can express.
 
 use std::collections::HashSet;
 
@@ -12,110 +12,109 @@ use super::{damaged, number, position, unsigned};
 use crate::log::{LogError, LogPosition};
 use crate::report::Report;
 
-/// How many findings are told; what one broken page brings about can be without end.
+/// How many problems are listed. One broken page can cause any number of them.
 const LISTED_MAX: usize = 20;
 
-/// What there is in a log, and what is wrong with it. What has expired is not counted, and what cannot be
-/// counted is `None`.
+/// The size of a log, and its problems. Expired records are not counted. A number that could not be counted is `None`.
 #[derive(Debug, Default)]
 pub struct Checked {
-    /// Batches.
+    /// How many batches it has.
     pub batches: Option<u64>,
-    /// Observations.
+    /// How many observations it has.
     pub observations: Option<u64>,
-    /// Where the oldest batch stands, if there is one.
+    /// The position of the oldest batch, if there is one.
     pub first: Option<LogPosition>,
-    /// Where the newest batch stands, if there is one.
+    /// The position of the newest batch, if there is one.
     pub last: Option<LogPosition>,
-    /// The newest batch whose observations have been deleted for their age.
+    /// The newest batch whose observations are expired.
     pub expired_to: Option<LogPosition>,
-    /// Devices that were seen.
+    /// How many devices were seen.
     pub devices: Option<usize>,
-    /// Sources that reported.
+    /// How many sources have reported.
     pub sources: Option<usize>,
-    /// Bytes of the file, with what waits to be moved into it.
+    /// The size of the file, including the pages that are not checkpointed yet.
     pub size_bytes: u64,
-    /// What is wrong.
+    /// Its problems.
     pub findings: Findings,
 }
 
-/// What is wrong with a log: nothing, if it is sound.
+/// The problems of a log; empty if it is sound.
 #[derive(Debug, Default)]
 pub struct Findings {
     listed: Vec<Finding>,
     unlisted: u64,
 }
 
-/// Something that is wrong with a log.
+/// A problem of a log.
 #[derive(Debug, thiserror::Error)]
 pub enum Finding {
-    /// SQLite finds its file damaged.
-    #[error("SQLite finds: {0}")]
+    /// SQLite reports damage.
+    #[error("SQLite reports: {0}")]
     File(Box<str>),
     /// A row refers to one that does not exist.
-    #[error("row {row} of {table} refers to a row of {parent} that is not there")]
+    #[error("row {row} of {table} refers to a row of {parent} that does not exist")]
     Reference {
-        /// The table.
+        /// The table of the row.
         table: Box<str>,
-        /// The number of the row.
+        /// The row number.
         row: i64,
-        /// Where the other row should be.
+        /// The table that the row refers to.
         parent: Box<str>,
     },
-    /// There should be batches.
+    /// Batches are missing.
     #[error("the positions from {from} to {to} are missing")]
     Missing {
-        /// The first.
+        /// The first position that is missing.
         from: i64,
-        /// The last.
+        /// The last position that is missing.
         to: i64,
     },
-    /// An observation stands where those of a later batch do.
-    #[error("observation {observation} of batch {batch} stands behind one of batch {before}")]
+    /// An observation is stored after those of a later batch.
+    #[error("observation {observation} of batch {batch} is stored after one of batch {before}")]
     Order {
-        /// The observation.
+        /// The row number of the observation.
         observation: i64,
         /// Its batch.
         batch: i64,
-        /// The batch of the one before it.
+        /// The batch of the observation before it.
         before: i64,
     },
-    /// Observations are missing, or there are too many.
+    /// A batch has too few or too many observations.
     #[error("batch {batch} has {found} observations, not the {accepted} that were accepted")]
     Count {
-        /// The batch.
+        /// The position of the batch.
         batch: i64,
         /// How many it should have.
         accepted: i64,
         /// How many it has.
         found: i64,
     },
-    /// Records are not what was written.
+    /// Records do not match their chain.
     #[error(
-        "the records from {} to {} do not fit their chain: one of them was changed, moved or lost",
+        "the records from {} to {} do not match their chain: one of them was changed, moved or lost",
         from.get(),
         to.get()
     )]
     Chain {
-        /// The first that may be wrong.
+        /// The first record that may be wrong.
         from: LogPosition,
-        /// The last that may be wrong.
+        /// The last record that may be wrong.
         to: LogPosition,
     },
-    /// A server would not start with it.
-    #[error("behind position {} a server cannot read on: {cause}", after.get())]
+    /// A server could not start with this log.
+    #[error("a server cannot read past position {}: {cause}", after.get())]
     Unreadable {
         /// The last batch that could be read.
         after: LogPosition,
-        /// What stands behind it.
+        /// Why the next one could not be read.
         cause: LogError,
     },
-    /// A check could not be made.
+    /// A check could not be run.
     #[error("{what} cannot be checked: {cause}")]
     Unchecked {
         /// What was to be checked.
         what: &'static str,
-        /// Why.
+        /// Why it could not be checked.
         cause: LogError,
     },
 }
@@ -130,17 +129,17 @@ impl From<chain::Broken> for Finding {
 }
 
 impl Findings {
-    /// Whether nothing is wrong.
+    /// Whether there are no problems.
     pub fn is_empty(&self) -> bool {
         self.listed.is_empty()
     }
 
-    /// The first ones.
+    /// The first problems, up to a bound.
     pub fn listed(&self) -> &[Finding] {
         &self.listed
     }
 
-    /// How many there are besides those.
+    /// How many more problems there are.
     pub fn unlisted(&self) -> u64 {
         self.unlisted
     }
@@ -153,7 +152,7 @@ impl Findings {
         }
     }
 
-    /// A check that fails half-way is a finding too, and no reason to leave out the others.
+    /// A check that fails to run is a problem too, and the other checks still run.
     fn note(&mut self, what: &'static str, result: Result<(), LogError>) {
         if let Err(cause) = result {
             self.add(Finding::Unchecked { what, cause });
@@ -167,11 +166,11 @@ pub(super) fn check(log: &LogReader) -> Checked {
     let result = check_meta(log, &mut checked);
     let expired_to = checked.expired_to.unwrap_or_default();
     let findings = &mut checked.findings;
-    findings.note("the facts of the log", result);
+    findings.note("the metadata of the log", result);
     let result = check_file(db, findings);
     findings.note("the file", result);
     let result = check_references(db, findings);
-    findings.note("what rows refer to", result);
+    findings.note("the references between rows", result);
     let result = check_order(db, expired_to, findings);
     let is_ordered = *result.as_ref().unwrap_or(&false);
     findings.note("the order of observations", result.map(drop));
@@ -236,12 +235,12 @@ fn count(db: &Connection, expired_to: LogPosition, checked: &mut Checked) -> Res
     Ok(())
 }
 
-/// Observations that belong to no batch are left out here: they are among the references.
+/// Leaves out observations of no batch, because the check of references reports them.
 const OBSERVATIONS: &str =
     "SELECT o.id, o.record FROM observations o CROSS JOIN records r ON r.position = o.record
      WHERE o.record > ?1 ORDER BY";
 
-/// Whether the observations stand in the order of their batches.
+/// Checks that the observations are in the order of their batches. Returns whether they are.
 fn check_order(
     db: &Connection,
     expired_to: LogPosition,
@@ -271,7 +270,7 @@ fn check_batches(
     is_ordered: bool,
     findings: &mut Findings,
 ) -> Result<(), LogError> {
-    // Sorting them takes room that a sound log does not need.
+    // Sorting needs memory that a sound log does not cost.
     let order = if is_ordered { "o.id" } else { "o.record" };
     let mut observations = db.prepare(&format!("{OBSERVATIONS} {order}"))?;
     let mut rows = observations.query([number(expired_to)])?;
@@ -309,7 +308,7 @@ fn check_batches(
     Ok(())
 }
 
-/// Reads all that a server would read at its start.
+/// Reads everything that a server would read when it starts.
 fn replay(log: &LogReader, checked: &mut Checked) {
     let (mut devices, mut sources) = (HashSet::new(), HashSet::new());
     let mut after = checked.expired_to.unwrap_or_default();

@@ -1,4 +1,4 @@
-//! From records to rows.
+//! Writes records as rows.
 
 use std::hash::Hash;
 
@@ -17,19 +17,19 @@ use crate::report::{
     Batch, BatchIdentity, Channel, MacAddr, Phy, Position, Report, Sighting, SourceId, Ssid,
 };
 
-/// How many strings of a dictionary are remembered.
+/// How many strings of each dictionary are cached.
 const DICTIONARY_MAX: usize = 200_000;
 
 /// The end of the log.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tip {
-    /// The place of the last record.
+    /// The position of the last record.
     pub(super) at: LogPosition,
-    /// The chain up to it.
+    /// The chain up to the last record.
     pub(super) chain: Chain,
 }
 
-/// Appends records to the log of `node`, which ends at `tip`, in one commit. Gives where it ends then.
+/// Appends records to the log of `node`, which ends at `tip`, in one commit. Returns the new end.
 pub(super) fn write_all(
     db: &mut Connection,
     node: Uuid,
@@ -53,16 +53,16 @@ pub(super) fn write_all(
     Ok(tip)
 }
 
-/// The numbers of strings that were seen lately.
+/// The row numbers of recently used strings.
 #[derive(Debug)]
 pub(super) struct Dictionaries {
     sources: BoundedMap<SourceId, i64>,
     ssids: BoundedMap<Ssid, i64>,
     capabilities: BoundedMap<Box<str>, i64>,
     channels: BoundedMap<Channel, i64>,
-    /// The greatest number of a name, once that is known.
+    /// The greatest row number of an SSID, once it is known.
     last_ssid: Option<i64>,
-    /// What takes out those that nothing refers to any more.
+    /// Deletes the strings that nothing refers to any more.
     pub(super) sweep: Sweep,
 }
 
@@ -80,7 +80,7 @@ impl Default for Dictionaries {
 }
 
 impl Dictionaries {
-    /// Those that a file has, as far as they have to be remembered to be found again.
+    /// Caches the newest SSIDs of a file. SSIDs have no index, so one that is not cached is stored again.
     pub(super) fn learnt(db: &Connection) -> Result<Self, LogError> {
         let mut numbers = Self {
             sweep: Sweep::of(db)?,
@@ -101,7 +101,7 @@ impl Dictionaries {
 }
 
 impl Dictionaries {
-    /// Does a step of the sweep; gives whether there is more.
+    /// Runs one step of the sweep, and returns whether there is more.
     pub(super) fn sweep(&mut self, db: &mut Connection, remaining: u64) -> Result<bool, LogError> {
         let Self {
             ssids,
@@ -145,7 +145,7 @@ impl<'t> Inserts<'t> {
         })
     }
 
-    /// Inserts the rows of a record that follows on `before`, and gives the chain behind it.
+    /// Inserts the rows of a record that follows `before`, and returns the chain after it.
     fn record(
         &mut self,
         numbers: &mut Dictionaries,
@@ -196,7 +196,7 @@ impl<'t> Inserts<'t> {
         Ok(chain)
     }
 
-    /// Inserts the reports of a batch, and gives the number of its source.
+    /// Inserts the reports of a batch, and returns the row number of its source.
     fn reports(
         &mut self,
         numbers: &mut Dictionaries,
@@ -218,7 +218,7 @@ impl<'t> Inserts<'t> {
         )
     }
 
-    /// `None` is the server that the log belongs to, which takes nearly all records.
+    /// The row number of a server. `None` is the server that the log belongs to, which accepts nearly all records.
     fn number_of_node(&self, node: Uuid) -> Result<Option<i64>, LogError> {
         if node == self.node {
             return Ok(None);
@@ -305,7 +305,7 @@ impl<'t> Inserts<'t> {
         Ok(number)
     }
 
-    /// Like `number_of`, without making a key of a text that is known.
+    /// Like `number_of`, but copies the text only if it is new.
     fn number_of_text(&self, numbers: &mut Dictionaries, text: &str) -> Result<i64, LogError> {
         match numbers.capabilities.get(text) {
             Some(number) => Ok(*number),
@@ -319,7 +319,7 @@ impl<'t> Inserts<'t> {
         }
     }
 
-    /// Names are many, so one that is not remembered counts as new.
+    /// The row number of an SSID. There are many SSIDs and no index on them, so one that is not cached counts as new.
     fn number_of_ssid(&mut self, numbers: &mut Dictionaries, ssid: &Ssid) -> Result<i64, LogError> {
         if let Some(number) = numbers.ssids.get(ssid) {
             return Ok(*number);
@@ -359,7 +359,8 @@ impl<'t> Inserts<'t> {
     }
 }
 
-/// The radio technology of all reports of a batch, or of the source that it introduces.
+/// The radio technology that all reports of a batch share. A batch without reports has that of the source it
+/// introduces.
 fn technology(batch: &Batch) -> Option<Phy> {
     let Some(first) = batch.reports.first() else {
         return batch.technology;
@@ -369,7 +370,7 @@ fn technology(batch: &Batch) -> Option<Phy> {
     batch.reports.iter().all(is_same).then_some(phy)
 }
 
-/// As in the table `phys`.
+/// The number of a radio technology in the table `phys`.
 pub(super) const fn number_of_phy(phy: Phy) -> i64 {
     match phy {
         Phy::Wifi => 0,

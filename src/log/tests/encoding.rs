@@ -1,4 +1,4 @@
-//! Records as bytes: what goes in comes out, in all versions, and nothing else does any harm.
+//! The encoding of records: all versions are decoded as they were encoded, and other bytes do no harm.
 
 use std::fs;
 use std::path::PathBuf;
@@ -29,7 +29,7 @@ fn records_of_version_1_are_what_they_were() {
     assert_eq!(decode(&fixture("v1.bin")).unwrap(), of_version_1());
 }
 
-/// This program writes version 1 still, so that a change that nobody meant is noticed.
+/// This program still writes version 1. The test notices an accidental change of it.
 #[test]
 fn records_are_encoded_as_version_1_says() {
     let plain = postcard::to_allocvec(&of_version_1()).unwrap();
@@ -41,7 +41,7 @@ fn records_are_encoded_as_version_1_says() {
     );
 }
 
-/// What stands behind version, flags and length.
+/// Returns the records after version, flags and length.
 fn zstd_of(bytes: &[u8]) -> Vec<u8> {
     assert_eq!(bytes[..2], [1, 1]);
     let length = u32::from_le_bytes(bytes[2..6].try_into().unwrap());
@@ -64,23 +64,23 @@ fn what_is_not_understood_is_refused() {
         bytes[place] = byte;
         bytes
     };
-    refused(&[], "end before they begin");
-    refused(&[1], "end before they begin");
+    refused(&[], "they have less than 2 bytes");
+    refused(&[1], "they have less than 2 bytes");
     refused(&with(0, 0), "version 0 was never written");
     refused(
         &with(0, 2),
-        "records of version 2, this program reads up to version 1: upgrade it",
+        "the records have version 2, but this program reads only up to 1: upgrade it",
     );
-    refused(&with(0, 255), "records of version 255");
-    refused(&with(1, 2), "a flag is not known");
-    refused(&with(1, 3), "a flag is not known");
+    refused(&with(0, 255), "the records have version 255");
+    refused(&with(1, 2), "an unknown flag is set");
+    refused(&with(1, 3), "an unknown flag is set");
     refused(&[1, 1, 0], "their length is missing");
-    refused(&[1, 0, 0, 0], "something follows on them");
-    // One byte shorter than it is, and 16 MiB and one byte long.
-    refused(&with(2, good[2] + 1), "shorter than they say");
+    refused(&[1, 0, 0, 0], "there are more bytes after them");
+    // One byte shorter than stated, and one byte longer than 16 MiB.
+    refused(&with(2, good[2] + 1), "shorter than the length before them");
     refused(
         &[1, 1, 1, 0, 0, 1, 0],
-        "records of 16777217 bytes, at most 16777216",
+        "the records have 16777217 bytes, at most 16777216",
     );
     assert_eq!(decode(&encode(&[]).unwrap()).unwrap(), []);
 }
@@ -92,8 +92,8 @@ fn what_inflates_beyond_its_own_length_is_refused() {
     let bytes = [&[1, 1], 1000_u32.to_le_bytes().as_slice(), &bomb].concat();
     assert!(matches!(decode(&bytes), Err(EncodingError::Damaged(_))));
     let honest = [&[1, 1], (16_u32 << 20).to_le_bytes().as_slice(), &bomb].concat();
-    // All zeros: no records, and much behind them.
-    refused(&honest, "something follows on them");
+    // All zeros: no records, and many bytes after them.
+    refused(&honest, "there are more bytes after them");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The contract, held by every backend; then what only the file can do.
+//! The contract that every backend keeps, then the features of the file.
 
 mod encoding;
 mod reader;
@@ -14,7 +14,7 @@ use crate::report::{Accuracy, Annotation, Batch, DeviceId, Phy, Remark, SourceId
 
 const BEGIN: u64 = 1_700_000_000_000_000;
 
-/// What came so many microseconds after the others began to come.
+/// A time of receipt, in microseconds after that of the first batch.
 fn record(number: u64, batch: Batch) -> Record {
     let at = ReceivedAt::from_micros(BEGIN + number);
     Record::new(Uuid::nil(), at, What::Reports(batch))
@@ -28,7 +28,7 @@ fn bluetooth() -> Record {
     record(0, bluetooth_batch())
 }
 
-/// A Wi-Fi batch with everything that a report can say, some of it refused.
+/// A Wi-Fi batch with every field that a report can have, and with refused reports.
 fn wifi_batch(number: u64) -> Batch {
     let json = format!(
         r#"{{"source_uuid": "44444444-0000-0000-0000-00000000000{}", "source_name": "phone {number}", "reports": [
@@ -135,7 +135,7 @@ fn of_every_kind() -> Vec<Record> {
     records.into()
 }
 
-/// A batch as an upload has it: of both radio technologies, and with positions that are accurate.
+/// A batch as an upload makes it: of both radio technologies, and with accuracies of positions.
 fn mixed() -> Record {
     let mut batch = wifi_batch(1);
     batch.reports.extend(bluetooth_batch().reports);
@@ -159,7 +159,7 @@ fn replayed(log: &Log, after: LogPosition) -> Vec<Entry> {
     entries
 }
 
-/// What every backend has to do.
+/// Checks the contract of every backend.
 fn contract(log: &mut Log) {
     assert_eq!(log.last(), LogPosition::START);
     assert!(log.append(Vec::new()).unwrap().is_empty());
@@ -176,7 +176,7 @@ fn contract(log: &mut Log) {
     assert_eq!(positions, [1, 2, 3, 4, 5]);
     assert_eq!(log.last().get(), 5);
 
-    // What comes back is what went in, from the start and from any place.
+    // Replay returns what was appended, from the start and from any position.
     assert_eq!(replayed(log, LogPosition::START), all);
     for entry in &all {
         let place = usize::try_from(entry.position.get()).unwrap();
@@ -243,13 +243,13 @@ fn expire(log: &mut Log, came_before: u64, up_to: u64, remembered_from: u64) -> 
     }
 }
 
-/// What every backend has to do when reports expire.
+/// Checks the contract of every backend when reports expire.
 fn expiry(log: &mut Log) {
     let all = log.append((1..=6).map(wifi).collect()).unwrap();
     assert_eq!(log.expired_to().unwrap(), LogPosition::START);
     let expired = expire(log, 1, 6, 1);
     assert_eq!((expired.to.get(), expired.is_held), (0, false));
-    // The third and later are not safe elsewhere.
+    // The third and later ones are in no finished snapshot.
     let expired = expire(log, 5, 2, 1);
     assert_eq!((expired.to.get(), expired.is_held), (2, true));
     assert_eq!(replayed(log, LogPosition::START), all[2..]);
@@ -258,7 +258,7 @@ fn expiry(log: &mut Log) {
     assert_eq!(log.expired_to().unwrap().get(), 4);
     assert_eq!(replayed(log, LogPosition::START), all[4..]);
     assert_eq!(replayed(log, all[4].position), all[5..]);
-    // All of them may go, and no position is given again.
+    // All of them may be deleted, and no position is used twice.
     expire(log, 100, 100, 100);
     assert_eq!(replayed(log, LogPosition::START), []);
     assert_eq!(log.append(vec![wifi(7)]).unwrap()[0].position.get(), 7);
@@ -303,7 +303,7 @@ fn names_go_with_the_last_observation_of_them() {
         up_to: LogPosition(100),
         remembered_from: LogPosition(100),
     };
-    // While it goes on, a name that went comes back, and a new one comes.
+    // During the sweep, a deleted name is used again, and a new one is added.
     let mut number = 20;
     loop {
         let expired = log.expire(&expiry).unwrap();
@@ -339,7 +339,7 @@ fn old_reports_expire_from_the_log_on_disk() {
     let mut log = Log::in_directory(directory.path()).unwrap();
     assert_eq!(log.append(vec![wifi(8)]).unwrap()[0].position.get(), 8);
     assert_eq!(replayed(&log, LogPosition::START).len(), 1);
-    // What is remembered can be answered for, whether its reports are there or not.
+    // A remembered batch has a receipt, even if its reports are deleted.
     expire(&mut log, 100, 100, 1);
     assert_eq!(known(&log), 2);
     let receipt = log.receipt(LogPosition(8)).unwrap().unwrap();
@@ -399,7 +399,7 @@ fn a_log_of_a_later_version_is_left_as_it_is() {
     );
     assert_eq!(std::fs::read(&file).unwrap(), before);
 
-    // Where the version stands in a write-ahead log, as after a crash, that is left too.
+    // If the version is in a write-ahead log, as after a crash, that is left unchanged too.
     let db = rusqlite::Connection::open(&file).unwrap();
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
         .unwrap();
@@ -511,7 +511,7 @@ fn a_log_that_was_migrated_has_the_tables_of_a_new_one() {
 
         let mut log = Log::in_directory(data.path()).unwrap();
         let node = log.node();
-        // Without a server that had opened it, nobody had a name of its own.
+        // No server had opened it, so there was no identity of a server alone.
         for entry in &mut read {
             entry.record.node = node;
         }
@@ -532,7 +532,7 @@ fn a_full_disk_takes_nothing_and_the_log_goes_on_when_there_is_room() {
         panic!("not SQLite")
     };
     log.append(vec![wifi(1)]).unwrap();
-    // SQLite's own limit of pages fails as a disk without room does.
+    // SQLite's page limit fails in the same way as a full disk.
     log.limit_pages(Some(30)).unwrap();
     let large = |key: u32| {
         let batch = Batch {

@@ -1,4 +1,4 @@
-//! Reading and checking a log that a server may be writing to.
+//! Reads and checks a log that a server may be writing to.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// A directory with batches 1 to 6 at rest: 2 observations each, and 1 for number 3.
+/// A directory with a log that no server uses. It has batches 1 to 6 with 2 observations each, but number 3 has 1.
 fn written() -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     let mut log = Log::in_directory(directory.path()).unwrap();
@@ -17,7 +17,7 @@ fn written() -> TempDir {
     directory
 }
 
-/// Changes the log in a way that no program would.
+/// Damages the log.
 fn change(directory: &TempDir, statements: &str) {
     let db = rusqlite::Connection::open(directory.path().join("scanpost.db")).unwrap();
     db.execute_batch("PRAGMA foreign_keys = off").unwrap();
@@ -96,9 +96,9 @@ fn a_server_that_writes_into_a_log_at_rest_is_noticed() {
     let directory = written();
     let reader = LogReader::open(directory.path()).unwrap();
     let mut log = Log::in_directory(directory.path()).unwrap();
-    // Enough to make the file longer, however coarse its time is.
+    // Enough to make the file longer, because its time may be too coarse to change.
     log.append((7..207).map(wifi).collect()).unwrap();
-    // As long as it writes beside the file, the file is what it was.
+    // While the server writes to the write-ahead log only, the file is unchanged.
     assert_eq!(positions(&reader, 0), [1, 2, 3, 4, 5, 6]);
     drop(log);
     let refused = reader.verify().unwrap_err();
@@ -143,7 +143,7 @@ fn a_directory_without_a_log_stays_as_it_is() {
     let missing = LogReader::open(&directory).unwrap_err();
     assert!(missing.to_string().contains("a #?%41b"), "{missing}");
     assert!(!directory.exists());
-    // A path with characters that mean something in a URI is one like any other.
+    // Characters with a meaning in a URI may be in the path.
     drop(Log::in_directory(&directory).unwrap());
     assert!(verified(&directory).findings.is_empty());
 }
@@ -193,7 +193,7 @@ fn a_gap_is_found() {
         &[
             "the positions from 1 to 1 are missing",
             "the positions from 3 to 4 are missing",
-            "the records from 1 to 6 do not fit their chain: one of them was changed, moved or lost",
+            "the records from 1 to 6 do not match their chain: one of them was changed, moved or lost",
         ],
     );
 }
@@ -208,10 +208,10 @@ fn an_observation_of_no_batch_is_found() {
     finds(
         &directory,
         &[
-            "row 3 of observations refers to a row of records that is not there",
+            "row 3 of observations refers to a row of records that does not exist",
             "batch 2 has 1 observations, not the 2 that were accepted",
-            "the records from 1 to 6 do not fit their chain: one of them was changed, moved or lost",
-            "behind position 6 a server cannot read on: the log is damaged: an observation does not stand with its record",
+            "the records from 1 to 6 do not match their chain: one of them was changed, moved or lost",
+            "a server cannot read past position 6: the log is damaged: an observation has no record, or is out of order",
         ],
     );
 }
@@ -223,8 +223,8 @@ fn an_observation_at_the_wrong_place_is_found() {
     finds(
         &directory,
         &[
-            "observation 99 of batch 2 stands behind one of batch 6",
-            "behind position 5 a server cannot read on: the log is damaged: an observation does not stand with its record",
+            "observation 99 of batch 2 is stored after one of batch 6",
+            "a server cannot read past position 5: the log is damaged: an observation has no record, or is out of order",
         ],
     );
 }
@@ -240,8 +240,8 @@ fn what_cannot_be_read_is_found() {
     finds(
         &directory,
         &[
-            "the facts of the log cannot be checked: the log is damaged: meta: the value of server_uuid is not a UUID",
-            "behind position 3 a server cannot read on: the log is damaged: an address is no station's",
+            "the metadata of the log cannot be checked: the log is damaged: meta: the value of server_uuid is not a UUID",
+            "a server cannot read past position 3: the log is damaged: an address is not the address of a station",
         ],
     );
 }
@@ -267,7 +267,7 @@ fn a_change_that_leaves_all_rows_in_order_breaks_the_chain() {
         assert_eq!(
             told,
             [
-                "the records from 1 to 6 do not fit their chain: one of them was changed, moved or lost"
+                "the records from 1 to 6 do not match their chain: one of them was changed, moved or lost"
             ],
             "{statement}"
         );
@@ -341,7 +341,7 @@ fn what_has_expired_is_not_missed() {
         &directory,
         "INSERT INTO meta VALUES ('expired_to', '3'); DELETE FROM observations WHERE record <= 3;",
     );
-    // The batches may stay for those that are sent again, or go.
+    // The batches may stay, to recognise resent ones, or be deleted.
     for statement in ["", "DELETE FROM records WHERE position <= 3"] {
         change(&directory, statement);
         let checked = verified(directory.path());
@@ -356,7 +356,7 @@ fn what_has_expired_is_not_missed() {
     let findings = verified(directory.path()).findings;
     assert_eq!(
         findings.listed()[0].to_string(),
-        "row 6 of observations refers to a row of records that is not there"
+        "row 6 of observations refers to a row of records that does not exist"
     );
     change(
         &directory,

@@ -1,4 +1,4 @@
--- From version 2: what people say of devices.
+-- From version 2: annotations of devices.
 
 DROP VIEW IF EXISTS access_points;
 DROP VIEW IF EXISTS observations_readable;

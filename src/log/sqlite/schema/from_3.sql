@@ -1,5 +1,5 @@
--- From version 3: a row a record and not a batch, the radio technology a report and not a batch, and how accurate a
--- position is. Nothing of the rows that are there moves, so that this takes as long as a look at them.
+-- From version 3: one row per record instead of per batch, the radio technology per report instead of per batch, and
+-- the accuracy of positions. No existing row is moved, so that this takes only as long as a scan.
 
 DROP VIEW IF EXISTS access_points;
 DROP VIEW IF EXISTS observations_readable;
@@ -26,7 +26,7 @@ ALTER TABLE records ADD COLUMN origin_node INTEGER REFERENCES nodes (id);
 ALTER TABLE records ADD COLUMN origin_position INTEGER;
 ALTER TABLE records ADD COLUMN chain BLOB;
 
--- An annotation had a source that does not exist.
+-- Annotations referred to a source that does not exist.
 UPDATE records SET kind = 'annotation', source = NULL, phy = NULL WHERE content IS NOT NULL;
 DELETE FROM sources WHERE uuid = '00000000-0000-0000-0000-000000000000'
                       AND NOT EXISTS (SELECT 1 FROM records WHERE source = sources.id);
@@ -35,5 +35,5 @@ ALTER TABLE observations RENAME COLUMN batch TO record;
 ALTER TABLE observations ADD COLUMN phy INTEGER REFERENCES phys (id);
 ALTER TABLE observations ADD COLUMN accuracy_mm INTEGER;
 
--- What was logged before has no chain.
+-- Records that were logged before have no chain.
 INSERT OR REPLACE INTO meta (key, value) SELECT 'chain_from', ifnull(max(position), 0) FROM records;

@@ -1,4 +1,4 @@
--- Shows a file of version 1 to 3 that is only read as if it had this version's tables.
+-- Presents a file of version 1 to 3, opened for reading only, with the tables of this version.
 
 CREATE TEMP VIEW nodes AS SELECT NULL AS id, NULL AS uuid WHERE 0;
 CREATE TEMP VIEW phys AS SELECT NULL AS id, NULL AS name WHERE 0;

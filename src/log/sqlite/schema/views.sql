@@ -1,4 +1,4 @@
--- What a person wants to see: one row a report.
+-- The reports in readable form: one row per report.
 CREATE VIEW observations_readable AS
 SELECT o.id,
        datetime(o.time, 'unixepoch')                     AS seen_at,
@@ -26,7 +26,7 @@ FROM (SELECT *, printf('%012X', address) AS hex FROM observations) o
          LEFT JOIN capabilities c ON c.id = o.capabilities
          LEFT JOIN channels n ON n.id = o.channel;
 
--- One row a Wi-Fi access point, with the name and the capabilities of the latest report that had them.
+-- One row per Wi-Fi access point, with the name and the capabilities of the latest report that had them.
 -- (With max(), SQLite takes the other columns from the row that has the maximum.)
 CREATE VIEW access_points AS
 WITH seen AS (SELECT address, min(seen_at) AS first_seen, max(seen_at) AS last_seen, count(*) AS reports,
