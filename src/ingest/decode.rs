@@ -1,25 +1,25 @@
-//! Why a decoder gives no batch, or left a report out of it.
+//! Why a decoder refuses a whole request, or one report of it.
 
 use std::fmt;
 
 use crate::report::{BadPosition, Rejected};
 
-/// What is wrong with a field: its name and, for a person, why.
+/// What is wrong with a field: its name, and the cause for people to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason(Box<str>);
 
 impl Reason {
-    /// The field `field` is wrong because of `why`.
+    /// The field is wrong because of `why`.
     pub fn new(field: &str, why: impl fmt::Display) -> Self {
         Self(format!("{field}: {why}").into())
     }
 
-    /// The field has to be there and is not.
+    /// A required field is missing.
     pub fn missing(field: &str) -> Self {
         Self::new(field, "missing")
     }
 
-    /// The field holds `found` where `expected` should stand.
+    /// The field has the type `found` instead of `expected`.
     pub fn wrong_type(field: &str, expected: &str, found: &str) -> Self {
         Self::new(field, format_args!("expected {expected}, found {found}"))
     }
@@ -32,14 +32,14 @@ impl Reason {
         )
     }
 
-    /// A position names the part that is wrong by itself.
+    /// The position is wrong. Its message names the field.
     pub fn named(wrong: BadPosition) -> Self {
         Self(wrong.to_string().into())
     }
 }
 
 impl Reason {
-    /// Names the report that is refused for it.
+    /// Refuses the report with this index for this reason.
     pub fn of_report(self, index: usize) -> Rejected {
         Rejected {
             index,
@@ -54,13 +54,13 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Why a request is refused whole. Nothing of it is kept.
+/// Why a request is refused as a whole. Nothing of it is stored.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
     /// The document is not JSON, or not an object.
     #[error("not a scan report: {0}")]
     NotAReport(String),
-    /// It is not clear who reports.
+    /// The source is missing or invalid.
     #[error("{0}")]
     Source(Reason),
     /// There is no list of reports.
@@ -69,12 +69,12 @@ pub enum DecodeError {
     /// More reports than a batch may have.
     #[error("reports: {count} reports, at most {max} are allowed in one request")]
     TooManyReports {
-        /// How many there were.
+        /// How many reports the request has.
         count: usize,
-        /// How many there may be.
+        /// How many reports are allowed.
         max: usize,
     },
-    /// Reports were sent, and not one is valid.
+    /// The request has reports, but none of them is valid.
     #[error("no valid report")]
     NothingValid(Vec<Rejected>),
 }

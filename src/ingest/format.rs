@@ -1,7 +1,7 @@
-//! What a format is: the body of one request in, an upload out.
+//! The interface of a format, which decodes the body of one request into an upload.
 //!
-//! An upload has rows, numbered as the sender wrote them, and entries, which the log takes one by one. Its receipt
-//! accounts for each row.
+//! An upload has rows, numbered as in the body, and entries, which the log takes one by one. Its receipt accounts for
+//! each row.
 
 use std::time::Duration;
 
@@ -9,46 +9,46 @@ use super::Receipt;
 use super::decode::{DecodeError, Reason};
 use crate::report::{Batch, BatchIdentity, ReceivedAt, Rejected};
 
-/// A way in which scanners write reports. Whatever is not about how they are written is done for all formats in one place:
-/// limits, rates, keys against resending, receipts.
+/// A format of scan reports. Code that does not depend on the notation is shared by all formats: limits, rates,
+/// idempotency keys, receipts.
 pub trait Format: Send + Sync + 'static {
-    /// What is decoded: `str` for formats that are JSON, `[u8]` for others.
+    /// The type of the body: `str` for formats based on JSON, `[u8]` for others.
     type Body: ?Sized;
 
     /// What an upload is called in messages, such as `Bluetooth scan report`.
     const NAME: &'static str;
 
-    /// What is said of an upload that was accepted, such as `Scan report accepted`.
+    /// The message about an accepted upload, such as `Scan report accepted`.
     const ACCEPTED: &'static str;
 
-    /// Whether its uploads have one entry each. The receipts of others count duplicates too.
+    /// Whether each upload has exactly one entry. The receipts of other formats count duplicates too.
     const HAS_ONE_ENTRY: bool;
 
-    /// Reads an upload. Pure: the time is in the context.
+    /// Decodes an upload. This is a pure function: the time is in the context.
     ///
     /// # Errors
     ///
-    /// When the body cannot be understood as a whole, or when none of its rows is valid.
+    /// When the body as a whole cannot be decoded, or when none of its rows is valid.
     fn decode(body: &Self::Body, context: &Context) -> Result<Upload, DecodeError>;
 }
 
 /// What a decoder knows besides the body.
 #[derive(Clone, Copy, Debug)]
 pub struct Context {
-    /// When the body came.
+    /// When the body was received.
     pub received_at: ReceivedAt,
-    /// What bounds it.
+    /// The limits of the upload.
     pub limits: Limits,
 }
 
-/// What bounds an upload.
+/// The limits of an upload.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// How many reports a batch may have.
     pub reports_per_batch_max: usize,
-    /// How many arrays and objects may stand in each other.
+    /// How deep arrays and objects may be nested.
     pub json_depth_max: usize,
-    /// How far a report's clock may be ahead of ours.
+    /// How far the time of a report may be ahead of the server's clock.
     pub clock_skew_max: Duration,
     /// How long a source's name may be, in bytes.
     pub source_name_bytes_max: usize,
@@ -62,7 +62,7 @@ pub struct Limits {
 
 #[cfg(test)]
 impl Limits {
-    /// Wide enough for what is no test of limits.
+    /// Limits that are wide enough for tests of other things.
     pub(crate) const FOR_TESTS: Self = Self {
         reports_per_batch_max: 100,
         json_depth_max: 32,
@@ -74,26 +74,26 @@ impl Limits {
     };
 }
 
-/// What one request brought: at least one entry.
+/// The content of one request: at least one entry.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Upload {
-    /// Stands apart from the others, so that an upload of one entry needs no memory of its own.
+    /// Separate from the others, so that an upload of one entry allocates no list.
     first: UploadEntry,
     others: Vec<UploadEntry>,
     rejected: Vec<Rejected>,
 }
 
-/// What one source reports in an upload: the log takes it, or recognises it, as a whole.
+/// The reports of one source in an upload. The log accepts them, or recognises them as resent, as a whole.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UploadEntry {
     /// The reports, and the rows of this source that were refused.
     pub batch: Batch,
-    /// Which row each report was. May be empty in an upload of one entry.
+    /// The row number of each report. May be empty in an upload of one entry.
     pub rows: Vec<usize>,
 }
 
 impl From<Batch> for Upload {
-    /// An upload that is one entry.
+    /// Makes an upload of one entry.
     fn from(batch: Batch) -> Self {
         let rows = Vec::new();
         Self::new(UploadEntry { batch, rows })
@@ -101,7 +101,7 @@ impl From<Batch> for Upload {
 }
 
 impl Upload {
-    /// An upload that begins with this entry.
+    /// Makes an upload that begins with this entry.
     pub const fn new(first: UploadEntry) -> Self {
         Self {
             first,
@@ -130,7 +130,7 @@ impl Upload {
         &self.rejected
     }
 
-    /// How many rows there are.
+    /// How many rows there are, including the refused ones.
     pub fn rows(&self) -> usize {
         let in_entries = self
             .entries()
@@ -138,20 +138,20 @@ impl Upload {
         in_entries.sum::<usize>() + self.rejected.len()
     }
 
-    /// Gives each entry the identity that follows from the key of the upload and the entry's number, so that each is
-    /// recognised when the upload is sent again.
+    /// Derives the identity of each entry from the key of the upload and the number of the entry, so that each entry is
+    /// recognised when the upload is resent.
     pub fn identify(&mut self, key: &[u8]) {
         let first = &mut self.first.batch;
         first.identity = Some(BatchIdentity::of_key(first.source, key));
         for (entry, number) in self.others.iter_mut().zip(1u64..) {
-            // No header has a zero byte in it, so no other key is the same.
+            // No header contains a zero byte, so no client can send this key.
             let key = [key, &[0], &number.to_be_bytes()].concat();
             let batch = &mut entry.batch;
             batch.identity = Some(BatchIdentity::of_key(batch.source, &key));
         }
     }
 
-    /// The first entry, the others, and what belongs to none.
+    /// The first entry, the other entries, and the refused rows that belong to no entry.
     pub fn into_parts(self) -> (UploadEntry, Vec<UploadEntry>, Vec<Rejected>) {
         (self.first, self.others, self.rejected)
     }
@@ -160,18 +160,18 @@ impl Upload {
 /// The answer to an upload: each row is accepted or rejected.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UploadReceipt {
-    /// Rows that are kept, since now or since an earlier upload.
+    /// How many rows are stored, by this upload or by an earlier one.
     pub accepted: usize,
-    /// Those of the accepted rows that an earlier upload brought. They are not counted again.
+    /// How many of the accepted rows an earlier upload stored. They do not count again.
     pub duplicates: usize,
-    /// The other rows, in order.
+    /// The refused rows, in order.
     pub rejected: Vec<Rejected>,
-    /// Whether an earlier upload brought all that was accepted.
+    /// Whether earlier uploads stored all accepted rows.
     pub is_duplicate: bool,
 }
 
 impl UploadReceipt {
-    /// Gathers what became of the entries. An entry that was refused rejects its rows.
+    /// Combines the results of the entries. The rows of a refused entry are refused.
     pub fn gather(
         answers: impl IntoIterator<Item = Result<Receipt, Vec<Rejected>>>,
         rejected: Vec<Rejected>,
@@ -207,7 +207,7 @@ impl UploadReceipt {
 }
 
 impl UploadEntry {
-    /// All rows of an entry that was refused as a whole.
+    /// Refuses all rows of an entry.
     pub fn refused(rows: &[usize], mut rejected: Vec<Rejected>, reason: &str) -> Vec<Rejected> {
         let refused = rows.iter().map(|&index| Rejected {
             index,

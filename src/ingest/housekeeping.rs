@@ -1,4 +1,4 @@
-//! What has to be done now and then, on a thread of its own: snapshots, and the expiry of old reports.
+//! Periodic work on a thread of its own: snapshots, and the expiry of old reports.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,17 +15,17 @@ use crate::report::ReceivedAt;
 use crate::snapshot::Snapshots;
 use crate::tracker::Tracker;
 
-/// How long is waited at most between two steps of expiry.
+/// The longest pause between two steps of expiry.
 const EXPIRY_PAUSE_MAX: Duration = Duration::from_millis(100);
-/// How often at most a large snapshot of everything is written only so that the log may forget more.
+/// The shortest time between two whole snapshots that are written only to let the log delete more.
 const ROLL_INTERVAL: Duration = Duration::from_secs(60 * 60);
-/// Up to this size, in bytes, one is written whenever it helps.
+/// Whole snapshots up to this size are written without regard to [`ROLL_INTERVAL`].
 const ROLL_FREE_BYTES: u64 = 64 << 20;
 
-/// What is done, and how often.
+/// The intervals and bounds of the housekeeping.
 #[derive(Clone, Copy, Debug)]
 pub struct Schedule {
-    /// How often what changed is put on disk, and what is due expires.
+    /// How often changes are saved to a snapshot, and old reports expire.
     pub interval: Duration,
     /// How long reports stay in the log.
     pub age_max: Option<Duration>,
@@ -33,14 +33,14 @@ pub struct Schedule {
     pub size_max_bytes: Option<u64>,
 }
 
-/// Tells the thread what to do.
+/// Starts and stops the work of the thread.
 #[derive(Clone, Debug)]
 pub struct Orders {
     orders: SyncSender<Order>,
     is_stopping: Arc<AtomicBool>,
 }
 
-/// What the thread is told.
+/// The end of the channel that the thread reads.
 #[derive(Debug)]
 pub struct Told {
     orders: Receiver<Order>,
@@ -53,9 +53,9 @@ enum Order {
     Stop,
 }
 
-/// Orders, and the end that [`start`] takes.
+/// Makes the channel to the thread. [`start`] takes the second end.
 pub fn orders() -> (Orders, Told) {
-    // Two orders are ever given.
+    // At most two messages are sent.
     let (sender, receiver) = sync_channel(2);
     let is_stopping = Arc::new(AtomicBool::new(false));
     let orders = Orders {
@@ -70,26 +70,26 @@ pub fn orders() -> (Orders, Told) {
 }
 
 impl Orders {
-    /// The tracker is up to date; these are its snapshots.
+    /// Starts the work, once the tracker is up to date. Without snapshots there is nothing to do.
     pub fn begin(&self, snapshots: Option<Snapshots>) {
         if let Some(snapshots) = snapshots {
-            // When the thread has ended, the server is going down already.
+            // If the thread has ended, the server is shutting down already.
             self.orders.send(Order::Begin(Box::new(snapshots))).ok();
         }
     }
 
-    /// Nothing changes any more: one last snapshot.
+    /// Stops the thread after a last snapshot. Nothing may change the tracker any more.
     pub fn stop(&self) {
         self.is_stopping.store(true, Ordering::Release);
         self.orders.send(Order::Stop).ok();
     }
 }
 
-/// Starts the thread, which waits to be told to begin. It ends when it is told to stop.
+/// Starts the thread. It waits for the message to begin, and ends at the message to stop.
 ///
 /// # Errors
 ///
-/// When the operating system gives no thread.
+/// When the operating system cannot start a thread.
 pub fn start(
     told: Told,
     tracker: Arc<Tracker>,
@@ -116,7 +116,7 @@ struct Keeper {
     alerts: AlertStore,
     schedule: Schedule,
     rolled: Option<Instant>,
-    /// Whether it was said that the log cannot be as small as it should.
+    /// Whether it was logged that the log cannot become as small as configured.
     is_short: bool,
 }
 
@@ -140,7 +140,7 @@ impl Keeper {
         self.take(&mut snapshots, false);
     }
 
-    /// A snapshot that fails costs time at the next start and nothing else, so the server goes on.
+    /// Writes a snapshot. If that fails, the server goes on: only its next start is slower.
     fn take(&self, snapshots: &mut Snapshots, of_everything: bool) {
         let started = Instant::now();
         let may_keep = |position| self.alerts.has_settled(position);
@@ -155,7 +155,9 @@ impl Keeper {
                     u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
                 "wrote a snapshot"
             ),
-            Err(error) => warn!(%error, "a snapshot could not be written"),
+            Err(error) => {
+                warn!(%error, "cannot write a snapshot: until one succeeds, the next start takes longer");
+            }
         }
     }
 
@@ -163,7 +165,7 @@ impl Keeper {
         self.schedule.age_max.is_some() || self.schedule.size_max_bytes.is_some()
     }
 
-    /// Takes out what is due, step by step: between the steps the writer writes what came in.
+    /// Deletes what is due, step by step. Between the steps, the writer appends what has come in.
     fn expire(&mut self, snapshots: &mut Snapshots, told: &Told) {
         let mut observations = 0;
         loop {
@@ -171,28 +173,28 @@ impl Keeper {
             let expired = match self.ingest.expire(self.due(snapshots)) {
                 Some(Ok(expired)) => expired,
                 Some(Err(LogError::DiskFull)) => {
-                    return warn!("there is no room on the disk even to expire old reports");
+                    return warn!("cannot expire old reports, the disk is full: free some space");
                 }
-                Some(Err(error)) => return warn!(%error, "old reports could not be expired"),
+                Some(Err(error)) => return warn!(%error, "cannot expire old reports"),
                 None => return,
             };
             observations += expired.observations;
             if expired.is_done {
                 if expired.is_short && !std::mem::replace(&mut self.is_short, true) {
                     warn!(
-                        "retention.size is too small for what else the log keeps: names, and batches that are recognised"
+                        "the log cannot become as small as retention.size: it also keeps names and remembered batches; set a larger size"
                     );
                 }
                 self.is_short &= expired.is_short;
                 if 0 < observations {
                     let to = expired.to.get();
-                    info!(observations, expired_to = to, "old reports are expired");
+                    info!(observations, expired_to = to, "expired old reports");
                 }
                 debug!("nothing more can expire now");
                 if !(expired.is_held && self.may_roll(snapshots)) {
                     return;
                 }
-                // What the log forgets has to be in a snapshot that is finished for good.
+                // The log may delete only what is in a snapshot that is finished for good.
                 self.take(snapshots, true);
                 self.rolled = Some(Instant::now());
                 if snapshots.safe_position() <= expired.to {
@@ -203,12 +205,12 @@ impl Keeper {
             if told.is_stopping.load(Ordering::Acquire) {
                 return;
             }
-            // The writer has other things to do: the more of them, the longer it took to come to this one.
+            // Throttle expiry in favour of reports: the busier the writer, the longer this step took, and so the pause.
             thread::sleep(asked.elapsed().min(EXPIRY_PAUSE_MAX));
         }
     }
 
-    /// What may go now. Which batches are remembered the writer adds.
+    /// What may be deleted now. The writer adds which batches are remembered.
     fn due(&self, snapshots: &Snapshots) -> Expiry {
         let now = ReceivedAt::from(SystemTime::now());
         let came_before = self.schedule.age_max.map(|age_max| now.before(age_max));

@@ -1,6 +1,6 @@
-//! The second stage: batches that are on disk are folded, and their senders are answered.
+//! The second stage: folds batches that are on disk, and answers their senders.
 //!
-//! No other thread changes devices. While it folds one group, the writer has the next one written.
+//! No other thread changes devices. While this thread folds one group, the writer appends the next.
 
 use std::mem;
 use std::sync::mpsc::Receiver;
@@ -16,20 +16,20 @@ use crate::fold::{Fold, Waiting};
 use crate::log::{Entry, LogPosition, StoredReceipt, What};
 use crate::report::ReceivedAt;
 
-/// How often at most the program's log says that devices were evicted.
+/// The shortest time between two warnings about evicted devices.
 const WARNING_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Senders are answered after so many reports, while the rest of the group is folded: their next requests are read
-/// meanwhile.
+/// After so many reports, their senders are answered before the rest of the group is folded. The server then reads
+/// their next requests meanwhile.
 const ANSWERED_REPORTS: usize = 200;
 
-/// A group that is on disk.
+/// A group of records that is on disk.
 pub(super) struct Written {
-    /// What was appended.
+    /// The records that were appended.
     pub(super) entries: Vec<Entry>,
-    /// The answers to batches that were sent again. They go out after the group: the first one may be in it.
+    /// The answers to resent batches. They are sent after the group, because the original may be in it.
     pub(super) resent: Vec<(Receipt, Sender)>,
-    /// The time, if it came from the clock and not from a record.
+    /// The time of the last tick, if there was one.
     pub(super) tick: Option<ReceivedAt>,
     /// The end of the log.
     pub(super) last: LogPosition,
@@ -44,7 +44,7 @@ pub(super) struct Merger {
 }
 
 impl Merger {
-    /// Takes groups as they come, until there will be none.
+    /// Folds groups until the channel is closed.
     pub(super) fn run(mut self, groups: &Receiver<Written>) {
         let mut last = None;
         for written in groups {
@@ -77,7 +77,7 @@ impl Merger {
         }
     }
 
-    /// Answers those who wait for the entries, and those who sent a batch again.
+    /// Answers the senders of the entries, and those of resent batches.
     fn answer(&self, entries: Vec<(Entry, Option<Refused>)>, resent: Vec<(Receipt, Sender)>) {
         if entries.is_empty() && resent.is_empty() {
             return;
@@ -117,7 +117,7 @@ fn receipt(entry: Entry) -> Receipt {
     }
 }
 
-/// Warns that devices were evicted, but not for each of them.
+/// Warns about evicted devices, at most once per [`WARNING_INTERVAL`].
 #[derive(Default)]
 pub(super) struct EvictionWarning {
     evicted: u64,

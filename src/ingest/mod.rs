@@ -1,6 +1,6 @@
-//! Acceptance: from decoded batch to receipt, through one thread that writes the log and one that folds.
+//! Acceptance: turns decoded batches into receipts, through one thread that writes the log and one that folds.
 //!
-//! Knows the log and the fold; no format, no HTTP. A format is a file of its own that implements [`format::Format`].
+//! This module knows the log and the fold, but no HTTP. Each format is a module that implements [`format::Format`].
 
 pub mod decode;
 pub mod format;
@@ -43,41 +43,41 @@ pub struct Ingest {
     commits: Arc<AtomicU64>,
 }
 
-/// Why a batch was not accepted. Unless it is unknown, nothing of it is kept.
+/// Why a batch was not accepted. Nothing of it is stored, except perhaps after [`Self::Unknown`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IngestError {
-    /// More batches wait than the queue holds.
+    /// The queue is full.
     #[error("too many batches are waiting to be written, try again")]
     Overloaded,
     /// The log is still being read.
     #[error("the server is starting, try again")]
     Starting,
-    /// The server is going down.
+    /// The server is shutting down.
     #[error("the server is shutting down")]
     Stopped,
-    /// The log failed while the batch was on its way into it.
+    /// The log failed while it stored the batch.
     #[error(
         "writing the log failed, and whether the reports are in it is not known: send them again with their own \
          timestamps or the same Idempotency-Key, and they count once"
     )]
     Unknown,
-    /// There is no room to keep it.
+    /// The disk is full.
     #[error("the disk is full, nothing was taken")]
     DiskFull,
-    /// Another program holds the log's file.
+    /// Another program has locked the log's file.
     #[error("another program has locked the log's file, nothing was taken")]
     Locked,
-    /// No room for another source.
+    /// The batch would add a source, but there are too many already.
     #[error(transparent)]
     TooManySources(#[from] TooManySources),
-    /// An order about alerts that cannot be followed.
+    /// The order about alerts cannot be carried out.
     #[error(transparent)]
     Refused(#[from] Refused),
 }
 
 type Answer = Result<Receipt, IngestError>;
 
-/// What the writer is asked to do.
+/// A task for the writer.
 #[derive(Debug)]
 enum Work {
     Write(Job),
@@ -92,11 +92,11 @@ struct Job {
 }
 
 impl Ingest {
-    /// Hands what came at `at` to the writer as a record, and waits until it is durable and in the tracker.
+    /// Sends a change that was received at `at` to the writer, and waits until it is durable and in the tracker.
     ///
     /// # Cancel safety
     ///
-    /// Dropping this future abandons the waiting, never the write.
+    /// Dropping this future only ends the waiting. The change is still written.
     pub async fn submit(&self, at: ReceivedAt, what: What) -> Answer {
         if !self.is_ready() {
             return Err(IngestError::Starting);
@@ -104,11 +104,11 @@ impl Ingest {
         let (done, receipt) = oneshot::channel();
         let record = Record::new(self.node, at, what);
         self.queue_up(Work::Write(Job { record, done }))?;
-        // What is in the queue is written before an orderly end.
+        // An orderly shutdown writes everything in the queue, so a missing answer means a failure.
         receipt.await.unwrap_or(Err(IngestError::Unknown))
     }
 
-    /// Sends the time to the rules about silence, unless the writer has other things to do: those carry it too.
+    /// Sends the time to the rules about silence. A full queue drops the tick, because batches carry the time too.
     pub fn tick(&self, now: ReceivedAt) {
         if self.is_ready() {
             self.queue_up(Work::Tick(now)).ok();
@@ -122,60 +122,60 @@ impl Ingest {
         })
     }
 
-    /// Asks for one step of expiry, and waits for it. `None` when the writer is gone.
+    /// Requests one step of expiry, and waits for its result. `None` if the writer has ended.
     ///
-    /// Which batches are remembered the writer knows better: that part of the `expiry` is its own.
+    /// The writer sets [`Expiry::remembered_from`] itself, because only it knows the remembered batches.
     fn expire(&self, expiry: Expiry) -> Option<Result<Expired, LogError>> {
         let (done, expired) = oneshot::channel();
         self.queue.blocking_send(Work::Expire(expiry, done)).ok()?;
         expired.blocking_recv().ok()
     }
 
-    /// How often the log was synced for batches since the start: each time for all that waited.
+    /// How many times the log was committed since the start. One commit syncs all batches that waited.
     pub fn commits(&self) -> u64 {
         self.commits.load(Ordering::Relaxed)
     }
 
-    /// The same, for those who look often.
+    /// The counter behind [`commits`](Self::commits), for frequent reads.
     pub(crate) fn commit_counter(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.commits)
     }
 
-    /// Whether the tracker is what the log says, so that reports are taken and views are true.
+    /// Whether the tracker has caught up with the log. Before that, reports are refused and views are incomplete.
     pub fn is_ready(&self) -> bool {
         self.ready.load(Ordering::Acquire)
     }
 }
 
-/// The writer thread, which ends when every [`Ingest`] handle is gone and all they sent is written.
+/// The writer thread. It ends when all [`Ingest`] handles are dropped and everything they sent is written.
 #[derive(Debug)]
 pub struct Writer {
     ended: oneshot::Receiver<Result<(), WriterError>>,
 }
 
-/// Why the writer ended before it was told to.
+/// Why the writer ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum WriterError {
-    /// The log failed. What was acknowledged is in it; what was not is not.
+    /// The log failed. It contains everything that was acknowledged.
     #[error(transparent)]
     Log(#[from] LogError),
     /// The snapshots cannot be read.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
-    /// The operating system gives no thread.
-    #[error("no thread for merging: {0}")]
+    /// The operating system cannot start a thread.
+    #[error("cannot start the merger thread: {0}")]
     Thread(std::io::Error),
-    /// A defect of ours.
+    /// The writer panicked, which is a bug.
     #[error("the writer panicked")]
     Panicked,
 }
 
 impl Writer {
-    /// Waits for the end of the writer.
+    /// Waits until the writer has ended.
     ///
     /// # Cancel safety
     ///
-    /// May be dropped and called again.
+    /// The future may be dropped, and the function called again.
     pub async fn ended(&mut self) -> Result<(), WriterError> {
         match (&mut self.ended).await {
             Ok(result) => Ok(result?),
@@ -184,40 +184,40 @@ impl Writer {
     }
 }
 
-/// What bounds the writer.
+/// The bounds of the writer.
 #[derive(Clone, Copy, Debug)]
 pub struct WriterBounds {
-    /// How many batches may wait.
+    /// How many batches may wait in the queue.
     pub queue_batches_max: usize,
-    /// Which batches are recognised when they are sent again.
+    /// Which batches are recognised when clients resend them.
     pub window: ResendWindow,
 }
 
 /// Where state is stored, and restored from at the start.
 #[derive(Debug)]
 pub struct Stores {
-    /// The batches.
+    /// The accepted records.
     pub log: Log,
-    /// The data directory that snapshots are in, if there are any.
+    /// The data directory that contains the snapshots. Without one, none are written.
     pub snapshots: Option<PathBuf>,
-    /// The alerts.
+    /// The alerts, and the rules that raise them.
     pub alerts: AlertKeeper,
 }
 
-/// Starts the writer: it brings the tracker to what snapshots and log say, and then takes batches. Before it takes
-/// batches it stops, if every [`Ingest`] handle is gone.
+/// Starts the writer. It first restores the tracker from snapshots and log, and then accepts batches. If all [`Ingest`]
+/// handles are dropped before that, it stops early.
 ///
-/// `ready` gets the snapshots when the tracker is up to date.
-/// `events` is told of what is new in batches, not of what snapshots and log had; of alerts also those that a crash
-/// kept from being raised.
+/// `ready` is called with the snapshots when the tracker is up to date.
+/// `events` gets what is new in batches, and not what snapshots and log contain. It also gets the alerts that a crash
+/// prevented from being raised.
 ///
 /// # Errors
 ///
-/// When the operating system gives no thread.
+/// When the operating system cannot start a thread.
 ///
 /// # Panics
 ///
-/// Outside of a runtime, which answers are given in.
+/// Outside of a Tokio runtime. Answers are sent from its tasks.
 pub fn start(
     stores: Stores,
     tracker: Arc<Tracker>,
@@ -280,7 +280,7 @@ pub fn start(
                 };
                 Ok(running.write(work, merger).map_err(WriterError::Thread)??)
             };
-            // Nobody waits for the end any more when the server's own start failed.
+            // If the start of the server failed elsewhere, nobody waits for the result.
             end.send(run()).ok();
         })?;
     Ok((ingest, Writer { ended }))

@@ -1,4 +1,4 @@
-//! A start: brings the fold to the end of the log, from snapshots and the log.
+//! Recovery: brings the fold to the end of the log at the start, from snapshots and the log.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -12,18 +12,18 @@ use crate::log::{Log, LogPosition};
 use crate::report::ReceivedAt;
 use crate::snapshot::Snapshots;
 
-/// How often a long replay says how far it is.
+/// How often a long replay logs its progress.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
 
 pub(crate) struct Recovered {
     pub(crate) snapshots: Option<Snapshots>,
-    /// The position of the snapshot, from which the log was replayed.
+    /// The position of the snapshot. The log was replayed after it.
     pub(crate) from: LogPosition,
 }
 
-/// Restores the newest snapshot, and replays the log behind it.
+/// Restores the newest snapshot, and replays the log after it.
 ///
-/// `None` when it is not wanted any more: nothing on disk has changed then, and the next start begins anew.
+/// `None` if `is_wanted` became false meanwhile. Nothing on disk has changed then, and the next start recovers anew.
 pub(crate) fn recover(
     log: &Log,
     snapshots: Option<&Path>,
@@ -48,7 +48,7 @@ pub(crate) fn recover(
         error!(
             snapshot.position = from.get(),
             expired_to = expired_to.get(),
-            "no snapshot has all that is expired from the log: devices that were seen only then are missing"
+            "reports were deleted from the log that no readable snapshot contains: devices seen only in those are missing"
         );
     }
     fold.begin_replay(log, from)?;

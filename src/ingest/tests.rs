@@ -66,7 +66,7 @@ fn keeper() -> AlertKeeper {
     .unwrap()
 }
 
-/// Sends all of `batches` before the writer looks at any, and gives the answers.
+/// Sends all of `batches` before the writer takes any, and returns the answers.
 async fn written_together(sources_max: usize, batches: Vec<Batch>) -> Vec<Answer> {
     let events = Events::new(8);
     let fold = Fold::new(tracker(sources_max), keeper(), events.clone());
@@ -132,7 +132,7 @@ async fn a_client_that_hangs_up_does_not_undo_its_batch() {
     .unwrap();
     is_ready.await.unwrap();
     let mut hung_up = Box::pin(ingest.submit(NOW, What::Reports(batch(1))));
-    // One poll hands the batch over; then the client goes away.
+    // The first poll sends the batch. Then the client disconnects.
     poll_once(hung_up.as_mut()).await;
     drop(hung_up);
     drop(ingest);

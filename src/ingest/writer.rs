@@ -1,4 +1,4 @@
-//! The first stage: batches are gathered, judged and put on disk, many with one sync.
+//! The first stage: gathers and judges batches, and appends many of them with one sync.
 
 use std::io;
 use std::sync::Arc;
@@ -17,39 +17,39 @@ use crate::log::{Expiry, Log, LogError, LogPosition, Record, RecordId};
 
 /// How many batches one commit takes at most.
 const GROUP_MAX: usize = 256;
-/// A commit takes no further batch once it has this many reports: enough to amortise the sync, few enough that the first
-/// sender is answered soon.
+/// A commit takes no further batch once it has this many reports: enough to amortise the sync, few enough that the
+/// first sender is answered soon.
 const GROUP_REPORTS: usize = 2000;
-/// How many groups may be on disk and not merged yet.
+/// How many groups may be on disk and not folded yet.
 const UNMERGED_MAX: usize = 2;
 
-/// What the writer works with.
+/// The state of the writer thread.
 pub(super) struct Running {
     pub(super) log: Log,
     pub(super) judge: Judge,
     pub(super) events: Events,
-    /// Who waits for a batch to be merged.
+    /// The senders of batches that are not folded yet.
     pub(super) waiting: Waiting<Sender>,
-    /// How many groups it has put on disk.
+    /// How many groups were committed.
     pub(super) commits: Arc<AtomicU64>,
 }
 
-/// Where the answer to a batch goes.
+/// The channel for the answer to a batch.
 pub(super) type Sender = oneshot::Sender<Answer>;
 
 /// Records that have been judged.
 #[derive(Default)]
 struct Group {
     records: Vec<Record>,
-    /// Who sent which of them.
+    /// The sender of each record.
     senders: Vec<(RecordId, Sender)>,
-    /// Who sent again the batch at a position. It may be one of this group.
+    /// The senders of resent batches, with the position of the original. The original may be in this group.
     resent: Vec<(LogPosition, Sender)>,
 }
 
 impl Running {
-    /// Judges and appends, and has the merger merge and answer, until there is no more work. What was appended is merged
-    /// at the end.
+    /// Judges and appends until the queue is closed, while the merger folds and answers. Everything that was appended
+    /// is folded when this returns.
     pub(super) fn write(
         self,
         queue: mpsc::Receiver<Work>,
@@ -61,9 +61,9 @@ impl Running {
                 .name("merger".into())
                 .spawn_scoped(scope, move || merger.run(&given))?;
             let written = self.append_all(queue, &groups);
-            // Nothing more comes: the merger ends when it has merged what it was given.
+            // The merger ends when it has folded the groups in the channel.
             drop(groups);
-            // A panic there is one of this thread as well.
+            // A panic of the merger ends this thread too.
             merging
                 .join()
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -71,10 +71,10 @@ impl Running {
         })
     }
 
-    /// One append for all that gathered.
+    /// Appends all batches that wait, with one commit, again and again.
     ///
-    /// A failed append ends the thread, and with it the process: what is on disk after it only replay can
-    /// tell. A full disk is told apart, because then nothing was written.
+    /// A failed append ends the thread, and with it the process: only a replay shows what is on disk then. A full disk
+    /// and a locked file are exceptions, because nothing was written.
     fn append_all(
         mut self,
         mut queue: mpsc::Receiver<Work>,
@@ -96,7 +96,7 @@ impl Running {
                 ..self.append(group)?
             };
             if groups.send(written).is_err() {
-                // It panicked, which whoever joins it finds out.
+                // The merger has panicked. Joining its thread reports that.
                 return Ok(());
             }
             for (expiry, done) in expiries {
@@ -129,7 +129,7 @@ impl Running {
         group
     }
 
-    /// Puts a group on disk, or refuses it if the disk has no room for it.
+    /// Appends a group, or refuses it if the disk is full or the file is locked.
     fn append(&mut self, group: Group) -> Result<Written, LogError> {
         let latest = group.records.iter().map(|record| record.at).max();
         let (entries, refused) = match self.log.append(group.records) {
@@ -165,7 +165,7 @@ impl Running {
             if let Some(refused) = &refused
                 && last < position
             {
-                // The first one is of this group.
+                // The original is in this group, which was refused.
                 done.send(Err(refused.clone())).ok();
                 continue;
             }
@@ -185,7 +185,7 @@ impl Running {
     }
 }
 
-/// Waits for work, and takes what else is there. `None` when there will be none.
+/// Waits for work, and takes everything else that waits. `None` when the queue is closed.
 fn gather(queue: &mut mpsc::Receiver<Work>) -> Option<Vec<Work>> {
     let (mut work, mut reports) = (vec![queue.blocking_recv()?], 0);
     while work.len() < GROUP_MAX {

@@ -1,4 +1,4 @@
-//! Kismet's two forms as formats: the path says which radio a report is of.
+//! Kismet's two scan report formats. The path of the request determines the radio technology.
 
 use super::decode;
 use crate::ingest::decode::DecodeError;
@@ -7,11 +7,11 @@ use crate::report::Phy;
 
 const ACCEPTED: &str = "Scan report accepted";
 
-/// What a Wi-Fi scanner saw.
+/// The reports of a Wi-Fi scanner.
 #[derive(Clone, Copy, Debug)]
 pub struct WifiScanReport;
 
-/// What a Bluetooth scanner saw.
+/// The reports of a Bluetooth scanner.
 #[derive(Clone, Copy, Debug)]
 pub struct BluetoothScanReport;
 

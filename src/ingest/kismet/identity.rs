@@ -1,14 +1,14 @@
-//! By what a batch is recognised when it is sent again.
+//! The identity by which a batch is recognised when it is resent.
 //!
-//! The identity is made of what was sent, before any of it is judged: whether a report is refused may
-//! depend on our clock, and a batch must be the same batch tomorrow.
+//! It is computed from the content as sent, before the reports are judged. Whether a report is refused may depend on
+//! the server's clock, but the identity must stay the same.
 
 use super::number;
 use super::wire::{Fields, Item, Value};
 use crate::report::{BatchIdentity, Phy, SourceId, UnixTime};
 
-/// The identity of a batch in which every report carries a time of its own; without one, two equal
-/// batches may well be two sightings.
+/// The identity of a batch. `None` unless every report has its own time: without times, two equal batches may be two
+/// sightings.
 pub(super) fn of(source: SourceId, phy: Phy, items: &[Item<'_>]) -> Option<BatchIdentity> {
     let mut content = Content(Vec::with_capacity(items.len() * 128));
     content.0.extend_from_slice(phy.name().as_bytes());
@@ -27,8 +27,8 @@ fn has_own_time(fields: &Fields<'_>) -> bool {
     seconds.is_some_and(|seconds| f64::from(UnixTime::CLOCK_MIN.seconds()) <= seconds)
 }
 
-/// What was sent, written so that different content gives different bytes: each value begins with its kind,
-/// and each text with its length.
+/// The content of a batch as bytes. Each value begins with its type and each text with its length, so that different
+/// content has different bytes.
 struct Content(Vec<u8>);
 
 impl Content {
@@ -37,7 +37,7 @@ impl Content {
             self.add_value(value);
         }
         for entries in [&fields.tags, &fields.service_data] {
-            // Clients that keep objects in hash maps write them in another order each time.
+            // Clients that keep objects in hash maps may send the same entries in another order.
             let mut sorted: Vec<_> = entries.as_slice().iter().collect();
             sorted.sort_by(|(one, _), (other, _)| one.cmp(other));
             for (name, value) in sorted {

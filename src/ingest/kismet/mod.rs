@@ -1,7 +1,7 @@
-//! Kismet's scan report (`datasource_scan.cc`), Wi-Fi and Bluetooth: bytes in, a batch or the reason out.
+//! Decodes Kismet's scan reports (`datasource_scan.cc`), Wi-Fi and Bluetooth.
 //!
-//! Pure: no clock, no I/O. Lenient where the meaning is certain (numbers in strings, a channel as a number,
-//! addresses in any spelling), strict where it is not; a report that is refused spoils only itself.
+//! The decoder is pure: no clock, no I/O. It is lenient where the meaning is certain (numbers in strings, a channel as
+//! a number, addresses in any notation), and strict otherwise. A refused report does not affect the others.
 
 mod forms;
 mod identity;
@@ -30,16 +30,16 @@ const BLUETOOTH_NAME_BYTES_MAX: usize = 248;
 const DEVICE_TYPE_BYTES_MAX: usize = 64;
 /// The most advertising data one device can send, in bytes (Bluetooth Core Specification, Vol 4, Part E, 7.8.57).
 const ADVERTISING_BYTES_MAX: usize = 1650;
-/// The longest name of a service, in bytes: every way to write a UUID has room in it.
+/// The longest name of a service, in bytes. Every notation of a UUID is shorter.
 const SERVICE_BYTES_MAX: usize = 64;
 /// The longest `ietags`, in bytes: a beacon body of 2304 octets in hex.
 const IE_TAGS_BYTES_MAX: usize = 4608;
 
-/// Reads the scan report that `json` holds.
+/// Decodes the scan report in `json`.
 ///
 /// # Errors
 ///
-/// When the request cannot be understood as a whole, or when no report in it is valid.
+/// When the request as a whole cannot be decoded, or when no report in it is valid.
 pub fn decode(
     phy: Phy,
     json: &str,
@@ -57,7 +57,7 @@ pub fn decode(
         Err(broken) => {
             let repaired =
                 repair(json).ok_or_else(|| DecodeError::NotAReport(broken.to_string()))?;
-            // The first message counts: its line and column are those of what was sent.
+            // Report the first error: its line and column refer to what was sent.
             let document = parse(&repaired, limits)
                 .map_err(|_| DecodeError::NotAReport(broken.to_string()))?;
             Decoder {
@@ -87,7 +87,7 @@ struct Decoder<'l> {
     phy: Phy,
     received_at: ReceivedAt,
     limits: &'l Limits,
-    /// Whether strings may hold stand-ins for bytes.
+    /// Whether strings may contain stand-ins for bytes.
     repaired: bool,
 }
 
@@ -128,7 +128,7 @@ impl Decoder<'_> {
         })
     }
 
-    /// Absent is a mistake, as with Kismet; null and empty come from reporters that were not given a name.
+    /// A missing name is an error, as with Kismet. Null and empty mean that the reporter has no name.
     fn source_name(&self, value: Option<Value<'_>>) -> Result<Option<Box<str>>, DecodeError> {
         let max = self.limits.source_name_bytes_max;
         match value {
@@ -163,7 +163,7 @@ impl Decoder<'_> {
         };
         let (default_channel, default_frequency) = match self.phy {
             Phy::Wifi => (None, None),
-            // Bluetooth hops: Kismet's constant stands for all of its channels.
+            // Bluetooth hops between channels. Kismet's constant stands for all of them.
             Phy::Bluetooth => (Some(Channel::fhss()), Some(Frequency::BLUETOOTH)),
         };
         let position = position(&fields)?;
@@ -196,7 +196,7 @@ impl Decoder<'_> {
         let bssid = Bssid::try_from(address("bssid", &fields.bssid)?)
             .map_err(|wrong| Reason::new("bssid", wrong))?;
         let capabilities = match std::mem::take(&mut fields.capabilities) {
-            // A microcontroller's number for the way of protection, not spelled out.
+            // Some microcontrollers send the number of the encryption mode instead of its name.
             Value::Number(mode) => Value::Text(mode.to_string().into()),
             said => said,
         };
@@ -289,10 +289,10 @@ impl Decoder<'_> {
     fn tags(&self, entries: Entries<'_>) -> Result<Vec<Tag>, Reason> {
         let entries = match entries {
             Entries::Of(entries) => self.bounded("tags", entries)?,
-            // Decoration that is not understood does not cost the report.
+            // Invalid tags are ignored instead of refused.
             Entries::NotAnObject(_) => return Ok(Vec::new()),
         };
-        // By name and each once, the last of a name: equal tags are then equal however they were written.
+        // Sorted by name, and the last of each name, so that equal tags are equal in whatever order they were sent.
         let mut tags = BTreeMap::new();
         for (name, value) in entries {
             let value = match value {
@@ -340,7 +340,8 @@ fn address(field: &'static str, value: &Value<'_>) -> Result<MacAddr, Reason> {
     }
 }
 
-/// A number, or a string that holds one. Null and the empty string are none: bridges fill what they do not know with them.
+/// A number, or a string that contains one. Null and the empty string count as absent, because bridges send them for
+/// unknown values.
 fn number(field: &'static str, value: &Value<'_>) -> Result<Option<f64>, Reason> {
     match value {
         Value::Absent => Ok(None),
@@ -358,7 +359,7 @@ fn number(field: &'static str, value: &Value<'_>) -> Result<Option<f64>, Reason>
     }
 }
 
-/// A number that `read` gives a meaning, which may be "none".
+/// A number that `read` converts to a value, or to none.
 fn optional<T, E: std::error::Error>(
     field: &'static str,
     value: &Value<'_>,
@@ -370,7 +371,7 @@ fn optional<T, E: std::error::Error>(
     }
 }
 
-/// A string of one's own; null and empty are none.
+/// An owned string. Null and the empty string count as absent.
 fn text(
     field: &'static str,
     value: Value<'_>,
@@ -379,7 +380,7 @@ fn text(
     Ok(borrowed_text(field, value, bytes_max)?.map(Into::into))
 }
 
-/// The same, not copied if it need not be.
+/// Like [`text`], but borrowed where possible.
 fn borrowed_text<'a>(
     field: &'static str,
     value: Value<'a>,
@@ -416,13 +417,13 @@ fn position(fields: &Fields<'_>) -> Result<Option<Position>, Reason> {
     Position::from_wire(lat, lon, alt, speed).map_err(Reason::named)
 }
 
-/// Metres. It only refines the position, so one that makes no sense is left out instead of refused.
+/// The accuracy in metres. It only refines the position, so an invalid one is ignored instead of refused.
 fn accuracy(fields: &Fields<'_>) -> Option<Accuracy> {
     let metres = number("accuracy", &fields.accuracy).ok().flatten()?;
     Accuracy::from_wire(metres)
 }
 
-/// Centre frequencies only refine what is shown, so one that makes no sense is left out instead of refused.
+/// A centre frequency. It only refines what is shown, so an invalid one is ignored instead of refused.
 fn whole_mhz(value: &Value<'_>) -> Option<u32> {
     let mhz = number("centerfreq", value).ok().flatten()?.round();
     #[expect(

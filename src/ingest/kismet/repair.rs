@@ -1,12 +1,12 @@
-//! Mends what makes one value spoil a whole document, where the meaning is certain.
+//! Repairs documents that one value makes invalid, where the meaning is certain.
 //!
-//! A public feeder copies `iw`'s `\xNN` into JSON strings, where `\x` is no escape. Python writes a byte that is
-//! no UTF-8 as the lone surrogate `\udcNN` (PEP 383). Neither is JSON. Both name one byte, so that byte is put
-//! there; a byte that does not make UTF-8 with its neighbours travels as a private-use character through the
-//! parser, which takes UTF-8 only, and is turned back by [`bytes`] or [`show_bytes`].
+//! A public feeder copies `iw`'s `\xNN` into JSON strings, where `\x` is not an escape. Python writes a byte that is
+//! not UTF-8 as the lone surrogate `\udcNN` (PEP 383). Neither is JSON, but both name one byte, and the repair inserts
+//! that byte. The parser only takes UTF-8, so a byte that does not form UTF-8 with its neighbours is inserted as a
+//! private-use character. [`bytes`] and [`show_bytes`] turn it back after parsing.
 //!
-//! Half a surrogate pair, which JavaScript writes for a text that was cut inside an emoji, becomes U+FFFD. A number that
-//! no float holds becomes a string, so that it spoils the one report that has it.
+//! Half a surrogate pair, which JavaScript writes for a text that was cut inside an emoji, becomes U+FFFD. A number
+//! that is too large for a float becomes a string, so that only the report that has it is refused.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -14,19 +14,19 @@ use std::fmt::Write;
 /// The first of 256 private-use characters that stand for one byte each.
 const BYTE_MARK: u32 = 0x10_FE00;
 
-/// The next piece of a document.
+/// The next piece of a document, with its length in bytes.
 enum Piece {
-    /// So many bytes that stay as they are.
+    /// Bytes that stay as they are.
     Sound(usize),
-    /// So many bytes that name one.
+    /// An escape that names one byte.
     Byte(usize, u8),
-    /// So many bytes that are half of a pair.
+    /// Half of a surrogate pair.
     Half(usize),
-    /// So many bytes that are a number too large.
+    /// A number that is too large for a float.
     Number(usize),
 }
 
-/// The document mended, or `None` if there is nothing to mend.
+/// Repairs a document. `None` if there is nothing to repair.
 pub(crate) fn repair(json: &str) -> Option<String> {
     let mut repaired = Vec::with_capacity(json.len());
     let mut rest = json.as_bytes();
@@ -71,7 +71,7 @@ fn piece_of_string(rest: &[u8]) -> Piece {
             (Some(0xd8..=0xdf), Some(_)) => Piece::Half(6),
             _ => Piece::Sound(2),
         },
-        // An escape is taken whole, so that the second half of `\\\\` starts nothing.
+        // Both bytes of an escape are skipped, so that the second half of `\\\\` begins no escape.
         [b'\\', _, ..] => Piece::Sound(2),
         _ => Piece::Sound(1),
     }
@@ -95,7 +95,7 @@ fn piece_between_strings(rest: &[u8]) -> Piece {
     }
 }
 
-/// The bytes of a string of a repaired document.
+/// The bytes of a string in a repaired document.
 pub(super) fn bytes(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     for character in text.chars() {
@@ -107,7 +107,7 @@ pub(super) fn bytes(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// Writes the bytes that are no UTF-8 in a string of a repaired document as `\xNN`.
+/// Writes bytes that are not UTF-8 as `\xNN`, in a string of a repaired document.
 pub(super) fn show_bytes(text: &mut Cow<'_, str>) {
     if !text.chars().any(|character| marked(character).is_some()) {
         return;
@@ -122,7 +122,7 @@ pub(super) fn show_bytes(text: &mut Cow<'_, str>) {
     *text = Cow::Owned(shown);
 }
 
-/// The byte that the character stands for.
+/// The byte that a character stands for, if it is a stand-in.
 fn marked(character: char) -> Option<u8> {
     u8::try_from(u32::from(character).checked_sub(BYTE_MARK)?).ok()
 }
@@ -131,7 +131,7 @@ fn hex(digits: Option<&[u8]>) -> Option<u8> {
     crate::hex::byte(digits?)
 }
 
-/// What JSON does not allow as it is inside of a string is escaped.
+/// Appends a byte to a JSON string, escaped where JSON requires it.
 fn push_in_string(json: &mut Vec<u8>, byte: u8) {
     match byte {
         b'"' | b'\\' => json.extend_from_slice(&[b'\\', byte]),

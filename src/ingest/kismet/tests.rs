@@ -27,7 +27,7 @@ fn wifi(json: &str) -> Result<Batch, DecodeError> {
     decode(Phy::Wifi, json, NOW, &LIMITS)
 }
 
-/// The one report that comes out of `fields`.
+/// Decodes `fields` as one report.
 #[track_caller]
 fn one(fields: &Json) -> Report {
     let mut fields = fields.clone();
@@ -36,7 +36,7 @@ fn one(fields: &Json) -> Report {
     decoded.reports.remove(0)
 }
 
-/// The reason why `fields` are refused.
+/// Returns the reason why `fields` are refused.
 #[track_caller]
 fn refused(fields: &Json) -> String {
     let mut fields = fields.clone();
@@ -131,7 +131,7 @@ fn a_batch_from_before_accuracy_was_read_is_recognised() {
         let identity = wifi(&body(&json!([fields]))).unwrap().identity.unwrap();
         u128::from_be_bytes(identity.to_bytes())
     };
-    // Made by the program before it knew of accuracy.
+    // Written by a version that did not read the accuracy.
     assert_eq!(identity(&json!({})), IDENTITY);
     assert_eq!(identity(&json!({ "accuracy": 5 })), IDENTITY);
 }
@@ -382,7 +382,7 @@ fn a_batch_at_the_bound_is_taken_and_one_report_more_is_not() {
 
 #[test]
 fn depth_at_the_bound_is_taken_and_one_more_is_not() {
-    // Document, list and report are three; the rest is in a key that is not known.
+    // The document, the list and the report are three levels. The others are in an unknown key.
     let nested = |arrays: usize| {
         let value = format!("{}{}", "[".repeat(arrays), "]".repeat(arrays));
         body(&json!([])).replace(
@@ -515,7 +515,7 @@ fn a_bluetooth_report_keeps_its_data() {
     }
 }
 
-/// JSON of any shape, with the keys that mean something.
+/// JSON of any shape, with the keys that scan reports have.
 fn any_json() -> impl Strategy<Value = Json> {
     let key = prop::sample::select(vec![
         "source_uuid",

@@ -1,8 +1,8 @@
-//! Kismet's scan report as JSON, before any of it means something.
+//! Parses Kismet's scan report as JSON, without interpreting the values.
 //!
-//! One pass over the document. A value of the wrong type is kept as what it is instead of ending the
-//! parse, so that it spoils its own report only. Of a key that occurs twice the last counts, and keys that
-//! are not known are skipped: Kismet promises both to its clients.
+//! This is one pass over the document. A value of the wrong type is kept as such and does not end the parse, so that it
+//! affects its own report only. If a key occurs twice, the last one counts, and unknown keys are skipped: Kismet
+//! promises both to its clients.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,7 +11,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 
 use super::repair;
 
-/// A JSON value as far as a scan report can use it.
+/// A JSON value, as far as a scan report uses it.
 #[derive(Debug, Default)]
 pub(super) enum Value<'a> {
     #[default]
@@ -24,7 +24,7 @@ pub(super) enum Value<'a> {
 }
 
 impl Value<'_> {
-    /// What the value is, for a person.
+    /// The type of the value, for people to read.
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Absent => "nothing",
@@ -36,7 +36,7 @@ impl Value<'_> {
         }
     }
 
-    /// Where a mended document has stand-ins for bytes, writes the bytes out.
+    /// Writes out the stand-ins for bytes in a repaired document.
     pub(super) fn show_bytes(&mut self) {
         if let Self::Text(text) = self {
             repair::show_bytes(text);
@@ -44,10 +44,10 @@ impl Value<'_> {
     }
 }
 
-/// The value of a key that holds a map of plain values.
+/// The value of a key that should hold an object of plain values.
 #[derive(Debug)]
 pub(super) enum Entries<'a> {
-    /// At most one more than the bound allows.
+    /// The entries, at most one more than allowed.
     Of(Vec<(Cow<'a, str>, Value<'a>)>),
     NotAnObject(&'static str),
 }
@@ -81,7 +81,7 @@ pub(super) enum Reports<'a> {
     #[default]
     Missing,
     NotAnArray(&'static str),
-    /// At most as many as the bound allows, and how many there were.
+    /// The elements, at most as many as allowed, and how many there were.
     Items(Vec<Item<'a>>, usize),
 }
 
@@ -100,10 +100,10 @@ pub(super) struct Fields<'a> {
     pub(super) lon: Value<'a>,
     pub(super) alt: Value<'a>,
     pub(super) speed: Value<'a>,
-    /// Not Kismet's key: how accurate the position is, in metres. Left out of identities, so that a batch is recognised
-    /// that came before the key was read.
+    /// Not a key of Kismet: the accuracy of the position, in metres. It is not part of identities, so that batches that
+    /// were stored before this key was read are still recognised.
     pub(super) accuracy: Value<'a>,
-    /// Not Kismet's key, but the public BLE reporter sends it for `speed`.
+    /// Not a key of Kismet, but the public BLE reporter sends it instead of `speed`.
     pub(super) spd: Value<'a>,
     pub(super) signal: Value<'a>,
     pub(super) freqkhz: Value<'a>,
@@ -126,7 +126,7 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Every plain value, in an order that stays: identities that are kept on disk are made of it.
+    /// Every plain value, in a fixed order: identities on disk are computed from it.
     pub(super) fn plain(&self) -> [&Value<'a>; 22] {
         [
             &self.timestamp,
@@ -154,7 +154,7 @@ impl<'a> Fields<'a> {
         ]
     }
 
-    /// Writes out the bytes that a mended document has stand-ins for, but for the SSID, which is bytes itself.
+    /// Writes out the stand-ins for bytes in a repaired document, except in the SSID, which consists of bytes.
     pub(super) fn show_bytes(&mut self) {
         for text in [
             &mut self.channel,
@@ -203,10 +203,10 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// What bounds the parse, handed down from the document to its values.
+/// The limits of the parse, passed down from the document to its values.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
-    /// How many arrays and objects may still be opened.
+    /// How many more arrays and objects may be nested.
     pub(super) depth: usize,
     /// How many reports are kept.
     pub(super) reports_max: usize,
@@ -250,7 +250,7 @@ impl<'de> Visitor<'de> for Key {
     }
 }
 
-/// Reads any value, walking through arrays and objects only to count their depth.
+/// Reads any value. Arrays and objects are only checked for their depth.
 struct Any(Bounds);
 
 impl<'de> DeserializeSeed<'de> for Any {
@@ -330,7 +330,7 @@ impl<'de> DeserializeSeed<'de> for EntriesSeed {
     }
 }
 
-/// Everything that is not the shape asked for, told to `$other` by its kind.
+/// Visits values of the wrong type, and gives the name of their type to `$other`.
 macro_rules! visit_others {
     ($other:expr) => {
         fn visit_unit<E>(self) -> Result<Self::Value, E> {
@@ -377,7 +377,7 @@ impl<'de> Visitor<'de> for EntriesSeed {
             .map(|value| Entries::NotAnObject(value.kind()))
     }
 
-    /// One entry more than allowed is kept: enough to know that there are too many.
+    /// Keeps one entry more than allowed, to show that there are too many.
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let bounds = self.0.deeper()?;
         let mut entries = Vec::new();
@@ -463,7 +463,7 @@ impl<'de> Visitor<'de> for ReportsSeed {
             }
             count += 1;
         }
-        // The rest is counted, so that the answer can say by how much the batch is too large.
+        // The rest is only counted, so that the answer can state how many there are.
         while seq.next_element_seed(Any(bounds))?.is_some() {
             count += 1;
         }
