@@ -1,4 +1,4 @@
-//! One request, and what came back.
+//! An HTTP client for one receiver.
 
 use std::error::Error;
 use std::iter;
@@ -24,60 +24,60 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use super::retry::asked;
 
 const USER_AGENT: &str = concat!("scanpost/", env!("CARGO_PKG_VERSION"));
-/// How long a connection waits for the next request.
+/// How long an idle connection is kept open.
 const IDLE: Duration = Duration::from_secs(30);
-/// Bytes of an answer's body that are read, so that the connection can be used again.
+/// How many bytes of a response's body are read, so that the connection can be reused.
 const BODY_BYTES_MAX: usize = 64 << 10;
-/// Bytes of it that are kept.
+/// How many bytes of the body are kept.
 const EXCERPT_BYTES_MAX: usize = 1024;
 
-/// Characters of an error that are kept: some tell what a certificate says, as long as that may be.
+/// How many characters of an error are kept. Some errors quote certificates, which can be long.
 const ERROR_CHARS_MAX: usize = 512;
 
-/// How connections are made.
+/// The settings of the connections.
 #[derive(Clone, Debug)]
 pub struct ClientSettings {
-    /// A PEM file with certificates to trust, beside those that browsers trust. Empty for none.
+    /// A PEM file with certificates to trust, in addition to those that browsers trust. Empty for none.
     pub ca_file: PathBuf,
     /// How long connecting may take.
     pub connect_timeout: Duration,
-    /// How long a request may take as a whole, up to the head of the answer.
+    /// How long a request may take, up to the head of the response.
     pub timeout: Duration,
 }
 
-/// The certificates to trust cannot be used.
+/// The file with certificates to trust cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("the ca_file {}: {reason}", path.display())]
+#[error("cannot use the ca_file {}: {reason}", path.display())]
 pub struct CaFileError {
-    /// The file.
+    /// The path of the file.
     pub path: PathBuf,
     /// What is wrong with it.
     pub reason: String,
 }
 
-/// What a receiver answered.
+/// The response of a receiver.
 #[derive(Debug)]
 pub struct Answer {
     /// Its status.
     pub status: StatusCode,
-    /// How long it asks to be left alone.
+    /// How long the receiver asks the client to wait.
     pub(super) retry_after: Option<Duration>,
     /// The beginning of the body.
     pub excerpt: String,
 }
 
-/// Why nothing was answered.
+/// Why there is no response.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
-    /// Neither an answer nor an error came in time.
+    /// There was no response in time.
     #[error("no answer within {}", humantime::format_duration(*.0))]
     TimedOut(Duration),
-    /// The connection could not be made, or ended.
+    /// The connection could not be made, or was closed.
     #[error("{0}")]
     Failed(String),
 }
 
-/// Sends to one receiver.
+/// Sends requests to one receiver.
 #[derive(Debug)]
 pub struct Client {
     http: HttpClient<HttpsConnector<HttpConnector>, Full<Bytes>>,
@@ -106,7 +106,7 @@ impl Client {
         })
     }
 
-    /// Sends a request. Redirects are answers like any other: what is meant for one host is not for another.
+    /// Sends a request. Redirects are not followed, because the request is meant for one host only.
     pub(super) async fn send(
         &self,
         mut request: Request<Full<Bytes>>,
@@ -129,7 +129,7 @@ impl Client {
     }
 }
 
-/// The status is the answer: whatever becomes of the body, it stands.
+/// The beginning of the body. Errors end it early, and are ignored: the status alone is the result.
 async fn excerpt(response: Response<Incoming>, deadline: Instant) -> String {
     let mut body = response.into_body();
     let (mut kept, mut read) = (Vec::new(), 0);
@@ -144,7 +144,7 @@ async fn excerpt(response: Response<Incoming>, deadline: Instant) -> String {
     String::from_utf8_lossy(&kept).into_owned()
 }
 
-/// The roots that browsers trust, and those of the operator.
+/// Trusts the roots that browsers trust, and those of the operator.
 fn tls(ca_file: &Path) -> Result<ClientConfig, CaFileError> {
     let mut roots = RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
@@ -176,7 +176,7 @@ fn add_roots(roots: &mut RootCertStore, path: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// An error with all that caused it. None of them tells the path or the query.
+/// An error with all of its causes. None of them contains the path or the query of the URL.
 fn in_full(error: &dyn Error) -> String {
     let causes = iter::successors(Some(error), |&error| error.source());
     let texts = causes.map(ToString::to_string).collect::<Vec<_>>();

@@ -1,9 +1,9 @@
-//! How far each destination has come, on disk.
+//! The progress of each destination, on disk.
 //!
-//! One small file that is replaced whole and synced, because it has a line for each destination: after a crash it is
-//! the old one or the new one. It is no table of the log's database, so that no delivery ever waits for the writer of
-//! the log, or the writer for a delivery. It is written after each delivery: a crash between the two makes the
-//! delivery happen again.
+//! The file is small, because it has one entry per destination. It is replaced as a whole and synced, so that after a
+//! crash it is the old one or the new one. It is not a table in the log's database, so that deliveries and the writer
+//! of the log never wait for each other. It is written after each delivery: a crash between the two repeats the
+//! delivery.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,27 +18,27 @@ use tracing::{info, warn};
 use super::{CursorError, CursorFile};
 use crate::data_dir::DataDir;
 
-/// A later shape gets another number and keeps a reader for this one.
+/// The version of the file. A new format needs a new number, and a reader for this one.
 const VERSION: u32 = 1;
 
-/// How far a destination has come.
+/// The progress of one destination.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Progress {
-    /// The item that was dealt with last.
+    /// The number of the last item that needs no more work.
     pub(super) number: u64,
-    /// How many were delivered.
+    /// How many items were delivered.
     pub(super) delivered: u64,
-    /// How many were wanted, or would have been looked at, and were not delivered.
+    /// How many items were given up, or evicted before anybody could see whether they are wanted.
     pub(super) lost: u64,
 }
 
-/// The progress by the name of the destination.
+/// The progress of each destination, by its name.
 type Known = BTreeMap<String, Progress>;
 
 /// The progress of all destinations.
 #[derive(Debug)]
 pub(super) struct Cursors {
-    /// Without one, nothing is kept over a restart.
+    /// `None` if the progress is not kept over a restart.
     kept_in: Option<Kept>,
     known: Mutex<Known>,
 }
@@ -50,8 +50,8 @@ struct Kept {
 }
 
 impl Cursors {
-    /// Reads what is there. A destination that is new begins with what comes after `newest`; one that is no longer
-    /// configured is forgotten.
+    /// Reads the file. A new destination begins after the item `newest`. Destinations that are not configured any more
+    /// are forgotten.
     pub(super) fn open<'n>(
         data: Option<(&Path, CursorFile)>,
         names: impl Iterator<Item = &'n str>,
@@ -73,10 +73,10 @@ impl Cursors {
             .map(|name| {
                 let mut progress = before.get(name).copied().unwrap_or(new);
                 if newest < progress.number {
-                    // Somebody took the items away; the next ones have numbers that are behind us.
+                    // The items were removed, so the next ones have smaller numbers than this.
                     warn!(
                         destination.name = name,
-                        "the numbers of what is sent begin anew: the delivery goes on with the next item"
+                        "the items are numbered from the start again: the delivery continues with the next item"
                     );
                     progress.number = newest;
                 }
@@ -86,7 +86,7 @@ impl Cursors {
         for name in before.keys().filter(|&name| !known.contains_key(name)) {
             info!(
                 destination.name = name,
-                "no longer configured: its progress is forgotten"
+                "the destination is no longer configured: its progress is forgotten"
             );
         }
         let is_changed = known != before;
@@ -108,7 +108,7 @@ impl Cursors {
         known.get(name).copied().unwrap_or_default()
     }
 
-    /// Keeps the progress of one destination; on disk when this returns. Blocks.
+    /// Stores the progress of one destination. It is on disk when this returns. Blocks.
     pub(super) fn set(&self, name: &str, progress: Progress) -> io::Result<()> {
         self.write(|known| {
             known.insert(name.to_owned(), progress);
@@ -118,7 +118,7 @@ impl Cursors {
     fn write(&self, change: impl FnOnce(&mut Known)) -> io::Result<()> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut known);
-        // Under the lock, or an older state could replace a newer one.
+        // Written under the lock, because otherwise an older state could replace a newer one.
         self.kept_in
             .as_ref()
             .map_or(Ok(()), |kept| kept.write(&known))
@@ -195,7 +195,7 @@ mod tests {
         }
     }
 
-    /// Written by the version before this module was made general.
+    /// The file was written by the version before this module was generalised.
     #[test]
     fn a_file_that_exists_is_read_and_written_as_it_was() {
         let dir = tempfile::tempdir().unwrap();

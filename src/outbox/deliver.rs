@@ -1,4 +1,4 @@
-//! The delivery to one destination: in order, and each request again until the receiver takes it.
+//! Delivers items to one destination: in order, and each request again until the receiver accepts it.
 
 use std::collections::VecDeque;
 use std::io;
@@ -16,14 +16,14 @@ use super::cursor::{Cursors, Progress};
 use super::feed::{Feed, FeedError};
 use super::{Destination, Dispatch, Item};
 
-/// How many items are read at one time.
+/// How many items are read from the feed at once.
 const PAGE_ITEMS: usize = 32;
 
-/// After this many unwanted items in a row the progress is written, though nothing was sent: after a crash they would
-/// be looked at again, and a write for each would cost more.
+/// After this many unwanted items in a row the progress is written, although nothing was sent. Without that, they would
+/// be read again after a crash. To write it after each of them would cost more.
 const PASSED_UNKEPT_MAX: u64 = 1000;
 
-/// What became of an attempt.
+/// The result of an attempt.
 enum Outcome {
     Delivered,
     Gone,
@@ -45,7 +45,7 @@ impl From<Result<Answer, SendError>> for Outcome {
     }
 }
 
-/// Delivers what the feed has for one destination.
+/// Delivers the items of a feed to one destination.
 pub(super) struct Deliverer<D: Dispatch> {
     destination: Arc<Destination<D>>,
     feed: Feed<D::Item>,
@@ -53,11 +53,11 @@ pub(super) struct Deliverer<D: Dispatch> {
     /// Pending items, the oldest first: at most `queue_max`, plus those in flight. Copied on arrival, because the
     /// feed may evict them before they are delivered.
     waiting: VecDeque<D::Item>,
-    /// The item that was looked at last.
+    /// The number of the last item that was read from the feed.
     seen: u64,
-    /// Whether the last attempt was in vain.
+    /// Whether the last attempt failed.
     is_refused: bool,
-    /// How many were left out because too many waited, and were not logged yet.
+    /// How many items were dropped because too many waited, since that was last logged.
     overflowed: u64,
     progress: Progress,
     kept: Progress,
@@ -83,7 +83,7 @@ impl<D: Dispatch> Deliverer<D> {
         }
     }
 
-    /// Runs until the stop, or until the receiver says that it is gone. An attempt under way is brought to its end.
+    /// Runs until `stop`, or until the receiver answers that it is gone. Finishes the attempt that is under way.
     pub(super) async fn run(mut self, stop: CancellationToken) {
         while !stop.is_cancelled() {
             if let Err(error) = self.gather(0).await {
@@ -129,7 +129,7 @@ impl<D: Dispatch> Deliverer<D> {
         stop.run_until_cancelled(newer).await;
     }
 
-    /// Takes wanted items out of the feed while something else is done. The first `under_way` items stay in line.
+    /// Reads wanted items from the feed while `work` runs. The first `under_way` items are not dropped meanwhile.
     async fn gather_during<T>(&mut self, work: impl Future<Output = T>, under_way: usize) -> T {
         let mut work = pin!(work);
         loop {
@@ -139,13 +139,13 @@ impl<D: Dispatch> Deliverer<D> {
                 () = self.feed.newer_than(self.seen) => {}
             }
             if self.gather(under_way).await.is_err() {
-                // The next round reports this, and waits before it tries again.
+                // The next round reports the error, and waits before it tries again.
                 return work.await;
             }
         }
     }
 
-    /// Takes wanted items out of the feed, up to the newest. If more than `queue_max` wait, the oldest are left out.
+    /// Reads wanted items from the feed, up to the newest. If more than `queue_max` wait, the oldest are dropped.
     async fn gather(&mut self, under_way: usize) -> Result<(), FeedError> {
         loop {
             self.leave_out_oldest(under_way);
@@ -176,13 +176,13 @@ impl<D: Dispatch> Deliverer<D> {
         }
     }
 
-    /// Logs once before each attempt, not for each item.
+    /// Logs dropped items once before each attempt, not one by one.
     fn report_overflow(&mut self) {
         self.report_lost(self.overflowed, "more waited than `queue_max`");
         self.overflowed = 0;
     }
 
-    /// Counts items that the feed has no more. Nobody knows whether they were wanted.
+    /// Counts items that the feed has evicted. Whether they were wanted is unknown.
     fn miss_up_to(&mut self, number: u64) {
         let missed = number.saturating_sub(self.seen);
         self.seen += missed;
@@ -209,12 +209,12 @@ impl<D: Dispatch> Deliverer<D> {
                 items = D::ITEMS,
                 items.lost = lost,
                 why,
-                "some will not be delivered"
+                "items were lost and will not be delivered"
             );
         }
     }
 
-    /// Everything before the first in line is dealt with.
+    /// Updates the progress: everything before the first waiting item needs no more work.
     fn note_progress(&mut self) {
         let first = self.waiting.front();
         self.progress.number = first.map_or(self.seen, |first| first.number().saturating_sub(1));
@@ -255,10 +255,10 @@ impl<D: Dispatch> Deliverer<D> {
         self.destination.change(|state| state.next_try = None);
     }
 
-    /// Notes a failure, and returns the pause until the next attempt.
+    /// Records a failure, and returns the pause until the next attempt.
     fn failed(&mut self, reason: String, asked: Option<Duration>) -> Duration {
         let failures = self.destination.state().failures.saturating_add(1);
-        // Without randomness all wait the shortest of the times.
+        // Without randomness, all destinations wait the shortest time.
         let random = getrandom::u32().unwrap_or_default();
         let delay = self.destination.retry().delay(failures, random, asked);
         let (name, delay_ms) = (self.destination.name(), delay.as_millis());
@@ -301,7 +301,7 @@ impl<D: Dispatch> Deliverer<D> {
         is.lost != was.lost || PASSED_UNKEPT_MAX <= is.number - was.number
     }
 
-    /// Writes the progress to disk. When that fails, deliveries go on: only a restart would send some again.
+    /// Writes the progress to disk. If that fails, deliveries go on: only a restart would repeat some.
     async fn keep(&mut self) {
         if self.progress == self.kept {
             return;
@@ -315,7 +315,7 @@ impl<D: Dispatch> Deliverer<D> {
         match written.unwrap_or_else(|error| Err(io::Error::other(error))) {
             Ok(()) => {
                 self.kept = progress;
-                // Whoever waits for it may look at the file now.
+                // Wakes those who wait for the progress to be on disk.
                 self.destination.change(|_| ());
             }
             Err(error) => {

@@ -1,4 +1,4 @@
-//! Where the items come from: read in order, a page at a time, by number.
+//! The source of the items. It is read in the order of their numbers, one page at a time.
 
 use std::error::Error;
 use std::fmt;
@@ -12,16 +12,16 @@ pub type FeedError = Box<dyn Error + Send + Sync>;
 
 type Pages<I> = dyn Fn(u64, usize) -> Result<Vec<I>, FeedError> + Send + Sync;
 
-/// The items there are. An item has to be on disk before its number is published here, or a crash would give the
-/// number to another one; and the newest has to be published before deliveries start, because they begin behind it.
+/// The items of one kind. An item must be on disk before its number is published here, or a crash could give the number
+/// to another item. The newest number must be published before deliveries start, because they begin after it.
 pub struct Feed<I> {
     pages: Arc<Pages<I>>,
     newest: watch::Receiver<u64>,
 }
 
 impl<I: Send + 'static> Feed<I> {
-    /// `pages(number, limit)` gives the items after a number, the oldest first, and may block; `newest` has the
-    /// number of the newest item, 0 when there is none yet.
+    /// `pages(number, limit)` returns the items after a number, the oldest first, and may block. `newest` has the
+    /// number of the newest item, or 0 if there is none.
     pub fn new(
         pages: impl Fn(u64, usize) -> Result<Vec<I>, FeedError> + Send + Sync + 'static,
         newest: watch::Receiver<u64>,
@@ -30,7 +30,7 @@ impl<I: Send + 'static> Feed<I> {
         Self { pages, newest }
     }
 
-    /// Waits until there is an item that is newer than this.
+    /// Waits until there is an item with a greater number.
     pub(super) async fn newer_than(&mut self, number: u64) {
         let newer = self.newest.wait_for(|&newest| number < newest);
         let is_over = newer.await.is_err();

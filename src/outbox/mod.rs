@@ -1,8 +1,8 @@
-//! What is sent to others over HTTP: in order, at least once, from a durable cursor.
+//! Sends items to others over HTTP: in order, at least once, from a durable cursor.
 //!
-//! A feed has the items, which are on disk, and each destination has a cursor, which is too. A task for each
-//! destination reads, sends, and waits longer after each failure, so that a slow receiver delays nothing but its own
-//! items. What an item is and how it is sent is the user's: see [`Item`] and [`Dispatch`].
+//! A feed has the items, which are on disk. Each destination has a cursor, which is on disk too. One task per
+//! destination reads and sends, and waits longer after each failure, so that a slow receiver only delays its own items.
+//! The user of this module defines what an item is and how it is sent: see [`Item`] and [`Dispatch`].
 
 mod client;
 mod cursor;
@@ -30,127 +30,127 @@ use self::deliver::Deliverer;
 pub use self::feed::{Feed, FeedError};
 use self::retry::Retry;
 
-/// Something that is sent.
+/// An item that is sent.
 pub trait Item: Clone + Send + Sync + 'static {
-    /// Its place in the feed. Numbers follow one another from 1; missing ones count as lost.
+    /// Its number in the feed. Numbers are consecutive from 1, and missing ones count as lost.
     fn number(&self) -> u64;
 
-    /// When it came into being: by this it is given up when it cannot be delivered for too long.
+    /// When it was made. Items that cannot be delivered are given up at a certain age.
     fn made_at(&self) -> SystemTime;
 }
 
-/// What one destination takes, and the request that carries it.
+/// Which items a destination takes, and the requests that carry them.
 pub trait Dispatch: Send + Sync + 'static {
-    /// What is sent.
+    /// The type of the items.
     type Item: Item;
 
     /// What the items are called in logs and errors, such as "alerts".
     const ITEMS: &'static str;
 
-    /// Whether this destination gets the item.
+    /// Whether this destination takes the item.
     fn takes(&self, item: &Self::Item) -> bool;
 
-    /// The request to `target` with these items, the oldest first: at least one, and at most
-    /// [`Settings::items_per_request_max`]. It is made again for each attempt.
+    /// Makes the request to `target` that carries these items, the oldest first. There is at least one item, and at
+    /// most [`Settings::items_per_request_max`]. Each attempt makes its own request.
     fn request(&self, target: &Uri, items: &[Self::Item], now: SystemTime) -> Request<Full<Bytes>>;
 }
 
-/// How a destination is served.
+/// The settings of a destination.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// What it is called; with it, it is known again after a restart.
+    /// Its name, which identifies it after a restart.
     pub name: String,
-    /// Where requests go.
+    /// The URL of the receiver.
     pub target: Uri,
-    /// The connection.
+    /// The settings of the connections.
     pub client: ClientSettings,
     /// The pause after the first failure; it doubles with each further one.
     pub retry_min: Duration,
-    /// The longest pause, also where the receiver asks for more.
+    /// The longest pause, even if the receiver asks for a longer one.
     pub retry_max: Duration,
-    /// How old an item may become that cannot be delivered; 0 is without a bound.
+    /// The age at which an item that cannot be delivered is given up; 0 for never.
     pub give_up_after: Duration,
-    /// How many items may wait; past it the oldest are left out.
+    /// How many items may wait. If more do, the oldest are dropped.
     pub queue_max: usize,
     /// How many items one request may carry.
     pub items_per_request_max: usize,
 }
 
-/// Where the cursors of one kind of destination are kept.
+/// The file for the cursors of one kind of destination.
 #[derive(Clone, Copy, Debug)]
 pub struct CursorFile {
-    /// The name in the data directory.
+    /// Its name in the data directory.
     pub name: &'static str,
-    /// The key in the document under which the cursors stand.
+    /// The key of the cursors in the document.
     pub key: &'static str,
 }
 
 /// The cursors cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum CursorError {
-    /// The file that tells how far each destination is cannot be read.
+    /// The file of the cursors cannot be read.
     #[error("cannot read {}", path.display())]
     Read {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
         /// What is wrong with it.
         source: io::Error,
     },
-    /// It cannot be written.
+    /// The file of the cursors cannot be written.
     #[error("cannot write {}", path.display())]
     Write {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
 }
 
-/// A destination, as its delivery and those who ask for it share it.
+/// A destination. Its delivery task and the views share it.
 pub struct Destination<D> {
     settings: Settings,
     client: Client,
     dispatch: D,
-    /// A channel, so that it can be waited for.
+    /// A channel, so that tasks can wait for a change.
     state: watch::Sender<State>,
 }
 
-/// How far the delivery to a destination is.
+/// The state of the delivery to a destination.
 #[derive(Clone, Debug, Default)]
 struct State {
     progress: Progress,
-    /// The item that was looked at last.
+    /// The number of the last item that was read from the feed.
     seen: u64,
-    /// How many of those up to it are wanted and not delivered.
+    /// How many items up to `seen` are wanted and not delivered.
     queued: u64,
-    /// How many times in a row the item that is first in line failed.
+    /// How many times in a row the delivery of the first waiting item failed.
     failures: u32,
     last_error: Option<String>,
     next_try: Option<SystemTime>,
-    /// The receiver is gone for good.
+    /// The receiver answered that it is gone.
     is_stopped: bool,
 }
 
-/// How a destination is.
+/// The status of a destination.
 #[derive(Clone, Debug)]
 pub struct Status {
-    /// What it is called.
+    /// Its name.
     pub name: String,
-    /// The host and the port of its URL, which is all of it that may be shown.
+    /// The host and the port of its URL. The rest of the URL must not be shown.
     pub host: String,
     /// How many items were delivered.
     pub delivered: u64,
-    /// How many were given up, or gone before they could be delivered.
+    /// How many items were given up, or evicted before they could be delivered.
     pub lost: u64,
-    /// How many items it has not delivered yet; those that just came may be some that it does not want.
+    /// How many items wait for delivery. Of items that have just arrived, some may be unwanted.
     pub waiting: u64,
-    /// How many times in a row the last delivery failed; 0 when it did not.
+    /// How many attempts failed in a row; 0 after a delivery.
     pub failures: u32,
-    /// What went wrong last.
+    /// The last error.
     pub last_error: Option<String>,
-    /// When it tries again.
+    /// When the next attempt is due.
     pub next_try: Option<SystemTime>,
-    /// Whether the receiver said that it is gone.
+    /// Whether the receiver answered that it is gone.
     pub is_stopped: bool,
 }
 
@@ -160,16 +160,16 @@ pub struct Outbox<D: Dispatch> {
     feed: Feed<D::Item>,
 }
 
-/// The deliveries, for whoever starts and stops them.
+/// The delivery tasks of an outbox.
 #[derive(Debug)]
 pub struct Deliveries(TaskTracker);
 
 impl<D: Dispatch> Destination<D> {
-    /// A destination of which no item was sent yet.
+    /// Makes a destination that has delivered nothing yet.
     ///
     /// # Errors
     ///
-    /// When the certificates to trust cannot be read.
+    /// When the file with certificates to trust cannot be read.
     pub fn new(settings: Settings, dispatch: D) -> Result<Self, CaFileError> {
         Ok(Self {
             client: Client::new(&settings.client)?,
@@ -179,31 +179,31 @@ impl<D: Dispatch> Destination<D> {
         })
     }
 
-    /// What it is called.
+    /// Its name.
     pub fn name(&self) -> &str {
         &self.settings.name
     }
 
-    /// Where requests go.
+    /// The URL of the receiver.
     pub fn target(&self) -> &Uri {
         &self.settings.target
     }
 
-    /// What it takes and how that is sent.
+    /// The part that decides which items are sent, and makes the requests.
     pub fn dispatch(&self) -> &D {
         &self.dispatch
     }
 
-    /// Sends a request now, once, beside what waits.
+    /// Sends one request at once, independently of the items that wait.
     ///
     /// # Errors
     ///
-    /// When there is no answer.
+    /// When there is no response.
     pub async fn send(&self, request: Request<Full<Bytes>>) -> Result<Answer, SendError> {
         self.client.send(request).await
     }
 
-    /// Sends items that are first in line.
+    /// Sends the first waiting items.
     async fn deliver(&self, items: &[D::Item]) -> Result<Answer, SendError> {
         let now = SystemTime::now();
         let request = self.dispatch.request(&self.settings.target, items, now);
@@ -259,12 +259,12 @@ impl<D: Dispatch> Destination<D> {
 }
 
 impl<D: Dispatch> Outbox<D> {
-    /// Starts the delivery of what `feed` has to all destinations, until `stop`. How far each is is kept in a file of
-    /// `data`; without one, a start begins with what is new.
+    /// Starts the delivery of the items in `feed` to all destinations, until `stop`. The cursors are kept in a file of
+    /// `data`. Without it, only items that arrive after the start are delivered.
     ///
     /// # Errors
     ///
-    /// When it cannot be read or written how far they are.
+    /// When the cursors cannot be read or written.
     pub fn start(
         destinations: Vec<Destination<D>>,
         feed: Feed<D::Item>,
@@ -285,16 +285,16 @@ impl<D: Dispatch> Outbox<D> {
         Ok((Self { destinations, feed }, Deliveries(tasks)))
     }
 
-    /// How each destination is, in the order in which they were given.
+    /// The status of each destination, in the order in which they were given.
     pub fn statuses(&self) -> Vec<Status> {
         let newest = self.feed.newest();
         let destinations = self.destinations.iter();
         destinations.map(|one| one.status(newest)).collect()
     }
 
-    /// Waits until the destination is as `is_so` says. `None` when there is none of this name.
+    /// Waits until the status of a destination satisfies `is_so`. `None` if there is no destination with this name.
     ///
-    /// What is new in the feed counts when its delivery has seen it.
+    /// New items of the feed count once the delivery task has read them.
     pub async fn until(&self, name: &str, is_so: impl Fn(&Status) -> bool) -> Option<Status> {
         let destination = self.find(name)?;
         let mut changes = destination.state.subscribe();
@@ -333,8 +333,8 @@ impl<D: Dispatch> fmt::Debug for Outbox<D> {
 }
 
 impl Deliveries {
-    /// Waits until each attempt that was under way at the stop has ended, but no longer than `grace`: what is cut off
-    /// is sent again after the next start.
+    /// Waits until all attempts that are under way have ended, but no longer than `grace`. An attempt that is cut off
+    /// is repeated after the next start.
     pub async fn finish(self, grace: Duration) {
         timeout(grace, self.0.wait()).await.ok();
     }

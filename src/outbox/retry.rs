@@ -1,4 +1,4 @@
-//! How long to wait before the next attempt.
+//! The pause before the next attempt.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,9 +10,9 @@ pub(super) struct Retry {
 }
 
 impl Retry {
-    /// The pause after so many failures in a row. It doubles with each failure, up to the bound; of that, `random`
-    /// chooses a part between the half and the whole, because what failed together should not come back together.
-    /// A receiver that asks for a longer pause gets it, up to the bound.
+    /// The pause after so many failures in a row. It doubles with each failure, up to the maximum. `random` then
+    /// selects a pause between half of that and all of it, so that destinations that failed together do not retry
+    /// together. A receiver that asks for a longer pause gets it, up to the maximum.
     pub(super) fn delay(self, failures: u32, random: u32, asked: Option<Duration>) -> Duration {
         let doublings = failures.saturating_sub(1);
         let factor = 2_u32.checked_pow(doublings);
@@ -23,11 +23,11 @@ impl Retry {
     }
 }
 
-/// What `Retry-After` asks for: seconds, or a date (RFC 9110, 10.2.3).
+/// The pause that `Retry-After` asks for, in seconds or as a date (RFC 9110, 10.2.3).
 pub(super) fn asked(header: &str, now: SystemTime) -> Option<Duration> {
     let header = header.trim();
     if !header.is_empty() && header.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More seconds than fit are more than any bound.
+        // A number of seconds that does not fit is longer than any maximum.
         return Some(Duration::from_secs(header.parse().unwrap_or(u64::MAX)));
     }
     let date = httpdate::parse_http_date(header).ok()?;
