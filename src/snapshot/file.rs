@@ -1,14 +1,14 @@
-//! One snapshot file: a head, then rounds of frames, each frame with its own checksum.
+//! One snapshot file: a head, then rounds of frames. Each frame has its own checksum.
 //!
 //! ```text
 //! magic and version │ the server's UUID │ frame │ frame │ …
 //! frame: length (u32, little endian) │ XXH3-64 of the payload (u64), seeded with the place in the file │ payload
 //! ```
 //!
-//! A round is an [`ImageHead`], its devices, and an end. What stands behind the last end does not count: a
-//! write that was cut short leaves the rounds before it as they were.
+//! A round is an [`ImageHead`], its devices, and an end. What follows the last end is ignored, so that a write that was
+//! cut short does not affect earlier rounds.
 //!
-//! The version is the format of the payloads. Each format that was ever written has a module of its records, and
+//! The version is the format of the payloads. Each format that was ever written has a module for its records, and
 //! [`Frame::read`] reads all of them.
 
 use std::fs::{File, OpenOptions};
@@ -25,7 +25,7 @@ use crate::log::LogPosition;
 use crate::report::SourceId;
 use crate::tracker::{ChangeNumber, Device, ImageHead};
 
-/// What the payloads of a file look like.
+/// The format of the payloads in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
     V1,
@@ -37,7 +37,7 @@ impl Format {
     pub(super) const CURRENT: Self = Self::V2;
     pub(super) const ALL: [Self; 2] = [Self::V1, Self::V2];
 
-    /// Begins every file of the format.
+    /// The first bytes of each file in this format.
     const fn magic(self) -> [u8; MAGIC_BYTES] {
         match self {
             Self::V1 => *b"scanpost snap 1\n",
@@ -48,48 +48,48 @@ impl Format {
 
 const MAGIC_BYTES: usize = 16;
 const FRAME_HEAD_BYTES: usize = 12;
-/// About how many devices go into one frame.
+/// The size of the buffers for reading and writing.
 const BUFFER_BYTES: usize = 1 << 20;
 
 /// One piece of a round.
 #[derive(Debug)]
 pub(super) enum Frame {
     Head(Box<ImageHead>),
-    /// The sources that are paused. Absent if none is.
+    /// The paused sources. The frame is missing if there are none.
     Paused(Vec<SourceId>),
     Devices(Vec<(ChangeNumber, Device)>),
     End(End),
 }
 
-/// Closes a round.
+/// The end of a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct End {
-    /// The last batch that the rounds up to here contain.
+    /// The last position that the rounds up to here contain.
     pub(super) position: LogPosition,
     /// How many devices the round has.
     pub(super) devices: u64,
-    /// Whether the round is of everything.
+    /// Whether the round contains all devices.
     pub(super) is_whole: bool,
 }
 
-/// Up to where a file counts.
+/// The usable part of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Extent {
     pub(super) format: Format,
-    /// The last batch that it contains.
+    /// The last position that it contains.
     pub(super) position: LogPosition,
-    /// How long it is up to the last end, in bytes.
+    /// Its length up to the last end, in bytes.
     pub(super) bytes: u64,
-    /// How much of that the first round takes, in bytes.
+    /// Its length up to the end of the first round, in bytes.
     pub(super) whole_bytes: u64,
 }
 
 /// Why a file, or the rest of it, cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unreadable {
-    #[error("it is no snapshot of this version")]
+    #[error("it is not a snapshot, or a newer version wrote it")]
     NoSnapshot,
-    #[error("it is the snapshot of another server's log")]
+    #[error("it belongs to the log of another server")]
     OtherServer,
     #[error("it is damaged at byte {at}")]
     Damaged { at: u64 },
@@ -106,7 +106,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Begins a file.
+    /// Creates a file.
     pub(super) fn create(path: &Path, server: Uuid) -> io::Result<Self> {
         let file = private().create(true).truncate(true).open(path)?;
         let mut file = BufWriter::with_capacity(BUFFER_BYTES, file);
@@ -119,7 +119,7 @@ impl Writer {
         })
     }
 
-    /// Goes on behind the last round of a file; what stands there is of a write that was cut short.
+    /// Continues after the last complete round of a file, and removes what a write that was cut short left there.
     pub(super) fn append(path: &Path, extent: Extent) -> io::Result<Self> {
         let mut file = OpenOptions::new().write(true).open(path)?;
         file.set_len(extent.bytes)?;
@@ -144,7 +144,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Puts the round on disk; gives how long the file is now, in bytes.
+    /// Syncs the round, and returns the new length of the file in bytes.
     pub(super) fn finish(self) -> io::Result<u64> {
         let file = self
             .file
@@ -155,7 +155,7 @@ impl Writer {
     }
 }
 
-/// Reads frames, up to where the file counts or is damaged.
+/// Reads frames, up to the end or the first damage.
 #[derive(Debug)]
 pub(super) struct Reader {
     format: Format,
@@ -196,13 +196,13 @@ impl Reader {
         self.format
     }
 
-    /// Ends at this byte instead of at the end of the file.
+    /// Ends at this byte instead of the end of the file.
     pub(super) fn up_to(mut self, bytes: u64) -> Self {
         self.length = self.length.min(bytes);
         self
     }
 
-    /// The next payload, its checksum found right. `None` is the end.
+    /// The next payload, whose checksum is correct. `None` at the end.
     pub(super) fn next_payload(&mut self) -> Result<Option<&[u8]>, Unreadable> {
         let at = self.at;
         let left = self.length - at;
@@ -230,14 +230,14 @@ impl Reader {
         Ok(Some(&self.payload))
     }
 
-    /// Where the next frame begins.
+    /// The offset of the next frame.
     pub(super) fn at(&self) -> u64 {
         self.at
     }
 }
 
 impl Frame {
-    /// Reads a payload whose checksum was right.
+    /// Decodes a payload whose checksum is correct.
     pub(super) fn read(format: Format, payload: &[u8], at: u64) -> Result<Self, Unreadable> {
         let frame = match format {
             Format::V1 => records_v1::read(payload).and_then(FrameRecord::tracked),
@@ -248,9 +248,9 @@ impl Frame {
         frame.ok_or(Unreadable::Damaged { at })
     }
 
-    /// The end that a payload is, if it is one; does not look into devices. All formats have the same.
+    /// Decodes a payload only if it is an end, which is the same in all formats.
     fn end_of(payload: &[u8]) -> Option<End> {
-        // Longer than any end, shorter than any devices.
+        // An end is shorter than this, and a frame of devices is longer.
         const BYTES_MAX: usize = 32;
         if BYTES_MAX < payload.len() {
             return None;
@@ -262,7 +262,7 @@ impl Frame {
     }
 }
 
-/// Up to where a file counts, and what is wrong with the rest. `None` when there is no whole round.
+/// The usable part of a file, and what is wrong with the rest. `None` if there is no complete round.
 pub(super) fn measure(
     path: &Path,
     server: Uuid,

@@ -1,8 +1,8 @@
-//! Snapshots: the tracker on disk, so that a start need not read the whole log.
+//! Snapshots: the tracker on disk, so that a start need not replay the whole log.
 //!
-//! A generation is one file: a round of everything, then a round of what changed for each snapshot since.
-//! When what changed outweighs the whole, the next generation begins. The one before it is kept: should the
-//! newest be damaged, the start goes by the older one, and what is expired from the log is in that one too.
+//! A generation is one file: a whole round with all devices, then one round of changes for each snapshot since. When
+//! the changes outweigh the whole round, the next generation begins. The previous one is kept. If the newest is
+//! damaged, a start uses the previous one, which also contains everything that has expired from the log.
 
 mod file;
 mod records_v1;
@@ -24,15 +24,15 @@ use crate::data_dir::{self, DataDir, sync_folder};
 use crate::log::LogPosition;
 use crate::tracker::Tracker;
 
-/// The file name of a generation ends with this.
+/// The file extension of a generation.
 const SUFFIX: &str = "snapshot";
-/// That of one that is not whole yet.
+/// The file extension of a generation whose first round is not complete.
 const UNFINISHED: &str = "unfinished";
-/// That of one which cannot be used.
+/// The file extension of a generation that cannot be used.
 const UNUSABLE: &str = "unusable";
 /// How many generations are kept.
 const GENERATIONS: usize = 2;
-/// How much may be appended to a generation, besides as much as its first round has.
+/// How many bytes may be appended to a generation, in addition to as many as its first round has.
 const APPENDED_BYTES_MIN: u64 = 16 << 20;
 
 /// The snapshots in a data directory.
@@ -51,29 +51,30 @@ struct Generation {
     extent: Extent,
 }
 
-/// What a snapshot took.
+/// The result of a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Taken {
-    /// The last batch that is in it.
+    /// The last position that it contains.
     pub position: LogPosition,
     /// How many devices were written.
     pub devices: u64,
-    /// How long the generation is now, in bytes.
+    /// The new length of the generation, in bytes.
     pub bytes: u64,
-    /// Whether it is of everything.
+    /// Whether it contains all devices.
     pub is_whole: bool,
 }
 
-/// A snapshot could not be taken; the ones before it are as they were.
+/// A snapshot cannot be read or written. Earlier ones are unchanged.
 #[derive(Debug, thiserror::Error)]
-#[error("no snapshot in {}: {cause}", folder.display())]
+#[error("cannot read or write snapshots in {}: {cause}", folder.display())]
 pub struct SnapshotError {
     folder: PathBuf,
     cause: io::Error,
 }
 
 impl Snapshots {
-    /// The snapshots that belong to the log of a data directory. What is unusable is moved aside, with a warning.
+    /// Opens the snapshots that belong to the log of a data directory. Files that cannot be used are renamed, with a
+    /// warning.
     pub fn open(data: &Path, server: Uuid, log_end: LogPosition) -> Result<Self, SnapshotError> {
         let data = DataDir::at(data);
         let folder = data.path_of(data_dir::SNAPSHOTS);
@@ -98,14 +99,14 @@ impl Snapshots {
             let number = path
                 .file_stem()
                 .and_then(|stem| stem.to_str()?.parse().ok());
-            // Who put something else here knows why.
+            // Anything else that somebody put here stays.
             if !entry.file_type()?.is_file() {
-                warn!(snapshot.path = %path.display(), "no file, and so no snapshot");
+                warn!(snapshot.path = %path.display(), "skipping what is not a file, and so not a snapshot");
             } else if is(UNFINISHED) {
                 fs::remove_file(&path)?;
             } else if let (true, Some(number)) = (is(SUFFIX) || is(UNUSABLE), number) {
                 let Some(next) = u64::checked_add(number, 1) else {
-                    warn!(snapshot.path = %path.display(), "no number of a snapshot");
+                    warn!(snapshot.path = %path.display(), "skipping this file, the number in its name is too large");
                     continue;
                 };
                 self.next_number = self.next_number.max(next);
@@ -116,7 +117,7 @@ impl Snapshots {
         }
         if log_end == LogPosition::START && !numbers.is_empty() {
             return Err(io::Error::other(
-                "the log is empty, but here are snapshots of one: put its scanpost.db back, or move this folder away to begin anew",
+                "the log is empty, but there are snapshots of an earlier one: restore its scanpost.db, or move this folder away to start without data",
             ));
         }
         numbers.sort_unstable();
@@ -127,14 +128,14 @@ impl Snapshots {
                 None => fs::rename(&path, self.path(number, UNUSABLE))?,
             }
         }
-        // Damage may have left the newest with less than the one before it has.
+        // If the newest is damaged, its usable part may end before the previous one does.
         self.generations
             .sort_by_key(|generation| generation.extent.position);
         Ok(())
     }
 
-    /// Puts the newest snapshot that can be read into a tracker that knows nothing yet; gives the last batch
-    /// that is in it. `None` when it is not wanted any more: then the tracker has a part of it.
+    /// Restores the newest readable snapshot into an empty tracker. Returns the last position that it contains. `None`
+    /// if `is_wanted` became false meanwhile: then the tracker is incomplete.
     pub fn restore(
         &mut self,
         tracker: &Tracker,
@@ -159,7 +160,7 @@ impl Snapshots {
         Ok(Some(LogPosition::START))
     }
 
-    /// Up to which batch the log may forget its reports: they are in a snapshot that is no longer written to.
+    /// The last position that the log may delete: it is in a snapshot that is no longer written to.
     pub fn safe_position(&self) -> LogPosition {
         match self.generations.as_slice() {
             [.., older, _] => older.extent.position,
@@ -167,17 +168,17 @@ impl Snapshots {
         }
     }
 
-    /// How long a snapshot of everything is, as far as the newest one tells, in bytes.
+    /// The length of a whole snapshot in bytes, judged by the newest one.
     pub fn whole_bytes(&self) -> u64 {
         self.generations
             .last()
             .map_or(0, |newest| newest.extent.whole_bytes)
     }
 
-    /// Writes what changed since the last snapshot, or everything when that is due or wanted.
+    /// Writes the changes since the last snapshot, or all devices if that is due or requested.
     ///
-    /// `None` when nothing changed. `may_keep` says whether all that follows from the batches up to a position is
-    /// kept too, and may wait for it: what is in a snapshot is not replayed.
+    /// `None` if nothing has changed. `may_keep` may block. It returns whether the alerts of all batches up to a
+    /// position are stored. They have to be, because a batch in a snapshot is not replayed and raises no alert again.
     pub fn take(
         &mut self,
         tracker: &Tracker,
@@ -191,13 +192,13 @@ impl Snapshots {
             let extent = newest.extent;
             let is_outweighed =
                 extent.whole_bytes.saturating_mul(2) + APPENDED_BYTES_MIN < extent.bytes;
-            // A file has one format only.
+            // A file has only one format.
             is_outweighed || extent.format != Format::CURRENT
         });
         match self.write(tracker, of_everything || is_due, may_keep) {
             Ok(taken) => Ok(taken),
             Err(cause) => {
-                // On a full disk the room is needed.
+                // If the disk is full, others need the space.
                 fs::remove_file(self.path(self.next_number, UNFINISHED)).ok();
                 Err(self.error(cause))
             }
@@ -217,7 +218,7 @@ impl Snapshots {
         let (position, is_whole) = (head.position, head.is_whole);
         if !may_keep(position) {
             return Err(io::Error::other(
-                "the alerts that belong to it are not kept yet",
+                "the alerts that belong to it are not stored yet",
             ));
         }
         let unfinished = self.path(self.next_number, UNFINISHED);
@@ -290,7 +291,7 @@ impl Snapshots {
     }
 }
 
-/// Up to where a file can be used.
+/// The usable part of a file.
 fn usable(path: &Path, server: Uuid, log_end: LogPosition) -> Option<Extent> {
     let (extent, fault) = match file::measure(path, server) {
         Ok((extent, fault)) => (extent, fault),
@@ -298,7 +299,7 @@ fn usable(path: &Path, server: Uuid, log_end: LogPosition) -> Option<Extent> {
     };
     let path = path.display();
     match (extent, fault) {
-        // What was written after the log's end would be taken for what is written there later.
+        // The snapshot contains batches that the log has lost. The log will give their positions to other batches.
         (Some(extent), _) if log_end < extent.position => {
             warn!(
                 snapshot.path = %path,
@@ -321,7 +322,7 @@ fn usable(path: &Path, server: Uuid, log_end: LogPosition) -> Option<Extent> {
     }
 }
 
-/// Restores the payload of one frame of any format; `false` if it is no frame. Used by the fuzz targets alone.
+/// Restores the payload of one frame of any format. Returns `false` if it is not a frame. Only fuzz targets use this.
 pub(crate) fn restore_frame(tracker: &Tracker, payload: &[u8]) -> bool {
     let mut formats = Format::ALL.into_iter();
     let frame = formats.find_map(|format| Frame::read(format, payload, 0).ok());

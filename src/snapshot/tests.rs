@@ -19,11 +19,11 @@ struct Kept {
     tracker: Tracker,
     data: TempDir,
     snapshots: Snapshots,
-    /// What the tracker was at each position.
+    /// The state of the tracker at each position.
     history: Vec<String>,
 }
 
-/// All that can be seen of a tracker.
+/// Everything of a tracker that can be observed.
 fn seen(tracker: &Tracker) -> String {
     let mut walk = Walk::over_changed(UnixTime::new(0));
     let devices: Vec<_> =
@@ -55,7 +55,7 @@ impl Kept {
         }
     }
 
-    /// A Wi-Fi and a Bluetooth batch with everything that a report can say.
+    /// A Wi-Fi and a Bluetooth batch with every field that a report can have.
     fn report(&mut self, number: u64) {
         let wifi = format!(
             r#"{{"source_uuid": "44444444-0000-0000-0000-00000000000{}", "source_name": "phone {number}", "reports": [
@@ -91,7 +91,7 @@ impl Kept {
             .unwrap()
     }
 
-    /// What a start finds: the position, and whether the tracker is what it was there.
+    /// Restores as at a start. Returns the position, and whether the tracker is as it was there.
     fn start(&self) -> (u64, bool) {
         let tracker = Tracker::new(Bounds::FOR_TESTS);
         let log = &self.log;
@@ -134,7 +134,7 @@ fn what_was_written_comes_back() {
     assert!(taken.is_whole);
     assert_eq!((taken.position.get(), taken.devices), (2, 3));
     assert_eq!(kept.start(), (2, true));
-    // Over the point where the activity of a device is counted in another way.
+    // Enough reports for a device's activity to be counted in another way.
     for number in 2..30 {
         kept.report(number);
     }
@@ -160,7 +160,7 @@ fn the_snapshot_before_the_newest_is_kept_and_tells_what_the_log_may_forget() {
         .unwrap()
         .count();
     assert_eq!(files, GENERATIONS);
-    // The newest is gone for good: the one before it serves.
+    // The newest is lost, and the previous one is used.
     fs::write(kept.file(3), b"nonsense").unwrap();
     assert_eq!(kept.start(), (4, true));
     assert!(!kept.file(3).exists(), "moved aside");
@@ -183,7 +183,7 @@ fn a_snapshot_that_the_log_does_not_reach_is_not_used() {
     let log = &kept.log;
     assert_eq!(open(log.server_uuid(), log.last()).generations.len(), 1);
     assert_eq!(open(log.server_uuid(), before).generations.len(), 0);
-    // It was moved aside, so a log that grows again is not taken for the one it was made from.
+    // It was renamed, so that it is not taken for a snapshot of the log when that has grown again.
     assert_eq!(open(log.server_uuid(), log.last()).generations.len(), 0);
 }
 
@@ -250,7 +250,7 @@ fn a_start_that_is_broken_off_anywhere_leaves_the_next_one_all() {
     assert!(2 < looks_max, "{looks_max}");
 }
 
-/// Who changes the records of a format that was written finds out here.
+/// Fails if the records of a format that was written are changed.
 #[test]
 fn what_is_written_in_format_2_are_the_same_bytes_for_ever() {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/data");
@@ -279,7 +279,7 @@ fn what_is_written_in_format_2_are_the_same_bytes_for_ever() {
     }
 }
 
-/// Sets are stored as bits, so a new member goes behind the others.
+/// Sets are stored as bits, so a new member has to be added after the others.
 #[test]
 fn the_members_of_stored_sets_keep_their_places() {
     assert_eq!(
