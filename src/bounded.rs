@@ -1,4 +1,4 @@
-//! A map of bounded size: when it is full, the entry that was not used for the longest time makes room.
+//! A map of bounded size, which evicts the least recently used entry when it is full.
 
 use std::borrow::Borrow;
 use std::hash::Hash;
@@ -13,7 +13,7 @@ pub(crate) struct BoundedMap<K: Eq + Hash, V> {
 }
 
 impl<K: Eq + Hash, V> BoundedMap<K, V> {
-    /// For `entries_max` entries, but at least one.
+    /// Makes a map for `entries_max` entries, at least one.
     pub(crate) fn new(entries_max: usize) -> Self {
         let entries_max = NonZeroUsize::new(entries_max).unwrap_or(NonZeroUsize::MIN);
         Self {
@@ -43,7 +43,7 @@ impl<K: Eq + Hash, V> BoundedMap<K, V> {
         self.entries.put(key, value);
     }
 
-    /// The value of a key, which is made if it is missing; then as [`insert`](Self::insert).
+    /// The value of a key, which counts as a use. A missing value is made and inserted.
     pub(crate) fn get_or_insert_with(&mut self, key: K, make: impl FnOnce() -> V) -> &mut V {
         self.entries.get_or_insert_mut(key, make)
     }
@@ -56,7 +56,7 @@ impl<K: Eq + Hash, V> BoundedMap<K, V> {
         self.entries.pop(key)
     }
 
-    /// Removes the entries whose value does not pass. Looks at all of them.
+    /// Removes the entries whose value does not pass. Scans all entries.
     pub(crate) fn retain(&mut self, mut passes: impl FnMut(&V) -> bool)
     where
         K: Clone,

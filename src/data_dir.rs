@@ -1,7 +1,7 @@
 //! The data directory: the names, modes and locks of all files in it.
 //!
-//! Everything in it tells where people live, so the directory has mode 0700 and each file 0600. Only this module
-//! writes a file name or a mode; what is in a file is known to the module that reads and writes it.
+//! The files show where people live, so the directory has mode 0700 and each file 0600. Only this module contains file
+//! names and modes. The module that reads and writes a file knows its content.
 
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, TryLockError};
@@ -18,22 +18,22 @@ pub(crate) const LOG: &str = "scanpost.db";
 pub(crate) const ALERTS: &str = "alerts.db";
 /// Users and API keys.
 pub(crate) const CREDENTIALS: &str = "auth.json";
-/// How far each webhook has come.
+/// The progress of each webhook.
 pub(crate) const WEBHOOKS: &str = "webhooks.json";
 /// The folder of the snapshots.
 pub(crate) const SNAPSHOTS: &str = "snapshots";
 
-/// Held by the server for as long as its process lives.
+/// The server locks this file while it runs.
 const SERVER_LOCK: &str = "lock";
-/// Held by whoever changes [`CREDENTIALS`], which may be a command beside the server.
+/// The server, or a command beside it, locks this file while it changes [`CREDENTIALS`].
 const CREDENTIALS_LOCK: &str = "auth.lock";
-/// Written for a moment, to learn whether the disk has room.
+/// This file is written for a moment, to check for free space.
 const PROBE: &str = "room";
 const PROBE_BYTES: usize = 65_536;
-/// SQLite's own files stand beside the database and end with these.
+/// The suffixes of the database and of SQLite's own files beside it.
 const DATABASE_SUFFIXES: [&str; 4] = ["", "-wal", "-shm", "-journal"];
 
-/// How often the server's lock is tried, and the pause between two tries.
+/// How often to try to take the server's lock, and the pause between two tries.
 const LOCK_TRIES: u32 = 10;
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
@@ -50,18 +50,18 @@ impl DataDir {
         }
     }
 
-    /// The path of a file or folder by its name, which is one of this module's constants.
+    /// The path of a file or folder. `name` is one of this module's constants.
     pub(crate) fn path_of(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
-    /// Makes the directory if it is missing. One that exists keeps the mode that its owner chose.
+    /// Creates the directory if it is missing. An existing one keeps the mode that its owner chose.
     pub(crate) fn make(&self) -> io::Result<()> {
         make_folder(&self.path)?;
         fs::metadata(&self.path).map(drop)
     }
 
-    /// Makes the folder of the snapshots if it is missing, and narrows the modes of the files in it.
+    /// Creates the folder of the snapshots if it is missing, and restricts the modes of the files in it.
     pub(crate) fn make_snapshots(&self) -> io::Result<PathBuf> {
         let folder = self.path_of(SNAPSHOTS);
         make_folder(&folder)?;
@@ -74,8 +74,8 @@ impl DataDir {
         Ok(folder)
     }
 
-    /// Takes the lock that one server at a time has. Waits for a moment, because a server that is being replaced may
-    /// be on its last instructions. The lock goes with the file that is returned.
+    /// Takes the lock that one server at a time holds. Tries for a moment, because a server that is being replaced may
+    /// still be shutting down. Dropping the returned file releases the lock.
     pub(crate) fn lock_for_server(&self) -> Result<File, TryLockError> {
         let lock = self.open_lock(SERVER_LOCK).map_err(TryLockError::Error)?;
         for _ in 0..LOCK_TRIES {
@@ -87,7 +87,7 @@ impl DataDir {
         lock.try_lock().map(|()| lock)
     }
 
-    /// Waits until nobody else changes the credentials. The lock goes with the file that is returned.
+    /// Waits for the lock on the credentials. Dropping the returned file releases it.
     pub(crate) fn lock_credentials(&self) -> io::Result<File> {
         make_folder(&self.path)?;
         let lock = self.open_lock(CREDENTIALS_LOCK)?;
@@ -103,9 +103,9 @@ impl DataDir {
             .open(self.path_of(name))
     }
 
-    /// The path of a database for SQLite to open. SQLite would make the file readable to everybody, so it is made
-    /// here; the files that SQLite puts beside it get the same mode. Earlier versions left files that everybody may
-    /// read: their modes are narrowed.
+    /// Prepares a database for SQLite to open, and returns its path. SQLite would make the file readable to everybody,
+    /// so it is created here. SQLite gives its other files the same mode. Earlier versions left files that everybody
+    /// can read, whose modes are restricted here.
     pub(crate) fn prepare_database(&self, name: &str) -> io::Result<PathBuf> {
         let path = self.path_of(name);
         match private().create_new(true).open(&path) {
@@ -118,7 +118,7 @@ impl DataDir {
         Ok(path)
     }
 
-    /// Narrows the modes of the small files that exist.
+    /// Restricts the modes of the small files that exist.
     pub(crate) fn make_files_private(&self) -> io::Result<()> {
         for name in [SERVER_LOCK, CREDENTIALS, CREDENTIALS_LOCK, WEBHOOKS] {
             make_private(&self.path_of(name))?;
@@ -126,7 +126,7 @@ impl DataDir {
         Ok(())
     }
 
-    /// Replaces a file. A reader sees the old one or the new one; a crash leaves one of them.
+    /// Replaces a file. Readers see the old one or the new one, and so does the next start after a crash.
     pub(crate) fn replace(&self, name: &str, content: &[u8]) -> io::Result<Metadata> {
         let unfinished = self.path.join(format!("{name}.new"));
         match fs::remove_file(&unfinished) {
@@ -143,7 +143,7 @@ impl DataDir {
         Ok(metadata)
     }
 
-    /// Whether the disk or the quota is full: whether as much as one group of batches needs cannot be written.
+    /// Whether the disk or the quota is full. Tries to write as much as one group of batches needs.
     pub(crate) fn has_no_room(&self) -> bool {
         let path = self.path_of(PROBE);
         let opened = private().create(true).truncate(true).open(&path);
@@ -157,14 +157,14 @@ impl DataDir {
     }
 }
 
-/// SQLite's name for a file beside a database.
+/// The name of a file that SQLite keeps beside a database.
 pub(crate) fn with_suffix(database: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(database);
     name.push(suffix);
     name.into()
 }
 
-/// Options to write a file that only its owner may read.
+/// Options for writing a file that only its owner can read.
 pub(crate) fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true);
@@ -189,7 +189,7 @@ fn make_folder(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-/// Takes a file's permissions from everybody but its owner, if it exists.
+/// Restricts a file's permissions to its owner, if the file exists.
 #[cfg(unix)]
 fn make_private(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
@@ -208,7 +208,8 @@ fn make_private(path: &Path) -> io::Result<()> {
             info!(file.path = %file, "others could read this file; now only its owner can");
             Ok(())
         }
-        // Only the owner of a file may change its mode. To run as somebody else is odd, but no reason not to start.
+        // Only the owner of a file may change its mode. Running as another user is odd, but no reason to refuse the
+        // start.
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
             warn!(file.path = %file, "others can read this file, and its mode cannot be changed: it belongs to another user; run chmod 600 on it as that user");
             Ok(())
@@ -224,7 +225,7 @@ fn make_private(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Gives a file to the owner of the directory: the server must be able to read what root makes on the command line.
+/// Gives a file to the owner of the directory: the server must be able to read files that root creates with a command.
 #[cfg(unix)]
 fn give_to_owner_of(directory: &Path, file: &File) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt, fchown};
@@ -233,7 +234,7 @@ fn give_to_owner_of(directory: &Path, file: &File) -> io::Result<()> {
         return Ok(());
     }
     match fchown(file, Some(wanted.uid()), Some(wanted.gid())) {
-        // Only root may give files away. Who may write here otherwise was let in by the owner.
+        // Only root may give files away. Any other user who can write here has the owner's permission.
         Err(error) if error.kind() != ErrorKind::PermissionDenied => Err(error),
         _ => Ok(()),
     }

@@ -1,7 +1,7 @@
 //! scanpost takes Wi-Fi and Bluetooth scan reports over HTTP and merges them into one picture of the
 //! devices around, speaking the scanning-mode REST interface of the Kismet wireless server.
 //!
-//! # The way of a report
+//! # The path of a report
 //!
 //! ```text
 //! HTTP ─ auth ─ decode ──▶ Batch ──▶ judge ──▶ log.append ──▶ fold.apply ──▶ answer 200
@@ -11,7 +11,7 @@
 //!                                                                 └──▶ events
 //! ```
 //!
-//! One way, one direction. What got `200` is in the log and in the views; what did not is nowhere.
+//! There is only this path. A report that was answered with `200` is in the log and in the views.
 //!
 //! # The parts
 //!
@@ -21,17 +21,17 @@
 //! | [`ingest`] | decoders (bytes to batch), the queue, the writer thread, housekeeping | HTTP |
 //! | [`log`] | the ordered record of accepted batches | who reads it |
 //! | [`fold`] | applying a record: judge, tracker, alerts, events | threads, queues, HTTP |
-//! | [`tracker`] | what the fold makes of the log: devices, sources | clocks, files, JSON |
-//! | [`alerts`] | rules over what changes, and the alerts that they raised | who is told, HTTP |
-//! | [`events`] | what happened, told to those who listen; the server's messages | who listens, HTTP |
+//! | [`tracker`] | the state that the fold derives from the log: devices, sources | clocks, files, JSON |
+//! | [`alerts`] | rules about changes, and the alerts that they raised | who receives them, HTTP |
+//! | [`events`] | notifications of changes; the server's messages | who listens, HTTP |
 //! | [`snapshot`] | the tracker on disk, so that a start need not read the whole log | what devices mean |
-//! | [`views`] | tracked state and logged reports in somebody's words | HTTP |
-//! | [`outbox`] | what is sent to others: durable cursors, queues, retries, the client | what is sent |
-//! | [`webhook`] | alerts as what the outbox sends, signed | who raises them, HTTP routes |
+//! | [`views`] | tracked state and logged reports in the formats of clients | HTTP |
+//! | [`outbox`] | deliveries to others: durable cursors, queues, retries, the client | what is sent |
+//! | [`webhook`] | alerts as signed requests for the outbox | who raises them, HTTP routes |
 //! | [`auth`] | users, keys, logins, roles | HTTP |
-//! | `http` | routes and what they demand, limits, errors to statuses | how anything is kept |
+//! | `http` | routes and the roles they require, limits, errors to statuses | how anything is stored |
 //! | `data_dir` | the names, modes and locks of all files in the data directory | what is in them |
-//! | [`metrics`] | the list of all counters and gauges | who asks for them |
+//! | [`metrics`] | the list of all counters and gauges | who reads them |
 //! | [`config`] | file, environment and flags to one checked value | what it is for |
 //!
 //! Dependencies point one way:
@@ -39,11 +39,11 @@
 //!
 //! # What holds everywhere
 //!
-//! 1. Devices change only through [`fold::Fold::apply`], in the order of the log, on one thread, when what changes them is
-//!    on disk.
-//! 2. Nothing that must finish lives in a request's future: a client that hangs up drops it.
+//! 1. Devices change only through [`fold::Fold::apply`], in the order of the log, on one thread, after the record is on
+//!    disk.
+//! 2. Work that must finish does not run in a request's future: a client that disconnects drops it.
 //! 3. `report`, the decoders, `tracker`, the rules of `alerts` and `views` hold no `async`, read no clock and open no file.
-//! 4. No lock is held across an await, or while an answer is written: readers copy out a bounded piece.
+//! 4. No lock is held across an await, or while an answer is written: readers copy a bounded part.
 //! 5. Everything from outside has a bound, and the bound is in the config.
 
 pub mod alerts;
@@ -74,7 +74,7 @@ pub mod tracker;
 pub mod views;
 pub mod webhook;
 
-/// Many small things are made on one thread and freed on another: the allocator of the C library waits for locks there.
+/// Many small values are allocated on one thread and freed on another. The C library's allocator waits for locks then.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

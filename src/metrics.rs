@@ -1,7 +1,7 @@
-//! Every counter and gauge of the server, in one list: its name, what it means, its kind, and where its value is.
+//! All counters and gauges of the server, in one list: name, meaning, kind and source of each.
 //!
-//! Each part of the server keeps its own numbers where it works; here they are named and read. A new one is kept by
-//! its part and gets one entry in `metrics!` below.
+//! Each part of the server keeps its own numbers, and this module names and reads them. To add a metric, keep its
+//! number in its part, and add one entry to `metrics!` below.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,7 +19,7 @@ use crate::webhook::Webhooks;
 /// Whether a number can fall.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// It only rises, from 0 at the start or from what the log says.
+    /// It only rises, from 0 at the start or from the value in the log.
     Counter,
     /// It rises and falls.
     Gauge,
@@ -28,9 +28,9 @@ pub enum Kind {
 /// One number, or one for each value of a label.
 #[derive(Clone, Copy)]
 pub struct Metric {
-    /// Its name, by the rules of Prometheus: a counter ends with `_total`, a unit stands last.
+    /// Its name, by the conventions of Prometheus: counters end with `_total`, and the unit comes last.
     pub name: &'static str,
-    /// What it means.
+    /// Its meaning.
     pub help: &'static str,
     /// Whether it can fall.
     pub kind: Kind,
@@ -63,7 +63,7 @@ macro_rules! metrics {
                 read: $read,
             };
         )*
-        /// All of them, in the order in which they are listed.
+        /// All metrics, in the order of the list.
         pub const ALL: &[Metric] = &[$($id),*];
     };
 }
@@ -107,7 +107,7 @@ metrics! {
         Read::One(|of| of.process.memory_bytes());
 }
 
-/// The handles of what keeps the numbers.
+/// Handles to the parts that keep the numbers.
 #[derive(Clone, Debug)]
 pub(crate) struct Parts {
     pub(crate) tracker: Arc<Tracker>,
@@ -127,7 +127,7 @@ impl Metrics {
         Self(parts)
     }
 
-    /// The values of a metric, now.
+    /// The current value of a metric.
     pub fn value(&self, metric: &Metric) -> Value {
         match metric.read {
             Read::One(read) => Value::One(read(&self.0)),

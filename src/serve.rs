@@ -1,4 +1,4 @@
-//! Wires the parts together, and takes them down in order.
+//! Connects the parts of the server, and shuts them down in order.
 
 use std::io;
 use std::path::PathBuf;
@@ -28,13 +28,13 @@ use crate::process::Process;
 use crate::tracker::{Bounds, Tracker};
 use crate::webhook::{self, WebhookError};
 
-/// How late it may be noticed that somebody is silent.
+/// How late a rule about silence may fire.
 const TICK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Why the server could not start, or stopped without being told to.
+/// Why the server could not start, or ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The configuration cannot be served.
+    /// The configuration cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The log cannot be opened.
@@ -43,34 +43,34 @@ pub enum ServeError {
     /// The credentials cannot be read.
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
-    /// There can be no alerts.
+    /// The alerts cannot be opened.
     #[error(transparent)]
     Alerts(#[from] KeeperError),
     /// The certificate or its key cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// The webhooks cannot be served.
+    /// The webhooks cannot be started.
     #[error(transparent)]
     Webhook(#[from] WebhookError),
-    /// The system does not tell when the certificate is to be read again.
-    #[error("cannot listen for signals")]
+    /// The signal to reload the certificate cannot be received.
+    #[error("cannot listen for the signal to reload the certificate")]
     Signals(#[source] io::Error),
-    /// The listener does not say where it listens.
+    /// The listener has no local address.
     #[error("the listener has no address")]
     Address(#[source] io::Error),
-    /// The system gives no thread.
-    #[error("no thread for the writer or the housekeeping")]
+    /// The operating system cannot start a thread.
+    #[error("cannot start a thread for the writer or the housekeeping")]
     Thread(#[source] io::Error),
-    /// The writer ended; nothing can be accepted any more.
-    #[error("nothing can be accepted any more: {0}")]
+    /// The writer ended, so that no more reports can be accepted.
+    #[error("the writer ended, no more reports can be accepted: {0}")]
     Writer(#[from] WriterError),
 }
 
-/// Serves on `listener` until `shutdown`, then stops accepting, finishes what is under way, and returns.
+/// Serves on `listener` until `shutdown`. Then it stops accepting, finishes the requests under way, and returns.
 ///
 /// # Errors
 ///
-/// When it cannot start, or when the writer fails: then nothing more would be kept.
+/// When the server cannot start, or when the writer fails, because then no more reports can be stored.
 pub async fn serve(
     listener: TcpListener,
     config: Config,
@@ -81,11 +81,11 @@ pub async fn serve(
     run(listener, config, log, Some(data), shutdown).await
 }
 
-/// As [`serve`], on a log that is open already, and without snapshots.
+/// Like [`serve`], but with a log that is open already, and without snapshots.
 ///
 /// # Errors
 ///
-/// As [`serve`].
+/// Like [`serve`].
 pub async fn serve_log(
     listener: TcpListener,
     config: Config,
@@ -118,7 +118,7 @@ async fn run(
     let tracker = Arc::new(tracker(&config));
     let events = Events::new(config.limits.events_queue_max);
     let stop = CancellationToken::new();
-    // Also where the start fails from here on.
+    // The tasks also have to stop if the start fails from here on.
     let _stopped = stop.clone().drop_guard();
     webhook::warn_of_missing_rules(&config.webhooks, &alerts);
     let feed = webhook::alert_feed(alerts.clone());
@@ -182,8 +182,8 @@ async fn run(
     tokio::join!(serving, deliveries.finish(config.server.shutdown_grace))
         .0
         .ok();
-    // After the last connection nothing changes any more. With the housekeeping the last handle to the writer
-    // goes, so it ends too.
+    // After the last connection nothing changes any more. The housekeeping holds the last handle to the writer, so the
+    // writer ends with it.
     orders.stop();
     spawn_blocking(move || housekeeping.join()).await.ok();
     match early {
