@@ -21,7 +21,7 @@ use std::time::Instant;
 
 use clap::Parser;
 use rusqlite::Connection;
-use scanpost::log::{Log, LogPosition, Wanted};
+use scanpost::log::{HistoryQuery, Log, LogPosition};
 use scanpost::report::UnixTime;
 use scanpost::snapshot::Snapshots;
 use support::access_point::AccessPoint;
@@ -233,7 +233,7 @@ fn measure_index(observations: u32) -> Result<()> {
             .ok_or("no history")?;
         let mut reads_s = Vec::new();
         for number in 0..5 {
-            let wanted = Wanted {
+            let wanted = HistoryQuery {
                 addr: AccessPoint::known(number * 1000).bssid.parse()?,
                 since: UnixTime::new(0),
                 until: UnixTime::new(u32::MAX),

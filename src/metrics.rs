@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::alerts::AlertStore;
 use crate::ingest::Ingest;
-use crate::outbox::Status;
+use crate::outbox::DestinationStatus;
 use crate::process::Process;
 use crate::report::Phy;
 use crate::tracker::{PhyTotals, Tracker};
@@ -39,8 +39,8 @@ pub struct Metric {
 
 #[derive(Clone, Copy)]
 enum Read {
-    One(fn(&Parts) -> u64),
-    Each(&'static str, fn(&Parts) -> BTreeMap<String, u64>),
+    One(fn(&MetricSources) -> u64),
+    Each(&'static str, fn(&MetricSources) -> BTreeMap<String, u64>),
 }
 
 /// The values of a metric.
@@ -109,7 +109,7 @@ metrics! {
 
 /// Handles to the parts that keep the numbers.
 #[derive(Clone, Debug)]
-pub(crate) struct Parts {
+pub(crate) struct MetricSources {
     pub(crate) tracker: Arc<Tracker>,
     pub(crate) ingest: Ingest,
     pub(crate) alerts: AlertStore,
@@ -120,10 +120,10 @@ pub(crate) struct Parts {
 
 /// Reads the metrics. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Metrics(Parts);
+pub struct Metrics(MetricSources);
 
 impl Metrics {
-    pub(crate) fn new(parts: Parts) -> Self {
+    pub(crate) fn new(parts: MetricSources) -> Self {
         Self(parts)
     }
 
@@ -152,7 +152,7 @@ impl Metrics {
     }
 }
 
-impl Parts {
+impl MetricSources {
     fn by_phy(&self, number: fn(PhyTotals) -> u64) -> BTreeMap<String, u64> {
         let label = |phy| match phy {
             Phy::Wifi => "wifi",
@@ -164,7 +164,7 @@ impl Parts {
             .collect()
     }
 
-    fn by_webhook(&self, number: fn(&Status) -> u64) -> BTreeMap<String, u64> {
+    fn by_webhook(&self, number: fn(&DestinationStatus) -> u64) -> BTreeMap<String, u64> {
         let statuses = self.webhooks.statuses();
         let numbers = statuses.iter();
         numbers

@@ -124,8 +124,8 @@ async fn run(
     let feed = webhook::alert_feed(alerts.clone());
     let (webhooks, deliveries) = webhook::start(&config.webhooks, feed, data.as_deref(), &stop)?;
     let now = SystemTime::now().into();
-    let (orders, told) = housekeeping::orders();
-    let begin = orders.clone();
+    let (housekeeper, messages) = housekeeping::channel();
+    let begin = housekeeper.clone();
     let (ingest, mut writer) = ingest::start(
         Stores {
             log,
@@ -140,7 +140,7 @@ async fn run(
     )
     .map_err(ServeError::Thread)?;
     let housekeeping = housekeeping::start(
-        told,
+        messages,
         Arc::clone(&tracker),
         ingest.clone(),
         alerts.clone(),
@@ -184,7 +184,7 @@ async fn run(
         .ok();
     // After the last connection nothing changes any more. The housekeeping holds the last handle to the writer, so the
     // writer ends with it.
-    orders.stop();
+    housekeeper.stop();
     spawn_blocking(move || housekeeping.join()).await.ok();
     match early {
         Some(ended) => ended?,

@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use scanpost::log::{Checked, LogPosition, LogReader};
+use scanpost::log::{LogPosition, LogReader, Verification};
 use scanpost::views::ObservationRecord;
 
 use super::{CommandError, DataArgs, EXIT_FAILED, print_error};
@@ -68,7 +68,7 @@ fn verify(args: &DataArgs) -> Result<ExitCode, CommandError> {
     Ok(printed.map(|()| ExitCode::SUCCESS)?)
 }
 
-fn print_summary(checked: &Checked) -> io::Result<()> {
+fn print_summary(checked: &Verification) -> io::Result<()> {
     let position = |position: Option<LogPosition>| match (position, checked.batches) {
         (Some(position), _) => position.get().to_string(),
         (None, Some(_)) => "none".to_owned(),

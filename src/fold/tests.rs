@@ -483,7 +483,7 @@ fn compare(steps: &[Step]) -> Result<(), TestCaseError> {
                     judge, snapshots, ..
                 } = rebuilt.state.as_ref().unwrap();
                 let expiry = Expiry {
-                    came_before: ReceivedAt::from_micros((now_s - 4) * 1_000_000),
+                    received_before: ReceivedAt::from_micros((now_s - 4) * 1_000_000),
                     size_max_bytes: u64::MAX,
                     up_to: snapshots.as_ref().unwrap().safe_position(),
                     remembered_from: judge.oldest_recognised(),

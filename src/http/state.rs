@@ -104,7 +104,7 @@ impl App {
             limits.body_timeout,
         );
         let origins = Origins::new(parts.access.policy(), &config.server.cors_origins);
-        let metrics = Metrics::new(metrics::Parts {
+        let metrics = Metrics::new(metrics::MetricSources {
             tracker: Arc::clone(&parts.tracker),
             ingest: parts.ingest.clone(),
             alerts: parts.alerts.clone(),

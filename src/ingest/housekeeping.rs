@@ -35,53 +35,53 @@ pub struct Schedule {
 
 /// Starts and stops the work of the thread.
 #[derive(Clone, Debug)]
-pub struct Orders {
-    orders: SyncSender<Order>,
+pub struct HousekeepingHandle {
+    messages: SyncSender<Message>,
     is_stopping: Arc<AtomicBool>,
 }
 
 /// The end of the channel that the thread reads.
 #[derive(Debug)]
-pub struct Told {
-    orders: Receiver<Order>,
+pub struct HousekeepingMessages {
+    receiver: Receiver<Message>,
     is_stopping: Arc<AtomicBool>,
 }
 
 #[derive(Debug)]
-enum Order {
+enum Message {
     Begin(Box<Snapshots>),
     Stop,
 }
 
 /// Makes the channel to the thread. [`start`] takes the second end.
-pub fn orders() -> (Orders, Told) {
+pub fn channel() -> (HousekeepingHandle, HousekeepingMessages) {
     // At most two messages are sent.
     let (sender, receiver) = sync_channel(2);
     let is_stopping = Arc::new(AtomicBool::new(false));
-    let orders = Orders {
-        orders: sender,
+    let handle = HousekeepingHandle {
+        messages: sender,
         is_stopping: Arc::clone(&is_stopping),
     };
-    let told = Told {
-        orders: receiver,
+    let messages = HousekeepingMessages {
+        receiver,
         is_stopping,
     };
-    (orders, told)
+    (handle, messages)
 }
 
-impl Orders {
+impl HousekeepingHandle {
     /// Starts the work, once the tracker is up to date. Without snapshots there is nothing to do.
     pub fn begin(&self, snapshots: Option<Snapshots>) {
         if let Some(snapshots) = snapshots {
             // If the thread has ended, the server is shutting down already.
-            self.orders.send(Order::Begin(Box::new(snapshots))).ok();
+            self.messages.send(Message::Begin(Box::new(snapshots))).ok();
         }
     }
 
     /// Stops the thread after a last snapshot. Nothing may change the tracker any more.
     pub fn stop(&self) {
         self.is_stopping.store(true, Ordering::Release);
-        self.orders.send(Order::Stop).ok();
+        self.messages.send(Message::Stop).ok();
     }
 }
 
@@ -91,57 +91,57 @@ impl Orders {
 ///
 /// When the operating system cannot start a thread.
 pub fn start(
-    told: Told,
+    messages: HousekeepingMessages,
     tracker: Arc<Tracker>,
     ingest: Ingest,
     alerts: AlertStore,
     schedule: Schedule,
 ) -> std::io::Result<JoinHandle<()>> {
-    let keeper = Keeper {
+    let housekeeper = Housekeeper {
         tracker,
         ingest,
         alerts,
         schedule,
         rolled: None,
-        is_short: false,
+        is_still_too_large: false,
     };
     thread::Builder::new()
         .name("housekeeping".into())
-        .spawn(move || keeper.keep(&told))
+        .spawn(move || housekeeper.run(&messages))
 }
 
-struct Keeper {
+struct Housekeeper {
     tracker: Arc<Tracker>,
     ingest: Ingest,
     alerts: AlertStore,
     schedule: Schedule,
     rolled: Option<Instant>,
     /// Whether it was logged that the log cannot become as small as configured.
-    is_short: bool,
+    is_still_too_large: bool,
 }
 
-impl Keeper {
-    fn keep(mut self, told: &Told) {
-        let Ok(Order::Begin(mut snapshots)) = told.orders.recv() else {
+impl Housekeeper {
+    fn run(mut self, messages: &HousekeepingMessages) {
+        let Ok(Message::Begin(mut snapshots)) = messages.receiver.recv() else {
             return;
         };
         let mut taken = Instant::now();
         loop {
             let pause = self.schedule.interval.saturating_sub(taken.elapsed());
-            let Err(RecvTimeoutError::Timeout) = told.orders.recv_timeout(pause) else {
+            let Err(RecvTimeoutError::Timeout) = messages.receiver.recv_timeout(pause) else {
                 break;
             };
             taken = Instant::now();
-            self.take(&mut snapshots, false);
+            self.snapshot(&mut snapshots, false);
             if self.expires() {
-                self.expire(&mut snapshots, told);
+                self.expire(&mut snapshots, messages);
             }
         }
-        self.take(&mut snapshots, false);
+        self.snapshot(&mut snapshots, false);
     }
 
     /// Writes a snapshot. If that fails, the server goes on: only its next start is slower.
-    fn take(&self, snapshots: &mut Snapshots, of_everything: bool) {
+    fn snapshot(&self, snapshots: &mut Snapshots, of_everything: bool) {
         let started = Instant::now();
         let may_keep = |position| self.alerts.has_settled(position);
         match snapshots.take(&self.tracker, of_everything, may_keep) {
@@ -166,7 +166,7 @@ impl Keeper {
     }
 
     /// Deletes what is due, step by step. Between the steps, the writer appends what has come in.
-    fn expire(&mut self, snapshots: &mut Snapshots, told: &Told) {
+    fn expire(&mut self, snapshots: &mut Snapshots, messages: &HousekeepingMessages) {
         let mut observations = 0;
         loop {
             let asked = Instant::now();
@@ -180,29 +180,31 @@ impl Keeper {
             };
             observations += expired.observations;
             if expired.is_done {
-                if expired.is_short && !std::mem::replace(&mut self.is_short, true) {
+                if expired.is_still_too_large
+                    && !std::mem::replace(&mut self.is_still_too_large, true)
+                {
                     warn!(
                         "the log cannot become as small as retention.size: it also keeps names and remembered batches; set a larger size"
                     );
                 }
-                self.is_short &= expired.is_short;
+                self.is_still_too_large &= expired.is_still_too_large;
                 if 0 < observations {
                     let to = expired.to.get();
                     info!(observations, expired_to = to, "expired old reports");
                 }
                 debug!("nothing more can expire now");
-                if !(expired.is_held && self.may_roll(snapshots)) {
+                if !(expired.is_blocked && self.may_roll(snapshots)) {
                     return;
                 }
                 // The log may delete only what is in a snapshot that is finished for good.
-                self.take(snapshots, true);
+                self.snapshot(snapshots, true);
                 self.rolled = Some(Instant::now());
                 if snapshots.safe_position() <= expired.to {
                     return;
                 }
                 observations = 0;
             }
-            if told.is_stopping.load(Ordering::Acquire) {
+            if messages.is_stopping.load(Ordering::Acquire) {
                 return;
             }
             // Throttle expiry in favour of reports: the busier the writer, the longer this step took, and so the pause.
@@ -213,9 +215,9 @@ impl Keeper {
     /// What may be deleted now. The writer adds which batches are remembered.
     fn due(&self, snapshots: &Snapshots) -> Expiry {
         let now = ReceivedAt::from(SystemTime::now());
-        let came_before = self.schedule.age_max.map(|age_max| now.before(age_max));
+        let received_before = self.schedule.age_max.map(|age_max| now.before(age_max));
         Expiry {
-            came_before: came_before.unwrap_or_default(),
+            received_before: received_before.unwrap_or_default(),
             size_max_bytes: self.schedule.size_max_bytes.unwrap_or(u64::MAX),
             up_to: snapshots.safe_position(),
             remembered_from: LogPosition::START,

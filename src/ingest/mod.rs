@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 use self::merger::{EvictionWarning, Merger};
 use self::recover::recover;
-use self::writer::Running;
+use self::writer::WriterLoop;
 use crate::alerts::{AlertKeeper, Refused};
 use crate::events::Events;
 pub use crate::fold::Receipt;
@@ -75,7 +75,7 @@ pub enum IngestError {
     Refused(#[from] Refused),
 }
 
-type Answer = Result<Receipt, IngestError>;
+type SubmitResult = Result<Receipt, IngestError>;
 
 /// A task for the writer.
 #[derive(Debug)]
@@ -88,7 +88,7 @@ enum Work {
 #[derive(Debug)]
 struct Job {
     record: Record,
-    done: oneshot::Sender<Answer>,
+    done: oneshot::Sender<SubmitResult>,
 }
 
 impl Ingest {
@@ -97,7 +97,7 @@ impl Ingest {
     /// # Cancel safety
     ///
     /// Dropping this future only ends the waiting. The change is still written.
-    pub async fn submit(&self, at: ReceivedAt, what: What) -> Answer {
+    pub async fn submit(&self, at: ReceivedAt, what: What) -> SubmitResult {
         if !self.is_ready() {
             return Err(IngestError::Starting);
         }
@@ -265,7 +265,7 @@ pub fn start(
                 );
                 ready(recovered.snapshots);
                 let waiting = Waiting::default();
-                let running = Running {
+                let writer_loop = WriterLoop {
                     log,
                     judge,
                     events,
@@ -278,7 +278,9 @@ pub fn start(
                     waiting,
                     evictions: EvictionWarning::default(),
                 };
-                Ok(running.write(work, merger).map_err(WriterError::Thread)??)
+                Ok(writer_loop
+                    .write(work, merger)
+                    .map_err(WriterError::Thread)??)
             };
             // If the start of the server failed elsewhere, nobody waits for the result.
             end.send(run()).ok();

@@ -67,12 +67,12 @@ fn keeper() -> AlertKeeper {
 }
 
 /// Sends all of `batches` before the writer takes any, and returns the answers.
-async fn written_together(sources_max: usize, batches: Vec<Batch>) -> Vec<Answer> {
+async fn written_together(sources_max: usize, batches: Vec<Batch>) -> Vec<SubmitResult> {
     let events = Events::new(8);
     let fold = Fold::new(tracker(sources_max), keeper(), events.clone());
     let log = Log::in_memory(usize::MAX);
     let waiting = Waiting::<Sender>::default();
-    let running = Running {
+    let writer_loop = WriterLoop {
         judge: fold.judge(&log, BOUNDS.window).unwrap(),
         log,
         events,
@@ -96,7 +96,7 @@ async fn written_together(sources_max: usize, batches: Vec<Batch>) -> Vec<Answer
         })
         .collect();
     drop(queue);
-    let writing = spawn_blocking(move || running.write(jobs, merger));
+    let writing = spawn_blocking(move || writer_loop.write(jobs, merger));
     writing.await.unwrap().unwrap().unwrap();
     let mut told = Vec::new();
     for answer in answers {

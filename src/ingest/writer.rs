@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
 
 use super::merger::{Merger, Written};
-use super::{Answer, IngestError, Job, Receipt, Work};
+use super::{IngestError, Job, Receipt, SubmitResult, Work};
 use crate::events::{Events, Severity};
 use crate::fold::{Judge, Verdict, Waiting};
 use crate::log::{Expiry, Log, LogError, LogPosition, Record, RecordId};
@@ -24,7 +24,7 @@ const GROUP_REPORTS: usize = 2000;
 const UNMERGED_MAX: usize = 2;
 
 /// The state of the writer thread.
-pub(super) struct Running {
+pub(super) struct WriterLoop {
     pub(super) log: Log,
     pub(super) judge: Judge,
     pub(super) events: Events,
@@ -35,7 +35,7 @@ pub(super) struct Running {
 }
 
 /// The channel for the answer to a batch.
-pub(super) type Sender = oneshot::Sender<Answer>;
+pub(super) type Sender = oneshot::Sender<SubmitResult>;
 
 /// Records that have been judged.
 #[derive(Default)]
@@ -47,7 +47,7 @@ struct Group {
     resent: Vec<(LogPosition, Sender)>,
 }
 
-impl Running {
+impl WriterLoop {
     /// Judges and appends until the queue is closed, while the merger folds and answers. Everything that was appended
     /// is folded when this returns.
     pub(super) fn write(

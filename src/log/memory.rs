@@ -58,11 +58,11 @@ impl MemoryLog {
     /// Expires by age only: there is no file that could become too large.
     pub(super) fn expire(&mut self, expiry: &Expiry) -> Expired {
         let before = self.entries.len();
-        let mut is_held = false;
+        let mut is_blocked = false;
         while let Some(oldest) = self.entries.front() {
-            let is_old = oldest.record.at < expiry.came_before;
-            is_held = is_old && expiry.up_to < oldest.position;
-            if !is_old || is_held {
+            let is_old = oldest.record.at < expiry.received_before;
+            is_blocked = is_old && expiry.up_to < oldest.position;
+            if !is_old || is_blocked {
                 break;
             }
             self.forget_oldest();
@@ -71,8 +71,8 @@ impl MemoryLog {
             observations: u64::try_from(before - self.entries.len()).unwrap_or_default(),
             to: self.expired_to(),
             is_done: true,
-            is_held,
-            is_short: false,
+            is_blocked,
+            is_still_too_large: false,
         }
     }
 

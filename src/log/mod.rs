@@ -22,7 +22,7 @@ pub use self::record::{
     AlertKind, AlertOrder, AlertRate, Entry, Erasure, HandRaised, Import, Origin, Record, RecordId,
     Settings, SourcePause, SourceState, WatchOrder, What,
 };
-pub use self::sqlite::{Checked, Finding, Findings, History, LogReader, SqliteLog};
+pub use self::sqlite::{Finding, Findings, History, LogReader, SqliteLog, Verification};
 use crate::report::{BatchIdentity, MacAddr, ReceivedAt, Rejected, SourceId, UnixTime};
 
 /// The position of a record in the log. The first record has 1, and no position is used twice.
@@ -85,7 +85,7 @@ pub struct StoredReceipt {
 
 /// A query for the observations of one device.
 #[derive(Clone, Copy, Debug)]
-pub struct Wanted {
+pub struct HistoryQuery {
     /// The device's address. All radio technologies are searched.
     pub addr: MacAddr,
     /// The earliest time that an observation may have.
@@ -93,14 +93,14 @@ pub struct Wanted {
     /// The latest time that an observation may have.
     pub until: UnixTime,
     /// The last observation of the previous page, if there was one. The newest observations come first.
-    pub before: Option<Place>,
+    pub before: Option<ObservationKey>,
     /// The most observations to return.
     pub count: usize,
 }
 
 /// The sort key of an observation among those of its device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct ObservationKey {
     /// The time of the report.
     pub time: UnixTime,
     /// The row number, which orders observations of the same second.
@@ -109,9 +109,9 @@ pub struct Place {
 
 /// An observation, as [`History::read`] returns it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Observed {
+pub struct LoggedObservation {
     /// Its sort key.
-    pub place: Place,
+    pub key: ObservationKey,
     /// The record, with this report only.
     pub entry: Entry,
 }
@@ -120,7 +120,7 @@ pub struct Observed {
 #[derive(Clone, Copy, Debug)]
 pub struct Expiry {
     /// Observations of batches that were received before this time may be deleted.
-    pub came_before: ReceivedAt,
+    pub received_before: ReceivedAt,
     /// While the log is larger than this, in bytes, its oldest observations may be deleted too.
     pub size_max_bytes: u64,
     /// The last position that may be deleted. Later records are not yet in a snapshot that is finished for good.
@@ -139,9 +139,9 @@ pub struct Expired {
     /// Whether nothing more may be deleted now.
     pub is_done: bool,
     /// Whether [`Expiry::up_to`] alone prevents further deletions.
-    pub is_held: bool,
+    pub is_blocked: bool,
     /// Whether the log is still larger than [`Expiry::size_max_bytes`], although few observations are left.
-    pub is_short: bool,
+    pub is_still_too_large: bool,
 }
 
 /// Why the log refused a group of records, or cannot be used.

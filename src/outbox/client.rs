@@ -57,7 +57,7 @@ pub struct CaFileError {
 
 /// The response of a receiver.
 #[derive(Debug)]
-pub struct Answer {
+pub struct ReceiverResponse {
     /// Its status.
     pub status: StatusCode,
     /// How long the receiver asks the client to wait.
@@ -110,7 +110,7 @@ impl Client {
     pub(super) async fn send(
         &self,
         mut request: Request<Full<Bytes>>,
-    ) -> Result<Answer, SendError> {
+    ) -> Result<ReceiverResponse, SendError> {
         let deadline = Instant::now() + self.timeout;
         let user_agent = HeaderValue::from_static(USER_AGENT);
         request.headers_mut().insert(header::USER_AGENT, user_agent);
@@ -121,7 +121,7 @@ impl Client {
         };
         let retry_after = response.headers().get(header::RETRY_AFTER);
         let retry_after = retry_after.and_then(|value| value.to_str().ok());
-        Ok(Answer {
+        Ok(ReceiverResponse {
             status: response.status(),
             retry_after: retry_after.and_then(|text| asked(text, SystemTime::now())),
             excerpt: excerpt(response, deadline).await,

@@ -33,18 +33,18 @@ pub(super) struct Progress {
 }
 
 /// The progress of each destination, by its name.
-type Known = BTreeMap<String, Progress>;
+type ProgressByName = BTreeMap<String, Progress>;
 
 /// The progress of all destinations.
 #[derive(Debug)]
 pub(super) struct Cursors {
     /// `None` if the progress is not kept over a restart.
-    kept_in: Option<Kept>,
-    known: Mutex<Known>,
+    store: Option<CursorStore>,
+    known: Mutex<ProgressByName>,
 }
 
 #[derive(Debug)]
-struct Kept {
+struct CursorStore {
     data: DataDir,
     file: CursorFile,
 }
@@ -57,19 +57,19 @@ impl Cursors {
         names: impl Iterator<Item = &'n str>,
         newest: u64,
     ) -> Result<Self, CursorError> {
-        let kept_in = data.map(|(directory, file)| Kept {
+        let store = data.map(|(directory, file)| CursorStore {
             data: DataDir::at(directory),
             file,
         });
-        let before = match &kept_in {
+        let before = match &store {
             Some(kept) => kept.read()?,
-            None => Known::new(),
+            None => ProgressByName::new(),
         };
         let new = Progress {
             number: newest,
             ..Progress::default()
         };
-        let known: Known = names
+        let known: ProgressByName = names
             .map(|name| {
                 let mut progress = before.get(name).copied().unwrap_or(new);
                 if newest < progress.number {
@@ -91,10 +91,10 @@ impl Cursors {
         }
         let is_changed = known != before;
         let cursors = Self {
-            kept_in,
+            store,
             known: Mutex::new(known),
         };
-        if let (true, Some(kept)) = (is_changed, &cursors.kept_in) {
+        if let (true, Some(kept)) = (is_changed, &cursors.store) {
             cursors.write(|_| {}).map_err(|source| CursorError::Write {
                 path: kept.data.path_of(kept.file.name),
                 source,
@@ -115,28 +115,28 @@ impl Cursors {
         })
     }
 
-    fn write(&self, change: impl FnOnce(&mut Known)) -> io::Result<()> {
+    fn write(&self, change: impl FnOnce(&mut ProgressByName)) -> io::Result<()> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut known);
         // Written under the lock, because otherwise an older state could replace a newer one.
-        self.kept_in
+        self.store
             .as_ref()
             .map_or(Ok(()), |kept| kept.write(&known))
     }
 }
 
-impl Kept {
-    fn read(&self) -> Result<Known, CursorError> {
+impl CursorStore {
+    fn read(&self) -> Result<ProgressByName, CursorError> {
         let path = self.data.path_of(self.file.name);
         let known = match fs::read(&path) {
             Ok(json) => self.parse(&json),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Known::new()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(ProgressByName::new()),
             Err(error) => Err(error),
         };
         known.map_err(|source| CursorError::Read { path, source })
     }
 
-    fn parse(&self, json: &[u8]) -> io::Result<Known> {
+    fn parse(&self, json: &[u8]) -> io::Result<ProgressByName> {
         let mut document: Map<String, Value> = serde_json::from_slice(json)?;
         match document.get("version").and_then(Value::as_u64) {
             Some(version) if version == u64::from(VERSION) => {}
@@ -153,7 +153,7 @@ impl Kept {
         Ok(serde_json::from_value(known)?)
     }
 
-    fn write(&self, known: &Known) -> io::Result<()> {
+    fn write(&self, known: &ProgressByName) -> io::Result<()> {
         let document = json!({ "version": VERSION, self.file.key: known });
         let mut json = serde_json::to_vec_pretty(&document)?;
         json.push(b'\n');

@@ -11,7 +11,7 @@ use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use super::client::{Answer, SendError};
+use super::client::{ReceiverResponse, SendError};
 use super::cursor::{Cursors, Progress};
 use super::feed::{Feed, FeedError};
 use super::{Destination, Dispatch, Item};
@@ -30,8 +30,8 @@ enum Outcome {
     Failed(String, Option<Duration>),
 }
 
-impl From<Result<Answer, SendError>> for Outcome {
-    fn from(sent: Result<Answer, SendError>) -> Self {
+impl From<Result<ReceiverResponse, SendError>> for Outcome {
+    fn from(sent: Result<ReceiverResponse, SendError>) -> Self {
         match sent {
             Ok(answer) if answer.status.is_success() => Self::Delivered,
             Ok(answer) if answer.status == StatusCode::GONE => Self::Gone,

@@ -24,7 +24,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use self::client::{Answer, CaFileError, Client, ClientSettings, SendError};
+pub use self::client::{CaFileError, Client, ClientSettings, ReceiverResponse, SendError};
 use self::cursor::{Cursors, Progress};
 use self::deliver::Deliverer;
 pub use self::feed::{Feed, FeedError};
@@ -133,7 +133,7 @@ struct State {
 
 /// The status of a destination.
 #[derive(Clone, Debug)]
-pub struct Status {
+pub struct DestinationStatus {
     /// Its name.
     pub name: String,
     /// The host and the port of its URL. The rest of the URL must not be shown.
@@ -199,12 +199,12 @@ impl<D: Dispatch> Destination<D> {
     /// # Errors
     ///
     /// When there is no response.
-    pub async fn send(&self, request: Request<Full<Bytes>>) -> Result<Answer, SendError> {
+    pub async fn send(&self, request: Request<Full<Bytes>>) -> Result<ReceiverResponse, SendError> {
         self.client.send(request).await
     }
 
     /// Sends the first waiting items.
-    async fn deliver(&self, items: &[D::Item]) -> Result<Answer, SendError> {
+    async fn deliver(&self, items: &[D::Item]) -> Result<ReceiverResponse, SendError> {
         let now = SystemTime::now();
         let request = self.dispatch.request(&self.settings.target, items, now);
         self.send(request).await
@@ -241,10 +241,10 @@ impl<D: Dispatch> Destination<D> {
         !give_up_after.is_zero() && give_up_after < age
     }
 
-    fn status(&self, newest: u64) -> Status {
+    fn status(&self, newest: u64) -> DestinationStatus {
         let state = self.state();
         let authority = self.settings.target.authority();
-        Status {
+        DestinationStatus {
             name: self.settings.name.clone(),
             host: authority.map_or_else(String::new, ToString::to_string),
             delivered: state.progress.delivered,
@@ -286,7 +286,7 @@ impl<D: Dispatch> Outbox<D> {
     }
 
     /// The status of each destination, in the order in which they were given.
-    pub fn statuses(&self) -> Vec<Status> {
+    pub fn statuses(&self) -> Vec<DestinationStatus> {
         let newest = self.feed.newest();
         let destinations = self.destinations.iter();
         destinations.map(|one| one.status(newest)).collect()
@@ -295,7 +295,11 @@ impl<D: Dispatch> Outbox<D> {
     /// Waits until the status of a destination satisfies `is_so`. `None` if there is no destination with this name.
     ///
     /// New items of the feed count once the delivery task has read them.
-    pub async fn until(&self, name: &str, is_so: impl Fn(&Status) -> bool) -> Option<Status> {
+    pub async fn until(
+        &self,
+        name: &str,
+        is_so: impl Fn(&DestinationStatus) -> bool,
+    ) -> Option<DestinationStatus> {
         let destination = self.find(name)?;
         let mut changes = destination.state.subscribe();
         loop {

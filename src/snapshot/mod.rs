@@ -19,7 +19,7 @@ use tracing::warn;
 use uuid::Uuid;
 
 use self::file::{End, Extent, Format, Frame, Unreadable, Writer};
-use self::restore::{fill, restore};
+use self::restore::{restore, restore_generation};
 use crate::data_dir::{self, DataDir, sync_folder};
 use crate::log::LogPosition;
 use crate::tracker::Tracker;
@@ -53,7 +53,7 @@ struct Generation {
 
 /// The result of a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Taken {
+pub struct SnapshotSummary {
     /// The last position that it contains.
     pub position: LogPosition,
     /// How many devices were written.
@@ -84,13 +84,13 @@ impl Snapshots {
             generations: Vec::new(),
             next_number: 1,
         };
-        match data.make_snapshots().and_then(|_| snapshots.look(log_end)) {
+        match data.make_snapshots().and_then(|_| snapshots.scan(log_end)) {
             Ok(()) => Ok(snapshots),
             Err(cause) => Err(SnapshotError { folder, cause }),
         }
     }
 
-    fn look(&mut self, log_end: LogPosition) -> io::Result<()> {
+    fn scan(&mut self, log_end: LogPosition) -> io::Result<()> {
         let mut numbers = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
@@ -142,7 +142,7 @@ impl Snapshots {
         is_wanted: impl Fn() -> bool,
     ) -> Result<Option<LogPosition>, SnapshotError> {
         while let Some(newest) = self.generations.pop() {
-            match fill(tracker, &newest, self.server, &is_wanted) {
+            match restore_generation(tracker, &newest, self.server, &is_wanted) {
                 Ok(is_whole) => {
                     let position = newest.extent.position;
                     self.generations.push(newest);
@@ -184,7 +184,7 @@ impl Snapshots {
         tracker: &Tracker,
         of_everything: bool,
         may_keep: impl Fn(LogPosition) -> bool,
-    ) -> Result<Option<Taken>, SnapshotError> {
+    ) -> Result<Option<SnapshotSummary>, SnapshotError> {
         if !of_everything && !tracker.changed_since_image() {
             return Ok(None);
         }
@@ -210,7 +210,7 @@ impl Snapshots {
         tracker: &Tracker,
         of_everything: bool,
         may_keep: impl Fn(LogPosition) -> bool,
-    ) -> io::Result<Option<Taken>> {
+    ) -> io::Result<Option<SnapshotSummary>> {
         let Some(mut image) = tracker.image(of_everything) else {
             return Ok(None);
         };
@@ -247,7 +247,7 @@ impl Snapshots {
             (newest.extent.position, newest.extent.bytes) = (position, bytes);
         }
         image.keep();
-        Ok(Some(Taken {
+        Ok(Some(SnapshotSummary {
             position,
             devices,
             bytes,

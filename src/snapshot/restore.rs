@@ -26,7 +26,7 @@ struct Raw {
 type Read<T> = Result<T, Unreadable>;
 
 /// Fills a tracker that knows nothing yet. `false` if `is_wanted` said no: then the tracker holds a part.
-pub(super) fn fill(
+pub(super) fn restore_generation(
     tracker: &Tracker,
     generation: &Generation,
     server: Uuid,

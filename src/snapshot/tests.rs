@@ -84,7 +84,7 @@ impl Kept {
         }
     }
 
-    fn snapshot(&mut self) -> Taken {
+    fn snapshot(&mut self) -> SnapshotSummary {
         self.snapshots
             .take(&self.tracker, false, |_| true)
             .unwrap()

@@ -27,10 +27,10 @@ use crate::alerts::{AlertStore, Severity};
 use crate::config::{Webhook, webhook};
 use crate::data_dir;
 use crate::outbox::{
-    Answer, ClientSettings, CursorError, CursorFile, Destination, Dispatch, Outbox, SendError,
-    Settings,
+    ClientSettings, CursorError, CursorFile, Destination, Dispatch, Outbox, ReceiverResponse,
+    SendError, Settings,
 };
-pub use crate::outbox::{Deliveries, Status};
+pub use crate::outbox::{Deliveries, DestinationStatus};
 
 /// Largest number of test requests at one time, over all webhooks.
 const TESTS: usize = 4;
@@ -84,7 +84,7 @@ pub struct Webhooks {
 /// The receiver's answer to a test request.
 #[derive(Debug)]
 pub(crate) struct Tested {
-    pub(crate) answer: Result<Answer, SendError>,
+    pub(crate) answer: Result<ReceiverResponse, SendError>,
     pub(crate) duration: Duration,
 }
 
@@ -202,12 +202,16 @@ pub(crate) fn warn_of_missing_rules(webhooks: &[Webhook], store: &AlertStore) {
 
 impl Webhooks {
     /// The status of each webhook, in the order of the configuration.
-    pub fn statuses(&self) -> Vec<Status> {
+    pub fn statuses(&self) -> Vec<DestinationStatus> {
         self.outbox.statuses()
     }
 
     /// Waits until the status of a webhook meets `is_so`. `None` if there is no such webhook.
-    pub async fn until(&self, name: &str, is_so: impl Fn(&Status) -> bool) -> Option<Status> {
+    pub async fn until(
+        &self,
+        name: &str,
+        is_so: impl Fn(&DestinationStatus) -> bool,
+    ) -> Option<DestinationStatus> {
         self.outbox.until(name, is_so).await
     }
 

@@ -17,7 +17,7 @@ use crate::http::response::json::Json;
 use crate::http::response::pace::Pace;
 use crate::http::response::page;
 use crate::http::state::{HistoryReads, RequestLimits};
-use crate::log::{Observed, Place, Wanted};
+use crate::log::{HistoryQuery, LoggedObservation, ObservationKey};
 use crate::report::{MacAddr, UnixTime};
 use crate::tracker::Tracker;
 use crate::views::ObservationRecord;
@@ -46,7 +46,7 @@ pub(in crate::http) async fn list(
 ) -> Result<Response, ApiError> {
     let addr: MacAddr = mac.parse()?;
     let count = query.take_limit(limits.page_items_max)?;
-    let wanted = Wanted {
+    let wanted = HistoryQuery {
         addr,
         since: query.take_time("since")?.unwrap_or(UnixTime::new(0)),
         until: query.take_time("until")?.unwrap_or(UnixTime::new(u32::MAX)),
@@ -62,7 +62,7 @@ pub(in crate::http) async fn list(
     let has_more = count < observed.len();
     observed.truncate(count);
     let last = observed.last().filter(|_| has_more);
-    let next_cursor = last.map(|last| Cursor(last.place).to_string());
+    let next_cursor = last.map(|last| Cursor(last.key).to_string());
     if let Some(texts) = csv {
         return Ok(page::csv(observed, texts, next_cursor, &pace).await);
     }
@@ -76,7 +76,10 @@ pub(in crate::http) async fn list(
     Ok(answer?.into_response())
 }
 
-async fn read(reads: HistoryReads, wanted: Wanted) -> Result<Vec<Observed>, ApiError> {
+async fn read(
+    reads: HistoryReads,
+    wanted: HistoryQuery,
+) -> Result<Vec<LoggedObservation>, ApiError> {
     let Some(history) = reads.history else {
         return Ok(Vec::new());
     };
@@ -93,7 +96,7 @@ async fn read(reads: HistoryReads, wanted: Wanted) -> Result<Vec<Observed>, ApiE
 }
 
 /// A place as clients hand it back; what is in it is not theirs to know.
-struct Cursor(Place);
+struct Cursor(ObservationKey);
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -101,10 +104,10 @@ impl fmt::Display for Cursor {
     }
 }
 
-fn read_cursor(text: &str) -> Result<Place, &'static str> {
+fn read_cursor(text: &str) -> Result<ObservationKey, &'static str> {
     let place = |text: &str| {
         let (time, id) = text.split_once('-')?;
-        Some(Place {
+        Some(ObservationKey {
             time: UnixTime::new(u32::from_str_radix(time, 16).ok()?),
             id: i64::from_str_radix(id, 16).ok()?,
         })

@@ -10,7 +10,7 @@ use crate::http::error::ApiError;
 use crate::http::request::path::Argument;
 use crate::http::request::query::Query;
 use crate::http::response::json::Json;
-use crate::webhook::{Status, Tested, Webhooks};
+use crate::webhook::{DestinationStatus, Tested, Webhooks};
 
 /// All webhooks, in the order of the configuration.
 #[derive(Serialize, ToSchema)]
@@ -80,7 +80,7 @@ pub(in crate::http) async fn list(
     })
 }
 
-fn record(status: &Status) -> Record<'_> {
+fn record(status: &DestinationStatus) -> Record<'_> {
     let seconds = |time: SystemTime| {
         time.duration_since(UNIX_EPOCH)
             .unwrap_or_default()

@@ -15,7 +15,7 @@ use serde::de::DeserializeSeed;
 
 pub use self::forms::{BluetoothScanReport, WifiScanReport};
 pub(crate) use self::repair::repair;
-use self::wire::{Bounds, Document, DocumentSeed, Entries, Fields, Item, Reports, Value};
+use self::wire::{Document, DocumentSeed, Entries, Fields, Item, ParseBounds, Reports, Value};
 use super::decode::{DecodeError, Reason};
 pub use super::format::Limits;
 use crate::report::{
@@ -72,7 +72,7 @@ pub fn decode(
 }
 
 fn parse<'a>(json: &'a str, limits: &Limits) -> Result<Document<'a>, serde_json::Error> {
-    let bounds = Bounds {
+    let bounds = ParseBounds {
         depth: limits.json_depth_max,
         reports_max: limits.reports_per_batch_max,
         entries_max: limits.tags_max,

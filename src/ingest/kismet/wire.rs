@@ -205,7 +205,7 @@ impl<'a> Fields<'a> {
 
 /// The limits of the parse, passed down from the document to its values.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Bounds {
+pub(super) struct ParseBounds {
     /// How many more arrays and objects may be nested.
     pub(super) depth: usize,
     /// How many reports are kept.
@@ -214,7 +214,7 @@ pub(super) struct Bounds {
     pub(super) entries_max: usize,
 }
 
-impl Bounds {
+impl ParseBounds {
     fn deeper<E: Error>(self) -> Result<Self, E> {
         match self.depth.checked_sub(1) {
             Some(depth) => Ok(Self { depth, ..self }),
@@ -224,9 +224,9 @@ impl Bounds {
 }
 
 /// Reads an object key without copying it.
-struct Key;
+struct KeySeed;
 
-impl<'de> DeserializeSeed<'de> for Key {
+impl<'de> DeserializeSeed<'de> for KeySeed {
     type Value = Cow<'de, str>;
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
@@ -234,7 +234,7 @@ impl<'de> DeserializeSeed<'de> for Key {
     }
 }
 
-impl<'de> Visitor<'de> for Key {
+impl<'de> Visitor<'de> for KeySeed {
     type Value = Cow<'de, str>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -251,9 +251,9 @@ impl<'de> Visitor<'de> for Key {
 }
 
 /// Reads any value. Arrays and objects are only checked for their depth.
-struct Any(Bounds);
+struct ValueSeed(ParseBounds);
 
-impl<'de> DeserializeSeed<'de> for Any {
+impl<'de> DeserializeSeed<'de> for ValueSeed {
     type Value = Value<'de>;
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
@@ -261,7 +261,7 @@ impl<'de> DeserializeSeed<'de> for Any {
     }
 }
 
-impl<'de> Visitor<'de> for Any {
+impl<'de> Visitor<'de> for ValueSeed {
     type Value = Value<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -306,21 +306,21 @@ impl<'de> Visitor<'de> for Any {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
         let bounds = self.0.deeper()?;
-        while seq.next_element_seed(Any(bounds))?.is_some() {}
+        while seq.next_element_seed(ValueSeed(bounds))?.is_some() {}
         Ok(Value::Array)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let bounds = self.0.deeper()?;
-        while map.next_key_seed(Key)?.is_some() {
-            map.next_value_seed(Any(bounds))?;
+        while map.next_key_seed(KeySeed)?.is_some() {
+            map.next_value_seed(ValueSeed(bounds))?;
         }
         Ok(Value::Object)
     }
 }
 
 /// Reads an object of plain values.
-struct EntriesSeed(Bounds);
+struct EntriesSeed(ParseBounds);
 
 impl<'de> DeserializeSeed<'de> for EntriesSeed {
     type Value = Entries<'de>;
@@ -372,7 +372,7 @@ impl<'de> Visitor<'de> for EntriesSeed {
     });
 
     fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
-        Any(self.0)
+        ValueSeed(self.0)
             .visit_seq(seq)
             .map(|value| Entries::NotAnObject(value.kind()))
     }
@@ -381,8 +381,8 @@ impl<'de> Visitor<'de> for EntriesSeed {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let bounds = self.0.deeper()?;
         let mut entries = Vec::new();
-        while let Some(key) = map.next_key_seed(Key)? {
-            let value = map.next_value_seed(Any(bounds))?;
+        while let Some(key) = map.next_key_seed(KeySeed)? {
+            let value = map.next_value_seed(ValueSeed(bounds))?;
             if entries.len() <= bounds.entries_max {
                 entries.push((key, value));
             }
@@ -391,7 +391,7 @@ impl<'de> Visitor<'de> for EntriesSeed {
     }
 }
 
-struct ItemSeed(Bounds);
+struct ItemSeed(ParseBounds);
 
 impl<'de> DeserializeSeed<'de> for ItemSeed {
     type Value = Item<'de>;
@@ -411,7 +411,7 @@ impl<'de> Visitor<'de> for ItemSeed {
     visit_others!(Item::NotAnObject);
 
     fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
-        Any(self.0)
+        ValueSeed(self.0)
             .visit_seq(seq)
             .map(|value| Item::NotAnObject(value.kind()))
     }
@@ -419,21 +419,21 @@ impl<'de> Visitor<'de> for ItemSeed {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let bounds = self.0.deeper()?;
         let mut fields = Box::<Fields<'de>>::default();
-        while let Some(key) = map.next_key_seed(Key)? {
+        while let Some(key) = map.next_key_seed(KeySeed)? {
             match (key.as_ref(), fields.slot(&key)) {
-                (_, Some(slot)) => *slot = map.next_value_seed(Any(bounds))?,
+                (_, Some(slot)) => *slot = map.next_value_seed(ValueSeed(bounds))?,
                 ("tags", None) => fields.tags = map.next_value_seed(EntriesSeed(bounds))?,
                 ("service_data", None) => {
                     fields.service_data = map.next_value_seed(EntriesSeed(bounds))?;
                 }
-                (_, None) => drop(map.next_value_seed(Any(bounds))?),
+                (_, None) => drop(map.next_value_seed(ValueSeed(bounds))?),
             }
         }
         Ok(Item::Report(fields))
     }
 }
 
-struct ReportsSeed(Bounds);
+struct ReportsSeed(ParseBounds);
 
 impl<'de> DeserializeSeed<'de> for ReportsSeed {
     type Value = Reports<'de>;
@@ -464,21 +464,21 @@ impl<'de> Visitor<'de> for ReportsSeed {
             count += 1;
         }
         // The rest is only counted, so that the answer can state how many there are.
-        while seq.next_element_seed(Any(bounds))?.is_some() {
+        while seq.next_element_seed(ValueSeed(bounds))?.is_some() {
             count += 1;
         }
         Ok(Reports::Items(items, count))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-        Any(self.0)
+        ValueSeed(self.0)
             .visit_map(map)
             .map(|value| Reports::NotAnArray(value.kind()))
     }
 }
 
 /// Reads the whole document.
-pub(super) struct DocumentSeed(pub(super) Bounds);
+pub(super) struct DocumentSeed(pub(super) ParseBounds);
 
 impl<'de> DeserializeSeed<'de> for DocumentSeed {
     type Value = Document<'de>;
@@ -498,12 +498,14 @@ impl<'de> Visitor<'de> for DocumentSeed {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let bounds = self.0.deeper()?;
         let mut document = Document::default();
-        while let Some(key) = map.next_key_seed(Key)? {
+        while let Some(key) = map.next_key_seed(KeySeed)? {
             match key.as_ref() {
-                "source_uuid" => document.source_uuid = map.next_value_seed(Any(bounds))?,
-                "source_name" => document.source_name = Some(map.next_value_seed(Any(bounds))?),
+                "source_uuid" => document.source_uuid = map.next_value_seed(ValueSeed(bounds))?,
+                "source_name" => {
+                    document.source_name = Some(map.next_value_seed(ValueSeed(bounds))?);
+                }
                 "reports" => document.reports = map.next_value_seed(ReportsSeed(bounds))?,
-                _ => drop(map.next_value_seed(Any(bounds))?),
+                _ => drop(map.next_value_seed(ValueSeed(bounds))?),
             }
         }
         Ok(document)

@@ -214,7 +214,7 @@ pub(super) fn last(db: &Connection) -> Result<Chain, LogError> {
 }
 
 /// The position after which the chain begins.
-fn begins_behind(db: &Connection) -> Result<LogPosition, LogError> {
+fn begins_after(db: &Connection) -> Result<LogPosition, LogError> {
     let query = "SELECT value FROM meta WHERE key = ?1";
     let text: Option<String> = db.query_row(query, [KEY], |row| row.get(0)).optional()?;
     match text {
@@ -233,27 +233,27 @@ pub(super) struct Check<'d> {
     chain: Option<Chain>,
     /// The last record that was compared with a stored chain.
     checked_to: LogPosition,
-    begins_behind: LogPosition,
+    begins_after: LogPosition,
     link: Link,
 }
 
 /// A range of records that do not match their chain.
-pub(super) struct Broken {
+pub(super) struct BrokenRange {
     pub(super) from: LogPosition,
     pub(super) to: LogPosition,
 }
 
 impl<'d> Check<'d> {
     pub(super) fn new(db: &'d Connection) -> Result<Self, LogError> {
-        let (expired_to, begins_behind) = (expired_to(db)?, begins_behind(db)?);
+        let (expired_to, begins_after) = (expired_to(db)?, begins_after(db)?);
         let mut check = Self {
             stored: db.prepare("SELECT chain FROM records WHERE position = ?1")?,
             chain: Some(Chain::START),
-            checked_to: begins_behind,
-            begins_behind,
+            checked_to: begins_after,
+            begins_after,
             link: Link::default(),
         };
-        if begins_behind < expired_to {
+        if begins_after < expired_to {
             check.chain = check.stored(expired_to)?;
             check.checked_to = expired_to;
         }
@@ -267,9 +267,9 @@ impl<'d> Check<'d> {
     }
 
     /// Adds the next record. Returns the records since the last stored chain if they do not match the one stored here.
-    pub(super) fn add(&mut self, entry: &Entry) -> Result<Option<Broken>, LogError> {
+    pub(super) fn add(&mut self, entry: &Entry) -> Result<Option<BrokenRange>, LogError> {
         let at = entry.position;
-        if at <= self.begins_behind {
+        if at <= self.begins_after {
             return Ok(None);
         }
         if let Some(chain) = self.chain {
@@ -279,7 +279,7 @@ impl<'d> Check<'d> {
             return Ok(None);
         };
         let is_broken = self.chain.is_some_and(|chain| chain != stored);
-        let broken = is_broken.then(|| Broken {
+        let broken = is_broken.then(|| BrokenRange {
             from: self.checked_to.next(),
             to: at,
         });
@@ -289,8 +289,8 @@ impl<'d> Check<'d> {
     }
 
     /// The records at the end that have no stored chain after them, if there are any.
-    pub(super) fn end(&self, last: LogPosition) -> Option<Broken> {
-        (self.checked_to < last).then(|| Broken {
+    pub(super) fn end(&self, last: LogPosition) -> Option<BrokenRange> {
+        (self.checked_to < last).then(|| BrokenRange {
             from: self.checked_to.next(),
             to: last,
         })

@@ -51,7 +51,7 @@ pub(super) fn expire(
 ) -> Result<Expired, LogError> {
     let from = expired_to(db)?;
     let due = due(db, from, expiry)?;
-    if from < due.to || has_forgotten(db, due.to, last, expiry)? {
+    if from < due.to || has_expired_rows(db, due.to, last, expiry)? {
         let to = number(due.to);
         let first_kept = first_observation_after(db, due.to)?;
         let step = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -87,9 +87,9 @@ pub(super) fn expire(
     Ok(Expired {
         observations: due.observations,
         to: due.to,
-        is_done: due.is_done && !has_forgotten(db, due.to, last, expiry)?,
-        is_held: due.is_held,
-        is_short: due.is_short,
+        is_done: due.is_done && !has_expired_rows(db, due.to, last, expiry)?,
+        is_blocked: due.is_blocked,
+        is_still_too_large: due.is_still_too_large,
     })
 }
 
@@ -105,8 +105,8 @@ struct Due {
     to: LogPosition,
     observations: u64,
     is_done: bool,
-    is_held: bool,
-    is_short: bool,
+    is_blocked: bool,
+    is_still_too_large: bool,
 }
 
 fn due(db: &Connection, from: LogPosition, expiry: &Expiry) -> Result<Due, LogError> {
@@ -114,8 +114,8 @@ fn due(db: &Connection, from: LogPosition, expiry: &Expiry) -> Result<Due, LogEr
         to: from,
         observations: 0,
         is_done: false,
-        is_held: false,
-        is_short: false,
+        is_blocked: false,
+        is_still_too_large: false,
     };
     let is_too_large = expiry.size_max_bytes < used_bytes(db)?;
     let mut remaining = remaining(db)?;
@@ -125,17 +125,17 @@ fn due(db: &Connection, from: LogPosition, expiry: &Expiry) -> Result<Due, LogEr
     let mut rows = query.query([number(from), BATCHES_PER_STEP])?;
     while let Some(row) = rows.next()? {
         let here = position(row.get(0)?)?;
-        let is_old = row.get::<_, i64>(2)? < signed(expiry.came_before.micros());
+        let is_old = row.get::<_, i64>(2)? < signed(expiry.received_before.micros());
         let accepted = unsigned(row.get(1)?)?;
         let is_spare = OBSERVATIONS_MIN + accepted <= remaining;
         let is_due = is_old || (is_too_large && is_spare);
         if !is_due {
             due.is_done = true;
-            due.is_short = is_too_large;
+            due.is_still_too_large = is_too_large;
             return Ok(due);
         }
         if expiry.up_to < here {
-            (due.is_done, due.is_held) = (true, true);
+            (due.is_done, due.is_blocked) = (true, true);
             return Ok(due);
         }
         if OBSERVATIONS_PER_STEP <= due.observations {
@@ -150,7 +150,7 @@ fn due(db: &Connection, from: LogPosition, expiry: &Expiry) -> Result<Due, LogEr
 }
 
 /// Whether there are rows of batches that no client will resend.
-fn has_forgotten(
+fn has_expired_rows(
     db: &Connection,
     expired_to: LogPosition,
     last: LogPosition,

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use rusqlite::{Connection, OpenFlags};
 
 use super::read;
-use crate::log::{LogError, Observed, Wanted};
+use crate::log::{HistoryQuery, LogError, LoggedObservation};
 
 /// How many idle connections are kept for the next reads.
 const IDLE_MAX: usize = 2;
@@ -28,7 +28,7 @@ impl History {
 
     /// The observations of a device, the newest first. Scans the whole log, which takes some 70 ms per million
     /// observations.
-    pub fn read(&self, wanted: &Wanted) -> Result<Vec<Observed>, LogError> {
+    pub fn read(&self, wanted: &HistoryQuery) -> Result<Vec<LoggedObservation>, LogError> {
         let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = idle().pop();
         let db = match kept {

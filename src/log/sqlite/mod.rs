@@ -30,7 +30,7 @@ use uuid::Uuid;
 use self::checkpoint::Checkpointer;
 pub use self::history::History;
 pub use self::reader::LogReader;
-pub use self::verify::{Checked, Finding, Findings};
+pub use self::verify::{Finding, Findings, Verification};
 use self::write::{Dictionaries, Tip};
 use super::{Entry, Expired, Expiry, LogError, LogPosition, Record, Resendable, StoredReceipt};
 use crate::data_dir::{self, DataDir};
@@ -108,7 +108,7 @@ impl SqliteLog {
                 at: position(last.unwrap_or_default())?,
                 chain: chain::last(&db)?,
             },
-            numbers: Dictionaries::learnt(&db)?,
+            numbers: Dictionaries::load(&db)?,
             _checkpointer: Checkpointer::start(&file, &mut db, checkpoint::PAGES)?,
             db,
             server_uuid,

@@ -13,8 +13,8 @@ use super::kinds;
 use super::write::number_of_phy;
 use super::{NODE_UUID, SERVER_UUID, damaged, number, position, signed, unsigned};
 use crate::log::{
-    Entry, LogError, LogPosition, Observed, Origin, Place, Record, RecordId, Resendable, SeenBatch,
-    StoredReceipt, Wanted, What,
+    Entry, HistoryQuery, LogError, LogPosition, LoggedObservation, ObservationKey, Origin, Record,
+    RecordId, Resendable, SeenBatch, StoredReceipt, What,
 };
 use crate::report::{
     Accuracy, Batch, BatchIdentity, BluetoothAddr, Bssid, Capabilities, Channel, Dbm, Frequency,
@@ -114,7 +114,10 @@ pub(super) fn first_observation_after(
 }
 
 /// The observations of a device, the newest first, each as a batch of its own.
-pub(super) fn history(db: &Connection, wanted: &Wanted) -> Result<Vec<Observed>, LogError> {
+pub(super) fn history(
+    db: &Connection,
+    wanted: &HistoryQuery,
+) -> Result<Vec<LoggedObservation>, LogError> {
     // There is no index on the address. It would slow down every write many times, and gains too little here.
     let mut ids = db.prepare_cached(
         "SELECT o.id FROM observations o
@@ -124,7 +127,7 @@ pub(super) fn history(db: &Connection, wanted: &Wanted) -> Result<Vec<Observed>,
     let mut observation = db.prepare_cached(&format!("{SELECT_OBSERVATION} WHERE o.id = ?1"))?;
     let mut record = db.prepare_cached(&format!("{SELECT_RECORD} WHERE r.position = ?1"))?;
     let owner = Owner::read(db)?;
-    let before = wanted.before.unwrap_or(Place {
+    let before = wanted.before.unwrap_or(ObservationKey {
         time: UnixTime::new(u32::MAX),
         id: i64::MAX,
     });
@@ -151,8 +154,8 @@ pub(super) fn history(db: &Connection, wanted: &Wanted) -> Result<Vec<Observed>,
         let report = read_report(row, phy)?;
         let time = report.time;
         batch.reports = vec![report];
-        Ok(Observed {
-            place: Place { time, id },
+        Ok(LoggedObservation {
+            key: ObservationKey { time, id },
             entry,
         })
     };

@@ -10,7 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::migrate::{VERSION, VERSION_OF_CHAIN, read_as_current};
-use super::verify::{self, Checked};
+use super::verify::{self, Verification};
 use super::{damaged, read};
 use crate::data_dir::{self, DataDir, with_suffix};
 use crate::log::{Entry, LogError, LogPosition};
@@ -37,7 +37,7 @@ impl LogReader {
         let path = DataDir::at(directory).path_of(data_dir::LOG);
         // Read the time first, so that a server that starts later is noticed.
         let at_rest = AtRest::new(&path)?;
-        let (db, at_rest) = if has_all(&path) {
+        let (db, at_rest) = if is_complete(&path) {
             // Otherwise SQLite would create the files of a write-ahead log, and leave them there.
             (connect(&path, "immutable=1")?, Some(at_rest))
         } else {
@@ -93,7 +93,7 @@ impl LogReader {
     }
 
     /// Reads the whole log, and returns its size and its problems.
-    pub fn verify(&self) -> Result<Checked, LogError> {
+    pub fn verify(&self) -> Result<Verification, LogError> {
         let checked = verify::check(self);
         self.still_at_rest()?;
         Ok(checked)
@@ -149,7 +149,7 @@ impl AtRest {
 }
 
 /// Whether this file has all of the log, and no server is about to append to another file.
-fn has_all(path: &Path) -> bool {
+fn is_complete(path: &Path) -> bool {
     let length = |suffix: &str| {
         let data = fs::metadata(with_suffix(path, suffix));
         data.ok().map(|data| data.len())

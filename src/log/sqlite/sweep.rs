@@ -30,11 +30,11 @@ pub(super) struct Sweep {
 enum Stage {
     /// No sweep is under way.
     #[default]
-    Rest,
+    Idle,
     /// Marks the names that the observations from `next` on refer to.
     Mark { next: i64, used: [Numbers; 3] },
     /// Deletes the names of the table at `place` that are not marked, from number `next` to `last`.
-    Take {
+    Delete {
         place: usize,
         next: i64,
         last: [i64; 3],
@@ -49,7 +49,7 @@ impl Sweep {
             db.query_row("SELECT min(id) FROM observations", [], |row| row.get(0))?;
         Ok(Self {
             expired: unsigned(first.unwrap_or(1).saturating_sub(1))?,
-            stage: Stage::Rest,
+            stage: Stage::Idle,
         })
     }
 
@@ -60,7 +60,7 @@ impl Sweep {
 
     /// Marks a name that is used again.
     pub(super) fn keep(&mut self, table: &str, number: i64) {
-        if let Stage::Take { used, .. } = &mut self.stage {
+        if let Stage::Delete { used, .. } = &mut self.stage {
             let tables = TABLES.iter().zip(used);
             for (_, used) in tables.filter(|(known, _)| **known == table) {
                 used.insert(number);
@@ -77,7 +77,7 @@ impl Sweep {
         forget: impl FnOnce(&[Numbers; 3]),
     ) -> Result<bool, LogError> {
         match &mut self.stage {
-            Stage::Rest => {
+            Stage::Idle => {
                 if self.expired == 0 || self.expired < remaining / WORTH_ONE_OF {
                     return Ok(false);
                 }
@@ -90,7 +90,7 @@ impl Sweep {
             Stage::Mark { next, used } => {
                 if mark(db, next, used)? < OBSERVATIONS_PER_STEP {
                     forget(used);
-                    self.stage = Stage::Take {
+                    self.stage = Stage::Delete {
                         place: 0,
                         next: 0,
                         last: last_numbers(db)?,
@@ -98,7 +98,7 @@ impl Sweep {
                     };
                 }
             }
-            Stage::Take {
+            Stage::Delete {
                 place,
                 next,
                 last,
@@ -107,10 +107,10 @@ impl Sweep {
                 let (Some(table), Some(used), Some(last)) =
                     (TABLES.get(*place), used.get(*place), last.get(*place))
                 else {
-                    self.stage = Stage::Rest;
+                    self.stage = Stage::Idle;
                     return Ok(false);
                 };
-                let from = take(db, table, *next, *last, used)?;
+                let from = delete_unmarked(db, table, *next, *last, used)?;
                 (*place, *next) = from.map_or((*place + 1, 0), |from| (*place, from));
             }
         }
@@ -147,7 +147,7 @@ fn last_numbers(db: &Connection) -> Result<[i64; 3], LogError> {
 }
 
 /// Deletes those of the next names that are not used. Returns the number to continue at, or `None` after `last`.
-fn take(
+fn delete_unmarked(
     db: &mut Connection,
     table: &str,
     next: i64,

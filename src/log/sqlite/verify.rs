@@ -17,7 +17,7 @@ const LISTED_MAX: usize = 20;
 
 /// The size of a log, and its problems. Expired records are not counted. A number that could not be counted is `None`.
 #[derive(Debug, Default)]
-pub struct Checked {
+pub struct Verification {
     /// How many batches it has.
     pub batches: Option<u64>,
     /// How many observations it has.
@@ -119,8 +119,8 @@ pub enum Finding {
     },
 }
 
-impl From<chain::Broken> for Finding {
-    fn from(broken: chain::Broken) -> Self {
+impl From<chain::BrokenRange> for Finding {
+    fn from(broken: chain::BrokenRange) -> Self {
         Self::Chain {
             from: broken.from,
             to: broken.to,
@@ -153,31 +153,31 @@ impl Findings {
     }
 
     /// A check that fails to run is a problem too, and the other checks still run.
-    fn note(&mut self, what: &'static str, result: Result<(), LogError>) {
+    fn add_result(&mut self, what: &'static str, result: Result<(), LogError>) {
         if let Err(cause) = result {
             self.add(Finding::Unchecked { what, cause });
         }
     }
 }
 
-pub(super) fn check(log: &LogReader) -> Checked {
+pub(super) fn check(log: &LogReader) -> Verification {
     let db = log.db();
-    let mut checked = Checked::default();
+    let mut checked = Verification::default();
     let result = check_meta(log, &mut checked);
     let expired_to = checked.expired_to.unwrap_or_default();
     let findings = &mut checked.findings;
-    findings.note("the metadata of the log", result);
+    findings.add_result("the metadata of the log", result);
     let result = check_file(db, findings);
-    findings.note("the file", result);
+    findings.add_result("the file", result);
     let result = check_references(db, findings);
-    findings.note("the references between rows", result);
+    findings.add_result("the references between rows", result);
     let result = check_order(db, expired_to, findings);
     let is_ordered = *result.as_ref().unwrap_or(&false);
-    findings.note("the order of observations", result.map(drop));
+    findings.add_result("the order of observations", result.map(drop));
     let result = check_batches(db, expired_to, is_ordered, findings);
-    findings.note("the positions of batches", result);
+    findings.add_result("the positions of batches", result);
     let result = count(db, expired_to, &mut checked);
-    checked.findings.note("the number of rows", result);
+    checked.findings.add_result("the number of rows", result);
     replay(log, &mut checked);
     checked
 }
@@ -208,7 +208,7 @@ fn check_references(db: &Connection, findings: &mut Findings) -> Result<(), LogE
     Ok(())
 }
 
-fn check_meta(log: &LogReader, checked: &mut Checked) -> Result<(), LogError> {
+fn check_meta(log: &LogReader, checked: &mut Verification) -> Result<(), LogError> {
     checked.size_bytes = pragma(log.db(), "page_count")? * pragma(log.db(), "page_size")?;
     checked.expired_to = Some(expired_to(log.db())?).filter(|to| *to != LogPosition::START);
     let query = "SELECT value FROM meta WHERE key = 'server_uuid'";
@@ -220,7 +220,11 @@ fn check_meta(log: &LogReader, checked: &mut Checked) -> Result<(), LogError> {
     }
 }
 
-fn count(db: &Connection, expired_to: LogPosition, checked: &mut Checked) -> Result<(), LogError> {
+fn count(
+    db: &Connection,
+    expired_to: LogPosition,
+    checked: &mut Verification,
+) -> Result<(), LogError> {
     let (batches, first, last): (i64, Option<i64>, Option<i64>) = db.query_row(
         "SELECT count(*), min(position), max(position) FROM records WHERE position > ?1",
         [number(expired_to)],
@@ -309,7 +313,7 @@ fn check_batches(
 }
 
 /// Reads everything that a server would read when it starts.
-fn replay(log: &LogReader, checked: &mut Checked) {
+fn replay(log: &LogReader, checked: &mut Verification) {
     let (mut devices, mut sources) = (HashSet::new(), HashSet::new());
     let mut after = checked.expired_to.unwrap_or_default();
     let mut chain = match log

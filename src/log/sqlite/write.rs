@@ -81,7 +81,7 @@ impl Default for Dictionaries {
 
 impl Dictionaries {
     /// Caches the newest SSIDs of a file. SSIDs have no index, so one that is not cached is stored again.
-    pub(super) fn learnt(db: &Connection) -> Result<Self, LogError> {
+    pub(super) fn load(db: &Connection) -> Result<Self, LogError> {
         let mut numbers = Self {
             sweep: Sweep::of(db)?,
             ..Self::default()
@@ -172,7 +172,7 @@ impl<'t> Inserts<'t> {
         let origin = record.origin.as_ref();
         let node = self.number_of_node(record.node)?;
         let origin_node = origin
-            .map(|origin| self.learn_node(origin.node))
+            .map(|origin| self.insert_node(origin.node))
             .transpose()?;
         self.record.execute(params![
             number(at),
@@ -223,12 +223,12 @@ impl<'t> Inserts<'t> {
         if node == self.node {
             return Ok(None);
         }
-        self.learn_node(node).map(Some)
+        self.insert_node(node).map(Some)
     }
 
-    fn learn_node(&self, node: Uuid) -> Result<i64, LogError> {
+    fn insert_node(&self, node: Uuid) -> Result<i64, LogError> {
         let mut sweep = Sweep::default();
-        self.learn(&mut sweep, "nodes", "uuid", &node.to_string())
+        self.find_or_insert(&mut sweep, "nodes", "uuid", &node.to_string())
     }
 
     fn row(
@@ -300,7 +300,7 @@ impl<'t> Inserts<'t> {
         if let Some(number) = numbers.get(key) {
             return Ok(*number);
         }
-        let number = self.learn(sweep, table, column, &value(key))?;
+        let number = self.find_or_insert(sweep, table, column, &value(key))?;
         numbers.insert(key.clone(), number);
         Ok(number)
     }
@@ -337,7 +337,7 @@ impl<'t> Inserts<'t> {
         Ok(number)
     }
 
-    fn learn(
+    fn find_or_insert(
         &self,
         sweep: &mut Sweep,
         table: &str,

@@ -228,9 +228,9 @@ fn the_log_on_disk_keeps_the_contract_and_is_the_same_when_opened_again() {
 }
 
 /// Expires until there is nothing left to do.
-fn expire(log: &mut Log, came_before: u64, up_to: u64, remembered_from: u64) -> Expired {
+fn expire(log: &mut Log, received_before: u64, up_to: u64, remembered_from: u64) -> Expired {
     let expiry = Expiry {
-        came_before: ReceivedAt::from_micros(1_700_000_000_000_000 + came_before),
+        received_before: ReceivedAt::from_micros(1_700_000_000_000_000 + received_before),
         size_max_bytes: u64::MAX,
         up_to: LogPosition(up_to),
         remembered_from: LogPosition(remembered_from),
@@ -248,13 +248,13 @@ fn expiry(log: &mut Log) {
     let all = log.append((1..=6).map(wifi).collect()).unwrap();
     assert_eq!(log.expired_to().unwrap(), LogPosition::START);
     let expired = expire(log, 1, 6, 1);
-    assert_eq!((expired.to.get(), expired.is_held), (0, false));
+    assert_eq!((expired.to.get(), expired.is_blocked), (0, false));
     // The third and later ones are in no finished snapshot.
     let expired = expire(log, 5, 2, 1);
-    assert_eq!((expired.to.get(), expired.is_held), (2, true));
+    assert_eq!((expired.to.get(), expired.is_blocked), (2, true));
     assert_eq!(replayed(log, LogPosition::START), all[2..]);
     let expired = expire(log, 5, 6, 1);
-    assert_eq!((expired.to.get(), expired.is_held), (4, false));
+    assert_eq!((expired.to.get(), expired.is_blocked), (4, false));
     assert_eq!(log.expired_to().unwrap().get(), 4);
     assert_eq!(replayed(log, LogPosition::START), all[4..]);
     assert_eq!(replayed(log, all[4].position), all[5..]);
@@ -298,7 +298,7 @@ fn names_go_with_the_last_observation_of_them() {
     let last = |log: &Log| replayed(log, LogPosition::START).pop().unwrap().record.what;
 
     let expiry = Expiry {
-        came_before: ReceivedAt::from_micros(1_700_000_000_000_008),
+        received_before: ReceivedAt::from_micros(1_700_000_000_000_008),
         size_max_bytes: u64::MAX,
         up_to: LogPosition(100),
         remembered_from: LogPosition(100),
@@ -360,7 +360,7 @@ fn a_log_that_is_too_large_lets_its_oldest_reports_go_and_uses_the_room_again() 
     for number in 1..=30 {
         log.append(vec![large(number)]).unwrap();
         let expiry = Expiry {
-            came_before: ReceivedAt::from_micros(0),
+            received_before: ReceivedAt::from_micros(0),
             size_max_bytes: 1 << 20,
             up_to: LogPosition(number),
             remembered_from: LogPosition(number),

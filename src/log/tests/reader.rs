@@ -24,7 +24,7 @@ fn change(directory: &TempDir, statements: &str) {
     db.execute_batch(statements).unwrap();
 }
 
-fn verified(directory: &Path) -> Checked {
+fn verified(directory: &Path) -> Verification {
     LogReader::open(directory).unwrap().verify().unwrap()
 }
 

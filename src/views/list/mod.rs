@@ -10,7 +10,7 @@ use serde::Serialize;
 pub use self::csv::{CsvList, Texts};
 pub use self::json::JsonList;
 use crate::alerts::Alert;
-use crate::log::Observed;
+use crate::log::LoggedObservation;
 use crate::tracker::{Device, Source};
 use crate::views::native::{
     ALERT_COLUMNS, AlertRow, COLUMNS, DeviceRow, SOURCE_COLUMNS, SourceCells,
@@ -63,7 +63,7 @@ impl Rows for Device {
     }
 }
 
-impl Rows for Observed {
+impl Rows for LoggedObservation {
     const COLUMNS: &'static [&'static str] = &OBSERVATION_COLUMNS;
 
     fn rows(&self) -> impl Iterator<Item: Serialize> {

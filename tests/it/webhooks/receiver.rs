@@ -16,7 +16,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use scanpost::alerts::Severity;
 use scanpost::config::Webhook;
-use scanpost::webhook::{self, Body, Deliveries, Feed, Item, ItemId, Status, Webhooks};
+use scanpost::webhook::{self, Body, Deliveries, DestinationStatus, Feed, Item, ItemId, Webhooks};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -272,17 +272,24 @@ impl Running {
         }
     }
 
-    pub(crate) fn status(&self) -> Status {
+    pub(crate) fn status(&self) -> DestinationStatus {
         self.webhooks.statuses().remove(0)
     }
 
     /// Waits until the first webhook is as it should be.
-    pub(crate) async fn until(&self, is_so: impl Fn(&Status) -> bool) -> Status {
+    pub(crate) async fn until(
+        &self,
+        is_so: impl Fn(&DestinationStatus) -> bool,
+    ) -> DestinationStatus {
         self.until_of(&self.status().name, is_so).await
     }
 
     /// Waits until the webhook of this name is as it should be.
-    pub(crate) async fn until_of(&self, name: &str, is_so: impl Fn(&Status) -> bool) -> Status {
+    pub(crate) async fn until_of(
+        &self,
+        name: &str,
+        is_so: impl Fn(&DestinationStatus) -> bool,
+    ) -> DestinationStatus {
         let waited = tokio::time::timeout(PATIENCE, self.webhooks.until(name, is_so)).await;
         waited
             .unwrap_or_else(|_| panic!("they stay so: {:?}", self.webhooks.statuses()))
