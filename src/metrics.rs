@@ -30,7 +30,6 @@ pub enum Kind {
 pub struct Metric {
     /// Its name, by the conventions of Prometheus: counters end with `_total`, and the unit comes last.
     pub name: &'static str,
-    /// Its meaning.
     pub help: &'static str,
     /// Whether it can fall.
     pub kind: Kind,
@@ -43,7 +42,6 @@ enum Read {
     Each(&'static str, fn(&MetricSources) -> BTreeMap<String, u64>),
 }
 
-/// The values of a metric.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// One number.
@@ -127,7 +125,6 @@ impl Metrics {
         Self(parts)
     }
 
-    /// The current value of a metric.
     pub fn value(&self, metric: &Metric) -> Value {
         match metric.read {
             Read::One(read) => Value::One(read(&self.0)),

@@ -37,10 +37,8 @@ pub enum ServeError {
     /// The configuration cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The log cannot be opened.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// The credentials cannot be read.
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
     /// The alerts cannot be opened.

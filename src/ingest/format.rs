@@ -37,11 +37,9 @@ pub trait Format: Send + Sync + 'static {
 pub struct Context {
     /// When the body was received.
     pub received_at: ReceivedAt,
-    /// The limits of the upload.
     pub limits: Limits,
 }
 
-/// The limits of an upload.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// How many reports a batch may have.
@@ -110,7 +108,6 @@ impl Upload {
         }
     }
 
-    /// Adds an entry.
     pub fn add(&mut self, entry: UploadEntry) {
         self.others.push(entry);
     }
@@ -120,7 +117,6 @@ impl Upload {
         self.rejected.push(reason.of_report(row));
     }
 
-    /// The entries, in order.
     pub fn entries(&self) -> impl Iterator<Item = &UploadEntry> {
         std::iter::once(&self.first).chain(&self.others)
     }

@@ -46,13 +46,11 @@ pub struct Ingest {
 /// Why a batch was not accepted. Nothing of it is stored, except perhaps after [`Self::Unknown`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IngestError {
-    /// The queue is full.
     #[error("too many batches are waiting to be written, try again")]
     Overloaded,
     /// The log is still being read.
     #[error("the server is starting, try again")]
     Starting,
-    /// The server is shutting down.
     #[error("the server is shutting down")]
     Stopped,
     /// The log failed while it stored the batch.
@@ -61,10 +59,8 @@ pub enum IngestError {
          timestamps or the same Idempotency-Key, and they count once"
     )]
     Unknown,
-    /// The disk is full.
     #[error("the disk is full, nothing was taken")]
     DiskFull,
-    /// Another program has locked the log's file.
     #[error("another program has locked the log's file, nothing was taken")]
     Locked,
     /// The batch would add a source, but there are too many already.
@@ -159,13 +155,11 @@ pub enum WriterError {
     /// The log failed. It contains everything that was acknowledged.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// The snapshots cannot be read.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
     /// The operating system cannot start a thread.
     #[error("cannot start the merger thread: {0}")]
     Thread(std::io::Error),
-    /// The writer panicked, which is a bug.
     #[error("the writer panicked")]
     Panicked,
 }
@@ -184,7 +178,6 @@ impl Writer {
     }
 }
 
-/// The bounds of the writer.
 #[derive(Clone, Copy, Debug)]
 pub struct WriterBounds {
     /// How many batches may wait in the queue.

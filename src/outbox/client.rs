@@ -34,7 +34,6 @@ const EXCERPT_BYTES_MAX: usize = 1024;
 /// How many characters of an error are kept. Some errors quote certificates, which can be long.
 const ERROR_CHARS_MAX: usize = 512;
 
-/// The settings of the connections.
 #[derive(Clone, Debug)]
 pub struct ClientSettings {
     /// A PEM file with certificates to trust, in addition to those that browsers trust. Empty for none.
@@ -49,16 +48,13 @@ pub struct ClientSettings {
 #[derive(Debug, thiserror::Error)]
 #[error("cannot use the ca_file {}: {reason}", path.display())]
 pub struct CaFileError {
-    /// The path of the file.
     pub path: PathBuf,
-    /// What is wrong with it.
     pub reason: String,
 }
 
 /// The response of a receiver.
 #[derive(Debug)]
 pub struct ReceiverResponse {
-    /// Its status.
     pub status: StatusCode,
     /// How long the receiver asks the client to wait.
     pub(super) retry_after: Option<Duration>,

@@ -26,7 +26,6 @@ const VERSION: u32 = 1;
 pub(super) struct Progress {
     /// The number of the last item that needs no more work.
     pub(super) number: u64,
-    /// How many items were delivered.
     pub(super) delivered: u64,
     /// How many items were given up, or evicted before anybody could see whether they are wanted.
     pub(super) lost: u64,

@@ -47,7 +47,6 @@ impl<I: Send + 'static> Feed<I> {
 }
 
 impl<I> Feed<I> {
-    /// The number of the newest item.
     pub(super) fn newest(&self) -> u64 {
         *self.newest.borrow()
     }

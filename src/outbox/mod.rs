@@ -55,14 +55,12 @@ pub trait Dispatch: Send + Sync + 'static {
     fn request(&self, target: &Uri, items: &[Self::Item], now: SystemTime) -> Request<Full<Bytes>>;
 }
 
-/// The settings of a destination.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Its name, which identifies it after a restart.
     pub name: String,
     /// The URL of the receiver.
     pub target: Uri,
-    /// The settings of the connections.
     pub client: ClientSettings,
     /// The pause after the first failure; it doubles with each further one.
     pub retry_min: Duration,
@@ -88,22 +86,10 @@ pub struct CursorFile {
 /// The cursors cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum CursorError {
-    /// The file of the cursors cannot be read.
     #[error("cannot read {}", path.display())]
-    Read {
-        /// The path of the file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: io::Error,
-    },
-    /// The file of the cursors cannot be written.
+    Read { path: PathBuf, source: io::Error },
     #[error("cannot write {}", path.display())]
-    Write {
-        /// The path of the file.
-        path: PathBuf,
-        /// The error of the operating system.
-        source: io::Error,
-    },
+    Write { path: PathBuf, source: io::Error },
 }
 
 /// A destination. Its delivery task and the views share it.
@@ -131,14 +117,11 @@ struct State {
     is_stopped: bool,
 }
 
-/// The status of a destination.
 #[derive(Clone, Debug)]
 pub struct DestinationStatus {
-    /// Its name.
     pub name: String,
     /// The host and the port of its URL. The rest of the URL must not be shown.
     pub host: String,
-    /// How many items were delivered.
     pub delivered: u64,
     /// How many items were given up, or evicted before they could be delivered.
     pub lost: u64,
@@ -146,7 +129,6 @@ pub struct DestinationStatus {
     pub waiting: u64,
     /// How many attempts failed in a row; 0 after a delivery.
     pub failures: u32,
-    /// The last error.
     pub last_error: Option<String>,
     /// When the next attempt is due.
     pub next_try: Option<SystemTime>,
@@ -160,7 +142,6 @@ pub struct Outbox<D: Dispatch> {
     feed: Feed<D::Item>,
 }
 
-/// The delivery tasks of an outbox.
 #[derive(Debug)]
 pub struct Deliveries(TaskTracker);
 
@@ -179,7 +160,6 @@ impl<D: Dispatch> Destination<D> {
         })
     }
 
-    /// Its name.
     pub fn name(&self) -> &str {
         &self.settings.name
     }
@@ -312,7 +292,6 @@ impl<D: Dispatch> Outbox<D> {
         }
     }
 
-    /// The destination with this name.
     pub fn find(&self, name: &str) -> Option<&Destination<D>> {
         let found = self.destinations.iter().find(|one| one.name() == name);
         found.map(|destination| &**destination)

@@ -35,7 +35,6 @@ const GENERATIONS: usize = 2;
 /// How many bytes may be appended to a generation, in addition to as many as its first round has.
 const APPENDED_BYTES_MIN: u64 = 16 << 20;
 
-/// The snapshots in a data directory.
 #[derive(Debug)]
 pub struct Snapshots {
     folder: PathBuf,
@@ -56,7 +55,6 @@ struct Generation {
 pub struct SnapshotSummary {
     /// The last position that it contains.
     pub position: LogPosition,
-    /// How many devices were written.
     pub devices: u64,
     /// The new length of the generation, in bytes.
     pub bytes: u64,

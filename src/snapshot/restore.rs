@@ -1,6 +1,6 @@
-//! Reads a generation into a tracker, on several processors.
+//! Restores a generation into a tracker, with several threads.
 //!
-//! Decoding is most of the work, so frames are decoded by several threads. The tracker gets them in their order.
+//! Decoding is most of the work, so several threads decode frames. The tracker gets the frames in order.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
@@ -12,12 +12,12 @@ use super::Generation;
 use super::file::{Format, Frame, Reader, Unreadable};
 use crate::tracker::Tracker;
 
-/// Most threads that decode: with more of them, the tracker is what takes longest.
+/// The most threads that decode. With more of them, the tracker is the bottleneck.
 const DECODERS_MAX: usize = 4;
-/// Frames that wait before and behind each decoder. A frame takes about 1 MiB.
+/// How many frames may wait in each queue before and after a decoder. A frame takes about 1 MiB.
 const WAITING_FRAMES: usize = 1;
 
-/// A frame as it is on disk, and the byte it begins at.
+/// A frame as it is on disk, and its offset in the file.
 struct Raw {
     payload: Vec<u8>,
     at: u64,
@@ -25,7 +25,8 @@ struct Raw {
 
 type Read<T> = Result<T, Unreadable>;
 
-/// Fills a tracker that knows nothing yet. `false` if `is_wanted` said no: then the tracker holds a part.
+/// Restores a generation into an empty tracker. Returns `false` if `is_wanted` became false meanwhile: then the tracker is
+/// incomplete.
 pub(super) fn restore_generation(
     tracker: &Tracker,
     generation: &Generation,
@@ -45,7 +46,7 @@ pub(super) fn restore_generation(
             })
             .unzip();
         scope.spawn(move || read(reader, &raws));
-        // Whoever hangs up ends the threads before it.
+        // A thread that drops its receiver ends the threads that send to it.
         merge(tracker, &frames, is_wanted)
     })?;
     let Some(devices) = devices else {
@@ -60,7 +61,7 @@ pub(super) fn restore_generation(
     Ok(true)
 }
 
-/// Reads frames, and deals them out in turn.
+/// Reads frames, and sends them to the decoders in turn.
 fn read(mut reader: Reader, decoders: &[SyncSender<Read<Raw>>]) {
     for decoder in decoders.iter().cycle() {
         let at = reader.at();
@@ -88,7 +89,7 @@ fn decode(format: Format, raws: &Receiver<Read<Raw>>, frames: &SyncSender<Read<F
     }
 }
 
-/// Gives the number of devices, or `None` if they are not wanted any more.
+/// Restores frames in order, and returns the number of devices. `None` if `is_wanted` became false meanwhile.
 fn merge(
     tracker: &Tracker,
     decoders: &[Receiver<Read<Frame>>],
@@ -99,7 +100,7 @@ fn merge(
         if !is_wanted() {
             return Ok(None);
         }
-        // Frames are dealt out in turn, so a decoder that has none left had the one before the end.
+        // Frames are sent in turn, so the first decoder without a frame marks the end.
         let Ok(frame) = frames.recv() else {
             break;
         };
@@ -108,7 +109,7 @@ fn merge(
     Ok(Some(devices))
 }
 
-/// Restores what a frame holds, and gives the number of its devices.
+/// Restores the content of a frame, and returns how many devices it has.
 pub(super) fn restore(tracker: &Tracker, frame: Frame) -> usize {
     match frame {
         Frame::Head(head) => {

@@ -186,7 +186,7 @@ impl SqliteLog {
         Ok(self.db.pragma_update(None, "max_page_count", pages)?)
     }
 
-    /// Leaves commits to the operating system, for tests that end no process.
+    /// Leaves the syncs to the operating system, for tests that do not kill the process.
     #[cfg(test)]
     pub(super) fn skip_syncs(&self) {
         self.db.pragma_update(None, "synchronous", "off").unwrap();
