@@ -49,7 +49,7 @@ async fn a_name_and_tags_stay_over_restarts_and_reach_pollers() {
         assert_eq!(server.source_count().await, 1);
     };
     check(&server).await;
-    // By the snapshot, and by the log alone.
+    // From the snapshot, then from the log alone.
     let server = server.restart().await;
     check(&server).await;
     let server = server.restart_without_snapshots().await;
@@ -73,7 +73,7 @@ async fn a_name_and_tags_stay_over_restarts_and_reach_pollers() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_said_is_named() {
+async fn invalid_annotations_are_named() {
     let server = server().await;
     set(&server, "name", json!({}))
         .await

@@ -1,4 +1,4 @@
-//! Logins and keys, through the server.
+//! Logins and API keys, over HTTP.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -13,7 +13,7 @@ use crate::server::{Answer, TestServer, WIFI, batch};
 pub(crate) const LOGIN: &str = "/session/check_login";
 pub(crate) const STATUS: &str = "/system/status.json";
 
-/// A server that asks who it is, and its credentials: the administrator's password is `right`.
+/// A server with authentication, and its credentials: the administrator's password is `right`.
 pub(crate) async fn guarded() -> (TestServer, Credentials) {
     let server = TestServer::start_with(|config| config.auth.mode = AuthMode::Required).await;
     let credentials = Credentials::open(server.data()).unwrap();
@@ -21,7 +21,7 @@ pub(crate) async fn guarded() -> (TestServer, Credentials) {
     (server, credentials)
 }
 
-/// Makes a key of that role and that name.
+/// Creates a key. Its name is that of its role.
 pub(crate) fn key(credentials: &Credentials, role: &str) -> String {
     let key = credentials.create_key(role, role.parse().unwrap(), None, 0);
     key.unwrap().reveal().to_owned()
@@ -54,7 +54,7 @@ pub(crate) fn now() -> u64 {
 }
 
 #[tokio::test]
-async fn a_password_opens_the_server_and_earns_a_cookie_that_does_too() {
+async fn a_password_logs_in_and_sets_a_session_cookie() {
     let (server, _) = guarded().await;
     let answer = log_in(&server, "right").await.expect_status(200);
     assert_eq!(answer.text, "Login valid\n");
@@ -86,7 +86,7 @@ async fn a_password_opens_the_server_and_earns_a_cookie_that_does_too() {
             .await
             .expect_status(401);
     }
-    // A restart ends it.
+    // A restart ends the session.
     let server = server.restart().await;
     get_with(&server, LOGIN, "cookie", &cookie)
         .await
@@ -108,7 +108,7 @@ async fn a_key_opens_by_every_way_until_it_is_revoked() {
         let answer = answer.expect_status(200);
         assert!(!answer.headers.contains_key("set-cookie"));
     }
-    // Parameters that prove who asks are none of a route's own.
+    // A route that refuses unknown parameters accepts those that carry credentials.
     let native = format!("/api/v1/devices/00:00:00:00:00:01/observations?KISMET={key}");
     server
         .get(&native)
@@ -145,7 +145,7 @@ async fn a_scanner_with_a_key_reports_and_one_without_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn guessing_is_slowed_and_whoever_has_a_token_does_not_notice() {
+async fn password_guessing_is_throttled_and_tokens_still_work() {
     let (server, credentials) = guarded().await;
     let key = key(&credentials, "admin");
     let session = cookie(&log_in(&server, "right").await.expect_status(200));

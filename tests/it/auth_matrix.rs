@@ -1,4 +1,4 @@
-//! Every route, asked by everybody.
+//! Every route, requested with every role.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use scanpost::config::AuthMode;
 use crate::auth::key;
 use crate::server::{Answer, TestServer};
 
-/// What a route demands.
+/// Role that a route needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Demand {
     Nothing,
@@ -28,17 +28,17 @@ use Demand::{Admin, Login, Nothing, Owner, Readonly, Scanreport};
 /// the table of routes fails here.
 const ROLES: &str = include_str!("roles.tsv");
 
-/// A path that is there, and who may use it.
+/// A route, and who may use it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Expected {
-    /// As the document has it.
+    /// As in the `OpenAPI` document.
     pub(crate) path: &'static str,
-    /// With blanks between.
+    /// Separated by spaces.
     pub(crate) methods: &'static str,
     pub(crate) demand: Demand,
 }
 
-/// All of them: `tests/it/openapi.rs` holds them equal to the document.
+/// All routes. `tests/it/openapi.rs` compares them with the `OpenAPI` document.
 pub(crate) fn expected() -> impl Iterator<Item = Expected> {
     ROLES.lines().map(|line| {
         let cells: Vec<_> = line.split('\t').collect();
@@ -63,7 +63,7 @@ pub(crate) fn expected() -> impl Iterator<Item = Expected> {
 }
 
 impl Expected {
-    /// The path with something for each of its arguments.
+    /// The path with a value for each of its parameters.
     pub(crate) fn asked(self) -> String {
         let mut asked = String::new();
         let mut rest = self.path;
@@ -87,13 +87,13 @@ impl Expected {
     }
 }
 
-/// The code of a file, without its tests.
+/// Code of a file, without its tests.
 fn code(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap();
     text.split("#[cfg(test)]").next().unwrap().to_owned()
 }
 
-/// What is served comes out of the table, and so is in the document: no other file has a router.
+/// Every route comes from the table, and thus is in the document, because no other file creates a router.
 #[test]
 fn routers_are_made_from_the_table_and_from_nothing_else() {
     let mut dirs = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
@@ -112,10 +112,10 @@ fn routers_are_made_from_the_table_and_from_nothing_else() {
         }
     }
     let [maker] = &makers[..] else {
-        panic!("several files make a router: {makers:?}");
+        panic!("several files create a router: {makers:?}");
     };
     assert!(maker.ends_with("src/http/routes.rs"), "{maker:?}");
-    // One call for all of the table, and one for what is in none.
+    // One call adds the routes of the table, one adds the fallback.
     let code = code(maker);
     let calls = [
         ".route(",
@@ -222,7 +222,7 @@ async fn each_route_opens_to_its_role_and_to_no_other() {
 }
 
 impl Answer {
-    /// Whether what came is what was announced.
+    /// Whether the response is the expected one.
     fn json_or_text(&self) -> bool {
         match self.headers["content-type"].to_str().unwrap() {
             "application/json" => serde_json::from_str::<serde_json::Value>(&self.text).is_ok(),

@@ -1,4 +1,4 @@
-//! The program's own credentials, and its commands about them.
+//! Credentials that the program creates, and the commands that manage credentials.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -13,7 +13,7 @@ use crate::server::{WIFI, batch};
 
 const STATUS: &str = "/system/status.json";
 
-/// Runs a command about the credentials in a data directory, and gives the code and both outputs.
+/// Runs a command on the credentials in a data directory. Returns the exit code, standard output and standard error.
 fn command(data: &Path, words: &str) -> (Option<i32>, String, String) {
     run(scanpost()
         .args(words.split(' '))
@@ -48,7 +48,7 @@ fn set_password(data: &Path, password: &str) -> (Option<i32>, String) {
     )
 }
 
-/// The port of a program, on this machine.
+/// The address of a program, reached through the loopback interface.
 fn url(running: &Running, path: &str) -> String {
     let (_, port) = running.addr.rsplit_once(':').unwrap();
     format!("http://127.0.0.1:{port}{path}")
@@ -141,7 +141,7 @@ async fn keys_and_passwords_are_made_with_and_without_a_server() {
         command.env("SCANPOST_AUTH__MODE", "required");
         command.stdout(File::create(&printed).unwrap());
     });
-    // There were some, so it made none.
+    // Credentials existed, so the program created none.
     assert_eq!(fs::read_to_string(&printed).unwrap(), "");
     assert_eq!(status_with_key(&running, &before).await, 200);
     assert_eq!(status_as(&running, "admin", "one").await, 200);
@@ -184,7 +184,7 @@ fn commands_at_the_same_time_lose_nothing() {
 }
 
 #[test]
-fn a_command_that_cannot_be_done_says_why_and_changes_nothing() {
+fn a_command_that_fails_says_why_and_changes_nothing() {
     let data = tempfile::tempdir().unwrap();
     create(data.path(), "a", "admin");
     let before = fs::read(data.path().join("auth.json")).unwrap();

@@ -1,4 +1,4 @@
-//! What Bluetooth devices advertise, as views show it.
+//! Advertising data of Bluetooth devices in the views.
 
 use serde_json::{Value, json};
 
@@ -15,9 +15,10 @@ async fn report(server: &TestServer, reports: Value) {
 }
 
 #[tokio::test]
-async fn what_is_advertised_is_in_both_views() {
+async fn advertising_data_is_in_both_views() {
     let server = TestServer::start().await;
-    // And the service data of Eddystone, Apple's 0x004c, a service that is looked for, and a broken end.
+    // Adds service data of Eddystone, manufacturer data of Apple (0x004c), a solicited service, and a truncated
+    // structure.
     let scan_data = format!("{STRAP}0516aafe1000 06ff4c00100501 03140f18 1fff").replace(' ', "");
     let address = "C0:FF:EE:00:00:01";
     report(
@@ -45,7 +46,7 @@ async fn what_is_advertised_is_in_both_views() {
 
 #[tokio::test]
 async fn the_better_name_is_shown_whichever_came_first() {
-    // `Strap` in part, `HR Strap` in full, nothing of a name; and one that a scanner gives.
+    // A shortened name, a complete name, no name; and a name from the scanner.
     let part =
         |n| json!({ "btaddr": "c0:ff:ee:00:00:02", "timestamp": n, "scan_data": "06085374726170" });
     let whole = |n| json!({ "btaddr": "c0:ff:ee:00:00:02", "timestamp": n, "scan_data": STRAP });
@@ -72,7 +73,7 @@ async fn the_better_name_is_shown_whichever_came_first() {
             assert_eq!(native["bluetooth"]["name"], name, "{reports:?}");
         };
         shown(&server).await;
-        // The name is in the snapshot and in the log.
+        // Both the snapshot and the log restore the name.
         let server = server.restart().await;
         shown(&server).await;
         shown(&server.restart_without_snapshots().await).await;

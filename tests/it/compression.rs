@@ -1,4 +1,4 @@
-//! How answers are sent: compressed, without their body, to old clients, and not twice.
+//! Compression, `HEAD`, HTTP/1.0 clients, and conditional requests.
 
 use std::io::Read;
 
@@ -54,7 +54,7 @@ fn inflated(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn answers_are_compressed_for_who_takes_it() {
+async fn answers_are_compressed_if_the_client_accepts_it() {
     let server = with_devices(500).await;
     let get =
         async |accepts| ask(&server, Method::GET, VIEW, &[("accept-encoding", accepts)]).await;
@@ -105,7 +105,7 @@ async fn small_answers_are_sent_as_they_are() {
     }
 }
 
-/// Says something on a connection of its own, and gives all that the server says until it closes.
+/// Sends text on a new connection, and returns everything that the server sends until it closes.
 async fn raw(server: &TestServer, said: &str) -> (String, String) {
     let mut stream = TcpStream::connect(server.addr).await.unwrap();
     stream.write_all(said.as_bytes()).await.unwrap();
@@ -121,20 +121,23 @@ async fn a_large_answer_does_not_hold_up_others() {
     let mut view = TcpStream::connect(server.addr).await.unwrap();
     let said = format!("GET {VIEW} HTTP/1.1\r\nhost: localhost\r\naccept-encoding: zstd\r\n\r\n");
     view.write_all(said.as_bytes()).await.unwrap();
-    // The server and this test share a thread, so this comes back only when the server pauses.
+    // The server and this test share a thread, so this returns only once the server waits.
     let mut got = vec![0; 1];
     view.read_exact(&mut got).await.unwrap();
     server.get("/healthz").await.expect_status(200);
     while view.try_read_buf(&mut got).is_ok_and(|count| 0 < count) {}
     let end = b"\r\n0\r\n\r\n";
-    assert!(!got.ends_with(end), "it was made in one go");
+    assert!(
+        !got.ends_with(end),
+        "the server generated the whole answer at once"
+    );
     while !got.ends_with(end) {
         assert_ne!(view.read_buf(&mut got).await.unwrap(), 0);
     }
 }
 
 #[tokio::test]
-async fn an_old_client_gets_no_chunks_and_all_of_it() {
+async fn an_http_1_0_client_gets_the_whole_answer_without_chunks() {
     let server = with_devices(500).await;
     for keep in ["", "connection: keep-alive\r\n"] {
         let said = format!("GET {VIEW} HTTP/1.0\r\nhost: localhost\r\n{keep}\r\n");
@@ -172,7 +175,7 @@ async fn head_is_get_without_the_body() {
             shown(&get.headers, "content-type"),
             "{path}"
         );
-        // A clock is in these.
+        // These contain the current time.
         if path != "/system/status.json" && !path.contains("/by-mac/") {
             for name in ["content-length", "etag"] {
                 let (head, get) = (shown(&head.headers, name), shown(&get.headers, name));
@@ -182,7 +185,7 @@ async fn head_is_get_without_the_body() {
     }
     let missing = ask(&server, Method::HEAD, "/nowhere.json", &[]).await;
     assert_eq!(missing.status, 404);
-    // Nothing is left on the connection that the next answer would be taken for.
+    // The connection has no leftover bytes that would be read as the next response.
     let said = format!(
         "HEAD {VIEW} HTTP/1.1\r\nhost: localhost\r\n\r\nGET {SMALL} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
     );
@@ -192,7 +195,7 @@ async fn head_is_get_without_the_body() {
 }
 
 #[tokio::test]
-async fn head_tells_nobody_more_than_get() {
+async fn head_reveals_no_more_than_get() {
     let server = TestServer::start_with(|config| config.auth.mode = AuthMode::Required).await;
     for path in [VIEW, SMALL, "/phy/all_phys.json"] {
         for known in ["*", "W/\"0\""] {
@@ -205,9 +208,9 @@ async fn head_tells_nobody_more_than_get() {
 }
 
 #[tokio::test]
-async fn what_the_client_has_is_not_sent_again() {
+async fn an_answer_that_the_client_has_is_not_sent_again() {
     let server = with_devices(2).await;
-    // No clock is in its answer.
+    // This response does not contain the current time.
     let path = "/phy/all_phys.json";
     let first = ask(&server, Method::GET, path, &[]).await;
     let tag = first.headers["etag"].to_str().unwrap().to_owned();
@@ -222,7 +225,7 @@ async fn what_the_client_has_is_not_sent_again() {
             assert_eq!(again.headers["etag"], tag);
         }
     }
-    // No length: it would have to be that of what is left out.
+    // No Content-Length: it would have to be the length of the omitted body.
     let said = format!(
         "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nif-none-match: {tag}\r\n\r\n"
     );
@@ -237,7 +240,7 @@ async fn what_the_client_has_is_not_sent_again() {
     let changed = ask(&server, Method::GET, path, &known).await;
     assert_eq!(changed.status, 200);
     assert_ne!(changed.headers["etag"], tag);
-    // A command is not a page to be kept, a stream has no tag, and an error is always told.
+    // `If-None-Match: *` matches neither commands, nor streams, nor errors.
     let post = ask(&server, Method::POST, SMALL, &[("if-none-match", "*")]).await;
     assert_eq!(post.status, 200);
     for (path, status) in [(VIEW, 200), ("/nowhere", 404)] {

@@ -1,4 +1,4 @@
-//! The real program, killed at random instants: what it acknowledged is there once, and nothing is half there.
+//! Kills the program at random times. Every acknowledged batch is stored once, and no batch is stored in part.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -15,15 +15,15 @@ use crate::server::WIFI;
 
 const CLIENTS: u64 = 8;
 const REPORTS_PER_BATCH: u64 = 3;
-/// How many kills the normal suite makes; `CRASH_TEST_KILLS` asks for another number.
+/// Kills in a normal run. The environment variable `CRASH_TEST_KILLS` overrides it.
 const KILLS: u64 = 25;
 
-/// What became of each batch, by its number: the number is the address that all of its reports have.
+/// State of each batch by its number, which is also the address in all of its reports.
 #[derive(Default)]
 struct Sent {
-    /// Acknowledged: has to be there, once.
+    /// Acknowledged: stored exactly once.
     acknowledged: Vec<u64>,
-    /// No answer came: is there whole or not at all.
+    /// Not answered: stored whole or not at all.
     unknown: Vec<u64>,
 }
 
@@ -36,8 +36,8 @@ fn body(number: u64) -> Value {
     json!({ "source_uuid": source, "source_name": "crash", "reports": reports })
 }
 
-/// Sends new batches, each of them now and then a second time, until the program is gone. Each beginning and each end
-/// of a request is a step.
+/// Sends new batches until the program is gone, and resends some of them. The start and the end of each request count
+/// as a step.
 async fn send_until_gone(
     addr: String,
     next: Arc<AtomicU64>,
@@ -73,7 +73,7 @@ async fn send_until_gone(
     sent
 }
 
-/// Reports by batch number, as the views show them.
+/// Report counts in the views, by batch number.
 async fn counted(addr: &str) -> BTreeMap<u64, u64> {
     let url = format!("http://{addr}/devices/views/all/devices.json");
     let devices: Vec<Value> = reqwest::get(url).await.unwrap().json().await.unwrap();
@@ -95,13 +95,13 @@ async fn counted(addr: &str) -> BTreeMap<u64, u64> {
         .collect()
 }
 
-/// Snapshots as often as possible, so that many kills hit one.
+/// Writes snapshots as often as possible, so that many kills interrupt one.
 fn often(command: &mut Command) {
     command.env("SCANPOST_SNAPSHOTS__INTERVAL", "2ms");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_acknowledged_is_there_once_after_every_kill() {
+async fn acknowledged_batches_are_stored_once_after_every_kill() {
     let kills = std::env::var("CRASH_TEST_KILLS").map_or(KILLS, |kills| kills.parse().unwrap());
     let next = Arc::new(AtomicU64::new(0));
     let mut all = Sent::default();
@@ -118,8 +118,8 @@ async fn what_was_acknowledged_is_there_once_after_every_kill() {
                 steps.clone(),
             ));
         }
-        // How much is sent before differs from kill to kill. Other requests are under way at that step, and which part
-        // of the server works on them is left to chance.
+        // The number of steps before a kill varies. Other requests are in flight then, and it is random which part of
+        // the server is working on them.
         let enough = 4 * CLIENTS + kill * 7_919 % 101;
         let mut steps = steps.subscribe();
         steps.wait_for(|steps| enough <= *steps).await.unwrap();
@@ -150,7 +150,7 @@ async fn what_was_acknowledged_is_there_once_after_every_kill() {
             "batch {number} is half there: {reports}"
         );
     }
-    // Sent again after the crash, each is counted once in all.
+    // After the crash every batch is resent, and is still counted only once.
     let client = Client::new();
     for number in all.unknown.iter().chain(all.acknowledged.last()) {
         let answer = client
@@ -167,7 +167,7 @@ async fn what_was_acknowledged_is_there_once_after_every_kill() {
     running.kill();
 }
 
-/// What a file system may leave of the last writes after a power cut.
+/// A file system may keep only a part of the last writes after a power cut.
 #[tokio::test]
 async fn a_write_ahead_log_that_is_cut_off_loses_its_end_and_nothing_before() {
     let running = Running::start(|_| {});
@@ -189,8 +189,8 @@ async fn a_write_ahead_log_that_is_cut_off_loses_its_end_and_nothing_before() {
 
     let counted = counted(&running.addr).await;
     let kept = u64::try_from(counted.len()).unwrap();
-    assert!((1..50).contains(&kept), "{kept} are kept");
-    // The first ones, each whole.
+    assert!((1..50).contains(&kept), "{kept} batches are kept");
+    // The first batches are there, each of them whole.
     let expected = (0..kept).map(|number| (number, REPORTS_PER_BATCH));
     assert_eq!(counted, expected.collect());
     running.kill();

@@ -1,4 +1,4 @@
-//! Who may read the files of the data directory.
+//! Permissions of the files in the data directory.
 
 #![cfg(unix)]
 
@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::server::{TestServer, copy_of_fixture};
 
-/// The files of a folder and of those in it that have another mode than 0600.
+/// Files in a folder and its subfolders whose mode is not 0600.
 fn readable_to_others(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {

@@ -1,4 +1,4 @@
-//! What Kismet opens to whom it should not: each test names its row in the list of defects (39 to 46).
+//! Security defects of Kismet that do not exist here. Each test names its row in the list of defects (39 to 46).
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use crate::program::Running;
 use crate::server::{Answer, TestServer, WIFI, batch};
 
 const KEYS: &str = "/auth/apikey/list.json";
-/// Long enough for a machine under load; only a server that never does it takes it.
+/// Timeout that only a server that hangs reaches, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Row 39.
@@ -85,10 +85,10 @@ async fn keys_and_sessions_end_with_their_time_and_sessions_with_the_password() 
     let credentials = Credentials::open(brief.data()).unwrap();
     credentials.set_password("admin", "right").unwrap();
     let session = cookie(&log_in(&brief, "right").await.expect_status(200));
-    // It holds for a millisecond, which may not be over when the first answer comes.
+    // The session is valid for a millisecond, and nothing signals its end. So this asks until it has expired.
     let deadline = Instant::now() + PATIENCE;
     while get_with(&brief, LOGIN, "cookie", &session).await.status == 200 {
-        assert!(Instant::now() < deadline, "it never ends");
+        assert!(Instant::now() < deadline, "the session never expires");
     }
     get_with(&brief, LOGIN, "cookie", &session)
         .await
@@ -125,7 +125,7 @@ async fn neither_passwords_nor_keys_can_be_read_from_the_disk() {
     let mut kept = Vec::new();
     files_below(server.data(), &mut kept);
     let kept = String::from_utf8_lossy(&kept).to_lowercase();
-    // That the search finds what is there.
+    // The search itself works.
     assert!(kept.contains("the-admin") && kept.contains("the-key"));
     let token = session.strip_prefix("KISMET=").unwrap();
     for secret in ["the-password", &key, token] {
@@ -156,7 +156,7 @@ async fn a_session_is_of_no_use_to_scripts_and_to_pages_of_others() {
             .header("origin", "http://evil.example");
         Answer::of(request).await.expect_error(403, "Origin: ");
     }
-    // What is no token is not given back as if it were one.
+    // An invalid token is not returned as a cookie.
     let made_up = get_with(&server, LOGIN, "cookie", "KISMET=made-up").await;
     let made_up = made_up.expect_status(401);
     assert!(!made_up.headers.contains_key("set-cookie"));
@@ -207,7 +207,7 @@ async fn headers_are_enough_everywhere_and_what_comes_in_the_query_is_not_logged
             assert_eq!(answer.status(), expected, "{query}{authorization}");
         }
     }
-    // Programs can set headers on WebSockets too; pages cannot, so for them there is the query.
+    // Programs can set headers on WebSockets. Pages cannot, so they use the query.
     for (query, authorization) in [(format!("?KISMET={key}"), ""), (String::new(), &*bearer)] {
         let url = format!("ws://{addr}/eventbus/events.ws{query}");
         let mut request = url.into_client_request().unwrap();
@@ -247,7 +247,7 @@ async fn of_several_proofs_the_strongest_counts() {
     ask(LOGIN, "right").await.expect_status(200);
     ask(LOGIN, "wrong").await.expect_status(401);
     ask(STATUS, "wrong").await.expect_status(200);
-    // A token that opens little does not close what is open.
+    // A token of a weak role does not block routes that need no role.
     for open in ["/session/check_setup_ok", "/system/user_status.json"] {
         ask(open, "wrong").await.expect_status(200);
     }
@@ -302,7 +302,7 @@ async fn sources_devices_networks_and_rate_have_bounds_and_others_are_not_listen
     refused.expect_error(503, "the bound of 2 sources");
     send(1, one()).await.expect_status(200);
 
-    // Four requests with a report each; it takes ten seconds' worth at once.
+    // Four requests with one report each. The burst is ten seconds' worth of reports.
     let networks = json!([report(1, "b"), report(1, "c"), report(1, "d")]);
     send(1, networks).await.expect_status(200);
     let device = server.device("02:00:00:00:00:01").await;
@@ -318,6 +318,6 @@ async fn sources_devices_networks_and_rate_have_bounds_and_others_are_not_listen
     let retry_after: u64 = retry_after.parse().unwrap();
     assert!((900..=1000).contains(&retry_after), "{retry_after}");
     refused.expect_error(429, "more than 1 reports a second");
-    // Reads go on.
+    // Reads are not limited.
     assert_eq!(server.device_count().await, 3);
 }

@@ -1,9 +1,9 @@
-//! What the documentation says is true: every command works, every shown answer comes, every link leads somewhere.
+//! The documentation is correct: every command works, every shown answer is real, and every link has a target.
 //!
-//! Blocks of `sh` are run in the order in which they stand in a page, each page against a server of its own. A block of
-//! `json` behind one is the answer that has to come; `"…"` in it stands for any text. A comment before a block makes an
-//! exception: `<!-- not run: REASON -->`, or `<!-- run by .ci/run -->`. Blocks of `toml` are checked as configurations,
-//! but for `<!-- not checked: REASON -->`.
+//! The `sh` blocks of a page run in order against one server. A `json` block after one is the expected answer; `"…"`
+//! in it matches any text. A comment before a block makes an exception: `<!-- not run: REASON -->`, or
+//! `<!-- run by .ci/run -->`. `toml` blocks have to be valid configurations, except after
+//! `<!-- not checked: REASON -->`.
 
 use std::collections::HashSet;
 use std::fs;
@@ -88,7 +88,7 @@ impl Block {
         format!("{}:{}", self.page, self.line)
     }
 
-    /// Why the block is not run here.
+    /// Reason why the block is not run here.
     fn exception(&self) -> Option<&str> {
         let note = self.note.as_deref()?;
         match note.split_once(": ") {
@@ -104,7 +104,7 @@ impl Block {
         }
     }
 
-    /// The commands, without the comments behind them.
+    /// Commands of the block, without comments.
     fn commands(&self) -> impl Iterator<Item = &str> {
         let lines = self.text.lines().map(|line| {
             let end = line.find("  #").unwrap_or(line.len());
@@ -114,7 +114,7 @@ impl Block {
     }
 }
 
-/// A server for one page, and the folder in which its commands are run.
+/// A server for one page, and the working directory of its commands.
 struct Surroundings {
     running: Running,
     home: tempfile::TempDir,
@@ -148,7 +148,7 @@ impl Surroundings {
         }
         let script = block.text.replace("127.0.0.1:2501", &self.running.addr);
         let path = std::env::var("PATH").unwrap();
-        // `curl` on its own takes an answer of 404 for a success.
+        // `curl` by itself exits with 0 on a 404.
         let script = format!(
             "set -euo pipefail\ncurl() {{ command curl -sS --fail-with-body \"$@\"; }}\n{script}"
         );
@@ -178,7 +178,7 @@ impl Surroundings {
         out
     }
 
-    /// `sqlite3 FILE 'STATEMENT'`, which is not on every machine.
+    /// Runs `sqlite3 FILE 'STATEMENT'` without the program `sqlite3`, which is not installed everywhere.
     fn query(&self, command: &str) {
         let (file, statement) = command
             .strip_prefix("sqlite3 ~/")
@@ -192,7 +192,7 @@ impl Surroundings {
     }
 }
 
-/// Whether `answer` is what is shown, where `…` stands for any text.
+/// Whether `answer` is the shown one, where `…` matches any text.
 fn matches(shown: &Value, answer: &Value) -> bool {
     match (shown, answer) {
         (Value::String(shown), Value::String(_)) if shown == "…" => true,
@@ -215,7 +215,7 @@ fn matches(shown: &Value, answer: &Value) -> bool {
     }
 }
 
-/// What `.ci/run` runs has to be in it.
+/// Checks that `.ci/run` contains the commands that it is said to run.
 fn check_ci_runs(block: &Block) {
     let ci = read(Path::new(".ci/run"));
     for command in block.commands() {
@@ -250,8 +250,9 @@ fn every_command_works_and_gives_the_answer_that_is_shown() {
                     count += 1;
                 }
                 ("json", _) => {
-                    let expected = expected
-                        .unwrap_or_else(|| panic!("{}: no command gives this", block.place()));
+                    let expected = expected.unwrap_or_else(|| {
+                        panic!("{}: no command stands before this answer", block.place())
+                    });
                     let answer: Value = serde_json::from_str(&expected).unwrap();
                     let shown: Value = serde_json::from_str(&block.text).unwrap();
                     assert!(
@@ -290,7 +291,7 @@ fn every_configuration_is_valid() {
     assert!(0 < count);
 }
 
-/// The anchors of a page's headings, as GitHub makes them.
+/// Anchors that GitHub generates for a page's headings.
 fn anchors(page: &Path) -> HashSet<String> {
     let text = read(page);
     let headings = text.lines().filter(|line| line.starts_with('#'));
@@ -348,7 +349,7 @@ fn every_link_leads_somewhere() {
     assert!(20 < count, "only {count} links were found");
 }
 
-/// Text in `code` quotes that names a file of the source has to name one that exists.
+/// Paths in backticks have to exist.
 #[test]
 fn every_file_of_the_source_that_is_named_exists() {
     let mut count = 0;
@@ -371,5 +372,5 @@ fn every_file_of_the_source_that_is_named_exists() {
             }
         }
     }
-    assert!(10 < count, "only {count} were found");
+    assert!(10 < count, "only {count} paths were found");
 }

@@ -1,4 +1,4 @@
-//! What was acknowledged is kept, exactly once.
+//! Acknowledged reports survive restarts, and count once.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::server::{Answer, SOURCE, TestServer, WIFI, batch, copy_of_fixture};
 
 const AP: &str = "00:00:00:00:00:01";
 
-/// A device as it is shown, without what the clock changes between two reads.
+/// A device without the fields that depend on the current time.
 async fn shown(server: &TestServer) -> Value {
     let mut device = server.device(AP).await;
     let text = device.to_string().replace("serial_time", "rrd.last_time");
@@ -73,7 +73,7 @@ async fn a_batch_sent_again_is_acknowledged_again_and_not_counted_again() {
     let mut body = batch(reports);
     let first = server.taken(&body).await;
     assert_eq!(first["duplicate"], false);
-    // Blanks and the order of keys are not content, nor is the name of the source.
+    // Whitespace, the order of keys and the name of the source do not make another batch.
     body["source_name"] = json!("renamed");
     let again = server
         .post(WIFI, None, serde_json::to_string_pretty(&body).unwrap())
@@ -88,7 +88,7 @@ async fn a_batch_sent_again_is_acknowledged_again_and_not_counted_again() {
 
     assert_eq!(server.taken(&body).await, expected);
     assert_eq!(server.reports_of(AP).await, 1);
-    // Another source that saw the same is another batch.
+    // The same reports from another source are another batch.
     body["source_uuid"] = json!(SOURCE.replace('4', "5"));
     assert_eq!(server.taken(&body).await["duplicate"], false);
     assert_eq!(server.reports_of(AP).await, 2);
@@ -152,7 +152,7 @@ async fn the_memory_of_batches_is_bounded() {
 }
 
 #[tokio::test]
-async fn operators_can_ask_for_life_and_readiness() {
+async fn liveness_and_readiness_can_be_checked() {
     let server = TestServer::start().await;
     assert_eq!(server.read("/healthz").await["status"], "alive");
     assert_eq!(server.read("/readyz").await["status"], "ready");
@@ -171,7 +171,7 @@ async fn a_log_of_version_2_is_read() {
     check_fixture(&server, "B7E62EAB-CA7A-4A9C-9522-CFD688E79114").await;
 }
 
-/// With the first snapshots.
+/// The first version with snapshots.
 #[tokio::test]
 async fn a_log_of_version_3_and_its_snapshot_are_read() {
     const UUID: &str = "9D031B29-C4D3-4E6B-A09A-517E72710403";
@@ -179,7 +179,7 @@ async fn a_log_of_version_3_and_its_snapshot_are_read() {
     check_fixture(&server, UUID).await;
 
     let data = copy_of_fixture("v3");
-    // Without its reports the log cannot stand in for the snapshot.
+    // With the reports deleted, the log cannot replace the snapshot.
     let db = rusqlite::Connection::open(data.path().join("scanpost.db")).unwrap();
     db.execute_batch("UPDATE batches SET accepted = 0; DELETE FROM observations")
         .unwrap();
@@ -188,7 +188,7 @@ async fn a_log_of_version_3_and_its_snapshot_are_read() {
     check_fixture(&server, UUID).await;
 }
 
-/// With one of each kind of record.
+/// Has one record of each kind.
 #[tokio::test]
 async fn a_log_of_version_4_is_read() {
     let server = TestServer::start_on_fixture("v4").await;

@@ -1,4 +1,4 @@
-//! Everything that goes wrong is told in one envelope with a fitting status.
+//! All errors have the same JSON form and a fitting status.
 
 use reqwest::Method;
 use serde_json::json;

@@ -1,12 +1,12 @@
-// What the ESP32 sketch does, without the radio and the connection: the test plays those.
+// The queue of the ESP32 sketch, without the radio and the connection, which the test simulates.
 //
-// Reads commands from standard input, one a line, and answers each with lines on standard output:
+// Reads commands from standard input, one per line, and answers on standard output:
 //   see BSSID SIGNAL CHANNEL AUTH_MODE TIMESTAMP SSID_IN_HEX   queues a sighting
 //   clock STARTED_AT                                          the clock was set
 //   batch                                                     prints the key and the body, or "none" twice
 //   answered STATUS                                           prints "done" or "again"
 //   failed RETRY_AFTER                                        prints the milliseconds until the next attempt
-//   size                                                      prints how many wait and how many were lost
+//   size                                                      prints the number of queued and of lost sightings
 
 #include "../../examples/esp32/scanpost_esp32/report_queue.h"
 

@@ -19,7 +19,7 @@ fn example(path: &str) -> PathBuf {
         .join(path)
 }
 
-/// Whether a tool is there that an example needs. `.ci/run` must have it.
+/// Whether a tool that an example needs is installed. In CI it has to be.
 pub(crate) fn has_tool(tool: &str) -> bool {
     let answer = Command::new(tool)
         .arg("--version")
@@ -33,7 +33,7 @@ pub(crate) fn has_tool(tool: &str) -> bool {
     false
 }
 
-/// Runs `command` with `input`; the exit code, what it printed, and its errors.
+/// Runs `command` with `input`. Returns the exit code, standard output and standard error.
 pub(crate) fn run_with(command: &mut Command, input: &str) -> (Option<i32>, String, String) {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(input.as_bytes()).unwrap();
@@ -62,7 +62,7 @@ fn message(stream: &mut TcpStream) -> Vec<u8> {
     message
 }
 
-/// Passes `requests` requests on to the server. The answer to the first one is lost on the way back.
+/// Forwards `requests` requests to the server, and drops the first answer.
 fn network_that_loses_an_answer(server: &str, requests: usize) -> (String, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = listener.local_addr().unwrap().to_string();
@@ -81,7 +81,7 @@ fn network_that_loses_an_answer(server: &str, requests: usize) -> (String, JoinH
     (addr, network)
 }
 
-/// An address where nobody listens.
+/// An address with no listener.
 fn nowhere() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     format!("http://{}", listener.local_addr().unwrap())
@@ -92,7 +92,7 @@ async fn device(running: &Running, mac: &str) -> Value {
     reqwest::get(url).await.unwrap().json().await.unwrap()
 }
 
-/// The answers that a program printed, one a line.
+/// Answers that a program printed, one per line.
 #[track_caller]
 fn answers(out: &str) -> Vec<Value> {
     out.lines()
@@ -183,7 +183,7 @@ async fn the_python_example_sends_again_what_was_not_answered_and_it_counts_once
     running.stop();
 }
 
-/// The sketch's queue, driven as the sketch drives it.
+/// Runs the queue of the sketch, with the calls that the sketch makes.
 struct Sketch {
     child: Process,
     commands: ChildStdin,
@@ -259,20 +259,20 @@ async fn send(running: &Running, (key, body): (String, String)) -> Value {
 }
 
 #[tokio::test]
-async fn what_the_esp32_sends_is_understood_and_counts_once() {
+async fn reports_of_the_esp32_are_accepted_and_count_once() {
     if !has_tool("g++") {
         return;
     }
     let running = Running::start(|_| {});
     let folder = tempfile::tempdir().unwrap();
     let mut sketch = Sketch::start(folder.path());
-    // Before the clock is set, times are seconds since the start. The names are `Café` and a byte that is not UTF-8.
+    // Before the clock is set, times are seconds since the start. The first name is `Café`, the second is not UTF-8.
     sketch.tell("see 02:00:5e:10:00:01 -61 6 3 12 436166c3a9");
     sketch.tell("see 02:00:5e:10:00:02 -70 11 0 12 ff2261");
     sketch.tell("clock 1700000000");
     let first = sketch.batch();
     assert_eq!(send(&running, first.clone()).await["duplicate"], false);
-    // The answer is lost, and more is seen meanwhile.
+    // The answer is lost, and the sketch sees more networks.
     assert_eq!(sketch.ask("answered -11"), "again");
     assert_eq!(sketch.ask("failed 0"), "2000");
     assert_eq!(sketch.ask("failed 0"), "4000");
@@ -314,7 +314,7 @@ fn a_full_queue_of_the_esp32_drops_the_oldest_and_never_changes_a_batch_under_wa
     }
     assert_eq!(sketch.ask("size"), "8 12");
     assert_eq!(sketch.batch(), first);
-    // A refused batch is dropped: it would be refused for ever.
+    // A refused batch is dropped, because the server would refuse it again.
     assert_eq!(sketch.ask("answered 422"), "done");
     let (key, body) = sketch.batch();
     assert_ne!(key, first.0);

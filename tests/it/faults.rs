@@ -1,4 +1,4 @@
-//! What goes wrong around the server: disks, directories, files, clocks.
+//! Faults of the environment: disks, directories, files, clocks.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -33,7 +33,7 @@ fn a_damaged_log_is_not_served_as_if_it_were_whole() {
     let data = running.kill();
     let file = data.path().join("scanpost.db");
     let mut bytes = std::fs::read(&file).unwrap();
-    // Every page but the first, which holds the schema.
+    // Damages every page except the first, which contains the schema.
     bytes.iter_mut().skip(4096).for_each(|byte| *byte = 0xa5);
     std::fs::write(&file, bytes).unwrap();
     std::fs::remove_file(data.path().join("scanpost.db-wal")).ok();
@@ -42,7 +42,7 @@ fn a_damaged_log_is_not_served_as_if_it_were_whole() {
     assert!(log.contains("the log is damaged"), "{log}");
 }
 
-/// Snapshots as often as possible, and told of.
+/// Writes snapshots as often as possible, and logs them.
 fn often(command: &mut Command) {
     command
         .env("SCANPOST_SNAPSHOTS__INTERVAL", "2ms")
@@ -55,7 +55,7 @@ async fn post(running: &Running, body: &Value) -> u16 {
     answer.status().as_u16()
 }
 
-/// How many reports the views show.
+/// Reports that the views count.
 async fn reports(running: &Running) -> u64 {
     let url = format!("http://{}/devices/views/all/devices.json", running.addr);
     let devices: Vec<Value> = reqwest::get(url).await.unwrap().json().await.unwrap();
@@ -63,7 +63,7 @@ async fn reports(running: &Running) -> u64 {
     devices.iter().map(total).sum()
 }
 
-/// The fields of the line that says that the program is ready.
+/// Fields of the log line `ready`.
 fn ready(running: &Running) -> Value {
     let events = running
         .start
@@ -73,7 +73,7 @@ fn ready(running: &Running) -> Value {
     ready.next().unwrap()["fields"].clone()
 }
 
-/// A directory that holds no more than this, or `None` where the machine does not allow one.
+/// A file system of this size, or `None` where the user may not mount one.
 fn small_disk(kib: u32) -> Option<TempDir> {
     let disk = tempfile::tempdir().unwrap();
     if mount(
@@ -86,7 +86,7 @@ fn small_disk(kib: u32) -> Option<TempDir> {
     None
 }
 
-/// Mounts as root, or as whoever may become root without a password.
+/// Mounts as this user, or with `sudo` if it needs no password.
 fn mount(at: &Path, options: &[&str]) -> bool {
     [&["mount"][..], &["sudo", "-n", "mount"]]
         .into_iter()
@@ -163,7 +163,7 @@ fn a_directory_that_is_read_only_is_named_and_the_program_ends() {
 }
 
 #[tokio::test]
-async fn a_start_goes_by_the_snapshot_and_without_one_by_the_log() {
+async fn a_start_uses_the_snapshot_or_else_the_log() {
     let mut running = Running::start(often);
     let body = batch(json!([{ "bssid": "00:00:00:00:00:01" }, { "bssid": "00:00:00:00:00:02" }]));
     assert_eq!(post(&running, &body).await, 200);
@@ -171,7 +171,7 @@ async fn a_start_goes_by_the_snapshot_and_without_one_by_the_log() {
     let running = Running::start_on(running.kill(), |_| {});
     assert_eq!(ready(&running)["snapshot.position"], 1);
     assert_eq!(reports(&running).await, 2);
-    // After one kill the snapshot is a whole file; a stroke of lightning does not care.
+    // A kill leaves whole files, so this damages the snapshots.
     let data = running.kill();
     for file in std::fs::read_dir(data.path().join("snapshots")).unwrap() {
         let path = file.unwrap().path();
@@ -191,7 +191,7 @@ async fn a_start_goes_by_the_snapshot_and_without_one_by_the_log() {
 }
 
 #[tokio::test]
-async fn what_is_no_snapshot_is_left_where_it_is() {
+async fn files_that_are_not_snapshots_are_left_alone() {
     let mut running = Running::start(often);
     let body = batch(json!([{ "bssid": "00:00:00:00:00:01" }]));
     assert_eq!(post(&running, &body).await, 200);
@@ -207,7 +207,7 @@ async fn what_is_no_snapshot_is_left_where_it_is() {
 }
 
 #[tokio::test]
-async fn snapshots_without_their_log_are_not_given_up_for_an_empty_one() {
+async fn a_missing_log_beside_snapshots_is_an_error() {
     let running = Running::start(|_| {});
     let body = batch(json!([{ "bssid": "00:00:00:00:00:01" }]));
     assert_eq!(post(&running, &body).await, 200);
@@ -227,7 +227,7 @@ async fn snapshots_without_their_log_are_not_given_up_for_an_empty_one() {
 }
 
 #[tokio::test]
-async fn a_program_that_locks_the_file_holds_reports_up_and_ends_nothing() {
+async fn a_locked_log_delays_reports_and_stops_nothing() {
     let running = Running::start(|_| {});
     let body = |last: u8| batch(json!([{ "bssid": format!("00:00:00:00:00:0{last}") }]));
     assert_eq!(post(&running, &body(1)).await, 200);
@@ -280,7 +280,7 @@ async fn a_clock_that_was_set_back_hides_no_change() {
     };
     assert_eq!(post(&running, &body(1)).await, 200);
     let data = running.stop();
-    // As if the first report had come when the clock was a day ahead.
+    // As if the clock had been a day ahead at the first report.
     let db = rusqlite::Connection::open(data.path().join("scanpost.db")).unwrap();
     let shifted = db.execute(
         "UPDATE records SET received_at_us = received_at_us + 86400000000",
@@ -304,18 +304,18 @@ async fn a_clock_that_was_set_back_hides_no_change() {
             .map(|device| device["kismet.device.base.mod_time"].as_u64().unwrap())
             .collect()
     };
-    // A poller that saw the first change asks for what came since: the second is there, and not before the first.
+    // A client that saw the first change asks for later ones, and gets the second.
     let seen = mod_time(0).await;
     assert_eq!(seen.len(), 2);
     let newest = *seen.iter().max().unwrap();
     assert_eq!(mod_time(newest).await, [newest, newest]);
-    // And what was sent ahead of time is still known when it is sent again.
+    // The batch from the time ahead is recognised as a duplicate.
     assert_eq!(post(&running, &body(1)).await, 200);
     assert_eq!(reports(&running).await, 2);
     running.kill();
 }
 
-/// A log that is to be smaller than what the tests send.
+/// Limits the log to less than what the tests send.
 fn small_log(command: &mut Command) {
     command
         .env("SCANPOST_SNAPSHOTS__INTERVAL", "50ms")
@@ -351,7 +351,7 @@ async fn a_log_that_is_too_small_for_its_names_keeps_the_newest_reports() {
 }
 
 #[tokio::test]
-async fn what_expires_from_the_log_stays_in_the_picture() {
+async fn expired_reports_still_count_in_the_views() {
     let mut running = Running::start(small_log);
     let reports_of = |batch: u64| {
         let report = |number: u64| json!({ "bssid": format!("02:00:00:00:00:{:02x}", number % 100), "ssid": format!("network {batch}"), "timestamp": 1_700_000_000 + batch });
@@ -360,7 +360,7 @@ async fn what_expires_from_the_log_stays_in_the_picture() {
     for batch in 0..100 {
         assert_eq!(post(&running, &reports_of(batch)).await, 200);
     }
-    // The first batches go, the last ones stay.
+    // The oldest batches expire.
     let db = rusqlite::Connection::open(running.data().join("scanpost.db")).unwrap();
     let count = |what: &str| -> i64 { db.query_row(what, [], |row| row.get(0)).unwrap() };
     while 50_000 < count("SELECT count(*) FROM observations") {
@@ -372,7 +372,7 @@ async fn what_expires_from_the_log_stays_in_the_picture() {
         0
     );
     drop(db);
-    // A batch that is sent again is known, whether its reports are still in the log or not.
+    // A resent batch is recognised although its reports have expired.
     assert_eq!(reports(&running).await, 100_000);
     assert_eq!(post(&running, &reports_of(0)).await, 200);
     assert_eq!(reports(&running).await, 100_000);

@@ -1,4 +1,4 @@
-//! The table of fields, and what the reads really send.
+//! The table of fields matches the fields in answers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::auth_matrix::{Expected, expected};
 use crate::server::{BLUETOOTH, TestServer, batch};
 
-/// A server that has something to say in every field.
+/// A server with data for every field.
 async fn server() -> TestServer {
     let server = TestServer::start().await;
     server
@@ -43,7 +43,7 @@ async fn server() -> TestServer {
     server
 }
 
-/// Type and meaning by name, as the page has them.
+/// Type and description of each field by name, from the HTML page.
 async fn table(server: &TestServer) -> BTreeMap<String, (String, String)> {
     let page = server.get("/system/tracked_fields.html").await;
     let page = page.expect_status(200);
@@ -56,7 +56,7 @@ async fn table(server: &TestServer) -> BTreeMap<String, (String, String)> {
     rows.collect()
 }
 
-/// Whether a value is of a type.
+/// Whether a value has the type.
 fn is_of(kind: &str, value: &Value) -> bool {
     let below = |bits: u32| {
         value
@@ -99,7 +99,7 @@ fn is_of(kind: &str, value: &Value) -> bool {
     }
 }
 
-/// Looks at every field of `value`: the names within maps are data.
+/// Calls `look` for every field in `value`. Names within maps are data, not fields.
 fn walk<'v>(value: &'v Value, is_free: bool, look: &mut dyn FnMut(&'v str, &'v Value) -> bool) {
     match value {
         Value::Array(items) => items.iter().for_each(|item| walk(item, false, look)),
@@ -129,7 +129,10 @@ async fn the_table_has_the_fields_that_reads_send_and_no_others() {
                 unknown.insert(format!("{name} in {path}: {value}"));
                 return false;
             };
-            assert!(is_of(kind, value), "{path}: {name} is no {kind}: {value}");
+            assert!(
+                is_of(kind, value),
+                "{path}: {name} is not of type {kind}: {value}"
+            );
             sent.insert(name.to_owned());
             matches!(kind.as_str(), "map[string, x]" | "map[double,double]")
         });
@@ -146,7 +149,7 @@ async fn the_table_has_the_fields_that_reads_send_and_no_others() {
 }
 
 #[tokio::test]
-async fn the_form_for_people_describes_each_field() {
+async fn prettyjson_describes_each_field() {
     let server = server().await;
     let table = table(&server).await;
     let path = "/devices/by-key/4202770D00000000_10000000000/device.prettyjson";
@@ -156,7 +159,7 @@ async fn the_form_for_people_describes_each_field() {
         device["description.kismet.device.base.macaddr"],
         format!("{kind}, {meaning}")
     );
-    // Names that somebody gave are not fields.
+    // Names of tags are not fields.
     let tags = json!({ "kismet.device.base.key": "mine" });
     assert_eq!(device["kismet.device.base.tags"], tags);
     let mut described = BTreeSet::new();

@@ -1,8 +1,8 @@
 //! The fuzz targets of `fuzz/`, run on stable: every input of the corpus, then random mutations of them.
 //!
-//! `FUZZ_SECONDS` says how long each target runs; without it each runs a fixed number of mutations, so that the suite
-//! does the same on a slow machine. `FUZZ_SEED` chooses other mutations. An input that makes a target panic is
-//! written to `target/fuzz/`; it belongs into the corpus together with the repair of what it found.
+//! `FUZZ_SECONDS` is the time that each target runs. Without it each runs a fixed number of mutations, so that the
+//! suite does the same on a slow machine. `FUZZ_SEED` selects other mutations. An input that makes a target panic is
+//! written to `target/fuzz/`. Add it to the corpus together with the fix.
 
 use std::fmt::Write as _;
 use std::io::{Write as _, stderr};
@@ -11,14 +11,14 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 #[path = "../../fuzz/src/lib.rs"]
-#[expect(unreachable_pub, reason = "in the harnesses it is a crate of its own")]
+#[expect(unreachable_pub, reason = "in the harnesses it is a separate crate")]
 mod targets;
 
-/// Mutations of a target when no time is given.
+/// Mutations per target if `FUZZ_SECONDS` is not set.
 const MUTATIONS: u64 = 1_000;
-/// The longest input that mutations make, in bytes.
+/// Longest mutated input, in bytes.
 const INPUT_BYTES_MAX: usize = 4096;
-/// Numbers at the edges of what the formats hold.
+/// Numbers at the limits of the formats.
 const NUMBERS: [&str; 12] = [
     "0",
     "-1",
@@ -46,7 +46,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number less than `bound`, or 0 if there is none.
+    /// A number less than `bound`, or 0 if `bound` is 0.
     fn below(&mut self, bound: usize) -> usize {
         let bound = u64::try_from(bound.max(1)).unwrap();
         usize::try_from(self.next() % bound).unwrap()
@@ -60,7 +60,7 @@ impl Random {
         choices[self.below(choices.len())]
     }
 
-    /// The start and end of a piece of `input`, which may be empty.
+    /// Start and end of a random piece of `input`. It may be empty.
     fn piece(&mut self, input: &[u8]) -> (usize, usize) {
         let start = self.below(input.len() + 1);
         let length_max = (input.len() - start).min(64);
@@ -68,7 +68,7 @@ impl Random {
     }
 }
 
-/// Changes `input` in one place. `other` is another input to take pieces from.
+/// Changes `input` in one place. Pieces may come from `other`.
 fn mutate(input: &mut Vec<u8>, other: &[u8], random: &mut Random) {
     let at = random.below(input.len() + 1);
     match random.below(9) {
@@ -105,7 +105,7 @@ fn mutate(input: &mut Vec<u8>, other: &[u8], random: &mut Random) {
             let (start, end) = random.piece(input);
             input.splice(start..end, random.of(&NUMBERS).bytes());
         }
-        // Characters that formats give a meaning to, where another one stood.
+        // Replaces a character by one with a meaning in some format.
         _ => {
             let meaning: &[&str] = &[
                 "\"", "\\", "{", "[", "]", ",", ":", "&", "=", "%", "\\u", "\\x", "-", "é",
@@ -132,7 +132,7 @@ fn corpus(target: &str) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// Runs a target on `input`. If it panics, keeps the input and says where.
+/// Runs a target on `input`. If it panics, writes the input to a file and prints its path.
 fn feed(name: &str, target: fn(&[u8]), input: &[u8]) {
     let Err(panic) = catch_unwind(AssertUnwindSafe(|| target(input))) else {
         return;
@@ -186,7 +186,7 @@ fn run(name: &str, target: fn(&[u8])) {
             corpus.len()
         );
         write!(line, " in {} s, seed {seed}", start.elapsed().as_secs()).unwrap();
-        // Not `eprintln!`: the runner swallows what a passing test prints.
+        // Not `eprintln!`: the test runner hides its output when a test passes.
         writeln!(stderr(), "{line}").ok();
     }
 }

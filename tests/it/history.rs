@@ -1,4 +1,4 @@
-//! What single devices said, out of the log.
+//! Observations of single devices, read from the log.
 
 use serde_json::{Value, json};
 
@@ -25,7 +25,7 @@ fn signals(page: &Value) -> Vec<i64> {
 
 #[tokio::test]
 async fn the_newest_come_first_by_their_own_time() {
-    // The second is late, and two are of one second.
+    // The second report is late, and two reports have the same second.
     let server = server_with(&[
         (1_700_000_200, -1),
         (1_700_000_100, -2),
@@ -76,7 +76,7 @@ async fn pages_join_without_a_gap_and_without_a_repeat() {
                 .read(&format!("{AP}?{until}&limit={limit}&cursor={cursor}"))
                 .await;
             joined.extend(signals(&page));
-            // What comes in while somebody reads on moves nothing, even if it is of the newest second.
+            // New reports between two pages do not shift the pages, even reports of the newest second.
             if cursor.is_empty() {
                 server.report(json!([{ "bssid": "00:00:00:00:00:01", "timestamp": 1_700_000_900 + limit }])).await;
             }
@@ -106,7 +106,7 @@ async fn an_address_stands_for_all_radio_technologies() {
 }
 
 #[tokio::test]
-async fn what_is_not_understood_is_named() {
+async fn invalid_parameters_are_named() {
     let server = server_with(&[(1_700_000_000, -1)]).await;
     let refused = async |query: &str, status: u16, reason: &str| {
         server

@@ -145,7 +145,7 @@ async fn each_refused_report_is_named_and_the_others_are_taken() {
 }
 
 #[tokio::test]
-async fn a_signal_that_no_receiver_measures_is_none() {
+async fn an_impossible_signal_is_ignored() {
     let server = TestServer::start().await;
     let reports =
         [31, 127, -151, 0].map(|dbm| json!({ "bssid": "00:00:00:00:00:01", "signal": dbm }));
@@ -158,7 +158,7 @@ async fn a_signal_that_no_receiver_measures_is_none() {
 }
 
 #[tokio::test]
-async fn who_hangs_up_after_sending_has_reported() {
+async fn a_client_that_hangs_up_after_sending_has_reported() {
     let server = TestServer::start().await;
     let report = |number: usize| {
         let body = batch(json!([{ "bssid": format!("0200000000{number:02x}") }])).to_string();
@@ -205,7 +205,7 @@ async fn a_source_is_made_by_its_first_report_and_renamed_by_a_later_one() {
     assert_eq!(source["kismet.datasource.name"], "phone of Ann");
     assert_eq!(source["kismet.datasource.num_packets"], 2);
     assert_eq!(source["kismet.datasource.source_number"], 1);
-    // A reporter that was not given a name does not take the name away.
+    // A batch without a source name keeps the known one.
     body["source_name"] = Value::Null;
     server.post_json(WIFI, &body).await.expect_status(200);
     assert_eq!(

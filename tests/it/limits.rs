@@ -1,4 +1,4 @@
-//! Bounds: at the bound all is well, one past it is a clear error.
+//! Limits: a request at the limit is accepted, one above it is a clear error.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use crate::program::Running;
 use crate::server::{Answer, TestServer, WIFI, batch, gzip};
 
-/// Long enough for a machine under load; only a server that never answers takes it.
+/// Timeout that only a server that hangs reaches, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn padded(bytes: usize) -> String {
@@ -32,7 +32,7 @@ async fn a_body_at_the_bound_is_taken_and_one_byte_more_is_413() {
         .post(WIFI, json, padded(1001))
         .await
         .expect_error(413, "at most 1000 bytes");
-    // Without a Content-Length the bound is met while reading.
+    // Without a Content-Length the limit applies while the body is read.
     let chunks = |text: String| reqwest::Body::wrap_stream(ChunksOf100(text));
     server
         .post(WIFI, json, chunks(padded(1000)))
@@ -102,11 +102,11 @@ async fn a_batch_at_the_bound_is_taken_and_one_report_more_is_413() {
 }
 
 #[tokio::test]
-async fn connections_past_the_bound_are_told_so() {
+async fn connections_above_the_limit_get_an_error() {
     let server = TestServer::start_with(|config| config.limits.connections_max = 2).await;
     let one = TcpStream::connect(server.addr).await.unwrap();
     let mut two = TcpStream::connect(server.addr).await.unwrap();
-    // An answer on the second shows that both have been accepted.
+    // An answer on the second connection shows that both are accepted.
     two.write_all(b"GET /phy/all_phys.json HTTP/1.1\r\nhost: localhost\r\n\r\n")
         .await
         .unwrap();
@@ -116,7 +116,7 @@ async fn connections_past_the_bound_are_told_so() {
     let answer = server.get("/phy/all_phys.json").await;
     assert_eq!(answer.headers["retry-after"], "1");
     answer.expect_error(503, "too many connections");
-    // Their places are given back when the server has closed its side.
+    // The server frees a place before the client sees the end of the connection.
     for mut stream in [one, two] {
         stream.shutdown().await.unwrap();
         let mut rest = Vec::new();
@@ -126,14 +126,14 @@ async fn connections_past_the_bound_are_told_so() {
     server.get("/phy/all_phys.json").await.expect_status(200);
 }
 
-/// Sends `sent`, then nothing, and gives what the server says until it closes.
+/// Sends `sent` and then nothing. Returns everything that the server sends until it closes.
 async fn say_and_wait(server: &TestServer, sent: &str) -> String {
     let mut stream = TcpStream::connect(server.addr).await.unwrap();
     stream.write_all(sent.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     timeout(PATIENCE, stream.read_to_end(&mut answer))
         .await
-        .expect("the connection is held for ever")
+        .expect("the server never closes the connection")
         .ok();
     String::from_utf8(answer).unwrap()
 }
@@ -173,8 +173,8 @@ async fn an_idle_connection_is_closed() {
         TestServer::start_with(|config| config.limits.idle_timeout = Duration::from_millis(100))
             .await;
     let request = "GET /phy/all_phys.json HTTP/1.1\r\nhost: localhost\r\n\r\n";
-    // A machine that stands still may be idle for so long before it has read the request; then there is no answer, and
-    // what comes after one is still to be seen.
+    // On a machine that hangs, the idle timeout may pass before the server has read the request. Then there is no
+    // answer, and the test tries again.
     let mut answer = String::new();
     for _ in 0..100 {
         answer = say_and_wait(&server, request).await;
@@ -197,7 +197,7 @@ async fn a_reader_that_stops_reading_does_not_hold_a_connection() {
         let answer = post.json(&batch(reports)).send().await.unwrap();
         assert_eq!(answer.status(), 200);
     }
-    // Only now: a connection is idle too while the server works for long.
+    // Set only now, because a connection also counts as idle while the server works on a request.
     let mut running = Running::start_on(running.stop(), |command| {
         command
             .env("SCANPOST_LIMITS__IDLE_TIMEOUT", "300ms")
@@ -208,7 +208,7 @@ async fn a_reader_that_stops_reading_does_not_hold_a_connection() {
         .write_all(b"GET /devices/views/all/devices.json HTTP/1.1\r\nhost: localhost\r\n\r\n")
         .await
         .unwrap();
-    // The view is far larger than what the sockets hold, so the server has to give up before its end.
+    // The view does not fit into the buffers of the sockets, so the server times out while it sends.
     running.wait_for("a connection ended early");
     let mut read = Vec::new();
     stream.read_to_end(&mut read).await.ok();

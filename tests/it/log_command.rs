@@ -1,4 +1,4 @@
-//! `scanpost log`: a look at the log from the command line, beside a server or without one.
+//! `scanpost log`, while a server runs and without one.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,7 +11,7 @@ use crate::program::{Running, run, scanpost};
 use crate::server::{WIFI, batch, copy_of_fixture};
 use crate::snapshot::expect_snapshot;
 
-/// The exit code, standard output, and standard error of `scanpost log`.
+/// Runs `scanpost log`. Returns the exit code, standard output and standard error.
 fn log(command: &str, data: &Path) -> (Option<i32>, String, String) {
     let mut program = scanpost();
     program.arg("log").args(command.split(' '));
@@ -116,7 +116,7 @@ fn a_log_of_a_later_version_is_refused() {
     let data = copy_of_fixture("v1");
     let file = data.path().join("scanpost.db");
     let mut bytes = fs::read(&file).unwrap();
-    // The user version, as SQLite's file format has it.
+    // Offset of the user version in SQLite's file format.
     bytes[60..64].copy_from_slice(&99u32.to_be_bytes());
     fs::write(&file, &bytes).unwrap();
     for command in ["verify", "replay --to-json"] {
@@ -128,11 +128,11 @@ fn a_log_of_a_later_version_is_refused() {
 }
 
 #[test]
-fn what_is_wrong_with_a_log_is_told() {
+fn problems_of_a_log_are_reported() {
     let data = copy_of_fixture("v1");
     let file = data.path().join("scanpost.db");
     let mut bytes = fs::read(&file).unwrap();
-    // The one page that all observations are on.
+    // All observations are on one page.
     bytes[11 * 4096..][..4096].fill(0xa5);
     fs::write(&file, &bytes).unwrap();
     let (code, out, err) = log("verify", data.path());
@@ -149,7 +149,7 @@ fn what_is_wrong_with_a_log_is_told() {
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_is_no_failure() {
+fn a_closed_pipe_is_not_a_failure() {
     let data = copy_of_fixture("v1");
     let mut program = scanpost();
     program
@@ -180,7 +180,7 @@ fn the_configuration_says_where_the_log_is() {
 }
 
 #[test]
-fn the_form_has_to_be_said() {
+fn the_output_format_is_required() {
     let data = copy_of_fixture("v1");
     let (code, _, err) = log("replay", data.path());
     assert_eq!(code, Some(2));

@@ -1,4 +1,4 @@
-//! The server from outside: real sockets, real files, real processes.
+//! Tests of the server from outside: real sockets, real files, real processes.
 
 #![expect(
     clippy::unwrap_used,

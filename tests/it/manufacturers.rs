@@ -1,4 +1,4 @@
-//! Who made a radio, and whose address is made up.
+//! Manufacturers of radios, and addresses that were made up.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use crate::server::{Answer, BLUETOOTH, TestServer, batch};
 
 const LIST: &str = "/api/v1/devices";
 
-/// Addresses from blocks of 24, 28 and 36 bits, from none, and two that are local.
+/// Addresses from blocks of 24, 28 and 36 bits, one from no block, and two local ones.
 async fn server() -> TestServer {
     let server = TestServer::start().await;
     let report = |bssid| json!({ "bssid": bssid, "timestamp": 1_700_000_000 });
@@ -27,7 +27,7 @@ async fn server() -> TestServer {
 }
 
 #[tokio::test]
-async fn every_view_tells_who_made_a_radio() {
+async fn every_view_shows_the_manufacturer() {
     let server = server().await;
     for (address, made_by, is_randomised) in [
         ("B8:27:EB:00:00:01", Some("Raspberry Pi Foundation"), false),
@@ -44,7 +44,7 @@ async fn every_view_tells_who_made_a_radio() {
         ("04:FF:FF:00:00:01", None, false),
         ("BA:27:EB:00:00:01", None, true),
         ("B8:27:EB:00:00:02", Some("Raspberry Pi Foundation"), false),
-        // For a group in Wi-Fi; in Bluetooth a random address has it, and none of a maker's.
+        // In Wi-Fi this bit marks group addresses. In Bluetooth only random addresses have it.
         ("F9:00:00:00:00:03", None, true),
     ] {
         let kismet = server.device(address).await;
@@ -71,7 +71,7 @@ async fn every_view_tells_who_made_a_radio() {
 }
 
 #[tokio::test]
-async fn devices_are_chosen_by_who_made_them() {
+async fn devices_are_filtered_by_manufacturer() {
     let server = server().await;
     let chosen = async |query: &str| {
         let page = server

@@ -1,4 +1,4 @@
-//! Logs of earlier versions, brought to this one.
+//! Migration of logs of earlier versions.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -14,14 +14,14 @@ use tempfile::TempDir;
 use crate::program::{Process, Running, run, scanpost};
 use crate::server::copy_of_fixture;
 
-/// Enough that the migration takes a good part of a second.
+/// Enough that a kill can hit the migration.
 const COPIES: i64 = 500;
-/// How often it is killed, more or less: each life is longer than the one before by this part of the whole.
+/// Approximate number of kills. Each run lasts longer than the one before, by this part of a whole migration.
 const KILLS: u32 = 12;
-/// Only a program that is stuck takes so long.
+/// Timeout that only a program that hangs reaches, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// What there is in a log, as its rows say. Other rows are counted for other versions.
+/// Row counts of a log. `tables` are the counts to select, which differ by version.
 fn contents(data: &TempDir, tables: &str) -> [i64; 4] {
     let db = Connection::open(data.path().join("scanpost.db")).unwrap();
     let query = format!("SELECT {tables}");
@@ -39,7 +39,7 @@ fn is_migrated(data: &TempDir) -> bool {
     3 < version
 }
 
-/// A log of version 3 with what its fixture has, many times, and as many annotations.
+/// A log of version 3 with many copies of its fixture, and an annotation for each copy.
 fn large_log_of_version_3() -> TempDir {
     let data = copy_of_fixture("v3");
     fs::remove_dir_all(data.path().join("snapshots")).unwrap();
@@ -84,7 +84,7 @@ fn migrate(data: &TempDir, life: Duration) -> Option<Duration> {
         }
     });
     let first = lines.iter().find(|line| line.contains("migrating the log"));
-    assert!(first.is_some(), "it does not migrate");
+    assert!(first.is_some(), "the program does not migrate the log");
     let began = Instant::now();
     let took = loop {
         match lines.recv_timeout(life) {
@@ -96,7 +96,7 @@ fn migrate(data: &TempDir, life: Duration) -> Option<Duration> {
             }
             Ok(_) => {}
             Err(RecvTimeoutError::Timeout) => break None,
-            Err(RecvTimeoutError::Disconnected) => panic!("it ended by itself"),
+            Err(RecvTimeoutError::Disconnected) => panic!("the program ended by itself"),
         }
     };
     child.kill();

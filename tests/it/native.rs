@@ -1,4 +1,4 @@
-//! The native interface: lists of devices by filter and order, and one device whole.
+//! The native interface: filtered and sorted lists of devices, and single devices.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ const LIST: &str = "/api/v1/devices";
 const FREQUENCIES_KHZ: [u32; 3] = [2_437_000, 5_180_000, 5_955_000];
 const CAPABILITIES: [&str; 3] = ["[WPA2-PSK-CCMP][ESS]", "[ESS]", ""];
 
-/// Forty access points with many ties, and a headset.
+/// Forty access points, many of them equal in some field, and a headset.
 async fn server() -> TestServer {
     let server = TestServer::start().await;
     let report = |n: u32| {
@@ -25,7 +25,7 @@ async fn server() -> TestServer {
         }
         report
     };
-    // Late ones last, so that the order of change is not that of sight.
+    // The oldest reports are sent last, so that the order of changes differs from the order of observations.
     server.report((0..40).rev().map(report).collect()).await;
     server
         .report(json!([report(1), report(1), report(2)]))
@@ -89,7 +89,7 @@ async fn pages_of_every_order_join_to_the_whole() {
             }
         }
     }
-    // And after a start from a snapshot.
+    // The same after a start from a snapshot.
     let server = server.restart().await;
     assert_eq!(devices(&server, "").await, all);
 }
@@ -105,7 +105,7 @@ async fn filters_choose_devices() {
             .filter(|device| wanted(device))
             .cloned()
             .collect();
-        assert!(!expected.is_empty(), "{query} chooses nothing");
+        assert!(!expected.is_empty(), "{query} matches nothing");
         assert_eq!(found, expected, "{query}");
     };
     check("phy=wifi", &|device| device["phy"] == "IEEE802.11").await;
@@ -171,7 +171,7 @@ async fn filters_choose_devices() {
 }
 
 #[tokio::test]
-async fn a_filter_that_is_not_understood_is_named() {
+async fn an_invalid_filter_is_named() {
     let server = server().await;
     let refused = async |query: &str, reason: &str| {
         server
@@ -236,7 +236,7 @@ async fn one_device_is_shown_whole() {
         (&security["akms"], &security["pairwise"]),
         (&json!(["PSK"]), &json!(["CCMP"]))
     );
-    // One address in two radio technologies.
+    // The same address in two radio technologies.
     let both = server.read(&format!("{LIST}/02:00:00:00:00:00")).await;
     assert_eq!(both["phy"], "IEEE802.11");
     assert_eq!(both["others"][0]["bluetooth"]["name"], "Headset");
@@ -284,7 +284,7 @@ async fn a_device_is_shown_alike_in_whatever_order_its_reports_came() {
             server.post_json(WIFI, &batch).await.expect_status(200);
         }
         let mut whole = server.read(&format!("{LIST}/{address}")).await;
-        // When it changed is the server's time, and not the reports'.
+        // The time of the change is the server's, not the reports'.
         let fields = whole.as_object_mut().unwrap();
         fields.retain(|name, _| !name.starts_with("changed"));
         whole
@@ -307,7 +307,7 @@ async fn a_device_is_shown_alike_in_whatever_order_its_reports_came() {
 }
 
 #[tokio::test]
-async fn what_each_protocol_of_a_network_offers_is_shown() {
+async fn the_ciphers_of_each_protocol_are_shown() {
     let server = TestServer::start().await;
     let report = |address: &str, capabilities: &str| json!({ "bssid": address, "ssid": "a", "capabilities": capabilities });
     let mixed = report(
@@ -331,7 +331,7 @@ async fn what_each_protocol_of_a_network_offers_is_shown() {
 }
 
 #[tokio::test]
-async fn all_lists_are_told_in_csv_and_single_things_are_not() {
+async fn lists_are_available_as_csv_and_single_objects_are_not() {
     let server = TestServer::start().await;
     let address = "02:00:5E:10:00:01";
     let report = |capabilities: &str, timestamp: u32| {
@@ -397,7 +397,7 @@ async fn all_lists_are_told_in_csv_and_single_things_are_not() {
 }
 
 #[tokio::test]
-async fn a_table_is_told_in_csv() {
+async fn a_list_is_written_as_csv() {
     let server = server().await;
     server.report(json!([{ "bssid": "02:00:00:00:0f:0f", "ssid": "a,\"b\"\nc", "timestamp": 1_700_000_060 }])).await;
     let request = server
@@ -421,7 +421,7 @@ async fn a_table_is_told_in_csv() {
 }
 
 #[tokio::test]
-async fn no_name_is_a_formula_in_a_table_unless_a_program_wants_it_as_it_is() {
+async fn names_are_not_formulas_in_csv_unless_raw_texts_are_requested() {
     let server = TestServer::start().await;
     let formula = "=HYPERLINK(\"//evil.example\")";
     let report = json!({ "bssid": "02:00:00:00:00:01", "ssid": formula, "signal": -60 });
@@ -455,7 +455,7 @@ async fn no_name_is_a_formula_in_a_table_unless_a_program_wants_it_as_it_is() {
 }
 
 #[tokio::test]
-async fn sources_networks_and_the_server_are_told() {
+async fn sources_networks_and_the_status_are_shown() {
     let server = server().await;
     let sources = server.read("/api/v1/sources").await;
     let sources = sources["sources"].as_array().unwrap();
@@ -500,7 +500,8 @@ async fn sources_networks_and_the_server_are_told() {
     assert_eq!(status["commits"], json!(commits + 1));
 }
 
-/// A page is made while it is sent if it is too large for a tag; it says the same as smaller pages, which are sent whole.
+/// A page that is too large for an `ETag` is generated while it is sent. It has the same rows as smaller pages, which
+/// are sent whole.
 #[tokio::test]
 async fn a_large_page_is_streamed_and_says_what_small_pages_say() {
     const DEVICES: u32 = 8_000;
@@ -550,7 +551,7 @@ async fn a_large_page_is_streamed_and_says_what_small_pages_say() {
     }
 }
 
-/// The rows of a page, as they are written.
+/// Rows of a page as raw JSON.
 fn rows_of(page: &Answer) -> Vec<String> {
     if page.headers["content-type"] == "application/json" {
         let devices = page.json()["devices"].take();

@@ -1,4 +1,4 @@
-//! The document of the interface, held against the routes and against answers.
+//! The `OpenAPI` document matches the routes and the answers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,7 +23,7 @@ fn operations(document: &Value) -> impl Iterator<Item = (&String, &String, &Valu
     })
 }
 
-/// Whether anybody may, or the role that each of the security schemes asks for.
+/// Role that all security schemes of an operation ask for, or `any`.
 fn demand(operation: &Value) -> Option<Vec<&str>> {
     let ways = operation["security"].as_array().unwrap();
     let mut roles: Vec<Vec<&str>> = Vec::new();
@@ -132,7 +132,7 @@ async fn the_document_is_whole() {
     assert_eq!(schemes, known.keys().cloned().collect());
 }
 
-/// The properties of a schema, and which of them have to be there.
+/// Properties of a schema, and which of them are required.
 pub(crate) fn properties(document: &Value, name: &str) -> BTreeMap<String, bool> {
     let schema = &document["components"]["schemas"][name];
     let required = schema["required"].as_array().unwrap();
@@ -156,8 +156,8 @@ pub(crate) fn check_record(properties: &BTreeMap<String, bool>, record: &Value) 
     }
 }
 
-/// Flags, some services, a service that is sought, a name, power, look, data of a service and of a maker, an address of
-/// a web page, and a structure that is cut off.
+/// Flags, services, a solicited service, a name, TX power, appearance, service data, manufacturer data, a URL, and a
+/// truncated structure.
 const ADVERTISED: &str =
     "02010603020d1803140f18050961626364020a040319c00304160f186405ff4c0010050324170009ff4c00";
 const NATIVE: [&str; 6] = [
@@ -169,7 +169,7 @@ const NATIVE: [&str; 6] = [
     "/api/v1/status",
 ];
 
-/// A server that has seen something of everything.
+/// A server with data for every schema.
 async fn server_that_knows_all() -> TestServer {
     let server = TestServer::start().await;
     let full = json!({
@@ -202,7 +202,7 @@ async fn server_that_knows_all() -> TestServer {
 }
 
 #[tokio::test]
-async fn native_answers_are_what_the_document_says_and_all_that_it_says() {
+async fn native_answers_match_the_document() {
     let server = server_that_knows_all().await;
     let document = server.read(DOCUMENT).await;
     let mut checker = Checker::new(&document);
@@ -211,7 +211,7 @@ async fn native_answers_are_what_the_document_says_and_all_that_it_says() {
         checker.check("get", path, &server.get(&asked).await);
         let parameters = &document["paths"][path]["get"]["parameters"];
         let parameters = parameters.as_array().unwrap();
-        // The first of several pages has a cursor.
+        // With more pages to come, a page has a cursor.
         if parameters.iter().any(|one| one["name"] == "cursor") {
             let first = server.get(&format!("{asked}?limit=1")).await;
             checker.check("get", path, &first);
@@ -221,7 +221,7 @@ async fn native_answers_are_what_the_document_says_and_all_that_it_says() {
 }
 
 #[tokio::test]
-async fn tables_are_where_the_document_has_them_and_have_all_that_it_says() {
+async fn csv_tables_match_the_document() {
     let server = server_that_knows_all().await;
     let document = server.read(DOCUMENT).await;
     for path in NATIVE.into_iter().chain(["/api/v1/alerts"]) {
@@ -245,7 +245,7 @@ async fn tables_are_where_the_document_has_them_and_have_all_that_it_says() {
         let items = lists.filter_map(|list| list["items"].get("$ref"));
         items.for_each(|item| members_of(&document, item.as_str().unwrap(), &mut members));
         if path == "/api/v1/sources" {
-            // What a table has no cell for has a cell for each of its parts.
+            // A nested object has a column for each of its members.
             assert!(members.remove("position"));
             members_of(&document, "#/components/schemas/Fix", &mut members);
         }
@@ -253,7 +253,7 @@ async fn tables_are_where_the_document_has_them_and_have_all_that_it_says() {
     }
 }
 
-/// The names of a schema's members, also of those that it takes over.
+/// Names of a schema's members, with those from `allOf`.
 fn members_of(document: &Value, reference: &str, members: &mut BTreeSet<String>) {
     let schema = document
         .pointer(reference.strip_prefix('#').unwrap())
@@ -269,7 +269,7 @@ fn members_of(document: &Value, reference: &str, members: &mut BTreeSet<String>)
 }
 
 #[tokio::test]
-async fn what_is_taken_and_what_is_refused_is_answered_as_the_document_says() {
+async fn answers_to_reports_match_the_document() {
     let server = TestServer::start_with(|config| config.limits.body_bytes_max = 1000).await;
     let document = server.read(DOCUMENT).await;
     let mut checker = Checker::new(&document);
@@ -346,10 +346,10 @@ async fn a_client_that_has_the_document_is_not_sent_it_again() {
 }
 
 #[tokio::test]
-async fn alerts_have_what_the_document_says() {
+async fn alerts_match_the_document() {
     let server = TestServer::start().await;
     let document = server.read(DOCUMENT).await;
-    // Open is less than the network was before.
+    // The network was encrypted before, so this raises an alert.
     let secured = json!({ "bssid": "02:00:5E:10:00:01", "ssid": "b", "capabilities": "[WPA2-PSK-CCMP]", "timestamp": 1_700_000_000 });
     let open = json!({
         "bssid": "02:00:5E:10:00:01", "ssid": "b", "capabilities": "[ESS]", "channel": "6", "lat": 1.5, "lon": 2.5,

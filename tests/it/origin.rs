@@ -1,4 +1,4 @@
-//! Pages of others.
+//! Requests from pages of other origins.
 
 use reqwest::Method;
 use scanpost::auth::Credentials;
@@ -20,7 +20,7 @@ async fn with(server: &TestServer, method: Method, path: &str, headers: &[(&str,
 }
 
 #[tokio::test]
-async fn on_this_machine_the_server_has_the_names_of_this_machine_only() {
+async fn a_loopback_server_refuses_foreign_host_names() {
     let server = TestServer::start().await;
     let port = server.addr.port();
     let get =
@@ -41,13 +41,13 @@ async fn on_this_machine_the_server_has_the_names_of_this_machine_only() {
     ] {
         get(PATH, host).await.expect_error(403, "Host: ");
         get("/nowhere", host).await.expect_status(403);
-        // Whoever watches over servers may call it by any name.
+        // Health checks may use any host name.
         get("/readyz", host).await.expect_status(200);
     }
 }
 
 #[tokio::test]
-async fn the_page_of_another_can_neither_report_nor_read() {
+async fn a_page_of_another_origin_can_neither_report_nor_read() {
     let server = TestServer::start().await;
     let own = format!("http://{}", server.addr);
     for origin in [
@@ -83,7 +83,7 @@ async fn the_page_of_another_can_neither_report_nor_read() {
 }
 
 #[tokio::test]
-async fn the_page_of_another_fetches_no_image_here() {
+async fn a_page_of_another_origin_cannot_embed_an_answer() {
     let server = TestServer::start().await;
     server
         .report(json!([{ "bssid": "00:00:00:00:00:01" }]))
@@ -102,7 +102,7 @@ async fn the_page_of_another_fetches_no_image_here() {
     }
     get(PATH, "same-origin", "no-cors").await.expect_status(200);
     get(PATH, "none", "navigate").await.expect_status(200);
-    // A link may lead here, and do nothing.
+    // Other pages may link to the server. Following a link changes nothing.
     get(PATH, "cross-site", "navigate").await.expect_status(200);
     get(command, "cross-site", "navigate")
         .await
@@ -111,7 +111,7 @@ async fn the_page_of_another_fetches_no_image_here() {
 }
 
 #[tokio::test]
-async fn the_page_of_another_cannot_use_the_login_of_who_looks_at_it() {
+async fn a_page_of_another_origin_cannot_use_the_visitors_login() {
     let server = TestServer::start_with(|config| config.auth.mode = AuthMode::Required).await;
     let credentials = Credentials::open(server.data()).unwrap();
     let cookie = format!("KISMET={}", key(&credentials, "admin"));
@@ -120,7 +120,7 @@ async fn the_page_of_another_cannot_use_the_login_of_who_looks_at_it() {
         .await
         .expect_status(403);
     get(&[("cookie", &cookie)]).await.expect_status(200);
-    // Its own page under whatever name it has there.
+    // The server's own page, under any host name.
     let own = [
         ("host", "scan.example"),
         ("origin", "https://scan.example"),
@@ -130,7 +130,7 @@ async fn the_page_of_another_cannot_use_the_login_of_who_looks_at_it() {
 }
 
 #[tokio::test]
-async fn a_page_that_was_allowed_may_ask_and_read() {
+async fn a_page_of_an_allowed_origin_may_send_and_read() {
     let server = TestServer::start_with(|config| {
         config.auth.mode = AuthMode::Required;
         config.server.cors_origins = vec![MAP.to_owned()];
@@ -152,7 +152,7 @@ async fn a_page_that_was_allowed_may_ask_and_read() {
             "{header}"
         );
     }
-    // Also why it was refused.
+    // The page may read the reason of the refusal too.
     let refused = with(&server, Method::GET, PATH, &[("origin", MAP)])
         .await
         .expect_status(401);

@@ -1,4 +1,4 @@
-//! The outbox with another kind of item than alerts: it is made for any.
+//! The outbox with items other than alerts, since it is generic.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -40,7 +40,7 @@ impl Item for Line {
     }
 }
 
-/// Sends all lines but comments, several in one request.
+/// Sends several lines in one request, without comments.
 struct PlainText;
 
 impl Dispatch for PlainText {
@@ -61,7 +61,7 @@ impl Dispatch for PlainText {
     }
 }
 
-/// The lines that a test wrote.
+/// Lines that a test wrote.
 #[derive(Default)]
 struct Lines {
     written: Arc<Mutex<Vec<Line>>>,
@@ -69,7 +69,7 @@ struct Lines {
 }
 
 impl Lines {
-    /// All of them are there before the outbox is woken.
+    /// Adds all lines before it wakes the outbox.
     fn write(&self, texts: &[&'static str]) {
         let mut written = self.written.lock().unwrap();
         for (number, text) in (self.newest.borrow().wrapping_add(1)..).zip(texts) {
@@ -115,7 +115,7 @@ impl Lines {
 }
 
 #[tokio::test]
-async fn another_kind_of_item_goes_several_a_request_in_order_and_over_a_restart() {
+async fn other_items_are_sent_in_batches_in_order_and_across_a_restart() {
     let (data, lines) = (tempfile::tempdir().unwrap(), Lines::default());
     let mut is_first = true;
     let receiver = Receiver::start(move |_| {

@@ -1,4 +1,4 @@
-//! The program itself: arguments, configuration, signals, exit codes.
+//! The program: arguments, configuration, signals, exit codes.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -14,12 +14,12 @@ use tempfile::TempDir;
 
 use crate::server::{WIFI, batch};
 
-/// Long enough for a machine under load; only a program that is stuck takes it.
+/// Timeout that only a program that hangs reaches, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) fn scanpost() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_scanpost"));
-    // What a developer has set for itself must not change what is tested.
+    // The developer's own settings must not change the tests.
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("SCANPOST_") || name == "RUST_LOG" {
             command.env_remove(name);
@@ -29,7 +29,7 @@ pub(crate) fn scanpost() -> Command {
     command
 }
 
-/// A child process that is killed when this is dropped, also by a test that panics.
+/// A child process that is killed on drop, so that a test that panics does not leave it running.
 pub(crate) struct Process(Child);
 
 impl Process {
@@ -64,7 +64,7 @@ impl Drop for Process {
     }
 }
 
-/// The lines of a stream, read as they come: a program whose log nobody reads would stand still.
+/// Lines of a stream. A thread reads them at once, because a program blocks when nobody reads its log.
 fn lines_of(stream: ChildStderr) -> Receiver<String> {
     let (sender, lines) = sync_channel(1_000_000);
     thread::spawn(move || {
@@ -79,11 +79,10 @@ fn lines_of(stream: ChildStderr) -> Receiver<String> {
     lines
 }
 
-/// A running program.
 pub(crate) struct Running {
     child: Process,
     pub(crate) addr: String,
-    /// What it logged until it was ready.
+    /// Log until the program was ready.
     pub(crate) start: String,
     log: Receiver<String>,
     data: TempDir,
@@ -106,7 +105,7 @@ impl Running {
         Self::launch(listen, data, change, &["listening", "ready"])
     }
 
-    /// As [`Running::start_on`], and does not wait until the log is read.
+    /// As [`Running::start_on`], but does not wait until the log is read.
     pub(crate) fn start_reading(data: TempDir) -> Self {
         Self::launch("127.0.0.1:0", data, |_| {}, &["listening"])
     }
@@ -145,11 +144,12 @@ impl Running {
         }
     }
 
-    /// Reads the log up to the line with this message.
+    /// Waits for the log line with this message.
     pub(crate) fn wait_for(&mut self, message: &str) {
         loop {
             let line = self.log.recv_timeout(PATIENCE);
-            let line = line.unwrap_or_else(|error| panic!("{message} never came: {error}"));
+            let line =
+                line.unwrap_or_else(|error| panic!("the log has no line {message:?}: {error}"));
             if line.contains(message) {
                 return;
             }
@@ -164,7 +164,7 @@ impl Running {
         assert!(status.success());
     }
 
-    /// Starts on a directory where it has to fail, and gives the exit code and what was logged.
+    /// Starts on a directory where the start has to fail. Returns the exit code and the log.
     pub(crate) fn fail_to_start(data: &Path) -> (Option<i32>, String) {
         let mut command = scanpost();
         command
@@ -178,20 +178,20 @@ impl Running {
         self.data.path()
     }
 
-    /// Ends the program as a power cut would, and gives its data.
+    /// Kills the program, and returns its data directory.
     pub(crate) fn kill(mut self) -> TempDir {
         self.child.kill();
         self.data
     }
 
-    /// Ends the program in order, and gives its data.
+    /// Stops the program in order, and returns its data directory.
     pub(crate) fn stop(mut self) -> TempDir {
         self.signal("TERM");
         assert!(self.child.wait().unwrap().success());
         self.data
     }
 
-    /// As [`Running::stop`], and adds what was logged.
+    /// As [`Running::stop`], and appends the rest of its log to `log`.
     pub(crate) fn stop_and_log(mut self, log: &mut String) -> TempDir {
         self.signal("TERM");
         log.extend(self.log.iter());
@@ -199,7 +199,7 @@ impl Running {
         self.data
     }
 
-    /// The exit code, and what was logged until then.
+    /// Waits for the end of the program. Returns the exit code and the rest of its log.
     pub(crate) fn end(mut self) -> (Option<i32>, String) {
         let log = self.log.iter().collect();
         (self.child.wait().unwrap().code(), log)
@@ -219,7 +219,7 @@ pub(crate) fn run(command: &mut Command) -> (Option<i32>, String, String) {
     )
 }
 
-/// A request of which the server has read the head and waits for the body.
+/// A request whose head the server has read, while it waits for the body.
 fn half_a_request(running: &Running, body: &str) -> TcpStream {
     let mut stream = TcpStream::connect(&running.addr).unwrap();
     let length = body.len();
@@ -227,7 +227,7 @@ fn half_a_request(running: &Running, body: &str) -> TcpStream {
         "POST {WIFI} HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\ncontent-length: {length}\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).unwrap();
-    // The server asks for the body when the request is in its hands.
+    // The server asks for the body once it has read the head.
     let mut asked = [0; 25];
     stream.read_exact(&mut asked).unwrap();
     assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n");
@@ -358,7 +358,7 @@ fn flags_win_over_the_environment() {
 }
 
 #[test]
-fn a_webhook_that_waits_for_a_rule_that_nobody_knows_is_told_of_at_the_start() {
+fn a_webhook_with_an_unknown_rule_is_logged_at_the_start() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("scanpost.toml");
     let text = r#"

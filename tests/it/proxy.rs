@@ -1,4 +1,4 @@
-//! Behind a proxy: prefixes, and whom it asks for.
+//! Requests through a proxy: path prefixes and client addresses.
 
 use reqwest::Method;
 use scanpost::auth::Credentials;
@@ -29,7 +29,7 @@ fn guarded(server: &TestServer) {
 }
 
 #[tokio::test]
-async fn a_prefix_may_be_there_or_not() {
+async fn a_path_prefix_is_optional() {
     let server = TestServer::start_with(|config| {
         config.server.uri_prefix = "/kismet".to_owned();
         config.auth.mode = AuthMode::Off;
@@ -58,7 +58,7 @@ async fn a_prefix_may_be_there_or_not() {
 }
 
 #[tokio::test]
-async fn logins_are_slowed_by_the_address_that_the_proxy_tells() {
+async fn logins_are_throttled_by_the_client_address_from_the_proxy() {
     let server = TestServer::start_with(|config| {
         behind_a_proxy(config);
         config.auth.mode = AuthMode::Required;
@@ -79,7 +79,7 @@ async fn logins_are_slowed_by_the_address_that_the_proxy_tells() {
 }
 
 #[tokio::test]
-async fn the_log_tells_the_address_that_the_proxy_tells() {
+async fn the_log_shows_the_client_address_from_the_proxy() {
     let running = Running::start(|command| {
         command
             .env("SCANPOST_SERVER__PROXIES", "127.0.0.1")
@@ -96,7 +96,7 @@ async fn the_log_tells_the_address_that_the_proxy_tells() {
 }
 
 #[tokio::test]
-async fn nobody_else_can_take_another_address() {
+async fn only_the_proxy_can_set_the_client_address() {
     let server = TestServer::start_with(|config| {
         config.server.proxies = vec!["10.0.0.0/8".to_owned()];
         config.auth.mode = AuthMode::Required;
@@ -200,7 +200,7 @@ async fn what_is_open_to_this_machine_is_not_open_through_a_proxy() {
     set_password(None).await.expect_status(200);
     let key = [&outside[..], &[("authorization", "Basic YWRtaW46cmlnaHQ=")]].concat();
     with(&server, PATH, &key).await.expect_status(200);
-    // Somebody here, by a name that a page may have pointed here.
+    // A client on this machine, with a host name that a foreign page may have pointed at it.
     let inside = [
         ("x-forwarded-for", "127.0.0.1"),
         ("x-forwarded-host", "evil.example"),

@@ -1,4 +1,4 @@
-//! Clients in Python, driven against the program.
+//! Kismet's Python client, run against the program.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -12,7 +12,7 @@ use crate::program::{Running, run};
 use crate::server::{BLUETOOTH, WIFI, batch};
 use crate::skip::skip;
 
-/// The interpreter that has the packages; `.ci/run` makes one.
+/// Python interpreter with the packages. `.ci/run` installs it.
 const INTERPRETER: &str = "KISMET_REST_PYTHON";
 
 fn interpreter() -> Option<String> {
@@ -61,7 +61,7 @@ async fn kismet_rest_works() {
 
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/kismet_rest_test.py");
     let home = tempfile::tempdir().unwrap();
-    // Isolated: of the surroundings, nothing but what is given here counts.
+    // Isolated from the user's Python settings and packages.
     let (code, out, err) = run(Command::new(interpreter)
         .arg("-I")
         .arg("-B")

@@ -1,4 +1,4 @@
-//! Kismet's reads: forms, fields, patterns, tables, and what there is none of.
+//! Kismet's read routes: formats, fields, patterns, tables, and lists that are always empty.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -32,7 +32,7 @@ async fn ask(server: &TestServer, path: &str, command: Value) -> Value {
         .json()
 }
 
-/// The values of one field of a list.
+/// Values of one field of a list.
 fn texts<'v>(list: &'v Value, field: &str) -> Vec<&'v str> {
     let records = list.as_array().unwrap().iter();
     records
@@ -40,7 +40,7 @@ fn texts<'v>(list: &'v Value, field: &str) -> Vec<&'v str> {
         .collect()
 }
 
-/// With `_` for every `.` in names.
+/// Replaces `.` by `_` in all names.
 fn underscored(value: &Value) -> Value {
     match value {
         Value::Object(fields) => fields
@@ -148,7 +148,7 @@ async fn fields_are_chosen_and_renamed() {
 }
 
 #[tokio::test]
-async fn commands_that_are_not_understood_are_named() {
+async fn invalid_commands_are_named() {
     let server = TestServer::start_with(|config| config.limits.command_items_max = 2).await;
     let refused = async |command: Value, reason: &str| {
         let path = format!("{ALL}.json");
@@ -246,7 +246,7 @@ async fn patterns_choose_records() {
 }
 
 #[tokio::test]
-async fn what_is_asked_for_costs_no_more_than_it_may() {
+async fn the_cost_of_patterns_and_fields_is_limited() {
     let server = server().await;
     let refused = async |path: &str, command: Value, reason: &str| {
         server
@@ -254,7 +254,7 @@ async fn what_is_asked_for_costs_no_more_than_it_may() {
             .await
             .expect_error(400, reason);
     };
-    // Each of them alone is allowed.
+    // Each pattern alone is within the limit.
     let patterns = vec![json!([MAC, r"\w{20}"]); 300];
     for path in [format!("{ALL}.json"), "/system/user_status.json".to_owned()] {
         refused(&path, json!({ "regex": patterns }), "regex[0]: ").await;
@@ -294,7 +294,7 @@ async fn a_page_of_lines_is_one_object() {
 }
 
 #[tokio::test]
-async fn a_name_ends_no_line() {
+async fn line_separators_in_names_are_escaped() {
     let server = TestServer::start().await;
     let report = json!([{ "bssid": "00:00:00:00:00:01", "tags": { "\u{2028}x\u{85}": "v" } }]);
     server.report(report).await;
@@ -306,7 +306,7 @@ async fn a_name_ends_no_line() {
 }
 
 #[tokio::test]
-async fn a_device_that_is_asked_for_twice_is_there_once() {
+async fn a_device_requested_twice_is_returned_once() {
     let server = server().await;
     let key = server.device("00:00:00:00:00:01").await["kismet.device.base.key"].clone();
     for (path, name) in [
@@ -332,7 +332,7 @@ async fn a_device_that_is_asked_for_twice_is_there_once() {
 }
 
 #[tokio::test]
-async fn a_late_report_of_a_network_reaches_who_polls() {
+async fn a_late_report_of_a_network_reaches_pollers() {
     let server = server().await;
     let path = "/phy/phy80211/ssids/views/ssids.json";
     let networks = ask(&server, path, json!({ "last_time": -60 })).await;
@@ -362,12 +362,12 @@ async fn texts_are_searched_and_numbers_are_not() {
 }
 
 #[tokio::test]
-async fn tables_are_sorted_searched_and_cut() {
+async fn tables_are_sorted_searched_and_paged() {
     let server = server().await;
     let fields = json!({ "fields": [NAME, MAC] });
     let page =
         async |query: &str| ask(&server, &format!("{ALL}.json?{query}"), fields.clone()).await;
-    // The direction is turned round, as Kismet's page expects.
+    // Kismet's page expects `asc` and `desc` to be swapped.
     let sorted = page(&format!("sort={SIGNAL}&sort_dir=desc")).await;
     assert_eq!(
         texts(&sorted, MAC),
@@ -534,7 +534,7 @@ async fn networks_are_listed_by_name() {
 }
 
 #[tokio::test]
-async fn what_there_is_none_of_is_empty() {
+async fn lists_without_data_are_empty() {
     let server = server().await;
     for path in [
         "/datasource/types",
@@ -589,7 +589,7 @@ async fn what_there_is_none_of_is_empty() {
         let mut stats = server.read("/packetchain/packet_stats.json").await;
         stats["kismet.packetchain.packets_rrd"].take()
     };
-    // Activity is shown as of now: what is read within one second is alike.
+    // The history depends on the current second, so this reads again until both reads fall into the same one.
     let mut before = packets().await;
     loop {
         let rate = server.read("/packetchain/packet_rate.json").await;
@@ -603,7 +603,7 @@ async fn what_there_is_none_of_is_empty() {
     let seconds = before["kismet.common.rrd.minute_vec"].as_array().unwrap();
     let count: f64 = seconds.iter().filter_map(Value::as_f64).sum();
     assert!((count - 1.0).abs() < 0.01, "{count}");
-    // Of two devices there one was seen lately.
+    // Two devices use the channel. One of them was seen lately.
     for active in 0..2 {
         let channels = server.read("/channels/channels.json").await;
         let channel = &channels["kismet.channeltracker.frequency_map"]["5180000"];

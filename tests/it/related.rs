@@ -1,4 +1,4 @@
-//! The networks of one radio, found from each other.
+//! Related networks: those of the same radio.
 
 use serde_json::json;
 
@@ -16,7 +16,7 @@ async fn a_device_shows_the_other_networks_of_its_radio() {
         report("b8:27:eb:00:00:10", "Home", 2_437_000, -50),
         report("ba:27:eb:00:00:10", "Guests", 2_437_000, -53),
         report("b8:27:eb:00:00:11", "", 2_437_000, -47),
-        // Its other radio, and the next device of the same maker.
+        // The other radio of the access point, and another device of the same manufacturer.
         report("b8:27:eb:00:00:12", "Home 5", 5_180_000, -50),
         report("b8:27:eb:00:00:18", "Home", 2_462_000, -52),
     ]);
@@ -39,7 +39,7 @@ async fn a_device_shows_the_other_networks_of_its_radio() {
     let addresses: Vec<_> = addresses
         .map(|device| device["kismet.device.base.macaddr"].as_str().unwrap())
         .collect();
-    // The one that was asked about comes first.
+    // The requested device comes first.
     assert_eq!(
         addresses,
         [

@@ -1,4 +1,4 @@
-//! A start on a long log.
+//! Start with a long log.
 
 use std::ops::ControlFlow;
 
@@ -10,11 +10,11 @@ use tempfile::TempDir;
 use crate::program::Running;
 use crate::server::{WIFI, batch};
 
-/// Enough that a fast machine reads it for a second.
+/// Enough that a fast machine reads the log for a second.
 const BATCHES: usize = 300;
 const REPORTS_PER_BATCH: usize = 1000;
 
-/// A data directory with a long log and no snapshot: one batch as the program took it, many times.
+/// A data directory with a long log and no snapshot. All records are copies of one batch that the program wrote.
 async fn long_log() -> TempDir {
     let running = Running::start(|_| {});
     let reports: Vec<Value> = (0..REPORTS_PER_BATCH)

@@ -1,5 +1,5 @@
-//! Answers held against the schemas of the `OpenAPI` document, as strictly as it can be meant: a member that is not
-//! described is wrong too. It knows as much of JSON Schema as the document uses.
+//! Checks answers against the schemas of the `OpenAPI` document. A member that is not described is an error too. It
+//! supports the parts of JSON Schema that the document uses.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,13 +23,13 @@ const KNOWN: [&str; 13] = [
     "type",
 ];
 
-/// Checks values, and remembers which members it has seen.
+/// Checks values, and collects the members that it has seen.
 pub(crate) struct Checker<'d> {
     document: &'d Value,
     shown: BTreeSet<String>,
 }
 
-/// The members of an object's schema: of whose schema each is, what it has to be, and whether it has to be there.
+/// Members of an object's schema: name of the schema, schema of the member, and whether it is required.
 type Members<'d> = BTreeMap<&'d str, (String, &'d Value, bool)>;
 
 impl<'d> Checker<'d> {
@@ -40,7 +40,7 @@ impl<'d> Checker<'d> {
         }
     }
 
-    /// An answer against what the document has of its status, and gives its value.
+    /// Checks an answer against the schema of its status, and returns its value.
     #[track_caller]
     pub(crate) fn check(&mut self, method: &str, path: &str, answer: &Answer) -> Value {
         let status = answer.status.as_str();
@@ -56,7 +56,7 @@ impl<'d> Checker<'d> {
         value
     }
 
-    /// The members of the schemas that an answer of these paths may have, and that none had.
+    /// Members that answers of these paths may have and no answer had.
     pub(crate) fn never_shown(&self, paths: &[&str]) -> Vec<String> {
         let mut expected = BTreeSet::new();
         for path in paths {
@@ -85,7 +85,7 @@ impl<'d> Checker<'d> {
         }
     }
 
-    /// What a reference points to, and its name.
+    /// The schema that a reference points to, and its name.
     fn resolve(&self, schema: &'d Value) -> (String, &'d Value) {
         let Some(reference) = schema["$ref"].as_str() else {
             return (String::new(), schema);
@@ -96,7 +96,7 @@ impl<'d> Checker<'d> {
             name.to_owned(),
             self.document
                 .pointer(pointer)
-                .unwrap_or_else(|| panic!("{reference} is nowhere")),
+                .unwrap_or_else(|| panic!("{reference} does not exist")),
         )
     }
 
@@ -140,7 +140,7 @@ impl<'d> Checker<'d> {
                 Value::Array(types) => types.iter().any(|one| is_of(one, value)),
                 one => is_of(one, value),
             };
-            assert!(is_one, "{at}: {value} is no {types}");
+            assert!(is_one, "{at}: {value} is not of type {types}");
         }
         if let Some(minimum) = schema["minimum"].as_f64() {
             assert!(minimum <= value.as_f64().unwrap(), "{at}: {value}");

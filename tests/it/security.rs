@@ -1,4 +1,4 @@
-//! How networks are secured, from the scanner's string to what a reader is shown.
+//! Security of networks, from the scanner's capabilities string to the views.
 
 use std::collections::BTreeSet;
 
@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use crate::server::TestServer;
 
-/// One string a line, with what it means: see its first line.
+/// One capabilities string per line, with its meaning. The first line describes the columns.
 const CORPUS: &str = include_str!("../fixtures/capabilities-corpus.tsv");
 
-/// Strings of the classes that no row of the corpus has.
+/// Strings for the classes that are missing in the corpus.
 const MORE: [(&str, &str); 3] = [
     ("[WPA]", "wpa-unstated"),
     ("[WPA-EAP-TKIP][RSN-EAP-CCMP]", "wpa-wpa2-enterprise"),
@@ -21,14 +21,14 @@ fn address(number: usize) -> String {
     format!("02:00:00:00:{:02X}:{:02X}", number / 256, number % 256)
 }
 
-/// Names of a list, as the corpus joins them.
+/// Joins the names of a list as the corpus does.
 fn joined(names: &Value) -> String {
     let names = names.as_array().unwrap().iter();
     let names: Vec<_> = names.map(|name| name.as_str().unwrap()).collect();
     names.join("+")
 }
 
-/// A server to which each of the strings was reported, as that of one access point.
+/// A server with one access point for each of the strings.
 async fn server_with(strings: &[&str]) -> TestServer {
     let server = TestServer::start().await;
     let reports = strings.iter().enumerate().map(|(number, raw)| {
@@ -63,7 +63,7 @@ async fn every_column_of_the_corpus_is_shown_as_agreed() {
             text("class"),
         ];
         assert_eq!(shown[..], row[2..9], "{row:?}");
-        // What was not understood is only counted: the string is in the log.
+        // Unknown parts are only counted; the string is in the log.
         let (leftovers, flags): (Vec<_>, Vec<_>) = row[9]
             .split_whitespace()
             .partition(|name| name.starts_with("?:"));
@@ -73,7 +73,7 @@ async fn every_column_of_the_corpus_is_shown_as_agreed() {
 }
 
 #[tokio::test]
-async fn what_a_microcontroller_calls_the_way_of_protection_is_read() {
+async fn auth_modes_of_microcontrollers_are_decoded() {
     let server = TestServer::start().await;
     let said = [json!(3), json!("3"), json!("WIFI_AUTH_WPA2_PSK"), json!(99)];
     let reports = said.iter().enumerate().map(
@@ -134,14 +134,14 @@ async fn every_class_is_shown_in_every_view() {
 }
 
 #[tokio::test]
-async fn a_device_is_shown_in_the_words_of_others_too() {
+async fn security_is_also_shown_in_the_terms_of_android_and_kismet() {
     let server = server_with(&["[WPA2_WPA3_PSK][ESS"]).await;
     let device = server
         .read(&format!("/api/v1/devices/{}", address(0)))
         .await;
     let security = &device["ssids"][0]["security"];
     assert_eq!(security["is_damaged"], true);
-    // Said in Android's way, and not as if it were whole.
+    // Shown in Android's notation, and marked as incomplete.
     assert_eq!(
         security["auth_mode"],
         "[WPA2-PSK][RSN-PSK+SAE][ESS][WPA3][UNDEFINED]"
@@ -156,7 +156,7 @@ async fn a_device_is_shown_in_the_words_of_others_too() {
 }
 
 #[tokio::test]
-async fn what_is_no_network_has_no_class() {
+async fn devices_that_are_not_networks_have_no_security_class() {
     let server = TestServer::start().await;
     let report = json!([{ "btaddr": address(0), "name": "Headset" }]);
     server
@@ -165,7 +165,7 @@ async fn what_is_no_network_has_no_class() {
         .expect_status(200);
     let device = server.device(&address(0)).await;
     assert_eq!(device.get("scanpost.security.class"), None);
-    // A network of which nothing was said has one.
+    // A network without a capabilities string has this class.
     server.report(json!([{ "bssid": address(1) }])).await;
     let device = server.device(&address(1)).await;
     assert_eq!(device["scanpost.security.class"], "unknown");

@@ -1,4 +1,4 @@
-//! The harness: a server of our own on a port of its own, and requests to it.
+//! The test harness: a server in this process on a free port, and requests to it.
 
 use std::fmt;
 use std::io::Write;
@@ -27,7 +27,7 @@ pub(crate) const WIFI: &str = "/phy/phy80211/scan/scan_report.cmd";
 pub(crate) const BLUETOOTH: &str = "/phy/phybluetooth/scan/scan_report.cmd";
 pub(crate) const SOURCE: &str = "44444444-0000-0000-0000-000000000001";
 
-/// Changes each time that a server of this process logs that it is ready.
+/// Changes whenever a server of this process logs that it is ready.
 static READY: LazyLock<watch::Sender<()>> = LazyLock::new(|| {
     let writer_only = Targets::new().with_target("scanpost::ingest", LevelFilter::INFO);
     let log = registry().with(ReadyLine.with_filter(writer_only));
@@ -59,7 +59,7 @@ impl Visit for Message {
     }
 }
 
-/// A running server, which stops when it is dropped.
+/// A server that stops when this is dropped.
 pub(crate) struct TestServer {
     pub(crate) addr: SocketAddr,
     pub(crate) client: Client,
@@ -79,8 +79,8 @@ pub(crate) fn copy_of_fixture(version: &str) -> TempDir {
     data
 }
 
-/// The default, but for how long a client may take: on a busy machine a test itself can be slower than that, and only
-/// tests of these limits are about them.
+/// The default configuration with long timeouts for clients. On a busy machine a test can be slower than the default
+/// timeouts. Tests of timeouts set their own.
 fn unhurried() -> Config {
     const HOUR: Duration = Duration::from_secs(3600);
     let mut config = Config::default();
@@ -105,7 +105,6 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// What the server answered.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -118,7 +117,7 @@ impl TestServer {
         Self::start_with(|_| {}).await
     }
 
-    /// Starts with a configuration that `change` has changed.
+    /// Starts with the default configuration after `change`.
     pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let mut config = unhurried();
         change(&mut config);
@@ -133,7 +132,7 @@ impl TestServer {
     /// Starts on a data directory, and waits until the log is read.
     pub(crate) async fn start_on(data: TempDir, mut config: Config) -> Self {
         config.server.data_dir = data.path().to_owned();
-        // Bound here, so that no test ever waits for the server to listen.
+        // Bound here, so that no test has to wait until the server listens.
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let mut ready = READY.subscribe();
@@ -178,7 +177,7 @@ impl TestServer {
         Self::start_on(data, config).await
     }
 
-    /// The same, with nothing but the log to start from.
+    /// As [`TestServer::restart`], but from the log alone.
     pub(crate) async fn restart_without_snapshots(self) -> Self {
         let (data, config) = self.stop().await;
         std::fs::remove_dir_all(data.path().join("snapshots")).unwrap();
@@ -211,7 +210,7 @@ impl TestServer {
         Answer::of(self.request(Method::GET, path)).await
     }
 
-    /// The JSON that a path answers.
+    /// The JSON answer of a path.
     pub(crate) async fn read(&self, path: &str) -> Value {
         self.get(path).await.expect_status(200).json()
     }
@@ -234,7 +233,7 @@ impl TestServer {
         Answer::of(request).await
     }
 
-    /// Sends Wi-Fi reports from [`SOURCE`] and expects them to be accepted, all of them.
+    /// Sends Wi-Fi reports from [`SOURCE`]. All of them have to be accepted.
     pub(crate) async fn report(&self, reports: Value) -> Value {
         let count = reports.as_array().unwrap().len();
         let answer = self.taken(&batch(reports)).await;
@@ -242,13 +241,13 @@ impl TestServer {
         answer
     }
 
-    /// Sends a Wi-Fi batch, of which something has to be valid, and gives the answer.
+    /// Sends a Wi-Fi batch of which at least one report has to be valid. Returns the answer.
     pub(crate) async fn taken(&self, body: &Value) -> Value {
         let answer = self.post_json(WIFI, body).await;
         answer.expect_status(200).json()
     }
 
-    /// The one device with this address.
+    /// The only device with this address.
     pub(crate) async fn device(&self, mac: &str) -> Value {
         let devices = self
             .read(&format!("/devices/by-mac/{mac}/devices.json"))
@@ -257,18 +256,16 @@ impl TestServer {
         devices[0].clone()
     }
 
-    /// How many reports of a device were counted.
+    /// Reports that the server counts for a device.
     pub(crate) async fn reports_of(&self, mac: &str) -> u64 {
         let device = self.device(mac).await;
         device["kismet.device.base.packets.total"].as_u64().unwrap()
     }
 
-    /// How many devices there are.
     pub(crate) async fn device_count(&self) -> usize {
         self.count("/devices/views/all/devices.json").await
     }
 
-    /// How many scanners there are.
     pub(crate) async fn source_count(&self) -> usize {
         self.count("/datasource/all_sources.json").await
     }
@@ -300,7 +297,7 @@ impl Answer {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
     }
 
-    /// An error in the one envelope, whose text holds `reason`.
+    /// Expects an error whose text contains `reason`.
     #[track_caller]
     pub(crate) fn expect_error(self, status: u16, reason: &str) -> Value {
         let answer = self.expect_status(status);
@@ -318,7 +315,7 @@ impl Answer {
 /// A request body with these reports.
 #[expect(
     clippy::needless_pass_by_value,
-    reason = "it is always called with a value made on the spot"
+    reason = "every call passes a temporary value"
 )]
 pub(crate) fn batch(reports: Value) -> Value {
     json!({ "source_uuid": SOURCE, "source_name": "phone", "reports": reports })
@@ -330,7 +327,7 @@ pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// Without what goes by the server's clock, and what describes fields to people.
+/// Removes the fields that depend on the current time, and the descriptions of fields.
 pub(crate) fn timeless(mut value: Value) -> Value {
     fn strip(value: &mut Value) {
         match value {

@@ -1,4 +1,4 @@
-//! Kismet's routes about logins and keys.
+//! Kismet's routes for logins and keys.
 
 use reqwest::Method;
 use scanpost::config::AuthMode;
@@ -130,7 +130,7 @@ async fn on_this_machine_the_first_password_is_free_and_the_next_is_the_administ
     set_password(&server, "KISMET=x", next)
         .await
         .expect_status(403);
-    // Reports and reads stay open; what opens the server elsewhere does not.
+    // Reports and reads need no login. Routes for passwords and keys do.
     for path in [STATUS, LOGIN, "/session/check_session"] {
         server.get(path).await.expect_status(200);
     }
@@ -148,7 +148,7 @@ async fn on_this_machine_the_first_password_is_free_and_the_next_is_the_administ
     set_password(&server, &session, next)
         .await
         .expect_status(200);
-    // It took the place of the old one, and ended what was begun with it.
+    // The new password replaced the old one, and ended its sessions.
     set_password(&server, &session, next)
         .await
         .expect_status(403);

@@ -1,16 +1,16 @@
-//! What a machine cannot test is skipped, loudly; in CI, which has to test everything, it fails.
+//! A test that this machine cannot run prints why it is skipped. In CI it fails.
 
 use std::io::{Write, stderr};
 
-/// Says why a test shows nothing on this machine.
+/// Prints why a test cannot run on this machine.
 ///
 /// # Panics
 ///
-/// Where the variable `CI` is set: `.ci/run` brings everything that the tests need.
+/// If the environment variable `CI` is set: `.ci/run` installs everything that the tests need.
 #[track_caller]
 pub(crate) fn skip(what: &str, missing: &str) {
     let is_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false");
     assert!(!is_ci, "{what} cannot be tested, and CI is set: {missing}");
-    // Not `eprintln!`: the runner keeps to itself what a test prints that passes.
+    // Not `eprintln!`: the test runner hides its output when a test passes.
     writeln!(stderr(), "SKIPPED: {what}: {missing}").ok();
 }

@@ -1,11 +1,11 @@
-//! Whole answers, held against those in `tests/it/snapshots`.
+//! Compares whole answers with the files in `tests/it/snapshots`.
 //!
-//! After a change that is meant, `INSTA_UPDATE=always cargo test` writes them anew, and the diff is read.
+//! After an intended change, update them with `INSTA_UPDATE=always cargo test`, and review the diff.
 
 use insta::{Settings, assert_json_snapshot};
 use serde_json::Value;
 
-/// What differs from run to run, by the name of the field.
+/// Fields that differ from run to run, and their replacements.
 const CHANGING: [(&str, &str); 8] = [
     ("kismet.device.base.mod_time", "[time]"),
     ("kismet.common.location.time_sec", "[time]"),
@@ -17,7 +17,7 @@ const CHANGING: [(&str, &str); 8] = [
     ("duration_ms", "[time]"),
 ];
 
-/// Fails where the answer is not the one in the file of this name, but for what differs from run to run.
+/// Compares an answer with the file of this name, after it has replaced the fields that differ from run to run.
 #[track_caller]
 pub(crate) fn expect_snapshot(name: &str, mut answer: Value) {
     redact(&mut answer);

@@ -1,4 +1,4 @@
-//! What may be done to sources, and what nothing here can follow.
+//! Commands to sources: those that work, and those that are refused.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ fn command(name: &str) -> String {
     format!("/datasource/by-uuid/{SOURCE}/{name}_source.cmd")
 }
 
-/// Whether a source is shown as paused: in its own record, in the list of all, and in a device that it saw.
+/// Whether a source is shown as paused in its own record, in the list of sources, and in a device that it saw.
 async fn is_paused(server: &TestServer) -> bool {
     let path = format!("/datasource/by-uuid/{SOURCE}/source.json");
     let own = server.read(&path).await["kismet.datasource.paused"].clone();
@@ -52,7 +52,7 @@ async fn a_paused_source_is_shown_so_and_reports_all_the_same() {
         );
     }
 
-    // With Kismet a pause ends with the process. Here the server is started again and goes on.
+    // In Kismet a pause ends with the process. Here it survives a restart.
     server.get(&command("pause")).await.expect_status(200);
     let server = server.restart().await;
     assert!(is_paused(&server).await);
@@ -66,7 +66,7 @@ fn text(message: &Value) -> Option<&str> {
 }
 
 #[tokio::test]
-async fn asking_for_the_head_of_a_commands_answer_does_not_do_it() {
+async fn a_head_request_does_not_run_a_command() {
     let server = TestServer::start().await;
     server.report(json!([{ "bssid": AP }])).await;
     let answer = Answer::of(server.request(Method::HEAD, &command("pause"))).await;

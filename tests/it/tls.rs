@@ -1,4 +1,4 @@
-//! TLS.
+//! TLS of the program.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -31,7 +31,7 @@ use crate::server::{TestServer, WIFI, batch};
 const PATH: &str = "/phy/all_phys.json";
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A connection, on which these protocols were offered.
+/// Connects with TLS, and offers these protocols.
 async fn connect(files: &Files, addr: &str, offers: &[&str]) -> io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
     let certificate = CertificateDer::from_pem_file(files.certificate()).unwrap();
@@ -51,7 +51,7 @@ async fn connect(files: &Files, addr: &str, offers: &[&str]) -> io::Result<TlsSt
     connector.connect(name, stream).await
 }
 
-/// A certificate and its key, as files.
+/// Files with a certificate and its key.
 struct Files(TempDir);
 
 impl Files {
@@ -61,7 +61,7 @@ impl Files {
         (files, client)
     }
 
-    /// Replaces both, and gives a client that knows nothing but the new certificate.
+    /// Replaces both files. Returns a client that trusts only the new certificate.
     fn renew(&self) -> Client {
         let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
         let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names).unwrap();
@@ -82,7 +82,7 @@ impl Files {
     }
 
     fn program(&self) -> Running {
-        // Its readiness is told in its log, so it needs no request.
+        // The start waits for the log, so it needs no request.
         Running::start(|command| {
             command
                 .env("SCANPOST_SERVER__TLS_CERTIFICATE", self.certificate())
@@ -96,7 +96,7 @@ async fn status(client: &Client, addr: &str) -> Result<u16, reqwest::Error> {
     Ok(answer.status().as_u16())
 }
 
-/// Says something in plain HTTP, and gives what comes until the server closes.
+/// Sends text without TLS, and returns everything that the server sends until it closes.
 async fn say_plainly(addr: &str, said: &str) -> String {
     let mut stream = TcpStream::connect(addr).await.unwrap();
     stream.write_all(said.as_bytes()).await.unwrap();
@@ -118,7 +118,7 @@ async fn reports_and_reads_work_and_plain_http_is_told_why_it_does_not() {
         .json(&report)
         .send();
     assert_eq!(answer.await.unwrap().status(), 200);
-    // A page of its own is one that came by TLS.
+    // Only a page that was loaded over TLS is the server's own.
     for (scheme, expected) in [("https", 200), ("http", 403)] {
         let own = client
             .get(format!("https://{addr}{PATH}"))
@@ -133,7 +133,7 @@ async fn reports_and_reads_work_and_plain_http_is_told_why_it_does_not() {
     .await;
     assert!(plain.starts_with("HTTP/1.1 400"), "{plain}");
     assert!(plain.contains("speaks HTTPS"), "{plain}");
-    // Broken TLS ends the connection, and nothing else.
+    // Invalid TLS ends the connection, and the server goes on.
     let broken = say_plainly(addr, "\u{16}\u{3}\u{1}nonsense, and enough of it").await;
     assert!(!broken.contains("HTTP"), "{broken}");
     assert_eq!(status(&client, addr).await.unwrap(), 200);
@@ -178,7 +178,7 @@ async fn a_new_certificate_is_shown_on_sighup_and_a_broken_one_is_not() {
     running.signal("HUP");
     running.wait_for("the certificate was read again");
     assert_eq!(status(&second, &running.addr).await.unwrap(), 200);
-    // The connection that the first client kept goes on; a new one it would not trust.
+    // The first client still has its open connection. It would not trust the certificate on a new one.
     assert_eq!(status(&first, &running.addr).await.unwrap(), 200);
     let CertifiedKey { cert, .. } = generate_simple_self_signed(["x".to_owned()]).unwrap();
     let stranger = Client::builder()
@@ -224,7 +224,7 @@ fn files_that_cannot_be_used_are_named() {
 }
 
 #[tokio::test]
-async fn who_never_agrees_upon_tls_does_not_hold_a_connection() {
+async fn an_unfinished_tls_handshake_does_not_hold_a_connection() {
     let (files, client) = Files::new();
     let mut running = Running::start(|command| {
         command
@@ -238,9 +238,9 @@ async fn who_never_agrees_upon_tls_does_not_hold_a_connection() {
         let mut silent = TcpStream::connect(&running.addr).await.unwrap();
         silent.write_all(said.as_bytes()).await.unwrap();
         let mut nothing = Vec::new();
-        // It has the only place, until its time is over.
+        // The silent client has the only place until its handshake times out.
         let ended = timeout(PATIENCE, silent.read_to_end(&mut nothing)).await;
-        ended.expect("it is held for ever").ok();
+        ended.expect("the server never closes the connection").ok();
         running.wait_for("too long to agree upon TLS");
     }
     assert_eq!(status(&client, &running.addr).await.unwrap(), 200);
@@ -264,7 +264,7 @@ async fn the_protocol_is_http_1_1() {
 async fn a_report_in_flight_is_finished_when_the_program_is_told_to_stop() {
     let (files, _) = Files::new();
     let mut running = files.program();
-    // Neither this one, on which nothing was ever said, nor one that waits for its next request is waited for.
+    // The program waits neither for a connection without a request, nor for one between two requests.
     let silent = TcpStream::connect(&running.addr).await.unwrap();
     let idle = connect(&files, &running.addr, &[]).await.unwrap();
     let mut stream = connect(&files, &running.addr, &[]).await.unwrap();
@@ -274,14 +274,14 @@ async fn a_report_in_flight_is_finished_when_the_program_is_told_to_stop() {
         body.len()
     );
     stream.write_all(head.as_bytes()).await.unwrap();
-    // The server asks for the body when the request is in its hands.
+    // The server asks for the body once it has read the head.
     let mut asked = [0; 25];
     stream.read_exact(&mut asked).await.unwrap();
     running.signal("TERM");
     running.wait_for("shutting down");
     stream.write_all(body.as_bytes()).await.unwrap();
     let mut answer = String::new();
-    // To its end, which TLS tells from a cut.
+    // TLS marks the end of the stream, so a cut connection is an error.
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     let (code, log) = running.end();
@@ -291,7 +291,7 @@ async fn a_report_in_flight_is_finished_when_the_program_is_told_to_stop() {
 }
 
 #[tokio::test]
-async fn who_listens_hears_what_happens_until_the_program_is_told_to_stop() {
+async fn a_subscriber_over_tls_gets_events_until_the_program_stops() {
     let (files, client) = Files::new();
     let running = files.program();
     let addr = &running.addr;

@@ -1,4 +1,4 @@
-//! Who waits for whom: work that takes long has bounds of its own kind.
+//! Each kind of slow work has its own limit, so that one kind does not wait for another.
 
 use std::collections::HashSet;
 use std::fs::{self, OpenOptions};
@@ -15,7 +15,7 @@ use tracing_subscriber::{Layer, registry};
 use crate::server::TestServer;
 use crate::webhooks::receiver::PATIENCE;
 
-/// Tells which requests have waited for something, each time that one does.
+/// Sends the span of a request each time that it yields.
 struct Waits(mpsc::Sender<Id>);
 
 impl Layer<Registry> for Waits
@@ -32,7 +32,7 @@ where
     }
 }
 
-/// The file of the log is a pipe to whoever opens it now, so that reads of the log end when the test lets them.
+/// The test replaces the file of the log by a named pipe, so that reads of the log block until it opens the other end.
 #[tokio::test]
 async fn lists_of_devices_do_not_wait_for_reads_of_the_log() {
     const READS: usize = 2;
@@ -54,7 +54,7 @@ async fn lists_of_devices_do_not_wait_for_reads_of_the_log() {
     let reads: Vec<_> = (0..READS)
         .map(|_| tokio::spawn(server.client.get(&path).send()))
         .collect();
-    // A request that waits has its turn, unless it waits for that.
+    // A read that yields has got its permit, unless it waits for the permit.
     let mut requests = HashSet::new();
     while requests.len() < READS {
         requests.insert(waits.recv().await.unwrap());
@@ -72,13 +72,16 @@ async fn lists_of_devices_do_not_wait_for_reads_of_the_log() {
     .await;
     let ended = reads.iter().filter(|read| read.is_finished()).count();
 
-    // Opening the other end of the pipe lets the reads go on, which find that it is no log.
+    // Opening the other end of the pipe unblocks the reads. They fail, because it is not a log.
     let pipe = OpenOptions::new().write(true).open(&log).unwrap();
     for read in reads {
         assert_eq!(read.await.unwrap().unwrap().status(), 500);
     }
     drop(pipe);
-    assert_eq!(ended, 0, "a read of the log ended before it was let");
+    assert_eq!(
+        ended, 0,
+        "a read of the log ended before the pipe was opened"
+    );
     assert!(
         lists.is_ok(),
         "lists of devices waited for reads of the log"

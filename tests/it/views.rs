@@ -1,4 +1,4 @@
-//! What was reported, read back.
+//! Views of the reports.
 
 use serde_json::{Value, json};
 
@@ -62,7 +62,7 @@ async fn reads_answer_to_post_too() {
     }
 }
 
-/// Without what the clock changes between two reads.
+/// Removes the fields that depend on the current time.
 fn without_clock(value: Value) -> Value {
     match value {
         Value::Object(fields) => fields

@@ -1,7 +1,7 @@
-"""Drives a server with `kismet-rest`, the Python package that Kismet's users script with.
+"""Tests servers with `kismet-rest`, the Python package that Kismet's users write scripts with.
 
-Run by tests/it/python.rs, which starts two servers with the same reports: one that is open to this machine,
-and one that asks for credentials. Needs nothing but that package.
+Run by tests/it/python.rs, which starts two servers with the same reports: one that needs no login from
+this machine, and one that needs credentials. Needs only that package.
 """
 
 import functools
@@ -19,7 +19,7 @@ PASSWORD = os.environ["KISMET_REST_PASSWORD"]
 READ_KEY = os.environ["KISMET_REST_READ_KEY"]
 REPORT_KEY = os.environ["KISMET_REST_REPORT_KEY"]
 
-# What tests/it/python.rs has reported.
+# Reported by tests/it/python.rs.
 SOURCE = "44444444-0000-0000-0000-000000000001"
 COFFEE, LINES, BAND = "02:00:5E:10:00:01", "02:00:5E:10:00:02", "02:00:5E:20:00:01"
 ACCESS_POINTS, DEVICES = {COFFEE, LINES}, {COFFEE, LINES, BAND}
@@ -29,10 +29,10 @@ NAME, CHANNEL = "kismet.device.base.name", "kismet.device.base.channel"
 LAST_SIGNAL = "kismet.device.base.signal/kismet.common.signal.last_signal"
 SSIDS = "dot11.device/dot11.device.advertised_ssid_map/dot11.advertisedssid.ssid"
 
-# Nothing is raised after it.
+# No alert is raised after this time.
 FAR_FUTURE = 4_000_000_000
 
-# Calls that a server without radios cannot follow. They get a 501, which the package makes an exception that says so.
+# Calls that a server without radios does not support. They get a 501, which the package turns into an exception.
 IMPOSSIBLE = {
     ("Datasources", "set_channel"): (SOURCE, "6"),
     ("Datasources", "set_hop_rate"): (SOURCE, 5),
@@ -46,7 +46,7 @@ IMPOSSIBLE = {
     ("KismetConnector", "add_datasource"): ("wlan0:name=x",),
 }
 
-# All that talks to a server. `Logger` and `Utility` do not.
+# All classes that send requests. `Logger` and `Utility` do not.
 CLASSES = ["Alerts", "BaseInterface", "Datasources", "Devices", "GPS", "KismetConnector", "Messages", "System"]
 called = set()
 
@@ -89,14 +89,14 @@ class Clients(unittest.TestCase):
         self.addCleanup(lambda: [client.session.close() for client in self.made])
 
     def client(self, class_name, url, cache="none", **credentials):
-        # The package would keep sessions in the home directory.
+        # By default the package stores sessions in the home directory.
         cache = os.path.join(self.dir.name, cache)
         client = getattr(kismet_rest, class_name)(host_uri=url, session_cache=cache, **credentials)
         self.made.append(client)
         return client
 
     def keep(self, name, token):
-        """Puts a token where the package looks for that of its last session."""
+        """Stores a token as the one of the package's last session."""
         with open(os.path.join(self.dir.name, name), "w") as cache:
             cache.write(token)
         return name
@@ -110,14 +110,14 @@ class Clients(unittest.TestCase):
 
 
 class Calls:
-    """Every call, with whatever credentials `make` gives."""
+    """Every call, with the credentials of the client that `make` returns."""
 
-    # Whether they are enough to change something.
+    # Whether the credentials allow changes.
     may_command = True
 
     def called_back(self, call, *args, **kwargs):
-        """What a callback gets, called with and without arguments of its own."""
-        # The legacy class has another name for the arguments.
+        """Returns what a callback receives, with and without extra arguments."""
+        # The legacy class uses another name for the arguments.
         legacy = isinstance(call.__self__, kismet_rest.KismetConnector)
         name = "cbargs" if legacy else "callback_args"
         items, with_argument = [], []
@@ -166,7 +166,7 @@ class Calls:
         found = list(devices.all())
         self.assertEqual(macs(found), DEVICES)
         names = {device[MAC]: device[NAME] for device in found}
-        # U+2028 and U+0085 end lines, where somebody looks for the ends of lines in text.
+        # Python's `splitlines` splits at U+2028 and U+0085 too.
         self.assertEqual(names, {COFFEE: "CoffeeShop", LINES: "one\u2028two\u0085ü", BAND: "Band"})
         self.assertEqual(macs(devices.all(ts=-3600)), DEVICES)
         self.assertEqual(list(devices.all(ts=2**32 - 1)), [])
@@ -187,7 +187,7 @@ class Calls:
         devices, key = self.make("Devices"), self.key_of(COFFEE)
         self.assertEqual(devices.by_key(key)[NAME], "CoffeeShop")
         self.assertEqual(devices.by_key(key, fields=[MAC, NAME]), {MAC: COFFEE, NAME: "CoffeeShop"})
-        # A path behind the device was dropped by Kismet long ago: `fields` does it.
+        # Kismet dropped paths after the device long ago, in favour of `fields`.
         self.refused(404, kismet_rest.KismetRequestException, devices.by_key, key, NAME)
         nobody = key[:-1] + ("0" if key[-1] != "0" else "1")
         self.refused(404, kismet_rest.KismetRequestException, devices.by_key, nobody)
@@ -201,7 +201,7 @@ class Calls:
         for regex in [[NAME, "^Coffee"], [SSIDS, "^Coffee.*"]]:
             found = list(devices.dot11_access_points(regex=[regex], fields=[MAC]))
             self.assertEqual(found, [{MAC: COFFEE}])
-        # Scans see access points only.
+        # Scan reports contain access points only.
         self.assertEqual(list(devices.dot11_clients_of(key)), [])
         self.assertEqual(self.called_back(devices.dot11_clients_of, key, fields=[MAC]), [])
 
@@ -215,7 +215,7 @@ class Calls:
         self.assertEqual(self.called_back(sources.interfaces), [])
 
     def commanded(self, status, call, *args):
-        """Checks how a command is refused, to who may give one and to who may not."""
+        """Checks how a command is refused, with and without the permission to send it."""
         if self.may_command:
             self.refused(status, kismet_rest.KismetRequestException, call, *args)
         else:
@@ -232,7 +232,7 @@ class Calls:
             (source,) = sources.all()
             self.assertEqual(source["kismet.datasource.paused"], paused)
             self.commanded(409, call, SOURCE)
-        # Nothing of it is open, or could be.
+        # The source has no radio to open.
         for call in [sources.close, sources.open]:
             call(SOURCE)
             (source,) = sources.all()
@@ -289,7 +289,7 @@ class Calls:
 
 
 class Raises:
-    """Alerts of one's own, for those who may."""
+    """User-defined alerts, with credentials that allow them."""
 
     def raised(self, name):
         header, text = "kismet.alert.header", "kismet.alert.text"
@@ -306,13 +306,13 @@ class Raises:
 
 
 class Open(Raises, Calls, Clients):
-    """To a server that asks for nothing."""
+    """Against a server that needs no login."""
 
     def make(self, class_name):
         return self.client(class_name, OPEN_URL)
 
     def test_a_report(self):
-        # As in the beginning, so that the other tests still find what they expect.
+        # An empty batch of the known source, because the other tests check the devices.
         payload = {"source_uuid": SOURCE, "source_name": "phone", "reports": []}
         answer = self.make("BaseInterface").interact(
             "POST", "phy/phy80211/scan/scan_report.cmd", payload=payload
@@ -331,7 +331,7 @@ class WithPassword(Raises, Calls, Clients):
 
 
 class WithKey(Calls, Clients):
-    """The package knows nothing of keys, but one works where it keeps its session."""
+    """The package does not support API keys, but one works in place of its session."""
 
     may_command = False
 

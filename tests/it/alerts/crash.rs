@@ -1,4 +1,4 @@
-//! The real program, killed at random instants: every alert of what it acknowledged is there once.
+//! Kills the program at random times. Every alert of an acknowledged report is stored once.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,7 +18,7 @@ use crate::server::{SOURCE, WIFI};
 const CLIENTS: u64 = 4;
 const KILLS: u64 = 10;
 
-/// The network of a number goes from encrypted to open, in one request.
+/// Two reports in which a network goes from encrypted to open. Its address is the number.
 fn body(number: u64) -> Value {
     let bssid = format!("{:012x}", 0x0200_0000_0000 + number);
     let report = |capabilities, time| json!({ "bssid": bssid, "ssid": "x", "capabilities": capabilities, "timestamp": time });
@@ -29,8 +29,8 @@ fn body(number: u64) -> Value {
     json!({ "source_uuid": SOURCE, "source_name": "crash", "reports": reports })
 }
 
-/// Sends until the program is gone; gives the numbers that were acknowledged. Each beginning and each end of a request
-/// is a step.
+/// Sends until the program is gone, and returns the acknowledged numbers. The start and the end of each request count
+/// as a step.
 async fn send_until_gone(
     addr: String,
     next: Arc<AtomicU64>,
@@ -53,7 +53,7 @@ async fn send_until_gone(
     }
 }
 
-/// How many of what there is of each number.
+/// Entries of a list, counted by number.
 async fn count(url: &str, list: &str) -> BTreeMap<u64, u64> {
     let (mut counts, mut cursor) = (BTreeMap::new(), String::new());
     loop {
@@ -92,8 +92,8 @@ async fn every_alert_is_there_once_after_every_kill() {
             let (addr, next) = (running.addr.clone(), Arc::clone(&next));
             clients.spawn(send_until_gone(addr, next, steps.clone()));
         }
-        // How much is sent before differs from kill to kill. Other requests are under way at that step, and which part
-        // of the server works on them is left to chance.
+        // The number of steps before a kill varies. Other requests are in flight then, and it is random which part of
+        // the server is working on them.
         let enough = 4 * CLIENTS + kill * 7_919 % 101;
         let mut steps = steps.subscribe();
         steps.wait_for(|steps| enough <= *steps).await.unwrap();
@@ -113,12 +113,12 @@ async fn every_alert_is_there_once_after_every_kill() {
             .iter()
             .all(|number| devices.contains_key(number))
     );
-    // Each device that is there has dropped its encryption, whether anybody was told that it was taken or not.
+    // Each stored device has dropped its encryption, even if its batch was not acknowledged.
     assert_eq!(alerts, devices);
     running.kill();
 }
 
-/// No snapshot is kept that has what raised an alert, and not the alert.
+/// No snapshot is kept that contains the cause of an alert while the alert itself is not stored.
 #[tokio::test]
 async fn an_alert_that_could_not_be_kept_is_raised_at_the_next_start() {
     let running = Running::start(|_| {});
@@ -128,7 +128,7 @@ async fn an_alert_that_could_not_be_kept_is_raised_at_the_next_start() {
         .post(format!("http://{}{WIFI}", running.addr))
         .json(&body(1));
     assert_eq!(post.send().await.unwrap().status(), 200);
-    // In order, with a last snapshot if there may be one.
+    // Stops in order, so the program writes a last snapshot if it may.
     let data = running.stop();
     drop(file);
     let running = Running::start_on(data, |_| {});

@@ -1,4 +1,4 @@
-//! Alerts: what raises them, that they stay, and who can read them.
+//! Alerts: their causes, their storage, and their readers.
 
 mod crash;
 mod reads;
@@ -20,7 +20,7 @@ fn now_s() -> u64 {
         .as_secs()
 }
 
-/// Every name that begins with `Canary` is one.
+/// Raises an alert for every network whose name starts with `Canary`.
 fn canaries(alerts: &mut Alerts, limit: &str) {
     limit.clone_into(&mut alerts.ssidcanary);
     alerts.ssidcanary_networks = vec![Network {
@@ -33,7 +33,7 @@ fn canary(number: u32) -> Value {
     json!({ "bssid": format!("0200{number:08x}"), "ssid": format!("Canary {number}") })
 }
 
-/// The alerts of the native interface, the oldest first.
+/// Alerts from the native interface, oldest first.
 async fn alerts(server: &TestServer) -> Vec<Value> {
     let page = server.read("/api/v1/alerts?limit=1000").await;
     let mut alerts = page["alerts"].as_array().unwrap().clone();

@@ -1,4 +1,4 @@
-//! Who can read alerts, and raise them.
+//! Routes that read and raise alerts.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ async fn server(change: impl FnOnce(&mut Alerts)) -> TestServer {
     .await
 }
 
-/// The reads that Kismet's clients make, all of the same alerts.
+/// Alerts from Kismet's routes, which all return the same ones.
 async fn kismet(server: &TestServer) -> Vec<Value> {
     let all = server.read("/alerts/all_alerts.json").await;
     for path in [
@@ -225,7 +225,7 @@ async fn filters_choose_alerts() {
 }
 
 #[tokio::test]
-async fn rates_hold_back_what_is_too_much() {
+async fn rate_limits_hold_back_alerts() {
     let server = TestServer::start_with(|config| canaries(&mut config.alerts, "3/day,2/sec")).await;
     server
         .report(json!([canary(1), canary(2), canary(3)]))
@@ -308,7 +308,7 @@ async fn a_watched_device_is_lost_when_it_is_silent() {
         )
         .await
         .expect_error(400, "mac: ");
-    // Watched over a restart.
+    // The list of watched devices survives a restart.
     let server = server.restart().await;
     let lost_path = "/devices/alerts/mac/lost/macs.json";
     assert_eq!(server.read(lost_path).await, json!([AP, mask]));
@@ -319,7 +319,7 @@ async fn a_watched_device_is_lost_when_it_is_silent() {
     let told = subscriber.hear().await;
     assert!(told["ALERT"].is_object(), "{told}");
     let [lost] = &*alerts(&server).await else {
-        panic!("it is told of, and not in the list: {told}");
+        panic!("the alert was sent, but is not in the list: {told}");
     };
     let lost = lost.clone();
     assert_eq!(
@@ -422,7 +422,7 @@ async fn people_define_and_raise_alerts() {
 }
 
 #[test]
-fn rules_that_make_no_sense_are_named() {
+fn invalid_rules_are_named() {
     let refused = |text: &str| {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("scanpost.toml");

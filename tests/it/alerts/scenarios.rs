@@ -1,8 +1,8 @@
-//! Scenarios from `tests/fixtures/alerts`: what is reported, and what is raised.
+//! Scenarios from `tests/fixtures/alerts`: reports, and the alerts that they raise.
 //!
-//! A file has `config` (keys of `[alerts]`), `batches` (the reports of one request each; `ago_s` says how long before the
-//! start of the test they were made) and `alerts` (what is expected: `rule`, `address`, `severity`, and parts of the
-//! text). With `any_order` the order of the reports makes no difference.
+//! A file has `config` (keys of `[alerts]`), `batches` (the reports of one request each; `ago_s` is their age at the
+//! start of the test, in seconds) and `alerts` (the expected `rule`, `address`, `severity`, and parts of the text).
+//! With `any_order` the order of the reports makes no difference.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use super::{OFTEN, alerts, now_s};
 use crate::server::TestServer;
 
-/// What happens between the requests.
+/// Interruption between the requests.
 #[derive(Clone, Copy, Debug)]
 enum Between {
     Nothing,
@@ -66,7 +66,7 @@ impl Scenario {
         }
         let raised = alerts(&server).await;
         self.check(&raised, &what);
-        // A replay of the whole log raises nothing again.
+        // A replay of the whole log raises no alert a second time.
         let server = server.restart_without_snapshots().await;
         assert_eq!(alerts(&server).await, raised, "{what}");
     }
@@ -90,11 +90,11 @@ impl Scenario {
             };
             left.remove(place);
         }
-        assert!(left.is_empty(), "{what}: nobody expects {left:?}");
+        assert!(left.is_empty(), "{what}: unexpected alerts: {left:?}");
     }
 }
 
-/// Everything that is raised at all is raised as often as it happens.
+/// Configuration with rate limits so high that every alert is raised.
 fn often() -> Alerts {
     let often = || OFTEN.to_owned();
     Alerts {
@@ -119,7 +119,7 @@ fn stamped(report: &Value, now_s: u64) -> Value {
     report
 }
 
-/// Every rotation, forwards and backwards: each report comes first once, and each pair in both orders.
+/// Every rotation, forwards and backwards, so that each report comes first once and each pair occurs in both orders.
 fn orders(reports: &[Value]) -> Vec<Vec<Vec<Value>>> {
     let mut orders = Vec::new();
     for start in 0..reports.len() {

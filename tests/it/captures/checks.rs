@@ -1,4 +1,4 @@
-//! What this server shows where Kismet shows something else, as far as it follows from the reports or from the clock.
+//! Checks of fields in which this server differs from Kismet: the value has to follow from the reports or the clock.
 
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -10,7 +10,7 @@ use super::document;
 
 pub(super) type Check = fn(&Case<'_>) -> bool;
 
-/// The checks that the table of differences may name.
+/// Checks that the table of differences may name.
 pub(super) const CHECKS: [(&str, Check); 25] = [
     ("accepts_all", accepts_all),
     ("are_changes_of_channel", are_changes_of_channel),
@@ -45,19 +45,19 @@ fn are_changes_of_channel(case: &Case<'_>) -> bool {
     alerts.iter().all(is_change)
 }
 
-/// A field that a check judges.
+/// A field to check.
 pub(super) struct Case<'c> {
     pub(super) ours: &'c Value,
-    /// The records around the field, outermost first.
+    /// Records that contain the field, outermost first.
     pub(super) around: &'c [&'c Value],
-    /// The request or read as it was recorded.
+    /// The recorded request or read.
     pub(super) recorded: &'c Value,
-    /// Everything that the capture reports.
+    /// All reports of the capture.
     pub(super) reports: &'c [Value],
 }
 
 impl<'c> Case<'c> {
-    /// A field of the innermost record around that has it.
+    /// A field of the innermost enclosing record that has it.
     fn around(&self, field: &str) -> Option<&'c Value> {
         self.around
             .iter()
@@ -65,7 +65,7 @@ impl<'c> Case<'c> {
             .find_map(|record| record.get(field))
     }
 
-    /// The reports of the device around, oldest first.
+    /// Reports of the enclosing device, oldest first.
     fn of_device(&self) -> Vec<&'c Value> {
         let mac = self.around("kismet.device.base.macaddr");
         self.reports_where(|report| {
@@ -75,7 +75,7 @@ impl<'c> Case<'c> {
         })
     }
 
-    /// The reports of the device around by the source around.
+    /// Reports of the enclosing device by the enclosing source.
     fn of_device_by_source(&self) -> Vec<&'c Value> {
         let uuid = self.around("kismet.common.seenby.uuid");
         let mut reports = self.of_device();
@@ -83,7 +83,7 @@ impl<'c> Case<'c> {
         reports
     }
 
-    /// The reports of the source around.
+    /// Reports by the enclosing source.
     fn of_source(&self) -> Vec<&'c Value> {
         let uuid = self.around("kismet.datasource.uuid");
         self.reports_where(|report| is_from(report, uuid))
@@ -155,7 +155,7 @@ fn is_name_or_nothing(case: &Case<'_>) -> bool {
     case.ours.is_null() || name == "CSV,\"quoted\""
 }
 
-/// A network that Kismet has not, or the other spelling of one that it has.
+/// A network that Kismet lacks, or another spelling of one that it has.
 fn is_group(case: &Case<'_>) -> bool {
     let devices = &case.ours["dot11.ssidgroup.advertising_devices_len"];
     case.ours.is_null() || devices.as_u64() == Some(1)
@@ -193,8 +193,8 @@ fn counts_source(case: &Case<'_>) -> bool {
     )
 }
 
-/// Each report is counted in its own second, minute and hour. The reports of a capture are all
-/// within an hour, so that none is too old for the hours.
+/// Each report counts in its own second, minute and hour. All reports of a capture are within an hour, so none is too
+/// old for the hours.
 fn counts(rrd: &Value, reports: &[&Value], total: Option<&Value>) -> bool {
     let total = total.and_then(Value::as_f64).unwrap();
     let close = |vector: &str, seconds: f64| (sum(&rrd[vector]) * seconds - total).abs() < 0.1;
@@ -225,7 +225,7 @@ fn times(reports: &[&Value]) -> impl Iterator<Item = u64> {
         .filter_map(|report| report["timestamp"].as_u64())
 }
 
-/// Where a second stands in the record of a minute.
+/// Index of a second in the record of a minute.
 fn slot(time: u64) -> usize {
     usize::try_from(time % 60).unwrap()
 }
@@ -264,7 +264,7 @@ fn is_time_of_strongest(case: &Case<'_>) -> bool {
 fn counts_frequencies(case: &Case<'_>) -> bool {
     let mut counts = BTreeMap::<String, u64>::new();
     for report in case.of_device_by_source() {
-        // Bluetooth hops over its whole band, which Kismet shows as one frequency.
+        // Bluetooth hops over its whole band, for which Kismet shows one frequency.
         let khz = if report.get("btaddr").is_some() {
             Some(2_400_000)
         } else {
@@ -300,7 +300,7 @@ fn is_security_class(case: &Case<'_>) -> bool {
     classes.any(|class| *case.ours == class.as_str())
 }
 
-/// The name is that of the newest report; a hidden network goes by its address.
+/// The name comes from the newest report. A hidden network is shown by its address.
 fn is_name(case: &Case<'_>) -> bool {
     let reports = case.of_device();
     let ssid = reports.last().and_then(|report| report.get("ssid"));
@@ -332,7 +332,7 @@ fn is_device_as_reported(case: &Case<'_>) -> bool {
         return false;
     };
     if case.recorded.get("form").is_some() {
-        // Only some fields were asked for.
+        // The request asked for some fields only.
         let signal = &report["signal"];
         let text = signal.as_str().and_then(|text| text.parse().ok());
         return case.ours["sig"].as_i64() == text.or(signal.as_i64());

@@ -1,4 +1,4 @@
-//! The table of meant differences, as `tests/fixtures/captures/differences.toml` has it.
+//! The table of intended differences, `tests/fixtures/captures/differences.toml`.
 
 use std::sync::LazyLock;
 
@@ -10,14 +10,14 @@ use super::checks::{CHECKS, Check};
 /// Matches any part of a path.
 pub(super) const ANY: &str = "*";
 
-/// Differences that are meant, or that no two servers agree on, for one reason.
+/// Differences with one common reason: they are intended, or differ between any two servers.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Differences {
-    /// The captures that show them, each of them; empty means that any may.
+    /// Captures that show the differences. Each of them has to. If empty, any capture may.
     #[serde(default)]
     pub(super) captures: Vec<String>,
-    /// An address, a request or a read on the way to the fields; [`ANY`] means wherever they are.
+    /// An address, a request or a read in the path of the fields. [`ANY`] matches every path.
     #[serde(default = "anywhere")]
     pub(super) inside: String,
     pub(super) reason: String,
@@ -32,19 +32,19 @@ pub(super) struct Field {
     pub(super) here: Here,
 }
 
-/// What this server shows where Kismet shows something else or nothing.
+/// Value that this server shows where Kismet shows another one or none.
 pub(super) enum Here {
-    /// Anything of the same JSON type.
+    /// Any value of the same JSON type.
     SameType,
     /// This JSON.
     Json(Value),
     /// A text that contains this.
     Contains(String),
-    /// What follows from the reports or from the clock.
+    /// A value that follows from the reports or from the clock.
     Check(Check),
 }
 
-/// A field as it stands in the file.
+/// An entry as in the file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
@@ -96,7 +96,7 @@ fn anywhere() -> String {
 
 const FILE: &str = include_str!("../../fixtures/captures/differences.toml");
 
-/// All of them. The first that fits a field counts.
+/// Entries of the table. The first one that matches a field counts.
 pub(super) static DIFFERENCES: LazyLock<Vec<Differences>> = LazyLock::new(|| {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]

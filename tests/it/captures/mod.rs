@@ -1,4 +1,4 @@
-//! What a real Kismet answered, held against what this server answers to the same requests.
+//! Compares the recorded answers of a real Kismet with this server's answers to the same requests.
 
 mod checks;
 mod differences;
@@ -12,7 +12,7 @@ use self::checks::Case;
 use self::differences::{ANY, DIFFERENCES, Differences, Here};
 use crate::server::{Answer, TestServer, WIFI};
 
-/// The reads that are compared.
+/// Reads whose answers are compared.
 const SERVED: [&str; 14] = [
     "/devices/views/all/devices.json",
     "/devices/views/phydot11_accesspoints/devices.json",
@@ -30,11 +30,11 @@ const SERVED: [&str; 14] = [
     "/system/timestamp.json",
 ];
 
-/// The same as a view, in another form; `reads` compares the forms.
+/// A view in another format. `reads` compares the formats.
 const IN_ANOTHER_FORM: &str = "/devices/all_devices.ekjson";
 
-/// What shows the same as the view of access points where nothing else was reported: the recordings
-/// ask only for that view. Polls go by the time of change, so that late reports are in them too.
+/// Reads that equal the view of access points if nothing else was reported. The recordings have only that view. Polls
+/// select by the time of the change, so they include late reports.
 const ACCESS_POINTS: &str = "/devices/views/phydot11_accesspoints/devices.json";
 const AS_ACCESS_POINTS: [&str; 4] = [
     "/devices/views/all/devices.json",
@@ -43,7 +43,7 @@ const AS_ACCESS_POINTS: [&str; 4] = [
     "/devices/last-time/-60/devices.json",
 ];
 
-/// The field that tells the records of a list apart.
+/// Fields that identify the records of a list.
 const KEYS: [&str; 9] = [
     "kismet.device.base.macaddr",
     "kismet.datasource.uuid",
@@ -56,7 +56,7 @@ const KEYS: [&str; 9] = [
     "kismet.alert.header",
 ];
 
-/// A capture, and what came out of comparing it.
+/// A capture, and the result of comparing it.
 struct Comparison<'c> {
     file: &'c str,
     reports: Vec<Value>,
@@ -77,7 +77,7 @@ struct Pair<'v> {
 impl Comparison<'_> {
     fn exchange(&mut self, name: &str, recorded: &Value, answer: &Answer) {
         let status = json!(answer.status.as_u16());
-        // Kismet's answer is not always one JSON value; then the capture holds it as a text.
+        // An answer of Kismet that is not one JSON value is a string in the capture.
         let body = serde_json::from_str(&answer.text)
             .unwrap_or_else(|_| Value::from(answer.text.as_str()));
         for (part, kismet, ours) in [
@@ -154,8 +154,7 @@ impl Comparison<'_> {
             self.unexplained
                 .push(pair.report(self.file, &DIFFERENCES[place.0].reason));
         }
-        // A value that Kismet shows too keeps no entry alive, but what goes by the clock may be the
-        // same by chance.
+        // An entry is needed only if it explains a difference. Values that depend on the clock may be equal by chance.
         if !pair.is_same() || matches!(here, Here::SameType | Here::Check(_)) {
             self.used.insert(place);
         }
@@ -185,7 +184,7 @@ impl Pair<'_> {
     }
 }
 
-/// Where a difference stands in the table.
+/// Position of a difference in the table.
 type Place = (usize, usize);
 
 fn places() -> impl Iterator<Item = Place> {
@@ -208,13 +207,13 @@ fn fits(place: Place, file: &str, path: &[&str]) -> bool {
         })
 }
 
-/// Equal, but for the last of the six decimals that Kismet writes.
+/// Equal, except for the last of the six decimals that Kismet writes.
 fn same(kismet: &Value, ours: &Value) -> bool {
     match (kismet, ours) {
         (Value::Number(kismet), Value::Number(ours)) => {
             let both = kismet.as_f64().zip(ours.as_f64());
             let close = both.is_some_and(|(kismet, ours)| (kismet - ours).abs() < 1.1e-6);
-            // Beyond 2^53 different integers are the same float.
+            // Above 2^53 different integers can be the same float.
             let exact = kismet.is_u64() && ours.is_u64();
             if exact { kismet == ours } else { close }
         }
@@ -235,8 +234,8 @@ fn key(record: &Value) -> Option<&str> {
 
 type ByKey<'v> = BTreeMap<&'v str, &'v Value>;
 
-/// The records of two lists by what tells them apart, since their order means nothing. Two lists of
-/// one record each are about the same thing, even if its name differs.
+/// Pairs the records of two lists by the field that identifies them, because their order has no meaning. Two lists of
+/// one record each are a pair even if the field differs.
 fn by_key<'v>(kismet: &'v [Value], ours: &'v [Value]) -> (ByKey<'v>, ByKey<'v>) {
     let by_key = |list: &'v [Value]| {
         let records: ByKey<'v> = list
@@ -257,12 +256,12 @@ fn by_key<'v>(kismet: &'v [Value], ours: &'v [Value]) -> (ByKey<'v>, ByKey<'v>) 
     (by_key(kismet), by_key(ours))
 }
 
-/// What a request of a capture reports, where it can be read at all.
+/// Reports in a request of a capture, if it can be parsed.
 fn document(request: &Value) -> Option<&Value> {
     request.get("json").or(request.get("form"))
 }
 
-/// Every report of a capture, with the source that sends it.
+/// Reports of a capture, each with its source.
 fn reports(capture: &Value) -> Vec<Value> {
     let mut all = Vec::new();
     let requests = capture["requests"].as_array().unwrap();
@@ -301,7 +300,7 @@ fn is_served(path: &str) -> bool {
     })
 }
 
-/// Sends what the capture sent, and compares every answer with Kismet's.
+/// Sends the requests of the capture, and compares every answer with Kismet's.
 async fn replay<'c>(file: &'c str, capture: &Value) -> Comparison<'c> {
     let server = TestServer::start().await;
     let mut comparison = Comparison {
@@ -341,7 +340,7 @@ async fn replay<'c>(file: &'c str, capture: &Value) -> Comparison<'c> {
     comparison
 }
 
-/// Every capture, by the name of its file.
+/// Captures by file name.
 fn captures() -> BTreeMap<String, Value> {
     let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/captures");
     let captures: BTreeMap<_, _> = std::fs::read_dir(dir)
@@ -362,7 +361,7 @@ fn captures() -> BTreeMap<String, Value> {
 }
 
 #[tokio::test]
-async fn every_answer_is_that_of_kismet_but_for_meant_differences() {
+async fn answers_equal_kismets_except_for_intended_differences() {
     let mut unexplained = Vec::new();
     for (file, capture) in captures() {
         unexplained.extend(replay(&file, &capture).await.unexplained);
@@ -377,7 +376,7 @@ async fn every_answer_is_that_of_kismet_but_for_meant_differences() {
 
 /// An entry that explains nothing hides the next defect.
 #[tokio::test]
-async fn every_meant_difference_is_there() {
+async fn every_intended_difference_occurs() {
     let mut used = BTreeSet::new();
     let captures = captures();
     for (file, capture) in &captures {

@@ -1,4 +1,4 @@
-//! Defects of the original that do not exist here: one test each, named after the behaviour.
+//! Defects of Kismet that do not exist here. Each test is named after the behaviour, and names its row in the list.
 
 mod reading;
 
@@ -34,7 +34,7 @@ async fn an_answer_of_200_means_that_every_report_was_looked_at() {
             .unwrap()
             .starts_with("bssid: ")
     );
-    // The answer came after the merge, so there is nothing to wait for.
+    // The server answers after the merge, so the test does not wait.
     assert_eq!(server.reports_of(AP).await, 1);
 }
 
@@ -173,7 +173,7 @@ async fn a_network_without_capabilities_has_its_name() {
         .await;
     let device = server.device(AP).await;
     assert_eq!(device["kismet.device.base.name"], "Net");
-    // Not known to be open is not open.
+    // An unknown encryption is not shown as open.
     assert_eq!(device["kismet.device.base.crypt"], "");
     assert_eq!(ssids(&device)[0]["dot11.advertisedssid.channel"], "6");
 }
@@ -207,7 +207,7 @@ async fn the_equator_and_greenwich_are_places() {
     let device = server.device(AP).await;
     assert_eq!(location(&device, "min_loc"), json!([0, -1]));
     assert_eq!(location(&device, "max_loc"), json!([9.5, 51.5]));
-    // Both at once is what receivers send before they have a fix.
+    // Receivers send 0, 0 before they have a fix.
     server
         .report(json!([{ "bssid": "00:00:00:00:00:02", "lat": 0, "lon": 0 }]))
         .await;
@@ -402,7 +402,7 @@ async fn what_is_said_of_a_networks_protection_follows_the_latest_report() {
         .report(report(1_700_000_100, "[WPA2-PSK-CCMP][ESS]"))
         .await;
     seen("WPA2 WPA2-PSK AES-CCMP", bits).await;
-    // What comes late was not so in the end.
+    // A late report does not change the current state.
     server.report(report(1_700_000_050, "[WEP][ESS]")).await;
     seen("WPA2 WPA2-PSK AES-CCMP", bits).await;
 }

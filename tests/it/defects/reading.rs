@@ -1,4 +1,4 @@
-//! Defects in how the original is read.
+//! Defects of Kismet's read routes that do not exist here.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ const MAC: &str = "kismet.device.base.macaddr";
 const NAME: &str = "kismet.device.base.name";
 const CRYPT: &str = "kismet.device.base.crypt";
 const SIGNAL: &str = "kismet.device.base.signal/kismet.common.signal.last_signal";
-/// Long before any test runs.
+/// A time long before the test.
 const PAST: u64 = 1_700_000_000;
 
 async fn ask(server: &TestServer, path: &str, command: &Value) -> Value {
@@ -25,7 +25,7 @@ async fn ask(server: &TestServer, path: &str, command: &Value) -> Value {
     answer.expect_status(200).json()
 }
 
-/// The texts that a list has in one field.
+/// Strings in one field of a list.
 fn texts(list: &Value, field: &str) -> Vec<String> {
     let records = list.as_array().unwrap().iter();
     records
@@ -73,7 +73,7 @@ async fn a_poll_shows_reports_that_came_late() {
 /// Row 29.
 #[tokio::test]
 async fn a_negative_time_is_before_now_everywhere() {
-    // What was reported before the test began.
+    // Reports from before the test.
     let server = TestServer::start_on_fixture("v1").await;
     let known = server.device_count().await;
     assert!(0 < known);
@@ -116,7 +116,7 @@ async fn texts_are_sorted_as_texts_and_words_mean_themselves_in_the_native_inter
         let path = format!("{ALL}?sort={sort}&sort_dir={direction}");
         texts(&server.read(&path).await, NAME)
     };
-    // Kismet exchanges the words, and its page relies on that.
+    // Kismet swaps `asc` and `desc`, and its page relies on that.
     let ascending = ["beta", "Alpha", "Coffee Shop"];
     let descending = ["Coffee Shop", "Alpha", "beta"];
     assert_eq!(kismet(SIGNAL, "asc").await, descending);
@@ -165,7 +165,7 @@ async fn a_refused_command_is_answered_by_its_error_and_nothing_else() {
             "/phy/phy80211/ssids/views/ssids.json",
         ] {
             let answer = server.post_json(path, &command).await;
-            // The text is one document, so there is nothing behind the error.
+            // The body is one JSON document, so nothing follows the error.
             let error = answer.expect_error(400, "");
             let named = command.as_object().unwrap().keys().next().unwrap();
             let reason = error["status"].as_str().unwrap();
@@ -270,7 +270,7 @@ async fn paths_and_queries_are_decoded() {
     broken.expect_error(400, "path: not UTF-8");
 }
 
-/// All that the server says to this until it closes.
+/// Sends text, and returns everything that the server sends until it closes.
 async fn said(server: &TestServer, head: &str) -> String {
     let mut stream = TcpStream::connect(server.addr).await.unwrap();
     stream.write_all(head.as_bytes()).await.unwrap();
@@ -315,7 +315,7 @@ async fn the_sources_of_a_device_come_whole_only_to_who_asks_for_them() {
     let server = TestServer::start().await;
     server.report(json!([{ "bssid": AP }])).await;
     let source = "kismet.datasource.uuid";
-    // Clients of the original look for it there.
+    // Kismet's clients look for it there.
     let device = server.device(AP).await;
     let seen = &device["kismet.device.base.seenby"][0];
     assert_eq!(seen["kismet.common.seenby.uuid"], SOURCE);
@@ -326,7 +326,7 @@ async fn the_sources_of_a_device_come_whole_only_to_who_asks_for_them() {
     let list = server.read("/api/v1/devices").await;
     assert!(!list.to_string().contains(SOURCE), "{list}");
     let whole = server.read(&format!("/api/v1/devices/{AP}")).await;
-    // Only its name.
+    // Only the name matters.
     assert_eq!(whole["seen_by"][0]["source"], SOURCE, "{whole}");
 }
 
@@ -334,7 +334,7 @@ async fn the_sources_of_a_device_come_whole_only_to_who_asks_for_them() {
 #[tokio::test]
 async fn a_reader_that_stops_reading_stops_nobody_else() {
     const READERS: usize = 8;
-    /// More than the buffers of a connection hold, on both its ends.
+    /// More than fits into the buffers at both ends of a connection.
     const ANSWER_BYTES_MIN: usize = 24 << 20;
     const PATIENCE: Duration = Duration::from_secs(60);
     let server = TestServer::start().await;
@@ -354,7 +354,7 @@ async fn a_reader_that_stops_reading_stops_nobody_else() {
         reader.read_exact(&mut begun).await.unwrap();
         stalled.push(reader);
     }
-    // All of them wait, in the middle of their answers; reports and other reads do not.
+    // All readers are stalled in the middle of their answers. Reports and other reads go on.
     for number in 1..=20 {
         let report = json!([{ "bssid": format!("0400{number:08x}"), "signal": -number }]);
         timeout(PATIENCE, server.report(report)).await.unwrap();
@@ -362,7 +362,7 @@ async fn a_reader_that_stops_reading_stops_nobody_else() {
         let device = timeout(PATIENCE, server.device(&address)).await.unwrap();
         assert_eq!(device[MAC], address);
     }
-    // One goes on, and misses nothing that there was when it began.
+    // A stalled reader that goes on gets every device that existed when it began.
     let mut answer = Vec::new();
     let reader = stalled.first_mut().unwrap();
     let rest = timeout(PATIENCE, reader.read_to_end(&mut answer)).await;

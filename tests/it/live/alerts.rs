@@ -6,7 +6,7 @@ use super::{EVENTBUS, Subscriber};
 use crate::server::TestServer;
 
 #[tokio::test]
-async fn an_alert_is_told_and_said() {
+async fn an_alert_is_sent_as_an_event_and_as_a_message() {
     let server = TestServer::start().await;
     let network = |capabilities, time: u32| json!([{ "bssid": "020000000001", "ssid": "x", "capabilities": capabilities, "timestamp": time }]);
     server

@@ -1,4 +1,4 @@
-//! Who listens has bounds, and a slow reader slows nobody.
+//! Limits of subscribers. A slow reader does not slow down others.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use super::{EVENTBUS, MONITOR, PATIENCE, Subscriber, addr, report};
 use crate::program::Running;
 use crate::server::{TestServer, WIFI, batch};
 
-/// Reports of far more new devices than sockets hold.
+/// Reports so many new devices that their events do not fit into the buffers of the sockets.
 fn thousands() -> impl Iterator<Item = Value> {
     (0..20).map(|part| (0..250).map(|number| report(part * 250 + number)).collect())
 }
@@ -78,7 +78,7 @@ async fn a_reader_that_does_not_read_is_dropped() {
 const PING_INTERVAL: Duration = Duration::from_millis(100);
 const IDLE_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// A server where nothing but pings moves for longer than a connection may be idle.
+/// A server that sends only pings for longer than the idle timeout.
 async fn pinging() -> TestServer {
     TestServer::start_with(|config| {
         config.limits.idle_timeout = IDLE_TIMEOUT;
@@ -96,7 +96,9 @@ async fn a_client_that_does_not_answer_pings_is_dropped() {
     silent.write_all(request.as_bytes()).await.unwrap();
     let mut sent = Vec::new();
     let dropped = timeout(PATIENCE, silent.read_to_end(&mut sent)).await;
-    dropped.expect("the connection is held").ok();
+    dropped
+        .expect("the server never closes the connection")
+        .ok();
     assert!(sent.starts_with(b"HTTP/1.1 101 "));
     assert!(sent.ends_with(b"\x89\x00"), "a ping came last: {sent:?}");
 }
@@ -104,7 +106,7 @@ async fn a_client_that_does_not_answer_pings_is_dropped() {
 #[tokio::test]
 async fn a_client_that_answers_pings_stays() {
     let server = pinging().await;
-    // Where the machine stands still for longer than a ping may take, nothing can be said about who answers in time.
+    // If the machine hangs for longer than a ping may take, the client answers too late, and the test tries again.
     for _ in 0..100 {
         let mut subscriber = Subscriber::connect(&server, EVENTBUS).await;
         let (mut answered, mut pings) = (Instant::now(), 0);
@@ -122,11 +124,11 @@ async fn a_client_that_answers_pings_stays() {
             }
         }
     }
-    panic!("the machine stands still all the time");
+    panic!("the machine was too slow in every attempt");
 }
 
 #[tokio::test]
-async fn there_are_as_many_subscribers_as_may_be_and_no_more() {
+async fn the_number_of_subscribers_is_limited() {
     let server = TestServer::start_with(|config| config.limits.subscribers_max = 2).await;
     let mut one = Subscriber::connect(&server, EVENTBUS).await;
     let mut two = Subscriber::connect(&server, MONITOR).await;
@@ -142,12 +144,12 @@ async fn there_are_as_many_subscribers_as_may_be_and_no_more() {
     assert_eq!(connections(&server).await, 3);
     one.0.close(None).await.unwrap();
     assert_eq!(one.end().await, None);
-    // The server has closed its side, so the place is free.
+    // The server frees the place before the client sees the end of the connection.
     Subscriber::connect(&server, EVENTBUS).await.settle().await;
 }
 
 #[tokio::test]
-async fn a_subscriber_has_as_many_subscriptions_as_may_be_and_no_more() {
+async fn the_subscriptions_of_a_subscriber_are_limited() {
     let server = TestServer::start_with(|config| config.limits.subscriptions_max = 2).await;
     let of_topic = |topic: &str| json!({ "SUBSCRIBE": topic });
     let of_device = |request| json!({ "monitor": addr(1), "request": request });
@@ -194,7 +196,7 @@ async fn a_binary_message_closes() {
 }
 
 #[tokio::test]
-async fn what_is_no_websocket_request_is_told_so() {
+async fn a_plain_request_to_a_websocket_route_is_426() {
     let server = TestServer::start().await;
     for path in [EVENTBUS, MONITOR, "/devices/views/all/monitor.ws"] {
         let answer = server.get(path).await;
@@ -208,13 +210,13 @@ async fn what_is_no_websocket_request_is_told_so() {
 }
 
 #[tokio::test]
-async fn at_the_end_subscribers_are_told_that_the_server_goes() {
+async fn subscribers_get_a_close_frame_when_the_server_stops() {
     let server = TestServer::start().await;
     let mut one = Subscriber::connect(&server, EVENTBUS).await;
     let mut two = Subscriber::connect(&server, MONITOR).await;
     one.settle().await;
     two.settle().await;
-    // Takes nothing any more, not even a goodbye.
+    // Reads nothing any more, not even the close frame.
     let mut deaf = Subscriber::connect(&server, EVENTBUS).await;
     deaf.say(json!({ "SUBSCRIBE": "NEW_DEVICE" })).await;
     deaf.settle().await;

@@ -1,4 +1,4 @@
-//! `/eventbus/events.ws`.
+//! The WebSocket `/eventbus/events.ws`.
 
 use serde_json::json;
 
@@ -15,7 +15,7 @@ async fn subscribed(server: &TestServer, topics: &[&str]) -> Subscriber {
 }
 
 #[tokio::test]
-async fn a_first_report_is_told_once() {
+async fn a_new_device_emits_its_events_once() {
     let server = TestServer::start().await;
     let topics = ["NEW_DEVICE", "NEW_DATASOURCE", "MESSAGE"];
     let mut subscriber = subscribed(&server, &topics).await;
@@ -41,7 +41,7 @@ async fn a_first_report_is_told_once() {
         said["MESSAGE"]["kismet.messagebus.message_string"],
         format!("802.11 Wi-Fi device {} advertising SSID 'x'", addr(1))
     );
-    // The same again is no news; the next thing told is the next new device.
+    // A repeated report emits no event, so the next event is the next new device.
     server.report(json!([report(1)])).await;
     server.report(json!([report(2)])).await;
     let device = subscriber.hear().await;
@@ -53,7 +53,7 @@ async fn a_first_report_is_told_once() {
 }
 
 #[tokio::test]
-async fn what_is_unsubscribed_is_told_no_more() {
+async fn an_unsubscribed_topic_sends_no_events() {
     let server = TestServer::start().await;
     let mut subscriber = subscribed(&server, &["NEW_DEVICE", "NEW_DATASOURCE"]).await;
     subscriber
@@ -61,7 +61,7 @@ async fn what_is_unsubscribed_is_told_no_more() {
         .await;
     subscriber.settle().await;
     server.report(json!([report(1)])).await;
-    // The source would have come first.
+    // An event of the source would have come first.
     let told = subscriber.hear().await;
     assert!(told.get("NEW_DEVICE").is_some(), "{told}");
 }
@@ -90,7 +90,7 @@ async fn fields_and_format_are_chosen_by_subscription() {
 }
 
 #[tokio::test]
-async fn each_second_has_its_topics_and_a_star_is_all() {
+async fn topics_of_each_second_are_sent_and_a_star_means_all() {
     let server = TestServer::start().await;
     let mut subscriber = subscribed(&server, &["*"]).await;
     for (topic, field) in [
@@ -104,12 +104,12 @@ async fn each_second_has_its_topics_and_a_star_is_all() {
         assert!(told[topic].get(field).is_some(), "{topic}: {told}");
     }
     server.report(json!([report(1)])).await;
-    // The next second may come first.
+    // An event of the next second may come first.
     while subscriber.hear().await.get("NEW_DEVICE").is_none() {}
 }
 
 #[tokio::test]
-async fn a_source_that_is_paused_or_resumed_is_told_by_its_uuid() {
+async fn pausing_and_resuming_a_source_emits_events() {
     let server = TestServer::start().await;
     server.report(json!([report(1)])).await;
     let topics = ["DATASOURCE_PAUSED", "DATASOURCE_RESUMED"];
@@ -117,7 +117,7 @@ async fn a_source_that_is_paused_or_resumed_is_told_by_its_uuid() {
     for (command, topic) in ["pause", "resume"].into_iter().zip(topics) {
         let path = format!("/datasource/by-uuid/{SOURCE}/{command}_source.cmd");
         server.read(&path).await;
-        // What changes nothing is not told.
+        // A command that changes nothing emits no event.
         server.get(&path).await.expect_status(409);
         assert_eq!(subscriber.hear().await, json!({ topic: SOURCE }));
     }

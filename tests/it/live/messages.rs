@@ -17,7 +17,7 @@ fn texts(messages: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn what_the_server_said_is_read_back_oldest_first() {
+async fn messages_are_listed_oldest_first() {
     let server = TestServer::start().await;
     assert_eq!(
         server.read("/messagebus/all_messages.json").await,

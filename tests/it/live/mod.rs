@@ -1,4 +1,4 @@
-//! Who listens is told at once, and holds up nobody.
+//! Live events: subscribers get them at once, and do not slow down the server.
 
 mod alerts;
 mod bounds;
@@ -19,12 +19,12 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async, connect_a
 
 use crate::server::TestServer;
 
-/// Long enough for a machine under load; only a server that never answers takes it.
+/// Timeout that only a server that hangs reaches, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) const EVENTBUS: &str = "/eventbus/events.ws";
 const MONITOR: &str = "/devices/monitor.ws";
 
-/// A client that listens.
+/// A client of a WebSocket.
 pub(crate) struct Subscriber<S = MaybeTlsStream<TcpStream>>(WebSocketStream<S>);
 
 impl Subscriber {
@@ -43,7 +43,7 @@ impl Subscriber {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Subscriber<S> {
-    /// On a connection that is there already.
+    /// Opens a WebSocket on an existing connection.
     pub(crate) async fn over(
         stream: S,
         request: impl IntoClientRequest + Unpin,
@@ -60,10 +60,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Subscriber<S> {
     async fn next(&mut self) -> Option<Result<Message, tungstenite::Error>> {
         timeout(PATIENCE, self.0.next())
             .await
-            .expect("nothing comes")
+            .expect("the server sends nothing")
     }
 
-    /// The next frame that is no ping.
+    /// The next frame that is not a ping.
     pub(crate) async fn hear(&mut self) -> Value {
         loop {
             match self.next().await {
@@ -74,7 +74,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Subscriber<S> {
         }
     }
 
-    /// What an error frame says.
+    /// The text of the next frame, which has to be an error.
     async fn hear_notice(&mut self) -> String {
         let frame = self.hear().await;
         let record = &frame["MESSAGE"];
@@ -85,13 +85,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Subscriber<S> {
             .to_owned()
     }
 
-    /// Waits until the server has done what it was asked for: it answers what it does not understand in its turn.
+    /// Waits until the server has processed all requests so far. It answers an invalid request with an error, in order.
     pub(crate) async fn settle(&mut self) {
         self.say("{}").await;
         assert!(self.hear_notice().await.starts_with("expected "));
     }
 
-    /// How the server ended it, when nothing else comes any more.
+    /// Reads to the end of the connection. Returns the code of the server's close frame.
     pub(crate) async fn end(&mut self) -> Option<u16> {
         let mut code = None;
         loop {

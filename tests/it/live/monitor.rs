@@ -1,4 +1,4 @@
-//! `/devices/monitor.ws` and `/devices/views/{view}/monitor.ws`.
+//! The WebSockets `/devices/monitor.ws` and `/devices/views/{view}/monitor.ws`.
 
 use serde_json::{Value, json};
 
@@ -57,7 +57,7 @@ async fn a_star_shows_what_changes_from_now_on() {
     assert_eq!(subscriber.hear().await, shown(2, 2));
     server.report(json!([report(1)])).await;
     assert_eq!(subscriber.hear().await, shown(1, 2));
-    // Many at once: each of them once, however often it changed.
+    // Each device is sent once per interval, however often it changed.
     let reports: Vec<Value> = (0..500).map(|number| report(1000 + number / 2)).collect();
     server.report(Value::from(reports)).await;
     let mut macs = Vec::new();

@@ -1,4 +1,4 @@
-//! The small files beside the log: credentials, alerts, and how far webhooks are.
+//! The small files beside the log: credentials, alerts, and the progress of webhooks.
 
 use std::time::Duration;
 
@@ -72,7 +72,7 @@ async fn alerts_definitions_and_watched_addresses_of_version_1_are_there() {
         let path = format!("/devices/alerts/mac/{kind}/macs.json");
         assert_eq!(server.read(&path).await, watched, "{kind}");
     }
-    // What was defined can be raised, and what is watched is told of.
+    // A defined alert can be raised, and a watched device raises one.
     let command = json!({ "name": "FIXTURE", "text": "again", "bssid": "02:00:5E:77:00:02" });
     server
         .post_json("/alerts/raise_alerts.cmd", &command)
@@ -93,7 +93,7 @@ async fn alerts_definitions_and_watched_addresses_of_version_1_are_there() {
 
 /// Two alerts were delivered, and the receiver refused the third.
 #[tokio::test]
-async fn a_webhook_goes_on_behind_its_cursor_of_version_1() {
+async fn a_webhook_continues_after_its_cursor_of_version_1() {
     let receiver = Receiver::start(|_| Reply::Status(200)).await;
     let mut config = Config::default();
     let mut home = webhook("home", receiver.addr);

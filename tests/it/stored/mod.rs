@@ -1,4 +1,4 @@
-//! What earlier programs stored is read by this one, and the fixtures that show it stay as they are.
+//! This program reads the files of earlier versions, and their fixtures never change.
 
 mod files;
 mod snapshots;
@@ -11,10 +11,10 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 const MANIFEST: &str = "manifest.sha256";
-/// The folders of `tests/fixtures` with what programs stored.
+/// Folders of `tests/fixtures` with files that programs wrote.
 const STORED: &[&str] = &["data"];
 
-/// The checksum of each file in a folder, by its path from `tests/fixtures`.
+/// Checksum of each file in a folder, by its path relative to `tests/fixtures`.
 fn checksums(root: &Path, folder: &str, sums: &mut BTreeMap<String, String>) {
     for entry in fs::read_dir(root.join(folder)).unwrap() {
         let entry = entry.unwrap();
@@ -32,7 +32,7 @@ fn checksums(root: &Path, folder: &str, sums: &mut BTreeMap<String, String>) {
     }
 }
 
-/// A stored format is readable for ever only as long as the files that were written in it are what they were.
+/// The tests prove that an old format is readable only if its files stay unchanged.
 #[test]
 fn fixtures_of_stored_data_are_never_changed_or_removed() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");

@@ -1,4 +1,4 @@
-//! Snapshots of every format, with logs that no longer have the reports.
+//! Snapshots of every format, with logs from which the reports were deleted.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::server::{TestServer, copy_of_fixture};
 
-/// All devices by address, without what tells when they were asked for.
+/// Devices by address, without the fields that depend on the time of the request.
 async fn devices(server: &TestServer) -> BTreeMap<String, Value> {
     let mut list = server.read("/devices/views/all/devices.json").await;
     drop_clocks(&mut list);
@@ -27,7 +27,7 @@ fn drop_clocks(json: &mut Value) {
         Value::Array(list) => list.iter_mut().for_each(drop_clocks),
         Value::Object(fields) => {
             fields.remove("kismet.common.rrd.serial_time");
-            // That of a list that never got a value is the present.
+            // In an empty list this is the current time.
             fields.remove("kismet.common.rrd.last_time");
             fields.values_mut().for_each(drop_clocks);
         }
@@ -35,7 +35,7 @@ fn drop_clocks(json: &mut Value) {
     }
 }
 
-/// Compares field by field, so that a failure is short enough to be read.
+/// Compares field by field, so that the message of a failure stays short.
 #[track_caller]
 fn assert_same(found: &BTreeMap<String, Value>, expected: &BTreeMap<String, Value>) {
     assert!(found.keys().eq(expected.keys()), "{:?}", found.keys());
@@ -55,14 +55,14 @@ fn with_retention(config: &mut Config) {
     config.retention.days = 1;
 }
 
-/// Takes the reports out of the log, so that it cannot stand in for the snapshot.
+/// Deletes the reports from the log, so that it cannot replace the snapshot.
 fn expire_all(data: &Path) {
     let db = rusqlite::Connection::open(data.join("scanpost.db")).unwrap();
     db.execute_batch("UPDATE batches SET accepted = 0; DELETE FROM observations")
         .unwrap();
 }
 
-/// The format of each snapshot, the oldest first.
+/// Format of each snapshot, oldest first.
 fn formats(server: &TestServer) -> Vec<String> {
     let folder = fs::read_dir(server.data().join("snapshots")).unwrap();
     let mut files: Vec<_> = folder.map(|entry| entry.unwrap().path()).collect();
@@ -82,7 +82,7 @@ async fn devices_whose_reports_are_expired_come_back_from_a_snapshot_of_format_1
     assert_eq!((before.len(), packets(&before)), (36, 60));
     check_expired_devices(&server).await;
 
-    // With the next change comes a snapshot of today's format: nothing is appended to a file of another one.
+    // The next change writes a new file in the current format: the program never appends to a file of another format.
     server
         .report(json!([{ "bssid": "02:00:5E:77:00:04" }]))
         .await;
@@ -93,7 +93,7 @@ async fn devices_whose_reports_are_expired_come_back_from_a_snapshot_of_format_1
     check_expired_devices(&server).await;
 }
 
-/// Written by a program of format 2, in the same way, with alerts besides.
+/// Written by a program of format 2 in the same way, with alerts.
 #[tokio::test]
 async fn devices_whose_reports_are_expired_come_back_from_a_snapshot_of_format_2() {
     let mut config = Config::default();
@@ -141,7 +141,7 @@ async fn check_expired_devices(server: &TestServer) {
     assert_eq!(after["kismet.device.base.name"], "after");
 }
 
-/// Format 1 had other shapes before, each written by a program that is in the history.
+/// Format 1 had other layouts before. Programs from the history of this repository wrote these files.
 #[tokio::test]
 async fn all_shapes_of_format_1_say_the_same_as_their_logs() {
     for shape in [

@@ -1,4 +1,4 @@
-//! Rules of the source that no compiler checks.
+//! Rules for the source that the compiler does not check.
 
 mod rooms;
 mod source;
@@ -10,14 +10,14 @@ use std::process::Command;
 
 use self::source::{Module, modules, root};
 
-/// Fails with all that is wrong, one a line.
+/// Fails with all violations, one per line.
 #[track_caller]
 fn expect_none(wrong: BTreeSet<String>) {
     let wrong: Vec<_> = wrong.into_iter().collect();
     assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
 }
 
-/// Where a module that may not do so names something that `is_forbidden`.
+/// Places where a module outside the allowed ones names a path that `is_forbidden`.
 fn named(
     may_not: impl Fn(&Module) -> bool,
     is_forbidden: impl Fn(&[String]) -> bool,
@@ -31,7 +31,7 @@ fn named(
     wrong
 }
 
-/// Whether a module is this one or in it.
+/// Whether a module is this one or inside it.
 fn is_in(module: &Module, path: &str) -> bool {
     let parts: Vec<&str> = path.split("::").collect();
     let given = module.path.get(..parts.len());
@@ -56,7 +56,7 @@ fn only_the_log_and_the_file_of_the_alerts_name_sqlite() {
 }
 
 #[test]
-fn what_decides_does_no_input_or_output() {
+fn code_that_decides_does_no_input_or_output() {
     const PURE: [&str; 8] = [
         "alerts::engine",
         "alerts::kind",
@@ -95,7 +95,8 @@ fn every_queue_has_a_bound() {
             let is_unbounded = |part: &String| {
                 part == "unbounded" || part == "unbounded_channel" || part.starts_with("Unbounded")
             };
-            // Through the bare module, its unbounded channel would be written as a bounded one of tokio is.
+            // An import of the module alone is an error too: its unbounded `channel` would look like tokio's
+            // bounded one.
             let last = path
                 .last()
                 .is_some_and(|part| matches!(part.as_str(), "mpsc" | "channel" | "self"));
@@ -107,7 +108,7 @@ fn every_queue_has_a_bound() {
 
 #[test]
 fn nothing_is_inflated_without_a_bound() {
-    /// Those that say how much may come out.
+    /// Modules that limit the size of the output.
     const CAPPED: [&str; 2] = ["http::request::body", "log::encoding"];
     const DECODERS: [&str; 8] = [
         "DeflateDecoder",
@@ -129,7 +130,7 @@ fn nothing_is_inflated_without_a_bound() {
     ));
 }
 
-/// The text files that the repository has, by their names from its root.
+/// Text files of the repository, by their paths relative to its root.
 fn tracked() -> Vec<(String, String)> {
     let listed = Command::new("git")
         .args([
@@ -156,10 +157,10 @@ fn is_rust(name: &str) -> bool {
         .is_some_and(|extension| extension == "rs")
 }
 
-/// The path of a machine or of somebody's home says nothing to others.
+/// Paths of one machine or of somebody's home directory mean nothing to others.
 #[test]
 fn no_file_names_a_path_of_the_machine_that_it_was_written_on() {
-    // In two parts each, so that this file does not name them.
+    // Split in two, so that this file does not contain them.
     let paths = [
         ["/wo", "rk/"],
         ["/tm", "p/wt"],
@@ -178,7 +179,7 @@ fn no_file_names_a_path_of_the_machine_that_it_was_written_on() {
     expect_none(wrong);
 }
 
-/// A test that shows nothing where something is missing has to say so through [`crate::skip`], which fails in CI.
+/// A test that cannot run everywhere has to use [`crate::skip`], which fails in CI.
 #[test]
 fn no_test_is_skipped_in_silence() {
     let mut wrong = BTreeSet::new();
@@ -188,7 +189,7 @@ fn no_test_is_skipped_in_silence() {
         if (is_test || name == ".ci/run") && text.contains(&says) && name != "tests/it/skip.rs" {
             wrong.insert(format!("{name} skips on its own"));
         }
-        // One is run by another test, as a process of its own.
+        // Another test runs this one in a separate process.
         let ignored = ["#[igno", "re"].concat();
         if is_rust(&name) && text.contains(&ignored) && name != "tests/it/webhooks/kill.rs" {
             wrong.insert(format!("{name} has a test that nothing runs"));
@@ -197,9 +198,9 @@ fn no_test_is_skipped_in_silence() {
     expect_none(wrong);
 }
 
-/// What made a property fail once is tried first ever after, on every machine.
+/// Inputs that once made a property fail are tried first, on every machine.
 #[test]
-fn what_a_property_failed_on_is_kept() {
+fn failures_of_properties_are_committed() {
     let mut wrong = BTreeSet::new();
     let persistence = ["failure", "_persistence"].concat();
     for (name, text) in tracked() {

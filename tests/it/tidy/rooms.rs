@@ -1,13 +1,13 @@
-//! Which part of the program may use which.
+//! Allowed dependencies between the parts of the program.
 //!
-//! A room is a module at the top of `src`; `http` is so large that each module in it is one as well.
+//! A room is a top-level module of `src`. `http` is so large that each of its modules is a room as well.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::expect_none;
 use super::source::{Module, modules};
 
-/// Each room, and what it may use: nothing that is above it.
+/// Each room, and the rooms that it may use. They stand below it.
 const ROOMS: &[(&str, &[&str])] = &[
     ("main", &["lib", "serve", "views", "auth", "config", "log"]),
     ("lib", &["serve"]),
@@ -228,7 +228,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("data_dir", &[]),
 ];
 
-/// Arrows that turn back, and why they are borne. There should be none.
+/// Dependencies in the wrong direction that are tolerated, with the reason. There should be none.
 const TURNED: &[(&str, &str, &str)] = &[
     (
         "http::error",
@@ -271,20 +271,20 @@ impl Plan {
         }
     }
 
-    /// The room that a path from the root of the crate leads to.
+    /// The room of a path from the root of the crate.
     fn room(&self, path: &[String]) -> String {
         match path {
             [first, second, ..] if first == "http" && self.http.contains(second) => {
                 format!("http::{second}")
             }
             [first, ..] if first == "main" || self.tops.contains(first) => first.clone(),
-            // What the root of the library hands on.
+            // Re-exports of the library's root.
             _ => "lib".to_owned(),
         }
     }
 }
 
-/// Who uses whom, and in which files.
+/// Dependencies between rooms, with the files that have them.
 fn arrows() -> BTreeMap<Arrow, BTreeSet<String>> {
     let modules = modules();
     let plan = Plan::of(&modules);
@@ -322,9 +322,9 @@ fn every_room_uses_only_what_it_may() {
     expect_none(told.collect());
 }
 
-/// What is allowed and not done would let the next one turn an arrow back.
+/// An allowed dependency that nobody uses would hide one in the wrong direction later.
 #[test]
-fn every_arrow_of_the_table_is_there() {
+fn every_allowed_dependency_is_used() {
     let arrows = arrows();
     let stale = allowed()
         .into_iter()
@@ -336,9 +336,9 @@ fn every_arrow_of_the_table_is_there() {
     );
 }
 
-/// The table reads from the top down: a room uses only rooms that stand below it.
+/// A room uses only rooms below it in the table.
 #[test]
-fn the_table_has_no_arrow_that_turns_back() {
+fn no_dependency_points_upwards() {
     let places: BTreeMap<&str, usize> = ROOMS
         .iter()
         .enumerate()

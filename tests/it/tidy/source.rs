@@ -1,4 +1,4 @@
-//! The modules of `src`, parsed, without what exists for tests only.
+//! The parsed modules of `src`, without the code for tests.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,25 +9,24 @@ use quote::ToTokens;
 use syn::visit_mut::{self, VisitMut};
 use syn::{Attribute, Item};
 
-/// A module with its code; what is inside a module of the same file is a module of its own here.
+/// A module with its code. Modules inside the same file are separate modules here.
 pub(crate) struct Module {
-    /// From the root of the crate; `main` for the program.
+    /// Path from the root of the crate. `main` for the program.
     pub(crate) path: Vec<String>,
     pub(crate) file: String,
     pub(crate) tokens: TokenStream,
-    /// The modules that it declares.
+    /// Modules that this one declares.
     pub(crate) children: BTreeSet<String>,
 }
 
-/// The repository.
+/// Root of the repository.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// Every module of the library and of the program.
 ///
-/// The declarations of modules are followed from the two roots, so that a file belongs to the tests exactly if the
-/// compiler says so.
+/// Follows the module declarations from both roots, so that a file is code for tests exactly if the compiler says so.
 pub(crate) fn modules() -> Vec<Module> {
     let mut reader = Reader::default();
     reader.read(&root().join("src/lib.rs"), &[]);
@@ -41,7 +40,7 @@ pub(crate) fn modules() -> Vec<Module> {
     reader.modules
 }
 
-/// Every file under a folder of the repository whose name ends so.
+/// Files below a folder of the repository whose names have this ending.
 pub(crate) fn files_under(folder: &str, extension: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![root().join(folder)];
@@ -68,7 +67,7 @@ pub(crate) fn relative(path: &Path) -> String {
 #[derive(Default)]
 struct Reader {
     modules: Vec<Module>,
-    /// The files read, those of the tests too.
+    /// Files that were read, with those of the tests.
     seen: BTreeSet<PathBuf>,
     is_test: bool,
 }
@@ -130,7 +129,7 @@ impl Reader {
     }
 }
 
-/// The file of a module that is declared without its content.
+/// The file of a module that is declared as `mod name;`.
 fn find(attributes: &[Attribute], file: &Path, folder: &Path, name: &str) -> PathBuf {
     let given = attributes.iter().find_map(|attribute| {
         let pair = attribute.meta.require_name_value().ok()?;
@@ -149,7 +148,7 @@ fn find(attributes: &[Attribute], file: &Path, folder: &Path, name: &str) -> Pat
     folder.join(name).join("mod.rs")
 }
 
-/// Whether `#[cfg(test)]` or a condition that includes it stands here.
+/// Whether the attributes contain `#[cfg(test)]` or a condition that includes it.
 fn is_for_tests(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         let condition = attribute.meta.require_list().ok();
@@ -158,7 +157,7 @@ fn is_for_tests(attributes: &[Attribute]) -> bool {
     })
 }
 
-/// Whether a condition can hold in tests only: `test` itself, or one of the parts of `all(…)`.
+/// Whether a condition is true in tests only: `test` itself, or `all(…)` with such a part.
 fn names_test(condition: TokenStream) -> bool {
     let parts: Vec<TokenTree> = condition.into_iter().collect();
     match parts.as_slice() {
@@ -194,7 +193,7 @@ fn attributes(item: &Item) -> &[Attribute] {
     }
 }
 
-/// Takes out what is inside an item for tests only.
+/// Removes the content of items that exist for tests only.
 struct WithoutTests;
 
 impl VisitMut for WithoutTests {
@@ -224,18 +223,18 @@ impl VisitMut for WithoutTests {
     }
 }
 
-/// A path as it stands in the code, with what `use` puts before it.
+/// A path in the code, with the prefix of its `use`.
 pub(crate) type Segments = Vec<String>;
 
 impl Module {
-    /// Every path that the code names, in declarations, types, expressions and macros alike.
+    /// Paths that the code names, in declarations, types, expressions and macros.
     pub(crate) fn paths(&self) -> Vec<Segments> {
         let mut paths = Vec::new();
         collect(self.tokens.clone(), &[], &mut paths);
         paths
     }
 
-    /// The path from the root of the crate, if it leads into this crate.
+    /// The path from the root of the crate, or `None` if it is in another crate.
     pub(crate) fn resolve(&self, path: &[String]) -> Option<Segments> {
         let (first, rest) = path.split_first()?;
         if rest.is_empty() {
@@ -258,7 +257,7 @@ impl Module {
     }
 }
 
-/// Adds the paths in `tokens`; in the braces of a `use`, each begins with `prefix`.
+/// Adds the paths in `tokens`. Inside the braces of a `use`, each of them starts with `prefix`.
 fn collect(tokens: TokenStream, prefix: &[String], paths: &mut Vec<Segments>) {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     let is_colon =
@@ -270,7 +269,7 @@ fn collect(tokens: TokenStream, prefix: &[String], paths: &mut Vec<Segments>) {
                 let mut path = [prefix, &[word.to_string()]].concat();
                 at += 1;
                 if word == "pub" {
-                    // Who may see it is no use of anything.
+                    // A visibility such as `pub(crate)` uses nothing.
                     let scope = matches!(tokens.get(at), Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Parenthesis);
                     at += usize::from(scope);
                     continue;
@@ -291,7 +290,7 @@ fn collect(tokens: TokenStream, prefix: &[String], paths: &mut Vec<Segments>) {
                             path.push("*".to_owned());
                             at += 3;
                         }
-                        // The types of a generic.
+                        // Type arguments.
                         _ => {
                             at += 2;
                             break;
@@ -355,7 +354,7 @@ fn every_way_to_name_a_module_is_seen() {
 }
 
 #[test]
-fn what_is_for_tests_only_is_left_out_wherever_it_stands() {
+fn code_for_tests_is_left_out_everywhere() {
     let code = "
         #[cfg(test)] use crate::log::Log;
         #[cfg(all(test, unix))] fn made() -> crate::report::Report { todo!() }

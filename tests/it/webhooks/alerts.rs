@@ -10,7 +10,7 @@ use super::receiver::{Receiver, Reply, webhook};
 use crate::server::TestServer;
 
 #[tokio::test]
-async fn what_a_rule_raises_is_sent_when_the_receiver_is_back_also_after_a_restart() {
+async fn an_alert_is_sent_once_the_receiver_is_back_even_after_a_restart() {
     let is_back = Arc::new(AtomicBool::new(false));
     let decide = {
         let is_back = Arc::clone(&is_back);
@@ -50,7 +50,7 @@ async fn what_a_rule_raises_is_sent_when_the_receiver_is_back_also_after_a_resta
     receiver
         .until(|got| got[refused..].iter().any(|got| got.id() == last))
         .await;
-    // What was under way when the receiver came back was refused still, and comes once more.
+    // The alert in flight when the receiver recovered was still refused, so it comes once more.
     let mut sent: Vec<(String, Value)> = Vec::new();
     for got in &receiver.got()[refused..] {
         let body: Value = serde_json::from_slice(&got.body).unwrap();

@@ -1,4 +1,4 @@
-//! What arrives, in which order, and how it is signed.
+//! Content, order and signatures of deliveries.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::receiver::{Alerts, Got, Receiver, Reply, Running, SECRET, id, ids, webhook};
 
-/// HMAC-SHA256 as RFC 2104 defines it, which the server has from elsewhere.
+/// HMAC-SHA256 as in RFC 2104. The server uses a library, so this checks it independently.
 fn hmac(key: &[u8], text: &[u8]) -> Vec<u8> {
     let pad = |with: u8| {
         let mut block = [with; 64];
@@ -84,7 +84,7 @@ async fn a_request_is_what_standard_webhooks_says() {
 #[tokio::test]
 async fn after_a_bad_while_every_alert_arrives_in_order_with_its_id() {
     const ALERTS: u64 = 40;
-    // Each alert fails in some way up to three times, and the ways take turns.
+    // Each alert fails up to three times, in alternating ways.
     let ways = [
         Reply::Status(500),
         Reply::Cut,
@@ -114,7 +114,7 @@ async fn after_a_bad_while_every_alert_arrives_in_order_with_its_id() {
     assert_eq!((status.waiting, status.failures, status.lost), (0, 0, 0));
     assert!(status.last_error.unwrap().starts_with("answered "));
 
-    // Each as often as it had to be, and no other between.
+    // Each alert is sent as often as necessary, with no other alert in between.
     let expected =
         (1..=ALERTS).flat_map(|number| vec![number; usize::try_from(number % 4 + 1).unwrap()]);
     assert_eq!(receiver.ids(), ids(expected));
@@ -126,7 +126,7 @@ async fn after_a_bad_while_every_alert_arrives_in_order_with_its_id() {
 }
 
 #[tokio::test]
-async fn a_restart_goes_on_behind_what_was_delivered() {
+async fn a_restart_continues_after_the_last_delivered_alert() {
     let hangs_at = id(4);
     let slow = Receiver::start(move |got| {
         if got.id() == hangs_at {
@@ -137,13 +137,13 @@ async fn a_restart_goes_on_behind_what_was_delivered() {
     })
     .await;
     let (dir, alerts) = (tempfile::tempdir().unwrap(), Alerts::with(2));
-    // What was raised before there was a webhook is not for it.
+    // A new webhook does not get alerts from before its first start.
     let running = Running::start(&[webhook("a", slow.addr)], alerts.feed(), dir.path());
     alerts.raise(4);
     slow.until(|got| got.len() == 2).await;
     let status = running.status();
     assert_eq!((status.delivered, status.waiting), (1, 3));
-    // As a crash: the fourth was sent, and nobody knows what became of it.
+    // As in a crash: the fourth alert was sent, and no answer was read.
     drop(running);
 
     let receiver = Receiver::start(|_| Reply::Status(200)).await;
@@ -153,7 +153,7 @@ async fn a_restart_goes_on_behind_what_was_delivered() {
     assert_eq!(slow.ids(), ids([3, 4]));
     assert_eq!(receiver.ids(), ids([4, 5, 6]));
 
-    // Nothing is left, and another name is another webhook.
+    // Nothing is pending. Another name is another webhook.
     let names = ["a", "b"].map(|name| webhook(name, receiver.addr));
     let last = Running::start(&names, alerts.feed(), dir.path());
     let waiting = last
@@ -165,7 +165,7 @@ async fn a_restart_goes_on_behind_what_was_delivered() {
 }
 
 #[tokio::test]
-async fn only_what_is_wanted_is_sent() {
+async fn only_wanted_alerts_are_sent() {
     let receivers = [
         Receiver::start(|_| Reply::Status(200)).await,
         Receiver::start(|_| Reply::Status(200)).await,
@@ -200,7 +200,7 @@ async fn only_what_is_wanted_is_sent() {
     assert_eq!(kept(dir.path()), [100, 100, 100]);
 }
 
-/// How far each webhook is, as the disk has it.
+/// Progress of each webhook, read from the disk.
 fn kept(directory: &Path) -> Vec<u64> {
     let text = std::fs::read(directory.join("webhooks.json")).unwrap();
     let json: Value = serde_json::from_slice(&text).unwrap();
@@ -211,7 +211,7 @@ fn kept(directory: &Path) -> Vec<u64> {
 }
 
 #[tokio::test]
-async fn that_many_alerts_were_passed_is_kept_before_the_end() {
+async fn progress_past_many_unwanted_alerts_is_stored_early() {
     let receiver = Receiver::start(|_| Reply::Status(200)).await;
     let picky = Webhook {
         rules: vec!["unheard-of".to_owned()],

@@ -1,4 +1,4 @@
-//! Receivers that are slow, gone or elsewhere, and lists of alerts that were cut.
+//! Receivers that are slow, gone or redirected, and alerts that were evicted from the list.
 
 use std::iter;
 use std::time::{Duration, SystemTime};
@@ -22,7 +22,7 @@ async fn a_receiver_that_never_answers_keeps_nobody_else_waiting() {
     running.until(|status| status.delivered == 50).await;
     slow.until(|got| got.len() == 1).await;
     assert_eq!(running.webhooks.statuses()[1].waiting, 50);
-    // An attempt that is under way ends with the grace.
+    // An attempt in flight ends with the grace period.
     running.stop.cancel();
     running.deliveries.finish(Duration::ZERO).await;
 }
@@ -66,7 +66,7 @@ async fn an_answer_that_takes_too_long_is_a_failure() {
     alerts.raise(1);
     let status = running.until(|status| status.delivered == 1).await;
     assert_eq!(status.last_error.unwrap(), "no answer within 50ms");
-    // A machine that is busy may take too long again.
+    // On a busy machine further attempts may time out too.
     let came = receiver.ids();
     assert!(
         1 < came.len() && came.iter().all(|one| *one == id(1)),
@@ -96,7 +96,7 @@ async fn a_redirect_is_not_followed() {
 }
 
 #[tokio::test]
-async fn who_is_gone_is_left_alone_until_the_next_start() {
+async fn a_receiver_that_answers_gone_is_left_alone_until_the_next_start() {
     let receiver = Receiver::start(|got| match got.id() {
         "alert-2" => Reply::Status(410),
         _ => Reply::Status(200),
@@ -109,7 +109,7 @@ async fn who_is_gone_is_left_alone_until_the_next_start() {
     assert_eq!((status.delivered, status.waiting), (1, 2));
     assert_eq!(status.last_error.unwrap(), "answered 410 Gone");
     assert_eq!(status.next_try, None);
-    // Though nobody told it to stop, it is at its end.
+    // The deliveries have ended without a request to stop.
     tokio::time::timeout(PATIENCE, running.deliveries.finish(PATIENCE * 2))
         .await
         .unwrap();
@@ -122,7 +122,7 @@ async fn who_is_gone_is_left_alone_until_the_next_start() {
 }
 
 #[tokio::test]
-async fn who_asks_for_time_gets_it_within_the_bound() {
+async fn retry_after_is_respected_within_the_limit() {
     let (asked, bound, none) = (HOUR, HOUR / 2, Duration::from_millis(1));
     for (retry_max, reply, expected) in [
         (HOUR * 2, Reply::With(429, "retry-after", "3600"), asked),
@@ -151,12 +151,12 @@ async fn who_asks_for_time_gets_it_within_the_bound() {
             assert!(before + expected <= next, "{reply:?}: {next:?}");
             assert_eq!((status.failures, receiver.ids()), (1, ids([1])));
         }
-        // Neither does the wait hold who tells it to stop.
+        // A wait for the next attempt does not delay a stop.
         running.stop().await;
     }
 }
 
-/// Starts once, so that all that is raised later is for it, and again when `change` has happened.
+/// Starts and stops the webhook, so that it gets all later alerts, and starts it again after `change`.
 async fn started_behind(
     change: impl FnOnce(&Alerts),
     hook: Webhook,
@@ -171,7 +171,7 @@ async fn started_behind(
 }
 
 #[tokio::test]
-async fn alerts_that_the_list_has_no_more_are_counted() {
+async fn evicted_alerts_are_counted_as_lost() {
     for (raised, forgotten) in [(100, 60), (5, 5), (3, 0)] {
         let receiver = Receiver::start(|_| Reply::Status(200)).await;
         let change = |alerts: &Alerts| {
@@ -189,7 +189,7 @@ async fn alerts_that_the_list_has_no_more_are_counted() {
 }
 
 #[tokio::test]
-async fn of_more_than_may_wait_the_oldest_are_left_out() {
+async fn a_full_queue_drops_the_oldest_alerts() {
     for (raised, lost) in [(3, 0), (4, 1), (10, 7)] {
         let receiver = Receiver::start(|_| Reply::Status(200)).await;
         let narrow = Webhook {
@@ -204,14 +204,14 @@ async fn of_more_than_may_wait_the_oldest_are_left_out() {
 }
 
 #[tokio::test]
-async fn alerts_that_are_not_wanted_push_out_none() {
+async fn unwanted_alerts_take_no_place_in_the_queue() {
     let receiver = Receiver::start(|_| Reply::Status(200)).await;
     let narrow = Webhook {
         rules: vec!["odd".to_owned()],
         queue_max: 3,
         ..webhook("a", receiver.addr)
     };
-    // The even ones are not wanted; of 1, 3, 5, 7, 9 two are too many.
+    // The webhook does not want even numbers. Of 1, 3, 5, 7 and 9, the queue drops two.
     let (running, _dir) = started_behind(|alerts| alerts.raise(10), narrow).await;
     let status = running.until(|status| status.waiting == 0).await;
     assert_eq!((status.lost, status.delivered), (2, 3));
@@ -219,7 +219,7 @@ async fn alerts_that_are_not_wanted_push_out_none() {
 }
 
 #[tokio::test]
-async fn what_waits_outlives_the_list_of_alerts() {
+async fn pending_alerts_survive_their_eviction_from_the_list() {
     let slow = Receiver::start(|_| Reply::Hang).await;
     let narrow = Webhook {
         rules: vec!["odd".to_owned()],
@@ -229,18 +229,18 @@ async fn what_waits_outlives_the_list_of_alerts() {
     let (dir, alerts) = (tempfile::tempdir().unwrap(), Alerts::new());
     let running = Running::start(&[narrow], alerts.feed(), dir.path());
     alerts.raise(5);
-    // All three wait, one of them under way, when the list forgets them.
+    // All three are pending, one of them in flight, when the list evicts them.
     slow.until(|got| got.len() == 1).await;
     running.until(|status| status.waiting == 3).await;
     alerts.forget(5);
     alerts.raise(1000);
-    // Those behind the one under way are at most three.
+    // At most three are pending behind the one in flight.
     let status = running.until(|status| status.waiting == 4).await;
     assert_eq!((status.delivered, status.lost), (0, 499));
 }
 
 #[tokio::test]
-async fn what_waits_for_another_attempt_is_sent_though_the_list_forgot_it() {
+async fn an_alert_that_waits_for_a_retry_survives_its_eviction() {
     let mut is_refused = false;
     let receiver = Receiver::start(move |_| {
         let is_first = !std::mem::replace(&mut is_refused, true);
@@ -269,14 +269,14 @@ async fn what_waits_for_another_attempt_is_sent_though_the_list_forgot_it() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_delivered_in_time_is_given_up_and_nothing_else() {
+async fn only_alerts_that_are_too_old_are_given_up() {
     let (old, new) = (SystemTime::now() - HOUR * 2, SystemTime::now());
     for (give_up_after, first, raised, expected) in [
-        // Old alone is no reason.
+        // Age alone is not a reason to give up.
         (HOUR, 200, [old, old, new], vec![1, 2, 3]),
-        // The second has become too old too, while the first failed.
+        // The second alert has become too old too while the first one failed.
         (HOUR, 500, [old, old, new], vec![1, 3]),
-        // By then the receiver is well again.
+        // By then the receiver works again.
         (HOUR, 500, [new, old, new], vec![1, 1, 2, 3]),
         (HOUR * 3, 500, [old, old, new], vec![1, 1, 2, 3]),
         (Duration::ZERO, 500, [old, old, new], vec![1, 1, 2, 3]),
@@ -297,9 +297,9 @@ async fn what_cannot_be_delivered_in_time_is_given_up_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn who_cannot_be_reached_is_tried_again() {
+async fn an_unreachable_receiver_is_retried() {
     let receiver = Receiver::start(|_| Reply::Status(200)).await;
-    // A port that nobody listens on.
+    // A port with no listener.
     let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let nobody = closed.local_addr().unwrap();
     drop(closed);
@@ -332,7 +332,7 @@ async fn alerts_that_cannot_be_read_for_a_while_are_not_lost() {
 }
 
 #[tokio::test]
-async fn where_nothing_can_be_written_alerts_are_delivered_all_the_same() {
+async fn alerts_are_delivered_even_if_progress_cannot_be_stored() {
     let receiver = Receiver::start(|_| Reply::Status(200)).await;
     let (dir, alerts) = (tempfile::tempdir().unwrap(), Alerts::new());
     let running = Running::start(&[webhook("a", receiver.addr)], alerts.feed(), dir.path());

@@ -1,4 +1,4 @@
-//! A process that delivers, killed at random instants: nothing is left out, and little comes twice.
+//! Kills a process that delivers, at random times. No alert is lost, and few are delivered twice.
 
 use std::env;
 use std::path::Path;
@@ -12,7 +12,7 @@ const KILLS: usize = 12;
 const DIRECTORY: &str = "TEST_WEBHOOKS_DIRECTORY";
 const RECEIVER: &str = "TEST_WEBHOOKS_RECEIVER";
 
-/// The process that is killed: this very program, which runs nothing but the test below.
+/// The process to kill: this test program, which runs only the test below.
 fn child(directory: &Path, receiver: &Receiver) -> Process {
     Process::spawn(
         Command::new(env::current_exe().unwrap())
@@ -39,10 +39,10 @@ async fn deliver_until_killed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn after_every_kill_it_goes_on_where_it_was() {
+async fn deliveries_continue_after_every_kill() {
     let receiver = Receiver::start(|_| Reply::Status(200)).await;
     let dir = tempfile::tempdir().unwrap();
-    // Known from before the first alert.
+    // Starts once before the first alert, so that all of them are for this webhook.
     let none = Alerts::new();
     Running::start(&[webhook("a", receiver.addr)], none.feed(), dir.path())
         .stop()
@@ -50,7 +50,7 @@ async fn after_every_kill_it_goes_on_where_it_was() {
     for kill in 0..KILLS {
         let before = receiver.got().len();
         let mut child = child(dir.path(), &receiver);
-        // The instant differs, because the two go on beside each other.
+        // The time of the kill varies, because the process goes on meanwhile.
         receiver
             .until(|got| before + 1 + kill * 2 < got.len())
             .await;
@@ -60,7 +60,7 @@ async fn after_every_kill_it_goes_on_where_it_was() {
 
     let mut came = receiver.ids();
     let twice = came.len() - usize::try_from(ALERTS).unwrap();
-    assert!(twice <= KILLS, "{twice} came twice");
+    assert!(twice <= KILLS, "{twice} alerts came twice");
     came.dedup();
     let expected: Vec<_> = (1..=ALERTS).map(id).collect();
     assert_eq!(came, expected);

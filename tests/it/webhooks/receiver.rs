@@ -1,4 +1,4 @@
-//! The other end of a webhook: a server on a port of its own that does as it is told, and an alert list.
+//! A receiver of webhooks with scripted replies, and a list of alerts.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -23,11 +23,11 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-/// The secret of the vectors of Standard Webhooks.
+/// Secret from the test vectors of Standard Webhooks.
 pub(crate) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A request that came.
+/// A received request.
 #[derive(Clone, Debug)]
 pub(crate) struct Got {
     pub(crate) target: String,
@@ -41,20 +41,20 @@ impl Got {
     }
 }
 
-/// What is done with a request.
+/// Reaction to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reply {
     Status(u16),
     With(u16, &'static str, &'static str),
-    /// A megabyte comes with it.
+    /// 200 with a body of 1 MiB.
     Long,
-    /// The connection ends without an answer.
+    /// Closes the connection without an answer.
     Cut,
-    /// Nothing happens, for ever.
+    /// Never answers.
     Hang,
 }
 
-/// Takes requests until it is dropped with its runtime.
+/// A server that runs as long as its runtime.
 pub(crate) struct Receiver {
     pub(crate) addr: SocketAddr,
     got: watch::Receiver<Vec<Got>>,
@@ -63,7 +63,7 @@ pub(crate) struct Receiver {
 type Decide = Arc<Mutex<dyn FnMut(&Got) -> Reply + Send>>;
 
 impl Receiver {
-    /// `decide` is asked for each request, in the order in which they come.
+    /// Calls `decide` for each request, in order of arrival.
     pub(crate) async fn start(decide: impl FnMut(&Got) -> Reply + Send + 'static) -> Self {
         Self::listen(None, decide).await
     }
@@ -90,7 +90,7 @@ impl Receiver {
                     let Some(tls) = tls else {
                         return serve(stream, sender, decide).await;
                     };
-                    // Else it does not trust us.
+                    // An error means that the client does not trust the certificate.
                     if let Ok(stream) = tls.accept(stream).await {
                         serve(stream, sender, decide).await;
                     }
@@ -100,7 +100,7 @@ impl Receiver {
         Self { addr, got }
     }
 
-    /// Everything that came so far.
+    /// All requests so far.
     pub(crate) fn got(&self) -> Vec<Got> {
         self.got.borrow().clone()
     }
@@ -109,11 +109,11 @@ impl Receiver {
         self.got().iter().map(|got| got.id().to_owned()).collect()
     }
 
-    /// Waits until what came is enough.
+    /// Waits until the received requests are enough.
     pub(crate) async fn until(&self, is_enough: impl Fn(&[Got]) -> bool) {
         let mut got = self.got.clone();
         let waited = tokio::time::timeout(PATIENCE, got.wait_for(|got| is_enough(got))).await;
-        assert!(waited.is_ok(), "only these came: {:?}", self.ids());
+        assert!(waited.is_ok(), "only these requests came: {:?}", self.ids());
     }
 }
 
@@ -152,14 +152,14 @@ async fn serve(
             Ok(answer.body(Full::new(body)).unwrap())
         }
     });
-    // It ends when the client goes, or with a cut.
+    // Ends when the client closes the connection, or with `Reply::Cut`.
     http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
         .await
         .ok();
 }
 
-/// A list of alerts that a test writes.
+/// A list of alerts that a test fills.
 pub(crate) struct Alerts {
     items: Arc<Mutex<Vec<Item>>>,
     newest: watch::Sender<u64>,
@@ -173,7 +173,7 @@ impl Alerts {
         }
     }
 
-    /// The first `count` alerts, of which the id, the body, the rule and the severity follow from the number.
+    /// Creates a list of `count` alerts. Id, body, rule and severity follow from the number.
     pub(crate) fn with(count: u64) -> Self {
         let alerts = Self::new();
         alerts.raise(count);
@@ -204,7 +204,7 @@ impl Alerts {
         self.newest.send_replace(number);
     }
 
-    /// The list forgets the alerts up to this one.
+    /// Evicts the alerts up to this number.
     pub(crate) fn forget(&self, number: u64) {
         self.items
             .lock()
@@ -216,7 +216,7 @@ impl Alerts {
         self.feed_after_failures(0)
     }
 
-    /// The first reads fail.
+    /// A feed whose first `failures` reads fail.
     pub(crate) fn feed_after_failures(&self, failures: usize) -> Feed {
         let items = Arc::clone(&self.items);
         let failures = AtomicUsize::new(failures);
@@ -241,7 +241,7 @@ pub(crate) fn ids(numbers: impl IntoIterator<Item = u64>) -> Vec<String> {
     numbers.into_iter().map(id).collect()
 }
 
-/// A webhook that tries again at once.
+/// A webhook that retries at once.
 pub(crate) fn webhook(name: &str, addr: SocketAddr) -> Webhook {
     Webhook {
         name: name.to_owned(),
@@ -253,7 +253,7 @@ pub(crate) fn webhook(name: &str, addr: SocketAddr) -> Webhook {
     }
 }
 
-/// Deliveries under way, which end when this is dropped.
+/// Running deliveries, which end when this is dropped.
 pub(crate) struct Running {
     pub(crate) webhooks: Webhooks,
     pub(crate) deliveries: Deliveries,
@@ -276,7 +276,7 @@ impl Running {
         self.webhooks.statuses().remove(0)
     }
 
-    /// Waits until the first webhook is as it should be.
+    /// Waits until the status of the first webhook satisfies `is_so`.
     pub(crate) async fn until(
         &self,
         is_so: impl Fn(&DestinationStatus) -> bool,
@@ -284,7 +284,7 @@ impl Running {
         self.until_of(&self.status().name, is_so).await
     }
 
-    /// Waits until the webhook of this name is as it should be.
+    /// Waits until the status of the webhook of this name satisfies `is_so`.
     pub(crate) async fn until_of(
         &self,
         name: &str,
@@ -292,7 +292,7 @@ impl Running {
     ) -> DestinationStatus {
         let waited = tokio::time::timeout(PATIENCE, self.webhooks.until(name, is_so)).await;
         waited
-            .unwrap_or_else(|_| panic!("they stay so: {:?}", self.webhooks.statuses()))
+            .unwrap_or_else(|_| panic!("the statuses stay: {:?}", self.webhooks.statuses()))
             .unwrap()
     }
 
@@ -301,6 +301,6 @@ impl Running {
         self.stop.cancel();
         let finished = self.deliveries.finish(PATIENCE * 2);
         let waited = tokio::time::timeout(PATIENCE, finished).await;
-        waited.expect("a delivery did not stop when it was told to");
+        waited.expect("the deliveries do not stop");
     }
 }

@@ -1,4 +1,4 @@
-//! How webhooks are, a test of one, and what the log and the errors tell of them.
+//! Routes for webhooks, and webhooks in logs and error messages.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -28,7 +28,7 @@ async fn without_webhooks_the_list_is_empty() {
 }
 
 #[tokio::test]
-async fn a_test_tells_what_came_back_and_the_list_nothing_secret() {
+async fn a_test_returns_the_response_and_the_list_hides_secrets() {
     let answers = [
         Reply::Status(200),
         Reply::Status(500),
@@ -54,7 +54,7 @@ async fn a_test_tells_what_came_back_and_the_list_nothing_secret() {
         check_record(&properties(&document, "WebhookTest"), &answer);
         outcomes.push(answer);
     }
-    // Its words are those of the HTTP library.
+    // The text comes from the HTTP library.
     let error = outcomes[4]["error"].take();
     assert!(
         error.as_str().is_some_and(|text| !text.is_empty()),
@@ -120,7 +120,7 @@ async fn the_log_has_neither_the_secret_nor_more_of_the_url_than_the_host() {
 }
 
 #[test]
-fn what_the_start_fails_for_is_named() {
+fn errors_at_the_start_name_the_webhook() {
     let dir = tempfile::tempdir().unwrap();
     let (config, secret) = (dir.path().join("scanpost.toml"), dir.path().join("secret"));
     fs::write(&secret, "hunter3").unwrap();

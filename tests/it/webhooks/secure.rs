@@ -12,7 +12,7 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use super::receiver::{Alerts, Receiver, Reply, Running, ids, webhook};
 
 #[tokio::test]
-async fn only_who_shows_a_trusted_certificate_for_its_name_gets_anything() {
+async fn only_a_receiver_with_a_trusted_certificate_gets_alerts() {
     let CertifiedKey { cert, signing_key } =
         generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
