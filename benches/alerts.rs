@@ -1,9 +1,12 @@
-//! What rules cost where reports are merged.
+//! Cost of alert rules while reports are merged.
 //!
 //! ```text
 //! cargo bench --bench alerts
 //! ```
-#![allow(clippy::cast_precision_loss, reason = "of what the benches share")]
+#![allow(
+    clippy::cast_precision_loss,
+    reason = "code that the benches share needs it"
+)]
 #![expect(clippy::print_stdout, reason = "the table is the result")]
 
 #[allow(dead_code, reason = "each bench needs a part of it")]
@@ -64,7 +67,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// The middle of several runs, in nanoseconds a report.
+/// Median of several runs, in nanoseconds per report.
 fn measure<A: FnMut(&Entry)>(
     entries: &[Entry],
     mut begin: impl FnMut() -> Result<A>,
@@ -97,7 +100,7 @@ fn off() -> Alerts {
     }
 }
 
-/// Ten networks and ten addresses a rule.
+/// Ten networks and ten addresses per rule.
 fn rules() -> Alerts {
     let networks = || -> Vec<_> {
         let network = |number: u32| Network {

@@ -1,4 +1,4 @@
-//! What it costs that an answer means "on disk", and how long the server takes to start from its log.
+//! Cost of syncing to disk before the answer, and time of a start from the log.
 //!
 //! ```text
 //! cargo bench --bench durability -- [--seconds N] [--ceiling] [--full] [--index]
@@ -43,19 +43,19 @@ const RESTART_OBSERVATIONS_FULL: u32 = 10_000_000;
 #[derive(Parser)]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 struct Arguments {
-    /// How long each run is measured. There are three runs of each variant in each case; 0 leaves them out.
+    /// Length of each run. Each case has three runs of each variant. 0 skips them.
     #[arg(long, default_value_t = 2.0)]
     seconds: f64,
-    /// Measures a server that only decodes, too.
+    /// Also measures a server that only decodes.
     #[arg(long)]
     ceiling: bool,
-    /// Restarts from 10 000 000 observations, too.
+    /// Also restarts from 10 000 000 observations.
     #[arg(long)]
     full: bool,
-    /// Measures what an index for the history of single devices would cost and bring.
+    /// Measures cost and gain of an index for the history of single devices.
     #[arg(long)]
     index: bool,
-    /// Comes from `cargo bench`.
+    /// Passed by `cargo bench`.
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -84,7 +84,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// What the table below cannot be better than: one connection waits for the disk once a batch.
+/// Lower bound for the table below: one connection waits for the disk once per batch.
 fn measure_disk() -> Result<()> {
     let directory = data_directory()?;
     let mut file = File::create(directory.path().join("file"))?;
@@ -139,7 +139,7 @@ fn measure_restart(observations: u32) -> Result<()> {
         f64::from(observations) / filled.as_secs_f64()
     );
     let server = measure_start("from the log alone", data.path())?;
-    // It writes a snapshot when it stops.
+    // The server writes a snapshot when it stops.
     drop(server);
     let server = measure_start("with a fresh snapshot", data.path())?;
     measure_history(&server)
@@ -153,7 +153,7 @@ fn measure_start(what: &str, data: &Path) -> Result<ServerProcess> {
     Ok(server)
 }
 
-/// Reads what single devices said.
+/// Reads the history of single devices.
 fn measure_history(server: &ServerProcess) -> Result<()> {
     let mut reads_s = Vec::new();
     for number in 0..5 {
@@ -166,7 +166,7 @@ fn measure_history(server: &ServerProcess) -> Result<()> {
     Ok(())
 }
 
-/// For how long merging a batch of 100 waits for a snapshot that is being written: every device is in it.
+/// Delay of merging a batch of 100 reports while a snapshot of all devices is written.
 fn measure_stall() -> Result<()> {
     let data = data_directory()?;
     let mut log = Log::in_memory(0);
@@ -217,7 +217,7 @@ fn measure_stall() -> Result<()> {
     Ok(())
 }
 
-/// What an index on the address would cost the writer, and what it would spare the reader.
+/// Cost of an index on the address for the writer, and its gain for the reader.
 fn measure_index(observations: u32) -> Result<()> {
     println!("\nThe log with an index on the address and the time, and without:");
     for index in [false, true] {

@@ -1,13 +1,16 @@
-//! Keeps the way of a report as cheap as it is: counts instructions, which are the same on a machine that is busy.
+//! Fails if the path of a report becomes more expensive. Counts instructions, which do not depend on the load of the
+//! machine.
 //!
 //! ```text
 //! cargo bench --bench guard
 //! ```
 //!
-//! It needs valgrind. What a part costs is what a longer run takes more than a shorter one, so what the start of a
-//! process and its preparations cost is not in it. The figures to compare with are in `guard.tsv`: a part that takes
-//! a tenth more is an error.
-#![allow(clippy::cast_precision_loss, reason = "of what the benches share")]
+//! Needs valgrind. The cost of a part is the difference between a longer and a shorter run, so that it does not include
+//! the start of the process. `guard.tsv` has the expected figures. A part that takes a tenth more is an error.
+#![allow(
+    clippy::cast_precision_loss,
+    reason = "code that the benches share needs it"
+)]
 #![expect(clippy::print_stdout, reason = "the table is the result")]
 
 #[allow(dead_code, reason = "each bench needs a part of it")]
@@ -22,13 +25,13 @@ use scanpost::log::Log;
 use support::parts::{self, Row};
 use support::{Result, fill};
 
-/// A line each: the part, and the instructions of one run of it.
+/// One line per part: its name, and the instructions of one run.
 const FIGURES: &str = include_str!("guard.tsv");
 const HEADROOM: f64 = 0.1;
-/// How often a part is run, in the shorter run and in the longer one.
+/// Iterations of a part in the shorter run and in the longer one.
 const RUNS: [u32; 2] = [100, 300];
 const DEVICES: u32 = 5000;
-/// The first argument of a process that is counted.
+/// First argument of a process whose instructions are counted.
 const COUNTED: &str = "--counted";
 
 fn main() -> Result<ExitCode> {
@@ -66,7 +69,7 @@ fn main() -> Result<ExitCode> {
     })
 }
 
-/// How many instructions a process takes that runs a part so often.
+/// Instructions of a process that runs a part this often.
 fn count(part: &str, runs: u32) -> Result<u64> {
     let output = Command::new("valgrind")
         .args(["--tool=cachegrind", "--cache-sim=no"])
@@ -87,7 +90,7 @@ fn count(part: &str, runs: u32) -> Result<u64> {
 }
 
 fn run(part: &str, runs: u32) -> Result<()> {
-    // The same in each process, and so are the bodies.
+    // The seed and the bodies are the same in each process.
     let now = UNIX_EPOCH + Duration::from_secs(1_767_225_600);
     let bodies = parts::bodies(now, RUNS[1], DEVICES)?;
     let tracker = support::tracker();

@@ -1,10 +1,13 @@
-//! How many reports the server takes, against one that only decodes the same requests.
+//! Throughput of reports, compared with a server that only decodes the same requests.
 //!
 //! ```text
 //! cargo bench --bench ingest [-- --seconds N --known 1000,100000 --reports 1,20 --connections 1,64]
 //! ```
 #![expect(clippy::print_stdout, reason = "the table is the result")]
-#![allow(clippy::cast_precision_loss, reason = "of what the benches share")]
+#![allow(
+    clippy::cast_precision_loss,
+    reason = "code that the benches share needs it"
+)]
 
 #[allow(dead_code, reason = "each bench needs a part of it")]
 mod support;
@@ -17,24 +20,24 @@ use support::server::Variant;
 use support::traffic::Traffic;
 use support::{Result, child, memory};
 
-/// How many reports a batch has that is measured at half of what the server takes at most.
+/// Reports per batch in the run at half of the server's maximum.
 const HALVED_REPORTS: usize = 20;
 
 #[derive(Parser)]
 struct Arguments {
-    /// How long each run is measured; there are three runs of each server in each case.
+    /// Length of each run. Each case has three runs of each server.
     #[arg(long, default_value_t = 1.0)]
     seconds: f64,
-    /// How many access points the scanners know: four of five reports are of them, the popular ones most often.
+    /// Known access points. Four of five reports are of them, mostly of the popular ones.
     #[arg(long, value_delimiter = ',', default_value = "1000,100000,10000000")]
     known: Vec<u32>,
-    /// Reports a batch.
+    /// Reports per batch.
     #[arg(long, value_delimiter = ',', default_value = "1,20,100,1000")]
     reports: Vec<usize>,
-    /// Connections that send one batch after the other.
+    /// Connections, each of which sends one batch after the other.
     #[arg(long, value_delimiter = ',', default_value = "1,16,64,256")]
     connections: Vec<usize>,
-    /// Comes from `cargo bench`.
+    /// Passed by `cargo bench`.
     #[arg(long, hide = true)]
     bench: bool,
 }

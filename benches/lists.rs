@@ -1,9 +1,12 @@
-//! What a page of devices costs when there are many.
+//! Cost of a page of devices when there are many.
 //!
 //! ```text
 //! cargo bench --bench lists
 //! ```
-#![allow(clippy::cast_precision_loss, reason = "of what the benches share")]
+#![allow(
+    clippy::cast_precision_loss,
+    reason = "code that the benches share needs it"
+)]
 #![expect(clippy::print_stdout, reason = "the table is the result")]
 
 #[allow(dead_code, reason = "each bench needs a part of it")]
@@ -36,7 +39,7 @@ fn main() -> Result<()> {
     measure(|_| now)
 }
 
-/// Measures pages when the devices from a number on were heard at the time that `at` tells.
+/// Measures pages. `at` gives the time at which the device with a number was heard.
 fn measure(at: impl Fn(u32) -> SystemTime) -> Result<()> {
     let tracker = support::tracker();
     let mut log = Log::in_memory(0);
@@ -60,7 +63,7 @@ fn measure(at: impl Fn(u32) -> SystemTime) -> Result<()> {
     Ok(())
 }
 
-/// The middle of several runs, in milliseconds.
+/// Median of several runs, in milliseconds.
 fn timed(mut run: impl FnMut() -> usize) -> f64 {
     let runs = (0..RUNS).map(|_| {
         let started = Instant::now();

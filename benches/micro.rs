@@ -1,10 +1,13 @@
-//! What small parts of the program cost.
+//! Cost of small parts of the program.
 //!
 //! ```text
 //! cargo bench --bench micro [-- NAME]
 //! ```
-#![allow(clippy::cast_precision_loss, reason = "of what the benches share")]
-#![allow(clippy::print_stdout, reason = "of what the benches share")]
+#![allow(
+    clippy::cast_precision_loss,
+    reason = "code that the benches share needs it"
+)]
+#![allow(clippy::print_stdout, reason = "code that the benches share needs it")]
 #![expect(clippy::unwrap_used, reason = "a bench that cannot run must not go on")]
 
 #[allow(dead_code, reason = "each bench needs a part of it")]
@@ -24,10 +27,10 @@ const CORPUS: &str = include_str!("../tests/fixtures/capabilities-corpus.tsv");
 const GENERATED: usize = 100_000;
 const DEVICES: u32 = 100_000;
 const BATCHES: u32 = 1000;
-/// How many batches the log writes at once.
+/// Batches per commit of the log.
 const GROUP: usize = 10;
 
-/// Reading a capabilities string: those of the corpus, and such as nobody ever sent, each of them once a round.
+/// Decoding of capabilities strings: those of the corpus, and generated ones, each of them once per round.
 fn security(criterion: &mut Criterion) {
     let corpus = CORPUS
         .lines()
@@ -52,7 +55,7 @@ fn security(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The way of batches of a hundred reports.
+/// The path of batches of a hundred reports.
 fn batches(criterion: &mut Criterion) {
     let now = SystemTime::now();
     let bodies = parts::bodies(now, BATCHES, DEVICES).unwrap();

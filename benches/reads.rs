@@ -1,10 +1,13 @@
-//! What those who read and listen cost those who report.
+//! Cost of readers and subscribers for scanners that report.
 //!
 //! ```text
 //! cargo bench --bench reads [-- --devices N --seconds N]
 //! ```
 #![expect(clippy::print_stdout, reason = "the table is the result")]
-#![allow(clippy::cast_precision_loss, reason = "of what the benches share")]
+#![allow(
+    clippy::cast_precision_loss,
+    reason = "code that the benches share needs it"
+)]
 
 #[allow(dead_code, reason = "each bench needs a part of it")]
 mod support;
@@ -31,18 +34,18 @@ const THREE_FIELDS: &str = r#"{"fields":["kismet.device.base.macaddr","kismet.de
 
 #[derive(Parser)]
 struct Arguments {
-    /// How many devices there are.
+    /// Number of devices.
     #[arg(long, default_value_t = 1_000_000)]
     devices: u32,
-    /// How long each run is measured.
+    /// Length of each run.
     #[arg(long, default_value_t = 3.0)]
     seconds: f64,
-    /// Comes from `cargo bench`.
+    /// Passed by `cargo bench`.
     #[arg(long, hide = true)]
     bench: bool,
 }
 
-/// What goes on beside the reports.
+/// Work besides the reports.
 #[derive(Clone, Copy)]
 enum Beside {
     Nothing,
@@ -50,13 +53,13 @@ enum Beside {
     StalledSockets,
 }
 
-/// What was measured in one run.
+/// Results of one run.
 struct Measured {
     reports_per_s: f64,
     latencies: Latencies,
-    /// Memory at the most above what it was before.
+    /// Peak of memory above its level before the run.
     extra_bytes: u64,
-    /// How long each dump took.
+    /// Duration of each dump.
     dumps_s: Vec<f64>,
 }
 
@@ -136,7 +139,7 @@ fn run(
     };
     let before = memory::of_process(server.id()).unwrap_or_default();
     let sockets = match beside {
-        // They ask for much, and then read nothing of it.
+        // They request large answers, and do not read them.
         Beside::StalledSockets => vec![
             socket::open(server, "/eventbus/events.ws", r#"{"SUBSCRIBE": "*"}"#, None)?,
             socket::open(

@@ -1,10 +1,13 @@
-//! What more access points cost: the rate at which reports are taken, memory, restart, and reads, at each decade.
+//! Cost of more access points: throughput, memory, restart and reads at each power of ten.
 //!
 //! ```text
 //! cargo bench --bench scale -- [N]
 //! ```
 #![expect(clippy::print_stdout, reason = "the table is the result")]
-#![allow(clippy::cast_precision_loss, reason = "of what the benches share")]
+#![allow(
+    clippy::cast_precision_loss,
+    reason = "code that the benches share needs it"
+)]
 
 #[allow(dead_code, reason = "each bench needs a part of it")]
 mod support;
@@ -25,17 +28,17 @@ const FIRST_DECADE: u32 = 10_000;
 const LOAD_REPORTS: usize = 100;
 const LOAD_CONNECTIONS: usize = 16;
 const LOAD: Duration = Duration::from_secs(2);
-/// How often each read is measured.
+/// Measurements of each read.
 const READS: usize = 11;
-/// How many devices change before a poll for what changed.
+/// Devices that change before a poll for changes.
 const CHANGES: usize = 100;
 
 #[derive(Parser)]
 struct Arguments {
-    /// How many access points there are in the end.
+    /// Number of access points at the end.
     #[arg(default_value_t = 1_000_000)]
     count: u32,
-    /// Comes from `cargo bench`.
+    /// Passed by `cargo bench`.
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -85,7 +88,7 @@ fn main() -> Result<()> {
     }
 }
 
-/// Reports of access points that are all known, the popular ones more often.
+/// Reports of known access points, mostly of the popular ones.
 fn measure_rate(server: &ServerProcess, serials: &Arc<Serials>, known: u32) -> Result<f64> {
     let pools = Traffic::of_known(known).pools(LOAD_REPORTS, LOAD_CONNECTIONS, 1);
     let plan = Plan {
@@ -110,11 +113,12 @@ fn measure_reads(server: &ServerProcess, serials: &Serials, known: u32) -> Resul
     }
     let (mut polls, mut bytes) = (Vec::new(), 0);
     for round in 0..READS {
-        // What changed in an earlier second is not asked for again.
+        // The poll asks only for changes of this second and later.
         let since = SystemTime::now() + Duration::from_secs(1);
         std::thread::sleep(Duration::from_secs(1));
         let since_s = traffic::since_1970(since).as_secs();
-        // The popular ones have the lowest numbers and by now many scanners, each with lines of its own in the answer.
+        // Popular access points have the lowest numbers. They are avoided, because each of their many scanners adds
+        // lines to the answer.
         let first = known / 2 + u32::try_from(round * CHANGES)?;
         let changes = first..first + u32::try_from(CHANGES)?;
         load::send_all(server, serials, traffic::introduction(changes))?;
@@ -141,7 +145,7 @@ fn measure_reads(server: &ServerProcess, serials: &Serials, known: u32) -> Resul
 
 fn measure_restart(server: ServerProcess, data: &Path) -> Result<ServerProcess> {
     let started = Instant::now();
-    // It writes a snapshot when it stops.
+    // The server writes a snapshot when it stops.
     drop(server);
     let stopped_s = started.elapsed().as_secs_f64();
     let started = Instant::now();
@@ -153,7 +157,7 @@ fn measure_restart(server: ServerProcess, data: &Path) -> Result<ServerProcess> 
     Ok(server)
 }
 
-/// The middle of several runs, in milliseconds.
+/// Median of several runs, in milliseconds.
 fn timed(mut run: impl FnMut() -> Result<()>) -> Result<f64> {
     let mut runs_ms = Vec::new();
     for _ in 0..READS {

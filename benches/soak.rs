@@ -1,10 +1,13 @@
-//! Whether the server stays as it is: constant load, with people reading and listening, and what drifts.
+//! Drift of the server's figures under constant load, with readers and subscribers.
 //!
 //! ```text
 //! cargo bench --bench soak -- MINUTES
 //! ```
 #![expect(clippy::print_stdout, reason = "the table is the result")]
-#![allow(clippy::cast_precision_loss, reason = "of what the benches share")]
+#![allow(
+    clippy::cast_precision_loss,
+    reason = "code that the benches share needs it"
+)]
 
 #[allow(dead_code, reason = "each bench needs a part of it")]
 mod support;
@@ -26,38 +29,38 @@ use tokio_tungstenite::tungstenite::Error;
 
 const REPORTS: usize = 20;
 const CONNECTIONS: usize = 64;
-/// The part of what the server takes at most that it has to take all the time.
+/// Load, as a part of the server's maximum.
 const LOAD: f64 = 0.7;
 const WARM_UP: Duration = Duration::from_secs(1);
 const PEAK_MEASURED: Duration = Duration::from_secs(3);
-/// How many lines the table has.
+/// Lines of the table.
 const SLICES: u32 = 10;
-/// How many of them, at the start and at the end, are compared.
+/// Lines at the start and at the end that are compared.
 const ENDS: usize = 3;
-/// How often each reader reads.
+/// Interval between the reads of each reader.
 const PAGE_EVERY: Duration = Duration::from_millis(200);
 const DEVICE_EVERY: Duration = Duration::from_millis(20);
 const DUMP_EVERY: Duration = Duration::from_secs(10);
 const SUBSCRIBERS: usize = 4;
-/// How long a socket may be quiet before its reader looks whether it is time to go.
+/// Timeout of a read from a socket, after which its reader checks whether to stop.
 const QUIET: Duration = Duration::from_millis(100);
 const DUMP: &str = "/devices/views/all/devices.ekjson";
 const ONE_FIELD: &str = r#"{"fields":["kismet.device.base.macaddr"]}"#;
 
 #[derive(Parser)]
 struct Arguments {
-    /// How long the load lasts.
+    /// Duration of the load.
     #[arg(default_value_t = 10.0)]
     minutes: f64,
-    /// How many access points there are. All that is reported is of them.
+    /// Number of access points. All reports are of them.
     #[arg(long, default_value_t = 100_000)]
     known: u32,
-    /// Comes from `cargo bench`.
+    /// Passed by `cargo bench`.
     #[arg(long, hide = true)]
     bench: bool,
 }
 
-/// What one part of the time was like.
+/// Results of one slice of the time.
 struct Slice {
     reports_per_s: f64,
     latencies: Latencies,
@@ -66,11 +69,11 @@ struct Slice {
     memory_mb: f64,
 }
 
-/// What those who read have seen since it was looked at.
+/// Results of the readers since the last slice.
 #[derive(Default)]
 struct Seen {
     events: AtomicU64,
-    /// How long the slowest page took, in microseconds.
+    /// Duration of the slowest page, in microseconds.
     slowest_page_us: AtomicU64,
 }
 
@@ -173,7 +176,7 @@ fn print(minute: f64, slice: &Slice) {
     );
 }
 
-/// How the last slices differ from the first.
+/// Difference between the last slices and the first.
 fn print_drift(slices: &[Slice]) {
     let ends = |value: &dyn Fn(&Slice) -> f64| {
         let values: Vec<_> = slices.iter().map(value).collect();
@@ -199,7 +202,7 @@ fn page(server: &ServerProcess, seen: &Seen, over: &AtomicBool) -> Result<()> {
     })
 }
 
-/// One device after the other, with all that Kismet says of it.
+/// Reads one device after the other, with all of Kismet's fields.
 fn device(server: &ServerProcess, known: u32, over: &AtomicBool) -> Result<()> {
     let mut next = (0..known).cycle();
     every(DEVICE_EVERY, over, || {
@@ -220,7 +223,7 @@ fn every<T>(pause: Duration, over: &AtomicBool, mut read: impl FnMut() -> Result
     Ok(())
 }
 
-/// Somebody who wants to hear of everything, and does.
+/// A subscriber to every topic that keeps up.
 fn listen(server: &ServerProcess, seen: &Seen, over: &AtomicBool) -> Result<()> {
     let mut socket = socket::open(
         server,

@@ -1,8 +1,8 @@
-//! Access points as they look on the air.
+//! Access points with realistic properties.
 
 use super::random::Random;
 
-/// Frequent strings of Android, of old and new networks.
+/// Frequent capabilities strings of Android, for old and new networks.
 const CAPABILITIES: [&str; 12] = [
     "[WPA2-PSK-CCMP][RSN-PSK-CCMP][ESS][WPS]",
     "[WPA2-PSK-CCMP][RSN-PSK-CCMP][ESS]",
@@ -33,7 +33,7 @@ const SHARED_NAMES: [&str; 6] = [
     "Guest",
     "_Free_Wifi",
 ];
-/// Names that end in a part of the address: those that routers come with.
+/// Names that end in a part of the address, as routers have them by default.
 const OWN_NAMES: [&str; 5] = [
     "WLAN-",
     "TP-Link_",
@@ -42,7 +42,7 @@ const OWN_NAMES: [&str; 5] = [
     "DIRECT-HP OfficeJet-",
 ];
 
-/// The vendor and the name of those that are seen for the first time, so that none of them is a known one.
+/// Vendor and name of access points that are seen for the first time. No known access point has them.
 const FRESH_VENDOR: &str = "F0:9F:C2";
 const FRESH_NAME: &str = "FRITZ!Box-";
 
@@ -54,7 +54,7 @@ pub(crate) struct AccessPoint {
 }
 
 impl AccessPoint {
-    /// All that the access point is follows from its number, which has 24 bits.
+    /// All properties of the access point follow from its number, which has 24 bits.
     pub(crate) fn known(number: u32) -> Self {
         let mut random = Random::new(u64::from(number));
         let [first, second, third] = low_octets(number);
@@ -70,7 +70,7 @@ impl AccessPoint {
         }
     }
 
-    /// One whose number is filled in when it is sent: six digits at the end of its address and of its name.
+    /// A template whose number is filled in before it is sent: six digits at the end of its address and of its name.
     pub(crate) fn fresh(random: &mut Random) -> Self {
         Self {
             bssid: format!("{FRESH_VENDOR}:00:00:00"),

@@ -1,8 +1,8 @@
-//! Capabilities strings that nobody sent: of every dialect, whole and damaged.
+//! Generated capabilities strings of every dialect, whole and damaged.
 
 use super::random::Random;
 
-/// Words of protocols. What is frequent stands more than once, here and in the other lists.
+/// Words of protocols. Here and in the other lists, frequent ones occur more than once.
 const WORDS: &str =
     "WPA WPA2 WPA2 RSN RSN RSN WPA3 WPA1 RSNO OSEN WAPI None ? WPA_WPA2 WPA2_WPA3 WPA-WPA2";
 const AKMS: &str = "PSK PSK PSK SAE SAE EAP EAP/SHA1 802.1X ENTERPRISE MGT FT/EAP FT/PSK EAP-SHA256 EAP/SHA256 \
@@ -15,7 +15,7 @@ const CIPHERS: &str = "CCMP CCMP CCMP CCMP-128 AES TKIP TKIP CCMP-256 GCMP GCMP-
 const FLAGS: &str = "ESS ESS ESS ESS WPS WPS MFPC MFPR IBSS MESH PBSS WPS-PBC WPS-PIN WPS-AUTH WEP WEP40 WEP-104 OPEN \
     Open NONE OWE-TRANS OWE-TRANS-OPEN SAE-H2E SAE-PK P2P HS20 PASSPOINT FILS FST UTF-8 EDMG DMG RSNO \
     WFA-HT WFA-VHT WFA-HE SEC80 SECD00 BLE UNDEFINED UNKNOWN SAE LE WPS-capabilities";
-/// What no list knows.
+/// Unknown words.
 const STRANGE: [&str; 12] = [
     "FOO",
     "x",
@@ -55,7 +55,7 @@ fn word(random: &mut Random, words: &'static str) -> &'static str {
     random.pick(&words)
 }
 
-/// A string: two thirds are as some producer would write them, and one third is not.
+/// Generates a string. Two thirds are valid in some dialect, one third is damaged.
 pub(crate) fn generated(random: &mut Random) -> String {
     let mut tokens: Vec<String> = (0..=random.below(5)).map(|_| token(random)).collect();
     if random.is_one_of_100(5) {
@@ -90,7 +90,7 @@ fn token(random: &mut Random) -> String {
     token
 }
 
-/// Adds up to so many names, mostly one.
+/// Adds up to this many names, mostly one.
 fn list(random: &mut Random, token: &mut String, names: &'static str, max: u32) {
     let count = if random.is_one_of_100(60) {
         1
@@ -111,7 +111,7 @@ fn list(random: &mut Random, token: &mut String, names: &'static str, max: u32) 
     }
 }
 
-/// Cuts, doubles, puts in, or changes the case of something.
+/// Removes, repeats or inserts a piece, or changes its case.
 fn damage(random: &mut Random, text: &mut String) {
     let places: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
     let at = random.pick(&places);

@@ -1,4 +1,4 @@
-//! What runs in the process of the server.
+//! The process of the server.
 
 use std::convert::Infallible;
 use std::io::{self, Read, Write};
@@ -29,14 +29,14 @@ use super::server::Variant;
 use super::traffic::{SCAN_REPORT, taken};
 use super::{Result, decode_limits};
 
-/// How many batches the log in memory keeps.
+/// Most batches in the log in memory.
 const MEMORY_ENTRIES_MAX: usize = 1000;
-/// How large the log may become that is kept to a size.
+/// Size limit of the bounded log, in bytes.
 const BOUNDED: u64 = 1 << 30;
 
-/// Serves until the end of standard input, on a port that is told on standard output.
+/// Serves until the end of standard input. Prints its port to standard output.
 pub(crate) fn serve(variant: Variant) -> Result<()> {
-    // What is logged by default costs what it does by default; only what is wrong is shown between the tables.
+    // The default log level applies, so that logging costs what it does in production. Only warnings are shown.
     tracing_subscriber::fmt()
         .with_env_filter(Config::default().logging.level)
         .with_ansi(false)
@@ -74,7 +74,7 @@ pub(crate) fn serve(variant: Variant) -> Result<()> {
 
 async fn end_of_input() {
     let (end, ended) = oneshot::channel::<()>();
-    // A thread, because a read of standard input cannot be given up, and would hold the runtime.
+    // A thread, because a read of standard input cannot be cancelled, and would block the end of the runtime.
     thread::spawn(move || {
         io::stdin().read_to_end(&mut Vec::new()).ok();
         drop(end);
@@ -82,7 +82,7 @@ async fn end_of_input() {
     ended.await.ok();
 }
 
-/// The least that a server on these libraries does with a report: it reads it and forgets it.
+/// The least work that a server on these libraries can do: it decodes a report and drops it.
 async fn serve_ceiling(listener: TcpListener) -> Result<()> {
     let router = Router::new()
         .route(SCAN_REPORT, post(decode_only))

@@ -1,4 +1,4 @@
-//! Servers that take the same load in turns, in one run, so that what else goes on hits all of them.
+//! Runs servers in turns under the same load, so that other load on the machine affects all of them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,28 +11,28 @@ use super::stats::{Latencies, median};
 use super::traffic::{Request, Serials, Traffic};
 use super::{Result, data_directory};
 
-/// How often the servers take turns.
+/// Rounds of the comparison.
 const ROUNDS: u64 = 3;
-/// The part of the measured time that each run is warmed up for.
+/// Length of the warm-up, as a part of the measured time.
 const WARM_UP: f64 = 1.0 / 3.0;
 
-/// One load: so many reports a request on so many connections.
+/// A load: reports per request, and connections.
 #[derive(Clone, Copy)]
 pub(crate) struct Load {
     pub(crate) reports: usize,
     pub(crate) connections: usize,
 }
 
-/// A server, and what was measured with it.
+/// A server and its results.
 pub(crate) struct Subject {
     name: &'static str,
     pub(crate) server: ServerProcess,
     serials: Arc<Serials>,
     runs: Vec<Run>,
-    /// Of all runs: the batches that were taken, and how often the log was synced for them.
+    /// Accepted batches of all runs, and the syncs of the log for them.
     batches: u64,
     syncs: Option<u64>,
-    /// Goes after the server that uses it.
+    /// Dropped after the server that uses it.
     _data: Option<TempDir>,
 }
 
@@ -66,7 +66,7 @@ impl Subject {
         })
     }
 
-    /// Reports every known access point once.
+    /// Sends one report of every known access point.
     pub(crate) fn introduce(&self, traffic: &Traffic) -> Result<()> {
         load::send_all(&self.server, &self.serials, traffic.introduction())
     }
@@ -82,7 +82,7 @@ impl Subject {
             measured,
             pace,
         };
-        // The ceiling knows neither.
+        // The server that only decodes has neither.
         let counts = |server: &ServerProcess| server.status().ok()?.get("commits")?.as_u64();
         let before = counts(&self.server);
         let batches_before = self.serials.requests();
@@ -125,7 +125,7 @@ impl Subject {
     }
 }
 
-/// Says what the lines of [`compare`] mean.
+/// Prints the meaning of the lines of [`compare`].
 pub(crate) fn print_head(seconds: f64, base: &str) {
     println!(
         "\n{ROUNDS} rounds of {seconds} s in turns, medians; ratio to {base}, with the least and the greatest of a round. \
@@ -148,7 +148,7 @@ pub(crate) fn print_head(seconds: f64, base: &str) {
     );
 }
 
-/// Gives each of `subjects` the same load in turns; the first is what the others are compared with.
+/// Puts the same load on each of `subjects` in turns. The first one is the base of the comparison.
 pub(crate) fn compare(
     subjects: &mut [Subject],
     traffic: &Traffic,
@@ -176,8 +176,8 @@ pub(crate) fn compare(
     Ok(())
 }
 
-/// How long batches take when they come at a constant rate: a part of what the last of `subjects` takes at most, which is
-/// measured just before. The others get the same rate: what they take longer than usual the machine takes.
+/// Latency of batches at a constant rate: a part of the maximum of the last of `subjects`, measured just before.
+/// The others get the same rate: if they are slower than usual, so is the machine.
 pub(crate) fn print_paced(
     subjects: &mut [Subject],
     traffic: &Traffic,
@@ -223,7 +223,7 @@ pub(crate) fn print_paced(
     Ok(())
 }
 
-/// What each round of `subject` is of the same round of `base`: the middle, the least and the greatest.
+/// Ratio of `subject` to `base` in each round: median, minimum and maximum.
 fn ratios(subject: &Subject, base: &Subject) -> String {
     let rounds = subject.runs.iter().zip(&base.runs);
     let mut ratios: Vec<_> = rounds

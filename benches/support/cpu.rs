@@ -1,10 +1,10 @@
-//! Processor time, where the system tells it; in nanoseconds, because ticks are too coarse for seconds.
+//! Processor time in nanoseconds, if the system provides it. Ticks are too coarse for runs of seconds.
 
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-/// What all threads of a process have used.
+/// Time of all threads of a process.
 pub(crate) fn of_process(id: u32) -> Option<Duration> {
     let threads = fs::read_dir(format!("/proc/{id}/task")).ok()?;
     Some(
@@ -15,7 +15,7 @@ pub(crate) fn of_process(id: u32) -> Option<Duration> {
     )
 }
 
-/// What the calling thread has used.
+/// Time of the calling thread.
 pub(crate) fn of_this_thread() -> Option<Duration> {
     used(Path::new("/proc/thread-self"))
 }

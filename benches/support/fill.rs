@@ -1,4 +1,4 @@
-//! A log of any length, made without HTTP.
+//! Generates logs of any length without HTTP.
 
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
@@ -15,11 +15,11 @@ use super::{Result, decode_limits};
 
 pub(crate) const REPORTS_PER_BATCH: u32 = 100;
 const BATCHES_PER_COMMIT: usize = 100;
-/// Prime, so that a walk in steps of it visits every device before it visits one again, far from the last.
+/// Prime, so that a walk with this step visits every device before it repeats one, and never a near one next.
 const STEP: u64 = 611_953;
 const SCANNERS: u32 = 20;
 
-/// Fills a log in `directory` with so many observations of so many devices; tells how long the appending took.
+/// Fills a log in `directory` with observations of devices. Returns the time that appending took.
 pub(crate) fn fill(directory: &Path, observations: u32, devices: u32) -> Result<Duration> {
     let mut log = Log::in_directory(directory)?;
     let mut appending = Duration::ZERO;
@@ -36,17 +36,17 @@ pub(crate) fn fill(directory: &Path, observations: u32, devices: u32) -> Result<
     Ok(appending)
 }
 
-/// The next hundred observations in a walk over so many devices, as if they came now.
+/// The next hundred observations of a walk over the devices, received now.
 pub(crate) fn batch(first: u32, devices: u32) -> Result<Record> {
     batch_at(SystemTime::now(), first, devices)
 }
 
-/// The same, as if they came at some other time.
+/// As above, received at another time.
 pub(crate) fn batch_at(now: SystemTime, first: u32, devices: u32) -> Result<Record> {
     decode(now, &json_at(now, first, devices)?)
 }
 
-/// The same, as a scanner sends it.
+/// The same observations as the body of a request.
 pub(crate) fn json_at(now: SystemTime, first: u32, devices: u32) -> Result<String> {
     let mut random = Random::new(u64::from(first));
     let serial = first / REPORTS_PER_BATCH;
@@ -58,7 +58,7 @@ pub(crate) fn json_at(now: SystemTime, first: u32, devices: u32) -> Result<Strin
     Ok(body.into_json())
 }
 
-/// The record as if the log's own server had taken it.
+/// A record of the log's own server.
 pub(crate) fn of_log(log: &Log, record: Record) -> Record {
     Record {
         node: log.node(),
@@ -66,7 +66,7 @@ pub(crate) fn of_log(log: &Log, record: Record) -> Record {
     }
 }
 
-/// Reads a batch as the server does.
+/// Decodes a batch as the server does.
 pub(crate) fn decode(now: SystemTime, json: &str) -> Result<Record> {
     let batch = kismet::decode(Phy::Wifi, json, now.into(), &decode_limits())?;
     Ok(Record::new(Uuid::nil(), now.into(), What::Reports(batch)))

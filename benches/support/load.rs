@@ -1,4 +1,4 @@
-//! A client that costs little: requests made beforehand, one thread, and one request at a time on each of many connections.
+//! A cheap client: prepared requests, one thread, and one request at a time on each of many connections.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,39 +14,39 @@ use super::server::ServerProcess;
 use super::traffic::{Request, Serials};
 use super::{Result, cpu};
 
-/// How much longer than planned a run may take before the server counts as hanging.
+/// Time beyond the planned end of a run after which the server counts as hanging.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How a run goes.
+/// Parameters of a run.
 #[derive(Clone, Copy)]
 pub(crate) struct Plan {
-    /// What is sent before anything counts.
+    /// Time before the measurement starts.
     pub(crate) warm_up: Duration,
     pub(crate) measured: Duration,
     pub(crate) pace: Pace,
 }
 
-/// When a connection sends its next request.
+/// Time of a connection's next request.
 #[derive(Clone, Copy)]
 pub(crate) enum Pace {
-    /// As soon as the last one is answered.
+    /// Once the last request is answered.
     AtOnce,
-    /// So often a second on all connections together, whether answers come or not: one that is sent late because the
-    /// answer before it was late counts from when it was due.
+    /// Constant rate per second on all connections together. The latency of a request counts from the time it was due,
+    /// even if a late answer delayed it.
     Constant(f64),
 }
 
-/// What one run measured.
+/// Results of a run.
 pub(crate) struct Run {
-    /// Of each request that was answered in time.
+    /// Latency of each request that was answered before the end.
     pub(crate) latencies_us: Vec<u32>,
     pub(crate) requests_per_s: f64,
-    /// Processors that the client kept busy: at 1 it is the client that was measured.
+    /// Processors that the client kept busy. At 1 the client was the bottleneck.
     pub(crate) client_cpus: Option<f64>,
     pub(crate) server_cpus: Option<f64>,
 }
 
-/// Sends requests one after the other and returns when all are taken.
+/// Sends requests one after the other, and returns when all are accepted.
 pub(crate) fn send_all(
     server: &ServerProcess,
     serials: &Serials,
@@ -64,7 +64,7 @@ pub(crate) fn send_all(
     })
 }
 
-/// Sends from each of `pools` on a connection of its own, round and round, and measures after the warm-up.
+/// Sends the requests of each of `pools` repeatedly on a separate connection, and measures after the warm-up.
 pub(crate) fn run(
     server: &ServerProcess,
     serials: &Arc<Serials>,
@@ -130,7 +130,7 @@ async fn run_all(
     })
 }
 
-/// When what happens counts.
+/// Period of the measurement.
 #[derive(Clone, Copy)]
 struct Window {
     start: Instant,
@@ -144,8 +144,8 @@ struct Clock {
 }
 
 impl Clock {
-    /// Waits for it. Gives the time that its latency counts from: that of sending if it could be sent in time, so that
-    /// the client's own timer, which is no finer than a millisecond, is not the server's fault.
+    /// Waits until the request is due. Returns the start of its latency: the time of sending if it could be sent in
+    /// time, because the client's own timer is no finer than a millisecond.
     async fn due(&mut self) -> Instant {
         let due = self.next;
         self.next += self.interval;
@@ -238,8 +238,7 @@ impl Connection {
         })
     }
 
-    /// Sends a request and reads the answer. Gives back what the server said if that was not that it took
-    /// all reports, and for the first time.
+    /// Sends a request and reads the answer. Returns the answer unless it accepts all reports as new.
     async fn exchange(&mut self, request: &Request) -> Result<Option<String>> {
         self.stream.write_all(request.bytes()).await?;
         self.received.clear();

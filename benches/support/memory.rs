@@ -1,13 +1,13 @@
-//! Memory of a process, where the system tells it.
+//! Memory of a process, if the system provides it.
 
 use std::fs;
 
-/// What it takes now, in bytes.
+/// Current memory, in bytes.
 pub(crate) fn of_process(id: u32) -> Option<u64> {
     field(id, "VmRSS:")
 }
 
-/// The most that it ever took, in bytes.
+/// Peak of memory, in bytes.
 pub(crate) fn peak_of_process(id: u32) -> Option<u64> {
     field(id, "VmHWM:")
 }

@@ -1,4 +1,4 @@
-//! What benches share: traffic, a client that keeps up with the server, and the server in a process of its own.
+//! Shared parts of the benches: traffic, a client that is faster than the server, and the server in a separate process.
 
 pub(crate) mod access_point;
 pub(crate) mod capabilities;
@@ -25,7 +25,7 @@ use tempfile::TempDir;
 
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// A directory on the disk that the build is on: the system's own folder for such things is often memory.
+/// A temporary directory on the disk of the build. The system's temporary directory is often in memory.
 pub(crate) fn data_directory() -> Result<TempDir> {
     let parent = env!("CARGO_TARGET_TMPDIR");
     std::fs::create_dir_all(parent)?;
@@ -34,7 +34,7 @@ pub(crate) fn data_directory() -> Result<TempDir> {
         .tempdir_in(parent)?)
 }
 
-/// The bounds that the server decodes with by default.
+/// Default limits of the decoder.
 pub(crate) fn decode_limits() -> kismet::Limits {
     let Config { limits, ingest, .. } = Config::default();
     kismet::Limits {
@@ -48,7 +48,7 @@ pub(crate) fn decode_limits() -> kismet::Limits {
     }
 }
 
-/// A tracker from which nothing has to go.
+/// A tracker that evicts nothing.
 pub(crate) fn tracker() -> Tracker {
     Tracker::new(Bounds {
         devices_max: usize::MAX,

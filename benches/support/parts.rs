@@ -1,4 +1,4 @@
-//! The way of a report, part by part, without HTTP.
+//! The parts of a report's path, without HTTP.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -12,24 +12,24 @@ use uuid::Uuid;
 
 use super::{Result, fill};
 
-/// So many batches of a hundred, of so many devices, as scanners send them.
+/// Request bodies with a hundred reports each.
 pub(crate) fn bodies(now: SystemTime, count: u32, devices: u32) -> Result<Vec<String>> {
     (0..count)
         .map(|nth| fill::json_at(now, nth * fill::REPORTS_PER_BATCH, devices))
         .collect()
 }
 
-/// What the bodies say.
+/// Decoded bodies.
 pub(crate) fn batches(now: SystemTime, bodies: &[String]) -> Result<Vec<Record>> {
     bodies.iter().map(|body| fill::decode(now, body)).collect()
 }
 
-/// What a log makes of batches.
+/// Records of the batches.
 pub(crate) fn entries(records: Vec<Record>) -> Result<Vec<Entry>> {
     Ok(Log::in_memory(0).append(records)?)
 }
 
-/// Some device, and what its row in a view needs.
+/// A device, and the context of its row in a view.
 pub(crate) struct Row {
     device: Device,
     sources: Sources,
@@ -37,7 +37,7 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// That of the first device.
+    /// The row of the first device.
     pub(crate) fn of(tracker: &Tracker) -> Result<Self> {
         let mut devices = tracker
             .next_devices(&mut Walk::over_all(), 1, |_| true)
@@ -56,7 +56,7 @@ impl Row {
         })
     }
 
-    /// Writes it as JSON.
+    /// Serialises the row as JSON.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         let record = DeviceRecord {
             device: &self.device,

@@ -1,4 +1,4 @@
-//! Chance that is the same in every run.
+//! Random numbers that are the same in every run.
 
 /// `SplitMix64` (Steele, Lea and Flood, 2014): good enough to draw traffic with.
 pub(crate) struct Random(u64);
@@ -16,7 +16,7 @@ impl Random {
         u32::try_from(mixed >> 32).unwrap_or_default()
     }
 
-    /// A number from 0 to `bound`, without the bound.
+    /// A number from 0 up to, but not including, `bound`.
     pub(crate) fn below(&mut self, bound: u32) -> u32 {
         u32::try_from((u64::from(self.next()) * u64::from(bound)) >> 32).unwrap_or_default()
     }
@@ -38,7 +38,7 @@ pub(crate) struct Zipf {
 }
 
 impl Zipf {
-    /// Numbers from 0 to `count`, without the count.
+    /// Numbers from 0 up to, but not including, `count`.
     pub(crate) fn new(count: u32) -> Self {
         let cumulated = (1..=count).scan(0.0, |sum, rank| {
             *sum += 1.0 / f64::from(rank);

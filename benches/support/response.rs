@@ -1,4 +1,4 @@
-//! As much of an HTTP response as a client needs that knows its server.
+//! A minimal parser of HTTP responses, for the server's own responses.
 
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ pub(crate) struct Response {
     pub(crate) body: Range<usize>,
 }
 
-/// Reads the response that `received` begins with; `None` when more of it has to come.
+/// Parses the response at the start of `received`. `None` if it is incomplete.
 pub(crate) fn parse(received: &[u8]) -> Result<Option<Response>> {
     const END: &[u8] = b"\r\n\r\n";
     let end = received.windows(END.len()).position(|bytes| bytes == END);

@@ -1,4 +1,4 @@
-//! The server in a process of its own, so that what it costs is told apart from the client.
+//! The server in a separate process, so that its cost does not include the client's.
 
 use std::env;
 use std::ffi::OsString;
@@ -13,25 +13,25 @@ use serde_json::Value;
 
 use super::Result;
 
-/// The first argument of a process that is to be the server.
+/// First argument of the server's process.
 const SERVE: &str = "--serve";
-/// How often a server that starts is asked whether it is ready.
+/// Interval between checks whether a new server is ready.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// What is served.
+/// Kind of server.
 pub(crate) enum Variant {
-    /// The server, with its log in a directory.
+    /// With its log in a directory.
     Durable(PathBuf),
-    /// The same, and the log is kept to a size, so that it may run for long.
+    /// With its log in a directory and a limit of its size, for long runs.
     Bounded(PathBuf),
-    /// The server, with its log in memory.
+    /// With its log in memory.
     Memory,
-    /// HTTP and decoding alone: what no server on these can be faster than.
+    /// HTTP and decoding alone: the upper bound for servers on these libraries.
     Ceiling,
 }
 
 impl Variant {
-    /// What this process was asked to serve, if it was.
+    /// The kind of server in this process's arguments, if any.
     pub(crate) fn of_arguments() -> Option<Result<Self>> {
         let mut arguments = env::args_os().skip(1);
         if arguments.next()? != SERVE {
@@ -59,14 +59,14 @@ impl Variant {
     }
 }
 
-/// A server that stops when it is dropped, and with this process.
+/// A server that stops when this is dropped, or when this process ends.
 pub(crate) struct ServerProcess {
     child: Child,
     address: SocketAddr,
 }
 
 impl ServerProcess {
-    /// Starts it and waits until it takes reports.
+    /// Starts a server and waits until it is ready.
     pub(crate) fn start(variant: &Variant) -> Result<Self> {
         let child = Command::new(env::current_exe()?)
             .args(variant.to_arguments())
@@ -98,12 +98,11 @@ impl ServerProcess {
         self.address
     }
 
-    /// The number of the process.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// How many bytes a path answers with. It is read as it comes, so that it may be of any length.
+    /// Length of the response to a GET, in bytes. It is not kept in memory, so it may be of any length.
     pub(crate) fn count(&self, path: &str) -> Result<u64> {
         Ok(std::io::copy(
             &mut self.request(path)?,
@@ -111,7 +110,7 @@ impl ServerProcess {
         )?)
     }
 
-    /// The same for a command.
+    /// Length of the response to a POST, in bytes.
     pub(crate) fn count_posted(&self, path: &str, command: &str) -> Result<u64> {
         let length = command.len();
         let request = format!(
@@ -131,7 +130,7 @@ impl ServerProcess {
         Ok(stream)
     }
 
-    /// What a path answers, which has to be a success.
+    /// The response to a GET, which has to be a success.
     pub(crate) fn get(&self, path: &str) -> Result<String> {
         let mut stream = self.request(path)?;
         let mut answer = String::new();
@@ -142,7 +141,7 @@ impl ServerProcess {
         Err(format!("{path}: {answer}").into())
     }
 
-    /// What the server says of itself.
+    /// Status of the server.
     pub(crate) fn status(&self) -> Result<Value> {
         let answer = self.get("/api/v1/status")?;
         Ok(serde_json::from_str(
@@ -157,7 +156,7 @@ impl ServerProcess {
 
 impl Drop for ServerProcess {
     fn drop(&mut self) {
-        // The server ends when it sees the end of its input.
+        // The server stops at the end of its standard input.
         drop(self.child.stdin.take());
         self.child.wait().ok();
     }

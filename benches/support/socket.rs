@@ -11,7 +11,7 @@ use super::server::ServerProcess;
 
 pub(crate) type Socket = WebSocket<MaybeTlsStream<TcpStream>>;
 
-/// Opens one and sends a request on it. Reads give up after `quiet`.
+/// Opens a WebSocket and sends a request on it. Reads time out after `quiet`.
 pub(crate) fn open(
     server: &ServerProcess,
     path: &str,

@@ -1,6 +1,6 @@
-//! Many numbers in few.
+//! Statistics of the results.
 
-/// The middle of `values`.
+/// Median of `values`.
 pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let (left, right) = (values.len().saturating_sub(1) / 2, values.len() / 2);
@@ -17,7 +17,7 @@ impl Latencies {
         Self(micros)
     }
 
-    /// What so many of 1000 were at most, in milliseconds.
+    /// Quantile in thousandths, in milliseconds.
     pub(crate) fn per_mille_ms(&self, per_mille: usize) -> f64 {
         let place = (self.0.len() * per_mille / 1000).min(self.0.len().saturating_sub(1));
         self.0

@@ -10,16 +10,16 @@ use super::access_point::{AccessPoint, low_octets};
 use super::random::{Random, Zipf};
 
 pub(crate) const SCAN_REPORT: &str = "/phy/phy80211/scan/scan_report.cmd";
-/// How many different requests there are; they are sent again and again, renewed each time.
+/// Number of different requests. They are sent repeatedly, and renewed each time.
 const POOL_REQUESTS: usize = 2000;
-/// How many of 100 reports are of known access points. The others are first sightings, however often their
-/// request is sent, so the log and the picture grow as they do in a new town.
+/// Reports of known access points, in percent. The others are first sightings even if their request is repeated, so
+/// the log and the tracker grow as in a new town.
 const RESIGHTINGS_PERCENT: u32 = 80;
 const SCANNERS: u32 = 20;
 
-/// What makes each request different from all others that a server got.
+/// Makes each request different from all others that a server received.
 ///
-/// The server answers a request that it knows from its log, so without this the pool would be taken once only.
+/// The server answers a known request as a duplicate, so without this the pool would be accepted only once.
 #[derive(Default)]
 pub(crate) struct Serials {
     requests: AtomicU32,
@@ -27,25 +27,25 @@ pub(crate) struct Serials {
 }
 
 impl Serials {
-    /// How many requests were made.
+    /// Number of requests so far.
     pub(crate) fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed).into()
     }
 }
 
-/// How the answer begins when so many reports are taken, for the first time.
+/// Start of the answer when this many reports are accepted as new.
 pub(crate) fn taken(reports: usize) -> String {
     format!(r#"{{"accepted": {reports},"duplicate": false"#)
 }
 
-/// A request in the bytes that are sent.
+/// A request as raw bytes.
 pub(crate) struct Request {
     bytes: Vec<u8>,
-    /// How the answer begins if all of it was taken.
+    /// Start of the answer if all reports are accepted.
     pub(crate) taken: String,
-    /// Where the reports' places and times stand.
+    /// Offsets of the reports' positions and times.
     sightings: Vec<usize>,
-    /// Where the addresses and names stand of access points that are seen for the first time.
+    /// Offsets of the addresses and names of access points that are seen for the first time.
     fresh: Vec<(usize, usize)>,
 }
 
@@ -54,7 +54,8 @@ impl Request {
         &self.bytes
     }
 
-    /// Makes it a request of now, from another place, with first sightings that are first ones.
+    /// Sets the time to now, changes the position, and gives new numbers to access points that are seen for the first
+    /// time.
     pub(crate) fn renew(&mut self, serials: &Serials) {
         let now = since_1970(SystemTime::now());
         let sighting = sighting(serials.requests.fetch_add(1, Ordering::Relaxed), now);
@@ -81,7 +82,7 @@ pub(crate) fn since_1970(time: SystemTime) -> Duration {
     time.duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-/// Where and when a report was made: its last fields, of the same length whatever they are.
+/// Position and time of a report as its last fields. Their length is constant.
 fn sighting(serial: u32, time: Duration) -> String {
     let (north, east) = (serial / 10_000 % 10_000, serial % 10_000);
     let seconds = time.as_secs();
@@ -104,7 +105,7 @@ impl Traffic {
         }
     }
 
-    /// The same, where nothing is seen for the first time.
+    /// As above, without access points that are seen for the first time.
     pub(crate) fn of_known(known: u32) -> Self {
         Self {
             resightings_percent: 100,
@@ -117,7 +118,7 @@ impl Traffic {
         introduction(0..self.known)
     }
 
-    /// Requests of `reports` each, dealt to so many connections.
+    /// Requests of `reports` reports each, distributed over the connections.
     pub(crate) fn pools(&self, reports: usize, connections: usize, seed: u64) -> Vec<Vec<Request>> {
         let (mut random, now) = (Random::new(seed), since_1970(SystemTime::now()));
         let mut pools: Vec<_> = (0..connections).map(|_| Vec::new()).collect();
@@ -148,7 +149,7 @@ impl Traffic {
     }
 }
 
-/// Requests that report each of these access points once, made as they are needed.
+/// Requests that report each of these access points once, generated on demand.
 pub(crate) fn introduction(known: Range<u32>) -> impl Iterator<Item = Request> {
     const REPORTS: usize = 1000;
     let (mut random, now) = (Random::new(0), since_1970(SystemTime::now()));
@@ -161,7 +162,7 @@ pub(crate) fn introduction(known: Range<u32>) -> impl Iterator<Item = Request> {
     })
 }
 
-/// The JSON of a request, as far as it is written.
+/// The JSON of a request while it is built.
 pub(crate) struct Body {
     json: String,
     sighting: String,
@@ -170,7 +171,7 @@ pub(crate) struct Body {
 }
 
 impl Body {
-    /// A scan by one scanner: all of it in one place, at one time.
+    /// A scan by one scanner. All reports have the same position and time.
     pub(crate) fn new(scanner: u32, serial: u32, time: Duration) -> Self {
         let json = format!(
             r#"{{"source_uuid":"6e6d010f-5ca9-4000-8000-{scanner:012x}","source_name":"scanner {scanner}","reports":["#
