@@ -1,4 +1,4 @@
-//! The fuzz targets: each is a function that takes any bytes and panics if the server handles them wrongly.
+//! Fuzz targets: functions that take any bytes, and panic if the server handles them wrongly.
 //!
 //! Two runners share them. The harnesses in `fuzz_targets` run them under libFuzzer (nightly, guided by coverage).
 //! `tests/it/fuzz.rs` includes this file and runs them on stable, with mutations of the inputs in `corpus`.
@@ -12,9 +12,9 @@ use scanpost::report::capabilities::{Security, leftovers};
 
 use self::server::Server;
 
-/// A scan report. The first byte chooses the radio (`b` is Bluetooth), the rest is the JSON document.
+/// A scan report. The first byte selects the radio technology (`b` is Bluetooth), the rest is the JSON document.
 ///
-/// What the decoder accepts is also posted to a running server, which has to store, merge and show it.
+/// Reports that the decoder accepts are also posted to a running server, which has to store and merge them.
 pub fn decoder(data: &[u8]) {
     let Some((&radio, json)) = data.split_first() else {
         return;
@@ -48,7 +48,7 @@ pub fn repair(data: &[u8]) {
     let Some(repaired) = fuzzing::repair(&json) else {
         return;
     };
-    // What is broken in another way may stay broken.
+    // The repaired text may still be invalid for another reason.
     if serde_json::from_str::<serde_json::Value>(&repaired).is_ok() {
         assert_eq!(
             fuzzing::repair(&repaired),
@@ -91,7 +91,7 @@ pub fn advertising(data: &[u8]) {
     assert!(count <= data.len(), "{count} structures");
 }
 
-/// The path and query of a GET, asked of a running server that knows some devices.
+/// Path and query of a GET to a running server that knows some devices.
 pub fn query(data: &[u8]) {
     let answer = Server::shared().get(data);
     assert!(
@@ -101,7 +101,7 @@ pub fn query(data: &[u8]) {
         data.escape_ascii()
     );
     if answer.is_json {
-        // Some forms are a document a line.
+        // Some formats have one document per line.
         let documents = serde_json::Deserializer::from_slice(&answer.body);
         for document in documents.into_iter::<serde_json::Value>() {
             if let Err(error) = document {
@@ -111,7 +111,7 @@ pub fn query(data: &[u8]) {
     }
 }
 
-/// The payload of one frame of a snapshot file, restored as a start restores it.
+/// The payload of a frame of a snapshot file, restored as at a start.
 pub fn snapshot(data: &[u8]) {
     fuzzing::restore_frame(data);
 }
@@ -121,7 +121,7 @@ pub fn records(data: &[u8]) {
     let Ok(records) = log::decode(data) else {
         return;
     };
-    let again = log::encode(&records).expect("decoded records are within the bounds");
-    let again = log::decode(&again).expect("encoded records are valid");
+    let again = log::encode(&records).expect("decoded records cannot be encoded");
+    let again = log::decode(&again).expect("encoded records cannot be decoded");
     assert_eq!(again, records);
 }

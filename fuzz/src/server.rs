@@ -9,7 +9,7 @@ use std::time::Duration;
 use scanpost::config::Config;
 use serde_json::Value;
 
-/// What every query finds: Wi-Fi and Bluetooth, with and without a position.
+/// Data for queries to find: Wi-Fi and Bluetooth, with and without a position.
 const WIFI: &str = r#"{"source_uuid": "44444444-0000-0000-0000-000000000001", "source_name": "phone", "reports": [
     {"bssid": "02:00:5E:10:00:01", "ssid": "CoffeeShop", "capabilities": "[WPA2-PSK-CCMP][ESS]", "freqkhz": 2437000,
      "signal": -61, "lat": 40.7128, "lon": -74.006, "timestamp": 1700000000, "tags": {"a": "b"}},
@@ -19,7 +19,7 @@ const BLUETOOTH: &str = r#"{"source_uuid": "44444444-0000-0000-0000-000000000002
     {"btaddr": "02:00:5E:20:00:01", "name": "Band", "scan_data": "0201060303aafe"}
 ]}"#;
 
-/// The address of a running server. It lives as long as the process.
+/// A server that runs as long as the process.
 pub(crate) struct Server {
     addr: SocketAddr,
 }
@@ -31,7 +31,7 @@ pub(crate) struct Answer {
 }
 
 impl Server {
-    /// The one server of this process, started by whoever asks first.
+    /// The only server of this process, started on the first call.
     pub(crate) fn shared() -> &'static Self {
         static SERVER: OnceLock<Server> = OnceLock::new();
         SERVER.get_or_init(Self::start)
@@ -40,29 +40,29 @@ impl Server {
     fn start() -> Self {
         let (sender, addr) = std::sync::mpsc::sync_channel(1);
         thread::spawn(move || {
-            let data = tempfile::tempdir().expect("a folder for the data");
+            let data = tempfile::tempdir().expect("no temporary directory");
             let mut config = Config::default();
             data.path().clone_into(&mut config.server.data_dir);
-            // The disk need not keep what is made up.
+            // Fuzzing must not fill the memory.
             config.limits.devices_max = 1000;
-            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+            let runtime = tokio::runtime::Runtime::new().expect("no runtime");
             runtime.block_on(async {
                 let listener = tokio::net::TcpListener::bind("127.0.0.1:0");
-                let listener = listener.await.expect("a port of its own");
-                let bound = listener.local_addr().expect("the port");
-                sender.send(bound).expect("somebody waits for the port");
+                let listener = listener.await.expect("no free port");
+                let bound = listener.local_addr().expect("the listener has no address");
+                sender.send(bound).expect("nobody waits for the address");
                 let ended = scanpost::serve(listener, config, std::future::pending()).await;
                 panic!("the server ended: {ended:?}");
             });
         });
-        let addr = addr.recv().expect("the server listens");
+        let addr = addr.recv().expect("the server did not start");
         let server = Self { addr };
         server.report("/phy/phy80211/scan/scan_report.cmd", WIFI);
         server.report("/phy/phybluetooth/scan/scan_report.cmd", BLUETOOTH);
         server
     }
 
-    /// Until the server has read its log it answers 503, and says how long to wait.
+    /// Sends reports, and retries while the server answers 503 because it still reads its log.
     fn report(&self, path: &str, body: &str) {
         loop {
             let answer = self.post(path, body.as_bytes());
@@ -82,7 +82,7 @@ impl Server {
         self.exchange(&[head.as_bytes(), body].concat())
     }
 
-    /// Asks for `target`: its bytes as they are, but for those that would end the request line.
+    /// Sends a GET for `target`. Only bytes that would end the request line are escaped.
     pub(crate) fn get(&self, target: &[u8]) -> Answer {
         let mut request = b"GET /".to_vec();
         for &byte in target.strip_prefix(b"/").unwrap_or(target) {
@@ -95,7 +95,7 @@ impl Server {
         self.exchange(&request)
     }
 
-    /// Sends a request on this thread's connection. The server may have closed an idle one: then on a new one.
+    /// Sends a request on this thread's connection, or on a new one if the server has closed it.
     fn exchange(&self, request: &[u8]) -> Answer {
         thread_local! {
             static CONNECTION: std::cell::RefCell<Option<BufReader<TcpStream>>> = const { std::cell::RefCell::new(None) };
@@ -107,17 +107,17 @@ impl Server {
                 *kept = stays_open.then_some(connection);
                 return answer;
             }
-            let stream = TcpStream::connect(self.addr).expect("the server runs");
-            stream.set_nodelay(true).expect("a socket's option");
+            let stream = TcpStream::connect(self.addr).expect("the server is not reachable");
+            stream.set_nodelay(true).expect("TCP_NODELAY cannot be set");
             let mut connection = BufReader::new(stream);
-            let (answer, stays_open) = send(&mut connection, request).expect("an answer");
+            let (answer, stays_open) = send(&mut connection, request).expect("no valid answer");
             *kept = stays_open.then_some(connection);
             answer
         })
     }
 }
 
-/// The answer, and whether the connection stays open behind it.
+/// The response, and whether the connection stays open after it.
 fn send(connection: &mut BufReader<TcpStream>, request: &[u8]) -> std::io::Result<(Answer, bool)> {
     connection.get_mut().write_all(request)?;
     let mut answer = Answer {
@@ -161,7 +161,7 @@ fn read_onto(connection: &mut impl Read, size: usize, body: &mut Vec<u8>) -> std
     connection.read_exact(body.get_mut(start..).unwrap_or_default())
 }
 
-/// The next line, without its end.
+/// The next line, without the line break.
 fn line(connection: &mut impl BufRead) -> std::io::Result<String> {
     let mut line = Vec::new();
     if connection.read_until(b'\n', &mut line)? == 0 {
