@@ -217,7 +217,7 @@ async fn a_missing_log_beside_snapshots_is_an_error() {
     let (code, told) = Running::fail_to_start(data.path());
     assert_eq!(code, Some(1), "{told}");
     assert!(
-        told.contains("put its scanpost.db back") && told.contains("snapshots"),
+        told.contains("restore its scanpost.db") && told.contains("snapshots"),
         "{told}"
     );
     std::fs::rename(&aside, &log).unwrap();

@@ -17,11 +17,18 @@ fn fixture(version: &str) -> Vec<u8> {
 /// The records of `tests/fixtures/records/v1.bin`.
 fn of_version_1() -> Vec<Record> {
     let records = of_every_kind().into_iter().chain([mixed(), wifi(2)]);
-    let with_id = records.zip(1..).map(|(record, number)| Record {
-        id: RecordId::from_bytes([number; 16]),
-        ..record
-    });
-    with_id.collect()
+    let mut records: Vec<_> = records.collect();
+    for (record, number) in records.iter_mut().zip(1..) {
+        record.id = RecordId::from_bytes([number; 16]);
+        if let What::Reports(batch) = &mut record.what {
+            for rejected in &mut batch.rejected {
+                // The decoder's messages may change. This is the one in the fixture.
+                rejected.reason =
+                    "bssid: not a hardware address (12 hex digits, parted by `:`, `-`, `.` or nothing)".into();
+            }
+        }
+    }
+    records
 }
 
 #[test]
