@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tracing::{debug, error, warn};
 
-use super::secret::{Proof, Secret, TokenHash};
+use super::secret::{Guess, GuessKey, Proof, Secret, TokenHash};
 use super::session::Sessions;
 use super::store::{Credentials, Identity, Principal};
 use super::throttle::LoginThrottle;
@@ -28,6 +28,8 @@ struct Inner {
     credentials: Credentials,
     sessions: Mutex<Sessions>,
     throttle: Mutex<LoginThrottle>,
+    /// `None` if the system has no random numbers. Then every wrong password counts, also when it is sent again.
+    guess_key: Option<GuessKey>,
     checks: Arc<Semaphore>,
 }
 
@@ -70,6 +72,7 @@ impl Access {
             credentials,
             sessions: Mutex::new(sessions),
             throttle: Mutex::default(),
+            guess_key: GuessKey::random().ok(),
             checks: Arc::new(Semaphore::new(CHECKS)),
         }))
     }
@@ -112,7 +115,7 @@ impl Access {
         if login.user.is_empty() || login.password.is_empty() {
             return Err(PasswordRefused::Wrong);
         }
-        self.0.may_try(client)?;
+        self.0.may_try(client, &login)?;
         if let Some(granted) = self.0.grant_again(client, &login) {
             return Ok(granted);
         }
@@ -128,7 +131,13 @@ impl Access {
 }
 
 impl Inner {
-    fn may_try(&self, client: IpAddr) -> Result<(), PasswordRefused> {
+    /// Refuses logins that need no check: those that were wrong before, and all others while the client has to wait.
+    fn may_try(&self, client: IpAddr, login: &Login) -> Result<(), PasswordRefused> {
+        let hash = self.credentials.password_of(&login.user);
+        let guess = self.guess(login, hash.as_deref());
+        if guess.is_some_and(|guess| self.throttle().was_wrong(client, guess)) {
+            return Err(PasswordRefused::Wrong);
+        }
         match self.throttle().wait(client, Instant::now()) {
             None => Ok(()),
             Some(retry_after) => Err(PasswordRefused::TooManyFailures { retry_after }),
@@ -136,15 +145,16 @@ impl Inner {
     }
 
     fn check(&self, client: IpAddr, login: Login) -> Result<Granted, PasswordRefused> {
-        // Other requests of this client may have failed while this one waited.
-        self.may_try(client)?;
+        // Other requests of this client may have failed while this one waited, perhaps with the same guess.
+        self.may_try(client, &login)?;
         if let Some(granted) = self.grant_again(client, &login) {
             return Ok(granted);
         }
+        let hash = self.credentials.password_of(&login.user);
+        let guess = self.guess(&login, hash.as_deref());
         let Login { user, password } = login;
-        let hash = self.credentials.password_of(&user);
         if password.len() > password::BYTES_MAX || !password::verify(&password, hash.as_deref()) {
-            self.throttle().failed(client, Instant::now());
+            self.throttle().failed(client, guess, Instant::now());
             // The user name is not logged: it may be a password that was typed into the wrong field.
             warn!(client.addr = %client, "login failed: wrong user name or password");
             return Err(PasswordRefused::Wrong);
@@ -164,6 +174,11 @@ impl Inner {
         })?;
         debug!(client.addr = %client, "logged in");
         Ok(Granted::to(user, token))
+    }
+
+    fn guess(&self, login: &Login, hash: Option<&str>) -> Option<Guess> {
+        let key = self.guess_key.as_ref()?;
+        Some(key.guess(&login.user, &login.password, hash))
     }
 
     /// Accepts a password that was checked before, without the slow hash: many clients log in with each request.
@@ -236,8 +251,8 @@ mod tests {
         let again = login(&access, "admin", "right").await.unwrap();
         assert_eq!(again.token, token);
         assert_eq!(again.identity.role, Role::Admin);
-        for _ in 0..5 {
-            let refused = login(&access, "admin", "wrong").await.unwrap_err();
+        for wrong in ["a", "b", "c", "d", "e", "a"] {
+            let refused = login(&access, "admin", wrong).await.unwrap_err();
             assert_eq!(refused, PasswordRefused::Wrong);
         }
         // A normal answer to the right password would reveal to the guesser that it is right.
@@ -264,7 +279,7 @@ mod tests {
             let refused = login(&access, user, password).await.unwrap_err();
             assert_eq!(refused, PasswordRefused::Wrong);
         }
-        for user in ["admin", "nobody", "admin", "x", "admin"] {
+        for user in ["admin", "nobody", "root", "x", "y", "admin"] {
             let refused = login(&access, user, "wrong").await.unwrap_err();
             assert_eq!(refused, PasswordRefused::Wrong);
         }

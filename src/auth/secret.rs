@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 
 use base64ct::{Base64, Encoding};
+use ring::hmac;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
@@ -86,6 +87,50 @@ impl Proof {
     }
 }
 
+/// Random key of [`Guess`]es, new at each start and in memory only.
+pub(super) struct GuessKey(hmac::Key);
+
+/// Keyed digest of a wrong login. Without the key, nobody can test passwords against it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Guess([u8; 16]);
+
+impl GuessKey {
+    pub(super) fn random() -> Result<Self, getrandom::Error> {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes)?;
+        Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, &bytes)))
+    }
+
+    /// `hash` is the slow hash of the user's current password. After a change of the password, all digests differ, so a
+    /// login that was wrong before is checked again.
+    pub(super) fn guess(&self, user: &str, password: &str, hash: Option<&str>) -> Guess {
+        let mut context = hmac::Context::with_key(&self.0);
+        for part in [user, password, hash.unwrap_or_default()] {
+            // The lengths keep `ab` with `c` apart from `a` with `bc`.
+            let length = u64::try_from(part.len()).unwrap_or(u64::MAX);
+            context.update(&length.to_le_bytes());
+            context.update(part.as_bytes());
+        }
+        let mut guess = [0; 16];
+        for (byte, tag) in guess.iter_mut().zip(context.sign().as_ref()) {
+            *byte = *tag;
+        }
+        Guess(guess)
+    }
+}
+
+impl fmt::Debug for GuessKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("GuessKey")
+    }
+}
+
+impl fmt::Debug for Guess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Guess")
+    }
+}
+
 impl Serialize for TokenHash {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&Base64::encode_string(&self.0))
@@ -120,6 +165,24 @@ mod tests {
         assert_eq!(password.reveal().len(), 24);
         assert_ne!(password, Secret::password().unwrap());
         assert_eq!(format!("{password:?}"), "Secret");
+    }
+
+    #[test]
+    fn a_guess_is_that_of_one_login_one_password_and_one_key() {
+        let key = GuessKey::random().unwrap();
+        let guess = key.guess("ab", "c", Some("$hash"));
+        assert!(guess == key.guess("ab", "c", Some("$hash")));
+        for other in [
+            key.guess("a", "bc", Some("$hash")),
+            key.guess("ab", "C", Some("$hash")),
+            key.guess("ab", "c", Some("$other")),
+            key.guess("ab", "c", None),
+            key.guess("", "abc", Some("$hash")),
+            GuessKey::random().unwrap().guess("ab", "c", Some("$hash")),
+        ] {
+            assert!(guess != other);
+        }
+        assert_eq!(format!("{key:?} {guess:?}"), "GuessKey Guess");
     }
 
     #[test]

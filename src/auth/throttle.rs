@@ -1,8 +1,13 @@
 //! Throttles password guessing.
+//!
+//! Only new guesses count. A program that keeps sending an old password learns nothing from it, and must not lock out
+//! others at its address.
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
+use super::secret::Guess;
 use crate::bounded::BoundedMap;
 
 /// Wrong passwords of a client before the first delay.
@@ -14,6 +19,8 @@ const DELAY_MAX: Duration = Duration::from_secs(30);
 const FORGET_AFTER: Duration = Duration::from_secs(15 * 60);
 /// Largest number of clients with failures. Past it, the least recently active one is evicted.
 const CLIENTS_MAX: usize = 10_000;
+/// Largest number of wrong guesses that are stored for a client. Past it, the least recently repeated one is evicted.
+const GUESSES_MAX: usize = 16;
 
 /// Failed logins by client.
 #[derive(Debug)]
@@ -25,14 +32,16 @@ impl Default for LoginThrottle {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Failures {
     count: u32,
     last: Instant,
+    /// The most recently repeated one is the last.
+    guesses: VecDeque<Guess>,
 }
 
 impl Failures {
-    fn next_try_at(self) -> Instant {
+    fn next_try_at(&self) -> Instant {
         match self.count.checked_sub(FAILURES_WITHOUT_DELAY) {
             None => self.last,
             Some(more) => {
@@ -40,6 +49,14 @@ impl Failures {
                 self.last + delay.min(DELAY_MAX)
             }
         }
+    }
+
+    /// Whether the guess is stored. If so, it becomes the most recent one.
+    fn repeats(&mut self, guess: Guess) -> bool {
+        let place = self.guesses.iter().position(|known| *known == guess);
+        let known = place.and_then(|place| self.guesses.remove(place));
+        self.guesses.extend(known);
+        known.is_some()
     }
 }
 
@@ -51,13 +68,30 @@ impl LoginThrottle {
         (!wait.is_zero()).then_some(wait)
     }
 
-    pub(super) fn failed(&mut self, client: IpAddr, now: Instant) {
+    /// Whether the client made this guess before, and it was wrong.
+    pub(super) fn was_wrong(&mut self, client: IpAddr, guess: Guess) -> bool {
+        let failures = self.0.get(&ClientNetwork::of(client));
+        failures.is_some_and(|failures| failures.repeats(guess))
+    }
+
+    /// Counts a wrong guess, unless it is stored already: a client may send the same one in several requests at once.
+    pub(super) fn failed(&mut self, client: IpAddr, guess: Option<Guess>, now: Instant) {
         let client = ClientNetwork::of(client);
         let none = || Failures {
             count: 0,
             last: now,
+            guesses: VecDeque::new(),
         };
         let failures = self.0.get_or_insert_with(client, none);
+        if let Some(guess) = guess {
+            if failures.repeats(guess) {
+                return;
+            }
+            if GUESSES_MAX <= failures.guesses.len() {
+                failures.guesses.pop_front();
+            }
+            failures.guesses.push_back(guess);
+        }
         if FORGET_AFTER <= now.saturating_duration_since(failures.last) {
             failures.count = 0;
         }
@@ -65,8 +99,11 @@ impl LoginThrottle {
         failures.last = now;
     }
 
+    /// Resets the count, and keeps the guesses: another program at the address may go on sending them.
     pub(super) fn succeeded(&mut self, client: IpAddr) {
-        self.0.remove(&ClientNetwork::of(client));
+        if let Some(failures) = self.0.get(&ClientNetwork::of(client)) {
+            failures.count = 0;
+        }
     }
 }
 
@@ -89,6 +126,7 @@ impl ClientNetwork {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::secret::GuessKey;
 
     const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 
@@ -100,11 +138,11 @@ mod tests {
     fn five_failures_are_free_and_then_the_wait_doubles() {
         let (mut throttle, now) = (LoginThrottle::default(), Instant::now());
         for _ in 0..4 {
-            throttle.failed(CLIENT, now);
+            throttle.failed(CLIENT, None, now);
             assert_eq!(throttle.wait(CLIENT, now), None);
         }
         for wait in [1, 2, 4, 8, 16, 30, 30] {
-            throttle.failed(CLIENT, now);
+            throttle.failed(CLIENT, None, now);
             assert_eq!(throttle.wait(CLIENT, now), Some(seconds(wait)));
             assert_eq!(throttle.wait(CLIENT, now + seconds(wait)), None);
         }
@@ -117,17 +155,69 @@ mod tests {
     fn failures_are_forgotten() {
         let (mut throttle, now) = (LoginThrottle::default(), Instant::now());
         for _ in 0..9 {
-            throttle.failed(CLIENT, now);
+            throttle.failed(CLIENT, None, now);
         }
-        throttle.failed(CLIENT, now + FORGET_AFTER);
+        throttle.failed(CLIENT, None, now + FORGET_AFTER);
         assert_eq!(throttle.wait(CLIENT, now + FORGET_AFTER), None);
+    }
+
+    fn guesses() -> impl FnMut(u32) -> Option<Guess> {
+        let key = GuessKey::random().unwrap();
+        move |number| Some(key.guess("admin", &number.to_string(), None))
+    }
+
+    #[test]
+    fn a_guess_that_is_made_again_neither_counts_nor_prolongs_the_wait() {
+        let (mut throttle, now, mut guess) = (LoginThrottle::default(), Instant::now(), guesses());
+        let stale = guess(0).unwrap();
+        for _ in 0..100 {
+            throttle.failed(CLIENT, Some(stale), now);
+        }
+        assert_eq!(throttle.wait(CLIENT, now), None);
+        for number in 1..5 {
+            throttle.failed(CLIENT, guess(number), now);
+        }
+        assert_eq!(throttle.wait(CLIENT, now), Some(seconds(1)));
+        throttle.failed(CLIENT, Some(stale), now + seconds(1));
+        assert_eq!(throttle.wait(CLIENT, now + seconds(1)), None);
+        // Of another client it is a new one.
+        let other = "192.0.2.2".parse().unwrap();
+        assert!(throttle.was_wrong(CLIENT, stale) && !throttle.was_wrong(other, stale));
+    }
+
+    #[test]
+    fn a_success_forgets_the_count_and_not_the_guesses() {
+        let (mut throttle, now, mut guess) = (LoginThrottle::default(), Instant::now(), guesses());
+        for number in 0..9 {
+            throttle.failed(CLIENT, guess(number), now);
+        }
+        throttle.succeeded(CLIENT);
+        assert_eq!(throttle.wait(CLIENT, now), None);
+        assert!(throttle.was_wrong(CLIENT, guess(8).unwrap()));
+    }
+
+    #[test]
+    fn the_number_of_guesses_is_bounded_and_those_that_are_repeated_stay() {
+        let (mut throttle, now, mut guess) = (LoginThrottle::default(), Instant::now(), guesses());
+        let stale = guess(0).unwrap();
+        for number in 0..1000 {
+            throttle.failed(CLIENT, guess(number), now);
+            assert!(throttle.was_wrong(CLIENT, stale), "{number}");
+        }
+        assert!(!throttle.was_wrong(CLIENT, guess(900).unwrap()));
+        assert!(throttle.was_wrong(CLIENT, guess(999).unwrap()));
+        let failures = throttle.0.get(&ClientNetwork::of(CLIENT)).unwrap();
+        assert_eq!(
+            (failures.guesses.len(), failures.count),
+            (GUESSES_MAX, 1000)
+        );
     }
 
     #[test]
     fn a_network_of_ipv6_is_one_client() {
         let (mut throttle, now) = (LoginThrottle::default(), Instant::now());
         for host in 1..=5 {
-            throttle.failed(format!("2001:db8::{host}").parse().unwrap(), now);
+            throttle.failed(format!("2001:db8::{host}").parse().unwrap(), None, now);
         }
         assert!(throttle.wait("2001:db8::9".parse().unwrap(), now).is_some());
         let other = "2001:db8:0:1::9".parse().unwrap();
@@ -145,6 +235,7 @@ mod tests {
             let client = std::net::Ipv4Addr::from_bits(client);
             throttle.failed(
                 client.into(),
+                None,
                 now + Duration::from_millis(client.to_bits().into()),
             );
         }

@@ -72,7 +72,8 @@ async fn logins_are_throttled_by_the_client_address_from_the_proxy() {
     };
     for made_up in 0..5 {
         let client = format!("6.6.6.{made_up}, 1.2.3.4, 10.0.0.1");
-        log_in(&client, "wrong").await.expect_status(401);
+        let guess = format!("guess {made_up}");
+        log_in(&client, &guess).await.expect_status(401);
     }
     log_in("1.2.3.4", "right").await.expect_status(429);
     log_in("1.2.3.5", "right").await.expect_status(200);
@@ -114,7 +115,8 @@ async fn only_the_proxy_can_set_the_client_address() {
     let cookie = first.headers["set-cookie"].to_str().unwrap();
     assert!(!cookie.contains("Secure"), "{cookie}");
     for client in 1..=5 {
-        log_in(client, "wrong").await.expect_status(401);
+        let guess = format!("guess {client}");
+        log_in(client, &guess).await.expect_status(401);
     }
     log_in(6, "right").await.expect_status(429);
     let forged = [
