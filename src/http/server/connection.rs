@@ -88,6 +88,8 @@ async fn serve_stream(
         .header_read_timeout(limits.header_timeout)
         // A scanner that sends and hangs up has reported: what it sent is not dropped with it.
         .half_close(true)
+        // As Kismet writes them: ArduinoHttpClient does not find `content-length`, and waits a second.
+        .title_case_headers(true)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);

@@ -25,8 +25,8 @@ const TURNED_AWAY_MAX: usize = 64;
 const TURN_AWAY_TIMEOUT: Duration = Duration::from_secs(1);
 /// The answer to a refused client.
 const TURNED_AWAY: &str = concat!(
-    "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\nconnection: close\r\n",
-    "content-length: 80\r\n\r\n",
+    "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\nConnection: close\r\n",
+    "Content-Length: 80\r\n\r\n",
     r#"{"status":"too many connections are open, try again in a while","success":false}"#
 );
 
@@ -115,7 +115,7 @@ mod tests {
     fn the_answer_to_one_too_many_tells_its_length() {
         let (head, body) = TURNED_AWAY.split_once("\r\n\r\n").unwrap();
         assert!(
-            head.contains(&format!("content-length: {}", body.len())),
+            head.contains(&format!("Content-Length: {}", body.len())),
             "{} bytes",
             body.len()
         );

@@ -22,7 +22,7 @@ use crate::config::Server;
 const HANDSHAKE: u8 = 22;
 /// What a client hears that speaks plain HTTP.
 const SPEAK_TLS: &str = concat!(
-    "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: 67\r\n\r\n",
+    "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: 67\r\n\r\n",
     r#"{"status":"this port speaks HTTPS, not plain HTTP","success":false}"#
 );
 
@@ -200,7 +200,7 @@ mod tests {
     #[test]
     fn the_answer_to_plain_http_tells_its_length() {
         let (head, body) = SPEAK_TLS.split_once("\r\n\r\n").unwrap();
-        let length = format!("content-length: {}", body.len());
+        let length = format!("Content-Length: {}", body.len());
         assert!(head.contains(&length), "{length}");
     }
 }
