@@ -110,7 +110,7 @@ impl Class {
     }
 }
 
-/// A built-in rule. The first seven are Kismet's.
+/// A built-in rule. The first seven and the last are Kismet's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
     /// An access point shows a name that nobody should show.
@@ -135,11 +135,13 @@ pub enum Rule {
     SourceSilent,
     /// An access point is seen far from where it was seen before.
     ApMoved,
+    /// A Bluetooth device with the address of a Flipper Zero is seen for the first time.
+    FlipperZero,
 }
 
 impl Rule {
     /// All rules, in the order of their settings.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::SsidCanary,
         Self::ApSpoof,
         Self::CryptoDrop,
@@ -151,6 +153,7 @@ impl Rule {
         Self::WeakCrypto,
         Self::SourceSilent,
         Self::ApMoved,
+        Self::FlipperZero,
     ];
 
     /// Kind of the alerts that the rule raises, as Kismet's clients see it.
@@ -167,6 +170,7 @@ impl Rule {
             Self::WeakCrypto => "WEAKCRYPTO",
             Self::SourceSilent => "SOURCESILENT",
             Self::ApMoved => "APMOVED",
+            Self::FlipperZero => "FLIPPERZERO",
         }
     }
 
@@ -175,6 +179,7 @@ impl Rule {
         match self {
             Self::DeviceFound | Self::DeviceLost | Self::SourceSilent => Class::System,
             Self::WeakCrypto => Class::Other,
+            Self::FlipperZero => Class::Probe,
             _ => Class::Spoof,
         }
     }
@@ -208,6 +213,9 @@ impl Rule {
             Self::WeakCrypto => "A network that must be protected is open or has WEP",
             Self::SourceSilent => "A scanner is silent for longer than it usually is",
             Self::ApMoved => "An access point was seen far from where it was seen before",
+            Self::FlipperZero => {
+                "A Bluetooth device was seen for the first time whose address is that of a Flipper Zero"
+            }
         }
     }
 
@@ -215,6 +223,7 @@ impl Rule {
     pub const fn phy(self) -> Option<Phy> {
         match self {
             Self::DeviceFound | Self::DeviceLost | Self::SourceSilent => None,
+            Self::FlipperZero => Some(Phy::Bluetooth),
             _ => Some(Phy::Wifi),
         }
     }

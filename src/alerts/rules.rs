@@ -70,6 +70,7 @@ impl Rules {
             &config.weakcrypto,
             &config.sourcesilent,
             &config.apmoved,
+            &config.flipperzero,
         ];
         let mut settings = [None; Rule::ALL.len()];
         for (setting, text) in settings.iter_mut().zip(texts) {

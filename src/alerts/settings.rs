@@ -75,6 +75,8 @@ pub struct Settings {
     pub apmoved: String,
     /// Distance in metres from the last position that raises an alert. Default 1 000.
     pub apmoved_distance_m: u32,
+    /// A Bluetooth device with the address of a Flipper Zero is seen for the first time.
+    pub flipperzero: String,
 }
 
 /// A pattern for network names.
@@ -133,6 +135,7 @@ impl Default for Settings {
             sourcesilent_factor: 3,
             apmoved: off,
             apmoved_distance_m: 1000,
+            flipperzero: seldom.to_owned(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Applies the rules to reports. Pure: the same log raises the same alerts.
 
 mod change;
+mod flipper;
 mod moved;
 mod names;
 mod presence;
@@ -38,6 +39,7 @@ pub(super) struct Engine {
     /// Whether any rule of the group is on and has something to look for.
     looks_at_networks: bool,
     looks_at_devices: bool,
+    looks_for_flippers: bool,
 }
 
 /// A Wi-Fi report, and the state before it.
@@ -65,6 +67,7 @@ impl Engine {
             rules,
             looks_at_networks: false,
             looks_at_devices: false,
+            looks_for_flippers: false,
         };
         engine.plan();
         engine
@@ -83,6 +86,7 @@ impl Engine {
         self.looks_at_devices = is_on(Rule::DeviceFound, !rules.found.is_empty())
             || is_on(Rule::DeviceLost, !rules.lost.is_empty())
             || is_on(Rule::ApMoved, true);
+        self.looks_for_flippers = is_on(Rule::FlipperZero, true);
     }
 
     /// Begins a record, before its reports. With `raises` off, rules update their state and raise nothing.
@@ -117,6 +121,12 @@ impl Engine {
             names::look(&self.rules, &mut self.raising, &look);
             twins::look(&self.rules, &mut self.raising, &mut self.twins, &look);
             change::look(&mut self.raising, &look);
+        }
+        if self.looks_for_flippers
+            && before.is_none()
+            && let Sighting::Bluetooth(_) = &report.sighting
+        {
+            flipper::look(&mut self.raising, report);
         }
         if self.looks_at_devices {
             presence::look(

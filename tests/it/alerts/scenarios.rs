@@ -107,6 +107,7 @@ fn often() -> Alerts {
         eviltwin: often(),
         weakcrypto: often(),
         apmoved: often(),
+        flipperzero: often(),
         ..Alerts::default()
     }
 }
