@@ -11,12 +11,16 @@ pub(crate) struct Process {
 impl Process {
     /// Reads the facts about this process.
     pub(crate) fn this() -> Self {
-        Self {
-            user: std::env::var("USER").unwrap_or_default().into(),
-        }
+        let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+        let user = user_in(
+            |name| std::env::var(name).ok(),
+            &read(STATUS),
+            || read("/etc/passwd"),
+        );
+        Self { user: user.into() }
     }
 
-    /// The user that the process runs as; empty if the environment does not name one.
+    /// The user that the process runs as.
     pub(crate) fn user(&self) -> &str {
         &self.user
     }
@@ -27,9 +31,72 @@ impl Process {
         reason = "callers need not know that this value is not stored"
     )]
     pub(crate) fn memory_bytes(&self) -> u64 {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let status = std::fs::read_to_string(STATUS).unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kilobytes = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse().ok());
         kilobytes.map_or(0, |kilobytes: u64| kilobytes.saturating_mul(1024))
+    }
+}
+
+const STATUS: &str = "/proc/self/status";
+
+/// The user by the environment, which a service or a container may not have, else by its number.
+fn user_in(
+    variable: impl Fn(&str) -> Option<String>,
+    status: &str,
+    users: impl FnOnce() -> String,
+) -> String {
+    let named = ["USER", "LOGNAME", "USERNAME"]
+        .into_iter()
+        .filter_map(variable);
+    if let Some(name) = named
+        .map(|name| name.trim().to_owned())
+        .find(|name| !name.is_empty())
+    {
+        return name;
+    }
+    // Real, effective, and two more.
+    let line = status.lines().find_map(|line| line.strip_prefix("Uid:"));
+    let Some(number) = line.and_then(|line| line.split_whitespace().nth(1)) else {
+        return "unknown".to_owned();
+    };
+    let users = users();
+    let name = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == number && !name.is_empty()).then(|| name.to_owned())
+    });
+    name.unwrap_or_else(|| format!("user {number}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_user_has_a_name_wherever_it_runs() {
+        #[track_caller]
+        fn check(environment: &[(&str, &str)], status: &str, expected: &str) {
+            let variable = |name: &str| {
+                let mut variables = environment.iter();
+                let found = variables.find(|(known, _)| *known == name);
+                found.map(|(_, value)| (*value).to_owned())
+            };
+            let users = || {
+                "root:x:0:0:root:/root:/bin/sh\nbroken\n:x:7:7::/:\nscan:x:100:101::/:/bin/false\n"
+                    .to_owned()
+            };
+            assert_eq!(user_in(variable, status, users), expected);
+        }
+        let scan = "Name:\tscanpost\nUid:\t0\t100\t0\t0\nGid:\t5\t5\t5\t5\n";
+        check(&[("USER", "ann")], scan, "ann");
+        check(&[("LOGNAME", "ann"), ("USERNAME", "bob")], scan, "ann");
+        check(&[("USERNAME", "bob")], "", "bob");
+        check(&[("USER", ""), ("LOGNAME", " ")], scan, "scan");
+        check(&[], "Uid:\t0\t0\t0\t0\n", "root");
+        check(&[], "Uid:\t65532\t65532\t0\t0\n", "user 65532");
+        check(&[], "Uid:\t7\t7\t7\t7\n", "user 7");
+        check(&[], "Uid:\n", "unknown");
+        check(&[], "", "unknown");
     }
 }
