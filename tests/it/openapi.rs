@@ -188,9 +188,10 @@ async fn server_that_knows_all() -> TestServer {
         "btaddr": AP, "name": "a", "devicetype": "BLE", "txpowerlevel": 4, "pathloss": -60,
         "scan_data": ADVERTISED, "service_data": { "180f": "64" }
     });
-    let taken = server
-        .post_json(BLUETOOTH, &batch(json!([bluetooth])))
-        .await;
+    // Of another scanner, so that there are two.
+    let mut bluetooth = batch(json!([bluetooth]));
+    bluetooth["source_uuid"] = json!("55555555-0000-0000-0000-000000000001");
+    let taken = server.post_json(BLUETOOTH, &bluetooth).await;
     taken.expect_status(200);
     let key = server.read(&format!("/api/v1/devices/{AP}")).await["key"].clone();
     let name = format!("/devices/by-key/{}/set_name.cmd", key.as_str().unwrap());

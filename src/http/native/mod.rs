@@ -84,6 +84,7 @@ pub(in crate::http) fn routes() -> Vec<Route> {
             "How each webhook is",
             Answer::Json(Described::of::<webhooks::List<'static>>()),
         )
+        .asks(PAGE)
         .needs(Admin),
         Route::post(
             "/api/v1/webhooks/{name}/test",
@@ -101,7 +102,8 @@ pub(in crate::http) fn routes() -> Vec<Route> {
             "The scanners; CSV for `Accept: text/csv`",
             Answer::Table(Described::of::<sources::Sources<'static>>()),
         )
-        .asks(&["texts"]),
+        .asks(&["texts"])
+        .asks(PAGE),
         read(
             "/api/v1/status",
             status::status,

@@ -12,7 +12,8 @@ use crate::http::error::ApiError;
 use crate::http::request::query::Query;
 use crate::http::response::json::Json;
 use crate::http::response::pace::Pace;
-use crate::http::response::page;
+use crate::http::response::page::{self, Slice};
+use crate::http::state::RequestLimits;
 use crate::tracker::Tracker;
 use crate::views::native::SourceRow;
 
@@ -22,23 +23,30 @@ use crate::views::native::SourceRow;
 pub(super) struct Sources<'s> {
     /// In the order in which they were seen first.
     sources: Vec<SourceRow<'s>>,
+    /// Asks for the next page; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    next_cursor: Option<String>,
 }
 
-/// `GET /api/v1/sources`: every scanner that has reported; there are at most `limits.sources_max`.
+/// `GET /api/v1/sources`: every scanner that has reported, or a page of them.
 pub(in crate::http) async fn list(
     State(tracker): State<Arc<Tracker>>,
+    State(limits): State<RequestLimits>,
     State(pace): State<Pace>,
     headers: HeaderMap,
     mut query: Query,
 ) -> Result<Response, ApiError> {
     let csv = page::take_texts(&mut query, &headers)?;
+    let slice = Slice::take(&mut query, limits.page_items_max)?;
     query.finish()?;
-    let sources = tracker.sources();
+    let (sources, next_cursor) = slice.cut(tracker.sources());
     if let Some(texts) = csv {
-        return Ok(page::csv(sources, texts, None, &pace).await);
+        return Ok(page::csv(sources, texts, next_cursor, &pace).await);
     }
     let answer = Json::compact(&Sources {
         sources: sources.iter().map(SourceRow::of).collect(),
+        next_cursor,
     });
     Ok(answer?.into_response())
 }

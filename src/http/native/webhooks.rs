@@ -10,6 +10,8 @@ use crate::http::error::ApiError;
 use crate::http::request::path::Argument;
 use crate::http::request::query::Query;
 use crate::http::response::json::Json;
+use crate::http::response::page::Slice;
+use crate::http::state::RequestLimits;
 use crate::webhook::{DestinationStatus, Tested, Webhooks};
 
 /// All webhooks, in the order of the configuration.
@@ -17,6 +19,10 @@ use crate::webhook::{DestinationStatus, Tested, Webhooks};
 #[schema(as = Webhooks)]
 pub(super) struct List<'s> {
     webhooks: Vec<Record<'s>>,
+    /// Asks for the next page; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    next_cursor: Option<String>,
 }
 
 /// How a webhook is.
@@ -71,12 +77,15 @@ pub(super) struct Outcome<'t> {
 /// `GET /api/v1/webhooks`: how each webhook is.
 pub(in crate::http) async fn list(
     State(webhooks): State<Webhooks>,
-    query: Query,
+    State(limits): State<RequestLimits>,
+    mut query: Query,
 ) -> Result<Json, ApiError> {
+    let slice = Slice::take(&mut query, limits.page_items_max)?;
     query.finish()?;
-    let statuses = webhooks.statuses();
+    let (statuses, next_cursor) = slice.cut(webhooks.statuses());
     Json::compact(&List {
         webhooks: statuses.iter().map(record).collect(),
+        next_cursor,
     })
 }
 

@@ -39,11 +39,19 @@ impl Query {
     /// The `limit` of a page.
     pub(in crate::http) fn take_limit(&mut self, max: usize) -> Result<usize, BadParameter> {
         const DEFAULT: usize = 100;
-        let limit = self.take_with("limit", |text| match text.parse() {
+        let limit = self.take_limit_if_given(max)?;
+        Ok(limit.unwrap_or(DEFAULT.min(max)))
+    }
+
+    /// The `limit` of a page, for lists that have no pages without one.
+    pub(in crate::http) fn take_limit_if_given(
+        &mut self,
+        max: usize,
+    ) -> Result<Option<usize>, BadParameter> {
+        self.take_with("limit", |text| match text.parse() {
             Ok(limit) if 1 <= limit && limit <= max => Ok(limit),
             _ => Err(format!("expected a number from 1 to {max}")),
-        })?;
-        Ok(limit.unwrap_or(DEFAULT.min(max)))
+        })
     }
 
     /// A time: seconds since 1970, or ISO 8601 in UTC.

@@ -28,6 +28,36 @@ pub(in crate::http) fn take_texts(
     Ok(is_csv.then_some(texts.unwrap_or(Texts::Guarded)))
 }
 
+/// A part of a short list. Without parameters it is the whole list.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::http) struct Slice {
+    start: usize,
+    limit: Option<usize>,
+}
+
+impl Slice {
+    pub(in crate::http) fn take(query: &mut Query, max: usize) -> Result<Self, BadParameter> {
+        let limit = query.take_limit_if_given(max)?;
+        let start = query.take_with("cursor", |text| {
+            text.parse()
+                .map_err(|_| "not one that an earlier page returned")
+        })?;
+        Ok(Self {
+            start: start.unwrap_or_default(),
+            limit,
+        })
+    }
+
+    /// The items of the page, and the cursor of the next one. Items keep their places, so a place is a cursor.
+    pub(in crate::http) fn cut<T>(self, items: Vec<T>) -> (Vec<T>, Option<String>) {
+        let count = items.len();
+        let limit = self.limit.unwrap_or(count);
+        let end = self.start.saturating_add(limit);
+        let page = items.into_iter().skip(self.start).take(limit).collect();
+        (page, (end < count).then(|| end.to_string()))
+    }
+}
+
 /// The form of a list of devices.
 pub(in crate::http) fn take_form(
     query: &mut Query,
