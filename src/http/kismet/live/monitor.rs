@@ -12,8 +12,8 @@ use tokio::time::{Instant, sleep_until};
 use super::socket::{End, Socket};
 use super::{Feed, notice, request};
 use crate::http::kismet::command::Shape;
-use crate::report::{DeviceId, DeviceKey, MacAddr, Phy};
-use crate::tracker::{ChangeNumber, Device, Follow};
+use crate::report::{DeviceId, DeviceKey, MacMask, Phy};
+use crate::tracker::{ChangeNumber, Device, Follow, Tracker, Walk};
 use crate::views::kismet::{DeviceRecord, DeviceView};
 
 /// How many devices are shown before the client is listened to again.
@@ -23,6 +23,8 @@ const LOOKS_MAX: usize = 4096;
 /// The bounds of a rate, in seconds.
 const RATE_LEAST_S: f64 = 0.1;
 const RATE_MOST_S: f64 = 86_400.0;
+
+const EXPECTED: &str = "monitor: expected a device's key or address, an address with a mask, or *";
 
 /// Shows what the client monitors of a view, until the socket ends.
 pub(in crate::http) async fn serve(feed: &Feed, view: DeviceView, socket: &mut Socket) -> End {
@@ -76,10 +78,16 @@ struct Monitor {
 enum Watched {
     /// These, and the last change of each that was shown.
     Devices(Vec<(DeviceId, ChangeNumber)>),
-    All {
-        follow: Follow,
-        pending: VecDeque<DeviceId>,
-    },
+    Group(Box<Group>),
+}
+
+/// The devices whose address fits a mask, or all.
+struct Group {
+    mask: Option<MacMask>,
+    /// Walks over the devices that were known at the start, until all were shown.
+    first: Option<Walk>,
+    follow: Follow,
+    pending: VecDeque<DeviceId>,
 }
 
 impl Monitors {
@@ -132,15 +140,24 @@ impl Monitor {
             let unseen = |&id| (id, ChangeNumber::default());
             Watched::Devices(ids.iter().map(unseen).collect())
         };
-        let watched = match what.as_str() {
-            Some("*") => Watched::All {
+        let group = |mask: Option<MacMask>| {
+            Watched::Group(Box::new(Group {
+                mask,
+                // `*` starts with changes: there may be too many devices, and the lists have them.
+                first: mask.map(|_| Walk::over_all()),
                 follow: feed.records.tracker.follow(),
                 pending: VecDeque::new(),
-            },
-            Some(name) => match (name.parse::<DeviceKey>(), name.parse::<MacAddr>()) {
+            }))
+        };
+        let watched = match what.as_str() {
+            Some("*") => group(None),
+            Some(name) => match (name.parse::<DeviceKey>(), name.parse::<MacMask>()) {
                 (Ok(key), _) => devices(&[key.device()]),
-                (_, Ok(addr)) => devices(&Phy::ALL.map(|phy| DeviceId { phy, addr })),
-                _ => return Err("monitor: expected a device's key or address, or *".to_owned()),
+                (_, Ok(mask)) => match mask.single() {
+                    Some(addr) => devices(&Phy::ALL.map(|phy| DeviceId { phy, addr })),
+                    None => group(Some(mask)),
+                },
+                _ => return Err(EXPECTED.to_owned()),
             },
             None => return Err("monitor: expected a text".to_owned()),
         };
@@ -201,26 +218,35 @@ impl Watched {
                 }
                 (devices, false, true)
             }
-            Self::All { follow, pending } => {
-                let mut skipped = false;
-                while pending.is_empty() {
-                    let changed = feed
-                        .records
-                        .tracker
-                        .next_changed(follow, LOOKS_MAX, |device| view.lists(device));
-                    let Some(changed) = changed else {
-                        return (Vec::new(), skipped, true);
-                    };
-                    skipped |= changed.skipped;
-                    pending.extend(changed.devices);
-                }
-                let count = pending.len().min(DEVICES_PER_STEP);
-                let devices = pending
-                    .drain(..count)
-                    .filter_map(|id| feed.records.tracker.device(id));
-                (devices.collect(), skipped, false)
+            Self::Group(group) => group.next(&feed.records.tracker, view),
+        }
+    }
+}
+
+impl Group {
+    fn next(&mut self, tracker: &Tracker, view: DeviceView) -> (Vec<Device>, bool, bool) {
+        let mask = self.mask;
+        let wanted = |device: &Device| {
+            mask.is_none_or(|mask| mask.fits(device.id.addr)) && view.lists(device)
+        };
+        if let Some(walk) = &mut self.first {
+            match tracker.next_devices(walk, DEVICES_PER_STEP, wanted) {
+                Some(devices) => return (devices, false, false),
+                None => self.first = None,
             }
         }
+        let mut skipped = false;
+        while self.pending.is_empty() {
+            let Some(changed) = tracker.next_changed(&mut self.follow, LOOKS_MAX, wanted) else {
+                return (Vec::new(), skipped, true);
+            };
+            skipped |= changed.skipped;
+            self.pending.extend(changed.devices);
+        }
+        let count = self.pending.len().min(DEVICES_PER_STEP);
+        let devices = self.pending.drain(..count);
+        let devices = devices.filter_map(|id| tracker.device(id)).collect();
+        (devices, skipped, false)
     }
 }
 
