@@ -19,6 +19,10 @@ use crate::report::{
     DeviceKey, MacAddr, ParseDeviceKeyError, ParseMacError, ParseSourceIdError, SourceId,
 };
 
+/// The ways to prove who one is that a refusal names.
+const BASIC: &str = "Basic realm=\"scanpost\"";
+pub(super) const BEARER: &str = "Bearer realm=\"scanpost\"";
+
 /// Why a request failed. The client reads the text, except where the server is at fault.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ApiError {
@@ -255,7 +259,7 @@ impl IntoResponse for ApiError {
         }
         if status == StatusCode::UNAUTHORIZED {
             let headers = response.headers_mut();
-            for challenge in ["Basic realm=\"scanpost\"", "Bearer realm=\"scanpost\""] {
+            for challenge in [BASIC, BEARER] {
                 headers.append(
                     header::WWW_AUTHENTICATE,
                     HeaderValue::from_static(challenge),

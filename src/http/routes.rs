@@ -10,7 +10,7 @@ use axum::{Router, middleware};
 use tower::{Layer, ServiceExt};
 
 use super::error::ApiError;
-use super::guard::gate::{self, Gate, Guard};
+use super::guard::gate::{self, Admission, Gate, Guard};
 use super::guard::origin::{self, Origins, OtherPages};
 use super::kismet::command::ExtensionSplitter;
 use super::request::forwarded::Proxies;
@@ -61,11 +61,16 @@ fn router(table: Vec<Route>, app: &App) -> Router<App> {
     table.into_iter().fold(router, |router, route| {
         let mut handler = route.handler;
         // What has no such method is refused with no more ado.
-        if let Some(role) = route.role.filter(|_| !route.asks_itself) {
+        if !route.asks_itself {
+            let admission = match route.role {
+                None => Admission::Anybody,
+                Some(role) if route.judges_credentials => Admission::Shown(role),
+                Some(role) => Admission::Role(role),
+            };
             let gate = Gate::new(
                 Guard::from_ref(app),
                 Ingest::from_ref(app),
-                role,
+                admission,
                 route.before_ready,
             );
             handler = handler.route_layer(middleware::from_fn_with_state(gate, gate::check));

@@ -261,8 +261,13 @@ async fn bearers_are_understood_and_every_refusal_says_what_is() {
     get_with(&server, STATUS, "authorization", &bearer)
         .await
         .expect_status(200);
+    // Scripts in browsers are told of bearers only: tests/fixtures/field/readers.toml.
     for agent in ["Mozilla/5.0", "curl/8.5.0", "ESP32", ""] {
-        let refused = get_with(&server, STATUS, "user-agent", agent).await;
+        let request = server.request(Method::GET, STATUS);
+        let request = request
+            .header("user-agent", agent)
+            .header("accept", "text/html, */*");
+        let refused = Answer::of(request).await;
         let challenges: Vec<_> = refused.headers.get_all("www-authenticate").iter().collect();
         assert_eq!(
             challenges,

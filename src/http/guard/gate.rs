@@ -10,8 +10,11 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::challenge;
 use super::ready::expect_ready;
-use crate::auth::{Access, Granted, Identity, PasswordRefused, Policy, RequiredRole, Secret};
+use crate::auth::{
+    Access, Granted, Identity, Login, PasswordRefused, Policy, RequiredRole, Secret,
+};
 use crate::http::clock::now;
 use crate::http::error::ApiError;
 use crate::http::request::body::Bodies;
@@ -34,22 +37,34 @@ pub(in crate::http) struct Guard {
 pub(in crate::http) struct Gate {
     guard: Guard,
     ingest: Ingest,
-    role: RequiredRole,
+    admission: Admission,
     before_ready: bool,
 }
 
+/// Whom a route lets in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::http) enum Admission {
+    /// Everybody.
+    Anybody,
+    /// Who proves the role, where credentials are required.
+    Role(RequiredRole),
+    /// The same, and a request with credentials has to prove the role even where none are required: its answer says
+    /// whether they are right.
+    Shown(RequiredRole),
+}
+
 impl Gate {
-    /// Requires `role`. Requires also that the log has been read, unless the route answers before that.
+    /// Lets in whom `admission` says. Requires also that the log has been read, unless the route answers before that.
     pub(in crate::http) fn new(
         guard: Guard,
         ingest: Ingest,
-        role: RequiredRole,
+        admission: Admission,
         before_ready: bool,
     ) -> Arc<Self> {
         Arc::new(Self {
             guard,
             ingest,
-            role,
+            admission,
             before_ready,
         })
     }
@@ -68,7 +83,7 @@ pub(in crate::http) async fn check(
     }
     let (mut parts, body) = request.into_parts();
     let is_https = Scheme::is_https(&parts.extensions);
-    match authorise(guard, &parts, gate.role).await {
+    match admit(guard, &parts, gate.admission).await {
         Ok(pass) => {
             if let Some(identity) = pass.identity() {
                 parts.extensions.insert(identity.clone());
@@ -89,9 +104,44 @@ pub(in crate::http) async fn check(
             if !parts.headers.contains_key(EXPECT) {
                 guard.bodies.discard(body).await;
             }
-            refused.into_response()
+            let mut refusal = refused.into_response();
+            challenge::fit(&parts.headers, refusal.headers_mut());
+            refusal
         }
     }
+}
+
+async fn admit(guard: &Guard, parts: &Parts, admission: Admission) -> Result<Pass, ApiError> {
+    match admission {
+        Admission::Anybody => Ok(welcome(guard, parts).await),
+        Admission::Shown(role) if shows_credentials(parts) && has_login(guard) => {
+            prove(guard, parts, role).await
+        }
+        Admission::Role(role) | Admission::Shown(role) => authorise(guard, parts, role).await,
+    }
+}
+
+fn has_login(guard: &Guard) -> bool {
+    guard.access.credentials().has_users()
+}
+
+/// Whether a request has credentials. Empty ones come from a form that nobody filled in, and do not count.
+fn shows_credentials(parts: &Parts) -> bool {
+    let is_filled = |login: Login| !login.user.is_empty() && !login.password.is_empty();
+    tokens(parts).iter().any(|token| !token.is_empty()) || login(parts).is_some_and(is_filled)
+}
+
+/// Lets everybody in. A right password gets a token here too, because some of Kismet's clients log in like this. A wrong
+/// one changes nothing but counts as a guess.
+async fn welcome(guard: &Guard, parts: &Parts) -> Pass {
+    let Some(login) = login(parts).filter(|_| has_login(guard)) else {
+        return Pass::Open;
+    };
+    if let Some(identity) = holder(guard, parts, RequiredRole::Login) {
+        return Pass::Known(identity);
+    }
+    let granted = guard.access.login(client(&parts.extensions), login).await;
+    granted.map_or(Pass::Open, Pass::LoggedIn)
 }
 
 /// Why a request passes.
@@ -123,13 +173,21 @@ pub(in crate::http) async fn authorise(
     if is_open(guard, parts, demand) {
         return Ok(Pass::Open);
     }
+    prove(guard, parts, demand).await
+}
+
+/// Whose token proves the role.
+fn holder(guard: &Guard, parts: &Parts, demand: RequiredRole) -> Option<Identity> {
     let (now, instant) = (now().time().seconds().into(), Instant::now());
-    let known = tokens(parts)
+    tokens(parts)
         .into_iter()
         .take(TOKENS_MAX)
         .filter_map(|token| guard.access.bearer(&token, now, instant))
-        .find(|identity| identity.role.meets(demand));
-    if let Some(identity) = known {
+        .find(|identity| identity.role.meets(demand))
+}
+
+async fn prove(guard: &Guard, parts: &Parts, demand: RequiredRole) -> Result<Pass, ApiError> {
+    if let Some(identity) = holder(guard, parts, demand) {
         return Ok(Pass::Known(identity));
     }
     let Some(login) = login(parts) else {

@@ -442,9 +442,11 @@ fn sessions() -> Vec<Route> {
         Route::get("/session/check_setup_ok", session::check_setup_ok, "200 when there is a login, 500 when there is none").answers(Answer::Text),
         Route::get("/session/check_session", session::check_session, "200 for any login or key")
             .needs(Login)
+            .judges_credentials()
             .answers(Answer::Text),
         Route::get("/session/check_login", session::check_login, "200 for an administrator")
             .needs(Admin)
+            .judges_credentials()
             .answers(Answer::Text),
         Route::post("/session/set_password", session::set_password, "The first login from this machine, which needs no other, or another in place of that of the administrator who asks")
             .asks_itself()

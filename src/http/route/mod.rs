@@ -24,6 +24,8 @@ pub(in crate::http) struct Route {
     pub(in crate::http) role: Option<RequiredRole>,
     /// Whether the handler asks for the role itself.
     pub(in crate::http) asks_itself: bool,
+    /// Whether credentials that a request shows have to be right even where none are required.
+    pub(in crate::http) judges_credentials: bool,
     /// Whether it answers while the log is still read.
     pub(in crate::http) before_ready: bool,
     pub(in crate::http) other_pages: OtherPages,
@@ -87,6 +89,7 @@ impl Route {
             extension: Extension::Ignored,
             role: None,
             asks_itself: false,
+            judges_credentials: false,
             before_ready: false,
             other_pages: OtherPages::Links,
             handler,
@@ -121,6 +124,11 @@ impl Route {
 
     pub(in crate::http) fn asks_itself(mut self) -> Self {
         self.asks_itself = true;
+        self
+    }
+
+    pub(in crate::http) fn judges_credentials(mut self) -> Self {
+        self.judges_credentials = true;
         self
     }
 
