@@ -52,6 +52,8 @@ pub(super) enum ApiError {
     BadTimestamp,
     #[error("no device has the key {0}")]
     NoSuchDevice(DeviceKey),
+    #[error("the device has no field `{0}`")]
+    NoSuchField(String),
     #[error(transparent)]
     BadParameter(#[from] BadParameter),
     #[error("no device has the address {0}")]
@@ -184,6 +186,7 @@ impl ApiError {
             | Self::NoSuchAlert(_)
             | Self::NoSuchSsid(_)
             | Self::NoSuchDevice(_)
+            | Self::NoSuchField(_)
             | Self::NoSuchSource(_)
             | Self::NoSuchWebhook(_)
             | Self::NoReceiver

@@ -71,6 +71,7 @@ impl Expected {
             let (name, after) = behind.split_once('}').unwrap();
             asked += before;
             asked += match name {
+                "field" => "kismet.device.base.name",
                 "format" => "json",
                 "kind" if before == "/packetchain/" => "packet_rate",
                 "kind" => "found",
@@ -226,7 +227,7 @@ impl Answer {
     fn json_or_text(&self) -> bool {
         match self.headers["content-type"].to_str().unwrap() {
             "application/json" => serde_json::from_str::<serde_json::Value>(&self.text).is_ok(),
-            content_type => ["text/plain", "text/html"]
+            content_type => ["text/plain", "text/html", "application/javascript"]
                 .iter()
                 .any(|kind| content_type.starts_with(kind)),
         }

@@ -11,7 +11,6 @@ use crate::server::{Answer, TestServer, WIFI, batch, gzip};
 async fn unknown_paths_are_404() {
     let server = TestServer::start().await;
     for path in [
-        "/",
         "/nothing",
         "/devices/views/all/devices",
         "/devices/views/all",

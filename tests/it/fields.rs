@@ -118,7 +118,9 @@ async fn the_table_has_the_fields_that_reads_send_and_no_others() {
     let server = server().await;
     let table = table(&server).await;
     let (mut sent, mut unknown) = (BTreeSet::new(), BTreeSet::new());
+    // The list of scripts is no record.
     let reads = expected().map(Expected::asked);
+    let reads = reads.filter(|path| path != "/dynamic.json");
     for path in reads.filter(|path| path.contains(".json") && !path.starts_with("/api/")) {
         let answer = server.get(&path).await;
         if answer.status != 200 {

@@ -39,6 +39,7 @@ mod outbox;
 mod program;
 mod proxy;
 mod python;
+mod readers;
 mod reads;
 mod related;
 mod replay;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use serde_json::Value;
+use tokio::task::yield_now;
 
 use super::command::Read;
 use crate::alerts::{Alert, AlertStore, Class, Definition, Limit, Severity, WatchList};
@@ -24,6 +25,8 @@ use crate::views::kismet::{AlertList, AlertRecord, DefinitionRecord, alert_hash}
 
 /// Bytes of a kind's name.
 const NAME_BYTES_MAX: usize = 64;
+/// Alerts that a search hashes before it yields to other tasks.
+const HASHES_PER_STEP: usize = 256;
 
 /// `/alerts/definitions`: the kinds of alerts.
 pub(in crate::http) async fn definitions(State(alerts): State<AlertStore>, read: Read) -> Json {
@@ -76,12 +79,27 @@ pub(in crate::http) async fn by_hash(
     Argument(hash): Argument,
     read: Read,
 ) -> Result<Json, ApiError> {
-    let found = hash.parse().ok().and_then(|hash: u32| {
-        let mut newest = alerts.backlog().into_iter().rev();
-        newest.find(|alert| alert_hash(&alert.raised) == hash)
-    });
+    let found = match hash.parse() {
+        Ok(hash) => with_hash(&alerts, hash).await,
+        Err(_) => None,
+    };
     let alert = found.ok_or(ApiError::NoSuchAlert(hash))?;
     Ok(read.one(&AlertRecord(&alert)))
+}
+
+/// Finds the newest alert with a hash among all that are stored. A page polls the alert that it shows, also when there
+/// are many newer ones.
+async fn with_hash(alerts: &AlertStore, hash: u32) -> Option<Arc<Alert>> {
+    let mut before = None;
+    loop {
+        let newest = alerts.newest(before, HASHES_PER_STEP, |_| true);
+        before = Some(newest.last()?.number);
+        let mut newest = newest.into_iter();
+        if let Some(found) = newest.find(|alert| alert_hash(&alert.raised) == hash) {
+            return Some(found);
+        }
+        yield_now().await;
+    }
 }
 
 /// `POST /alerts/definitions/define_alert`: a new kind of alerts. Unlike with Kismet it stays.

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use tokio::task::spawn_blocking;
 
-use super::command::{Arrangement, Format, Read, Rows};
+use super::command::{Arrangement, Read, Rows};
 use super::device_list::KismetList;
 use super::device_view::{Since, Viewed};
 use super::records::Records;
@@ -28,7 +28,8 @@ pub(in crate::http) async fn all_views(State(tracker): State<Arc<Tracker>>, read
     read.list(&ViewRecord::all(&tracker))
 }
 
-/// `/devices/views/{view}/devices`: the devices of a view.
+/// `/devices/views/{view}/devices`: the devices of a view. `/devices/summary/devices` and `/devices/all_devices` are about
+/// all.
 pub(in crate::http) async fn in_view(
     State(records): State<Records>,
     Viewed(view): Viewed,
@@ -62,19 +63,6 @@ pub(in crate::http) async fn changed_since(
     read: Read,
 ) -> Result<Response, ApiError> {
     listed(&records, Walk::over_changed(since), DeviceView::All, read).await
-}
-
-/// `/devices/all_devices`: all, one a line; Kismet has no other form of it.
-pub(in crate::http) async fn all_devices(
-    State(records): State<Records>,
-    read: Read,
-) -> Result<Response, ApiError> {
-    match read.format {
-        Format::Lines | Format::LinesUnderscores => {
-            listed(&records, Walk::over_all(), DeviceView::All, read).await
-        }
-        _ => Err(ApiError::NoSuchPath),
-    }
 }
 
 /// `/devices/by-mac/{mac}/devices`: the devices with an address, or with one that looks like it through a mask.

@@ -3,7 +3,8 @@
 use axum::handler::Handler;
 
 use super::{
-    absent, alerts, annotations, devices, live, messages, networks, session, sources, system,
+    absent, alerts, annotations, device_field, devices, live, messages, networks, page, session,
+    sources, system,
 };
 use crate::auth::RequiredRole::{Admin, Credentials, Login, Readonly};
 use crate::http::guard::origin::OtherPages;
@@ -16,6 +17,7 @@ const TABLE: &[&str] = &["page", "length", "sort", "sort_dir", "search"];
 pub(in crate::http) fn routes() -> Vec<Route> {
     [
         devices(),
+        known_devices(),
         networks(),
         sources(),
         commands(),
@@ -25,6 +27,7 @@ pub(in crate::http) fn routes() -> Vec<Route> {
         live(),
         annotations(),
         sessions(),
+        page(),
     ]
     .concat()
 }
@@ -83,7 +86,18 @@ fn devices() -> Vec<Route> {
             devices::changed_since,
             "The devices that changed since then",
         ),
-        read("/devices/all_devices", devices::all_devices, "All devices"),
+        read(
+            "/devices/all_devices",
+            devices::in_view,
+            "All devices, as of the view `all`",
+        )
+        .asks(TABLE),
+    ]
+}
+
+/// Devices by their addresses and keys.
+fn known_devices() -> Vec<Route> {
+    vec![
         read(
             "/devices/by-mac/{mac}/devices",
             devices::by_mac,
@@ -100,6 +114,14 @@ fn devices() -> Vec<Route> {
             devices::by_key,
             "One device",
         ),
+        Route::get_or_post(
+            "/devices/by-key/{key}/{form}/{*field}",
+            device_field::read,
+            "One field of a device; slashes lead to fields within it",
+        )
+        .shown_as("/devices/by-key/{key}/device.{format}/{field}")
+        .needs(Readonly)
+        .fails(&[400, 404, 503]),
         command(
             "/devices/multikey/devices",
             devices::multikey,
@@ -376,7 +398,7 @@ const EVENTBUS: &str = "The client sends text messages with a JSON object: `{\"S
     the parameter `KISMET`.";
 /// What is said on the WebSockets for devices.
 const MONITOR: &str = "The client sends text messages with a JSON object: `{\"monitor\": \"*\", \"request\": 1, \"rate\": 1}` \
-    monitors all devices, or that with a key or an address, at most every `rate` seconds; `fields` chooses fields, as in \
+    monitors all devices, that with a key or an address, or those with `address/mask`, at most every `rate` seconds; `fields` chooses fields, as in \
     reads, and `{\"cancel\": 1}` ends the one with that number. The server sends the record of each device that changed, \
     as it is then. What is not understood is told as `{\"MESSAGE\": …}`. A page, which can set no headers, shows its key \
     as the parameter `KISMET`.";
@@ -470,6 +492,22 @@ fn sessions() -> Vec<Route> {
     ]
     .into_iter()
     .map(|route| route.tag(Tag::Credentials).before_ready())
+    .collect()
+}
+
+/// What Kismet's page loads before it knows who uses it.
+fn page() -> Vec<Route> {
+    vec![
+        Route::get(
+            "/dynamic.js",
+            page::script,
+            "The script by which Kismet's page loads its modules",
+        )
+        .answers(Answer::Script),
+        get("/dynamic", page::modules, "The same modules as a list").fails(&[404]),
+    ]
+    .into_iter()
+    .map(|route| route.open().before_ready())
     .collect()
 }
 

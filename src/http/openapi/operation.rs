@@ -135,6 +135,7 @@ impl Answer {
             ),
             Self::Text => ("A line for people", "text/plain", text()),
             Self::Page => ("A page for people", "text/html", text()),
+            Self::Script => ("A script for a page", "application/javascript", text()),
         };
         let mut response = ResponseBuilder::new()
             .description(description)

@@ -41,6 +41,7 @@ fn meaning(name: &str) -> Option<&'static str> {
              `itjson`: the items of a list, one a line; `ekjson`: the same with `_`"
         }
         "mac" => "an address: `AA:BB:CC:DD:EE:FF`, with `-`, as `aabb.ccdd.eeff`, or bare",
+        "field" => "the name of a field; slashes lead to fields within it",
         "key" => "a device's key, as `kismet.device.base.key` has it",
         "name" => "the name of a webhook, as the configuration has it",
         "uuid" => "the UUID of a source",

@@ -57,6 +57,8 @@ pub(in crate::http) enum Answer {
     Socket,
     /// A page for people.
     Page,
+    /// A script for a page.
+    Script,
 }
 
 impl Documentation {
@@ -67,7 +69,12 @@ impl Documentation {
         });
         let answer = match self.answer {
             Answer::Json(described) | Answer::Table(described) => Some(described),
-            Answer::Kismet | Answer::Any | Answer::Text | Answer::Socket | Answer::Page => None,
+            Answer::Kismet
+            | Answer::Any
+            | Answer::Text
+            | Answer::Socket
+            | Answer::Page
+            | Answer::Script => None,
         };
         body.into_iter().chain(answer)
     }

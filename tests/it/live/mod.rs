@@ -22,7 +22,7 @@ use crate::server::TestServer;
 /// Timeout that only a server that hangs reaches, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) const EVENTBUS: &str = "/eventbus/events.ws";
-const MONITOR: &str = "/devices/monitor.ws";
+pub(crate) const MONITOR: &str = "/devices/monitor.ws";
 
 /// A client of a WebSocket.
 pub(crate) struct Subscriber<S = MaybeTlsStream<TcpStream>>(WebSocketStream<S>);
@@ -75,7 +75,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Subscriber<S> {
     }
 
     /// The text of the next frame, which has to be an error.
-    async fn hear_notice(&mut self) -> String {
+    pub(crate) async fn hear_notice(&mut self) -> String {
         let frame = self.hear().await;
         let record = &frame["MESSAGE"];
         assert_eq!(record["kismet.messagebus.message_flags"], 4, "{frame}");

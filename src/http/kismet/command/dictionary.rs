@@ -192,7 +192,7 @@ fn read_patterns(items: &[Value]) -> Result<Vec<Pattern>, BadParameter> {
 }
 
 /// The names of a path.
-pub(super) fn split_path(path: &str) -> Vec<String> {
+pub(in crate::http::kismet) fn split_path(path: &str) -> Vec<String> {
     path.split('/')
         .filter(|name| !name.is_empty())
         .map(str::to_owned)

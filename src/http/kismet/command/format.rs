@@ -27,7 +27,7 @@ pub(in crate::http) enum Format {
 }
 
 impl Format {
-    pub(super) fn of_extension(extension: &str) -> Option<Self> {
+    pub(in crate::http::kismet) fn of_extension(extension: &str) -> Option<Self> {
         match extension {
             "json" | "cmd" | "jcmd" => Some(Self::Json),
             "tjson" => Some(Self::Underscores),

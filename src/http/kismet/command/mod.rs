@@ -10,7 +10,7 @@ use axum::http::Method;
 use serde::Serialize;
 use serde_json::Map;
 
-pub(super) use self::dictionary::Command;
+pub(super) use self::dictionary::{Command, split_path};
 pub(in crate::http) use self::format::ExtensionSplitter;
 pub(super) use self::format::{Brackets, Format};
 pub(super) use self::list_query::{Arrangement, Rows};
