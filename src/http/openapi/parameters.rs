@@ -56,7 +56,9 @@ fn meaning(name: &str) -> Option<&'static str> {
         "address" => "an address that the alert names",
         "since" => "not before: seconds since 1970, or like `2026-01-31T12:00:00Z`",
         "until" => "not after: seconds since 1970, or like `2026-01-31T12:00:00Z`",
-        "limit" => "how many items a page has at most; 100, if it is not said",
+        "limit" => {
+            "largest number of items on a page. Default: 100, but all sources and all webhooks"
+        }
         "cursor" => "`next_cursor` of the page before",
         "page" => "which page, from 0; without one, everything",
         "length" => "how many records a page has",
