@@ -9,6 +9,8 @@ use crate::server::TestServer;
 
 /// One capabilities string per line, with its meaning. The first line describes the columns.
 const CORPUS: &str = include_str!("../fixtures/capabilities-corpus.tsv");
+/// The same for words of lists that are made for people, and of microcontrollers.
+const WORDS: &str = include_str!("../fixtures/capabilities-words.tsv");
 
 /// Strings for the classes that are missing in the corpus.
 const MORE: [(&str, &str); 3] = [
@@ -40,7 +42,7 @@ async fn server_with(strings: &[&str]) -> TestServer {
 
 #[tokio::test]
 async fn every_column_of_the_corpus_is_shown_as_agreed() {
-    let rows = CORPUS.lines().skip(1);
+    let rows = CORPUS.lines().skip(1).chain(WORDS.lines().skip(1));
     let rows: Vec<Vec<&str>> = rows.map(|line| line.split('\t').collect()).collect();
     let strings: Vec<_> = rows.iter().map(|row| row[1]).collect();
     let server = server_with(&strings).await;

@@ -22,7 +22,7 @@ struct Sighting {
   char ssid[33];  // At most 32 bytes and the final zero.
   int8_t signal_dbm;
   uint8_t channel;
-  uint8_t auth_mode;   // A wifi_auth_mode_t; scanpost understands its numbers.
+  uint8_t auth_mode;   // A wifi_auth_mode_t.
   uint32_t timestamp;  // Seconds since 1970, or since the start while the clock is not set.
 };
 
@@ -52,14 +52,27 @@ inline void append_json_text(std::string &json, const char *text) {
   json += '"';
 }
 
+// The name of a wifi_auth_mode_t, without WIFI_AUTH_. Its number would not do: the same number means something else on
+// an ESP8266, and scanpost takes such a number for unknown.
+inline const char *auth_mode_name(uint8_t auth_mode) {
+  static const char *const NAMES[] = {
+      "OPEN",     "WEP",          "WPA_PSK",      "WPA2_PSK",
+      "WPA_WPA2_PSK", "WPA2_ENTERPRISE", "WPA3_PSK", "WPA2_WPA3_PSK",
+      "WAPI_PSK", "OWE",          "WPA3_ENT_192", "WPA3_EXT_PSK",
+      "WPA3_EXT_PSK_MIXED_MODE", "DPP", "WPA3_ENTERPRISE", "WPA2_WPA3_ENTERPRISE",
+      "WPA_ENTERPRISE",
+  };
+  return auth_mode < sizeof NAMES / sizeof NAMES[0] ? NAMES[auth_mode] : "UNKNOWN";
+}
+
 inline void append_sighting(std::string &json, const Sighting &sighting) {
   char text[160];
   const uint8_t *b = sighting.bssid;
   snprintf(text, sizeof text, "{\"bssid\":\"%02X:%02X:%02X:%02X:%02X:%02X\",\"signal\":%d,\"channel\":%u,", b[0], b[1],
            b[2], b[3], b[4], b[5], sighting.signal_dbm, sighting.channel);
   json += text;
-  snprintf(text, sizeof text, "\"capabilities\":\"%u\",\"timestamp\":%lu,\"ssid\":", sighting.auth_mode,
-           static_cast<unsigned long>(sighting.timestamp));
+  snprintf(text, sizeof text, "\"capabilities\":\"%s\",\"timestamp\":%lu,\"ssid\":",
+           auth_mode_name(sighting.auth_mode), static_cast<unsigned long>(sighting.timestamp));
   json += text;
   append_json_text(json, sighting.ssid);
   json += '}';

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::firmware::spelled_out;
+use super::firmware::{macos_mode, spelled_out};
 use super::lexicon::{IN_BRACKETS, IN_WORDS, kind};
 use super::names::{Atom, Statement, Word, WordSet};
 use super::text::{Found, Text};
@@ -20,6 +20,12 @@ pub(super) fn read<'a>(raw: &'a str, leftovers: Option<&mut Vec<&'a str>>) -> Se
     let is_whole = raw.len() <= BYTES_MAX;
     let text = if is_whole { raw } else { first_tokens(raw) };
     let has_brackets = text.bytes().any(|byte| matches!(byte, b'[' | b']'));
+    if is_whole
+        && !has_brackets
+        && let Some(mode) = macos_mode(text)
+    {
+        return read(mode, leftovers);
+    }
     if is_whole
         && !has_brackets
         && let Some(spelled) = spelled_out(text)
@@ -89,25 +95,67 @@ impl Reader<'_, '_> {
                 continue;
             }
             (at, _) = self.token(at, WordSet::EMPTY);
-            if self.text.byte(at) == Some(b']') {
-                at += 1;
-            } else {
-                self.mark(Mark::Damaged);
+            if self.text.byte(at) != Some(b']') {
+                // The token may go on with another protocol: `[WPA-PSK/WPA2-PSK]`.
+                while self.text.kind(at) != kind::END {
+                    (at, _) = self.token(at, WordSet::EMPTY);
+                }
+                if self.text.byte(at) != Some(b']') {
+                    self.mark(Mark::Damaged);
+                    continue;
+                }
             }
-        }
-    }
-
-    /// Reads words without brackets, such as `Open` or `WPA2 PSK`. A protocol word applies to the words after it.
-    fn bare_words(&mut self) {
-        let (mut at, mut words) = (0, WordSet::EMPTY);
-        while at < self.text.raw.len() {
-            (at, words) = self.token(at, words);
             at += 1;
         }
     }
 
-    /// Reads a token. `inherited` protocol words apply if it has none of its own. Returns the end of the token, and the
-    /// words that applied.
+    /// Reads words without brackets, such as `Open` or `WPA2 PSK`. A protocol word applies to the words after it, and
+    /// so does a list of versions: `WPA1 WPA2 802.1X`.
+    fn bare_words(&mut self) {
+        let whole = self.text.raw;
+        let (mut at, mut words, mut is_list) = (0, WordSet::EMPTY, false);
+        // End of the suites in brackets, and of the brackets.
+        let mut suites = None;
+        while at < whole.len() {
+            if self.text.kind(at) == kind::END {
+                if let Some((_, behind)) = suites.take_if(|(end, _)| *end <= at) {
+                    self.text.raw = whole;
+                    at = behind;
+                }
+                at += 1;
+                continue;
+            }
+            let versions = self.versions(at);
+            let (end, applied) = self.token(at, words);
+            words = match () {
+                () if versions.is_empty() => applied,
+                () if is_list => words.union(versions),
+                () => versions,
+            };
+            is_list = !versions.is_empty();
+            if suites.is_none() && self.text.byte(end) == Some(b'(') {
+                suites = suites_of_macos(whole, end + 1);
+                if let Some(text) = suites.and_then(|(end, _)| whole.get(..end)) {
+                    self.text.raw = text;
+                }
+            }
+            at = end;
+        }
+    }
+
+    /// The versions of WPA that a token consists of. Empty if it has anything else.
+    fn versions(&self, start: usize) -> WordSet {
+        let (words, end, _) = self.cut_words(start, self.text.look_up(start));
+        let is_whole = self.text.kind(end) == kind::END;
+        if is_whole && words.iter().all(Word::is_version) {
+            words
+        } else {
+            WordSet::EMPTY
+        }
+    }
+
+    /// Reads a token, or the part of it that is about one protocol. `inherited` protocol words apply if it has none of
+    /// its own. Returns the end, and the words that applied.
     fn token(&mut self, start: usize, inherited: WordSet) -> (usize, WordSet) {
         if self.text.kind(start) == kind::END {
             return (start, inherited);
@@ -137,7 +185,11 @@ impl Reader<'_, '_> {
             if let Some(parts) = &mut self.leftovers {
                 parts.truncate(leftovers_before);
             }
-            self.leftover(start..end);
+            let mut part = self.text.raw.get(start..end).unwrap_or_default();
+            if self.text.kind(end) != kind::END {
+                part = part.trim_end_matches(['-', '+', '_', '/']);
+            }
+            self.leftover(start..start + part.len());
             return (end, inherited);
         }
         self.block(words, block);
@@ -146,17 +198,20 @@ impl Reader<'_, '_> {
 
     /// Reads the protocol words at the start of a token. Returns them, the position after them, and the names there.
     ///
-    /// A token has one word, or several versions of WPA as in ESP-IDF's `wifi_auth_mode_t` (`WPA2_WPA3_PSK`).
+    /// A token has one word, or several versions of WPA, as in `WPA2_WPA3_PSK` or `WPA+WPA2`. The names after them
+    /// belong to all versions.
     fn cut_words(&self, start: usize, found: Found) -> (WordSet, usize, Found) {
         let (mut words, mut at, mut found) = (WordSet::EMPTY, start, found);
         while let Some((end, word)) = found.word {
-            let is_version = matches!(word, Word::Wpa | Word::Rsn | Word::Wpa3);
-            if !is_version && !words.is_empty() {
+            let is_version = word.is_version();
+            let is_last = matches!(self.text.kind(end), kind::DASH | kind::END);
+            let is_allowed = is_version || words.is_empty() && is_last;
+            if !is_allowed {
                 break;
             }
             words.insert(word);
             at = end;
-            while self.text.kind(at) == kind::DASH {
+            while kind::JOINTS.contains(&self.text.kind(at)) {
                 at += 1;
             }
             found = self.text.look_up(at);
@@ -167,7 +222,8 @@ impl Reader<'_, '_> {
         (words, at, found)
     }
 
-    /// Reads the names of a block. `found` has the names at its start. Returns the end of the block.
+    /// Reads the names of a block. `found` has the names at its start. Returns the end of the block, which is that of
+    /// the token or the next version of WPA.
     ///
     /// In a WAPI block (`wapi`), `PSK` and `CERT` have other meanings.
     fn names(&mut self, start: usize, found: Found, wapi: bool) -> (usize, Block) {
@@ -178,7 +234,7 @@ impl Reader<'_, '_> {
             if kind == kind::END {
                 return (at, block);
             }
-            if matches!(kind, kind::DASH | kind::PLUS) {
+            if kind::JOINTS.contains(&kind) {
                 at += 1;
                 found = None;
                 continue;
@@ -191,6 +247,9 @@ impl Reader<'_, '_> {
             let found = found.take().unwrap_or_else(|| self.text.look_up(at));
             let (end, atom) = self.text.atom(at, found.atom, wapi);
             if is_leftover(atom) {
+                if found.word.is_some_and(|(_, word)| word.is_version()) {
+                    return (at, block);
+                }
                 block.leftovers = true;
                 self.show(at..end);
             }
@@ -229,7 +288,8 @@ impl Reader<'_, '_> {
                     security.other_pairwise.insert(cipher);
                 }
             }
-            Statement::CouldNotTell => self.leftover(token),
+            Statement::Filler if std::ptr::eq(self.text.kinds, &raw const IN_WORDS) => {}
+            Statement::Filler | Statement::CouldNotTell => self.leftover(token),
         }
     }
 
@@ -305,6 +365,17 @@ impl Reader<'_, '_> {
             security.flags.insert(Flag::Preauth);
         }
     }
+}
+
+/// End of the suites that macOS writes behind a protocol word, and of the brackets around them.
+///
+/// `WPA2(PSK,FT-PSK/AES/TKIP)` has key managements, pairwise ciphers and the group cipher, which is not used.
+fn suites_of_macos(raw: &str, start: usize) -> Option<(usize, usize)> {
+    let (inside, _) = raw.get(start..)?.split_once(')')?;
+    let (suites, _) = inside.rsplit_once('/')?;
+    suites
+        .contains('/')
+        .then_some((start + suites.len(), start + inside.len()))
 }
 
 /// After the word `WPA3`, producers write `PSK` for SAE. It means PSK too only if WPA2 is also named.

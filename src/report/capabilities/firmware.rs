@@ -1,4 +1,5 @@
-//! Numbers and names of ESP-IDF's `wifi_auth_mode_t`, which some firmware sends in place of a capabilities string.
+//! Closed lists of words and numbers that some scanners send in place of a capabilities string: `wifi_auth_mode_t` of
+//! ESP-IDF, `wl_enc_type` of the ESP8266 and other Arduino boards, and words of Windows, macOS and `nmcli`.
 
 /// Names of `wifi_auth_mode_t` (`esp_wifi_types_generic.h`) without `WIFI_AUTH_`, in the order of their numbers, each
 /// with the equivalent capabilities string.
@@ -23,6 +24,49 @@ const MODES: [(&str, &str); 17] = [
 ];
 /// A mode that newer versions renamed.
 const RENAMED: (&str, &str) = ("ENTERPRISE", "[WPA2-EAP]");
+/// Numbers of [`MODES`] that mean something else on an ESP8266 and most other Arduino boards: `ENC_TYPE_CCMP`,
+/// `ENC_TYPE_WEP`, `ENC_TYPE_NONE` and `ENC_TYPE_AUTO`. A number does not tell the board, so they mean nothing. 2 is
+/// WPA with a shared key on both.
+const AMBIGUOUS: [usize; 4] = [4, 5, 7, 8];
+/// Names of `wl_enc_type` without `ENC_TYPE_`. The cipher in a name is the board's word for a version of WPA: it does
+/// not know the ciphers.
+const ENCRYPTION_TYPES: [(&str, &str); 10] = [
+    ("NONE", "[OPEN]"),
+    ("WEP", "[WEP]"),
+    ("TKIP", "[WPA-PSK]"),
+    ("CCMP", "[WPA2-PSK]"),
+    ("AUTO", "[WPA-PSK][WPA2-PSK]"),
+    ("WPA", "[WPA-PSK]"),
+    ("WPA2", "[WPA2-PSK]"),
+    ("WPA2_ENTERPRISE", "[WPA2-EAP]"),
+    ("WPA3", "[RSN-SAE]"),
+    ("UNKNOWN", UNKNOWN),
+];
+/// Words of other lists that do not follow the notation.
+const PHRASES: [(&str, &str); 17] = [
+    // nmcli, for an access point without any protection.
+    ("--", "[OPEN]"),
+    // Windows: netsh, and the names in its profiles.
+    ("WPA3-Enterprise 192 bits", "[RSN-EAP_SUITE_B_192]"),
+    ("WPA3-Enterprise 192-bit", "[RSN-EAP_SUITE_B_192]"),
+    ("WPA3 Enterprise 192-bit", "[RSN-EAP_SUITE_B_192]"),
+    ("WPAPSK", "[WPA-PSK]"),
+    ("WPA2PSK", "[WPA2-PSK]"),
+    ("WPAPSK/WPA2PSK", "[WPA-PSK][WPA2-PSK]"),
+    ("WPA3SAE", "[RSN-SAE]"),
+    ("WPA3ENT", "[WPA3-EAP]"),
+    ("WPA3ENT192", "[RSN-EAP_SUITE_B_192]"),
+    // macOS. Its names of modes follow `spairport_security_mode_`.
+    ("Dynamic WEP", "[WEP]"),
+    ("dynamic_wep", "[WEP]"),
+    ("Enhanced Open", "[RSN-OWE]"),
+    ("wpa_personal_mixed", "[WPA-PSK][WPA2-PSK]"),
+    ("wpa2_personal_mixed", "[WPA-PSK][WPA2-PSK]"),
+    ("wpa3_transition", "[RSN-PSK+SAE]"),
+    ("wpa3_personal_transition", "[RSN-PSK+SAE]"),
+];
+/// Prefixes of macOS' names of modes. Some lack the first letter.
+const MACOS_PREFIXES: [&str; 2] = ["spairport_security_mode_", "pairport_security_mode_"];
 /// The string for numbers that are not in the table.
 const UNKNOWN: &str = "[UNKNOWN]";
 
@@ -30,18 +74,37 @@ const UNKNOWN: &str = "[UNKNOWN]";
 pub(super) fn spelled_out(name: &str) -> Option<&'static str> {
     let name = name.trim_ascii();
     if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit()) {
-        let mode = name
-            .parse()
-            .ok()
-            .and_then(|number: usize| MODES.get(number));
+        let number = name.parse().ok();
+        let mode = number
+            .filter(|number| !AMBIGUOUS.contains(number))
+            .and_then(|number| MODES.get(number));
         return Some(mode.map_or(UNKNOWN, |(_, text)| text));
     }
-    let short = match name.split_at_checked("WIFI_AUTH_".len()) {
-        Some((prefix, short)) if prefix.eq_ignore_ascii_case("WIFI_AUTH_") => short,
-        _ => name,
-    };
-    let mut modes = MODES.iter().chain([&RENAMED]);
-    modes
-        .find(|(mode, _)| mode.eq_ignore_ascii_case(short))
+    if let Some(short) = without_prefix(name, "ENC_TYPE_") {
+        return meaning(&ENCRYPTION_TYPES, short);
+    }
+    let short = ["WIFI_AUTH_", "AUTH_"]
+        .into_iter()
+        .find_map(|prefix| without_prefix(name, prefix));
+    let short = short.unwrap_or(name);
+    meaning(&MODES, short)
+        .or_else(|| meaning(&[RENAMED], short))
+        .or_else(|| meaning(&PHRASES, name))
+}
+
+/// The name of a security mode of macOS without its prefix. It follows the notation.
+pub(super) fn macos_mode(name: &str) -> Option<&str> {
+    let mut prefixes = MACOS_PREFIXES.into_iter();
+    prefixes.find_map(|prefix| without_prefix(name.trim_ascii(), prefix))
+}
+
+fn without_prefix<'n>(name: &'n str, prefix: &str) -> Option<&'n str> {
+    let (start, rest) = name.split_at_checked(prefix.len())?;
+    start.eq_ignore_ascii_case(prefix).then_some(rest)
+}
+
+fn meaning(list: &[(&str, &'static str)], name: &str) -> Option<&'static str> {
+    list.iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(name))
         .map(|(_, text)| *text)
 }

@@ -15,8 +15,10 @@ pub(super) mod kind {
     pub(in super::super) const PLUS: u8 = 2;
     /// Ends a name, or joins two parts of one: `-` and `_`.
     pub(in super::super) const DASH: u8 = 3;
-    /// Joins two parts of a name and ends none: `/`.
+    /// Ends a name, or joins two parts of one: `/`.
     pub(in super::super) const SLASH: u8 = 4;
+    /// Everything that ends a name, but not a token.
+    pub(in super::super) const JOINTS: [u8; 3] = [PLUS, DASH, SLASH];
     /// The first kind that parts of names consist of: digits, then `.`, `?` and the letters.
     pub(in super::super) const DIGIT: u8 = 5;
     pub(super) const DOT: u8 = DIGIT + 10;
@@ -30,7 +32,7 @@ pub(super) type Kinds = [u8; 256];
 /// Kinds for strings in which brackets end a token.
 pub(super) static IN_BRACKETS: Kinds = kinds(b"[]");
 /// Kinds for strings in which blanks and punctuation end a token.
-pub(super) static IN_WORDS: Kinds = kinds(b" \t\n\x0C\r,;|");
+pub(super) static IN_WORDS: Kinds = kinds(b" \t\n\x0C\r,;|()");
 
 #[expect(
     clippy::indexing_slicing,

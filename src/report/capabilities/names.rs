@@ -1,7 +1,8 @@
 //! The producers' spellings.
 //!
 //! They come from Android's `InformationElementUtil.Capabilities` and `ScanResultUtil`, from `wpa_supplicant`'s
-//! `wpa_supplicant_ie_txt` and `wpa_supplicant_ctrl_iface_scan_result`, and from captures of other programs.
+//! `wpa_supplicant_ie_txt` and `wpa_supplicant_ctrl_iface_scan_result`, from captures of other programs, and from the
+//! lists that `netsh`, `iwinfo`, `nmcli`, macOS and sketches for microcontrollers show to people.
 //! Case does not matter, nor whether `-`, `_` or `/` joins the parts of a name.
 
 use super::lexicon::Lexicon;
@@ -35,6 +36,8 @@ pub(super) enum Statement {
     Open,
     OweTransition,
     Flag(Flag),
+    /// Adds nothing to the words around it. It occurs only in strings without brackets.
+    Filler,
     /// The producer could not tell.
     CouldNotTell,
 }
@@ -55,6 +58,11 @@ pub(super) enum Word {
 }
 
 impl Word {
+    /// Whether the word is a version of WPA. A token may name several of them.
+    pub(super) const fn is_version(self) -> bool {
+        matches!(self, Self::Wpa | Self::Rsn | Self::Wpa3)
+    }
+
     const ALL: [Self; 8] = [
         Self::Wpa,
         Self::Rsn,
@@ -112,6 +120,8 @@ const ATOMS: &[(&str, Atom)] = &[
     ("EAP-SHA384", Atom::Akm(Akm::EapSha384)),
     ("EAP-SUITE-B", Atom::Akm(Akm::EapSuiteB)),
     ("EAP-SUITE-B-192", Atom::Akm(Akm::EapSuiteB192)),
+    ("ENT", Atom::Akm(Akm::Eap)),
+    ("ENT-192", Atom::Akm(Akm::EapSuiteB192)),
     ("ENTERPRISE", Atom::Akm(Akm::Eap)),
     ("FILS-SHA256", Atom::Akm(Akm::FilsSha256)),
     ("FILS-SHA384", Atom::Akm(Akm::FilsSha384)),
@@ -134,6 +144,7 @@ const ATOMS: &[(&str, Atom)] = &[
     ("OWE", Atom::Akm(Akm::Owe)),
     ("OWE-TRANSITION", Atom::Akm(Akm::OweTransition)),
     ("PASN", Atom::Akm(Akm::Pasn)),
+    ("PERSONAL", Atom::Akm(Akm::Psk)),
     ("PREAUTH", Atom::Preauth),
     ("PSK", Atom::Akm(Akm::Psk)),
     ("PSK-SHA256", Atom::Akm(Akm::PskSha256)),
@@ -155,6 +166,7 @@ const ATOMS: &[(&str, Atom)] = &[
 
 /// Whole tokens that are not blocks.
 const STATEMENTS: &[(&str, Statement)] = &[
+    ("AUTH", Statement::Filler),
     ("BLE", Statement::Flag(Flag::Ble)),
     ("DMG", Statement::Flag(Flag::Dmg)),
     ("EDMG", Statement::Flag(Flag::Edmg)),
@@ -166,8 +178,10 @@ const STATEMENTS: &[(&str, Statement)] = &[
     ("MESH", Statement::Topology(Topology::Mesh)),
     ("MFPC", Statement::Pmf(Pmf::Capable)),
     ("MFPR", Statement::Pmf(Pmf::Required)),
+    ("MIXED", Statement::Filler),
     ("NONE", Statement::Open),
     ("OPEN", Statement::Open),
+    ("OPEN-SHARED", Statement::Wep(None)),
     ("OWE-TRANS", Statement::Flag(Flag::OweTransitionEncrypted)),
     ("OWE-TRANS-OPEN", Statement::OweTransition),
     ("P2P", Statement::Flag(Flag::P2p)),
@@ -178,6 +192,8 @@ const STATEMENTS: &[(&str, Statement)] = &[
     ("SAE-PK", Statement::Flag(Flag::SaePublicKey)),
     ("SEC80", Statement::Flag(Flag::Sec80)),
     ("SECD00", Statement::Flag(Flag::SecD00)),
+    ("SHARED", Statement::Wep(None)),
+    ("SYSTEM", Statement::Filler),
     ("UNDEFINED", Statement::CouldNotTell),
     ("UNKNOWN", Statement::CouldNotTell),
     ("UTF-8", Statement::Flag(Flag::Utf8Ssid)),

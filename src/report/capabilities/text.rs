@@ -63,19 +63,17 @@ impl Text<'_> {
             let Some(next) = NAMES.find(name, part) else {
                 break;
             };
-            if kind != kind::SLASH {
-                if let Some(atom) = next.atom {
-                    found.atom = Some((at, atom));
-                }
-                if name.is_root() && kind != kind::PLUS {
-                    found.word = next.word.map(|word| (at, word));
-                }
-                if kind == kind::END {
-                    found.statement = next.statement.map(|statement| (at, statement));
-                }
-                if kind != kind::DASH {
-                    break;
-                }
+            if let Some(atom) = next.atom {
+                found.atom = Some((at, atom));
+            }
+            if name.is_root() {
+                found.word = next.word.map(|word| (at, word));
+            }
+            if kind == kind::END {
+                found.statement = next.statement.map(|statement| (at, statement));
+            }
+            if kind < kind::DASH {
+                break;
             }
             name = next;
             at += 1;
@@ -104,7 +102,7 @@ impl Text<'_> {
         wapi: bool,
     ) -> (usize, Option<Atom>) {
         match found {
-            None => (self.find(at, &[kind::DASH, kind::PLUS]), None),
+            None => (self.find(at, &kind::JOINTS), None),
             Some((end, Atom::Cipher(Cipher::Ccmp | Cipher::Gcmp))) if end == at + 4 => self
                 .odd_length(end)
                 .map_or((end, found.map(|(_, atom)| atom)), |end| {
@@ -123,7 +121,7 @@ impl Text<'_> {
         if self.kind(behind) != kind::DASH || !is_digit(&start) {
             return None;
         }
-        let end = self.find(start, &[kind::DASH, kind::PLUS]);
+        let end = self.find(start, &kind::JOINTS);
         (start..end).all(|at| is_digit(&at)).then_some(end)
     }
 }

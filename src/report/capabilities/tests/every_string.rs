@@ -92,7 +92,34 @@ fn bracketed(tokens: &[String]) -> String {
     tokens.iter().flat_map(|token| ["[", token, "]"]).collect()
 }
 
+/// Words of lists that are made for people, and what stands between them.
+const WORDS: &str = "WPA WPA1 WPA2 WPA3 RSN WAPI OSEN None ? PSK SAE EAP OWE FT/PSK EAP/SHA1 802.1X Personal Enterprise \
+    ENT ENT-192 Open Shared Open/Shared mixed System Auth WEP WEP-40 TKIP CCMP AES AES,TKIP GCMP GCMP-56 NONE ESS FOO é";
+
+fn listed() -> impl Strategy<Value = String> {
+    let word = proptest::sample::select(WORDS.split_whitespace().collect::<Vec<_>>());
+    let joint = proptest::sample::select(vec![
+        " ", " ", "/", "/", "+", "-", "_", ", ", "(", " (", ")", ") ", "//", "+/",
+    ]);
+    proptest::collection::vec((joint, word), 1..8).prop_map(|pieces| {
+        pieces
+            .into_iter()
+            .flat_map(|(joint, word)| [joint, word])
+            .skip(1)
+            .collect()
+    })
+}
+
 proptest! {
+    #[test]
+    fn two_readers_agree_on_lists_of_words(raw in listed()) {
+        assert_eq!(Plain::of(&raw), Plain::read(&raw), "{raw:?}");
+        check_any(&raw);
+        let raw = format!("[{raw}][ESS]");
+        assert_eq!(Plain::of(&raw), Plain::read(&raw), "{raw:?}");
+        check_any(&raw);
+    }
+
     #[test]
     fn no_text_breaks_the_reader(raw in ".{0,80}") {
         check_any(&raw);

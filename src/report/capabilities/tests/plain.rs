@@ -83,7 +83,8 @@ impl List {
     FT-EAP-SHA384 FILS-SHA256 FILS-SHA384 FT-FILS-SHA256 FT-FILS-SHA384 EAP-SHA1=EAP 802.1X=EAP ENTERPRISE=EAP \
     MGT=EAP SUITE-B-192=EAP-SUITE-B-192 FT-EAP-SUITE-B-192=FT-EAP-SHA384 EAP-FT-SHA384=FT-EAP-SHA384 \
     EAP-FILS-SHA256=FILS-SHA256 EAP-FILS-SHA384=FILS-SHA384 EAP-FT-FILS-SHA256=FT-FILS-SHA256 \
-    EAP-FT-FILS-SHA384=FT-FILS-SHA384 SAE-EXT-KEY=SAE-EXT FT-SAE-EXT-KEY=FT-SAE-EXT"
+    EAP-FT-FILS-SHA384=FT-FILS-SHA384 SAE-EXT-KEY=SAE-EXT FT-SAE-EXT-KEY=FT-SAE-EXT PERSONAL=PSK ENT=EAP \
+    ENT-192=EAP-SUITE-B-192"
             }
             Self::Ciphers => {
                 "TKIP CCMP CCMP-256 GCMP GCMP-256 WEP-40 WEP-104 SMS4 BIP-CMAC-128 BIP-CMAC-256 BIP-GMAC-128 \
@@ -142,7 +143,38 @@ fn placed(list: List, meaning: Option<&'static str>) -> Placed {
 }
 
 fn is_separator(character: char) -> bool {
-    "-+_".contains(character)
+    "-+_/".contains(character)
+}
+
+fn is_version(word: &str) -> bool {
+    ["WPA", "RSN", "WPA3"].contains(&word)
+}
+
+/// The text without the group ciphers that macOS writes: `WPA2(PSK/AES/TKIP)` becomes `WPA2(PSK/AES)`.
+fn without_group_ciphers(raw: &str) -> String {
+    let (mut text, mut rest) = (String::new(), raw);
+    while let Some((before, behind)) = rest.split_once('(') {
+        text += before;
+        text.push('(');
+        rest = behind;
+        let follows_a_token = before.chars().last().is_some_and(|last| !ends_token(last));
+        let Some((inside, _)) = behind.split_once(')').filter(|_| follows_a_token) else {
+            continue;
+        };
+        if let Some((suites, _)) = inside
+            .rsplit_once('/')
+            .filter(|(suites, _)| suites.contains('/'))
+        {
+            text += suites;
+            rest = &behind[inside.len()..];
+        }
+    }
+    text + rest
+}
+
+/// Whether a character ends a token of a string without brackets.
+fn ends_token(character: char) -> bool {
+    character.is_ascii_whitespace() || ",;|()".contains(character)
 }
 
 impl Plain {
@@ -155,7 +187,10 @@ impl Plain {
             for piece in pieces {
                 let (token, behind) = piece.split_once(']').unwrap_or((piece, "x"));
                 plain.damaged |= !behind.trim_ascii().is_empty();
-                plain.token(token, Names::new());
+                let mut rest = token;
+                while !rest.is_empty() {
+                    (_, rest) = plain.token(rest, Names::new(), false);
+                }
             }
         } else if let Some((_, text)) = ESP_IDF
             .iter()
@@ -163,33 +198,54 @@ impl Plain {
         {
             return Self::read(text);
         } else {
-            let mut words = Names::new();
-            for token in raw.split(|part: char| part.is_ascii_whitespace() || ",;|".contains(part))
-            {
-                words = plain.token(token, words);
+            let (mut inherited, mut is_list) = (Names::new(), false);
+            for token in without_group_ciphers(raw).split(ends_token) {
+                let mut rest = token;
+                while !rest.is_empty() {
+                    let (mut versions, end) = words(rest, &folded(rest));
+                    if end < rest.len() || !versions.iter().all(|word| is_version(word)) {
+                        versions.clear();
+                    }
+                    let before = is_list.then(|| inherited.clone());
+                    (inherited, rest) = plain.token(rest, inherited, true);
+                    is_list = !versions.is_empty();
+                    if is_list {
+                        inherited = versions
+                            .into_iter()
+                            .chain(before.unwrap_or_default())
+                            .collect();
+                    }
+                }
             }
         }
         plain
     }
 
-    fn token(&mut self, token: &str, inherited: Names) -> Names {
+    /// Reads a token up to the next version of WPA in it. Returns the words that applied, and the rest of the token.
+    fn token<'t>(&mut self, token: &'t str, inherited: Names, is_bare: bool) -> (Names, &'t str) {
         let name = folded(token);
-        if token.is_empty() || self.flag(token, &name) {
-            return inherited;
+        if self.flag(token, &name, is_bare) {
+            return (inherited, "");
         }
         let (own, start) = words(token, &name);
         let words = if own.is_empty() { &inherited } else { &own };
         let block = Block::read(&token[start..], &name[start..], words.contains("WAPI"));
+        let (part, rest) = token.split_at(start + block.length);
         if own.is_empty() && block.akms.is_empty() && block.ciphers.is_empty() {
-            self.leftovers.push(token.to_owned());
-            return inherited;
+            let part = if rest.is_empty() {
+                part
+            } else {
+                part.trim_end_matches(is_separator)
+            };
+            self.leftovers.push(part.to_owned());
+            return (inherited, rest);
         }
         self.leftovers.extend(block.leftovers.iter().cloned());
         self.block(words.clone(), block);
-        if own.is_empty() { inherited } else { own }
+        (if own.is_empty() { inherited } else { own }, rest)
     }
 
-    fn flag(&mut self, token: &str, name: &str) -> bool {
+    fn flag(&mut self, token: &str, name: &str, is_bare: bool) -> bool {
         const LISTS: [List; 4] = [
             List::Flags,
             List::Topologies,
@@ -207,11 +263,14 @@ impl Plain {
         }
         match name {
             "OPEN" | "NONE" => self.open = true,
-            "UNDEFINED" | "UNKNOWN" => self.leftovers.push(token.to_owned()),
+            "AUTH" | "MIXED" | "SYSTEM" if is_bare => {}
+            "UNDEFINED" | "UNKNOWN" | "AUTH" | "MIXED" | "SYSTEM" => {
+                self.leftovers.push(token.to_owned());
+            }
             "OWE-TRANS-OPEN" => {
                 self.akms[OTHER].insert("OWE-TRANSITION");
             }
-            "WEP" | "WEP40" | "WEP-40" | "WEP104" | "WEP-104" => {
+            "WEP" | "WEP40" | "WEP-40" | "WEP104" | "WEP-104" | "SHARED" | "OPEN-SHARED" => {
                 self.protocols.insert("WEP");
                 self.ciphers[OTHER].extend(canonical(List::Ciphers, name));
             }
@@ -289,13 +348,14 @@ fn words(token: &str, name: &str) -> (Names, usize) {
     let (mut words, mut start) = (Names::new(), 0);
     loop {
         let rest = &token[start..];
-        let end = start + rest.find(['-', '_']).unwrap_or(rest.len());
+        let end = start + rest.find(is_separator).unwrap_or(rest.len());
+        let is_last = !token[end..].starts_with(['+', '/']);
         match canonical(List::Words, &name[start..end]) {
-            Some(version @ ("WPA" | "RSN" | "WPA3")) => words.insert(version),
-            Some(other) if words.is_empty() => return (Names::from([other]), end),
+            Some(version) if is_version(version) => words.insert(version),
+            Some(other) if words.is_empty() && is_last => return (Names::from([other]), end),
             _ => return (words, start),
         };
-        let behind = token[end..].trim_start_matches(['-', '_']);
+        let behind = token[end..].trim_start_matches(is_separator);
         start = token.len() - behind.len();
     }
 }
@@ -306,6 +366,8 @@ struct Block {
     ciphers: Names,
     preauth: bool,
     leftovers: Vec<String>,
+    /// Number of bytes up to the end of the token, or up to the next version of WPA.
+    length: usize,
 }
 
 impl Block {
@@ -324,6 +386,9 @@ impl Block {
             let known = ends.iter().rev().copied();
             let mut known = known.map(|end| (end, look_up(&Self::LISTS, &name[..end])));
             let known = known.find(|(_, meaning)| meaning.is_some());
+            if known.is_none() && canonical(List::Words, &name[..ends[0]]).is_some_and(is_version) {
+                break;
+            }
             let (mut end, mut meaning) = known.unwrap_or((ends[0], None));
             if let Some(odd) = odd_length(rest, end) {
                 (end, meaning) = (odd, None);
@@ -335,6 +400,7 @@ impl Block {
             is_first &= &name[..end] == "PREAUTH";
             start += end;
         }
+        block.length = start;
         block
     }
 
