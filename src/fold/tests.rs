@@ -318,7 +318,7 @@ enum Said {
 }
 
 fn any_said() -> impl Strategy<Value = Said> {
-    let report = (0..4u64, 0..3u8, 0..3usize, 0..12u32);
+    let report = (0..4u64, 0..3u8, 0..6usize, 0..12u32);
     let reports = prop::collection::vec(report, 0..4);
     prop_oneof![
         8 => (0..5u128, 0..6u8, reports).prop_map(|(from, key, reports)| Said::Reports(from, key, reports)),
@@ -354,7 +354,14 @@ fn header(kind: u8) -> Box<str> {
 }
 
 fn report(device: u64, network: u8, security: usize, seconds: u64) -> Report {
-    let texts = ["[ESS]", "[WPA2-PSK-CCMP][ESS]", "[RSN-SAE-CCMP][ESS]"];
+    let texts = [
+        "[ESS]",
+        "[WPA2-PSK-CCMP][ESS]",
+        "[RSN-SAE-CCMP][ESS]",
+        "[WPA2-PSK-CCMP][RSN-PSK+SAE-CCMP][ESS][MFPC]",
+        "[WPA2-PSK-CCMP][RSN-PSK-CCMP][ESS]",
+        "WPA2-Personal",
+    ];
     Report {
         time: UnixTime::new(u32::try_from(seconds).unwrap()),
         signal: None,

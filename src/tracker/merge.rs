@@ -16,8 +16,8 @@ use super::device::{
 use crate::report::advertising::{LocalName, Structure, structures};
 use crate::report::capabilities::SecurityClass;
 use crate::report::{
-    BluetoothSighting, Channel, Dbm, DeviceId, Frequency, Position, ReceivedAt, Remark, Report,
-    ServiceData, Sighting, UnixTime, WifiSighting,
+    BluetoothSighting, Capabilities, Channel, Dbm, DeviceId, Frequency, Position, ReceivedAt,
+    Remark, Report, ServiceData, Sighting, UnixTime, WifiSighting,
 };
 
 impl<T> Latest<T> {
@@ -31,13 +31,29 @@ impl<T> Latest<T> {
 
 impl Advertised {
     /// A text that states nothing, such as an ESP32's `UNDEFINED`, never replaces one that does, however old.
-    fn offer(slot: &mut Option<Latest<Self>>, time: UnixTime, value: Self) {
+    ///
+    /// Nor does the text of a scanner of before WPA3, if it agrees with one that names WPA3: it cannot know more. Else
+    /// such scanners would hide what newer ones say, and a change of that.
+    fn offer(
+        slot: &mut Option<Latest<Self>>,
+        time: UnixTime,
+        value: Self,
+        capabilities: &Capabilities,
+    ) {
         let is_known = |advertised: Self| advertised.security.class() != SecurityClass::Unknown;
-        match slot.map(|latest| latest.value) {
-            Some(before) if before.security != value.security => {
+        match slot {
+            Some(latest) if latest.value.security != value.security => {
+                let before = latest.value;
                 match (is_known(before), is_known(value)) {
                     (true, false) => {}
-                    (false, true) => *slot = Some(Latest { time, value }),
+                    (false, true) => *latest = Latest { time, value },
+                    _ if capabilities.is_older_view_of(before.security) => {
+                        latest.time = latest.time.max(time);
+                    }
+                    _ if capabilities.is_newer_view_of(before.security) => {
+                        latest.value = value;
+                        latest.time = latest.time.max(time);
+                    }
                     _ => Latest::offer(slot, time, value),
                 }
             }
@@ -346,8 +362,8 @@ impl Wifi {
         if let Some(channel) = channel {
             Latest::offer(&mut record.channel, time, channel);
         }
-        if let Some(advertised) = advertised {
-            Advertised::offer(&mut record.security, time, advertised);
+        if let (Some(advertised), Some(capabilities)) = (advertised, &sighting.capabilities) {
+            Advertised::offer(&mut record.security, time, advertised, capabilities);
         }
         let layout = ChannelLayout {
             width: sighting.width,

@@ -20,7 +20,7 @@ fn security(raising: &mut Raising, look: &Look<'_>) {
         return;
     };
     let (old, new) = (before.value.security, capabilities.security());
-    if old == new || look.report.time < before.time || !new.differs_from(old) {
+    if old == new || look.report.time < before.time || !capabilities.differs_from(old) {
         return;
     }
     let (ssid, addr) = (&look.wifi.ssid, look.device().addr);
