@@ -8,6 +8,7 @@ mod annotation;
 mod batch;
 pub mod capabilities;
 mod channel;
+mod channel_text;
 mod device;
 mod mac;
 mod manufacturer;

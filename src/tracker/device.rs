@@ -6,8 +6,8 @@ use super::activity::Activity;
 use crate::report::advertising::{Structure, Structures, structures};
 use crate::report::capabilities::{Security, Topology};
 use crate::report::{
-    Channel, ChannelWidth, Dbm, DeviceId, Frequency, Position, ReceivedAt, ServiceData, Ssid, Tag,
-    UnixTime,
+    Band, Channel, ChannelWidth, Dbm, DeviceId, Frequency, Position, ReceivedAt, ServiceData, Ssid,
+    Tag, UnixTime,
 };
 
 /// A value and the time of its report. A later report replaces it, an earlier one does not.
@@ -36,9 +36,9 @@ pub struct Device {
     pub signal: Option<SignalRange>,
     /// Strongest sighting with a position.
     pub peak: Option<Peak>,
-    /// Latest channel, as sent or derived from the frequency.
+    /// Latest channel, as sent or derived from the frequency. [`Self::tuning`] is what to show.
     pub channel: Option<Latest<Channel>>,
-    /// Latest frequency.
+    /// Latest frequency. [`Self::tuning`] is what to show.
     pub frequency: Option<Latest<Frequency>>,
     /// Number of reports by frequency.
     pub frequencies: SmallVec<[(Frequency, u32); 1]>,
@@ -54,6 +54,24 @@ pub struct Device {
     pub tags: Vec<Latest<Tag>>,
     /// State that differs by radio technology.
     pub radio: Radio,
+}
+
+/// Where a device transmits. Channel and frequency belong together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tuning {
+    /// The channel, in Kismet's notation.
+    pub channel: Option<Channel>,
+    /// The frequency, if a scanner measured it on this channel.
+    pub frequency: Option<Frequency>,
+}
+
+impl Tuning {
+    /// The band by the frequency, or else by the channel.
+    pub fn band(self) -> Option<Band> {
+        self.frequency
+            .and_then(Frequency::band)
+            .or_else(|| self.channel.and_then(Channel::band))
+    }
 }
 
 /// State that differs by radio technology.
@@ -85,7 +103,7 @@ pub struct SsidRecord {
     pub last_time: UnixTime,
     /// Number of reports of it.
     pub reports: u64,
-    /// Latest channel.
+    /// Latest channel. [`Self::channel`] is what to show.
     pub channel: Option<Latest<Channel>>,
     /// Latest security, from the capabilities.
     pub security: Option<Latest<Advertised>>,
@@ -225,7 +243,55 @@ impl SourceNumber {
     }
 }
 
+impl SsidRecord {
+    /// Latest channel, in Kismet's notation.
+    pub fn channel(&self) -> Option<Channel> {
+        self.channel?.value.canonical()
+    }
+}
+
 impl Device {
+    /// Channel and frequency that belong together, although one scanner sends both and another only one of them.
+    ///
+    /// The later one counts. Of one time they are from one report, or from two reports between which nothing decides;
+    /// there the frequency counts, because it is measured.
+    pub fn tuning(&self) -> Tuning {
+        let channel = self
+            .channel
+            .and_then(|latest| Some((latest.time, latest.value.canonical()?)));
+        let Some(frequency) = self.frequency else {
+            return Tuning {
+                channel: channel.map(|(_, channel)| channel),
+                frequency: None,
+            };
+        };
+        let measured = Tuning {
+            channel: frequency.value.channel().canonical(),
+            frequency: Some(frequency.value),
+        };
+        let Some((time, channel)) = channel else {
+            return measured;
+        };
+        let are_of_one_time = time <= frequency.time;
+        let fits = channel.may_be_at(frequency.value)
+            // A scanner that sends no frequency does not receive 6 GHz, whose channels have the same numbers.
+            && (are_of_one_time
+                || channel
+                    .band()
+                    .is_none_or(|band| frequency.value.band() == Some(band)));
+        match (fits, are_of_one_time) {
+            (true, _) => Tuning {
+                channel: Some(channel),
+                frequency: Some(frequency.value),
+            },
+            (false, true) => measured,
+            (false, false) => Tuning {
+                channel: Some(channel),
+                frequency: None,
+            },
+        }
+    }
+
     /// Touches every heap block of the device to pull it into cache. The sum keeps the reads from being optimised away.
     pub(super) fn read_ahead(&self) -> u64 {
         let place = self.place.as_ref().map_or(0, |place| place.fixes);

@@ -25,7 +25,7 @@ pub(crate) use self::activity::{Kept as ActivityKept, Sample as ActivitySample};
 pub use self::checksum::checksum;
 pub use self::device::{
     Advertised, AdvertisedName, Bluetooth, ChannelLayout, Device, Latest, Peak, Place, Radio,
-    SeenBy, SignalRange, SourceNumber, SsidRecord, Wifi,
+    SeenBy, SignalRange, SourceNumber, SsidRecord, Tuning, Wifi,
 };
 pub use self::follow::{Changed, Follow};
 use self::image::Images;

@@ -87,12 +87,10 @@ fn are_related(one: &Device, other: &Device) -> bool {
 }
 
 fn are_tuned_alike(one: &Device, other: &Device) -> bool {
+    let (one, other) = (one.tuning(), other.tuning());
     match (one.frequency, other.frequency) {
-        (Some(frequency), Some(other)) => frequency.value == other.value,
-        _ => match (&one.channel, &other.channel) {
-            (Some(channel), Some(other)) => channel.value == other.value,
-            _ => false,
-        },
+        (Some(frequency), Some(other)) => frequency == other,
+        _ => one.channel.is_some() && one.channel == other.channel,
     }
 }
 

@@ -13,6 +13,7 @@ mod auth_matrix;
 mod auth_program;
 mod bluetooth;
 mod captures;
+mod channels;
 mod compression;
 mod crash;
 mod data_dir;

@@ -66,32 +66,12 @@ fn channel(raising: &mut Raising, look: &Look<'_>) {
     let (Some(before), Some(channel)) = (before, channel) else {
         return;
     };
-    let (old, new) = (before.value.as_str(), channel.as_str());
-    if look.report.time < before.time || primary(old) == primary(new) {
+    let (old, new) = (before.value, channel);
+    if look.report.time < before.time || old.is_same_as(new) {
         return;
     }
     let (ssid, addr) = (&look.wifi.ssid, look.device().addr);
     raising.of_report(Rule::ChanChange, look.report, || {
         format!("{addr} shows the network '{ssid}' on another channel: {old} before, now {new}")
     });
-}
-
-/// Number of the primary 20 MHz channel. Scanners write different suffixes, and few state the band. A move to another
-/// band with the same number is therefore not seen.
-fn primary(channel: &str) -> &str {
-    let end = channel.find(|digit: char| !digit.is_ascii_digit());
-    end.map_or(channel, |end| channel.split_at(end).0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::primary;
-
-    #[test]
-    fn widths_do_not_make_another_channel() {
-        assert_eq!(primary("42HT40P"), primary("42"));
-        assert_eq!(primary("6"), "6");
-        assert_eq!(primary("5W6e"), primary("5"));
-        assert_ne!(primary("36"), primary("40"));
-    }
 }

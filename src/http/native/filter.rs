@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::http::request::bad_parameter::BadParameter;
 use crate::http::request::query::Query;
 use crate::report::capabilities::{Security, SecurityClass};
-use crate::report::{Band, Channel, Frequency, Manufacturer, Phy, UnixTime};
+use crate::report::{Band, Channel, Manufacturer, Phy, UnixTime};
 use crate::tracker::{Device, Radio, SourceNumber, Tracker};
 
 /// All of these have to hold.
@@ -49,7 +49,7 @@ impl Filter {
             security: query.take_with("security", security)?,
             channel: query.take_with("channel", |text| match Channel::from_wire(text) {
                 Ok(Some(channel)) => Ok(channel),
-                Ok(None) => Err("0 is no channel".to_owned()),
+                Ok(None) => Err("expected a channel such as 6, 36 or 5W6e".to_owned()),
                 Err(error) => Err(error.to_string()),
             })?,
             band: query.take_with("band", band)?,
@@ -64,18 +64,13 @@ impl Filter {
     }
 
     pub(super) fn wants(&self, device: &Device) -> bool {
-        let frequency = device.frequency.map(|latest| latest.value);
         let signal = device.signal.map(|signal| signal.last.value.get());
-        let channel = device.channel.map(|latest| latest.value);
         let seen_by =
             |number: &SourceNumber| device.seen_by.iter().any(|seen| seen.source == *number);
         self.phy.is_none_or(|phy| device.id.phy == phy)
             && self.since.is_none_or(|since| since <= device.last_time)
             && self.until.is_none_or(|until| device.last_time <= until)
-            && self
-                .band
-                .is_none_or(|band| frequency.and_then(Frequency::band) == Some(band))
-            && self.channel.is_none_or(|wanted| channel == Some(wanted))
+            && self.is_tuned_to(device)
             && self
                 .signal_min_dbm
                 .is_none_or(|min| signal.is_some_and(|signal| min <= signal))
@@ -95,6 +90,20 @@ impl Filter {
                 Manufacturer::of(device.id.addr).is_some_and(|maker| wanted.contains(&maker))
             })
             && self.has_ssid(device)
+    }
+
+    fn is_tuned_to(&self, device: &Device) -> bool {
+        if self.band.is_none() && self.channel.is_none() {
+            return true;
+        }
+        let tuning = device.tuning();
+        let band = tuning.band();
+        self.band.is_none_or(|wanted| band == Some(wanted))
+            && self.channel.is_none_or(|wanted| {
+                tuning
+                    .channel
+                    .is_some_and(|channel| wanted.finds(channel, band))
+            })
     }
 
     fn has_ssid(&self, device: &Device) -> bool {

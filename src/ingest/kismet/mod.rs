@@ -404,7 +404,8 @@ fn channel(value: &Value<'_>) -> Result<Option<Channel>, Reason> {
         Value::Number(number) => Cow::Owned(number.to_string()),
         other => return Err(Reason::wrong_type("channel", "a string", other.kind())),
     };
-    Channel::from_wire(&text).map_err(|wrong| Reason::new("channel", wrong))
+    // A text that is no channel says nothing.
+    Ok(Channel::from_wire(&text).unwrap_or_default())
 }
 
 fn position(fields: &Fields<'_>) -> Result<Option<Position>, Reason> {

@@ -366,9 +366,11 @@ fn read_report(row: &Row<'_>, of_record: Option<Phy>) -> Result<Report, LogError
         frequency: read_with(row.get::<_, Option<f64>>(5)?, Frequency::from_wire)?,
         channel: match channel {
             None => None,
-            Some(text) => {
-                Channel::from_wire(&text).map_err(|_| damaged("a channel is too long"))?
-            }
+            // As it was sent: the checksums are of that text.
+            Some(text) => Some(
+                Channel::from_stored_text(&text)
+                    .map_err(|_| damaged("a channel is empty or too long"))?,
+            ),
         },
         position: match place {
             (Some(lat_e7), Some(lon_e7)) => {

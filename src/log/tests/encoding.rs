@@ -196,7 +196,7 @@ fn any_report() -> impl Strategy<Value = Report> {
             time: UnixTime::new(time),
             signal: signal.map(|dbm| Dbm::try_from(dbm).unwrap()),
             frequency: frequency.map(|khz| Frequency::try_from(khz).unwrap()),
-            channel: channel.map(|name| Channel::from_wire(&name).unwrap().unwrap()),
+            channel: channel.map(|name| Channel::from_stored_text(&name).unwrap()),
             position,
             accuracy: accuracy.and_then(Accuracy::from_mm),
             tags: vec![Tag {

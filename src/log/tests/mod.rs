@@ -275,7 +275,7 @@ fn names_go_with_the_last_observation_of_them() {
         let json = format!(
             r#"{{"source_uuid": "44444444-0000-0000-0000-000000000001", "source_name": "x", "reports": [
                 {{"bssid": "001122334455", "ssid": "common", "capabilities": "[ESS]", "channel": "6"}},
-                {{"bssid": "001122334455", "ssid": "net {number}", "capabilities": "[x{number}]", "channel": "{number}HT"}}
+                {{"bssid": "001122334455", "ssid": "net {number}", "capabilities": "[x{number}]", "channel": "{number}W6e"}}
             ]}}"#
         );
         let received_at = ReceivedAt::from_micros(BEGIN + number);

@@ -6,7 +6,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::activity::{Gauge, Rrd};
 use super::signal::Signal;
-use crate::report::UnixTime;
+use crate::report::{Channel, Frequency, UnixTime};
 use crate::tracker::Device;
 
 /// Seconds after its latest report during which a device counts as active (`channeltracker2.cc`).
@@ -43,8 +43,9 @@ impl Channels {
         let now = self.now;
         let silence_s = now.seconds().saturating_sub(device.last_time.seconds());
         let active = u64::from(silence_s <= ACTIVE_S);
-        let channel = device.channel.as_ref().map(|latest| latest.value.as_str());
-        let khz = device.frequency.map(|latest| latest.value.khz());
+        let tuning = device.tuning();
+        let channel = tuning.channel.as_ref().map(Channel::as_str);
+        let khz = tuning.frequency.map(Frequency::khz);
         let record = |channel: &str, khz: u32| ChannelRecord {
             channel: channel.to_owned(),
             frequency_khz: khz,

@@ -18,7 +18,7 @@ use super::source::SourceRecord;
 use super::system::Nothing;
 use super::{Context, Shown, security_class, zeros};
 use crate::alerts::AlertStore;
-use crate::report::{Frequency, Manufacturer, SourceId};
+use crate::report::{Channel, Frequency, Manufacturer, SourceId};
 use crate::tracker::{Counts, Device, Latest, Radio, SeenBy, SourceNumber, Tracker};
 use crate::views::{Style, to_json_as};
 
@@ -182,13 +182,10 @@ impl DeviceRecord<'_> {
             ],
         )?;
         zeros(record, &["kismet.device.base.datasize"])?;
-        let channel = device
-            .channel
-            .as_ref()
-            .map(|latest| latest.value.as_str())
-            .unwrap_or_default();
+        let tuning = device.tuning();
+        let channel = tuning.channel.as_ref().map_or("", Channel::as_str);
         record.serialize_entry("kismet.device.base.channel", channel)?;
-        let khz = device.frequency.map_or(0, |latest| latest.value.khz());
+        let khz = tuning.frequency.map_or(0, Frequency::khz);
         record.serialize_entry("kismet.device.base.frequency", &khz)?;
         record.serialize_entry(
             "kismet.device.base.freq_khz_map",

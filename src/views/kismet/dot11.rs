@@ -5,8 +5,8 @@ use twox_hash::XxHash32;
 
 use super::crypt::{crypt_bitfield, crypt_set};
 use super::{security_class, zeros};
-use crate::report::ChannelWidth;
 use crate::report::capabilities::{Pmf, Security};
+use crate::report::{Channel, ChannelWidth};
 use crate::tracker::{Device, SsidRecord, Wifi};
 
 /// `dot11.device.typeset` of an access point that beacons.
@@ -117,11 +117,8 @@ impl Serialize for AdvertisedSsid<'_> {
                 "dot11.advertisedssid.probe_response",
             ],
         )?;
-        let channel = ssid
-            .channel
-            .as_ref()
-            .map(|latest| latest.value.as_str())
-            .unwrap_or_default();
+        let channel = ssid.channel();
+        let channel = channel.as_ref().map_or("", Channel::as_str);
         record.serialize_entry("dot11.advertisedssid.channel", channel)?;
         let layout = ssid.layout.as_ref().map(|latest| latest.value);
         let width = layout.and_then(|layout| layout.width);

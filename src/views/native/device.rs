@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::{Signals, Times, Utc};
 use crate::report::capabilities::{Security, SecurityClass};
-use crate::report::{Band, DeviceKey, Frequency, MacAddr, Manufacturer};
+use crate::report::{Band, Channel, DeviceKey, MacAddr, Manufacturer};
 use crate::tracker::{Device, Radio};
 
 /// The names of a row's values, in their order.
@@ -62,15 +62,15 @@ pub struct DeviceRow<'d> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     security_label: Option<&'static str>,
-    /// The latest channel, as the scanner named it or as it follows from the frequency.
+    /// The latest channel, as sent or as it follows from the frequency, in Kismet's notation.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    channel: Option<&'d str>,
-    /// The latest frequency, in kHz.
+    #[schema(value_type = Option<String>, nullable = false)]
+    channel: Option<Channel>,
+    /// The latest frequency, in kHz. Absent if the latest channel is another one, reported without a frequency.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     frequency_khz: Option<u64>,
-    /// Its band in GHz: `2.4`, `5`, `6` or `60`.
+    /// Its band in GHz: `2.4`, `5`, `6` or `60`. Without a frequency it follows from the channel.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     band_ghz: Option<&'static str>,
@@ -123,7 +123,7 @@ impl<'d> DeviceRow<'d> {
     /// The row of a device.
     pub fn of(device: &'d Device) -> Self {
         let class = device.security().map(Security::class);
-        let frequency = device.frequency.map(|latest| latest.value);
+        let tuning = device.tuning();
         let changed = device.modified_at.time();
         let mean = device.place.as_ref().map(|place| place.mean_degrees());
         Self {
@@ -133,9 +133,9 @@ impl<'d> DeviceRow<'d> {
             name: name_of(device),
             security: class.map(SecurityClass::as_str),
             security_label: class.map(SecurityClass::label),
-            channel: device.channel.as_ref().map(|latest| latest.value.as_str()),
-            frequency_khz: frequency.map(|frequency| frequency.khz().into()),
-            band_ghz: frequency.and_then(Frequency::band).map(Band::ghz),
+            channel: tuning.channel,
+            frequency_khz: tuning.frequency.map(|frequency| frequency.khz().into()),
+            band_ghz: tuning.band().map(Band::ghz),
             signals: Signals::of(device.signal),
             seen: Times::new(device.first_time, device.last_time),
             changed: changed.seconds().into(),

@@ -11,7 +11,7 @@ use super::device::{DeviceRow, name_of};
 use super::security::SecurityRow;
 use super::{ChannelPlace, Fix, Signals, SourceNames, Times, Utc, degrees};
 use crate::report::capabilities::{Security, Topology};
-use crate::report::{DeviceKey, MacAddr, Ssid};
+use crate::report::{Channel, DeviceKey, MacAddr, Ssid};
 use crate::tracker::{Device, Peak, Place, Radio, SeenBy, SsidRecord};
 
 /// A device with all that is known of it.
@@ -77,8 +77,8 @@ struct SsidRow<'d> {
     reports: u64,
     /// The latest channel.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    channel: Option<&'d str>,
+    #[schema(value_type = Option<String>, nullable = false)]
+    channel: Option<Channel>,
     #[serde(flatten)]
     layout: ChannelPlace,
     /// How it is secured.
@@ -247,7 +247,7 @@ impl<'d> SsidRow<'d> {
             hidden: record.ssid.is_hidden(),
             seen: Times::new(record.first_time, record.last_time),
             reports: record.reports,
-            channel: record.channel.as_ref().map(|latest| latest.value.as_str()),
+            channel: record.channel(),
             layout: ChannelPlace::new(
                 layout.and_then(|layout| layout.width),
                 layout.and_then(|layout| layout.center0_mhz),
