@@ -158,8 +158,10 @@ async fn run(
         open_connections: open.clone(),
         process: Process::this(),
     };
-    let service = http::service(App::new(&config, parts));
-    tokio::spawn(stop.clone().run_until_cancelled_owned(tick(ingest)));
+    let app = App::new(&config, parts);
+    let ticking = tick(ingest, app.clone());
+    let service = http::service(app);
+    tokio::spawn(stop.clone().run_until_cancelled_owned(ticking));
     if let Some(reloads) = reloads {
         tokio::spawn(stop.clone().run_until_cancelled_owned(reloads));
     }
@@ -231,12 +233,15 @@ fn tracker(config: &Config) -> Tracker {
     })
 }
 
-/// Sends the writer a tick every second, so that rules about silence fire when no request arrives.
-async fn tick(ingest: Ingest) {
+/// Sends the writer a tick every second, so that rules about silence fire when no request arrives, and takes samples for
+/// graphs.
+async fn tick(ingest: Ingest, app: App) {
     let mut ticks = interval(TICK_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         ticks.tick().await;
-        ingest.tick(SystemTime::now().into());
+        let now = SystemTime::now().into();
+        ingest.tick(now);
+        app.sample(now);
     }
 }

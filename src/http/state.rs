@@ -15,6 +15,7 @@ use super::guard::turns::Turns;
 use super::intake::Intake;
 use super::kismet::live::{Feed, Live};
 use super::kismet::records::Records;
+use super::kismet::samples::Samples;
 use super::request::body::Bodies;
 use super::request::forwarded::Proxies;
 use super::response::pace::Pace;
@@ -28,7 +29,7 @@ use crate::ingest::format::Limits;
 use crate::log::History;
 use crate::metrics::{self, Metrics};
 use crate::process::Process;
-use crate::report::ReceivedAt;
+use crate::report::{Phy, ReceivedAt};
 use crate::tracker::Tracker;
 use crate::webhook::Webhooks;
 
@@ -61,6 +62,7 @@ pub(super) struct ServerFacts {
     pub(super) started_at: ReceivedAt,
     pub(super) metrics: Metrics,
     pub(super) process: Process,
+    pub(super) samples: Samples,
 }
 
 /// What bounds single requests.
@@ -133,6 +135,7 @@ impl App {
                 started_at: now(),
                 metrics,
                 process: parts.process,
+                samples: Samples::default(),
             }),
             limits: RequestLimits::of(config),
             guard: Guard {
@@ -151,6 +154,19 @@ impl App {
             events: parts.events,
             webhooks: parts.webhooks,
         }))
+    }
+}
+
+impl App {
+    /// Takes the samples of a second, for graphs.
+    pub(crate) fn sample(&self, now: ReceivedAt) {
+        let Handles {
+            server, records, ..
+        } = &*self.0;
+        let totals = Phy::ALL.map(|phy| records.tracker.totals(phy).reports);
+        server
+            .samples
+            .take(&server.metrics, totals.iter().sum(), now.time());
     }
 }
 

@@ -121,6 +121,20 @@ impl Counts {
         counts
     }
 
+    /// The same counts in windows that end now. Reports whose scanner's clock is ahead come when it is their time.
+    #[must_use]
+    pub fn as_of(mut self, now: UnixTime) -> Self {
+        let (newest, now_s) = (self.newest.seconds(), now.seconds());
+        // Between the two, there is no report yet, or none that counts yet.
+        let (old, new) = (newest.min(now_s), newest.max(now_s));
+        forget(&mut self.seconds, old, new);
+        forget(&mut self.signals, old, new);
+        forget(&mut self.minutes, old / 60, new / 60);
+        forget(&mut self.hours, old / 3600, new / 3600);
+        self.newest = now;
+        self
+    }
+
     /// Adds the counts of `other`, which must not be newer, as far as they fall into the windows.
     fn add_all(&mut self, other: &Self) {
         fn add(sum: &mut [u32], newest: u32, other: &[u32], others_newest: u32) {
@@ -237,6 +251,28 @@ mod tests {
             activity.add(UnixTime::new(120), signal);
         }
         assert_eq!(activity.counts().unwrap().signals[0], dbm(-50.0));
+    }
+
+    #[test]
+    fn windows_end_at_the_moment_of_reading() {
+        let counts = |now: u32| counted(&[1_700_000_000, 1_700_000_030]).as_of(UnixTime::new(now));
+        let sums = |counts: Counts| {
+            let sum = |ring: &[u32]| ring.iter().sum::<u32>();
+            (
+                sum(&counts.seconds),
+                sum(&counts.minutes),
+                sum(&counts.hours),
+            )
+        };
+        assert_eq!(sums(counts(1_700_000_030)), (2, 2, 2));
+        assert_eq!(sums(counts(1_700_000_060)), (1, 2, 2));
+        assert_eq!(sums(counts(1_700_000_090)), (0, 2, 2));
+        assert_eq!(sums(counts(1_700_003_630)), (0, 0, 2));
+        assert_eq!(sums(counts(1_700_090_000)), (0, 0, 0));
+        assert_eq!(sums(counts(1_800_000_000)), (0, 0, 0));
+        // The second report is from a clock that is ahead.
+        assert_eq!(sums(counts(1_700_000_010)), (1, 2, 2));
+        assert_eq!(counts(1_700_000_090).newest, UnixTime::new(1_700_000_090));
     }
 
     proptest! {

@@ -26,6 +26,7 @@ mod examples;
 mod faults;
 mod fields;
 mod fuzz;
+mod histories;
 mod history;
 mod ingest;
 mod limits;

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::LazyLock;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use scanpost::ServeError;
@@ -310,6 +310,14 @@ impl Answer {
         );
         json
     }
+}
+
+/// The time, in seconds since 1970.
+pub(crate) fn now_s() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs()
 }
 
 /// A request body with these reports.

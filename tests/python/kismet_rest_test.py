@@ -237,7 +237,7 @@ class Calls:
         for call in [sources.close, sources.open]:
             call(SOURCE)
             (source,) = sources.all()
-            self.assertEqual(source["kismet.datasource.running"], 0)
+            self.assertEqual(source["kismet.datasource.running"], 1)
 
     def test_what_takes_a_radio(self):
         for (class_name, name), args in IMPOSSIBLE.items():

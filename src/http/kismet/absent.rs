@@ -60,17 +60,23 @@ pub(in crate::http) async fn location(State(tracker): State<Arc<Tracker>>, read:
 }
 
 /// `/packetchain/packet_stats`.
-pub(in crate::http) async fn packet_stats(State(tracker): State<Arc<Tracker>>, read: Read) -> Json {
-    read.one(&PacketStats::of(&tracker, now().time()))
+pub(in crate::http) async fn packet_stats(
+    State(tracker): State<Arc<Tracker>>,
+    State(server): State<Arc<ServerFacts>>,
+    read: Read,
+) -> Json {
+    let received = server.samples.reports();
+    read.one(&PacketStats::of(&tracker, received, now().time()))
 }
 
 /// `/packetchain/packet_{kind}`: one of them.
 pub(in crate::http) async fn packet_stat(
     State(tracker): State<Arc<Tracker>>,
+    State(server): State<Arc<ServerFacts>>,
     Argument(kind): Argument,
     read: Read,
 ) -> Result<Json, ApiError> {
-    let stats = PacketStats::of(&tracker, now().time());
+    let stats = PacketStats::of(&tracker, server.samples.reports(), now().time());
     let name = match kind.as_str() {
         "packet_peak" => "kismet.packetchain.peak_packets_rrd",
         "packet_rate" => "kismet.packetchain.packets_rrd",

@@ -14,6 +14,7 @@ pub(super) mod networks;
 pub(super) mod page;
 pub(super) mod records;
 mod routes;
+pub(super) mod samples;
 pub(super) mod session;
 pub(super) mod sources;
 pub(super) mod system;

@@ -35,12 +35,20 @@ pub(in crate::http) async fn status(
     State(server): State<Arc<ServerFacts>>,
     read: Read,
 ) -> Json {
+    let context = records.context();
+    let memory_kb = memory_kb(&server.metrics);
+    let devices = server.metrics.sum(&metrics::DEVICES);
+    let (memory_history, device_history) = server
+        .samples
+        .memory_and_devices(context.now, (memory_kb, devices));
     read.one(&Status {
-        context: records.context(),
+        context,
         now: now(),
         started_at: server.started_at,
-        memory_kb: memory_kb(&server.metrics),
-        devices: server.metrics.sum(&metrics::DEVICES),
+        memory_kb,
+        memory_history,
+        devices,
+        device_history,
         connections: server.metrics.sum(&metrics::CONNECTIONS),
         user: server.process.user(),
         name: &server.config.name,
@@ -59,6 +67,6 @@ pub(super) fn statistics(metrics: &Metrics) -> StatisticsRecord {
 }
 
 /// Memory in use by this process, in kB; 0 where the system does not tell.
-fn memory_kb(metrics: &Metrics) -> u64 {
+pub(super) fn memory_kb(metrics: &Metrics) -> u64 {
     metrics.sum(&metrics::MEMORY) / 1024
 }

@@ -6,10 +6,8 @@ use crate::report::{Dbm, UnixTime};
 use crate::tracker::Counts;
 
 /// Counts of reports: by second, and by minute and hour as means per second.
-///
-/// `last_time` is the time of the newest report, because counts go by the reports' own time.
 pub(super) struct Rrd<'c> {
-    /// `None` if there never was a report.
+    /// Counts as of now. `None` if there never was a report.
     pub(super) counts: Option<&'c Counts>,
     pub(super) now: UnixTime,
 }
@@ -17,12 +15,11 @@ pub(super) struct Rrd<'c> {
 impl Serialize for Rrd<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut record = serializer.serialize_map(None)?;
-        let newest = self.counts.map_or(self.now, |counts| counts.newest);
-        record.serialize_entry("kismet.common.rrd.last_time", &newest.seconds())?;
-        record.serialize_entry("kismet.common.rrd.serial_time", &self.now.seconds())?;
+        let now = self.now.seconds();
+        record.serialize_entry("kismet.common.rrd.last_time", &now)?;
+        record.serialize_entry("kismet.common.rrd.serial_time", &now)?;
         let at = |back: u32| {
-            let second =
-                usize::try_from(newest.seconds().saturating_sub(back) % 60).unwrap_or_default();
+            let second = usize::try_from(now.saturating_sub(back) % 60).unwrap_or_default();
             self.counts
                 .and_then(|counts| counts.seconds.get(second))
                 .copied()
@@ -53,21 +50,21 @@ impl Serialize for Means<'_> {
 
 /// Strongest signal of each second, 0 for none.
 pub(super) struct SignalRrd<'c> {
+    /// Counts as of now.
     pub(super) counts: &'c Counts,
-    pub(super) now: UnixTime,
 }
 
 impl Serialize for SignalRrd<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut record = serializer.serialize_map(None)?;
-        let newest = self.counts.newest.seconds();
+        let now = self.counts.newest.seconds();
         let signals = self.counts.signals.map(|signal| signal.map_or(0, Dbm::get));
         let at = |back: u32| {
-            let second = usize::try_from(newest.saturating_sub(back) % 60).unwrap_or_default();
+            let second = usize::try_from(now.saturating_sub(back) % 60).unwrap_or_default();
             signals.get(second).copied().unwrap_or_default()
         };
-        record.serialize_entry("kismet.common.rrd.last_time", &newest)?;
-        record.serialize_entry("kismet.common.rrd.serial_time", &self.now.seconds())?;
+        record.serialize_entry("kismet.common.rrd.last_time", &now)?;
+        record.serialize_entry("kismet.common.rrd.serial_time", &now)?;
         record.serialize_entry("kismet.common.rrd.last_value", &at(0))?;
         record.serialize_entry("kismet.common.rrd.last_value_n1", &at(1))?;
         record.serialize_entry("kismet.common.rrd.minute_vec", signals.as_slice())?;
@@ -76,28 +73,44 @@ impl Serialize for SignalRrd<'_> {
     }
 }
 
-/// A gauge of which only the present value is known.
-pub(super) struct Gauge {
-    pub(super) value: u64,
+/// Numbers by second, minute and hour, at the index of their time modulo the length.
+#[derive(Clone, Debug)]
+pub(super) struct Slots {
+    pub(super) seconds: [u64; 60],
+    pub(super) minutes: [f64; 60],
+    pub(super) hours: [f64; 24],
+}
+
+impl Slots {
+    pub(super) const EMPTY: Self = Self {
+        seconds: [0; 60],
+        minutes: [0.0; 60],
+        hours: [0.0; 24],
+    };
+}
+
+/// A history in windows that end now.
+pub(super) struct SlotsRrd<'s> {
+    pub(super) slots: &'s Slots,
     pub(super) now: UnixTime,
 }
 
-impl Serialize for Gauge {
+impl Serialize for SlotsRrd<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut record = serializer.serialize_map(None)?;
         let now = self.now.seconds();
-        let only_at = |length: u32, at: u32| {
-            (0..length)
-                .map(move |slot| if slot == at % length { self.value } else { 0 })
-                .collect::<Vec<_>>()
+        let at = |back: u32| {
+            let second = usize::try_from(now.saturating_sub(back) % 60).unwrap_or_default();
+            let value = self.slots.seconds.get(second);
+            value.copied().unwrap_or_default()
         };
         record.serialize_entry("kismet.common.rrd.last_time", &now)?;
         record.serialize_entry("kismet.common.rrd.serial_time", &now)?;
-        record.serialize_entry("kismet.common.rrd.last_value", &self.value)?;
-        record.serialize_entry("kismet.common.rrd.last_value_n1", &self.value)?;
-        record.serialize_entry("kismet.common.rrd.minute_vec", &only_at(60, now))?;
-        record.serialize_entry("kismet.common.rrd.hour_vec", &only_at(60, now / 60))?;
-        record.serialize_entry("kismet.common.rrd.day_vec", &only_at(24, now / 3600))?;
+        record.serialize_entry("kismet.common.rrd.last_value", &at(0))?;
+        record.serialize_entry("kismet.common.rrd.last_value_n1", &at(1))?;
+        record.serialize_entry("kismet.common.rrd.minute_vec", &self.slots.seconds[..])?;
+        record.serialize_entry("kismet.common.rrd.hour_vec", &self.slots.minutes[..])?;
+        record.serialize_entry("kismet.common.rrd.day_vec", &self.slots.hours[..])?;
         record.serialize_entry("kismet.common.rrd.blank_val", &0)?;
         record.end()
     }

@@ -216,15 +216,14 @@ impl Serialize for DeviceRecord<'_> {
         if !device.tags.is_empty() {
             record.serialize_entry("kismet.device.base.tags", &Tags(device))?;
         }
-        let counts = LazyCell::new(|| device.activity.counts());
         let now = context.now;
+        let counts = LazyCell::new(|| Some(device.activity.counts()?.as_of(now)));
         if device.signal.is_some() || device.channel.is_some() {
             let counts: &dyn Deref<Target = Option<Counts>> = &counts;
             let signal = Signal {
                 range: device.signal,
                 peak: device.peak,
                 history: device.signal.map(|_| counts),
-                now,
             };
             record.serialize_entry("kismet.device.base.signal", &signal)?;
         }
@@ -330,7 +329,6 @@ impl Serialize for SeenByRecord<'_> {
             range: seen.signal,
             peak: None,
             history: None,
-            now: self.record.context.now,
         };
         record.serialize_entry("kismet.common.seenby.signal", &signal)?;
         record.end()

@@ -2,7 +2,8 @@
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::activity::Rrd;
+use super::activity::{Rrd, Slots, SlotsRrd};
+use super::history::History;
 use super::location::{EMPTY_GEOPOINT, Last};
 use super::zeros;
 use crate::report::{Position, UnixTime};
@@ -12,26 +13,63 @@ use crate::tracker::{Activity, Counts, Tracker};
 #[derive(Clone, Debug)]
 pub struct PacketStats {
     counts: Option<Counts>,
+    peaks: Slots,
     now: UnixTime,
 }
 
 impl PacketStats {
-    /// Activity of all sources together.
-    pub fn of(tracker: &Tracker, now: UnixTime) -> Self {
+    /// Activity of all sources together, and the reports that were received in each second.
+    pub fn of(tracker: &Tracker, received: History, now: UnixTime) -> Self {
         let sources = tracker.sources();
+        let counts = Activity::sum(sources.iter().map(|source| &source.activity));
+        let counts = counts.map(|counts| counts.as_of(now));
         Self {
-            counts: Activity::sum(sources.iter().map(|source| &source.activity)),
+            peaks: peaks(counts.as_ref(), &received.as_of(now)),
+            counts,
             now,
         }
     }
 }
 
+/// Reports by second, and the most of a second by minute and hour.
+fn peaks(counts: Option<&Counts>, received: &History) -> Slots {
+    let mut peaks = Slots {
+        minutes: received.maxima_by_minute().map(number),
+        hours: received.maxima_by_hour().map(number),
+        ..Slots::EMPTY
+    };
+    let Some(counts) = counts else { return peaks };
+    peaks.seconds = counts.seconds.map(u64::from);
+    let raise = |ring: &mut [f64], tick: u32, value: u32| {
+        let index = usize::try_from(tick).unwrap_or_default() % ring.len();
+        if let Some(slot) = ring.get_mut(index) {
+            *slot = slot.max(value.into());
+        }
+    };
+    for back in 0..60 {
+        let tick = counts.newest.seconds().saturating_sub(back);
+        let index = usize::try_from(tick % 60).unwrap_or_default();
+        let value = counts.seconds.get(index).copied().unwrap_or_default();
+        raise(&mut peaks.minutes, tick / 60, value);
+        raise(&mut peaks.hours, tick / 3600, value);
+    }
+    peaks
+}
+
+fn number(count: u64) -> f64 {
+    u32::try_from(count).unwrap_or(u32::MAX).into()
+}
+
 impl Serialize for PacketStats {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut record = serializer.serialize_map(None)?;
-        let counts = self.counts.as_ref();
+        let (counts, now) = (self.counts.as_ref(), self.now);
+        let peaks = SlotsRrd {
+            slots: &self.peaks,
+            now,
+        };
+        record.serialize_entry("kismet.packetchain.peak_packets_rrd", &peaks)?;
         for (name, counts) in [
-            ("kismet.packetchain.peak_packets_rrd", None),
             ("kismet.packetchain.packets_rrd", counts),
             ("kismet.packetchain.queued_packets_rrd", None),
             ("kismet.packetchain.error_packets_rrd", None),
@@ -39,7 +77,6 @@ impl Serialize for PacketStats {
             ("kismet.packetchain.processed_packets_rrd", counts),
             ("kismet.packetchain.dropped_packets_rrd", None),
         ] {
-            let now = self.now;
             record.serialize_entry(name, &Rrd { counts, now })?;
         }
         record.end()

@@ -6,15 +6,13 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::activity::SignalRrd;
 use super::location::PeakLocation;
-use crate::report::UnixTime;
 use crate::tracker::{Counts, Peak, SignalRange};
 
 pub(super) struct Signal<'d> {
     pub(super) range: Option<SignalRange>,
     pub(super) peak: Option<Peak>,
-    /// Signal history, computed only when it is serialised.
+    /// Signal history as of now, computed only when it is serialised.
     pub(super) history: Option<&'d dyn Deref<Target = Option<Counts>>>,
-    pub(super) now: UnixTime,
 }
 
 impl Serialize for Signal<'_> {
@@ -41,11 +39,7 @@ impl Serialize for Signal<'_> {
             record.serialize_entry("kismet.common.signal.peak_loc", &PeakLocation(peak))?;
         }
         if let Some(counts) = self.history.and_then(|history| history.as_ref()) {
-            let rrd = SignalRrd {
-                counts,
-                now: self.now,
-            };
-            record.serialize_entry("kismet.common.signal.signal_rrd", &rrd)?;
+            record.serialize_entry("kismet.common.signal.signal_rrd", &SignalRrd { counts })?;
         }
         record.end()
     }

@@ -17,6 +17,9 @@ const DRIVER_CANNOT: [&str; 7] = [
     "kismet.datasource.driver.remote_capable",
 ];
 
+/// Longest silence of a source that counts as running, in seconds.
+const RUNNING_S: u32 = 600;
+
 /// A source.
 #[derive(Clone, Copy, Debug)]
 pub struct SourceRecord<'s> {
@@ -29,14 +32,14 @@ pub struct SourceRecord<'s> {
 }
 
 /// Fields that are the same for all sources, because none has a radio of its own: empty texts, numbers and lists.
-const BEFORE_NAME: [Blank; 7] = [
+const BEFORE_RUNNING: [Blank; 2] = [
     Blank::Empty("kismet.datasource.ipc_binary"),
     Blank::Zero("kismet.datasource.ipc_pid"),
-    Blank::Zero("kismet.datasource.running"),
+];
+const AFTER_RUNNING: [Blank; 3] = [
     Blank::Empty("kismet.datasource.datasource_version"),
     Blank::Empty("kismet.datasource.remote_ip"),
     Blank::Zero("kismet.datasource.remote"),
-    Blank::Zero("kismet.datasource.passive"),
 ];
 const AFTER_HARDWARE: [Blank; 13] = [
     Blank::Zero("kismet.datasource.dlt"),
@@ -82,6 +85,15 @@ fn blanks<M: SerializeMap>(record: &mut M, fields: &[Blank]) -> Result<(), M::Er
     })
 }
 
+impl SourceRecord<'_> {
+    /// Whether it sends reports: it is not paused, and sent some lately.
+    fn is_running(&self) -> bool {
+        let last = self.source.last_contact.time().seconds();
+        let silence_s = self.context.now.seconds().saturating_sub(last);
+        !self.is_paused && silence_s <= RUNNING_S
+    }
+}
+
 impl Serialize for SourceRecord<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let source = self.source;
@@ -92,7 +104,11 @@ impl Serialize for SourceRecord<'_> {
         record.serialize_entry("kismet.datasource.source_key", &key)?;
         zeros(&mut record, &["kismet.datasource.cmd_pending"])?;
         record.serialize_entry("kismet.datasource.paused", &u8::from(self.is_paused))?;
-        blanks(&mut record, &BEFORE_NAME)?;
+        blanks(&mut record, &BEFORE_RUNNING)?;
+        record.serialize_entry("kismet.datasource.running", &u8::from(self.is_running()))?;
+        blanks(&mut record, &AFTER_RUNNING)?;
+        // Pages say of such a source that it is not under their control, and takes data from elsewhere.
+        record.serialize_entry("kismet.datasource.passive", &1)?;
         record.serialize_entry("kismet.datasource.name", &source.name)?;
         record.serialize_entry("kismet.datasource.uuid", &uuid)?;
         record.serialize_entry("kismet.datasource.definition", "")?;
@@ -102,7 +118,8 @@ impl Serialize for SourceRecord<'_> {
         blanks(&mut record, &AFTER_HARDWARE)?;
         record.serialize_entry("kismet.datasource.num_packets", &source.reports)?;
         record.serialize_entry("kismet.datasource.num_error_packets", &0)?;
-        let (counts, now) = (source.activity.counts(), self.context.now);
+        let now = self.context.now;
+        let counts = source.activity.counts().map(|counts| counts.as_of(now));
         let fed = Rrd {
             counts: counts.as_ref(),
             now,
@@ -127,8 +144,13 @@ impl Serialize for Driver {
         record.serialize_entry("kismet.datasource.driver.description", description)?;
         zeros(&mut record, &DRIVER_CANNOT)?;
         record.serialize_entry("kismet.datasource.driver.passive_capable", &1)?;
-        record.serialize_entry("kismet.datasource.driver.tuning_capable", &1)?;
-        zeros(&mut record, &["kismet.datasource_driver.hop_capable"])?;
+        zeros(
+            &mut record,
+            &[
+                "kismet.datasource.driver.tuning_capable",
+                "kismet.datasource_driver.hop_capable",
+            ],
+        )?;
         record.end()
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::crypt::crypt_bitfield;
+use super::crypt::crypt_set;
 use super::dot11::ssid_hash;
 use crate::report::capabilities::Security;
 use crate::report::{DeviceId, Ssid, UnixTime};
@@ -82,7 +82,8 @@ impl Serialize for SsidGroup {
         record.serialize_entry("dot11.ssidgroup.hash", &hash_of(&self.ssid))?;
         record.serialize_entry("dot11.ssidgroup.ssid", &self.ssid)?;
         record.serialize_entry("dot11.ssidgroup.ssid_len", &self.ssid.as_bytes().len())?;
-        let set = security.map_or(0, crypt_bitfield);
+        // Kismet has its newer set here, cut to 32 bits, but its page reads the older one.
+        let set = security.map_or(0, crypt_set);
         record.serialize_entry("dot11.ssidgroup.crypt_set", &set)?;
         let text = security
             .map(|security| security.summary().to_string())

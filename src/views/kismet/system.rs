@@ -2,8 +2,8 @@
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::activity::Gauge;
 use super::fields::Field;
+use super::history::History;
 use super::{Context, empties, zeros};
 use crate::report::ReceivedAt;
 
@@ -34,8 +34,12 @@ pub struct Status<'s> {
     pub started_at: ReceivedAt,
     /// Memory in use, in kB.
     pub memory_kb: u64,
+    /// Memory in use over time, up to now.
+    pub memory_history: History,
     /// Tracked devices.
     pub devices: u64,
+    /// Tracked devices over time, up to now.
+    pub device_history: History,
     /// Open connections.
     pub connections: u64,
     /// The user that the server runs as.
@@ -50,7 +54,6 @@ pub struct Status<'s> {
 
 impl Serialize for Status<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let now = self.context.now;
         let program = concat!("scanpost-", env!("CARGO_PKG_VERSION"));
         let mut record = serializer.serialize_map(None)?;
         zeros(&mut record, &["kismet.system.battery.percentage"])?;
@@ -75,20 +78,8 @@ impl Serialize for Status<'_> {
         record.serialize_entry("kismet.system.server_name", self.name)?;
         record.serialize_entry("kismet.system.server_description", self.description)?;
         record.serialize_entry("kismet.system.server_location", self.location)?;
-        record.serialize_entry(
-            "kismet.system.memory.rrd",
-            &Gauge {
-                value: self.memory_kb,
-                now,
-            },
-        )?;
-        record.serialize_entry(
-            "kismet.system.devices.rrd",
-            &Gauge {
-                value: self.devices,
-                now,
-            },
-        )?;
+        record.serialize_entry("kismet.system.memory.rrd", &self.memory_history)?;
+        record.serialize_entry("kismet.system.devices.rrd", &self.device_history)?;
         record.serialize_entry("kismet.system.sensors.fan", &Nothing)?;
         record.serialize_entry("kismet.system.sensors.temp", &Nothing)?;
         record.serialize_entry("kismet.system.num_fields", &Field::count())?;

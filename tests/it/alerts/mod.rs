@@ -4,21 +4,12 @@ mod crash;
 mod reads;
 mod scenarios;
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use scanpost::config::alerts::{Alerts, Network};
 use serde_json::{Value, json};
 
 use crate::server::TestServer;
 
 const OFTEN: &str = "1000000/day,1000000/sec";
-
-fn now_s() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_secs()
-}
 
 /// Raises an alert for every network whose name starts with `Canary`.
 fn canaries(alerts: &mut Alerts, limit: &str) {

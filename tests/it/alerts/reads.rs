@@ -6,9 +6,9 @@ use reqwest::Method;
 use scanpost::config::alerts::Alerts;
 use serde_json::{Value, json};
 
-use super::{OFTEN, alerts, canaries, canary, now_s};
+use super::{OFTEN, alerts, canaries, canary};
 use crate::live::{EVENTBUS, Subscriber};
-use crate::server::{Answer, SOURCE, TestServer};
+use crate::server::{Answer, SOURCE, TestServer, now_s};
 
 const AP: &str = "02:00:5E:10:00:01";
 const KEY: &str = "4202770D00000000_100105E0002";

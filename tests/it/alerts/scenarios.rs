@@ -10,8 +10,8 @@ use std::path::Path;
 use scanpost::config::alerts::Alerts;
 use serde_json::{Map, Value};
 
-use super::{OFTEN, alerts, now_s};
-use crate::server::TestServer;
+use super::{OFTEN, alerts};
+use crate::server::{TestServer, now_s};
 
 /// Interruption between the requests.
 #[derive(Clone, Copy, Debug)]

@@ -166,15 +166,18 @@ fn is_some_count(case: &Case<'_>) -> bool {
     case.ours.as_u64().is_some_and(|count| 0 < count)
 }
 
+/// A sample a second since the start, which is not long ago.
 fn is_gauge(case: &Case<'_>) -> bool {
     let rrd = case.ours;
-    let value = rrd["kismet.common.rrd.last_value"].as_f64().unwrap();
-    is_now(&rrd["kismet.common.rrd.last_time"])
-        && is_now(&rrd["kismet.common.rrd.serial_time"])
+    let now = rrd["kismet.common.rrd.last_time"].as_u64().unwrap();
+    let minute = &rrd["kismet.common.rrd.minute_vec"];
+    is_now(&json!(now))
+        && rrd["kismet.common.rrd.serial_time"] == now
         && has_slots(rrd)
+        && minute[slot(now)] == rrd["kismet.common.rrd.last_value"]
         && ["minute_vec", "hour_vec", "day_vec"]
             .iter()
-            .all(|vector| (sum(&rrd[format!("kismet.common.rrd.{vector}")]) - value).abs() < 0.5)
+            .all(|vector| 0.0 < sum(&rrd[format!("kismet.common.rrd.{vector}")]))
 }
 
 fn counts_device(case: &Case<'_>) -> bool {
@@ -193,30 +196,27 @@ fn counts_source(case: &Case<'_>) -> bool {
     )
 }
 
-/// Each report counts in its own second, minute and hour. All reports of a capture are within an hour, so none is too
-/// old for the hours.
+/// Each report counts in its own second, minute and hour, as far as these are in the windows that end now.
 fn counts(rrd: &Value, reports: &[&Value], total: Option<&Value>) -> bool {
-    let total = total.and_then(Value::as_f64).unwrap();
-    let close = |vector: &str, seconds: f64| (sum(&rrd[vector]) * seconds - total).abs() < 0.1;
-    let newest = rrd["kismet.common.rrd.last_time"].as_u64().unwrap();
-    let all = has_slots(rrd)
-        && is_now(&rrd["kismet.common.rrd.serial_time"])
-        && close("kismet.common.rrd.hour_vec", 60.0)
-        && close("kismet.common.rrd.day_vec", 3600.0);
-    if reports
-        .iter()
-        .any(|report| report.get("timestamp").is_none())
-    {
-        return all && is_now(&json!(newest)) && close("kismet.common.rrd.minute_vec", 1.0);
-    }
-    let mut seconds = vec![0; 60];
-    for time in times(reports).filter(|time| newest - time < 60) {
-        seconds[slot(time)] += 1;
-    }
-    all && times(reports).max() == Some(newest)
-        && rrd["kismet.common.rrd.last_value"] == seconds[slot(newest)]
-        && rrd["kismet.common.rrd.last_value_n1"] == seconds[slot(newest - 1)]
-        && rrd["kismet.common.rrd.minute_vec"] == json!(seconds)
+    let total = total.and_then(Value::as_u64).unwrap();
+    let now = rrd["kismet.common.rrd.last_time"].as_u64().unwrap();
+    let is_timeless = |report: &&Value| report.get("timestamp").is_none();
+    let are_timeless = reports.iter().any(is_timeless);
+    let close = |vector: &str, unit_s: u64, slots: u64| {
+        let recent = times(reports).filter(|time| now / unit_s - time / unit_s < slots);
+        let recent = u64::try_from(recent.count()).unwrap();
+        let expected = if are_timeless { total } else { recent };
+        let shown = sum(&rrd[format!("kismet.common.rrd.{vector}")]);
+        let [expected, unit_s] =
+            [expected, unit_s].map(|number| f64::from(u32::try_from(number).unwrap()));
+        (shown * unit_s - expected).abs() < 0.1
+    };
+    has_slots(rrd)
+        && is_now(&json!(now))
+        && rrd["kismet.common.rrd.serial_time"] == now
+        && close("minute_vec", 1, 60)
+        && close("hour_vec", 60, 60)
+        && close("day_vec", 3600, 24)
 }
 
 fn times(reports: &[&Value]) -> impl Iterator<Item = u64> {
@@ -233,22 +233,21 @@ fn slot(time: u64) -> usize {
 /// The strongest signal of each second of the last minute.
 fn shows_strongest(case: &Case<'_>) -> bool {
     let rrd = case.ours;
-    let newest = rrd["kismet.common.rrd.last_time"].as_u64().unwrap();
-    let mut seconds = vec![0; 60];
+    let now = rrd["kismet.common.rrd.last_time"].as_u64().unwrap();
+    let mut strongest = None;
     for report in case.of_device() {
-        let time = report["timestamp"].as_u64().unwrap_or(newest);
-        let strongest = &mut seconds[slot(time)];
-        let signal = report["signal"].as_i64().unwrap();
-        if newest - time < 60 && (*strongest == 0 || *strongest < signal) {
-            *strongest = signal;
-        }
+        let is_recent = report["timestamp"]
+            .as_u64()
+            .is_none_or(|time| now - time < 60);
+        strongest = strongest.max(report["signal"].as_i64().filter(|_| is_recent));
     }
-    Some(&rrd["kismet.common.rrd.last_time"]) == case.around("kismet.device.base.last_time")
-        && is_now(&rrd["kismet.common.rrd.serial_time"])
-        && rrd["kismet.common.rrd.last_value"] == seconds[slot(newest)]
-        && rrd["kismet.common.rrd.last_value_n1"] == seconds[slot(newest - 1)]
+    let seconds = rrd["kismet.common.rrd.minute_vec"].as_array().unwrap();
+    let shown = seconds.iter().filter_map(Value::as_i64);
+    is_now(&json!(now))
+        && rrd["kismet.common.rrd.serial_time"] == now
+        && seconds.len() == 60
         && rrd["kismet.common.rrd.blank_val"] == 0
-        && rrd["kismet.common.rrd.minute_vec"] == json!(seconds)
+        && shown.filter(|&signal| signal != 0).max() == strongest
 }
 
 fn is_time_of_strongest(case: &Case<'_>) -> bool {

@@ -218,7 +218,11 @@ impl Subscriptions {
             frame(
                 topic,
                 shape,
-                &PacketStats::of(&feed.records.tracker, now.time()),
+                &PacketStats::of(
+                    &feed.records.tracker,
+                    feed.server.samples.reports(),
+                    now.time(),
+                ),
             )
         });
         let location = wanted(GPS_LOCATION)
