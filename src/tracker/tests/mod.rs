@@ -410,6 +410,28 @@ fn folded(reports: &[(u128, Report)], cut: usize) -> BTreeMap<String, Json> {
     folded.shown()
 }
 
+#[test]
+fn a_scanner_older_than_wpa3_hides_nothing_of_it() {
+    let newer = named(
+        1,
+        100,
+        "Home",
+        "[WPA2-PSK-CCMP][RSN-PSK+SAE-CCMP][ESS][MFPC]",
+    );
+    let older = named(1, 200, "Home", "[WPA2-PSK-CCMP][ESS]");
+    let changed = named(1, 300, "Home", "[WPA2-PSK-CCMP][RSN-PSK-CCMP][ESS]");
+    let class = |reports: &[&Report]| {
+        let mut folded = Folded::new(Bounds::FOR_TESTS);
+        for report in reports {
+            folded.add(vec![(*report).clone()]);
+        }
+        folded.device(1).security().unwrap().class().as_str()
+    };
+    assert_eq!(class(&[&newer, &older]), "wpa2-wpa3-personal");
+    assert_eq!(class(&[&older, &newer]), "wpa2-wpa3-personal");
+    assert_eq!(class(&[&newer, &older, &changed]), "wpa2-personal");
+}
+
 proptest! {
     #[test]
     fn any_order_and_any_cut_into_batches_give_the_same_devices(
