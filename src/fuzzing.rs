@@ -12,7 +12,7 @@ use crate::views::kismet::{crypt_bitfield, crypt_set};
 
 /// Decodes a scan report with the limits of the default configuration. Gives how many reports are accepted and how
 /// many are rejected, or the error text.
-pub fn decode(is_bluetooth: bool, json: &str) -> Result<(usize, usize), String> {
+pub fn decode(is_bluetooth: bool, body: &[u8]) -> Result<(usize, usize), String> {
     let phy = if is_bluetooth {
         Phy::Bluetooth
     } else {
@@ -21,21 +21,22 @@ pub fn decode(is_bluetooth: bool, json: &str) -> Result<(usize, usize), String> 
     let limits = kismet::Limits {
         reports_per_batch_max: 10_000,
         json_depth_max: 32,
-        clock_skew_max: Duration::from_secs(86_400),
+        ignored_max: 100,
+        clock_skew_max: Duration::from_secs(120),
         source_name_bytes_max: 256,
         capabilities_bytes_max: 1024,
         tags_max: 32,
         tag_bytes_max: 256,
     };
     let received_at = ReceivedAt::from_micros(1_700_000_000_000_000);
-    match kismet::decode(phy, json, received_at, &limits) {
-        Ok(batch) => Ok((batch.reports.len(), batch.rejected.len())),
+    match kismet::decode(phy, body, received_at, &limits) {
+        Ok((batch, _)) => Ok((batch.reports.len(), batch.rejected.len())),
         Err(error) => Err(error.to_string()),
     }
 }
 
 /// Repairs a document that is almost JSON. `None` if it needs no repair.
-pub fn repair(json: &str) -> Option<String> {
+pub fn repair(json: &[u8]) -> Option<String> {
     kismet::repair(json)
 }
 

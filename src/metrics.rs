@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::alerts::AlertStore;
 use crate::ingest::Ingest;
+use crate::ingest::health::SourceHealth;
 use crate::outbox::DestinationStatus;
 use crate::process::Process;
 use crate::report::Phy;
@@ -70,6 +71,9 @@ metrics! {
     REPORTS: Counter "scanpost_reports_total",
         "Reports that were merged, by radio technology; duplicates and refused ones do not count.",
         Read::Each("phy", |of| of.by_phy(|totals| totals.reports));
+    VALUES_IGNORED: Counter "scanpost_report_values_ignored_total",
+        "Values that were left out of reports because they cannot be used, by field, since the start.",
+        Read::Each("field", |of| of.health.ignored_by_field());
     DEVICES: Gauge "scanpost_devices",
         "Tracked devices, by radio technology.",
         Read::Each("phy", |of| of.by_phy(|totals| totals.devices));
@@ -108,6 +112,7 @@ metrics! {
 /// Handles to the parts that keep the numbers.
 #[derive(Clone, Debug)]
 pub(crate) struct MetricSources {
+    pub(crate) health: SourceHealth,
     pub(crate) tracker: Arc<Tracker>,
     pub(crate) ingest: Ingest,
     pub(crate) alerts: AlertStore,

@@ -106,7 +106,7 @@ async fn serve_connection(stream: TcpStream, router: Router) {
 
 async fn decode_only(json: String) -> std::result::Result<String, StatusCode> {
     let now = SystemTime::now().into();
-    let batch = kismet::decode(Phy::Wifi, &json, now, &decode_limits())
+    let (batch, _) = kismet::decode(Phy::Wifi, json.as_bytes(), now, &decode_limits())
         .map_err(|_| StatusCode::BAD_REQUEST)?;
     Ok(taken(batch.reports.len()) + "}")
 }

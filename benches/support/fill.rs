@@ -68,6 +68,6 @@ pub(crate) fn of_log(log: &Log, record: Record) -> Record {
 
 /// Decodes a batch as the server does.
 pub(crate) fn decode(now: SystemTime, json: &str) -> Result<Record> {
-    let batch = kismet::decode(Phy::Wifi, json, now.into(), &decode_limits())?;
+    let (batch, _) = kismet::decode(Phy::Wifi, json.as_bytes(), now.into(), &decode_limits())?;
     Ok(Record::new(Uuid::nil(), now.into(), What::Reports(batch)))
 }

@@ -40,6 +40,7 @@ pub(crate) fn decode_limits() -> kismet::Limits {
     kismet::Limits {
         reports_per_batch_max: limits.reports_per_batch_max,
         json_depth_max: limits.json_depth_max,
+        ignored_max: 100,
         clock_skew_max: ingest.clock_skew_max,
         source_name_bytes_max: limits.source_name_bytes_max,
         capabilities_bytes_max: limits.capabilities_bytes_max,

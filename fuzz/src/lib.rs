@@ -20,8 +20,7 @@ pub fn decoder(data: &[u8]) {
         return;
     };
     let is_bluetooth = radio == b'b';
-    let json = String::from_utf8_lossy(json);
-    let Ok((accepted, rejected)) = fuzzing::decode(is_bluetooth, &json) else {
+    let Ok((accepted, rejected)) = fuzzing::decode(is_bluetooth, json) else {
         return;
     };
     let path = if is_bluetooth {
@@ -29,7 +28,7 @@ pub fn decoder(data: &[u8]) {
     } else {
         "/phy/phy80211/scan/scan_report.cmd"
     };
-    let answer = Server::shared().post(path, json.as_bytes());
+    let answer = Server::shared().post(path, json);
     assert_eq!(answer.status, 200, "{}", answer.text());
     let receipt = answer.json();
     if receipt["duplicate"] == false {
@@ -44,14 +43,13 @@ pub fn decoder(data: &[u8]) {
 
 /// The repair of documents that are almost JSON.
 pub fn repair(data: &[u8]) {
-    let json = String::from_utf8_lossy(data);
-    let Some(repaired) = fuzzing::repair(&json) else {
+    let Some(repaired) = fuzzing::repair(data) else {
         return;
     };
     // The repaired text may still be invalid for another reason.
     if serde_json::from_str::<serde_json::Value>(&repaired).is_ok() {
         assert_eq!(
-            fuzzing::repair(&repaired),
+            fuzzing::repair(repaired.as_bytes()),
             None,
             "{repaired:?} needs no second repair"
         );

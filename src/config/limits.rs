@@ -68,6 +68,8 @@ pub struct Limits {
     /// Time between two pings of a WebSocket. Default 30 seconds.
     #[serde(with = "duration_text")]
     pub ping_interval: Duration,
+    /// Values that one answer names because they were left out of their reports. Default 100.
+    pub ignored_max: usize,
     /// Longest name of a source in bytes. Default 256.
     pub source_name_bytes_max: usize,
     /// Longest capabilities text in bytes. Default 1 024.
@@ -105,6 +107,7 @@ impl Default for Limits {
             subscriber_message_bytes_max: 64 << 10,
             subscriber_timeout: Duration::from_secs(10),
             ping_interval: Duration::from_secs(30),
+            ignored_max: 100,
             source_name_bytes_max: 256,
             capabilities_bytes_max: 1024,
             tag_bytes_max: 256,
@@ -142,6 +145,7 @@ impl Limits {
         count(self.subscriptions_max, 1..=10_000)?;
         count(self.events_queue_max, 1..=1_000_000)?;
         count(self.subscriber_message_bytes_max, 64..=1 << 24)?;
+        count(self.ignored_max, 0..=100_000)?;
         for entries in [
             self.ssids_per_device_max,
             self.sources_per_device_max,

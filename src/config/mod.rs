@@ -129,7 +129,7 @@ pub enum LogFormat {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Ingest {
-    /// Largest lead of a report's timestamp over this server's clock. Default 1 day.
+    /// Largest lead of a report's timestamp over this server's clock. Default 2 minutes.
     #[serde(with = "duration_text")]
     pub clock_skew_max: Duration,
     /// How long a repeated batch is recognised. Default 7 days.
@@ -142,7 +142,7 @@ pub struct Ingest {
 impl Default for Ingest {
     fn default() -> Self {
         Self {
-            clock_skew_max: DAY,
+            clock_skew_max: Duration::from_secs(120),
             resend_window: DAY * 7,
             resend_batches_max: 100_000,
         }

@@ -26,6 +26,7 @@ use crate::config::{self, Config};
 use crate::events::Events;
 use crate::ingest::Ingest;
 use crate::ingest::format::Limits;
+use crate::ingest::health::SourceHealth;
 use crate::log::History;
 use crate::metrics::{self, Metrics};
 use crate::process::Process;
@@ -106,7 +107,9 @@ impl App {
             limits.body_timeout,
         );
         let origins = Origins::new(parts.access.policy(), &config.server.cors_origins);
+        let health = SourceHealth::new(limits.sources_max);
         let metrics = Metrics::new(metrics::MetricSources {
+            health: health.clone(),
             tracker: Arc::clone(&parts.tracker),
             ingest: parts.ingest.clone(),
             alerts: parts.alerts.clone(),
@@ -149,6 +152,7 @@ impl App {
                 bodies,
                 events: parts.events.clone(),
                 limits: upload_limits(config),
+                health,
                 heavy_decodes: Turns::new(processors()),
             }),
             events: parts.events,
@@ -187,6 +191,7 @@ fn upload_limits(config: &Config) -> Limits {
     Limits {
         reports_per_batch_max: limits.reports_per_batch_max,
         json_depth_max: limits.json_depth_max,
+        ignored_max: limits.ignored_max,
         clock_skew_max: config.ingest.clock_skew_max,
         source_name_bytes_max: limits.source_name_bytes_max,
         capabilities_bytes_max: limits.capabilities_bytes_max,
@@ -225,6 +230,7 @@ part!(Pace, app => app.records.pace.clone());
 part!(Proxies, app => app.proxies.clone());
 part!(Records, app => app.records.clone());
 part!(RequestLimits, app => app.limits);
+part!(SourceHealth, app => app.intake.health.clone());
 part!(Turns, app => app.device_walks.clone());
 part!(Webhooks, app => app.webhooks.clone());
 part!(Feed, app => Feed {

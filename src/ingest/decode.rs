@@ -1,8 +1,11 @@
 //! Why a decoder refuses a whole request, or one report of it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::report::{BadPosition, Rejected};
+use serde::Serialize;
+
+use crate::report::Rejected;
 
 /// What is wrong with a field: its name, and the cause for people to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,11 +34,6 @@ impl Reason {
             format_args!("{length_bytes} bytes long, at most {bytes_max} are allowed"),
         )
     }
-
-    /// The position is wrong. Its message names the field.
-    pub fn named(wrong: BadPosition) -> Self {
-        Self(wrong.to_string().into())
-    }
 }
 
 impl Reason {
@@ -51,6 +49,49 @@ impl Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// A value that was left out of a report because it cannot be used. The report counts without it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Ignored {
+    /// Where the report stands in the request, from 0. `None` for a value of the whole request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index: Option<usize>,
+    /// The field.
+    pub field: &'static str,
+    /// What is wrong with the value.
+    pub reason: Box<str>,
+}
+
+/// What the sender of an upload should know besides what became of its rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Notes {
+    /// Values that were left out, as far as there is room for them.
+    pub ignored: Vec<Ignored>,
+    /// How many values of each field were left out.
+    pub ignored_by_field: BTreeMap<&'static str, u64>,
+    /// By how many seconds the scanner's clock is ahead, if it cannot be right.
+    pub clock_offset_s: Option<i64>,
+}
+
+impl Notes {
+    /// Leaves a value out. Of more than `named_max` values the rest is only counted.
+    pub fn ignore(
+        &mut self,
+        named_max: usize,
+        index: Option<usize>,
+        field: &'static str,
+        why: impl fmt::Display,
+    ) {
+        *self.ignored_by_field.entry(field).or_default() += 1;
+        if self.ignored.len() < named_max {
+            self.ignored.push(Ignored {
+                index,
+                field,
+                reason: why.to_string().into(),
+            });
+        }
     }
 }
 

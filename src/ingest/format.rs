@@ -6,14 +6,15 @@
 use std::time::Duration;
 
 use super::Receipt;
-use super::decode::{DecodeError, Reason};
-use crate::report::{Batch, BatchIdentity, ReceivedAt, Rejected};
+use super::decode::{DecodeError, Notes, Reason};
+use crate::report::{Batch, BatchIdentity, ReceivedAt, Rejected, SourceId};
 
 /// A format of scan reports. Code that does not depend on the notation is shared by all formats: limits, rates,
 /// idempotency keys, receipts.
 pub trait Format: Send + Sync + 'static {
-    /// The type of the body: `str` for formats based on JSON, `[u8]` for others.
-    type Body: ?Sized;
+    /// Whether a body is a JSON document, which may be a variable of a form. Others are read as they are, whatever the
+    /// client calls them.
+    const IS_JSON: bool;
 
     /// What an upload is called in messages, such as `Bluetooth scan report`.
     const NAME: &'static str;
@@ -29,7 +30,7 @@ pub trait Format: Send + Sync + 'static {
     /// # Errors
     ///
     /// When the body as a whole cannot be decoded, or when none of its rows is valid.
-    fn decode(body: &Self::Body, context: &Context) -> Result<Upload, DecodeError>;
+    fn decode(body: &[u8], context: &Context) -> Result<Upload, DecodeError>;
 }
 
 /// What a decoder knows besides the body.
@@ -46,6 +47,8 @@ pub struct Limits {
     pub reports_per_batch_max: usize,
     /// How deep arrays and objects may be nested.
     pub json_depth_max: usize,
+    /// How many values that were left out are named in one answer.
+    pub ignored_max: usize,
     /// How far the time of a report may be ahead of the server's clock.
     pub clock_skew_max: Duration,
     /// How long a source's name may be, in bytes.
@@ -64,6 +67,7 @@ impl Limits {
     pub(crate) const FOR_TESTS: Self = Self {
         reports_per_batch_max: 100,
         json_depth_max: 32,
+        ignored_max: 100,
         clock_skew_max: Duration::from_secs(86_400),
         source_name_bytes_max: 256,
         capabilities_bytes_max: 1024,
@@ -88,13 +92,15 @@ pub struct UploadEntry {
     pub batch: Batch,
     /// The row number of each report. May be empty in an upload of one entry.
     pub rows: Vec<usize>,
+    /// What the sender should know.
+    pub notes: Notes,
 }
 
-impl From<Batch> for Upload {
+impl From<(Batch, Notes)> for Upload {
     /// Makes an upload of one entry.
-    fn from(batch: Batch) -> Self {
+    fn from((batch, notes): (Batch, Notes)) -> Self {
         let rows = Vec::new();
-        Self::new(UploadEntry { batch, rows })
+        Self::new(UploadEntry { batch, rows, notes })
     }
 }
 
@@ -145,6 +151,12 @@ impl Upload {
             let batch = &mut entry.batch;
             batch.identity = Some(BatchIdentity::of_key(batch.source, &key));
         }
+    }
+
+    /// Takes the notes of each source.
+    pub fn take_notes(&mut self) -> impl Iterator<Item = (SourceId, Notes)> {
+        let entries = std::iter::once(&mut self.first).chain(&mut self.others);
+        entries.map(|entry| (entry.batch.source, std::mem::take(&mut entry.notes)))
     }
 
     /// The first entry, the other entries, and the refused rows that belong to no entry.

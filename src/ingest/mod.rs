@@ -4,10 +4,13 @@
 
 pub mod decode;
 pub mod format;
+pub mod health;
 pub mod housekeeping;
 pub mod kismet;
 mod merger;
+mod quantity;
 pub(crate) mod recover;
+mod ssid_text;
 mod writer;
 
 use std::path::PathBuf;

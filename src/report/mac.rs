@@ -61,8 +61,36 @@ impl MacAddr {
 impl FromStr for MacAddr {
     type Err = ParseMacError;
 
-    /// Parses `AA:BB:CC:DD:EE:FF`, `aa-bb-cc-dd-ee-ff`, `aabb.ccdd.eeff` and `AABBCCDDEEFF`, in any case.
+    /// Parses `AA:BB:CC:DD:EE:FF`, `aa-bb-cc-dd-ee-ff`, `aabb.ccdd.eeff` and `AABBCCDDEEFF`, in any case, and
+    /// `a:b:c:d:e:f`, which iOS and programs that print octets without leading zeros write.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::of_twelve_digits(text).or_else(|_| Self::of_six_groups(text))
+    }
+}
+
+impl MacAddr {
+    /// Six groups of one or two digits.
+    fn of_six_groups(text: &str) -> Result<Self, ParseMacError> {
+        let separator = if text.contains(':') { ':' } else { '-' };
+        let mut groups = text.split(separator);
+        let mut octets = [0; 6];
+        for octet in &mut octets {
+            *octet = match *groups.next().unwrap_or_default().as_bytes() {
+                [low] => hex_digit(low).ok_or(ParseMacError)?,
+                [high, low] => match (hex_digit(high), hex_digit(low)) {
+                    (Some(high), Some(low)) => (high << 4) | low,
+                    _ => return Err(ParseMacError),
+                },
+                _ => return Err(ParseMacError),
+            };
+        }
+        match groups.next() {
+            None => Ok(Self(octets)),
+            Some(_) => Err(ParseMacError),
+        }
+    }
+
+    fn of_twelve_digits(text: &str) -> Result<Self, ParseMacError> {
         let bytes = text.as_bytes();
         let (separator, group_digits) = match bytes.len() {
             12 => (None, 12),
@@ -248,12 +276,29 @@ mod tests {
     }
 
     #[test]
+    fn groups_may_lack_their_leading_zero() {
+        check("2:0:5e:10:b1:1", Some("02:00:5E:10:B1:01"));
+        check("02:00:5E:10:B1:2", Some("02:00:5E:10:B1:02"));
+        check("a-1B-c-d-e-f", Some("0A:1B:0C:0D:0E:0F"));
+        check("1:2:3:4:5:66", Some("01:02:03:04:05:66"));
+        for text in [
+            "1:2:3:4:5",
+            "1:2:3:4:5:6:7",
+            "1:2:3:4:5:",
+            "1:2:3:4:5:006",
+            "1:2:3-4:5:6",
+            "1.2.3.4.5.6",
+        ] {
+            check(text, None);
+        }
+    }
+
+    #[test]
     fn other_lengths_and_mixtures_are_not_addresses() {
         for text in [
             "",
             "0a:1b:2c:3d:4e",
             "0a:1b:2c:3d:4e:5f:60",
-            "a:1b:2c:3d:4e:5f",
             "0a:1b-2c:3d:4e:5f",
             "0a:1b:2c:3d:4e:+f",
             "0a1b2c3d4e5",

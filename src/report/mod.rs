@@ -33,7 +33,7 @@ pub use position::{Accuracy, BadPosition, Position};
 pub use radio::{BadFrequency, Band, ChannelWidth, Dbm, Frequency};
 pub use source::{ParseSourceIdError, SourceId};
 pub use ssid::{Ssid, SsidTooLong};
-pub use time::{ReceivedAt, UnixTime};
+pub use time::{Clock, ReceivedAt, UnixTime};
 
 /// A sighting of one device by one source at one time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

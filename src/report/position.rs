@@ -35,23 +35,35 @@ impl TryFrom<Unchecked> for Position {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadPosition {
     /// The latitude is outside ±90°.
-    #[error("lat: out of range, expected -90 to 90 degrees")]
+    #[error("out of range, expected -90 to 90 degrees")]
     Latitude,
     /// The longitude is outside ±180°.
-    #[error("lon: out of range, expected -180 to 180 degrees")]
+    #[error("out of range, expected -180 to 180 degrees")]
     Longitude,
     /// There is a latitude, but no longitude.
-    #[error("lon: missing, but there is a lat; send both or neither")]
+    #[error("missing, but there is a lat; send both or neither")]
     NoLongitude,
     /// There is a longitude, but no latitude.
-    #[error("lat: missing, but there is a lon; send both or neither")]
+    #[error("missing, but there is a lon; send both or neither")]
     NoLatitude,
     /// The altitude is below the deepest trench or above the atmosphere.
-    #[error("alt: out of range, expected -11000 to 100000 m")]
+    #[error("out of range, expected -11000 to 100000 m")]
     Altitude,
     /// The speed is higher than any scanner's.
-    #[error("speed: out of range, expected at most 100000 km/h")]
+    #[error("out of range, expected at most 100000 km/h")]
     Speed,
+}
+
+impl BadPosition {
+    /// The part that is wrong.
+    pub const fn field(self) -> &'static str {
+        match self {
+            Self::Latitude | Self::NoLatitude => "lat",
+            Self::Longitude | Self::NoLongitude => "lon",
+            Self::Altitude => "alt",
+            Self::Speed => "speed",
+        }
+    }
 }
 
 impl Position {

@@ -59,8 +59,10 @@ impl TryFrom<u32> for Frequency {
     type Error = &'static str;
 
     fn try_from(khz: u32) -> Result<Self, Self::Error> {
-        let read = Self::from_wire(khz.into()).ok().flatten();
-        read.ok_or("a frequency is out of range")
+        let is_possible = (Self::KHZ_MIN..=Self::KHZ_MAX).contains(&f64::from(khz));
+        is_possible
+            .then_some(Self(khz))
+            .ok_or("a frequency is out of range")
     }
 }
 
@@ -70,32 +72,31 @@ impl From<Frequency> for u32 {
     }
 }
 
-/// Why a number is not a frequency of these radios.
+/// The number is not a frequency of these radios, in any unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadFrequency {
-    /// The number is plausible only in MHz.
-    #[error("out of range: the unit is kHz, but this looks like MHz (channel 6 is 2437000)")]
-    LooksLikeMegahertz,
-    /// The number is outside the range.
-    #[error("out of range, expected 100000 to 100000000 kHz")]
-    OutOfRange,
-}
+#[error("out of range, expected 100000 to 100000000 kHz (channel 6 is 2437000)")]
+pub struct BadFrequency;
 
 impl Frequency {
     /// The frequency that Kismet gives every Bluetooth device: the lower edge of the 2.4 GHz band.
     pub const BLUETOOTH: Self = Self(2_400_000);
 
-    /// Converts a frequency in kHz, rounded. 0 means none.
-    pub fn from_wire(khz: f64) -> Result<Option<Self>, BadFrequency> {
-        let whole = khz.round();
+    const KHZ_MIN: f64 = 100_000.0;
+    const KHZ_MAX: f64 = 100_000_000.0;
+
+    /// Converts a frequency in kHz, rounded. 0 means none. A number that is plausible only in MHz or Hz is in that unit.
+    pub fn from_wire(number: f64) -> Result<Option<Self>, BadFrequency> {
+        let is_in = |unit_khz: f64| {
+            let mhz = number * unit_khz / 1000.0;
+            (2_400.0..=7_125.0).contains(&mhz) || (57_000.0..=71_000.0).contains(&mhz)
+        };
+        let unit_khz = [1000.0, 0.001].into_iter().find(|&unit| is_in(unit));
+        let whole = (number * unit_khz.unwrap_or(1.0)).round();
         if whole == 0.0 {
             return Ok(None);
         }
-        if (2_400.0..=7_125.0).contains(&whole) || (57_000.0..=71_000.0).contains(&whole) {
-            return Err(BadFrequency::LooksLikeMegahertz);
-        }
-        if !(100_000.0..=100_000_000.0).contains(&whole) {
-            return Err(BadFrequency::OutOfRange);
+        if !(Self::KHZ_MIN..=Self::KHZ_MAX).contains(&whole) {
+            return Err(BadFrequency);
         }
         #[expect(
             clippy::cast_possible_truncation,
@@ -285,40 +286,32 @@ mod tests {
     }
 
     #[test]
-    fn a_frequency_in_the_wrong_unit_says_so() {
-        assert_eq!(
-            Frequency::from_wire(2437.0),
-            Err(BadFrequency::LooksLikeMegahertz)
-        );
-        assert_eq!(
-            Frequency::from_wire(6415.0),
-            Err(BadFrequency::LooksLikeMegahertz)
-        );
-        assert_eq!(
-            Frequency::from_wire(2_437_000_000.0),
-            Err(BadFrequency::OutOfRange)
-        );
-        assert_eq!(Frequency::from_wire(-1.0), Err(BadFrequency::OutOfRange));
-        assert_eq!(
-            Frequency::from_wire(f64::NAN),
-            Err(BadFrequency::OutOfRange)
-        );
-        assert_eq!(Frequency::from_wire(0.0), Ok(None));
-        assert_eq!(
-            Frequency::from_wire(100_000.0).unwrap().unwrap().khz(),
-            100_000
-        );
-        assert_eq!(
-            Frequency::from_wire(99_999.0),
-            Err(BadFrequency::OutOfRange)
-        );
-        assert_eq!(
-            Frequency::from_wire(100_000_000.0).unwrap().unwrap().khz(),
-            100_000_000
-        );
-        assert_eq!(
-            Frequency::from_wire(100_000_001.0),
-            Err(BadFrequency::OutOfRange)
-        );
+    fn a_frequency_is_in_khz_or_in_the_one_unit_that_makes_sense() {
+        let khz = |number| Frequency::from_wire(number).map(|read| read.map(Frequency::khz));
+        for (number, expected) in [
+            (2_437_000.0, 2_437_000),
+            (2437.0, 2_437_000),
+            (5955.0, 5_955_000),
+            (6415.0, 6_415_000),
+            (58_320.0, 58_320_000),
+            (2_437_000_000.0, 2_437_000),
+            (5_180_000_000.0, 5_180_000),
+            (100_000.0, 100_000),
+            (100_000_000.0, 100_000_000),
+        ] {
+            assert_eq!(khz(number), Ok(Some(expected)), "{number}");
+        }
+        assert_eq!(khz(0.0), Ok(None));
+        for nonsense in [
+            -1.0,
+            f64::NAN,
+            99_999.0,
+            100_000_001.0,
+            2_399.0,
+            7_126.0,
+            2.437,
+        ] {
+            assert_eq!(khz(nonsense), Err(BadFrequency), "{nonsense}");
+        }
     }
 }

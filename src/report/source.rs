@@ -30,8 +30,10 @@ impl SourceId {
 impl FromStr for SourceId {
     type Err = ParseSourceIdError;
 
-    /// Parses only the hyphenated form, in any case. Text in another form is more often a mistake than a UUID.
+    /// Parses only the hyphenated form, in any case. Text in another form is more often a mistake than a UUID. Blanks and
+    /// line ends around it do not count: scripts read UUIDs from files.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.trim();
         match text.len() {
             36 => Uuid::try_parse(text)
                 .map(Self)
@@ -58,6 +60,7 @@ mod tests {
         let id: SourceId = "5fe308bd-0000-0000-0000-00000000000a".parse().unwrap();
         assert_eq!(id.to_string(), "5FE308BD-0000-0000-0000-00000000000A");
         assert_eq!(id.to_string().parse(), Ok(id));
+        assert_eq!(format!(" {id}\r\n").parse(), Ok(id));
         for text in [
             "",
             "1-2-3-4-5",

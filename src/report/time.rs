@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 pub struct UnixTime(u32);
 
 impl UnixTime {
-    /// 2000-01-01. A scanner with an earlier time has no clock: none is that old.
-    pub const CLOCK_MIN: Self = Self(946_684_800);
+    /// 2001-01-01. A clock that shows an earlier time was never set: those without a battery begin at 1970 or 2000.
+    pub const CLOCK_MIN: Self = Self(978_307_200);
 
     /// Creates a time from whole seconds since 1970.
     pub const fn new(seconds: u32) -> Self {
@@ -20,29 +20,71 @@ impl UnixTime {
     pub const fn seconds(self) -> u32 {
         self.0
     }
+}
 
-    /// Converts a report's timestamp in seconds, truncated. Milliseconds, microseconds and nanoseconds are recognised.
+/// What a report says of the time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// When it was made.
+    Right(UnixTime),
+    /// Nothing: the scanner has no clock. The report counts as made when it was received.
+    None,
+    /// Something that cannot be: the scanner's clock is off by so many seconds, ahead if positive. The report counts as
+    /// made when it was received.
+    Wrong {
+        /// What the scanner's clock shows, less what ours does.
+        offset_s: i64,
+    },
+}
+
+impl Clock {
+    /// Reads a report's timestamp in seconds, fractions cut; what makes sense in a finer unit only is in that.
     ///
-    /// `None` means that the scanner has no clock or a wrong one: the time is 0, before 2000, or more than `skew_max`
-    /// ahead of `received_at`. The time of receipt counts then.
-    pub fn from_wire(seconds: f64, received_at: ReceivedAt, skew_max: Duration) -> Option<Self> {
+    /// 0 and less is no clock. Wrong is what lies before [`UnixTime::CLOCK_MIN`], or ahead of ours by more than
+    /// `skew_max`.
+    pub fn from_wire(seconds: f64, received_at: ReceivedAt, skew_max: Duration) -> Self {
         const UNITS_PER_SECOND: [f64; 4] = [1.0, 1e3, 1e6, 1e9];
+        /// The year 5138. A number beyond it is in a finer unit.
+        const SECONDS_MAX: f64 = 1e11;
+        let now = f64::from(received_at.time().0);
         #[expect(
             clippy::cast_precision_loss,
             reason = "a skew of 2^53 s needs no exact bound"
         )]
-        let latest = f64::from(received_at.time().0) + skew_max.as_secs() as f64;
-        let plausible = f64::from(Self::CLOCK_MIN.0)..=latest.min(f64::from(u32::MAX));
+        let latest = now + skew_max.as_secs() as f64;
+        let plausible = f64::from(UnixTime::CLOCK_MIN.0)..=latest.min(f64::from(u32::MAX));
         let mut readings = UNITS_PER_SECOND
             .iter()
             .map(|factor| (seconds / factor).floor());
-        let whole = readings.find(|whole| plausible.contains(whole))?;
+        if let Some(whole) = readings.find(|whole| plausible.contains(whole)) {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "the range was checked above"
+            )]
+            return Self::Right(UnixTime(whole as u32));
+        }
+        if !(1.0..f64::INFINITY).contains(&seconds) {
+            return Self::None;
+        }
+        let mut readings = UNITS_PER_SECOND.iter().map(|factor| seconds / factor);
+        let read = readings.find(|&reading| reading < SECONDS_MAX);
+        let offset_s = (read.unwrap_or(SECONDS_MAX) - now).trunc();
         #[expect(
             clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "the range was checked above"
+            reason = "both lie below SECONDS_MAX"
         )]
-        Some(Self(whole as u32))
+        Self::Wrong {
+            offset_s: offset_s as i64,
+        }
+    }
+
+    /// The time that it says, if it can be.
+    pub const fn right(self) -> Option<UnixTime> {
+        match self {
+            Self::Right(time) => Some(time),
+            Self::None | Self::Wrong { .. } => None,
+        }
     }
 }
 
@@ -105,7 +147,8 @@ mod tests {
     const DAY: Duration = Duration::from_secs(86_400);
 
     fn read(seconds: f64) -> Option<u32> {
-        UnixTime::from_wire(seconds, NOW, DAY).map(UnixTime::seconds)
+        let clock = Clock::from_wire(seconds, NOW, DAY);
+        clock.right().map(UnixTime::seconds)
     }
 
     #[test]
@@ -115,14 +158,32 @@ mod tests {
             -5.0,
             1.0,
             86_400.0,
-            946_684_799.0,
+            946_684_857.0,
+            978_307_199.0,
             -1e300,
             f64::NEG_INFINITY,
             f64::NAN,
         ] {
             assert_eq!(read(seconds), None, "{seconds}");
         }
-        assert_eq!(read(946_684_800.0), Some(946_684_800));
+        assert_eq!(read(978_307_200.0), Some(978_307_200));
+    }
+
+    #[test]
+    fn a_wrong_clock_tells_by_how_much() {
+        let wrong = |offset_s| Clock::Wrong { offset_s };
+        for (seconds, expected) in [
+            (0.0, Clock::None),
+            (-5.0, Clock::None),
+            (0.5, Clock::None),
+            (f64::NAN, Clock::None),
+            (57.0, wrong(57 - 1_700_000_000)),
+            (1_700_100_000.0, wrong(100_000)),
+            (1_700_100_000_123.0, wrong(100_000)),
+            (1e300, wrong(98_300_000_000)),
+        ] {
+            assert_eq!(Clock::from_wire(seconds, NOW, DAY), expected, "{seconds}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::file::Reader;
 use super::records_v2::encode;
 use super::*;
-use crate::ingest::kismet::{self, Limits};
+use crate::ingest::kismet;
 use crate::log::{Log, Record, What};
 use crate::report::capabilities::{Akm, Cipher, Flag, Protocol};
 use crate::report::{Phy, ReceivedAt, UnixTime};
@@ -75,7 +75,7 @@ impl Kept {
              "txpowerlevel": 4, "pathloss": -60, "scan_data": "0201060aff4c001005", "service_data": {"180f": "64"}}]}"#;
         let at = ReceivedAt::from_micros(1_700_000_000_000_000 + number);
         let batches = [(Phy::Wifi, wifi.as_str()), (Phy::Bluetooth, bluetooth)]
-            .map(|(phy, json)| kismet::decode(phy, json, at, &Limits::FOR_TESTS).unwrap());
+            .map(|(phy, json)| kismet::batch(phy, json, at));
         let node = self.log.node();
         let records = batches.map(|batch| Record::new(node, at, What::Reports(batch)));
         for entry in self.log.append(records.into()).unwrap() {

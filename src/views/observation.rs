@@ -248,14 +248,14 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::ingest::kismet::{self, Limits};
+    use crate::ingest::kismet;
     use crate::log::{LogPosition, Record, What};
     use crate::report::Phy;
 
     #[track_caller]
     fn check(phy: Phy, json: &str, expected: &[&str]) {
         let now = ReceivedAt::from_micros(1_700_000_000_123_457);
-        let batch = kismet::decode(phy, json, now, &Limits::FOR_TESTS).unwrap();
+        let batch = kismet::batch(phy, json, now);
         let entry = Entry {
             position: LogPosition::new(7),
             record: Record::new(Uuid::nil(), now, What::Reports(batch)),

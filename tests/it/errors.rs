@@ -94,7 +94,7 @@ async fn broken_bodies_are_400() {
     let server = TestServer::start().await;
     let json = Some("application/json");
     server
-        .post(WIFI, json, &b"{\"source_uuid\": \"\xff\"}"[..])
+        .post(WIFI, json, &b"{\xff\"source_uuid\": \"\"}"[..])
         .await
         .expect_error(400, "not UTF-8");
     server

@@ -135,13 +135,16 @@ async fn each_refused_report_is_named_and_the_others_are_taken() {
         { "bssid": "00:00:00:00:00:03" },
     ]);
     let answer = server.taken(&batch(reports)).await;
-    assert_eq!(answer["accepted"], 2);
+    assert_eq!(answer["accepted"], 3);
     let expected = json!([
         { "index": 1, "reason": "bssid: the broadcast address cannot identify a station" },
-        { "index": 2, "reason": "lat: out of range, expected -90 to 90 degrees" },
     ]);
     assert_eq!(answer["rejected"], expected);
-    assert_eq!(server.device_count().await, 2);
+    let expected = json!([
+        { "index": 2, "field": "lat", "reason": "out of range, expected -90 to 90 degrees" },
+    ]);
+    assert_eq!(answer["ignored"], expected);
+    assert_eq!(server.device_count().await, 3);
 }
 
 #[tokio::test]

@@ -24,6 +24,7 @@ mod durability;
 mod errors;
 mod examples;
 mod faults;
+mod field;
 mod fields;
 mod fuzz;
 mod histories;

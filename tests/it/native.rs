@@ -380,10 +380,10 @@ async fn lists_are_available_as_csv_and_single_objects_are_not() {
     let (head, row) = sources.text.split_once("\r\n").unwrap();
     assert_eq!(
         head,
-        "source,name,phy,reports,devices,first_contact,first_contact_utc,last_contact,last_contact_utc,lat,lon,alt_m"
+        "source,name,phy,reports,devices,first_contact,first_contact_utc,last_contact,last_contact_utc,clock_offset_s,values_ignored,lat,lon,alt_m"
     );
     assert!(
-        row.starts_with(&format!("{SOURCE},")) && row.ends_with("Z,1.5,-2.5,\r\n"),
+        row.starts_with(&format!("{SOURCE},")) && row.ends_with("Z,,0,1.5,-2.5,\r\n"),
         "{row}"
     );
 

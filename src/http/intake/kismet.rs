@@ -47,7 +47,7 @@ pub(in crate::http) fn routes() -> Vec<Route> {
 }
 
 /// `POST /phy/phy80211/scan/scan_report.cmd`: what a Wi-Fi scanner saw, and the same of Bluetooth.
-async fn scan_report<F: Format<Body = str>>(
+async fn scan_report<F: Format>(
     intake: State<Arc<Intake>>,
     Argument(file): Argument,
     request: Request,

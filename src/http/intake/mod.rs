@@ -15,9 +15,11 @@ use crate::http::clock::now;
 use crate::http::error::ApiError;
 use crate::http::guard::rate::{Rates, Sender};
 use crate::http::guard::turns::Turns;
-use crate::http::request::body::{Bodies, Readable, Received};
+use crate::http::request::body::{Bodies, Received};
 use crate::http::response::json::Json;
+use crate::ingest::decode::{Ignored, Notes};
 use crate::ingest::format::{Context, Format, Limits, Upload, UploadEntry, UploadReceipt};
+use crate::ingest::health::SourceHealth;
 use crate::ingest::{Ingest, IngestError, Receipt};
 use crate::log::What;
 use crate::report::{ReceivedAt, Rejected};
@@ -33,6 +35,7 @@ pub(super) struct Intake {
     pub(super) bodies: Bodies,
     pub(super) events: Events,
     pub(super) limits: Limits,
+    pub(super) health: SourceHealth,
     /// Bounds how many large bodies are decoded at one time: more at once would take no less time, and evict each
     /// other's reports from the caches of the processors.
     pub(super) heavy_decodes: Turns,
@@ -45,13 +48,16 @@ struct UploadAnswer<'r> {
     duplicate: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     duplicates: Option<usize>,
+    ignored: &'r [Ignored],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clock_offset_s: Option<i64>,
     rejected: &'r [Rejected],
     status: &'static str,
     success: bool,
 }
 
 /// Takes an upload of some format. The reply means logged and visible: the sender may now forget what it sent.
-pub(super) async fn upload<F: Format<Body: Readable>>(
+pub(super) async fn upload<F: Format>(
     State(intake): State<Arc<Intake>>,
     request: Request,
 ) -> Result<Json, ApiError> {
@@ -61,7 +67,11 @@ pub(super) async fn upload<F: Format<Body: Readable>>(
         return Err(refused);
     }
     let key = idempotency_key(request.headers())?;
-    let received = intake.bodies.receive_as::<F::Body>(request).await;
+    let received = if F::IS_JSON {
+        intake.bodies.receive(request).await
+    } else {
+        intake.bodies.receive_any(request).await
+    };
     let received_at = now();
     let decoded = match received {
         Ok(received) => decode::<F>(&intake, received, received_at).await,
@@ -74,15 +84,33 @@ pub(super) async fn upload<F: Format<Body: Readable>>(
     if let Some(key) = key {
         upload.identify(&key);
     }
+    let told = intake.note(&mut upload);
     let receipt = submit(&intake.ingest, received_at, upload).await?;
     Ok(Json::kismet(&UploadAnswer {
         accepted: receipt.accepted,
         duplicate: receipt.is_duplicate,
         duplicates: (!F::HAS_ONE_ENTRY).then_some(receipt.duplicates),
+        ignored: &told.ignored,
+        clock_offset_s: told.clock_offset_s,
         rejected: &receipt.rejected,
         status: F::ACCEPTED,
         success: true,
     }))
+}
+
+impl Intake {
+    /// Counts the notes of an upload by source, and takes what the sender is told of them.
+    fn note(&self, upload: &mut Upload) -> Notes {
+        let mut told = Notes::default();
+        for (source, notes) in upload.take_notes() {
+            self.health.note(source, &notes);
+            told.ignored.extend(notes.ignored);
+            told.clock_offset_s = notes.clock_offset_s.or(told.clock_offset_s);
+        }
+        told.ignored.sort_by_key(|ignored| ignored.index);
+        told.ignored.truncate(self.limits.ignored_max);
+        told
+    }
 }
 
 /// What is refused shows on the message bus too, as with Kismet, whose clients look for it there.
@@ -138,7 +166,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<Vec<u8>>, ApiError> {
     }
 }
 
-async fn decode<F: Format<Body: Readable>>(
+async fn decode<F: Format>(
     intake: &Intake,
     received: Received,
     received_at: ReceivedAt,
@@ -148,7 +176,14 @@ async fn decode<F: Format<Body: Readable>>(
         limits: intake.limits,
     };
     let heavy = received.is_heavy();
-    let decode = move || received.read(|body: &F::Body| Ok(F::decode(body, &context)?));
+    let read = move |body: &[u8]| Ok(F::decode(body, &context)?);
+    let decode = move || {
+        if F::IS_JSON {
+            received.document(read)
+        } else {
+            received.octets(read)
+        }
+    };
     if !heavy {
         return decode();
     }
@@ -206,7 +241,7 @@ async fn submit_one_of_several(
     received_at: ReceivedAt,
     entry: UploadEntry,
 ) -> Result<EntryAnswer, ApiError> {
-    let UploadEntry { batch, rows } = entry;
+    let UploadEntry { batch, rows, .. } = entry;
     let rejected = batch.rejected.clone();
     match ingest.submit(received_at, What::Reports(batch)).await {
         Ok(receipt) => Ok(Ok(receipt)),

@@ -25,8 +25,7 @@ use crate::tracker::{Bounds, Tracker};
 struct Lines;
 
 impl Format for Lines {
-    type Body = [u8];
-
+    const IS_JSON: bool = false;
     const NAME: &'static str = "Upload of lines";
     const ACCEPTED: &'static str = "Lines accepted";
     const HAS_ONE_ENTRY: bool = false;
@@ -46,7 +45,8 @@ impl Format for Lines {
                         entry.batch.reports.extend(batch.reports);
                     } else {
                         let rows = Vec::new();
-                        entries.push(UploadEntry { batch, rows });
+                        let notes = Notes::default();
+                        entries.push(UploadEntry { batch, rows, notes });
                     }
                     let entry = entries.get_mut(at).unwrap();
                     match rejected {
@@ -80,7 +80,9 @@ fn read_line(line: &str, context: &Context) -> Result<(Batch, Option<Reason>), R
     let decode = |reports: Value| {
         let source = format!("00000000-0000-0000-0000-{source:0>12}");
         let json = json!({ "source_uuid": source, "source_name": null, "reports": reports });
-        kismet::decode(phy, &json.to_string(), context.received_at, &context.limits)
+        let body = json.to_string();
+        kismet::decode(phy, body.as_bytes(), context.received_at, &context.limits)
+            .map(|(batch, _)| batch)
     };
     let unreadable = |error: DecodeError| Reason::new("source", error);
     match decode(json!([{ field: addr }])) {
@@ -140,6 +142,7 @@ impl TestServer {
             bodies: Bodies::new(1 << 20, 1 << 22, Duration::from_secs(60)),
             events,
             limits: Limits::FOR_TESTS,
+            health: SourceHealth::new(8),
             heavy_decodes: Turns::new(1),
         });
         let router = Router::new()
@@ -202,6 +205,7 @@ fn expected(duplicate: bool, duplicates: usize) -> Value {
         "accepted": 3,
         "duplicate": duplicate,
         "duplicates": duplicates,
+        "ignored": [],
         "rejected": [
             { "index": 2, "reason": "address: not one" },
             { "index": 3, "reason": "radio: expected wifi or bluetooth" },

@@ -14,8 +14,9 @@ use crate::http::response::json::Json;
 use crate::http::response::pace::Pace;
 use crate::http::response::page::{self, Slice};
 use crate::http::state::RequestLimits;
-use crate::tracker::Tracker;
-use crate::views::native::SourceRow;
+use crate::ingest::health::SourceHealth;
+use crate::tracker::{Source, Tracker};
+use crate::views::native::{Scanner, SourceRow};
 
 /// The scanners that have reported.
 #[derive(Serialize, ToSchema)]
@@ -33,6 +34,7 @@ pub(super) struct Sources<'s> {
 pub(in crate::http) async fn list(
     State(tracker): State<Arc<Tracker>>,
     State(limits): State<RequestLimits>,
+    State(health): State<SourceHealth>,
     State(pace): State<Pace>,
     headers: HeaderMap,
     mut query: Query,
@@ -41,6 +43,15 @@ pub(in crate::http) async fn list(
     let slice = Slice::take(&mut query, limits.page_items_max)?;
     query.finish()?;
     let (sources, next_cursor) = slice.cut(tracker.sources());
+    let scanner = |source: Source| {
+        let health = health.of(source.id);
+        Scanner {
+            source,
+            clock_offset_s: health.clock_offset_s,
+            values_ignored: health.ignored_by_field.values().sum(),
+        }
+    };
+    let sources: Vec<_> = sources.into_iter().map(scanner).collect();
     if let Some(texts) = csv {
         return Ok(page::csv(sources, texts, next_cursor, &pace).await);
     }

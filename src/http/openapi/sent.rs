@@ -145,7 +145,7 @@ pub(in crate::http) struct BluetoothReport {
 /// When and where something was seen, and how well.
 #[derive(ToSchema)]
 pub(in crate::http) struct Seen {
-    /// Seconds since 1970; absent, 0 or before 2000 means now. More than a day ahead is refused.
+    /// Seconds since 1970; absent, 0, before 2001 or ahead by more than `ingest.clock_skew_max` means now.
     timestamp: Option<f64>,
     /// dBm, -150 to 30; 0 is none.
     signal: Option<f64>,
@@ -176,7 +176,23 @@ pub(in crate::http) struct Receipt {
     accepted: u64,
     /// Whether the same request was answered before; it is not counted again.
     duplicate: bool,
+    /// Values that were left out because they cannot be used, at most `limits.ignored_max`. Their reports count.
+    ignored: Vec<Ignored>,
+    /// By how many seconds the scanner's clock is ahead, if it cannot be right.
+    #[schema(nullable = false)]
+    clock_offset_s: Option<i64>,
     rejected: Vec<Rejected>,
+}
+
+/// A value that was left out.
+#[derive(ToSchema)]
+pub(in crate::http) struct Ignored {
+    /// Where its report stands in the request, from 0. Absent for a value of the whole request.
+    #[schema(nullable = false)]
+    index: Option<u64>,
+    field: String,
+    /// What is wrong with it.
+    reason: String,
 }
 
 /// A report that was refused.

@@ -9,6 +9,7 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, header};
 use http_body_util::BodyExt;
 use percent_encoding::percent_decode;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -89,16 +90,21 @@ impl Bodies {
 
     /// Reads the body of `request`, which is JSON or a form.
     pub(in crate::http) async fn receive(&self, request: Request) -> Result<Received, BodyError> {
-        self.receive_as::<str>(request).await
+        let form = form(request.headers())?;
+        self.receive_form(request, form).await
     }
 
-    /// Reads the body of `request`, to be read as a `B`.
-    pub(in crate::http) async fn receive_as<B: Readable + ?Sized>(
+    /// Reads the body of `request`, whatever it is called.
+    pub(in crate::http) async fn receive_any(
         &self,
         request: Request,
     ) -> Result<Received, BodyError> {
+        self.receive_form(request, Form::Guess).await
+    }
+
+    async fn receive_form(&self, request: Request, form: Form) -> Result<Received, BodyError> {
         let deadline = Instant::now() + self.timeout;
-        let (form, gzip) = (B::form(request.headers())?, is_gzip(request.headers())?);
+        let gzip = is_gzip(request.headers())?;
         let declared = content_length(request.headers());
         let needed = match declared {
             Some(bytes) if !gzip => bytes.min(self.bytes_max),
@@ -167,56 +173,7 @@ impl Bodies {
     }
 }
 
-/// As what a body can be read.
-pub(in crate::http) trait Readable {
-    /// What the client calls its body, if that can be read as this.
-    fn form(headers: &HeaderMap) -> Result<Form, BodyError>;
-
-    /// Gives what was received to `read`.
-    fn of<T, E: From<BodyError>>(
-        received: &Received,
-        read: impl FnOnce(&Self) -> Result<T, E>,
-    ) -> Result<T, E>;
-}
-
-/// A JSON document, which may be a variable of a form.
-impl Readable for str {
-    fn form(headers: &HeaderMap) -> Result<Form, BodyError> {
-        form(headers)
-    }
-
-    fn of<T, E: From<BodyError>>(
-        received: &Received,
-        read: impl FnOnce(&Self) -> Result<T, E>,
-    ) -> Result<T, E> {
-        received.json(read)
-    }
-}
-
-/// The body as it is, whatever it is called, without its compression.
-impl Readable for [u8] {
-    fn form(_: &HeaderMap) -> Result<Form, BodyError> {
-        Ok(Form::Guess)
-    }
-
-    fn of<T, E: From<BodyError>>(
-        received: &Received,
-        read: impl FnOnce(&Self) -> Result<T, E>,
-    ) -> Result<T, E> {
-        let inflated = received.inflated()?;
-        read(inflated.as_deref().unwrap_or(&received.bytes))
-    }
-}
-
 impl Received {
-    /// Gives the body to `read` as what it wants.
-    pub(in crate::http) fn read<B: Readable + ?Sized, T, E: From<BodyError>>(
-        &self,
-        read: impl FnOnce(&B) -> Result<T, E>,
-    ) -> Result<T, E> {
-        B::of(self, read)
-    }
-
     /// The body without its compression, if it has one.
     fn inflated(&self) -> Result<Option<Vec<u8>>, BodyError> {
         let inflate = || inflate(&self.bytes, self.bytes_max);
@@ -229,27 +186,43 @@ impl Received {
         self.gzip || LIGHT_BYTES_MAX < self.bytes.len()
     }
 
+    /// Gives the octets of the body to `read`, without their compression.
+    pub(in crate::http) fn octets<T, E: From<BodyError>>(
+        &self,
+        read: impl FnOnce(&[u8]) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let inflated = self.inflated()?;
+        read(inflated.as_deref().unwrap_or(&self.bytes))
+    }
+
+    /// Gives the octets of the JSON document to `read`. They may be no UTF-8, and no JSON either.
+    pub(in crate::http) fn document<T, E: From<BodyError>>(
+        &self,
+        read: impl FnOnce(&[u8]) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.octets(|bytes| {
+            let is_json = match self.form {
+                Form::Json => true,
+                // curl's -d sends JSON as a form unless told otherwise; no form starts with a brace.
+                Form::UrlEncoded | Form::Guess => bytes.trim_ascii_start().first() == Some(&b'{'),
+            };
+            let from_form = if is_json {
+                None
+            } else {
+                Some(form_variable(bytes, b"json")?)
+            };
+            let json = from_form.as_deref().unwrap_or(bytes);
+            // Editors on Windows put a byte order mark in front of files that scripts then send.
+            read(json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json))
+        })
+    }
+
     /// Gives the JSON document to `read`.
     pub(in crate::http) fn json<T, E: From<BodyError>>(
         &self,
         read: impl FnOnce(&str) -> Result<T, E>,
     ) -> Result<T, E> {
-        let inflated = self.inflated()?;
-        let bytes = inflated.as_deref().unwrap_or(&self.bytes);
-        let is_json = match self.form {
-            Form::Json => true,
-            // curl's -d sends JSON as a form unless told otherwise; no form starts with a brace.
-            Form::UrlEncoded | Form::Guess => bytes.trim_ascii_start().first() == Some(&b'{'),
-        };
-        let from_form = if is_json {
-            None
-        } else {
-            Some(form_variable(bytes, b"json")?)
-        };
-        let json = from_form.as_deref().unwrap_or(bytes);
-        // Editors on Windows put a byte order mark in front of files that scripts then send.
-        let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
-        read(std::str::from_utf8(json).map_err(|_| BodyError::NotUtf8)?)
+        self.document(|json| read(std::str::from_utf8(json).map_err(|_| BodyError::NotUtf8)?))
     }
 }
 
@@ -263,6 +236,10 @@ impl Received {
         let bytes = inflated.as_deref().unwrap_or(&self.bytes).trim_ascii();
         if bytes.first() == Some(&b'{') || (self.form == Form::Json && !bytes.is_empty()) {
             return Ok((document(bytes)?, Vec::new()));
+        }
+        if let Some((json, others)) = unescaped_json(bytes) {
+            let variables = form_urlencoded::parse(others).into_owned();
+            return Ok((document(json)?, variables.collect()));
         }
         let mut variables: Vec<(String, String)> =
             form_urlencoded::parse(bytes).into_owned().collect();
@@ -356,6 +333,9 @@ fn inflate(gzip: &[u8], bytes_max: usize) -> Result<Vec<u8>, BodyError> {
 
 /// The variable's value. Split first and decoded then, so that an encoded `&` stays in its value.
 fn form_variable(form: &[u8], name: &[u8]) -> Result<Vec<u8>, BodyError> {
+    if let (Some((json, _)), b"json") = (unescaped_json(form), name) {
+        return Ok(json.to_vec());
+    }
     let pairs = form.split(|&byte| byte == b'&').map(|pair| {
         let mut halves = pair.splitn(2, |&byte| byte == b'=');
         (
@@ -368,6 +348,35 @@ fn form_variable(form: &[u8], name: &[u8]) -> Result<Vec<u8>, BodyError> {
         .next()
         .map(|(_, value)| form_text(value))
         .ok_or(BodyError::NoJsonVariable)
+}
+
+/// The document of a form `json={"…` that is not escaped, as Kismet's documentation sends it, and the variables around
+/// it. It ends where its JSON ends. An escaped document has no quote behind its brace.
+fn unescaped_json(form: &[u8]) -> Option<(&[u8], &[u8])> {
+    const NAME: &[u8] = b"json=";
+    let mut starts = form.windows(NAME.len()).enumerate();
+    let (at, _) = starts.find(|&(at, window)| {
+        let is_first = at == 0 || form.get(at - 1) == Some(&b'&');
+        is_first && window == NAME
+    })?;
+    let json = form.get(at + NAME.len()..)?;
+    let inside = json.strip_prefix(b"{")?;
+    if !matches!(inside.trim_ascii_start(), [b'"' | b'}', ..]) {
+        return None;
+    }
+    let mut values = serde_json::Deserializer::from_slice(json).into_iter::<IgnoredAny>();
+    // JSON that is broken may be repaired later, as far as it goes.
+    let end = match values.next() {
+        Some(Ok(_)) => values.byte_offset(),
+        _ => json.len(),
+    };
+    let (json, after) = json.split_at_checked(end)?;
+    let others = if after.starts_with(b"&") {
+        after
+    } else {
+        form.get(..at)?
+    };
+    Some((json, others))
 }
 
 fn form_text(encoded: &[u8]) -> Vec<u8> {
@@ -394,5 +403,23 @@ mod tests {
             Err(BodyError::NoJsonVariable)
         ));
         assert_eq!(form_variable(b"json=%zz%4", b"json").unwrap(), b"%zz%4");
+    }
+
+    #[test]
+    fn a_document_that_is_not_escaped_is_taken_as_it_is() {
+        for form in [
+            r#"json={"ssid":"B&B Guest + 50%25"}"#,
+            r#"page=1&json={"ssid":"B&B Guest + 50%25"}"#,
+            r#"json={"ssid":"B&B Guest + 50%25"}&page=1"#,
+        ] {
+            assert_eq!(
+                form_variable(form.as_bytes(), b"json").unwrap(),
+                br#"{"ssid":"B&B Guest + 50%25"}"#
+            );
+        }
+        assert_eq!(
+            form_variable(b"json={%22a%22:1}&b=2", b"json").unwrap(),
+            br#"{"a":1}"#
+        );
     }
 }

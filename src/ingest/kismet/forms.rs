@@ -16,25 +16,23 @@ pub struct WifiScanReport;
 pub struct BluetoothScanReport;
 
 impl Format for WifiScanReport {
-    type Body = str;
-
+    const IS_JSON: bool = true;
     const NAME: &'static str = "Phy80211/Wi-Fi scan report";
     const ACCEPTED: &'static str = ACCEPTED;
     const HAS_ONE_ENTRY: bool = true;
 
-    fn decode(body: &str, context: &Context) -> Result<Upload, DecodeError> {
+    fn decode(body: &[u8], context: &Context) -> Result<Upload, DecodeError> {
         decode(Phy::Wifi, body, context.received_at, &context.limits).map(Upload::from)
     }
 }
 
 impl Format for BluetoothScanReport {
-    type Body = str;
-
+    const IS_JSON: bool = true;
     const NAME: &'static str = "Bluetooth scan report";
     const ACCEPTED: &'static str = ACCEPTED;
     const HAS_ONE_ENTRY: bool = true;
 
-    fn decode(body: &str, context: &Context) -> Result<Upload, DecodeError> {
+    fn decode(body: &[u8], context: &Context) -> Result<Upload, DecodeError> {
         decode(Phy::Bluetooth, body, context.received_at, &context.limits).map(Upload::from)
     }
 }

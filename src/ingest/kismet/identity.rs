@@ -1,15 +1,19 @@
 //! The identity by which a batch is recognised when it is resent.
 //!
-//! It is computed from the content as sent, before the reports are judged. Whether a report is refused may depend on
-//! the server's clock, but the identity must stay the same.
+//! It is computed from the content as sent, before the reports are judged. Only whether a batch has an identity depends
+//! on the server's clock, not which one it has.
 
-use super::number;
 use super::wire::{Fields, Item, Value};
-use crate::report::{BatchIdentity, Phy, SourceId, UnixTime};
+use crate::report::{BatchIdentity, Phy, SourceId};
 
-/// The identity of a batch. `None` unless every report has its own time: without times, two equal batches may be two
-/// sightings.
-pub(super) fn of(source: SourceId, phy: Phy, items: &[Item<'_>]) -> Option<BatchIdentity> {
+/// The identity of a batch. `None` unless every report has its own time, and one that can be right: without times, two
+/// equal batches may be two sightings. A clock that stands still sends the same time all day.
+pub(super) fn of(
+    source: SourceId,
+    phy: Phy,
+    items: &[Item<'_>],
+    has_own_time: impl Fn(&Fields<'_>) -> bool,
+) -> Option<BatchIdentity> {
     let mut content = Content(Vec::with_capacity(items.len() * 128));
     content.0.extend_from_slice(phy.name().as_bytes());
     for item in items {
@@ -20,11 +24,6 @@ pub(super) fn of(source: SourceId, phy: Phy, items: &[Item<'_>]) -> Option<Batch
         }
     }
     (!items.is_empty()).then(|| BatchIdentity::of_content(source, &content.0))
-}
-
-fn has_own_time(fields: &Fields<'_>) -> bool {
-    let seconds = number("timestamp", &fields.timestamp).ok().flatten();
-    seconds.is_some_and(|seconds| f64::from(UnixTime::CLOCK_MIN.seconds()) <= seconds)
 }
 
 /// The content of a batch as bytes. Each value begins with its type and each text with its length, so that different

@@ -1,12 +1,15 @@
-//! Repairs documents that one value makes invalid, where the meaning is certain.
+//! Repairs what makes one value spoil a whole document, where the meaning is certain.
 //!
-//! A public feeder copies `iw`'s `\xNN` into JSON strings, where `\x` is not an escape. Python writes a byte that is
-//! not UTF-8 as the lone surrogate `\udcNN` (PEP 383). Neither is JSON, but both name one byte, and the repair inserts
-//! that byte. The parser only takes UTF-8, so a byte that does not form UTF-8 with its neighbours is inserted as a
-//! private-use character. [`bytes`] and [`show_bytes`] turn it back after parsing.
+//! Inside of strings: octets that are no UTF-8 and control characters, which `ArduinoJson` and hand-made JSON write as they
+//! are; the `\xNN` that a public feeder copies from `iw`, where `\x` is no escape; and the lone surrogate `\udcNN`, which
+//! is how Python writes an octet that is no UTF-8 (PEP 383). Each names one octet. The parser takes UTF-8 only, so an
+//! octet that makes no UTF-8 with its neighbours travels through it as a private-use character, and [`bytes`] or
+//! [`show_bytes`] turn it back. Half a surrogate pair, which JavaScript writes for a text that was cut inside of an emoji,
+//! becomes U+FFFD.
 //!
-//! Half a surrogate pair, which JavaScript writes for a text that was cut inside an emoji, becomes U+FFFD. A number
-//! that is too large for a float becomes a string, so that only the report that has it is refused.
+//! Between strings: a number that no float holds becomes a string, so that it spoils only itself; `NaN` and `Infinity`,
+//! which Python writes, and `nan` and `inf`, which C writes, become null; a comma before a closing bracket goes; a NUL
+//! ends the document, as it does for Kismet, which reads a C string.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -24,12 +27,16 @@ enum Piece {
     Half(usize),
     /// A number that is too large for a float.
     Number(usize),
+    /// So many bytes that stand for null.
+    Null(usize),
+    /// So many bytes that mean nothing.
+    Nothing(usize),
 }
 
 /// Repairs a document. `None` if there is nothing to repair.
-pub(crate) fn repair(json: &str) -> Option<String> {
+pub(crate) fn repair(json: &[u8]) -> Option<String> {
     let mut repaired = Vec::with_capacity(json.len());
-    let mut rest = json.as_bytes();
+    let mut rest = json;
     let (mut changed, mut is_in_string) = (false, false);
     while let Some(&first) = rest.first() {
         let piece = if is_in_string {
@@ -42,7 +49,9 @@ pub(crate) fn repair(json: &str) -> Option<String> {
         let (Piece::Sound(length)
         | Piece::Byte(length, _)
         | Piece::Half(length)
-        | Piece::Number(length)) = piece;
+        | Piece::Number(length)
+        | Piece::Null(length)
+        | Piece::Nothing(length)) = piece;
         let (text, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
         match piece {
             Piece::Sound(_) => repaired.extend_from_slice(text),
@@ -53,9 +62,12 @@ pub(crate) fn repair(json: &str) -> Option<String> {
                 repaired.extend_from_slice(text);
                 repaired.push(b'"');
             }
+            Piece::Null(_) => repaired.extend_from_slice(b"null"),
+            Piece::Nothing(_) => {}
         }
         rest = after;
     }
+    changed |= std::str::from_utf8(&repaired).is_err();
     changed.then(|| mark_what_is_no_utf8(&repaired))
 }
 
@@ -63,16 +75,24 @@ fn piece_of_string(rest: &[u8]) -> Piece {
     match rest {
         [b'\\', b'x', ..] => match hex(rest.get(2..4)) {
             Some(byte) => Piece::Byte(4, byte),
-            None => Piece::Sound(2),
+            None => Piece::Byte(1, b'\\'),
         },
         [b'\\', b'u', ..] => match (hex(rest.get(2..4)), hex(rest.get(4..6))) {
             (Some(0xd8..=0xdb), Some(_)) if is_low_surrogate(rest.get(6..)) => Piece::Sound(12),
             (Some(0xdc), Some(byte @ 0x80..)) => Piece::Byte(6, byte),
             (Some(0xd8..=0xdf), Some(_)) => Piece::Half(6),
-            _ => Piece::Sound(2),
+            (Some(_), Some(_)) => Piece::Sound(6),
+            _ => Piece::Byte(1, b'\\'),
         },
         // Both bytes of an escape are skipped, so that the second half of `\\\\` begins no escape.
-        [b'\\', _, ..] => Piece::Sound(2),
+        [
+            b'\\',
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't',
+            ..,
+        ] => Piece::Sound(2),
+        // A backslash that escapes nothing belongs to the name, which somebody pasted into JSON by hand.
+        [b'\\', ..] => Piece::Byte(1, b'\\'),
+        &[byte @ ..0x20, ..] => Piece::Byte(1, byte),
         _ => Piece::Sound(1),
     }
 }
@@ -85,6 +105,28 @@ fn is_low_surrogate(escape: Option<&[u8]>) -> bool {
 }
 
 fn piece_between_strings(rest: &[u8]) -> Piece {
+    const NULLS: [&[u8]; 10] = [
+        b"NaN",
+        b"-NaN",
+        b"Infinity",
+        b"-Infinity",
+        b"nan",
+        b"-nan",
+        b"inf",
+        b"-inf",
+        b"Inf",
+        b"-Inf",
+    ];
+    match rest {
+        [0, ..] => return Piece::Nothing(rest.len()),
+        [b',', after @ ..] if matches!(after.trim_ascii_start(), [b']' | b'}', ..]) => {
+            return Piece::Nothing(1);
+        }
+        _ => {}
+    }
+    if let Some(null) = NULLS.iter().find(|null| rest.starts_with(null)) {
+        return Piece::Null(null.len());
+    }
     let is_of_number = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
     let length = rest.iter().take_while(|byte| is_of_number(byte)).count();
     let number = rest.get(..length).unwrap_or_default();
@@ -162,7 +204,7 @@ mod tests {
 
     #[track_caller]
     fn check(json: &str, expected: Option<&[u8]>) {
-        let repaired = repair(json).map(|repaired| {
+        let repaired = repair(json.as_bytes()).map(|repaired| {
             let text: String = serde_json::from_str(&repaired).unwrap();
             bytes(&text)
         });
@@ -188,7 +230,13 @@ mod tests {
         check(r#""back\\x41slash""#, None);
         check(r#""\ud83d\udca9""#, None);
         check(r#""plain""#, None);
-        check(r#""\xzz""#, None);
+    }
+
+    #[test]
+    fn a_backslash_that_escapes_nothing_stays() {
+        check(r#""a\xzz""#, Some(br"a\xzz"));
+        check(r#""C:\windows\q""#, Some(br"C:\windows\q"));
+        check(r#""\u12""#, Some(br"\u12"));
     }
 
     #[test]
@@ -206,7 +254,7 @@ mod tests {
 
     #[test]
     fn a_number_that_no_float_holds_is_a_string() {
-        let mended = |json: &str| repair(json);
+        let mended = |json: &str| repair(json.as_bytes());
         assert_eq!(
             mended(r#"{"a":1e999,"b":[-2E+400,3]}"#).as_deref(),
             Some(r#"{"a":"1e999","b":["-2E+400",3]}"#)
@@ -215,8 +263,46 @@ mod tests {
     }
 
     #[test]
+    fn octets_that_json_does_not_allow_arrive() {
+        for (octets, name) in [
+            (b"\"Caf\xe9\"".as_slice(), b"Caf\xe9".as_slice()),
+            (b"\"\xbf\xa7\xb7\xc8\"", b"\xbf\xa7\xb7\xc8"),
+            (b"\"\xf0\x9f\x92\"", b"\xf0\x9f\x92"),
+            (b"\"a\x01\t\n\x1b[31mb\"", b"a\x01\t\n\x1b[31mb"),
+            (b"\"a\\\x01b\"", b"a\\\x01b"),
+        ] {
+            let repaired = repair(octets);
+            let Ok(text) = serde_json::from_str::<String>(&repaired.unwrap()) else {
+                continue;
+            };
+            assert_eq!(bytes(&text), name);
+        }
+    }
+
+    #[test]
+    fn words_for_no_number_are_null() {
+        let repaired = |json: &str| repair(json.as_bytes());
+        assert_eq!(
+            repaired(r#"{"a":NaN,"b":[-Infinity,nan, inf],"c":"NaN"}"#).as_deref(),
+            Some(r#"{"a":null,"b":[null,null, null],"c":"NaN"}"#)
+        );
+    }
+
+    #[test]
+    fn a_comma_too_many_and_what_follows_a_nul_go() {
+        let repaired = |json: &str| repair(json.as_bytes());
+        assert_eq!(repaired("[1,2, ]").as_deref(), Some("[1,2 ]"));
+        assert_eq!(
+            repaired("{\"a\":\",]\",}").as_deref(),
+            Some("{\"a\":\",]\"}")
+        );
+        assert_eq!(repaired("{}\0").as_deref(), Some("{}"));
+        assert_eq!(repaired("{}\0{garbage").as_deref(), Some("{}"));
+    }
+
+    #[test]
     fn bytes_are_shown_as_what_they_are() {
-        let repaired = repair(r#""Caf\xe9 \xc3\xa9""#).unwrap();
+        let repaired = repair(br#""Caf\xe9 \xc3\xa9""#).unwrap();
         let mut text = Cow::Owned(serde_json::from_str::<String>(&repaired).unwrap());
         show_bytes(&mut text);
         assert_eq!(text, "Caf\\xE9 é");
@@ -225,13 +311,13 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_panics(text in "[\\\\xu0-9a-fdc\"é]{0,40}") {
-            let _result: Option<String> = repair(&text);
+            let _result: Option<String> = repair(text.as_bytes());
         }
 
         #[test]
         fn every_byte_arrives(sent in proptest::collection::vec(any::<u8>(), 1..32)) {
             let json: String = sent.iter().fold(String::from("\""), |json, byte| format!("{json}\\x{byte:02x}")) + "\"";
-            let text: String = serde_json::from_str(&repair(&json).unwrap()).unwrap();
+            let text: String = serde_json::from_str(&repair(json.as_bytes()).unwrap()).unwrap();
             prop_assert_eq!(bytes(&text), sent);
         }
     }

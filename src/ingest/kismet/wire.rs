@@ -71,7 +71,7 @@ impl<'a> Entries<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Document<'a> {
     pub(super) source_uuid: Value<'a>,
-    pub(super) source_name: Option<Value<'a>>,
+    pub(super) source_name: Value<'a>,
     pub(super) reports: Reports<'a>,
 }
 
@@ -371,7 +371,12 @@ impl<'de> Visitor<'de> for EntriesSeed {
         kind => Entries::NotAnObject(kind),
     });
 
-    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
+    /// An empty list counts as absent: PHP encodes an empty map as one.
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let bounds = self.0.deeper()?;
+        if seq.next_element_seed(ValueSeed(bounds))?.is_none() {
+            return Ok(Entries::default());
+        }
         ValueSeed(self.0)
             .visit_seq(seq)
             .map(|value| Entries::NotAnObject(value.kind()))
@@ -501,9 +506,7 @@ impl<'de> Visitor<'de> for DocumentSeed {
         while let Some(key) = map.next_key_seed(KeySeed)? {
             match key.as_ref() {
                 "source_uuid" => document.source_uuid = map.next_value_seed(ValueSeed(bounds))?,
-                "source_name" => {
-                    document.source_name = Some(map.next_value_seed(ValueSeed(bounds))?);
-                }
+                "source_name" => document.source_name = map.next_value_seed(ValueSeed(bounds))?,
                 "reports" => document.reports = map.next_value_seed(ReportsSeed(bounds))?,
                 _ => drop(map.next_value_seed(ValueSeed(bounds))?),
             }

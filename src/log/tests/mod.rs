@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use rusqlite::config::DbConfig;
 
 use super::*;
-use crate::ingest::kismet::{self, Limits};
+use crate::ingest::kismet;
 use crate::report::{Accuracy, Annotation, Batch, DeviceId, Phy, Remark, SourceId, Tag};
 
 const BEGIN: u64 = 1_700_000_000_000_000;
@@ -42,26 +42,14 @@ fn wifi_batch(number: u64) -> Batch {
         number % 3,
         1_700_000_000 + number,
     );
-    kismet::decode(
-        Phy::Wifi,
-        &json,
-        ReceivedAt::from_micros(BEGIN + number),
-        &Limits::FOR_TESTS,
-    )
-    .unwrap()
+    kismet::batch(Phy::Wifi, &json, ReceivedAt::from_micros(BEGIN + number))
 }
 
 fn bluetooth_batch() -> Batch {
     let json = r#"{"source_uuid": "44444444-0000-0000-0000-000000000001", "source_name": null, "reports": [
         {"timestamp": 1700000000, "btaddr": "01:FF:EE:00:00:01", "name": "Headset", "devicetype": "BR/EDR",
          "txpowerlevel": 4, "pathloss": -60, "scan_data": "0201060aff4c001005", "service_data": {"180f": "64"}}]}"#;
-    kismet::decode(
-        Phy::Bluetooth,
-        json,
-        ReceivedAt::from_micros(BEGIN),
-        &Limits::FOR_TESTS,
-    )
-    .unwrap()
+    kismet::batch(Phy::Bluetooth, json, ReceivedAt::from_micros(BEGIN))
 }
 
 /// One of each kind of record, besides those that other tests have.
@@ -279,7 +267,7 @@ fn names_go_with_the_last_observation_of_them() {
             ]}}"#
         );
         let received_at = ReceivedAt::from_micros(BEGIN + number);
-        let batch = kismet::decode(Phy::Wifi, &json, received_at, &Limits::FOR_TESTS).unwrap();
+        let batch = kismet::batch(Phy::Wifi, &json, received_at);
         record(number, batch)
     };
     let directory = tempfile::tempdir().unwrap();

@@ -11,9 +11,9 @@ pub use self::csv::{CsvList, Texts};
 pub use self::json::JsonList;
 use crate::alerts::Alert;
 use crate::log::LoggedObservation;
-use crate::tracker::{Device, Source};
+use crate::tracker::Device;
 use crate::views::native::{
-    ALERT_COLUMNS, AlertRow, COLUMNS, DeviceRow, SOURCE_COLUMNS, SourceCells,
+    ALERT_COLUMNS, AlertRow, COLUMNS, DeviceRow, SOURCE_COLUMNS, Scanner, SourceCells,
 };
 use crate::views::{OBSERVATION_COLUMNS, ObservationRecord};
 
@@ -71,7 +71,7 @@ impl Rows for LoggedObservation {
     }
 }
 
-impl Rows for Source {
+impl Rows for Scanner {
     const COLUMNS: &'static [&'static str] = &SOURCE_COLUMNS;
 
     fn rows(&self) -> impl Iterator<Item: Serialize> {

@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 
 pub use self::alert::{ALERT_COLUMNS, AlertRow};
 pub use self::device::{COLUMNS, DeviceRow, name_of};
-pub use self::source::{SOURCE_COLUMNS, SourceCells, SourceNames, SourceRow};
+pub use self::source::{SOURCE_COLUMNS, Scanner, SourceCells, SourceNames, SourceRow};
 pub use self::whole::WholeDevice;
 use crate::report::{ChannelWidth, Position, UnixTime};
 use crate::tracker::SignalRange;

@@ -30,6 +30,17 @@ impl SourceNames {
     }
 }
 
+/// A scanner, and how well it reports.
+#[derive(Clone, Debug)]
+pub struct Scanner {
+    /// What is tracked of it.
+    pub source: Source,
+    /// By how many seconds its clock is ahead, if its latest reports said a time that cannot be right.
+    pub clock_offset_s: Option<i64>,
+    /// How many values were left out of its reports since the start because they cannot be used.
+    pub values_ignored: u64,
+}
+
 /// What is known of a scanner, but for where it is.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = SourceFacts)]
@@ -54,6 +65,10 @@ struct SourceFacts<'s> {
     /// The same, in ISO 8601.
     #[schema(value_type = String)]
     last_contact_utc: Utc,
+    /// By how many seconds its clock is ahead, if its latest reports said a time that cannot be right.
+    clock_offset_s: Option<i64>,
+    /// How many values were left out of its reports since the start because they cannot be used.
+    values_ignored: u64,
 }
 
 /// A scanner.
@@ -69,7 +84,7 @@ pub struct SourceRow<'s> {
 }
 
 /// The names of the values of a [`SourceCells`], in their order.
-pub const SOURCE_COLUMNS: [&str; 12] = [
+pub const SOURCE_COLUMNS: [&str; 14] = [
     "source",
     "name",
     "phy",
@@ -79,6 +94,8 @@ pub const SOURCE_COLUMNS: [&str; 12] = [
     "first_contact_utc",
     "last_contact",
     "last_contact_utc",
+    "clock_offset_s",
+    "values_ignored",
     "lat",
     "lon",
     "alt_m",
@@ -94,7 +111,8 @@ pub struct SourceCells<'s> {
 }
 
 impl<'s> SourceFacts<'s> {
-    fn of(source: &'s Source) -> Self {
+    fn of(scanner: &'s Scanner) -> Self {
+        let source = &scanner.source;
         let (first, last) = (source.first_contact.time(), source.last_contact.time());
         Self {
             source: source.id.to_string(),
@@ -106,24 +124,26 @@ impl<'s> SourceFacts<'s> {
             first_contact_utc: Utc(first),
             last_contact: last.seconds().into(),
             last_contact_utc: Utc(last),
+            clock_offset_s: scanner.clock_offset_s,
+            values_ignored: scanner.values_ignored,
         }
     }
 }
 
 impl<'s> SourceRow<'s> {
     /// The row of a source.
-    pub fn of(source: &'s Source) -> Self {
+    pub fn of(scanner: &'s Scanner) -> Self {
         Self {
-            facts: SourceFacts::of(source),
-            position: source.place.map(|place| place.value.into()),
+            facts: SourceFacts::of(scanner),
+            position: scanner.source.place.map(|place| place.value.into()),
         }
     }
 }
 
 impl<'s> SourceCells<'s> {
     /// The cells of a source.
-    pub fn of(source: &'s Source) -> Self {
-        let SourceRow { facts, position } = SourceRow::of(source);
+    pub fn of(scanner: &'s Scanner) -> Self {
+        let SourceRow { facts, position } = SourceRow::of(scanner);
         Self { facts, position }
     }
 }

@@ -40,7 +40,7 @@ async fn an_answer_of_200_means_that_every_report_was_looked_at() {
 
 /// Row 2.
 #[tokio::test]
-async fn a_wrong_type_spoils_its_own_report_only() {
+async fn a_wrong_type_costs_only_itself() {
     let server = TestServer::start().await;
     let reports = json!([
         { "bssid": "00:00:00:00:00:01" },
@@ -48,11 +48,12 @@ async fn a_wrong_type_spoils_its_own_report_only() {
         { "bssid": "00:00:00:00:00:03" },
     ]);
     let answer = server.taken(&batch(reports)).await;
+    assert_eq!(answer["rejected"], json!([]));
     assert_eq!(
-        answer["rejected"],
-        json!([{ "index": 1, "reason": "signal: expected a number, found an array" }])
+        answer["ignored"],
+        json!([{ "index": 1, "field": "signal", "reason": "expected a number, found an array" }])
     );
-    assert_eq!(server.device_count().await, 2);
+    assert_eq!(server.device_count().await, 3);
 }
 
 /// Row 3.
@@ -534,7 +535,7 @@ async fn addresses_and_uuids_are_whole() {
         "00:11",
         "00:11:22:33:44",
         "00:11:22:33:44:55:66",
-        "0:1:2:3:4:5",
+        "0:1:2:3:4:5:6",
     ] {
         let answer = server
             .post_json(WIFI, &batch(json!([{ "bssid": bssid }])))

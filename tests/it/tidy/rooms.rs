@@ -95,6 +95,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "metrics",
             "webhook",
             "views",
+            "ingest",
             "auth",
             "alerts",
             "tracker",
@@ -206,7 +207,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "ingest",
         &[
-            "fold", "snapshot", "events", "alerts", "tracker", "log", "report", "hex",
+            "fold", "snapshot", "events", "alerts", "tracker", "log", "report", "hex", "bounded",
         ],
     ),
     ("fold", &["events", "alerts", "tracker", "log", "report"]),
