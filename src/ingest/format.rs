@@ -47,7 +47,7 @@ pub struct Limits {
     pub reports_per_batch_max: usize,
     /// How deep arrays and objects may be nested.
     pub json_depth_max: usize,
-    /// How many values that were left out are named in one answer.
+    /// Largest number of ignored values that one answer names.
     pub ignored_max: usize,
     /// How far the time of a report may be ahead of the server's clock.
     pub clock_skew_max: Duration,

@@ -50,7 +50,8 @@ pub(crate) fn quantity(text: &str) -> Result<Option<Quantity<'_>>, NotANumber> {
         .map_or(text.len(), |(at, _)| at);
     let (number, unit) = text.split_at_checked(unit_at).ok_or(NotANumber)?;
     let number: String = number.trim().chars().map(ascii).collect();
-    let value = one_point(&number).parse::<f64>().map_err(|_| NotANumber)?;
+    let number = one_point(&number).ok_or(NotANumber)?;
+    let value = number.parse::<f64>().map_err(|_| NotANumber)?;
     let unit = unit.trim();
     let is_unit = |character: char| character.is_alphabetic() || " %°/µ".contains(character);
     if !value.is_finite() || !unit.chars().all(is_unit) {
@@ -86,14 +87,24 @@ fn ascii(character: char) -> char {
     }
 }
 
-/// A comma is a decimal point where it stands alone, and parts thousands where there are several or a point as well.
-fn one_point(number: &str) -> String {
-    let is_decimal = number.matches(',').count() == 1 && !number.contains('.');
-    if is_decimal {
-        number.replace(',', ".")
-    } else {
-        number.replace(',', "")
-    }
+/// The number with a decimal point and nothing between thousands. Of a comma and a point, the last is the decimal one.
+/// A comma alone is decimal, and several part groups of three digits.
+fn one_point(number: &str) -> Option<String> {
+    let is_grouped = |whole: &str, mark: char| {
+        let mut groups = whole.split(mark);
+        groups.next();
+        groups.all(|group| group.len() == 3)
+    };
+    let (mark, decimal) = match (number.rfind(','), number.rfind('.')) {
+        (None, _) => return Some(number.to_owned()),
+        (Some(comma), Some(point)) if point < comma => ('.', Some(comma)),
+        (Some(_), Some(point)) => (',', Some(point)),
+        (Some(comma), None) if number.find(',') == Some(comma) => ('.', Some(comma)),
+        (Some(_), None) => (',', None),
+    };
+    let (whole, fraction) = number.split_at_checked(decimal.unwrap_or(number.len()))?;
+    let digits = fraction.get(1..).unwrap_or_default();
+    is_grouped(whole, mark).then(|| format!("{}.{digits}", whole.replace(mark, "")))
 }
 
 #[cfg(test)]
@@ -118,6 +129,8 @@ mod tests {
         check("12.3 m", 12.3, "m");
         check("2,437,000", 2_437_000.0, "");
         check("1,234.5", 1234.5, "");
+        check("1.234,5", 1234.5, "");
+        check("2.437.000,0", 2_437_000.0, "");
         check("\u{2212}61", -61.0, "");
         check("٤٠٫٧١٢٨", 40.7128, "");
         check("۴۰", 40.0, "");
@@ -146,7 +159,10 @@ mod tests {
 
     #[test]
     fn other_text_is_no_number() {
-        for text in ["x", "far", "1.2.3", "--5", "5 ; rm", "1 2", "0x10", "four"] {
+        for text in [
+            "x", "far", "1.2.3", "1,23,4", "1,2.3", "1.2,3,4", "--5", "5 ; rm", "1 2", "0x10",
+            "four",
+        ] {
             assert_eq!(quantity(text), Err(NotANumber), "{text}");
         }
         let long = "1".repeat(BYTES_MAX) + " m";

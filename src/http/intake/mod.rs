@@ -22,7 +22,7 @@ use crate::ingest::format::{Context, Format, Limits, Upload, UploadEntry, Upload
 use crate::ingest::health::SourceHealth;
 use crate::ingest::{Ingest, IngestError, Receipt};
 use crate::log::What;
-use crate::report::{ReceivedAt, Rejected};
+use crate::report::{ReceivedAt, Rejected, SourceId};
 
 /// Entries of one upload that wait for the writer at one time, so that a large upload leaves room in its queue.
 const ENTRIES_AT_ONCE_MAX: usize = 32;
@@ -84,8 +84,14 @@ pub(super) async fn upload<F: Format>(
     if let Some(key) = key {
         upload.identify(&key);
     }
-    let told = intake.note(&mut upload);
+    let notes: Vec<_> = upload.take_notes().collect();
     let receipt = submit(&intake.ingest, received_at, upload).await?;
+    if !receipt.is_duplicate {
+        for (source, notes) in &notes {
+            intake.health.note(*source, notes);
+        }
+    }
+    let told = told(notes, intake.limits.ignored_max);
     Ok(Json::kismet(&UploadAnswer {
         accepted: receipt.accepted,
         duplicate: receipt.is_duplicate,
@@ -98,19 +104,16 @@ pub(super) async fn upload<F: Format>(
     }))
 }
 
-impl Intake {
-    /// Counts the notes of an upload by source, and takes what the sender is told of them.
-    fn note(&self, upload: &mut Upload) -> Notes {
-        let mut told = Notes::default();
-        for (source, notes) in upload.take_notes() {
-            self.health.note(source, &notes);
-            told.ignored.extend(notes.ignored);
-            told.clock_offset_s = notes.clock_offset_s.or(told.clock_offset_s);
-        }
-        told.ignored.sort_by_key(|ignored| ignored.index);
-        told.ignored.truncate(self.limits.ignored_max);
-        told
+/// What the sender is told of the notes: at most `ignored_max` values, in the order of their reports.
+fn told(notes: Vec<(SourceId, Notes)>, ignored_max: usize) -> Notes {
+    let mut told = Notes::default();
+    for (_, notes) in notes {
+        told.ignored.extend(notes.ignored);
+        told.clock_offset_s = notes.clock_offset_s.or(told.clock_offset_s);
     }
+    told.ignored.sort_by_key(|ignored| ignored.index);
+    told.ignored.truncate(ignored_max);
+    told
 }
 
 /// What is refused shows on the message bus too, as with Kismet, whose clients look for it there.

@@ -237,9 +237,10 @@ impl Received {
         if bytes.first() == Some(&b'{') || (self.form == Form::Json && !bytes.is_empty()) {
             return Ok((document(bytes)?, Vec::new()));
         }
-        if let Some((json, others)) = unescaped_json(bytes) {
-            let variables = form_urlencoded::parse(others).into_owned();
-            return Ok((document(json)?, variables.collect()));
+        if let Some([before, json, after]) = unescaped_json(bytes) {
+            let variables = form_urlencoded::parse(before).chain(form_urlencoded::parse(after));
+            let owned = variables.map(|(name, value)| (name.into_owned(), value.into_owned()));
+            return Ok((document(json)?, owned.collect()));
         }
         let mut variables: Vec<(String, String)> =
             form_urlencoded::parse(bytes).into_owned().collect();
@@ -333,7 +334,7 @@ fn inflate(gzip: &[u8], bytes_max: usize) -> Result<Vec<u8>, BodyError> {
 
 /// The variable's value. Split first and decoded then, so that an encoded `&` stays in its value.
 fn form_variable(form: &[u8], name: &[u8]) -> Result<Vec<u8>, BodyError> {
-    if let (Some((json, _)), b"json") = (unescaped_json(form), name) {
+    if let (Some([_, json, _]), b"json") = (unescaped_json(form), name) {
         return Ok(json.to_vec());
     }
     let pairs = form.split(|&byte| byte == b'&').map(|pair| {
@@ -350,9 +351,9 @@ fn form_variable(form: &[u8], name: &[u8]) -> Result<Vec<u8>, BodyError> {
         .ok_or(BodyError::NoJsonVariable)
 }
 
-/// The document of a form `json={"…` that is not escaped, as Kismet's documentation sends it, and the variables around
-/// it. It ends where its JSON ends. An escaped document has no quote behind its brace.
-fn unescaped_json(form: &[u8]) -> Option<(&[u8], &[u8])> {
+/// The document of a form `json={"…` that is not escaped, as Kismet's documentation sends it, between the variables
+/// before and behind it. It ends where its JSON ends. An escaped document has no quote behind its brace.
+fn unescaped_json(form: &[u8]) -> Option<[&[u8]; 3]> {
     const NAME: &[u8] = b"json=";
     let mut starts = form.windows(NAME.len()).enumerate();
     let (at, _) = starts.find(|&(at, window)| {
@@ -371,12 +372,7 @@ fn unescaped_json(form: &[u8]) -> Option<(&[u8], &[u8])> {
         _ => json.len(),
     };
     let (json, after) = json.split_at_checked(end)?;
-    let others = if after.starts_with(b"&") {
-        after
-    } else {
-        form.get(..at)?
-    };
-    Some((json, others))
+    Some([form.get(..at)?, json, after])
 }
 
 fn form_text(encoded: &[u8]) -> Vec<u8> {
@@ -420,6 +416,11 @@ mod tests {
         assert_eq!(
             form_variable(b"json={%22a%22:1}&b=2", b"json").unwrap(),
             br#"{"a":1}"#
+        );
+        let [before, json, after] = unescaped_json(br#"page=1&json={"a":1}&b=2"#).unwrap();
+        assert_eq!(
+            [before, json, after],
+            [&b"page=1&"[..], br#"{"a":1}"#, b"&b=2"]
         );
     }
 }

@@ -9,6 +9,7 @@ mod identity;
 mod repair;
 mod row;
 mod time;
+mod values;
 mod wire;
 
 use serde::de::DeserializeSeed;
@@ -132,7 +133,7 @@ impl Decoder<'_> {
         if self.repaired {
             value.show_bytes();
         }
-        match row::text(value, self.limits.source_name_bytes_max) {
+        match values::text(value, self.limits.source_name_bytes_max) {
             Ok(name) => name.map(Into::into),
             Err(wrong) => {
                 notes.ignore(self.limits.ignored_max, None, "source_name", wrong);

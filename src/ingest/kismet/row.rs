@@ -9,6 +9,7 @@ use std::fmt;
 
 use super::repair;
 use super::time::clock;
+use super::values::{address, degrees, exact, expected, hex_bytes, metres, text, too_long};
 use super::wire::{Entries, Fields, Value};
 use super::{Decoder, Reason};
 use crate::ingest::decode::Notes;
@@ -16,7 +17,7 @@ use crate::ingest::quantity::{self, Quantity};
 use crate::ingest::ssid_text;
 use crate::report::{
     Accuracy, BluetoothAddr, BluetoothSighting, Bssid, Capabilities, Channel, ChannelWidth, Clock,
-    Dbm, Frequency, MacAddr, Phy, Position, Report, ServiceData, Sighting, Ssid, Tag, UnixTime,
+    Dbm, Frequency, Phy, Position, Report, ServiceData, Sighting, Ssid, Tag, UnixTime,
     WifiSighting,
 };
 
@@ -24,14 +25,13 @@ use crate::report::{
 const BLUETOOTH_NAME_BYTES_MAX: usize = 248;
 /// The longest device type text, in bytes.
 const DEVICE_TYPE_BYTES_MAX: usize = 64;
-/// The most advertising data one device can send, in bytes (Bluetooth Core Specification, Vol 4, Part E, 7.8.57).
-const ADVERTISING_BYTES_MAX: usize = 1650;
 /// The longest name of a service, in bytes: every way to write a UUID has room in it.
 const SERVICE_BYTES_MAX: usize = 64;
 /// The longest `ietags`, in bytes: a beacon body of 2304 octets in hex.
 const IE_TAGS_BYTES_MAX: usize = 4608;
-/// Whole numbers up to here are exact in the floats that JSON's numbers are read as. Names have to be.
-const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+
+/// Where the names of the bands would lie as frequencies.
+const BANDS_KHZ: [f64; 3] = [2_400_000.0, 5_000_000.0, 6_000_000.0];
 
 /// Reads the values of one report.
 pub(super) struct Row<'d, 'l> {
@@ -98,11 +98,12 @@ impl Row<'_, '_> {
         };
         if let Clock::Wrong { offset_s } = said {
             self.notes.clock_offset_s = Some(offset_s);
-            let side = if offset_s < 0 { "before 2001" } else { "ahead" };
+            let side = if offset_s < 0 { "behind" } else { "ahead" };
+            let off_s = offset_s.unsigned_abs();
             self.ignore(
                 "timestamp",
                 format_args!(
-                    "the scanner's clock is off by {offset_s} s, which is {side}: the time of receipt counts"
+                    "the scanner's clock is {off_s} s {side}; set it; until then the time of receipt counts"
                 ),
             );
         }
@@ -125,6 +126,16 @@ impl Row<'_, '_> {
             "hz" => Some(1e-3),
             _ => None,
         })?;
+        // 2.4, 5 and 6 GHz name bands. No channel lies there.
+        if matches!(value, Value::Text(_))
+            && BANDS_KHZ.iter().any(|band| (number - band).abs() < 0.5)
+        {
+            self.ignore(
+                "freqkhz",
+                "a band, not a frequency; expected one such as 2437000",
+            );
+            return None;
+        }
         self.noted("freqkhz", Frequency::from_wire(number))
     }
 
@@ -459,87 +470,5 @@ impl Row<'_, '_> {
     ) -> Option<Cow<'a, str>> {
         let read = text(value, bytes_max);
         self.noted(field, read)
-    }
-}
-
-/// A text of at most so many bytes, or why there is none. Null and empty are none.
-pub(super) fn text(value: Value<'_>, bytes_max: usize) -> Result<Option<Cow<'_, str>>, String> {
-    match value {
-        Value::Absent => Ok(None),
-        Value::Text(text) if text.is_empty() => Ok(None),
-        Value::Text(text) if bytes_max < text.len() => Err(too_long(text.len(), bytes_max)),
-        Value::Text(text) => Ok(Some(text)),
-        Value::Number(number) => exact(number).map(|text| Some(Cow::Owned(text))),
-        other => Err(expected("a string", other.kind())),
-    }
-}
-
-fn exact(number: f64) -> Result<String, String> {
-    if EXACT_MAX < number.abs() {
-        return Err(
-            "a number of so many digits that some are lost: send it as a string".to_owned(),
-        );
-    }
-    Ok(number.to_string())
-}
-
-fn expected(what: &str, found: &str) -> String {
-    format!("expected {what}, found {found}")
-}
-
-fn too_long(length_bytes: usize, bytes_max: usize) -> String {
-    format!("{length_bytes} bytes long, at most {bytes_max} are allowed")
-}
-
-fn metres(unit: &str) -> Option<f64> {
-    match unit {
-        "" | "m" | "meter" | "meters" | "metre" | "metres" => Some(1.0),
-        "ft" | "feet" => Some(0.3048),
-        "km" => Some(1000.0),
-        _ => None,
-    }
-}
-
-/// Degrees, on the side of the earth that the letter names.
-fn degrees(unit: &str, positive: &str, negative: &str) -> Option<f64> {
-    match unit.trim_start_matches('°').trim_start() {
-        "" => Some(1.0),
-        side if side == positive => Some(1.0),
-        side if side == negative => Some(-1.0),
-        _ => None,
-    }
-}
-
-fn address(field: &'static str, value: &Value<'_>) -> Result<MacAddr, Reason> {
-    match value {
-        Value::Absent => Err(Reason::missing(field)),
-        Value::Text(text) => text
-            .trim()
-            .parse()
-            .map_err(|wrong| Reason::new(field, wrong)),
-        other => Err(Reason::wrong_type(field, "a string", other.kind())),
-    }
-}
-
-fn hex_bytes(text: &str) -> Result<Box<[u8]>, String> {
-    let is_between = |byte: &u8| byte.is_ascii_whitespace() || b":-,".contains(byte);
-    // Twice as long with separators; what is longer is not looked at.
-    if 3 * ADVERTISING_BYTES_MAX < text.len() {
-        return Err(too_long(text.len() / 2, ADVERTISING_BYTES_MAX));
-    }
-    let bytes = crate::hex::bytes::<Box<[u8]>>(text).or_else(|| {
-        let digits: Vec<u8> = text
-            .replace("0x", "")
-            .bytes()
-            .filter(|byte| !is_between(byte))
-            .collect();
-        crate::hex::bytes(std::str::from_utf8(&digits).ok()?)
-    });
-    match bytes {
-        None => Err(expected("a hex string", "other text")),
-        Some(bytes) if ADVERTISING_BYTES_MAX < bytes.len() => {
-            Err(too_long(bytes.len(), ADVERTISING_BYTES_MAX))
-        }
-        Some(bytes) => Ok(bytes),
     }
 }

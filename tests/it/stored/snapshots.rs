@@ -26,9 +26,8 @@ fn drop_clocks(json: &mut Value) {
     match json {
         Value::Array(list) => list.iter_mut().for_each(drop_clocks),
         Value::Object(fields) => {
-            fields.remove("kismet.common.rrd.serial_time");
-            // In an empty list this is the current time.
-            fields.remove("kismet.common.rrd.last_time");
+            // Their windows end at the time of the request.
+            fields.retain(|name, _| !name.ends_with("rrd"));
             fields.values_mut().for_each(drop_clocks);
         }
         _ => {}
