@@ -41,7 +41,7 @@ pub(crate) fn quantity(text: &str) -> Result<Option<Quantity<'_>>, NotANumber> {
     if BYTES_MAX < text.len() {
         return Err(NotANumber);
     }
-    if UNKNOWN.iter().any(|word| text.eq_ignore_ascii_case(word)) {
+    if is_unknown(text) {
         return Ok(None);
     }
     let unit_at = text
@@ -58,6 +58,12 @@ pub(crate) fn quantity(text: &str) -> Result<Option<Quantity<'_>>, NotANumber> {
         return Err(NotANumber);
     }
     Ok(Some(Quantity { value, unit }))
+}
+
+/// Whether a text says that a value is not known.
+pub(crate) fn is_unknown(text: &str) -> bool {
+    let text = text.trim();
+    UNKNOWN.iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
 /// Whether the character belongs to the number. An `e` does where digits follow: `5e3`, but not `5 east`.

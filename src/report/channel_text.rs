@@ -85,6 +85,10 @@ impl ChannelText {
     /// The channel in Kismet's notation.
     pub(super) fn channel(&self) -> Result<Channel, BadChannel> {
         if let Some(frequency) = self.frequency() {
+            if frequency.band() == Some(Band::Ghz60) {
+                // Its channels have the numbers of 2.4 GHz, and Kismet's notation has no mark for them.
+                return Err(BadChannel::Impossible);
+            }
             let channel = frequency.channel();
             if channel.as_str().ends_with("MHz") {
                 return Ok(channel);

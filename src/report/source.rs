@@ -33,7 +33,7 @@ impl FromStr for SourceId {
     /// Parses only the hyphenated form, in any case. Text in another form is more often a mistake than a UUID. Blanks and
     /// line ends around it do not count: scripts read UUIDs from files.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let text = text.trim();
+        let text = text.trim_matches(|end: char| end.is_whitespace() || end == '\0');
         match text.len() {
             36 => Uuid::try_parse(text)
                 .map(Self)

@@ -183,3 +183,35 @@ async fn what_scanners_send_is_understood() {
     }
     assert!(0 < cases);
 }
+
+/// A batch that is sent again brings nothing, so its values count once. A scanner's clock is shown until it is right.
+#[tokio::test]
+async fn values_that_were_left_out_and_wrong_clocks_are_shown_by_scanner() {
+    let server = TestServer::start().await;
+    let shown = async || {
+        let page = server.read("/api/v1/sources").await;
+        let source = &page["sources"][0];
+        (
+            source["values_ignored"].clone(),
+            source["clock_offset_s"].clone(),
+        )
+    };
+    let send = async |fields: &str| {
+        let report = format!(r#"{{"bssid":"02:00:5E:20:F2:01",{fields}}}"#);
+        let request = server.post(WIFI, Some("application/json"), body(&report, 1));
+        request.await.expect_status(200).json()
+    };
+    let known = r#""timestamp":1700000000,"lat":91,"lon":1,"signal":"x""#;
+    assert_eq!(send(known).await["ignored"].as_array().unwrap().len(), 2);
+    let again = send(known).await;
+    assert_eq!(again["duplicate"], true);
+    assert_eq!(again["ignored"].as_array().unwrap().len(), 2);
+    assert_eq!(shown().await, (2.into(), Value::Null));
+
+    let late = send(r#""timestamp":57"#).await;
+    let offset_s = late["clock_offset_s"].as_i64().unwrap();
+    assert!(offset_s < -1_000_000_000, "{offset_s}");
+    assert_eq!(shown().await, (3.into(), offset_s.into()));
+    send(r#""timestamp":1700000001"#).await;
+    assert_eq!(shown().await, (3.into(), Value::Null));
+}

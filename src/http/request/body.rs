@@ -360,7 +360,7 @@ fn unescaped_json(form: &[u8]) -> Option<[&[u8]; 3]> {
         let is_first = at == 0 || form.get(at - 1) == Some(&b'&');
         is_first && window == NAME
     })?;
-    let json = form.get(at + NAME.len()..)?;
+    let json = form.get(at + NAME.len()..)?.trim_ascii_start();
     let inside = json.strip_prefix(b"{")?;
     if !matches!(inside.trim_ascii_start(), [b'"' | b'}', ..]) {
         return None;

@@ -7,9 +7,9 @@
 //! [`show_bytes`] turn it back. Half a surrogate pair, which JavaScript writes for a text that was cut inside of an emoji,
 //! becomes U+FFFD.
 //!
-//! Between strings: a number that no float holds becomes a string, so that it spoils only itself; `NaN` and `Infinity`,
-//! which Python writes, and `nan` and `inf`, which C writes, become null; a comma before a closing bracket goes; a NUL
-//! ends the document, as it does for Kismet, which reads a C string.
+//! Between strings: a word that JSON does not have, such as `06`, `+5` or a number that no float holds, becomes a string, so
+//! that it spoils at most itself; `NaN`, `inf`, `None` and the like, and a value that is missing, become null; a comma
+//! before a closing bracket goes; a NUL ends the document, as it does for Kismet, which reads a C string.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -25,12 +25,14 @@ enum Piece {
     Byte(usize, u8),
     /// Half of a surrogate pair.
     Half(usize),
-    /// A number that is too large for a float.
-    Number(usize),
+    /// A word that JSON does not have, such as a number with a leading zero.
+    Word(usize),
     /// So many bytes that stand for null.
     Null(usize),
     /// So many bytes that mean nothing.
     Nothing(usize),
+    /// So many bytes behind which a value is missing.
+    Missing(usize),
 }
 
 /// Repairs a document. `None` if there is nothing to repair.
@@ -49,21 +51,26 @@ pub(crate) fn repair(json: &[u8]) -> Option<String> {
         let (Piece::Sound(length)
         | Piece::Byte(length, _)
         | Piece::Half(length)
-        | Piece::Number(length)
+        | Piece::Word(length)
         | Piece::Null(length)
-        | Piece::Nothing(length)) = piece;
+        | Piece::Nothing(length)
+        | Piece::Missing(length)) = piece;
         let (text, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
         match piece {
             Piece::Sound(_) => repaired.extend_from_slice(text),
             Piece::Byte(_, byte) => push_in_string(&mut repaired, byte),
             Piece::Half(_) => repaired.extend_from_slice("\u{fffd}".as_bytes()),
-            Piece::Number(_) => {
+            Piece::Word(_) => {
                 repaired.push(b'"');
                 repaired.extend_from_slice(text);
                 repaired.push(b'"');
             }
             Piece::Null(_) => repaired.extend_from_slice(b"null"),
             Piece::Nothing(_) => {}
+            Piece::Missing(_) => {
+                repaired.extend_from_slice(text);
+                repaired.extend_from_slice(b"null");
+            }
         }
         rest = after;
     }
@@ -105,36 +112,44 @@ fn is_low_surrogate(escape: Option<&[u8]>) -> bool {
 }
 
 fn piece_between_strings(rest: &[u8]) -> Piece {
-    const NULLS: [&[u8]; 10] = [
-        b"NaN",
-        b"-NaN",
-        b"Infinity",
-        b"-Infinity",
-        b"nan",
-        b"-nan",
-        b"inf",
-        b"-inf",
-        b"Inf",
-        b"-Inf",
-    ];
     match rest {
         [0, ..] => return Piece::Nothing(rest.len()),
         [b',', after @ ..] if matches!(after.trim_ascii_start(), [b']' | b'}', ..]) => {
             return Piece::Nothing(1);
         }
+        [b':', after @ ..] if matches!(after.trim_ascii_start(), [b',' | b'}', ..]) => {
+            return Piece::Missing(1);
+        }
         _ => {}
     }
-    if let Some(null) = NULLS.iter().find(|null| rest.starts_with(null)) {
-        return Piece::Null(null.len());
+    let is_of_word = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-.#()_".contains(byte);
+    let length = rest.iter().take_while(|byte| is_of_word(byte)).count();
+    let word = rest.get(..length).unwrap_or_default();
+    if is_json(word) {
+        Piece::Sound(length.max(1))
+    } else if is_no_number(word) {
+        Piece::Null(length)
+    } else {
+        Piece::Word(length)
     }
-    let is_of_number = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
-    let length = rest.iter().take_while(|byte| is_of_number(byte)).count();
-    let number = rest.get(..length).unwrap_or_default();
-    let value = std::str::from_utf8(number).ok().map(str::parse::<f64>);
-    match value {
-        Some(Ok(value)) if value.is_infinite() => Piece::Number(length),
-        _ => Piece::Sound(length.max(1)),
-    }
+}
+
+/// Whether a word, or none, may stand between strings.
+fn is_json(word: &[u8]) -> bool {
+    matches!(word, b"" | b"true" | b"false" | b"null")
+        || serde_json::from_slice::<f64>(word).is_ok()
+}
+
+/// What C, its libraries on Windows, JavaScript and Python write where a number is missing.
+fn is_no_number(word: &[u8]) -> bool {
+    let word = word.to_ascii_lowercase();
+    let word = word.strip_prefix(b"-").unwrap_or(&word);
+    let word = word.strip_prefix(b"+").unwrap_or(word);
+    matches!(
+        word,
+        b"inf" | b"infinity" | b"none" | b"undefined" | b"nil" | b"nan"
+    ) || word.starts_with(b"nan(")
+        || word.starts_with(b"1.#")
 }
 
 /// The bytes of a string in a repaired document.
@@ -260,6 +275,14 @@ mod tests {
             Some(r#"{"a":"1e999","b":["-2E+400",3]}"#)
         );
         assert_eq!(mended(r#"{"a":"1e999","b":1e300}"#), None);
+        assert_eq!(
+            mended(r#"{"a":06,"b":[+5,.5,5.,-061],"c":True}"#).as_deref(),
+            Some(r#"{"a":"06","b":["+5",".5","5.","-061"],"c":"True"}"#)
+        );
+        assert_eq!(
+            mended(r#"{"a":,"b": }"#).as_deref(),
+            Some(r#"{"a":null,"b":null }"#)
+        );
     }
 
     #[test]
@@ -286,6 +309,19 @@ mod tests {
             repaired(r#"{"a":NaN,"b":[-Infinity,nan, inf],"c":"NaN"}"#).as_deref(),
             Some(r#"{"a":null,"b":[null,null, null],"c":"NaN"}"#)
         );
+        for word in [
+            "-nan(ind)",
+            "nan(0x8000)",
+            "1.#QNAN",
+            "-1.#IND",
+            "NAN",
+            "INF",
+            "None",
+            "undefined",
+            "+Infinity",
+        ] {
+            assert_eq!(repaired(word).as_deref(), Some("null"), "{word}");
+        }
     }
 
     #[test]

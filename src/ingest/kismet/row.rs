@@ -65,10 +65,7 @@ impl Row<'_, '_> {
             Phy::Bluetooth => Sighting::Bluetooth(Box::new(self.bluetooth(&mut fields)?)),
         };
         let (channel, frequency) = match phy {
-            Phy::Wifi => (
-                self.channel(&fields.channel),
-                self.frequency(&fields.freqkhz),
-            ),
+            Phy::Wifi => self.tuning(&fields),
             // Bluetooth hops: Kismet's constant stands for all of its channels.
             Phy::Bluetooth => (Some(Channel::fhss()), Some(Frequency::BLUETOOTH)),
         };
@@ -139,9 +136,26 @@ impl Row<'_, '_> {
         self.noted("freqkhz", Frequency::from_wire(number))
     }
 
+    /// Where a Wi-Fi device transmits. A channel that contradicts the frequency is left out: some scanners report the
+    /// centre of a wide channel there.
+    fn tuning(&mut self, fields: &Fields<'_>) -> (Option<Channel>, Option<Frequency>) {
+        let (channel, frequency) = (
+            self.channel(&fields.channel),
+            self.frequency(&fields.freqkhz),
+        );
+        match (channel, frequency) {
+            (Some(channel), Some(frequency)) if !channel.is_same_as(frequency.channel()) => {
+                self.ignore("channel", "not the channel of freqkhz, which counts");
+                (None, Some(frequency))
+            }
+            tuning => tuning,
+        }
+    }
+
     fn channel(&mut self, value: &Value<'_>) -> Option<Channel> {
         let text = match value {
             Value::Absent => return None,
+            Value::Text(text) if quantity::is_unknown(text) => return None,
             Value::Text(text) => Cow::Borrowed(text.as_ref()),
             Value::Number(number) => Cow::Owned(number.to_string()),
             other => {
@@ -164,8 +178,8 @@ impl Row<'_, '_> {
             None => self.number("spd", &fields.spd, speed_factor),
             speed => speed,
         };
-        let lat = self.number("lat", &fields.lat, |unit| degrees(unit, "n", "s"));
-        let lon = self.number("lon", &fields.lon, |unit| degrees(unit, "e", "w"));
+        let lat = self.quantity("lat", &fields.lat, |lat, unit| degrees(lat, unit, "n", "s"));
+        let lon = self.quantity("lon", &fields.lon, |lon, unit| degrees(lon, unit, "e", "w"));
         // Some receivers count the longitude eastwards all around.
         let lon = lon.map(|lon| {
             if 180.0 < lon && lon <= 360.0 {
@@ -428,13 +442,23 @@ impl Row<'_, '_> {
         tags.into_iter().map(tag).collect()
     }
 
-    /// A number, or a text that holds one; null and words for "not known" are none. `factor` says what the unit, in small
-    /// letters, multiplies it by, or that the unit is not one of this value.
+    /// A number. `factor` says what the unit, in small letters, multiplies it by, or that it is not one of this value.
     fn number(
         &mut self,
         field: &'static str,
         value: &Value<'_>,
         factor: impl Fn(&str) -> Option<f64>,
+    ) -> Option<f64> {
+        self.quantity(field, value, |number, unit| Some(number * factor(unit)?))
+    }
+
+    /// A number, or a text that holds one; null and words for "not known" are none. `convert` gets it with its unit in
+    /// small letters, if there is one.
+    fn quantity(
+        &mut self,
+        field: &'static str,
+        value: &Value<'_>,
+        convert: impl Fn(f64, &str) -> Option<f64>,
     ) -> Option<f64> {
         match value {
             Value::Absent => None,
@@ -443,11 +467,11 @@ impl Row<'_, '_> {
                 Ok(None) => None,
                 Ok(Some(Quantity { value, unit: "" })) => Some(value),
                 Ok(Some(Quantity { value, unit })) => {
-                    let factor = factor(&unit.to_lowercase());
-                    if factor.is_none() {
-                        self.ignore(field, "the unit behind the number is not one of this value");
+                    let converted = convert(value, &unit.to_lowercase());
+                    if converted.is_none() {
+                        self.ignore(field, "the unit behind the number does not fit this value");
                     }
-                    factor.map(|factor| value * factor)
+                    converted
                 }
                 Err(wrong) => {
                     self.ignore(field, wrong);

@@ -46,20 +46,24 @@ fn seconds_of(text: &str) -> Result<Option<f64>, NotATime> {
 
 /// Seconds since 1970 of a time with an offset from UTC, or with none, which is taken for UTC.
 fn iso_8601(text: &str) -> Option<f64> {
+    /// A later time is as wrong as this one, and more seconds would be read in a finer unit.
+    const SECONDS_MAX: f64 = 9e10;
     const DATE_CHARACTERS: usize = "2026-01-31".len();
     let time_from = text.get(DATE_CHARACTERS..)?;
     let (local, offset_s) = match time_from.rfind(['+', '-']) {
         None => (text, 0.0),
         Some(at) => {
             let (local, offset) = text.split_at_checked(DATE_CHARACTERS + at)?;
-            (local, offset_s(offset)?)
+            // A time has one offset.
+            let has_another = local.ends_with(['Z', 'z']);
+            (!has_another).then_some((local, offset_s(offset)?))?
         }
     };
     let local = local.trim_end();
     // PostgreSQL and others name the zone in words.
     let local = local.strip_suffix("UTC").unwrap_or(local).trim_end();
     let time = humantime::parse_rfc3339_weak(local).ok()?;
-    Some(seconds_since_1970(time) - offset_s)
+    Some((seconds_since_1970(time) - offset_s).min(SECONDS_MAX))
 }
 
 fn seconds_since_1970(time: SystemTime) -> f64 {
@@ -82,6 +86,9 @@ fn offset_s(text: &str) -> Option<f64> {
     };
     let hours: u8 = hours.parse().ok()?;
     let minutes: u8 = minutes.parse().ok()?;
+    if 14 < hours || 59 < minutes {
+        return None;
+    }
     Some(sign * (f64::from(hours) * 3600.0 + f64::from(minutes) * 60.0))
 }
 
@@ -115,6 +122,9 @@ mod tests {
             "2026-13-31T12:00:00Z",
             "12:00",
             "5 m",
+            "2026-01-31T12:00:00+9999",
+            "2026-01-31T12:00:00+25:99",
+            "2026-01-31T12:00:00Z+02:00",
         ] {
             assert!(seconds_of(text).is_err(), "{text}");
         }

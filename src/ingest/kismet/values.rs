@@ -8,7 +8,7 @@ use crate::report::MacAddr;
 
 /// The most advertising data one device can send, in bytes (Bluetooth Core Specification, Vol 4, Part E, 7.8.57).
 const ADVERTISING_BYTES_MAX: usize = 1650;
-/// Whole numbers up to here are exact in the floats that JSON's numbers are read as. Names have to be.
+/// Whole numbers below this are exact in the floats that JSON's numbers are read as. Names have to be.
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 
 /// A text of at most so many bytes, or why there is none. Null and empty are none.
@@ -24,7 +24,7 @@ pub(super) fn text(value: Value<'_>, bytes_max: usize) -> Result<Option<Cow<'_, 
 }
 
 pub(super) fn exact(number: f64) -> Result<String, String> {
-    if EXACT_MAX < number.abs() {
+    if EXACT_MAX <= number.abs() {
         return Err(
             "a number of so many digits that some are lost: send it as a string".to_owned(),
         );
@@ -49,12 +49,14 @@ pub(super) fn metres(unit: &str) -> Option<f64> {
     }
 }
 
-/// Degrees, on the side of the earth that the letter names.
-pub(super) fn degrees(unit: &str, positive: &str, negative: &str) -> Option<f64> {
+/// Degrees, on the side of the earth that the letter names. `None` if the unit is none of an angle, or if the letter and
+/// the sign name different sides.
+pub(super) fn degrees(value: f64, unit: &str, positive: &str, negative: &str) -> Option<f64> {
     match unit.trim_start_matches('°').trim_start() {
-        "" => Some(1.0),
-        side if side == positive => Some(1.0),
-        side if side == negative => Some(-1.0),
+        "" => Some(value),
+        side if side == positive => (0.0 <= value).then_some(value),
+        // Some write the sign as well.
+        side if side == negative => Some(-value.abs()),
         _ => None,
     }
 }

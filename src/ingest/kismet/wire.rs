@@ -165,10 +165,12 @@ impl<'a> Fields<'a> {
         ] {
             text.show_bytes();
         }
-        if let Entries::Of(tags) = &mut self.tags {
-            for (name, value) in tags {
-                repair::show_bytes(name);
-                value.show_bytes();
+        for entries in [&mut self.tags, &mut self.service_data] {
+            if let Entries::Of(entries) = entries {
+                for (name, value) in entries {
+                    repair::show_bytes(name);
+                    value.show_bytes();
+                }
             }
         }
     }

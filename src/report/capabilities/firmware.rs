@@ -43,7 +43,7 @@ const ENCRYPTION_TYPES: [(&str, &str); 10] = [
     ("UNKNOWN", UNKNOWN),
 ];
 /// Words of other lists that do not follow the notation.
-const PHRASES: [(&str, &str); 17] = [
+const PHRASES: [(&str, &str); 28] = [
     // nmcli, for an access point without any protection.
     ("--", "[OPEN]"),
     // Windows: netsh, and the names in its profiles.
@@ -56,6 +56,22 @@ const PHRASES: [(&str, &str); 17] = [
     ("WPA3SAE", "[RSN-SAE]"),
     ("WPA3ENT", "[WPA3-EAP]"),
     ("WPA3ENT192", "[RSN-EAP_SUITE_B_192]"),
+    ("RsnaPsk", "[WPA2-PSK]"),
+    ("Rsna", "[WPA2-EAP]"),
+    ("Open80211", "[OPEN]"),
+    // airodump-ng.
+    ("OPN", "[OPEN]"),
+    // OpenWrt's configuration (`option encryption`).
+    ("psk-mixed", "[WPA-PSK][WPA2-PSK]"),
+    ("psk-mixed+ccmp", "[WPA-PSK-CCMP][WPA2-PSK-CCMP]"),
+    (
+        "psk-mixed+tkip+ccmp",
+        "[WPA-PSK-TKIP+CCMP][WPA2-PSK-TKIP+CCMP]",
+    ),
+    ("psk2", "[WPA2-PSK]"),
+    ("psk2+ccmp", "[WPA2-PSK-CCMP]"),
+    ("psk2+tkip+ccmp", "[WPA2-PSK-TKIP+CCMP]"),
+    ("sae-mixed", "[RSN-PSK+SAE]"),
     // macOS. Its names of modes follow `spairport_security_mode_`.
     ("Dynamic WEP", "[WEP]"),
     ("dynamic_wep", "[WEP]"),
