@@ -158,6 +158,18 @@ impl Channel {
             }
     }
 
+    /// Whether the frequency may be that of the channel, by its number.
+    pub fn is_on(self, frequency: Frequency) -> bool {
+        let (number, _) = frequency.channel_parts();
+        let digits = self.0.iter().take_while(|byte| byte.is_ascii_digit());
+        let own = digits.fold(0_u32, |own, digit| {
+            own.saturating_mul(10)
+                .saturating_add(u32::from(digit - b'0'))
+        });
+        // Nearly all reports agree, and need no more.
+        own == number || self.is_same_as(frequency.channel())
+    }
+
     /// Whether somebody who looks for this channel means `other`, which is in `band`.
     ///
     /// A number finds the channel in every band and width. With `W6e` it finds that of 6 GHz, and with a width only

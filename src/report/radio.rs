@@ -131,16 +131,22 @@ impl Frequency {
     /// The channel of the frequency, as Kismet names it (`phy_80211.cc`). Channels of 6 GHz have the suffix `W6e`,
     /// because their numbers repeat those of lower bands.
     pub fn channel(self) -> Channel {
+        let (number, suffix) = self.channel_parts();
+        Channel::numbered(number, suffix)
+    }
+
+    /// The number of the channel, and what Kismet writes behind it.
+    pub(super) const fn channel_parts(self) -> (u32, &'static str) {
         let mhz = self.0 / 1000;
         match mhz {
-            2484 => Channel::numbered(14, ""),
-            2412..=2483 => Channel::numbered((mhz - 2407) / 5, ""),
-            4910..=4980 => Channel::numbered((mhz - 4000) / 5, ""),
-            5935 => Channel::numbered(2, ""),
-            5000..=5949 => Channel::numbered((mhz - 5000) / 5, ""),
-            5950..=45_000 => Channel::numbered((mhz - 5950) / 5, "W6e"),
-            58_320..=70_200 => Channel::numbered((mhz - 56_160) / 2160, ""),
-            _ => Channel::numbered(mhz, "MHz"),
+            2484 => (14, ""),
+            2412..=2483 => ((mhz - 2407) / 5, ""),
+            4910..=4980 => ((mhz - 4000) / 5, ""),
+            5935 => (2, ""),
+            5000..=5949 => ((mhz - 5000) / 5, ""),
+            5950..=45_000 => ((mhz - 5950) / 5, "W6e"),
+            58_320..=70_200 => ((mhz - 56_160) / 2160, ""),
+            _ => (mhz, "MHz"),
         }
     }
 }

@@ -144,7 +144,7 @@ impl Row<'_, '_> {
             self.frequency(&fields.freqkhz),
         );
         match (channel, frequency) {
-            (Some(channel), Some(frequency)) if !channel.is_same_as(frequency.channel()) => {
+            (Some(channel), Some(frequency)) if !channel.is_on(frequency) => {
                 self.ignore("channel", "not the channel of freqkhz, which counts");
                 (None, Some(frequency))
             }
@@ -155,7 +155,6 @@ impl Row<'_, '_> {
     fn channel(&mut self, value: &Value<'_>) -> Option<Channel> {
         let text = match value {
             Value::Absent => return None,
-            Value::Text(text) if quantity::is_unknown(text) => return None,
             Value::Text(text) => Cow::Borrowed(text.as_ref()),
             Value::Number(number) => Cow::Owned(number.to_string()),
             other => {
@@ -163,7 +162,10 @@ impl Row<'_, '_> {
                 return None;
             }
         };
-        self.noted("channel", Channel::from_wire(&text))
+        match Channel::from_wire(&text) {
+            Err(_) if quantity::is_unknown(&text) => None,
+            read => self.noted("channel", read),
+        }
     }
 
     fn position(&mut self, fields: &Fields<'_>) -> Option<Position> {
@@ -460,29 +462,34 @@ impl Row<'_, '_> {
         value: &Value<'_>,
         convert: impl Fn(f64, &str) -> Option<f64>,
     ) -> Option<f64> {
+        // Nearly all are numbers, or absent.
         match value {
             Value::Absent => None,
             Value::Number(number) => Some(*number),
-            Value::Text(text) => match quantity::quantity(text) {
-                Ok(None) => None,
-                Ok(Some(Quantity { value, unit: "" })) => Some(value),
-                Ok(Some(Quantity { value, unit })) => {
-                    let converted = convert(value, &unit.to_lowercase());
-                    if converted.is_none() {
-                        self.ignore(field, "the unit behind the number does not fit this value");
-                    }
-                    converted
-                }
-                Err(wrong) => {
-                    self.ignore(field, wrong);
-                    None
-                }
-            },
-            other => {
-                self.ignore(field, expected("a number", other.kind()));
-                None
-            }
+            other => self.written_quantity(field, other, &convert),
         }
+    }
+
+    #[cold]
+    fn written_quantity(
+        &mut self,
+        field: &'static str,
+        value: &Value<'_>,
+        convert: &dyn Fn(f64, &str) -> Option<f64>,
+    ) -> Option<f64> {
+        let Value::Text(text) = value else {
+            self.ignore(field, expected("a number", value.kind()));
+            return None;
+        };
+        let Quantity { value, unit } = self.noted(field, quantity::quantity(text))?;
+        if unit.is_empty() {
+            return Some(value);
+        }
+        let converted = convert(value, &unit.to_lowercase());
+        if converted.is_none() {
+            self.ignore(field, "the unit behind the number does not fit this value");
+        }
+        converted
     }
 
     /// A text; null and empty are none. Encoders that guess types make numbers of names that look like one.

@@ -12,6 +12,7 @@ const ADVERTISING_BYTES_MAX: usize = 1650;
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 
 /// A text of at most so many bytes, or why there is none. Null and empty are none.
+#[inline]
 pub(super) fn text(value: Value<'_>, bytes_max: usize) -> Result<Option<Cow<'_, str>>, String> {
     match value {
         Value::Absent => Ok(None),
@@ -61,6 +62,7 @@ pub(super) fn degrees(value: f64, unit: &str, positive: &str, negative: &str) ->
     }
 }
 
+#[inline]
 pub(super) fn address(field: &'static str, value: &Value<'_>) -> Result<MacAddr, Reason> {
     match value {
         Value::Absent => Err(Reason::missing(field)),
