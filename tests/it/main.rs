@@ -54,6 +54,7 @@ mod skip;
 mod snapshot;
 mod sources;
 mod stored;
+mod streams;
 mod tidy;
 mod tls;
 #[cfg(unix)]
