@@ -45,6 +45,8 @@ impl Server {
             data.path().clone_into(&mut config.server.data_dir);
             // Fuzzing must not fill the memory.
             config.limits.devices_max = 1000;
+            // Changed UUIDs are new sources, and the server refuses them once it has too many.
+            config.limits.sources_max = 1_000_000;
             let runtime = tokio::runtime::Runtime::new().expect("no runtime");
             runtime.block_on(async {
                 let listener = tokio::net::TcpListener::bind("127.0.0.1:0");
