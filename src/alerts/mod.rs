@@ -25,9 +25,10 @@ pub(crate) mod settings;
 mod store;
 
 pub use self::alert::{Addresses, Alert, Raised};
+pub use self::engine::rule::Rule;
 pub use self::file::{AlertFileError, WatchList};
 pub use self::keeper::{AlertKeeper, KeeperError, Refused};
-pub use self::kind::{Class, Definition, Rule, Severity};
+pub use self::kind::{Class, Definition, Severity};
 pub use self::rules::{Rules, Watched};
 pub use self::setting::{Limit, Rate, Unit};
 pub use self::settings::Settings;

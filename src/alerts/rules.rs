@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use regex::bytes::{Regex, RegexBuilder};
 
-use super::kind::{Definition, Rule};
+use super::engine::rule::Rule;
+use super::kind::Definition;
 use super::setting::Setting;
 use super::settings::{Network, Owned, Settings};
 use crate::report::{MacAddr, MacMask, Ssid};
@@ -58,22 +59,8 @@ pub struct Watched {
 impl Rules {
     /// Parses the settings. The error holds only the reason: the caller knows the key.
     pub fn read(config: &Settings) -> Result<Self, String> {
-        let texts = [
-            &config.ssidcanary,
-            &config.apspoof,
-            &config.cryptodrop,
-            &config.advcryptchange,
-            &config.chanchange,
-            &config.devicefound,
-            &config.devicelost,
-            &config.eviltwin,
-            &config.weakcrypto,
-            &config.sourcesilent,
-            &config.apmoved,
-            &config.flipperzero,
-        ];
         let mut settings = [None; Rule::ALL.len()];
-        for (setting, text) in settings.iter_mut().zip(texts) {
+        for (setting, text) in settings.iter_mut().zip(config.rates()) {
             *setting = Setting::read(text)?;
         }
         let networks = |rules: &[Network]| -> Result<Vec<_>, String> {

@@ -4,7 +4,7 @@
 
 use super::Look;
 use super::raising::Raising;
-use crate::alerts::kind::Rule;
+use super::rule::Rule;
 use crate::report::capabilities::{Akm, Pmf, Security};
 
 pub(super) fn look(raising: &mut Raising, look: &Look<'_>) {

@@ -1,16 +1,17 @@
 //! FLIPPERZERO: a new Bluetooth device with the address of a Flipper Zero.
 
 use super::raising::Raising;
-use crate::alerts::kind::Rule;
+use super::rule::Rule;
+use crate::alerts::rules::Rules;
 use crate::report::{MacAddr, Report};
+use crate::tracker::Device;
 
 /// The first three octets of their addresses, as in Kismet.
 const PREFIXES: [u64; 2] = [0x80_E1_26, 0x80_E1_27];
 
-/// Looks at a Bluetooth report of a device that is new.
-pub(super) fn look(raising: &mut Raising, report: &Report) {
+pub(super) fn look(_: &Rules, raising: &mut Raising, before: Option<&Device>, report: &Report) {
     let addr = report.device().addr;
-    if is_flipper(addr) {
+    if before.is_none() && is_flipper(addr) {
         raising.of_report(Rule::FlipperZero, report, || {
             format!("The new Bluetooth device {addr} has the address of a Flipper Zero")
         });

@@ -6,6 +6,7 @@ mod moved;
 mod names;
 mod presence;
 mod raising;
+pub(super) mod rule;
 mod silence;
 mod twins;
 
@@ -15,14 +16,15 @@ use uuid::Uuid;
 
 use self::presence::Presence;
 use self::raising::Raising;
+use self::rule::{ReportRule, Rule};
 use self::silence::Silence;
 use self::twins::Twins;
 use super::alert::{Alert, Raised};
-use super::kind::{Definition, Rule};
+use super::kind::Definition;
 use super::rules::{Rules, Watched};
 use super::setting::Limit;
 use crate::log::{Entry, HandRaised};
-use crate::report::{DeviceId, ReceivedAt, Report, Sighting, SourceId, Ssid, WifiSighting};
+use crate::report::{DeviceId, Phy, ReceivedAt, Report, Sighting, SourceId, Ssid, WifiSighting};
 use crate::tracker::{Device, Radio, SsidRecord};
 
 /// All rules and their state.
@@ -39,7 +41,9 @@ pub(super) struct Engine {
     /// Whether any rule of the group is on and has something to look for.
     looks_at_networks: bool,
     looks_at_devices: bool,
-    looks_for_flippers: bool,
+    /// The functions of the rules that are on, by the radio technology of the reports that they look at.
+    wifi_rules: Vec<ReportRule>,
+    bluetooth_rules: Vec<ReportRule>,
 }
 
 /// A Wi-Fi report, and the state before it.
@@ -67,7 +71,8 @@ impl Engine {
             rules,
             looks_at_networks: false,
             looks_at_devices: false,
-            looks_for_flippers: false,
+            wifi_rules: Vec::new(),
+            bluetooth_rules: Vec::new(),
         };
         engine.plan();
         engine
@@ -84,9 +89,14 @@ impl Engine {
             || is_on(Rule::AdvCryptChange, true)
             || is_on(Rule::ChanChange, true);
         self.looks_at_devices = is_on(Rule::DeviceFound, !rules.found.is_empty())
-            || is_on(Rule::DeviceLost, !rules.lost.is_empty())
-            || is_on(Rule::ApMoved, true);
-        self.looks_for_flippers = is_on(Rule::FlipperZero, true);
+            || is_on(Rule::DeviceLost, !rules.lost.is_empty());
+        let report_rules = |phy| {
+            let on = Rule::ALL.into_iter().filter(|rule| rules.is_on(*rule));
+            let looks = on.filter(|rule| rule.phy().is_none_or(|wanted| wanted == phy));
+            looks.filter_map(Rule::look).collect()
+        };
+        self.wifi_rules = report_rules(Phy::Wifi);
+        self.bluetooth_rules = report_rules(Phy::Bluetooth);
     }
 
     /// Begins a record, before its reports. With `raises` off, rules update their state and raise nothing.
@@ -122,12 +132,6 @@ impl Engine {
             twins::look(&self.rules, &mut self.raising, &mut self.twins, &look);
             change::look(&mut self.raising, &look);
         }
-        if self.looks_for_flippers
-            && before.is_none()
-            && let Sighting::Bluetooth(_) = &report.sighting
-        {
-            flipper::look(&mut self.raising, report);
-        }
         if self.looks_at_devices {
             presence::look(
                 &self.rules,
@@ -136,7 +140,13 @@ impl Engine {
                 before,
                 report,
             );
-            moved::look(&self.rules, &mut self.raising, before, report);
+        }
+        let report_rules = match &report.sighting {
+            Sighting::Wifi(_) => &self.wifi_rules,
+            Sighting::Bluetooth(_) => &self.bluetooth_rules,
+        };
+        for look in report_rules {
+            look(&self.rules, &mut self.raising, before, report);
         }
     }
 

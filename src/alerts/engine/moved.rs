@@ -1,9 +1,9 @@
 //! APMOVED: an access point was seen far from where it was seen before.
 
 use super::raising::Raising;
-use crate::alerts::kind::Rule;
+use super::rule::Rule;
 use crate::alerts::rules::Rules;
-use crate::report::{Phy, Position, Report};
+use crate::report::{Position, Report};
 use crate::tracker::Device;
 
 /// Units of 10⁻⁷ degrees of latitude in a metre, rounded down. The mean radius of the earth is 6 371 km.
@@ -17,8 +17,7 @@ pub(super) fn look(rules: &Rules, raising: &mut Raising, before: Option<&Device>
     let (Some(last), Some(position)) = (last, report.position) else {
         return;
     };
-    let is_late = report.time < last.time;
-    if is_late || report.device().phy != Phy::Wifi || !raising.is_on(Rule::ApMoved) {
+    if report.time < last.time {
         return;
     }
     let bound_m = rules.moved_distance_m;

@@ -5,8 +5,8 @@
 
 use super::Look;
 use super::raising::Raising;
+use super::rule::Rule;
 use super::twins::Strength;
-use crate::alerts::kind::Rule;
 use crate::alerts::rules::{NetworkRule, OwnedRule, Rules};
 
 pub(super) fn look(rules: &Rules, raising: &mut Raising, look: &Look<'_>) {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::raising::{Raising, Silent};
-use crate::alerts::kind::Rule;
+use super::rule::Rule;
 use crate::alerts::rules::{Rules, Watched};
 use crate::report::{DeviceId, Report, UnixTime};
 use crate::tracker::Device;

@@ -5,8 +5,9 @@ use std::fmt;
 
 use uuid::Uuid;
 
+use super::rule::Rule;
 use crate::alerts::alert::{Addresses, Raised};
-use crate::alerts::kind::{Definition, Rule};
+use crate::alerts::kind::Definition;
 use crate::alerts::rules::Rules;
 use crate::alerts::setting::{Limit, Limiter, Setting};
 use crate::log::{HandRaised, LogPosition};

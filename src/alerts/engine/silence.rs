@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use super::raising::{Raising, Silent};
-use crate::alerts::kind::Rule;
+use super::rule::Rule;
 use crate::report::{ReceivedAt, SourceId};
 
 /// Number of pauses that are needed to know a scanner's pace, and number that are remembered.

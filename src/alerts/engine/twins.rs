@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::Look;
 use super::raising::Raising;
-use crate::alerts::kind::Rule;
+use super::rule::Rule;
 use crate::alerts::rules::{NetworkRule, Rules};
 use crate::report::capabilities::{Capabilities, Security, SecurityClass};
 use crate::report::{MacAddr, Ssid};
