@@ -3,12 +3,28 @@
 
 use std::time::Duration;
 
-use crate::ingest::kismet;
+use crate::ingest::format::{Context, Format, FormatVisitor, Limits};
+use crate::ingest::{each_format, kismet};
 use crate::report::capabilities::{Security, Topology, Wps};
 use crate::report::{Phy, ReceivedAt};
 use crate::snapshot;
 use crate::tracker::{Bounds, Tracker};
 use crate::views::kismet::{crypt_bitfield, crypt_set};
+
+/// Limits of the default configuration.
+const CONTEXT: Context = Context {
+    received_at: ReceivedAt::from_micros(1_700_000_000_000_000),
+    limits: Limits {
+        reports_per_batch_max: 10_000,
+        json_depth_max: 32,
+        ignored_max: 100,
+        clock_skew_max: Duration::from_secs(120),
+        source_name_bytes_max: 256,
+        capabilities_bytes_max: 1024,
+        tags_max: 32,
+        tag_bytes_max: 256,
+    },
+};
 
 /// Decodes a scan report with the limits of the default configuration. Gives how many reports are accepted and how
 /// many are rejected, or the error text.
@@ -18,21 +34,30 @@ pub fn decode(is_bluetooth: bool, body: &[u8]) -> Result<(usize, usize), String>
     } else {
         Phy::Wifi
     };
-    let limits = kismet::Limits {
-        reports_per_batch_max: 10_000,
-        json_depth_max: 32,
-        ignored_max: 100,
-        clock_skew_max: Duration::from_secs(120),
-        source_name_bytes_max: 256,
-        capabilities_bytes_max: 1024,
-        tags_max: 32,
-        tag_bytes_max: 256,
-    };
-    let received_at = ReceivedAt::from_micros(1_700_000_000_000_000);
-    match kismet::decode(phy, body, received_at, &limits) {
+    match kismet::decode(phy, body, CONTEXT.received_at, &CONTEXT.limits) {
         Ok((batch, _)) => Ok((batch.reports.len(), batch.rejected.len())),
         Err(error) => Err(error.to_string()),
     }
+}
+
+/// Decodes `body` as each format. A format that says so has one entry in an upload.
+pub fn decode_as_each_format(body: &[u8]) {
+    struct Body<'b>(&'b [u8]);
+
+    impl FormatVisitor for Body<'_> {
+        fn visit<F: Format>(&mut self) {
+            let Ok(upload) = F::decode(self.0, &CONTEXT) else {
+                return;
+            };
+            let entries = upload.entries().count();
+            assert!(
+                !F::HAS_ONE_ENTRY || entries == 1,
+                "{}: {entries} entries",
+                F::NAME
+            );
+        }
+    }
+    each_format(&mut Body(body));
 }
 
 /// Repairs a document that is almost JSON. `None` if it needs no repair.

@@ -32,6 +32,7 @@
 //! | `http` | routes and the roles they require, limits, errors to statuses | how anything is stored |
 //! | `data_dir` | the names, modes and locks of all files in the data directory | what is in them |
 //! | [`metrics`] | the list of all counters and gauges | who reads them |
+//! | `described` | types as the `OpenAPI` document describes them | routes |
 //! | [`config`] | file, environment and flags to one checked value | what it is for |
 //!
 //! Dependencies point one way:
@@ -54,6 +55,7 @@ mod bounded;
 #[warn(missing_docs)]
 pub mod config;
 mod data_dir;
+mod described;
 pub mod events;
 pub mod fold;
 #[doc(hidden)]

@@ -15,8 +15,10 @@ use self::server::Server;
 /// A scan report. The first byte selects the radio technology (`b` is Bluetooth), the rest is the JSON document.
 ///
 /// The body is also posted to a running server. The answer has to agree with the decoder, and has to account for every
-/// report of the document.
+/// report of the document. The whole input is also decoded as each format, because those that are no
+/// JSON have no such first byte.
 pub fn decoder(data: &[u8]) {
+    fuzzing::decode_as_each_format(data);
     let Some((&radio, json)) = data.split_first() else {
         return;
     };

@@ -26,7 +26,7 @@ use crate::ingest::Ingest;
 pub(super) fn table() -> Vec<Route> {
     [
         ops::routes(),
-        intake::kismet::routes(),
+        intake::routes(),
         native::routes(),
         openapi::routes(table),
         kismet::routes(),

@@ -7,11 +7,28 @@ use std::time::Duration;
 
 use super::Receipt;
 use super::decode::{DecodeError, Notes, Reason};
+pub use crate::described::Described;
 use crate::report::{Batch, BatchIdentity, ReceivedAt, Rejected, SourceId};
 
-/// A format of scan reports. Code that does not depend on the notation is shared by all formats: limits, rates,
-/// idempotency keys, receipts.
+/// A format of scan reports. Code that does not depend on the notation is shared by all formats: the route and its role,
+/// limits, rates, idempotency keys, receipts.
 pub trait Format: Send + Sync + 'static {
+    /// Where uploads are posted to, such as `/phy/phy80211/scan/scan_report.cmd`.
+    const PATH: &'static str;
+
+    /// Path as the router has it. A format may replace the last segment of [`Self::PATH`] by `{file}`, and takes the
+    /// file with any extension of letters and digits then.
+    const ROUTER_PATH: &'static str = Self::PATH;
+
+    /// Summary of the route in the `OpenAPI` document, such as `Reports Wi-Fi access points`.
+    const SUMMARY: &'static str;
+
+    /// Description of the format in the `OpenAPI` document, in Markdown, if the summary does not suffice.
+    const DESCRIPTION: Option<&'static str> = None;
+
+    /// Media types of bodies in the `OpenAPI` document, with their schemas.
+    const MEDIA_TYPES: &'static [(&'static str, Described)];
+
     /// Whether a body is a JSON document, which may be a variable of a form. Others are read as they are, whatever the
     /// client calls them.
     const IS_JSON: bool;
@@ -31,6 +48,11 @@ pub trait Format: Send + Sync + 'static {
     ///
     /// When the body as a whole cannot be decoded, or when none of its rows is valid.
     fn decode(body: &[u8], context: &Context) -> Result<Upload, DecodeError>;
+}
+
+/// Visits formats. Each visit has the type of a format, so that the code of a visitor is generic.
+pub trait FormatVisitor {
+    fn visit<F: Format>(&mut self);
 }
 
 /// What a decoder knows besides the body.

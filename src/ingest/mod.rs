@@ -1,6 +1,7 @@
 //! Acceptance: turns decoded batches into receipts, through one thread that writes the log and one that folds.
 //!
-//! This module knows the log and the fold, but no HTTP. Each format is a module that implements [`format::Format`].
+//! This module knows the log and the fold, but no HTTP. Each format is a module that implements [`format::Format`], and has
+//! an entry in [`each_format`].
 
 pub mod decode;
 pub mod format;
@@ -25,6 +26,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::info;
 use uuid::Uuid;
 
+use self::format::FormatVisitor;
 use self::merger::{EvictionWarning, Merger};
 use self::recover::recover;
 use self::writer::WriterLoop;
@@ -36,6 +38,12 @@ use crate::log::{Expired, Expiry, Log, LogError, Record, What};
 use crate::report::ReceivedAt;
 use crate::snapshot::{SnapshotError, Snapshots};
 use crate::tracker::Tracker;
+
+/// Shows all formats to a visitor. Their routes are made from this list.
+pub fn each_format(visitor: &mut impl FormatVisitor) {
+    visitor.visit::<kismet::WifiScanReport>();
+    visitor.visit::<kismet::BluetoothScanReport>();
+}
 
 /// Hands records to the writer.
 #[derive(Clone, Debug)]

@@ -6,6 +6,8 @@ use std::path::Path;
 use reqwest::{Method, RequestBuilder};
 use scanpost::auth::Credentials;
 use scanpost::config::AuthMode;
+use scanpost::ingest::each_format;
+use scanpost::ingest::format::{Format, FormatVisitor};
 
 use crate::auth::key;
 use crate::server::{Answer, TestServer};
@@ -25,7 +27,7 @@ pub(crate) enum Demand {
 use Demand::{Admin, Login, Nothing, Owner, Readonly, Scanreport};
 
 /// Which role each path needs, by the path of the document. It is written apart from the source, so that a wrong role in
-/// the table of routes fails here.
+/// the table of routes fails here. The paths of formats are not in it: all of them are `POST` with role `scanreport`.
 const ROLES: &str = include_str!("roles.tsv");
 
 /// A route, and who may use it.
@@ -38,9 +40,25 @@ pub(crate) struct Expected {
     pub(crate) demand: Demand,
 }
 
+/// The routes of formats.
+struct OfFormats(Vec<Expected>);
+
+impl FormatVisitor for OfFormats {
+    fn visit<F: Format>(&mut self) {
+        self.0.push(Expected {
+            path: F::PATH,
+            methods: "POST",
+            demand: Scanreport,
+        });
+    }
+}
+
 /// All routes. `tests/it/openapi.rs` compares them with the `OpenAPI` document.
 pub(crate) fn expected() -> impl Iterator<Item = Expected> {
-    ROLES.lines().map(|line| {
+    let mut of_formats = OfFormats(Vec::new());
+    each_format(&mut of_formats);
+    assert!(!of_formats.0.is_empty());
+    let others = ROLES.lines().map(|line| {
         let cells: Vec<_> = line.split('\t').collect();
         let [methods, path, role] = cells[..] else {
             panic!("roles.tsv: expected methods, path and role in `{line}`");
@@ -59,7 +77,8 @@ pub(crate) fn expected() -> impl Iterator<Item = Expected> {
             methods,
             demand,
         }
-    })
+    });
+    others.chain(of_formats.0)
 }
 
 impl Expected {

@@ -63,7 +63,7 @@ async fn the_document_has_the_paths_and_the_roles_that_it_has_to_have() {
     let invented: Vec<_> = documented.difference(&routes).collect();
     assert!(
         missing.is_empty() && invented.is_empty(),
-        "tests/it/roles.tsv has what the document lacks: {missing:#?}\nand lacks what it has: {invented:#?}"
+        "tests/it/roles.tsv and the formats have what the document lacks: {missing:#?}\nand lack what it has: {invented:#?}"
     );
 }
 

@@ -1,6 +1,6 @@
 //! What all reports go through on their way in, whatever their format: rates, limits, keys against resending, receipts.
 
-pub(super) mod kismet;
+mod routes;
 
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 
+pub(super) use self::routes::routes;
 use crate::events::{Events, Severity};
 use crate::http::clock::now;
 use crate::http::error::ApiError;

@@ -16,6 +16,7 @@ use crate::fold::ResendWindow;
 use crate::http::server::lease::{ConnectionLimits, OpenConnections};
 use crate::http::server::listener;
 use crate::ingest::decode::{DecodeError, Reason};
+use crate::ingest::format::Described;
 use crate::ingest::{self, Stores, WriterBounds, kismet};
 use crate::log::Log;
 use crate::report::{Batch, Phy};
@@ -25,6 +26,9 @@ use crate::tracker::{Bounds, Tracker};
 struct Lines;
 
 impl Format for Lines {
+    const PATH: &'static str = "/lines";
+    const SUMMARY: &'static str = "Takes lines";
+    const MEDIA_TYPES: &'static [(&'static str, Described)] = &[("text/plain", Described::OCTETS)];
     const IS_JSON: bool = false;
     const NAME: &'static str = "Upload of lines";
     const ACCEPTED: &'static str = "Lines accepted";
@@ -146,10 +150,10 @@ impl TestServer {
             heavy_decodes: Turns::new(1),
         });
         let router = Router::new()
-            .route("/lines", post(upload::<Lines>))
+            .route(Lines::PATH, post(upload::<Lines>))
             .with_state(intake);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/lines", listener.local_addr().unwrap());
+        let url = format!("http://{}{}", listener.local_addr().unwrap(), Lines::PATH);
         let limits = ConnectionLimits {
             connections_max: 8,
             header_timeout: Duration::from_secs(60),

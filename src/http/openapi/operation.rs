@@ -85,26 +85,25 @@ fn securities(role: Option<RequiredRole>) -> Vec<SecurityRequirement> {
 
 impl Body {
     fn describe(self) -> RequestBody {
-        let (described, media, required) = match self {
-            Self::Command(described) => (described, "application/json", Required::False),
-            Self::Json(described) => (described, "application/json", Required::True),
-            Self::Form(described) => (
-                described,
-                "application/x-www-form-urlencoded",
-                Required::True,
-            ),
+        let required = match self {
+            Self::Command(_) => Required::False,
+            Self::Json(_) | Self::Form(_) | Self::Upload { .. } => Required::True,
         };
         let description = match self {
             Self::Form(_) => "A form",
-            Self::Command(_) | Self::Json(_) => {
+            Self::Upload { is_json: false, .. } => "May come with `Content-Encoding: gzip`",
+            Self::Command(_) | Self::Json(_) | Self::Upload { is_json: true, .. } => {
                 "As such, or as text in the variable `json` of a form; may come with `Content-Encoding: gzip`"
             }
         };
-        RequestBodyBuilder::new()
+        let body = RequestBodyBuilder::new()
             .description(Some(description))
-            .required(Some(required))
-            .content(media, Content::new(Some(reference(described))))
-            .build()
+            .required(Some(required));
+        let media_types = self.media_types().into_iter();
+        let body = media_types.fold(body, |body, (media_type, described)| {
+            body.content(media_type, Content::new(Some(reference(described))))
+        });
+        body.build()
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the document of the interface says of a route.
 
-use super::described::Described;
+use crate::described::Described;
 
 /// Under which heading the document has a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,25 @@ pub(in crate::http) enum Body {
     Json(Described),
     /// A form.
     Form(Described),
+    /// An upload, whose format reads these media types.
+    Upload {
+        /// Whether it is a document as [`Self::Json`] is.
+        is_json: bool,
+        media_types: &'static [(&'static str, Described)],
+    },
+}
+
+impl Body {
+    /// Media types and their schemas.
+    pub(in crate::http) fn media_types(self) -> Vec<(&'static str, Described)> {
+        match self {
+            Self::Command(described) | Self::Json(described) => {
+                vec![("application/json", described)]
+            }
+            Self::Form(described) => vec![("application/x-www-form-urlencoded", described)],
+            Self::Upload { media_types, .. } => media_types.to_vec(),
+        }
+    }
 }
 
 /// What a 200 carries.
@@ -64,9 +83,8 @@ pub(in crate::http) enum Answer {
 impl Documentation {
     /// The types that are described by name.
     pub(in crate::http) fn described(&self) -> impl Iterator<Item = Described> + use<> {
-        let body = self.body.map(|body| match body {
-            Body::Command(described) | Body::Json(described) | Body::Form(described) => described,
-        });
+        let bodies = self.body.map(Body::media_types);
+        let bodies = bodies.into_iter().flatten().map(|(_, described)| described);
         let answer = match self.answer {
             Answer::Json(described) | Answer::Table(described) => Some(described),
             Answer::Kismet
@@ -76,7 +94,7 @@ impl Documentation {
             | Answer::Page
             | Answer::Script => None,
         };
-        body.into_iter().chain(answer)
+        bodies.chain(answer)
     }
 }
 

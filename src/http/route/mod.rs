@@ -1,14 +1,13 @@
 //! A route: all that is known of it, said once.
 
-mod described;
 mod documentation;
 
 use axum::handler::Handler;
 use axum::routing::{MethodRouter, get, post};
 
-pub(super) use self::described::Described;
 pub(super) use self::documentation::{Answer, Body, Documentation, Tag};
 use crate::auth::RequiredRole;
+pub(super) use crate::described::Described;
 use crate::http::error::ApiError;
 use crate::http::guard::origin::OtherPages;
 use crate::http::state::App;

@@ -1,8 +1,8 @@
 //! Kismet's two scan report formats. The path of the request determines the radio technology.
 
-use super::decode;
+use super::{decode, documents};
 use crate::ingest::decode::DecodeError;
-use crate::ingest::format::{Context, Format, Upload};
+use crate::ingest::format::{Context, Described, Format, Upload};
 use crate::report::Phy;
 
 const ACCEPTED: &str = "Scan report accepted";
@@ -16,6 +16,13 @@ pub struct WifiScanReport;
 pub struct BluetoothScanReport;
 
 impl Format for WifiScanReport {
+    const PATH: &'static str = "/phy/phy80211/scan/scan_report.cmd";
+    const ROUTER_PATH: &'static str = "/phy/phy80211/scan/{file}";
+    const SUMMARY: &'static str = "Reports Wi-Fi access points";
+    const MEDIA_TYPES: &'static [(&'static str, Described)] = &[(
+        "application/json",
+        Described::of::<documents::WifiScanReport>(),
+    )];
     const IS_JSON: bool = true;
     const NAME: &'static str = "Phy80211/Wi-Fi scan report";
     const ACCEPTED: &'static str = ACCEPTED;
@@ -27,6 +34,13 @@ impl Format for WifiScanReport {
 }
 
 impl Format for BluetoothScanReport {
+    const PATH: &'static str = "/phy/phybluetooth/scan/scan_report.cmd";
+    const ROUTER_PATH: &'static str = "/phy/phybluetooth/scan/{file}";
+    const SUMMARY: &'static str = "Reports Bluetooth devices";
+    const MEDIA_TYPES: &'static [(&'static str, Described)] = &[(
+        "application/json",
+        Described::of::<documents::BluetoothScanReport>(),
+    )];
     const IS_JSON: bool = true;
     const NAME: &'static str = "Bluetooth scan report";
     const ACCEPTED: &'static str = ACCEPTED;

@@ -127,7 +127,13 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     (
         "http::route",
-        &["http::state", "http::guard", "http::error", "auth"],
+        &[
+            "http::state",
+            "http::guard",
+            "http::error",
+            "auth",
+            "described",
+        ],
     ),
     (
         "http::state",
@@ -207,7 +213,16 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "ingest",
         &[
-            "fold", "snapshot", "events", "alerts", "tracker", "log", "report", "hex", "bounded",
+            "fold",
+            "snapshot",
+            "events",
+            "alerts",
+            "tracker",
+            "log",
+            "report",
+            "hex",
+            "bounded",
+            "described",
         ],
     ),
     ("fold", &["events", "alerts", "tracker", "log", "report"]),
@@ -227,6 +242,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("hex", &[]),
     ("bounded", &[]),
     ("data_dir", &[]),
+    ("described", &[]),
 ];
 
 /// Dependencies in the wrong direction that are tolerated, with the reason. There should be none.
