@@ -43,7 +43,7 @@ pub struct Device {
     /// Number of reports by frequency.
     pub frequencies: SmallVec<[(Frequency, u32); 1]>,
     /// Positions of the scanners that reported it.
-    pub place: Option<Box<Place>>,
+    pub place: Option<Box<PositionStats>>,
     /// Sources that reported it.
     pub seen_by: SmallVec<[SeenBy; 1]>,
     /// Reports by second, minute and hour.
@@ -183,7 +183,7 @@ pub struct Peak {
 
 /// Positions of the scanners that reported a device. Sums are exact integers, so order does not matter.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct PositionStats {
     /// Least latitude, in 10⁻⁷ degrees.
     pub lat_min_e7: i32,
     /// Greatest latitude, in 10⁻⁷ degrees.
@@ -373,7 +373,7 @@ impl Bluetooth {
     }
 }
 
-impl Place {
+impl PositionStats {
     /// Mean latitude and longitude, in degrees.
     pub fn mean_degrees(&self) -> (f64, f64) {
         const TURN_E7: i64 = 3_600_000_000;

@@ -10,8 +10,8 @@ use super::Bounds;
 use super::activity::Activity;
 use super::checksum::checksum;
 use super::device::{
-    Advertised, AdvertisedName, Bluetooth, ChannelLayout, Device, Latest, Peak, Place, Radio,
-    SeenBy, SignalRange, SourceNumber, SsidRecord, Wifi,
+    Advertised, AdvertisedName, Bluetooth, ChannelLayout, Device, Latest, Peak, PositionStats,
+    Radio, SeenBy, SignalRange, SourceNumber, SsidRecord, Wifi,
 };
 use crate::report::advertising::{LocalName, Structure, structures};
 use crate::report::capabilities::SecurityClass;
@@ -118,7 +118,7 @@ impl Device {
             SignalRange::offer(&mut self.signal, time, signal);
         }
         if let Some(position) = report.position {
-            Place::offer(&mut self.place, time, position);
+            PositionStats::offer(&mut self.place, time, position);
             Peak::offer(&mut self.peak, time, report.signal, position);
         }
         self.activity.add(time, report.signal);
@@ -263,7 +263,7 @@ impl Peak {
     }
 }
 
-impl Place {
+impl PositionStats {
     fn offer(slot: &mut Option<Box<Self>>, time: UnixTime, position: Position) {
         let place = slot.get_or_insert_with(|| Box::new(Self::around(time, position)));
         if place.fixes == u32::MAX {

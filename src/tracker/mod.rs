@@ -24,8 +24,8 @@ pub use self::activity::{Activity, Counts};
 pub(crate) use self::activity::{Kept as ActivityKept, Sample as ActivitySample};
 pub use self::checksum::checksum;
 pub use self::device::{
-    Advertised, AdvertisedName, Bluetooth, ChannelLayout, Device, Latest, Peak, Place, Radio,
-    SeenBy, SignalRange, SourceNumber, SsidRecord, Tuning, Wifi,
+    Advertised, AdvertisedName, Bluetooth, ChannelLayout, Device, Latest, Peak, PositionStats,
+    Radio, SeenBy, SignalRange, SourceNumber, SsidRecord, Tuning, Wifi,
 };
 pub use self::follow::{Changed, Follow};
 use self::image::Images;

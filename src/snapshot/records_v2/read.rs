@@ -251,8 +251,8 @@ impl PositionRecord {
 }
 
 impl PlaceRecord {
-    fn tracked(self) -> Option<tracker::Place> {
-        Some(tracker::Place {
+    fn tracked(self) -> Option<tracker::PositionStats> {
+        Some(tracker::PositionStats {
             lat_min_e7: self.lat_min_e7,
             lat_max_e7: self.lat_max_e7,
             lon_min_e7: self.lon_min_e7,

@@ -167,8 +167,8 @@ impl From<Position> for PositionRecord {
     }
 }
 
-impl From<tracker::Place> for PlaceRecord {
-    fn from(place: tracker::Place) -> Self {
+impl From<tracker::PositionStats> for PlaceRecord {
+    fn from(place: tracker::PositionStats) -> Self {
         Self {
             lat_min_e7: place.lat_min_e7,
             lat_max_e7: place.lat_max_e7,

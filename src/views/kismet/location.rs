@@ -3,7 +3,7 @@
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::report::{Position, ReceivedAt};
-use crate::tracker::{Peak, Place};
+use crate::tracker::{Peak, PositionStats};
 
 const GEOPOINT: &str = "kismet.common.location.geopoint";
 const ALT: &str = "kismet.common.location.alt";
@@ -29,7 +29,7 @@ fn fix(position: Position) -> u8 {
 }
 
 pub(super) struct Location<'d> {
-    pub(super) place: &'d Place,
+    pub(super) place: &'d PositionStats,
     pub(super) modified_at: ReceivedAt,
 }
 

@@ -12,7 +12,7 @@ use super::security::SecurityRow;
 use super::{ChannelPlace, Fix, Signals, SourceNames, Times, Utc, degrees};
 use crate::report::capabilities::{Security, Topology};
 use crate::report::{Channel, DeviceKey, MacAddr, Ssid};
-use crate::tracker::{Device, Peak, Place, Radio, SeenBy, SsidRecord};
+use crate::tracker::{Device, Peak, PositionStats, Radio, SeenBy, SsidRecord};
 
 /// A device with all that is known of it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -281,8 +281,8 @@ impl<'d> SeenByRow<'d> {
     }
 }
 
-impl From<&Place> for PlaceRow {
-    fn from(place: &Place) -> Self {
+impl From<&PositionStats> for PlaceRow {
+    fn from(place: &PositionStats) -> Self {
         let (lat, lon) = place.mean_degrees();
         Self {
             lat,
