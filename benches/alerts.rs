@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use scanpost::alerts::AlertKeeper;
-use scanpost::config::alerts::{Alerts, Network, Owned};
+use scanpost::config::alerts::{Alerts, Network, ProtectedNetwork};
 use scanpost::events::Events;
 use scanpost::fold::Fold;
 use scanpost::log::{Entry, Log};
@@ -112,11 +112,13 @@ fn rules() -> Alerts {
     let addresses: Vec<_> = (0..10)
         .map(|number| format!("02:00:5E:10:00:{number:02X}"))
         .collect();
-    let owned = networks().into_iter().map(|Network { name, ssid }| Owned {
-        name,
-        ssid,
-        addresses: addresses.clone(),
-    });
+    let owned = networks()
+        .into_iter()
+        .map(|Network { name, ssid }| ProtectedNetwork {
+            name,
+            ssid,
+            addresses: addresses.clone(),
+        });
     Alerts {
         ssidcanary_networks: networks(),
         apspoof_networks: owned.collect(),

@@ -28,7 +28,7 @@ const WARNING_INTERVAL: Duration = Duration::from_secs(60);
 /// Why an order about alerts was refused. The log keeps the order all the same, and each server that reads the log
 /// refuses it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum AlertOrderError {
     /// No kind of alert has this header.
     #[error("name: there is no kind of alert called {0}")]
     NoSuchKind(Box<str>),
@@ -181,7 +181,7 @@ impl AlertKeeper {
 
     /// Applies the rules to a report. `before` is the device before the report is merged.
     pub fn look(&mut self, before: Option<&Device>, report: &Report) {
-        self.engine.look(before, report);
+        self.engine.check(before, report);
     }
 
     /// Forgets a device that is not tracked any more. A start would not restore it either.
@@ -238,7 +238,7 @@ impl AlertKeeper {
         order: &AlertOrder,
         position: LogPosition,
         tracker: &Tracker,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), AlertOrderError> {
         if let AlertOrder::Raise(raised) = order {
             return self.raise(raised, position);
         }
@@ -264,33 +264,33 @@ impl AlertKeeper {
         self.file.skip_syncs();
     }
 
-    fn raise(&mut self, raised: &HandRaised, position: LogPosition) -> Result<(), Refused> {
+    fn raise(&mut self, raised: &HandRaised, position: LogPosition) -> Result<(), AlertOrderError> {
         if position <= self.mark.position {
             return Ok(());
         }
         let mut definitions = self.store.definitions().into_iter();
         let Some(definition) = definitions.find(|known| known.header == raised.header) else {
-            return Err(Refused::NoSuchKind(raised.header.clone()));
+            return Err(AlertOrderError::NoSuchKind(raised.header.clone()));
         };
         let is_raised = self.engine.raise(&definition, raised);
-        is_raised.then_some(()).ok_or(Refused::Limited)
+        is_raised.then_some(()).ok_or(AlertOrderError::Limited)
     }
 
-    fn define(&mut self, kind: &AlertKind) -> Result<(), Refused> {
+    fn define(&mut self, kind: &AlertKind) -> Result<(), AlertOrderError> {
         let known = self.store.definitions();
         if known.iter().any(|known| known.header == kind.header) {
-            return Err(Refused::Taken(kind.header.clone()));
+            return Err(AlertOrderError::Taken(kind.header.clone()));
         }
         let defined = known.len() - self.engine.rules().definitions().len();
         let max = self.definitions_max;
         if max <= defined {
-            return Err(Refused::TooMany { max });
+            return Err(AlertOrderError::TooMany { max });
         }
         self.store.define(kind.into());
         Ok(())
     }
 
-    fn watch(&mut self, order: &WatchOrder, tracker: &Tracker) -> Result<(), Refused> {
+    fn watch(&mut self, order: &WatchOrder, tracker: &Tracker) -> Result<(), AlertOrderError> {
         let rules = self.engine.rules();
         let max = rules.watched_max;
         let changed = |is_meant: bool, watched: &Watched| match (is_meant, order.is_watched) {
@@ -298,7 +298,7 @@ impl AlertKeeper {
             (true, false) => Ok(watched.without(&order.masks)),
             (true, true) => watched
                 .with(&order.masks, max)
-                .ok_or(Refused::TooMany { max }),
+                .ok_or(AlertOrderError::TooMany { max }),
         };
         let found = changed(order.found, &rules.found)?;
         let lost = changed(order.lost, &rules.lost)?;

@@ -27,7 +27,7 @@ mod store;
 pub use self::alert::{Addresses, Alert, Raised};
 pub use self::engine::rule::Rule;
 pub use self::file::{AlertFileError, WatchList};
-pub use self::keeper::{AlertKeeper, KeeperError, Refused};
+pub use self::keeper::{AlertKeeper, AlertOrderError, KeeperError};
 pub use self::kind::{Class, Definition, Severity};
 pub use self::rules::{Rules, Watched};
 pub use self::setting::{Limit, Rate, Unit};

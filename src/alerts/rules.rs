@@ -7,7 +7,7 @@ use regex::bytes::{Regex, RegexBuilder};
 use super::engine::rule::Rule;
 use super::kind::Definition;
 use super::setting::Setting;
-use super::settings::{Network, Owned, Settings};
+use super::settings::{Network, ProtectedNetwork, Settings};
 use crate::report::{MacAddr, MacMask, Ssid};
 
 /// Largest size of a compiled pattern.
@@ -18,7 +18,7 @@ const REGEX_BYTES_MAX: usize = 1 << 20;
 pub struct Rules {
     settings: [Option<Setting>; Rule::ALL.len()],
     pub(super) canaries: Vec<NetworkRule>,
-    pub(super) spoofs: Vec<OwnedRule>,
+    pub(super) spoofs: Vec<ProtectedNetworkRule>,
     pub(super) twins: Vec<NetworkRule>,
     pub(super) never_weak: Vec<NetworkRule>,
     pub(super) found: Watched,
@@ -41,7 +41,7 @@ pub(super) struct NetworkRule {
 
 /// A pattern for network names, and the access points that may use them.
 #[derive(Clone, Debug)]
-pub(super) struct OwnedRule {
+pub(super) struct ProtectedNetworkRule {
     pub(super) network: NetworkRule,
     addresses: Watched,
 }
@@ -69,7 +69,10 @@ impl Rules {
                 .map(|rule| NetworkRule::read(&rule.name, &rule.ssid))
                 .collect()
         };
-        let spoofs = config.apspoof_networks.iter().map(OwnedRule::read);
+        let spoofs = config
+            .apspoof_networks
+            .iter()
+            .map(ProtectedNetworkRule::read);
         let seconds = |span: std::time::Duration| u32::try_from(span.as_secs()).unwrap_or(u32::MAX);
         let silent_least_us = config.sourcesilent_least.as_micros();
         Ok(Self {
@@ -139,8 +142,8 @@ impl NetworkRule {
     }
 }
 
-impl OwnedRule {
-    fn read(rule: &Owned) -> Result<Self, String> {
+impl ProtectedNetworkRule {
+    fn read(rule: &ProtectedNetwork) -> Result<Self, String> {
         let named = |reason| format!("rule `{}`, addresses: {reason}", rule.name);
         Ok(Self {
             network: NetworkRule::read(&rule.name, &rule.ssid)?,

@@ -23,7 +23,7 @@ pub struct Network {
 /// A pattern for network names, and the access points that may use them.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Owned {
+pub struct ProtectedNetwork {
     /// Name of the rule in alerts.
     pub name: String,
     /// Regular expression that matches any part of the SSID.
@@ -34,7 +34,7 @@ pub struct Owned {
 
 macro_rules! settings {
     ($($rule:ident: $key:ident = $rate:literal, $header:literal, $class:ident, $severity:ident, $phy:expr,
-        $description:literal, $look:expr;)*) => {
+        $description:literal, $function:expr;)*) => {
         /// `[alerts]`
         ///
         /// A key with the name of a rule sets its rate, such as `"10/min,1/sec"`, and optionally its severity. `"off"`
@@ -54,7 +54,7 @@ macro_rules! settings {
             /// Names that SSIDCANARY watches for. Default none.
             pub ssidcanary_networks: Vec<Network>,
             /// Names that APSPOOF protects, and the access points that may show them. Default none.
-            pub apspoof_networks: Vec<Owned>,
+            pub apspoof_networks: Vec<ProtectedNetwork>,
             /// Addresses that DEVICEFOUND watches, with or without masks. Default none.
             pub devicefound_addresses: Vec<String>,
             /// Time without a report after which a device counts as found again. Default 1 minute.

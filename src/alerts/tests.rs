@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::settings::{Network, Owned, Settings as Alerts};
+use super::settings::{Network, ProtectedNetwork, Settings as Alerts};
 use super::*;
 use crate::log::{Entry, Log, LogPosition, Record, What};
 use crate::report::{
@@ -47,7 +47,7 @@ fn config() -> Alerts {
         ssidcanary: often.clone(),
         ssidcanary_networks: vec![network("^net1$")],
         apspoof: often.clone(),
-        apspoof_networks: vec![Owned {
+        apspoof_networks: vec![ProtectedNetwork {
             name: "ours".to_owned(),
             ssid: "^net2$".to_owned(),
             addresses: vec!["02:00:00:00:00:00".to_owned()],

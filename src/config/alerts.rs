@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{DAY, count, time};
 use crate::alerts::Rules;
-pub use crate::alerts::settings::{Network, Owned, Settings as Alerts};
+pub use crate::alerts::settings::{Network, ProtectedNetwork, Settings as Alerts};
 
 pub(super) fn check_each(alerts: &Alerts) -> Result<(), String> {
     count(alerts.kept_max, 1..=1_000_000)?;

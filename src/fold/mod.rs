@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 pub use self::judge::{Judge, ResendWindow, TooManySources, Verdict};
 pub use self::receipts::{Receipt, Waiting};
-use crate::alerts::{AlertKeeper, Refused};
+use crate::alerts::{AlertKeeper, AlertOrderError};
 use crate::events::{BatchEvents, Events};
 use crate::log::{Entry, Log, LogError, LogPosition, What};
 use crate::report::{ReceivedAt, Report};
@@ -25,7 +25,7 @@ pub struct Outcome {
     /// Devices that had to make room.
     pub evicted: u64,
     /// Why the entry changes nothing, if it was refused.
-    pub refused: Option<Refused>,
+    pub refused: Option<AlertOrderError>,
 }
 
 /// Everything that follows from the log.

@@ -220,7 +220,7 @@ impl Node {
     }
 
     /// Judges, logs and folds a record, unless it crashes before it folds it, or before it keeps the alerts.
-    fn take(&mut self, record: Record, crash: Option<Crash>) -> (Verdict, Option<Refused>) {
+    fn take(&mut self, record: Record, crash: Option<Crash>) -> (Verdict, Option<AlertOrderError>) {
         let at = record.at;
         let State { fold, judge, .. } = self.state.as_mut().unwrap();
         let verdict = judge.judge(&record);

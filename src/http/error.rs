@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
-use crate::alerts::Refused;
+use crate::alerts::AlertOrderError;
 use crate::auth::{BadRole, CredentialsError, RequiredRole};
 use crate::http::request::bad_parameter::BadParameter;
 use crate::http::request::body::BodyError;
@@ -156,10 +156,12 @@ impl ApiError {
                 | IngestError::TooManySources(_) => StatusCode::SERVICE_UNAVAILABLE,
                 IngestError::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
                 IngestError::Unknown => StatusCode::INTERNAL_SERVER_ERROR,
-                IngestError::Refused(refused) => match refused {
-                    Refused::NoSuchKind(_) => StatusCode::BAD_REQUEST,
-                    Refused::Limited => StatusCode::TOO_MANY_REQUESTS,
-                    Refused::Taken(_) | Refused::TooMany { .. } => StatusCode::CONFLICT,
+                IngestError::AlertOrder(refused) => match refused {
+                    AlertOrderError::NoSuchKind(_) => StatusCode::BAD_REQUEST,
+                    AlertOrderError::Limited => StatusCode::TOO_MANY_REQUESTS,
+                    AlertOrderError::Taken(_) | AlertOrderError::TooMany { .. } => {
+                        StatusCode::CONFLICT
+                    }
                 },
             },
             Self::Unauthorised(_) => StatusCode::UNAUTHORIZED,

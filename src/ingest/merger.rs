@@ -11,7 +11,7 @@ use tracing::warn;
 
 use super::writer::Sender;
 use super::{IngestError, Receipt};
-use crate::alerts::Refused;
+use crate::alerts::AlertOrderError;
 use crate::fold::{Fold, Waiting};
 use crate::log::{Entry, LogPosition, StoredReceipt, What};
 use crate::report::ReceivedAt;
@@ -78,7 +78,11 @@ impl Merger {
     }
 
     /// Answers the senders of the entries, and those of resent batches.
-    fn answer(&self, entries: Vec<(Entry, Option<Refused>)>, resent: Vec<(Receipt, Sender)>) {
+    fn answer(
+        &self,
+        entries: Vec<(Entry, Option<AlertOrderError>)>,
+        resent: Vec<(Receipt, Sender)>,
+    ) {
         if entries.is_empty() && resent.is_empty() {
             return;
         }

@@ -30,7 +30,7 @@ use self::format::FormatVisitor;
 use self::merger::{EvictionWarning, Merger};
 use self::recover::recover;
 use self::writer::WriterLoop;
-use crate::alerts::{AlertKeeper, Refused};
+use crate::alerts::{AlertKeeper, AlertOrderError};
 use crate::events::Events;
 pub use crate::fold::Receipt;
 use crate::fold::{Fold, ResendWindow, TooManySources, Waiting};
@@ -79,7 +79,7 @@ pub enum IngestError {
     TooManySources(#[from] TooManySources),
     /// The order about alerts cannot be carried out.
     #[error(transparent)]
-    Refused(#[from] Refused),
+    AlertOrder(#[from] AlertOrderError),
 }
 
 type SubmitResult = Result<Receipt, IngestError>;

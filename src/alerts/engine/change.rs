@@ -2,35 +2,35 @@
 //!
 //! They compare with the current state, so they ignore reports that are older than the newest one.
 
-use super::Look;
-use super::raising::Raising;
+use super::WifiObservation;
+use super::raised_alerts::RaisedAlerts;
 use super::rule::Rule;
 use crate::report::capabilities::{Akm, Pmf, Security};
 
-pub(super) fn look(raising: &mut Raising, look: &Look<'_>) {
-    security(raising, look);
-    channel(raising, look);
+pub(super) fn check(alerts: &mut RaisedAlerts, observation: &WifiObservation<'_>) {
+    security(alerts, observation);
+    channel(alerts, observation);
 }
 
-fn security(raising: &mut Raising, look: &Look<'_>) {
+fn security(alerts: &mut RaisedAlerts, observation: &WifiObservation<'_>) {
     let (Some(before), Some(capabilities)) = (
-        look.record.and_then(|record| record.security),
-        &look.wifi.capabilities,
+        observation.record.and_then(|record| record.security),
+        &observation.wifi.capabilities,
     ) else {
         return;
     };
     let (old, new) = (before.value.security, capabilities.security());
-    if old == new || look.report.time < before.time || !capabilities.differs_from(old) {
+    if old == new || observation.report.time < before.time || !capabilities.differs_from(old) {
         return;
     }
-    let (ssid, addr) = (&look.wifi.ssid, look.device().addr);
+    let (ssid, addr) = (&observation.wifi.ssid, observation.device().addr);
     if new.is_open() {
-        raising.of_report(Rule::CryptoDrop, look.report, || {
+        alerts.of_report(Rule::CryptoDrop, observation.report, || {
             let was = old.summary();
             format!("{addr} shows the network '{ssid}' without encryption, which it had as {was}")
         });
     } else {
-        raising.of_report(Rule::AdvCryptChange, look.report, || {
+        alerts.of_report(Rule::AdvCryptChange, observation.report, || {
             let (was, is) = distinct_texts(old, new);
             format!(
                 "{addr} shows the network '{ssid}' with other encryption: {was} before, now {is}"
@@ -54,24 +54,28 @@ fn distinct_texts(old: Security, new: Security) -> (String, String) {
     (longer(was, old), longer(is, new))
 }
 
-fn channel(raising: &mut Raising, look: &Look<'_>) {
-    if !raising.is_on(Rule::ChanChange) {
+fn channel(alerts: &mut RaisedAlerts, observation: &WifiObservation<'_>) {
+    if !alerts.is_on(Rule::ChanChange) {
         return;
     }
-    let before = look.record.and_then(|record| record.channel.as_ref());
-    let channel = look
-        .report
-        .channel
-        .or_else(|| look.report.frequency.map(crate::report::Frequency::channel));
+    let before = observation
+        .record
+        .and_then(|record| record.channel.as_ref());
+    let channel = observation.report.channel.or_else(|| {
+        observation
+            .report
+            .frequency
+            .map(crate::report::Frequency::channel)
+    });
     let (Some(before), Some(channel)) = (before, channel) else {
         return;
     };
     let (old, new) = (before.value, channel);
-    if look.report.time < before.time || old.is_same_as(new) {
+    if observation.report.time < before.time || old.is_same_as(new) {
         return;
     }
-    let (ssid, addr) = (&look.wifi.ssid, look.device().addr);
-    raising.of_report(Rule::ChanChange, look.report, || {
+    let (ssid, addr) = (&observation.wifi.ssid, observation.device().addr);
+    alerts.of_report(Rule::ChanChange, observation.report, || {
         format!("{addr} shows the network '{ssid}' on another channel: {old} before, now {new}")
     });
 }

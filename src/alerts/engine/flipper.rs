@@ -1,6 +1,6 @@
 //! FLIPPERZERO: a new Bluetooth device with the address of a Flipper Zero.
 
-use super::raising::Raising;
+use super::raised_alerts::RaisedAlerts;
 use super::rule::Rule;
 use crate::alerts::rules::Rules;
 use crate::report::{MacAddr, Report};
@@ -9,10 +9,15 @@ use crate::tracker::Device;
 /// The first three octets of their addresses, as in Kismet.
 const PREFIXES: [u64; 2] = [0x80_E1_26, 0x80_E1_27];
 
-pub(super) fn look(_: &Rules, raising: &mut Raising, before: Option<&Device>, report: &Report) {
+pub(super) fn check(
+    _: &Rules,
+    alerts: &mut RaisedAlerts,
+    before: Option<&Device>,
+    report: &Report,
+) {
     let addr = report.device().addr;
     if before.is_none() && is_flipper(addr) {
-        raising.of_report(Rule::FlipperZero, report, || {
+        alerts.of_report(Rule::FlipperZero, report, || {
             format!("The new Bluetooth device {addr} has the address of a Flipper Zero")
         });
     }

@@ -5,7 +5,7 @@ mod flipper;
 mod moved;
 mod names;
 mod presence;
-mod raising;
+mod raised_alerts;
 pub(super) mod rule;
 mod silence;
 mod twins;
@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 use self::presence::Presence;
-use self::raising::Raising;
+use self::raised_alerts::RaisedAlerts;
 use self::rule::{ReportRule, Rule};
 use self::silence::Silence;
 use self::twins::Twins;
@@ -34,7 +34,7 @@ use crate::tracker::{Device, Radio, SsidRecord};
 #[derive(Debug)]
 pub(super) struct Engine {
     rules: Rules,
-    raising: Raising,
+    alerts: RaisedAlerts,
     twins: Twins,
     presence: Presence,
     silence: Silence,
@@ -48,14 +48,14 @@ pub(super) struct Engine {
 
 /// A Wi-Fi report, and the state before it.
 #[derive(Clone, Copy)]
-struct Look<'l> {
+struct WifiObservation<'l> {
     report: &'l Report,
     wifi: &'l WifiSighting,
     /// The network of the report, if the device had it before.
     record: Option<&'l SsidRecord>,
 }
 
-impl Look<'_> {
+impl WifiObservation<'_> {
     fn device(&self) -> DeviceId {
         self.report.device()
     }
@@ -64,7 +64,7 @@ impl Look<'_> {
 impl Engine {
     pub(super) fn new(rules: Rules, server: Uuid) -> Self {
         let mut engine = Self {
-            raising: Raising::new(&rules, server),
+            alerts: RaisedAlerts::new(&rules, server),
             twins: Twins::new(rules.ssids_max),
             presence: Presence::new(rules.lost_timeout_s, rules.watched_max),
             silence: Silence::new(rules.silent_least_us, rules.silent_factor),
@@ -92,8 +92,8 @@ impl Engine {
             || is_on(Rule::DeviceLost, !rules.lost.is_empty());
         let report_rules = |phy| {
             let on = Rule::ALL.into_iter().filter(|rule| rules.is_on(*rule));
-            let looks = on.filter(|rule| rule.phy().is_none_or(|wanted| wanted == phy));
-            looks.filter_map(Rule::look).collect()
+            let fitting = on.filter(|rule| rule.phy().is_none_or(|wanted| wanted == phy));
+            fitting.filter_map(Rule::function).collect()
         };
         self.wifi_rules = report_rules(Phy::Wifi);
         self.bluetooth_rules = report_rules(Phy::Bluetooth);
@@ -103,7 +103,7 @@ impl Engine {
     pub(super) fn begin(&mut self, entry: &Entry, raises: bool) {
         let batch = entry.record.batch();
         let scanner = batch.map(|batch| batch.source);
-        self.raising
+        self.alerts
             .begin(entry.position, entry.record.at, scanner, raises);
         self.raise_silence();
         if self.rules.is_on(Rule::SourceSilent)
@@ -112,30 +112,30 @@ impl Engine {
             self.silence.contact(
                 batch.source,
                 batch.source_name.as_deref(),
-                self.raising.now(),
+                self.alerts.now(),
             );
         }
     }
 
     /// Applies the rules to a report. `before` is the device before the report is merged.
-    pub(super) fn look(&mut self, before: Option<&Device>, report: &Report) {
+    pub(super) fn check(&mut self, before: Option<&Device>, report: &Report) {
         if self.looks_at_networks
             && let Sighting::Wifi(wifi) = &report.sighting
         {
             let record = before.and_then(|device| record_of(device, &wifi.ssid));
-            let look = Look {
+            let observation = WifiObservation {
                 report,
                 wifi,
                 record,
             };
-            names::look(&self.rules, &mut self.raising, &look);
-            twins::look(&self.rules, &mut self.raising, &mut self.twins, &look);
-            change::look(&mut self.raising, &look);
+            names::check(&self.rules, &mut self.alerts, &observation);
+            twins::check(&self.rules, &mut self.alerts, &mut self.twins, &observation);
+            change::check(&mut self.alerts, &observation);
         }
         if self.looks_at_devices {
-            presence::look(
+            presence::check(
                 &self.rules,
-                &mut self.raising,
+                &mut self.alerts,
                 &mut self.presence,
                 before,
                 report,
@@ -145,8 +145,8 @@ impl Engine {
             Sighting::Wifi(_) => &self.wifi_rules,
             Sighting::Bluetooth(_) => &self.bluetooth_rules,
         };
-        for look in report_rules {
-            look(&self.rules, &mut self.raising, before, report);
+        for check in report_rules {
+            check(&self.rules, &mut self.alerts, before, report);
         }
     }
 
@@ -159,7 +159,7 @@ impl Engine {
 
     /// Advances the clock and raises alerts about silence.
     pub(super) fn tick(&mut self, now: ReceivedAt) {
-        self.raising.tick(now);
+        self.alerts.tick(now);
         self.raise_silence();
     }
 
@@ -169,17 +169,17 @@ impl Engine {
     }
 
     fn raise_silence(&mut self) {
-        presence::raise_lost(&mut self.raising, &mut self.presence);
-        silence::raise_silent(&mut self.raising, &mut self.silence);
+        presence::raise_lost(&mut self.alerts, &mut self.presence);
+        silence::raise_silent(&mut self.alerts, &mut self.silence);
     }
 
     /// Raises an alert that a client requested. `false` if its kind is over its limit.
     pub(super) fn raise(&mut self, definition: &Definition, raised: &HandRaised) -> bool {
-        self.raising.raise_by_hand(definition, raised)
+        self.alerts.raise_by_hand(definition, raised)
     }
 
     pub(super) fn now(&self) -> ReceivedAt {
-        self.raising.now()
+        self.alerts.now()
     }
 
     pub(super) fn rules(&self) -> &Rules {
@@ -195,17 +195,17 @@ impl Engine {
 
     /// Takes the alerts that were raised since the last call, in order.
     pub(super) fn take(&mut self) -> Vec<Raised> {
-        self.raising.take()
+        self.alerts.take()
     }
 
     /// Sets the log's clock to the time of the last entry before the replay.
     pub(super) fn recall_clock(&mut self, log_now: ReceivedAt) {
-        self.raising.recall_clock(log_now);
+        self.alerts.recall_clock(log_now);
     }
 
     /// Counts an alert that was raised before the start, for the limits. Calls must be in order.
     pub(super) fn recall_alert(&mut self, alert: &Alert, limits: &HashMap<Box<str>, Limit>) {
-        self.raising.recall(&alert.raised, limits);
+        self.alerts.recall(&alert.raised, limits);
     }
 
     /// Whether the devices from before the start have to be passed to `recall_device`.

@@ -1,6 +1,6 @@
 //! APMOVED: an access point was seen far from where it was seen before.
 
-use super::raising::Raising;
+use super::raised_alerts::RaisedAlerts;
 use super::rule::Rule;
 use crate::alerts::rules::Rules;
 use crate::report::{Position, Report};
@@ -10,7 +10,12 @@ use crate::tracker::Device;
 const E7_PER_M: i64 = 89;
 const HALF_TURN_E7: i64 = 1_800_000_000;
 
-pub(super) fn look(rules: &Rules, raising: &mut Raising, before: Option<&Device>, report: &Report) {
+pub(super) fn check(
+    rules: &Rules,
+    alerts: &mut RaisedAlerts,
+    before: Option<&Device>,
+    report: &Report,
+) {
     let last = before
         .and_then(|device| device.place.as_ref())
         .map(|place| place.last);
@@ -29,7 +34,7 @@ pub(super) fn look(rules: &Rules, raising: &mut Raising, before: Option<&Device>
         return;
     }
     let addr = report.device().addr;
-    raising.of_report(Rule::ApMoved, report, || {
+    alerts.of_report(Rule::ApMoved, report, || {
         format!("{addr} was seen {distance_m:.0} m from where it was seen before")
     });
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::raising::{Raising, Silent};
+use super::raised_alerts::{RaisedAlerts, SilentSender};
 use super::rule::Rule;
 use crate::alerts::rules::{Rules, Watched};
 use crate::report::{DeviceId, Report, UnixTime};
@@ -99,19 +99,19 @@ fn is_past(time: UnixTime, timeout_s: u32, now: UnixTime) -> bool {
     time.seconds().saturating_add(timeout_s) < now.seconds()
 }
 
-pub(super) fn look(
+pub(super) fn check(
     rules: &Rules,
-    raising: &mut Raising,
+    alerts: &mut RaisedAlerts,
     presence: &mut Presence,
     before: Option<&Device>,
     report: &Report,
 ) {
-    let (id, now) = (report.device(), raising.now().time());
+    let (id, now) = (report.device(), alerts.now().time());
     if !rules.found.is_empty() && rules.found.fit(id.addr) {
         let timeout_s = rules.found_timeout_s;
         let is_back = before.is_none_or(|before| is_past(before.last_time, timeout_s, report.time));
         if is_back && !is_past(report.time, timeout_s, now) {
-            raising.of_report(Rule::DeviceFound, report, || {
+            alerts.of_report(Rule::DeviceFound, report, || {
                 let addr = id.addr;
                 match before {
                     None => format!("The watched device {addr} is there"),
@@ -123,22 +123,22 @@ pub(super) fn look(
             });
         }
     }
-    if !rules.lost.is_empty() && raising.is_on(Rule::DeviceLost) && rules.lost.fit(id.addr) {
+    if !rules.lost.is_empty() && alerts.is_on(Rule::DeviceLost) && rules.lost.fit(id.addr) {
         presence.see(id, report.time, now);
     }
 }
 
 /// Raises an alert for each device whose deadline has passed.
-pub(super) fn raise_lost(raising: &mut Raising, presence: &mut Presence) {
-    let now = raising.now().time();
+pub(super) fn raise_lost(alerts: &mut RaisedAlerts, presence: &mut Presence) {
+    let now = alerts.now().time();
     while let Some((device, since)) = presence.next_lost(now) {
-        let silent = Silent {
+        let silent = SilentSender {
             id: format!("{}-{}", device.key(), since.seconds()),
             device: Some(device),
             scanner: None,
             since,
         };
-        raising.of_silence(Rule::DeviceLost, &silent, || {
+        alerts.of_silence(Rule::DeviceLost, &silent, || {
             let silence_s = now.seconds() - since.seconds();
             let addr = device.addr;
             format!("The watched device {addr} has not been seen for {silence_s} seconds")

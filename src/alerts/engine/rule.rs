@@ -3,7 +3,7 @@
 //! A rule that needs only a report and the device before it has a function in the table. The others have a state of
 //! their own or share work with each other, and the engine calls them.
 
-use super::raising::Raising;
+use super::raised_alerts::RaisedAlerts;
 use super::{flipper, moved};
 use crate::alerts::kind::{Class, Severity};
 use crate::alerts::rules::Rules;
@@ -11,7 +11,7 @@ use crate::report::{Phy, Report};
 use crate::tracker::Device;
 
 /// Applies a rule to a report. The device is the one before the report is merged, if it was known.
-pub(super) type ReportRule = fn(&Rules, &mut Raising, Option<&Device>, &Report);
+pub(super) type ReportRule = fn(&Rules, &mut RaisedAlerts, Option<&Device>, &Report);
 
 /// Calls the macro `$apply` with the table. An entry is: name of the rule, its key in `[alerts]` and the key's default,
 /// header, class and default severity of its alerts, radio technology of the reports that it looks at, description for
@@ -51,10 +51,10 @@ macro_rules! each_rule {
                 None;
             ApMoved: apmoved = "off", "APMOVED", Spoof, Medium, Some(Phy::Wifi),
                 "An access point was seen far from where it was seen before",
-                Some(moved::look);
+                Some(moved::check);
             FlipperZero: flipperzero = "5/min,1/sec", "FLIPPERZERO", Probe, High, Some(Phy::Bluetooth),
                 "A Bluetooth device was seen for the first time whose address is that of a Flipper Zero",
-                Some(flipper::look);
+                Some(flipper::check);
         }
     };
 }
@@ -62,7 +62,7 @@ pub(in crate::alerts) use each_rule;
 
 macro_rules! rules {
     ($($rule:ident: $key:ident = $rate:literal, $header:literal, $class:ident, $severity:ident, $phy:expr,
-        $description:literal, $look:expr;)*) => {
+        $description:literal, $function:expr;)*) => {
         /// A built-in rule. The first seven and the last are Kismet's.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Rule {
@@ -109,9 +109,9 @@ macro_rules! rules {
             }
 
             /// Function that applies the rule. `None` if the engine calls the rule itself.
-            pub(super) const fn look(self) -> Option<ReportRule> {
+            pub(super) const fn function(self) -> Option<ReportRule> {
                 match self {
-                    $(Self::$rule => $look,)*
+                    $(Self::$rule => $function,)*
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
-use super::raising::{Raising, Silent};
+use super::raised_alerts::{RaisedAlerts, SilentSender};
 use super::rule::Rule;
 use crate::report::{ReceivedAt, SourceId};
 
@@ -109,16 +109,16 @@ impl Silence {
 }
 
 /// Raises an alert for each scanner whose deadline has passed.
-pub(super) fn raise_silent(raising: &mut Raising, silence: &mut Silence) {
-    let now = raising.now();
+pub(super) fn raise_silent(alerts: &mut RaisedAlerts, silence: &mut Silence) {
+    let now = alerts.now();
     while let Some((id, habit)) = silence.next_silent(now) {
-        let silent = Silent {
+        let silent = SilentSender {
             id: format!("{id}-{}", habit.last.micros()),
             device: None,
             scanner: Some(id),
             since: habit.last.time(),
         };
-        raising.of_silence(Rule::SourceSilent, &silent, || {
+        alerts.of_silence(Rule::SourceSilent, &silent, || {
             let silence_s = (now.micros() - habit.last.micros()) / 1_000_000;
             let longest_us = habit.pauses_us.iter().copied().max().unwrap_or_default();
             let pause_s = longest_us / 1_000_000;

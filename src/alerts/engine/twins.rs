@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::Look;
-use super::raising::Raising;
+use super::WifiObservation;
+use super::raised_alerts::RaisedAlerts;
 use super::rule::Rule;
 use crate::alerts::rules::{NetworkRule, Rules};
 use crate::report::capabilities::{Capabilities, Security, SecurityClass};
@@ -133,21 +133,30 @@ impl Twins {
     }
 }
 
-pub(super) fn look(rules: &Rules, raising: &mut Raising, twins: &mut Twins, look: &Look<'_>) {
+pub(super) fn check(
+    rules: &Rules,
+    alerts: &mut RaisedAlerts,
+    twins: &mut Twins,
+    observation: &WifiObservation<'_>,
+) {
     if rules.twins.is_empty() {
         return;
     }
-    let security = look.wifi.capabilities.as_ref().map(Capabilities::security);
+    let security = observation
+        .wifi
+        .capabilities
+        .as_ref()
+        .map(Capabilities::security);
     let Some(new) = security.and_then(Strength::of) else {
         return;
     };
-    let before = look.record.and_then(|record| record.security);
+    let before = observation.record.and_then(|record| record.security);
     let old = before.and_then(|before| Strength::of(before.value.security));
-    let is_late = before.is_some_and(|before| look.report.time < before.time);
+    let is_late = before.is_some_and(|before| observation.report.time < before.time);
     if is_late || old == Some(new) {
         return;
     }
-    let (ssid, addr) = (&look.wifi.ssid, look.device().addr);
+    let (ssid, addr) = (&observation.wifi.ssid, observation.device().addr);
     let Some(rule) = NetworkRule::find(&rules.twins, ssid) else {
         return;
     };
@@ -156,7 +165,7 @@ pub(super) fn look(rules: &Rules, raising: &mut Raising, twins: &mut Twins, look
     };
     let strongest = others.strength;
     if new < strongest {
-        raising.of_report(Rule::EvilTwin, look.report, || {
+        alerts.of_report(Rule::EvilTwin, observation.report, || {
             let class = security.unwrap_or_default().class().label();
             format!(
                 "{addr} shows the network name '{ssid}' with {class}, while other access points of rule '{}' protect it better",
@@ -167,7 +176,7 @@ pub(super) fn look(rules: &Rules, raising: &mut Raising, twins: &mut Twins, look
     // Groups that are weaker than `strongest` already raised an alert when one of the two appeared.
     if strongest < new {
         let weaker = others.named.unwrap_or(addr);
-        raising.of_other(Rule::EvilTwin, look.report, weaker, || {
+        alerts.of_other(Rule::EvilTwin, observation.report, weaker, || {
             let (count, strength) = (others.count, strongest.name());
             format!(
                 "{count} access points, {weaker} among them, show the network name '{ssid}' with {strength}, while {addr} of rule '{}' protects it better",

@@ -14,7 +14,7 @@ use crate::log::{HandRaised, LogPosition};
 use crate::report::{DeviceId, MacAddr, ReceivedAt, Report, SourceId, UnixTime};
 
 #[derive(Debug)]
-pub(super) struct Raising {
+pub(super) struct RaisedAlerts {
     /// First part of the server's UUID. It keeps ids of different logs apart.
     origin: u32,
     settings: [Option<Setting>; Rule::ALL.len()],
@@ -32,14 +32,14 @@ pub(super) struct Raising {
 }
 
 /// A silent device or scanner.
-pub(super) struct Silent {
+pub(super) struct SilentSender {
     pub(super) id: String,
     pub(super) device: Option<DeviceId>,
     pub(super) scanner: Option<SourceId>,
     pub(super) since: UnixTime,
 }
 
-impl Raising {
+impl RaisedAlerts {
     pub(super) fn new(rules: &Rules, server: Uuid) -> Self {
         Self {
             origin: server.as_fields().0,
@@ -134,7 +134,7 @@ impl Raising {
     pub(super) fn of_silence(
         &mut self,
         rule: Rule,
-        silent: &Silent,
+        silent: &SilentSender,
         text: impl FnOnce() -> String,
     ) {
         let Some(setting) = self.setting(rule) else {
