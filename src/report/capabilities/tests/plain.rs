@@ -28,8 +28,8 @@ pub(super) struct Plain {
     leftovers: Vec<String>,
 }
 
-/// Bare names of ESP-IDF whose meaning does not follow from the notation.
-const ESP_IDF: [(&str, &str); 8] = [
+/// Bare names of ESP-IDF and OpenWrt whose meaning does not follow from the notation.
+const BARE_NAMES: [(&str, &str); 10] = [
     ("WPA3_PSK", "[RSN-SAE]"),
     ("WPA2_WPA3_PSK", "[RSN-SAE+PSK]"),
     ("WAPI_PSK", "[WAPI-PSK-SMS4]"),
@@ -38,6 +38,8 @@ const ESP_IDF: [(&str, &str); 8] = [
     ("WPA3_EXT_PSK_MIXED_MODE", "[RSN-SAE_EXT_KEY+SAE]"),
     ("WPA2_WPA3_ENTERPRISE", "[RSN-EAP+EAP-SHA256][MFPC]"),
     ("WPA_ENTERPRISE", "[WPA-EAP]"),
+    ("psk-mixed", "[WPA-PSK][WPA2-PSK]"),
+    ("sae-mixed", "[RSN-PSK+SAE]"),
 ];
 
 const WPA: usize = 0;
@@ -192,7 +194,7 @@ impl Plain {
                     (_, rest) = plain.token(rest, Names::new(), false);
                 }
             }
-        } else if let Some((_, text)) = ESP_IDF
+        } else if let Some((_, text)) = BARE_NAMES
             .iter()
             .find(|(name, _)| name.eq_ignore_ascii_case(raw.trim_ascii()))
         {
