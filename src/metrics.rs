@@ -91,7 +91,13 @@ metrics! {
         Read::One(|of| *of.alerts.subscribe().borrow());
     CONNECTIONS: Gauge "scanpost_connections",
         "Open client connections.",
-        Read::One(|of| of.connections.load(Ordering::Relaxed));
+        Read::One(|of| of.connections.open.load(Ordering::Relaxed));
+    CONNECTIONS_REFUSED: Counter "scanpost_connections_refused_total",
+        "Clients that got no place because all places had a request under way, since the start.",
+        Read::One(|of| of.connections.refused.load(Ordering::Relaxed));
+    CONNECTIONS_EVICTED: Counter "scanpost_connections_evicted_total",
+        "Idle connections that were closed to make room for new ones, since the start.",
+        Read::One(|of| of.connections.evicted.load(Ordering::Relaxed));
     WEBHOOK_DELIVERED: Counter "scanpost_webhook_alerts_delivered_total",
         "Alerts that a webhook's receiver took, by webhook.",
         Read::Each("webhook", |of| of.by_webhook(|status| status.delivered));
@@ -109,6 +115,14 @@ metrics! {
         Read::One(|of| of.process.memory_bytes());
 }
 
+/// Numbers of client connections.
+#[derive(Debug, Default)]
+pub(crate) struct ConnectionCounts {
+    pub(crate) open: AtomicU64,
+    pub(crate) refused: AtomicU64,
+    pub(crate) evicted: AtomicU64,
+}
+
 /// Handles to the parts that keep the numbers.
 #[derive(Clone, Debug)]
 pub(crate) struct MetricSources {
@@ -117,7 +131,7 @@ pub(crate) struct MetricSources {
     pub(crate) ingest: Ingest,
     pub(crate) alerts: AlertStore,
     pub(crate) webhooks: Webhooks,
-    pub(crate) connections: Arc<AtomicU64>,
+    pub(crate) connections: Arc<ConnectionCounts>,
     pub(crate) process: Process,
 }
 

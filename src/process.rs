@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use rustix::process::{Resource, getrlimit, setrlimit};
+
 /// The facts about this process. All but the memory in use are read once at the start. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Process {
     user: Arc<str>,
+    open_files_max: usize,
 }
 
 impl Process {
@@ -17,7 +20,15 @@ impl Process {
             &read(STATUS),
             || read("/etc/passwd"),
         );
-        Self { user: user.into() }
+        Self {
+            user: user.into(),
+            open_files_max: raised_open_files_max(),
+        }
+    }
+
+    /// How many connections can be open besides the files of the server.
+    pub(crate) fn connections_max(&self) -> usize {
+        self.open_files_max.saturating_sub(OWN_FILES_MAX).max(1)
     }
 
     /// The user that the process runs as.
@@ -39,6 +50,23 @@ impl Process {
 }
 
 const STATUS: &str = "/proc/self/status";
+/// Room for the files that the server opens itself: databases, snapshots, connections to webhooks.
+const OWN_FILES_MAX: usize = 160;
+
+/// Raises the limit of open files as far as the system lets this process, and returns it. The usual limit of 1024 is
+/// kept low for programs that use `select`.
+fn raised_open_files_max() -> usize {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = rustix::process::Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    let current = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current,
+    };
+    current.map_or(usize::MAX, |files| files.try_into().unwrap_or(usize::MAX))
+}
 
 /// The user by the environment, which a service or a container may not have, else by its number.
 fn user_in(

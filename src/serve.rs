@@ -9,21 +9,23 @@ use tokio::net::TcpListener;
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::alerts::{AlertKeeper, KeeperError};
 use crate::auth::{Access, Credentials, CredentialsError, Policy};
 use crate::config::{Config, ConfigError};
 use crate::events::Events;
 use crate::fold::ResendWindow;
-use crate::http::server::lease::{ConnectionLimits, OpenConnections};
+use crate::http::server::lease::ConnectionLimits;
 use crate::http::server::listener;
+use crate::http::server::places::{PlaceLimits, Places};
 use crate::http::server::tls::Tls;
 pub use crate::http::server::tls::TlsError;
 use crate::http::{self, App, Parts};
 use crate::ingest::housekeeping::{self, Schedule};
 use crate::ingest::{self, Ingest, Stores, WriterBounds, WriterError};
 use crate::log::{Log, LogError};
+use crate::metrics::ConnectionCounts;
 use crate::process::Process;
 use crate::tracker::{Bounds, Tracker};
 use crate::webhook::{self, WebhookError};
@@ -145,7 +147,9 @@ async fn run(
         schedule(&config),
     )
     .map_err(ServeError::Thread)?;
-    let open = OpenConnections::default();
+    let process = Process::this();
+    let places = Places::new(place_limits(&config, &process), &config.server.proxies);
+    let connections = Arc::<ConnectionCounts>::default();
     let parts = Parts {
         access,
         server_uuid,
@@ -155,8 +159,8 @@ async fn run(
         events,
         history,
         webhooks,
-        open_connections: open.clone(),
-        process: Process::this(),
+        connections: Arc::clone(&connections),
+        process,
     };
     let app = App::new(&config, parts);
     let ticking = tick(ingest, app.clone());
@@ -169,8 +173,9 @@ async fn run(
         listener,
         service,
         connection_limits(&config),
+        places,
         tls,
-        open,
+        connections,
         stop.clone(),
     ));
     let early = tokio::select! {
@@ -211,11 +216,28 @@ fn schedule(config: &Config) -> Schedule {
     }
 }
 
+fn place_limits(config: &Config, process: &Process) -> PlaceLimits {
+    let limits = &config.limits;
+    let connections_max = process.connections_max();
+    if connections_max < limits.connections_max {
+        warn!(
+            limits.connections_max = limits.connections_max,
+            connections_max,
+            "the system allows too few open files for all connections (ulimit -Hn); fewer are accepted"
+        );
+    }
+    PlaceLimits {
+        connections_max: limits.connections_max.min(connections_max),
+        connections_per_network_max: limits.connections_per_network_max,
+    }
+}
+
 fn connection_limits(config: &Config) -> ConnectionLimits {
+    let limits = &config.limits;
     ConnectionLimits {
-        connections_max: config.limits.connections_max,
-        header_timeout: config.limits.header_timeout,
-        idle_timeout: config.limits.idle_timeout,
+        head_bytes_max: limits.head_bytes_max,
+        header_timeout: limits.header_timeout,
+        idle_timeout: limits.idle_timeout,
         shutdown_grace: config.server.shutdown_grace,
     }
 }

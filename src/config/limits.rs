@@ -21,12 +21,19 @@ pub struct Limits {
     pub json_depth_max: usize,
     /// Largest number of open connections. Default 1 024.
     pub connections_max: usize,
+    /// Connections from one network of clients, a /24 of IPv4 or a /64 of IPv6. 0 means a quarter of all. Default 0.
+    pub connections_per_network_max: usize,
+    /// Longest head of a request in bytes. Default 64 KiB.
+    pub head_bytes_max: usize,
     /// Longest time a client may take to send a request's head. Default 10 seconds.
     #[serde(with = "duration_text")]
     pub header_timeout: Duration,
     /// Longest time a client may take to send a request's body. Default 30 seconds.
     #[serde(with = "duration_text")]
     pub body_timeout: Duration,
+    /// Longest time to wait for the body of a request that was refused by its head. Default 2 seconds.
+    #[serde(with = "duration_text")]
+    pub refused_body_timeout: Duration,
     /// Longest time a connection may stay open without traffic. Default 60 seconds.
     #[serde(with = "duration_text")]
     pub idle_timeout: Duration,
@@ -86,8 +93,11 @@ impl Default for Limits {
             reports_per_batch_max: 10_000,
             json_depth_max: 32,
             connections_max: 1024,
+            connections_per_network_max: 0,
+            head_bytes_max: 64 << 10,
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
+            refused_body_timeout: Duration::from_secs(2),
             idle_timeout: Duration::from_secs(60),
             queue_batches_max: 1024,
             reports_per_second_max: 0,
@@ -122,9 +132,12 @@ impl Limits {
         count(self.reports_per_batch_max, 1..=1_000_000)?;
         count(self.json_depth_max, 4..=100)?; // A report nests 4 deep; `serde_json` stops at 128.
         count(self.connections_max, 1..=1_000_000)?;
+        count(self.connections_per_network_max, 0..=1_000_000)?;
+        count(self.head_bytes_max, 8192..=1 << 20)?; // hyper takes no less.
         for timeout in [
             self.header_timeout,
             self.body_timeout,
+            self.refused_body_timeout,
             self.idle_timeout,
             self.subscriber_timeout,
             self.ping_interval,

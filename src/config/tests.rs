@@ -274,6 +274,30 @@ fn bounds_of_subscribers_hold_at_and_one_past() {
 }
 
 #[test]
+fn bounds_of_connections_hold_at_and_one_past() {
+    check(
+        "limits.connections_max",
+        &["1", "1000000"],
+        &["0", "1000001"],
+    );
+    check(
+        "limits.connections_per_network_max",
+        &["0", "1000000"],
+        &["1000001"],
+    );
+    check(
+        "limits.head_bytes_max",
+        &["8192", "1048576"],
+        &["8191", "1048577"],
+    );
+    check(
+        "limits.refused_body_timeout",
+        &["\"1ms\"", "\"1day\""],
+        &["\"0s\"", "\"1day 1ms\""],
+    );
+}
+
+#[test]
 fn bounds_hold_at_and_one_past() {
     check("limits.json_depth_max", &["4", "100"], &["3", "101"]);
     check(
@@ -282,11 +306,6 @@ fn bounds_hold_at_and_one_past() {
         &["0", "1073741825"],
     );
     check("limits.bodies_bytes_max", &["16777216"], &["16777215", "0"]);
-    check(
-        "limits.connections_max",
-        &["1", "1000000"],
-        &["0", "1000001"],
-    );
     check(
         "limits.queue_batches_max",
         &["1", "1000000"],

@@ -116,6 +116,12 @@ pub(super) enum ApiError {
         "this path speaks WebSocket: GET with Upgrade: websocket and Sec-WebSocket-Version: 13"
     )]
     NotAWebSocket,
+    #[error("too many connections are open, try again in a while")]
+    TooManyConnections,
+    #[error(
+        "the head of the request is too long, at most {bytes_max} bytes are allowed (limits.head_bytes_max)"
+    )]
+    HeadTooLong { bytes_max: usize },
     #[error("limits.subscribers_max WebSockets are open already; try again later")]
     TooManySubscribers,
     #[error("a handler panicked")]
@@ -196,7 +202,8 @@ impl ApiError {
             Self::AlreadyPaused | Self::NotPaused => StatusCode::CONFLICT,
             Self::Impossible(_) => StatusCode::NOT_IMPLEMENTED,
             Self::NotAWebSocket => StatusCode::UPGRADE_REQUIRED,
-            Self::TooManySubscribers => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooManySubscribers | Self::TooManyConnections => StatusCode::SERVICE_UNAVAILABLE,
+            Self::HeadTooLong { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BadPath
             | Self::BadParameter(_)

@@ -16,10 +16,9 @@ use super::intake::Intake;
 use super::kismet::live::{Feed, Live};
 use super::kismet::records::Records;
 use super::kismet::samples::Samples;
-use super::request::body::Bodies;
+use super::request::body::{Bodies, BodyTimeouts};
 use super::request::forwarded::Proxies;
 use super::response::pace::Pace;
-use super::server::lease::OpenConnections;
 use crate::alerts::AlertStore;
 use crate::auth::Access;
 use crate::config::{self, Config};
@@ -28,7 +27,7 @@ use crate::ingest::Ingest;
 use crate::ingest::format::Limits;
 use crate::ingest::health::SourceHealth;
 use crate::log::History;
-use crate::metrics::{self, Metrics};
+use crate::metrics::{self, ConnectionCounts, Metrics};
 use crate::process::Process;
 use crate::report::{Phy, ReceivedAt};
 use crate::tracker::Tracker;
@@ -94,7 +93,7 @@ pub(crate) struct Parts {
     pub(crate) events: Events,
     pub(crate) history: Option<History>,
     pub(crate) webhooks: Webhooks,
-    pub(crate) open_connections: OpenConnections,
+    pub(crate) connections: Arc<ConnectionCounts>,
     pub(crate) process: Process,
 }
 
@@ -104,7 +103,10 @@ impl App {
         let bodies = Bodies::new(
             limits.body_bytes_max,
             limits.bodies_bytes_max,
-            limits.body_timeout,
+            BodyTimeouts {
+                wanted: limits.body_timeout,
+                refused: limits.refused_body_timeout,
+            },
         );
         let origins = Origins::new(parts.access.policy(), &config.server.cors_origins);
         let health = SourceHealth::new(limits.sources_max);
@@ -114,7 +116,7 @@ impl App {
             ingest: parts.ingest.clone(),
             alerts: parts.alerts.clone(),
             webhooks: parts.webhooks.clone(),
-            connections: parts.open_connections.counter(),
+            connections: parts.connections,
             process: parts.process.clone(),
         });
         Self(Arc::new(Handles {

@@ -2,17 +2,21 @@
 
 use std::time::Duration;
 
+use futures_util::{SinkExt, StreamExt};
 use reqwest::{Client, Method};
+use scanpost::config::AuthMode;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::program::Running;
 use crate::server::{Answer, TestServer, WIFI, batch, gzip};
 
 /// Timeout that only a server that hangs reaches, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
+const HOUR: Duration = Duration::from_secs(3600);
 
 fn padded(bytes: usize) -> String {
     let body = batch(json!([{ "bssid": "00:00:00:00:00:01" }])).to_string();
@@ -101,35 +105,191 @@ async fn a_batch_at_the_bound_is_taken_and_one_report_more_is_413() {
     assert_eq!(server.reports_of("00:00:00:00:00:01").await, 10_000);
 }
 
-#[tokio::test]
-async fn connections_above_the_limit_get_an_error() {
-    let server = TestServer::start_with(|config| config.limits.connections_max = 2).await;
-    let one = TcpStream::connect(server.addr).await.unwrap();
-    let mut two = TcpStream::connect(server.addr).await.unwrap();
-    // An answer on the second connection shows that both are accepted.
-    two.write_all(b"GET /phy/all_phys.json HTTP/1.1\r\nhost: localhost\r\n\r\n")
+const HELLO: &[u8] = b"HEAD /phy/all_phys.json HTTP/1.1\r\nhost: localhost\r\n\r\n";
+
+async fn opened(server: &TestServer) -> TcpStream {
+    TcpStream::connect(server.addr).await.unwrap()
+}
+
+/// Whether a request on an open connection is answered.
+async fn is_answered(stream: &mut TcpStream) -> bool {
+    let mut head = Vec::new();
+    if stream.write_all(HELLO).await.is_err() {
+        return false;
+    }
+    while !head.ends_with(b"\r\n\r\n") {
+        match timeout(PATIENCE, stream.read_u8()).await.unwrap() {
+            Ok(byte) => head.push(byte),
+            Err(_) => return false,
+        }
+    }
+    head.starts_with(b"HTTP/1.1 200 OK")
+}
+
+/// Waits until the server has closed a connection.
+async fn closed(stream: &mut TcpStream) {
+    let mut rest = Vec::new();
+    timeout(PATIENCE, stream.read_to_end(&mut rest))
         .await
-        .unwrap();
-    let mut first_bytes = [0; 15];
-    two.read_exact(&mut first_bytes).await.unwrap();
-    assert_eq!(&first_bytes, b"HTTP/1.1 200 OK");
+        .expect("the server never closes the connection")
+        .ok();
+}
+
+/// A connection with a request under way: the server has begun to read the body, and it never ends.
+async fn occupied(server: &TestServer) -> TcpStream {
+    let mut stream = opened(server).await;
+    let head = format!(
+        "POST {WIFI} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\nexpect: 100-continue\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut first_bytes = [0; 12];
+    stream.read_exact(&mut first_bytes).await.unwrap();
+    assert_eq!(&first_bytes, b"HTTP/1.1 100");
+    stream
+}
+
+#[tokio::test]
+async fn idle_connections_keep_nobody_out() {
+    let server = TestServer::start_with(|config| {
+        config.limits.connections_max = 3;
+        config.limits.connections_per_network_max = 3;
+    })
+    .await;
+    let mut silent = opened(&server).await;
+    let mut idle = opened(&server).await;
+    assert!(is_answered(&mut idle).await);
+    let mut third = opened(&server).await;
+    assert!(is_answered(&mut third).await, "three is the bound");
+    // The new ones get the places of those that are idle longest.
+    let mut fourth = opened(&server).await;
+    assert!(is_answered(&mut fourth).await);
+    closed(&mut silent).await;
+    let mut fifth = opened(&server).await;
+    assert!(is_answered(&mut fifth).await);
+    closed(&mut idle).await;
+    assert!(is_answered(&mut fourth).await && is_answered(&mut third).await);
+}
+
+#[tokio::test]
+async fn a_network_has_a_share_of_the_places() {
+    let server = TestServer::start_with(|config| config.limits.connections_max = 8).await;
+    let mut first = opened(&server).await;
+    assert!(is_answered(&mut first).await);
+    let mut second = opened(&server).await;
+    assert!(is_answered(&mut second).await, "two are a quarter");
+    let mut third = opened(&server).await;
+    assert!(is_answered(&mut third).await);
+    closed(&mut first).await;
+    assert!(is_answered(&mut second).await);
+}
+
+#[tokio::test]
+async fn a_proxy_has_no_share() {
+    let server = TestServer::start_with(|config| {
+        config.limits.connections_max = 3;
+        config.server.proxies = vec!["127.0.0.1".to_owned()];
+    })
+    .await;
+    let mut open = Vec::new();
+    for _ in 0..3 {
+        let mut stream = opened(&server).await;
+        assert!(is_answered(&mut stream).await);
+        open.push(stream);
+    }
+    for stream in &mut open {
+        assert!(is_answered(stream).await);
+    }
+}
+
+#[tokio::test]
+async fn past_the_bound_of_requests_under_way_there_is_an_error_and_health_checks_are_answered() {
+    let server = TestServer::start_with(|config| {
+        config.limits.connections_max = 2;
+        config.limits.connections_per_network_max = 2;
+        config.limits.body_timeout = HOUR;
+        config.limits.idle_timeout = HOUR;
+    })
+    .await;
+    let mut busy = [occupied(&server).await, occupied(&server).await];
     let answer = server.get("/phy/all_phys.json").await;
     assert_eq!(answer.headers["retry-after"], "1");
+    assert_eq!(answer.headers["connection"], "close");
     answer.expect_error(503, "too many connections");
-    // The server frees a place before the client sees the end of the connection.
-    for mut stream in [one, two] {
+    // The body of a request that is refused is read, so that its client sees the answer.
+    let answer = server.post_json(WIFI, &batch(json!([]))).await;
+    answer.expect_error(503, "too many connections");
+    server.get("/healthz").await.expect_status(200);
+    server.get("/readyz").await.expect_status(200);
+    for stream in &mut busy {
         stream.shutdown().await.unwrap();
-        let mut rest = Vec::new();
-        let closed = timeout(PATIENCE, stream.read_to_end(&mut rest)).await;
-        closed.unwrap().unwrap();
+        closed(stream).await;
     }
     server.get("/phy/all_phys.json").await.expect_status(200);
+}
+
+#[tokio::test]
+async fn a_subscriber_is_not_idle() {
+    let server = TestServer::start_with(|config| {
+        config.limits.connections_max = 2;
+        config.limits.connections_per_network_max = 2;
+    })
+    .await;
+    let url = format!("ws://{}/eventbus/events.ws", server.addr);
+    let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+    for _ in 0..4 {
+        assert!(is_answered(&mut opened(&server).await).await);
+    }
+    let ask = r#"{"SUBSCRIBE": "TIMESTAMP"}"#;
+    socket.send(Message::text(ask)).await.unwrap();
+    let answer = timeout(PATIENCE, socket.next()).await.unwrap();
+    assert!(answer.unwrap().unwrap().is_text());
+}
+
+#[tokio::test]
+async fn a_head_at_the_bound_is_taken_and_one_byte_more_is_431() {
+    let server = TestServer::start_with(|config| config.limits.head_bytes_max = 8192).await;
+    let head = |bytes: usize| {
+        let text = |padding: usize| {
+            let padding = "x".repeat(padding);
+            format!(
+                "GET /phy/all_phys.json HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nx-long: {padding}\r\n\r\n"
+            )
+        };
+        text(bytes - text(0).len())
+    };
+    let answer = say_and_wait(&server, &head(8192)).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    for bytes in [8193, 9000] {
+        let answer = say_and_wait(&server, &head(bytes)).await;
+        assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+        assert!(answer.contains("at most 8192 bytes"), "{answer}");
+    }
+    // The client of a head that is much too long may still be sending when the connection is closed.
+    let answer = say_and_wait(&server, &head(1 << 20)).await;
+    assert!(!answer.starts_with("HTTP/1.1 200"), "{answer}");
+    server.get("/healthz").await.expect_status(200);
+}
+
+#[tokio::test]
+async fn the_body_of_a_refused_request_is_not_waited_for_long() {
+    let server = TestServer::start_with(|config| {
+        config.auth.mode = AuthMode::Required;
+        config.limits.body_timeout = HOUR;
+        config.limits.idle_timeout = HOUR;
+        config.limits.refused_body_timeout = Duration::from_millis(100);
+    })
+    .await;
+    let request = format!(
+        "POST {WIFI} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 10\r\n\r\n{{"
+    );
+    let answer = say_and_wait(&server, &request).await;
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
 }
 
 /// Sends `sent` and then nothing. Returns everything that the server sends until it closes.
 async fn say_and_wait(server: &TestServer, sent: &str) -> String {
     let mut stream = TcpStream::connect(server.addr).await.unwrap();
-    stream.write_all(sent.as_bytes()).await.unwrap();
+    stream.write_all(sent.as_bytes()).await.ok();
     let mut answer = Vec::new();
     timeout(PATIENCE, stream.read_to_end(&mut answer))
         .await

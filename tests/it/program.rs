@@ -385,3 +385,47 @@ fn a_webhook_with_an_unknown_rule_is_logged_at_the_start() {
     assert_eq!(told, ["APSPOOOF", "APMOVED"]);
     running.stop();
 }
+
+/// Runs the program with a limit of open files.
+#[cfg(unix)]
+fn limit_open_files(command: &mut Command, limit: &str) {
+    let mut limited = Command::new("sh");
+    limited
+        .arg("-c")
+        .arg(format!("ulimit {limit} && exec \"$0\" \"$@\""))
+        .arg(command.get_program())
+        .args(command.get_args())
+        .stderr(Stdio::piped());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => limited.env(name, value),
+            None => limited.env_remove(name),
+        };
+    }
+    *command = limited;
+}
+
+#[cfg(unix)]
+#[test]
+fn connections_fit_the_open_files_that_the_system_allows() {
+    let running = Running::start(|command| limit_open_files(command, "-n 200"));
+    assert!(running.start.contains("too few open files"));
+    let _idle: Vec<_> = (0..300)
+        .map(|_| TcpStream::connect(&running.addr).unwrap())
+        .collect();
+    let mut stream = TcpStream::connect(&running.addr).unwrap();
+    stream
+        .write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    running.signal("TERM");
+    let (code, log) = running.end();
+    assert_eq!(code, Some(0));
+    assert!(!log.contains("no connection could be accepted"), "{log}");
+
+    let raised = Running::start(|command| limit_open_files(command, "-S -n 300"));
+    assert!(!raised.start.contains("too few open files"));
+    raised.stop();
+}

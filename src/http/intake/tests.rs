@@ -13,8 +13,10 @@ use super::*;
 use crate::alerts::AlertKeeper;
 use crate::config::alerts::Alerts;
 use crate::fold::ResendWindow;
-use crate::http::server::lease::{ConnectionLimits, OpenConnections};
+use crate::http::request::body::BodyTimeouts;
+use crate::http::server::lease::ConnectionLimits;
 use crate::http::server::listener;
+use crate::http::server::places::{PlaceLimits, Places};
 use crate::ingest::decode::{DecodeError, Reason};
 use crate::ingest::format::Described;
 use crate::ingest::{self, Stores, WriterBounds, kismet};
@@ -143,7 +145,14 @@ impl TestServer {
         let intake = Arc::new(Intake {
             ingest,
             rates: Rates::new(0),
-            bodies: Bodies::new(1 << 20, 1 << 22, Duration::from_secs(60)),
+            bodies: Bodies::new(
+                1 << 20,
+                1 << 22,
+                BodyTimeouts {
+                    wanted: Duration::from_secs(60),
+                    refused: Duration::from_secs(60),
+                },
+            ),
             events,
             limits: Limits::FOR_TESTS,
             health: SourceHealth::new(8),
@@ -155,19 +164,23 @@ impl TestServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}{}", listener.local_addr().unwrap(), Lines::PATH);
         let limits = ConnectionLimits {
-            connections_max: 8,
+            head_bytes_max: 8192,
             header_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(60),
             shutdown_grace: Duration::from_secs(60),
         };
+        let places = PlaceLimits {
+            connections_max: 8,
+            connections_per_network_max: 8,
+        };
         let stop = CancellationToken::new();
-        let open = OpenConnections::default();
         tokio::spawn(listener::run(
             listener,
             router,
             limits,
+            Places::new(places, &[]),
             None,
-            open,
+            Arc::default(),
             stop.clone(),
         ));
         Self {

@@ -53,8 +53,16 @@ pub(in crate::http) enum BodyError {
 #[derive(Clone, Debug)]
 pub(in crate::http) struct Bodies {
     bytes_max: usize,
-    timeout: Duration,
+    timeouts: BodyTimeouts,
     memory: Arc<Semaphore>,
+}
+
+/// How long a client may take to send a body.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::http) struct BodyTimeouts {
+    pub(in crate::http) wanted: Duration,
+    /// Of a request that was refused by its head.
+    pub(in crate::http) refused: Duration,
 }
 
 /// A body in memory, not looked into yet.
@@ -79,11 +87,15 @@ pub(in crate::http) enum Form {
 
 impl Bodies {
     /// Bodies of at most `bytes_max`, all of them together of at most `all_bytes_max`.
-    pub(in crate::http) fn new(bytes_max: usize, all_bytes_max: usize, timeout: Duration) -> Self {
+    pub(in crate::http) fn new(
+        bytes_max: usize,
+        all_bytes_max: usize,
+        timeouts: BodyTimeouts,
+    ) -> Self {
         let pieces = (all_bytes_max / MEMORY_PIECE_BYTES).min(Semaphore::MAX_PERMITS);
         Self {
             bytes_max,
-            timeout,
+            timeouts,
             memory: Arc::new(Semaphore::new(pieces)),
         }
     }
@@ -103,7 +115,7 @@ impl Bodies {
     }
 
     async fn receive_form(&self, request: Request, form: Form) -> Result<Received, BodyError> {
-        let deadline = Instant::now() + self.timeout;
+        let deadline = Instant::now() + self.timeouts.wanted;
         let gzip = is_gzip(request.headers())?;
         let declared = content_length(request.headers());
         let needed = match declared {
@@ -132,7 +144,7 @@ impl Bodies {
         })
     }
 
-    /// Reads a body that nobody wants, within the same bounds.
+    /// Reads the body of a request that was refused: most clients look for the answer only after they have sent it.
     pub(in crate::http) async fn discard(&self, mut body: Body) {
         let discard = async {
             let mut read = 0usize;
@@ -143,7 +155,7 @@ impl Bodies {
                 }
             }
         };
-        timeout(self.timeout, discard).await.ok();
+        timeout(self.timeouts.refused, discard).await.ok();
     }
 
     async fn read(&self, mut body: Body, capacity: usize) -> Result<Vec<u8>, BodyError> {

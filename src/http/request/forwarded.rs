@@ -28,7 +28,7 @@ impl Proxies {
         Self(networks.filter_map(Result::ok).collect())
     }
 
-    fn contain(&self, address: IpAddr) -> bool {
+    pub(in crate::http) fn contain(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
     }
 

@@ -5,10 +5,14 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::Request;
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, Method};
+use axum::response::{IntoResponse, Response};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -18,10 +22,14 @@ use tracing::debug;
 use super::idle::IdleTimeout;
 use super::lease::{ConnectionLimits, HttpService, Lease};
 use super::tls::Tls;
+use crate::http::error::ApiError;
 use crate::http::request::peer::{Client, Scheme};
 use crate::http::request::url::normalise_path;
 
-/// Serves one connection until it ends.
+/// How much longer than allowed a head may be and still be read. Past it hyper answers 431 and closes.
+const HEAD_SLACK_BYTES: usize = 8192;
+
+/// Serves one connection until it ends or loses its place.
 pub(super) async fn serve(
     stream: TcpStream,
     client: Client,
@@ -31,9 +39,11 @@ pub(super) async fn serve(
     lease: Lease,
 ) {
     let shutdown = lease.shutdown();
+    let activity = Arc::clone(lease.activity());
     // Answers are written whole; waiting for more to put in a packet only delays them.
     stream.set_nodelay(true).ok();
-    let with_timeout = |stream| IdleTimeout::new(stream, limits.idle_timeout);
+    let with_timeout =
+        |stream| IdleTimeout::new(stream, Arc::clone(&activity), limits.idle_timeout);
     let Some(tls) = tls else {
         return serve_stream(with_timeout(stream), (client, None), service, limits, lease).await;
     };
@@ -41,6 +51,7 @@ pub(super) async fn serve(
     let accepted = tokio::select! {
         accepted = timeout(limits.header_timeout, tls.accept(stream, with_timeout)) => accepted,
         () = shutdown.cancelled() => return,
+        () = activity.left() => return,
     };
     match accepted {
         Ok(Ok(stream)) => {
@@ -73,24 +84,43 @@ async fn serve_stream(
     lease: Lease,
 ) {
     let shutdown = lease.shutdown();
-    let service = service
-        .map_request(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(client);
-            request.extensions_mut().insert(lease.clone());
-            if let Some(scheme) = scheme {
-                request.extensions_mut().insert(scheme);
-            }
-            normalise_path(request.map(Body::new))
-        })
-        .map_err(|never: Infallible| never);
+    let activity = Arc::clone(lease.activity());
+    let has_place = lease.has_place();
+    let service = service_fn(move |request: Request<Incoming>| {
+        let busy = lease.busy();
+        let mut request = normalise_path(request.map(Body::new));
+        let extensions = request.extensions_mut();
+        extensions.insert(client);
+        extensions.insert(lease.clone());
+        if let Some(scheme) = scheme {
+            extensions.insert(scheme);
+        }
+        let service = service.clone();
+        async move {
+            let response = if limits.head_bytes_max < head_bytes(&request) {
+                let bytes_max = limits.head_bytes_max;
+                refuse(request, ApiError::HeadTooLong { bytes_max }).await
+            } else if !has_place && !is_health_check(&request) {
+                refuse(request, ApiError::TooManyConnections).await
+            } else {
+                let answered: Result<Response, Infallible> = service.oneshot(request).await;
+                answered.unwrap_or_else(|never| match never {})
+            };
+            drop(busy);
+            Ok::<Response, Infallible>(response)
+        }
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)
+        // A head that is a little too long is read whole, so that the client gets a reason.
+        .max_buf_size(limits.head_bytes_max + HEAD_SLACK_BYTES)
+        .keep_alive(has_place)
         // A scanner that sends and hangs up has reported: what it sent is not dropped with it.
         .half_close(true)
         // As Kismet writes them: ArduinoHttpClient does not find `content-length`, and waits a second.
         .title_case_headers(true)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+        .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let result = tokio::select! {
@@ -99,8 +129,45 @@ async fn serve_stream(
             connection.as_mut().graceful_shutdown();
             connection.await
         }
+        () = activity.left() => {
+            // A request may have arrived in the same moment. It is answered.
+            connection.as_mut().graceful_shutdown();
+            if activity.is_idle() {
+                return;
+            }
+            connection.await
+        }
     };
     if let Err(error) = result {
         debug!(%error, "a connection ended early");
     }
+}
+
+/// Answers after the body has arrived, because closing on unread bytes would take the answer away again.
+async fn refuse(request: Request, why: ApiError) -> Response {
+    let mut body = request.into_body();
+    while let Some(Ok(_)) = body.frame().await {}
+    let mut response = why.into_response();
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(CONNECTION, close);
+    response
+}
+
+/// Whether it asks only whether the server runs. That is answered however many connections are open.
+fn is_health_check(request: &Request) -> bool {
+    let path = request.uri().path();
+    let is_asked = path.ends_with("/healthz") || path.ends_with("/readyz");
+    is_asked && [Method::GET, Method::HEAD].contains(request.method())
+}
+
+/// The length of the head, as far as it is kept.
+fn head_bytes(request: &Request) -> usize {
+    let target = request.uri().path_and_query();
+    let line = "  HTTP/1.1\r\n\r\n".len()
+        + request.method().as_str().len()
+        + target.map_or(0, |target| target.as_str().len());
+    let fields = request.headers().iter();
+    fields.fold(line, |bytes, (name, value)| {
+        bytes + name.as_str().len() + value.len() + ": \r\n".len()
+    })
 }

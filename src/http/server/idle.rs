@@ -2,6 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -9,18 +10,22 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
+use super::places::Activity;
+
 /// A stream that fails if no bytes move in either direction for too long.
 pub(super) struct IdleTimeout {
     stream: TcpStream,
+    activity: Arc<Activity>,
     idle_max: Duration,
     moved_at: Instant,
     alarm: Pin<Box<Sleep>>,
 }
 
 impl IdleTimeout {
-    pub(super) fn new(stream: TcpStream, idle_max: Duration) -> Self {
+    pub(super) fn new(stream: TcpStream, activity: Arc<Activity>, idle_max: Duration) -> Self {
         Self {
             stream,
+            activity,
             idle_max,
             moved_at: Instant::now(),
             alarm: Box::pin(sleep(idle_max)),
@@ -35,6 +40,7 @@ impl IdleTimeout {
     ) -> Poll<io::Result<T>> {
         if moved.is_ready() {
             self.moved_at = Instant::now();
+            self.activity.moved(self.moved_at);
             return moved;
         }
         loop {

@@ -2,47 +2,29 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::extract::Request;
 use axum::response::Response;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tower::Service;
 
+use super::places::{Activity, Busy, Place};
+use crate::metrics::ConnectionCounts;
+
 /// Limits of connections.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ConnectionLimits {
-    /// How many may be open.
-    pub(crate) connections_max: usize,
+    /// The longest head of a request, in bytes.
+    pub(crate) head_bytes_max: usize,
     /// How long a request's head may take.
     pub(crate) header_timeout: Duration,
     /// How long nothing may move on a connection.
     pub(crate) idle_timeout: Duration,
     /// How long what is under way may take at the end.
     pub(crate) shutdown_grace: Duration,
-}
-
-/// Counts open connections.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct OpenConnections(Arc<AtomicU64>);
-
-impl OpenConnections {
-    /// The same number, for the list of metrics.
-    pub(crate) fn counter(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.0)
-    }
-
-    pub(crate) fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    fn count(&self) -> CountedConnection {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        CountedConnection(Arc::clone(&self.0))
-    }
 }
 
 /// The place of an open connection, in the extensions of its requests. A connection that becomes something other
@@ -54,8 +36,10 @@ pub(crate) struct Lease(Arc<Leased>);
 struct Leased {
     shutdown: CancellationToken,
     cut: CancellationToken,
-    _place: OwnedSemaphorePermit,
-    _counted: CountedConnection,
+    activity: Arc<Activity>,
+    /// `None` for a client that got no place.
+    place: Option<Place>,
+    _counted: OpenConnection,
     _running: TaskTrackerToken,
 }
 
@@ -63,17 +47,32 @@ impl Lease {
     pub(super) fn new(
         shutdown: &CancellationToken,
         cut: &CancellationToken,
-        place: OwnedSemaphorePermit,
-        open: &OpenConnections,
+        place: Option<Place>,
+        counts: &Arc<ConnectionCounts>,
         running: TaskTrackerToken,
     ) -> Self {
         Self(Arc::new(Leased {
             shutdown: shutdown.clone(),
             cut: cut.clone(),
-            _place: place,
-            _counted: open.count(),
+            activity: place.as_ref().map(Place::activity).unwrap_or_default(),
+            place,
+            _counted: OpenConnection::count(counts),
             _running: running,
         }))
+    }
+
+    /// What the connection does.
+    pub(super) fn activity(&self) -> &Arc<Activity> {
+        &self.0.activity
+    }
+
+    pub(super) fn has_place(&self) -> bool {
+        self.0.place.is_some()
+    }
+
+    /// Keeps the connection from losing its place for as long as the result is kept.
+    pub(crate) fn busy(&self) -> Busy {
+        Busy::on(&self.0.activity)
     }
 
     /// Tells when to finish.
@@ -87,12 +86,20 @@ impl Lease {
     }
 }
 
+/// Counts as open until it is dropped.
 #[derive(Debug)]
-struct CountedConnection(Arc<AtomicU64>);
+struct OpenConnection(Arc<ConnectionCounts>);
 
-impl Drop for CountedConnection {
+impl OpenConnection {
+    fn count(counts: &Arc<ConnectionCounts>) -> Self {
+        counts.open.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(counts))
+    }
+}
+
+impl Drop for OpenConnection {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

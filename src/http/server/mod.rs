@@ -4,4 +4,5 @@ mod connection;
 mod idle;
 pub(crate) mod lease;
 pub(crate) mod listener;
+pub(crate) mod places;
 pub(crate) mod tls;

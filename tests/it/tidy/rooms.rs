@@ -25,6 +25,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "config",
             "tracker",
             "log",
+            "metrics",
             "process",
         ],
     ),
@@ -141,7 +142,6 @@ const ROOMS: &[(&str, &[&str])] = &[
             "http::kismet",
             "http::intake",
             "http::guard",
-            "http::server",
             "http::response",
             "http::request",
             "http::clock",
@@ -169,7 +169,10 @@ const ROOMS: &[(&str, &[&str])] = &[
             "bounded",
         ],
     ),
-    ("http::server", &["http::request", "config"]),
+    (
+        "http::server",
+        &["http::request", "http::error", "metrics", "config"],
+    ),
     (
         "http::response",
         &["http::request", "http::error", "views", "tracker", "report"],

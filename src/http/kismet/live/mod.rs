@@ -109,6 +109,8 @@ fn accept(feed: Feed, mut request: Request, service: Service) -> Result<Response
 }
 
 async fn serve(feed: Feed, upgrade: OnUpgrade, service: Service, lease: &Lease) {
+    // A subscriber that hears nothing for long is no idle connection.
+    let _busy = lease.busy();
     let Ok(upgraded) = upgrade.await else {
         return;
     };

@@ -28,7 +28,7 @@ pub(super) struct Plain {
     leftovers: Vec<String>,
 }
 
-/// Bare names of ESP-IDF and OpenWrt whose meaning does not follow from the notation.
+/// Bare names of ESP-IDF and `OpenWrt` whose meaning does not follow from the notation.
 const BARE_NAMES: [(&str, &str); 10] = [
     ("WPA3_PSK", "[RSN-SAE]"),
     ("WPA2_WPA3_PSK", "[RSN-SAE+PSK]"),
