@@ -152,6 +152,7 @@ async fn run(
     let connections = Arc::<ConnectionCounts>::default();
     let parts = Parts {
         access,
+        is_local: listens_on.to_canonical().is_loopback(),
         server_uuid,
         ingest: ingest.clone(),
         tracker,

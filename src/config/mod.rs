@@ -26,7 +26,7 @@ use alerts::Alerts;
 use layers::Layers;
 pub use limits::Limits;
 pub use server::Server;
-pub(crate) use server::network;
+pub(crate) use server::proxy;
 pub use webhook::{HiddenText, Webhook};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);

@@ -34,6 +34,9 @@ pub struct Server {
     pub uri_prefix: String,
     /// Addresses and networks of proxies whose `X-Forwarded-*` headers are trusted. Default none.
     pub proxies: Vec<String>,
+    /// Names by which clients may call this server, in `Host`. Default none: the names of this machine on a loopback
+    /// address, any name elsewhere.
+    pub hosts: Vec<String>,
     /// PEM file with the certificate and its intermediate certificates. Default empty: no TLS.
     pub tls_certificate: PathBuf,
     /// PEM file with the key of the certificate. Default empty: no TLS.
@@ -67,7 +70,8 @@ impl Server {
         uri_prefix(&self.uri_prefix)?;
         self.proxies
             .iter()
-            .try_for_each(|text| network(text).map(drop))
+            .try_for_each(|text| proxy(text).map(drop))?;
+        self.hosts.iter().try_for_each(|text| host(text))
     }
 }
 
@@ -83,6 +87,7 @@ impl Default for Server {
             cors_origins: Vec::new(),
             uri_prefix: String::new(),
             proxies: Vec::new(),
+            hosts: Vec::new(),
             tls_certificate: PathBuf::new(),
             tls_key: PathBuf::new(),
         }
@@ -103,6 +108,18 @@ fn origin(text: &str) -> Result<(), String> {
     }
 }
 
+/// Checks the name of a host, without scheme and port. Addresses need no brackets.
+fn host(text: &str) -> Result<(), String> {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+    let is_name = !text.is_empty() && text.len() < 254 && text.bytes().all(is_part);
+    if is_name || text.parse::<IpAddr>().is_ok() {
+        return Ok(());
+    }
+    Err(format!(
+        "must be names such as \"scan.example\" or addresses, without scheme and port, not `{text}`"
+    ))
+}
+
 /// Allows only characters that have no second, percent-encoded spelling.
 fn uri_prefix(text: &str) -> Result<(), String> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
@@ -119,8 +136,20 @@ fn uri_prefix(text: &str) -> Result<(), String> {
     }
 }
 
+/// Parses a network of proxies, or the address of one. A network of everybody is refused: each client could then tell
+/// that it is another one.
+pub(crate) fn proxy(text: &str) -> Result<IpNet, String> {
+    let network = network(text)?;
+    if network.prefix_len() == 0 {
+        return Err(format!(
+            "must not be everybody: `{text}` would let each client claim any address, also that of this machine; name the addresses of your proxies"
+        ));
+    }
+    Ok(network)
+}
+
 /// Parses a network, or a single address.
-pub(crate) fn network(text: &str) -> Result<IpNet, String> {
+fn network(text: &str) -> Result<IpNet, String> {
     let address = text.parse::<IpAddr>().ok().map(IpNet::from);
     let network = address.or_else(|| text.parse().ok());
     network.ok_or_else(|| {

@@ -490,6 +490,29 @@ fn proxies_are_addresses_and_networks() {
     for bad in ["", "localhost", "10.0.0.0/33", "10.0.0", "127.0.0.1:80"] {
         refused(load(&[bad]), &["`server.proxies`", "must be addresses"]);
     }
+    for everybody in ["0.0.0.0/0", "10.0.0.0/0", "::/0"] {
+        let parts = ["`server.proxies`", "must not be everybody", everybody];
+        refused(load(&["127.0.0.1", everybody]), &parts);
+    }
+    load(&["128.0.0.0/1", "8000::/1"]).unwrap();
+}
+
+#[test]
+fn hosts_are_names_and_addresses_without_ports() {
+    let load = |list: &[&str]| from_file(&format!("[server]\nhosts = {list:?}"));
+    let all = ["scan.example", "Scan_1", "192.168.1.1", "2001:db8::1"];
+    assert_eq!(load(&all).unwrap().server.hosts, all);
+    let listed = from_environment("SCANPOST_SERVER__HOSTS", &all.join(","));
+    assert_eq!(listed.unwrap().server.hosts, all);
+    for bad in [
+        "",
+        "scan.example:80",
+        "https://scan.example",
+        "*.example",
+        "[::1]",
+    ] {
+        refused(load(&[bad]), &["`server.hosts`", "must be names"]);
+    }
 }
 
 #[test]

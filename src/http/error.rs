@@ -97,7 +97,7 @@ pub(super) enum ApiError {
     )]
     NoFirstLogin,
     #[error(
-        "Host: not a name of this machine; to be called by another name, the server has to require credentials (auth.mode)"
+        "Host: not a name of this server; call it by an address or as localhost, or list the name in server.hosts"
     )]
     ForeignHost,
     #[error(

@@ -86,6 +86,8 @@ pub(super) struct HistoryReads {
 /// What is started before requests are served.
 pub(crate) struct Parts {
     pub(crate) access: Access,
+    /// Whether the server listens on a loopback address.
+    pub(crate) is_local: bool,
     pub(crate) server_uuid: Uuid,
     pub(crate) ingest: Ingest,
     pub(crate) tracker: Arc<Tracker>,
@@ -108,7 +110,8 @@ impl App {
                 refused: limits.refused_body_timeout,
             },
         );
-        let origins = Origins::new(parts.access.policy(), &config.server.cors_origins);
+        let policy = parts.access.policy();
+        let origins = Origins::new(policy, parts.is_local, &config.server);
         let health = SourceHealth::new(limits.sources_max);
         let metrics = Metrics::new(metrics::MetricSources {
             health: health.clone(),

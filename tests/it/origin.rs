@@ -6,6 +6,7 @@ use scanpost::config::AuthMode;
 use serde_json::json;
 
 use crate::auth::key;
+use crate::program::Running;
 use crate::server::{Answer, SOURCE, TestServer, WIFI, batch};
 
 const PATH: &str = "/phy/all_phys.json";
@@ -43,6 +44,85 @@ async fn a_loopback_server_refuses_foreign_host_names() {
         get("/nowhere", host).await.expect_status(403);
         // Health checks may use any host name.
         get("/readyz", host).await.expect_status(200);
+    }
+}
+
+/// A page that lets its own name lead here is of the same origin, and may set any header.
+#[tokio::test]
+async fn a_page_that_has_its_name_lead_here_is_refused_in_every_mode() {
+    for mode in [AuthMode::Auto, AuthMode::Required, AuthMode::Off] {
+        let server = TestServer::start_with(|config| {
+            config.auth.mode = mode;
+            config.server.proxies = vec!["127.0.0.1".to_owned()];
+        })
+        .await;
+        let evil = format!("evil.example:{}", server.addr.port());
+        let get = async |headers: &[_]| with(&server, Method::GET, PATH, headers).await;
+        get(&[("host", &evil)]).await.expect_error(403, "Host: ");
+        for forged in ["1.2.3.4", "unknown", "127.0.0.1"] {
+            for name in ["x-forwarded-for", "x-forwarded-host"] {
+                let answer = get(&[("host", &evil), (name, forged)]).await;
+                let status = answer.status.as_u16();
+                assert!(
+                    matches!(status, 401 | 403),
+                    "{mode:?} {name} {forged}: {status}"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn listed_host_names_are_names_of_the_server() {
+    let server = TestServer::start_with(|config| {
+        config.auth.mode = AuthMode::Off;
+        config.server.hosts = vec!["Scan.example".to_owned(), "192.168.1.1".to_owned()];
+    })
+    .await;
+    let get = async |host: &str| with(&server, Method::GET, PATH, &[("host", host)]).await;
+    for host in [
+        "scan.example",
+        "SCAN.example.:2501",
+        "192.168.1.1:1",
+        "localhost",
+    ] {
+        get(host).await.expect_status(200);
+    }
+    for host in [
+        "evil.example",
+        "x.scan.example",
+        "192.168.1.2",
+        "scan.example.evil",
+    ] {
+        get(host).await.expect_error(403, "server.hosts");
+    }
+}
+
+#[tokio::test]
+async fn on_an_address_that_others_reach_the_list_of_host_names_counts() {
+    let start = |hosts: &str| {
+        let hosts = hosts.to_owned();
+        Running::start_listening("0.0.0.0:0", tempfile::tempdir().unwrap(), move |command| {
+            command
+                .env("SCANPOST_AUTH__MODE", "off")
+                .env("SCANPOST_SERVER__HOSTS", hosts);
+        })
+    };
+    for (hosts, name, status) in [
+        ("", "anything.example", 200),
+        ("scan.example", "anything.example", 403),
+        ("scan.example", "scan.example:1", 200),
+        ("scan.example", "192.168.1.7:1", 200),
+        ("scan.example", "[2001:db8::1]", 200),
+        ("scan.example", "0.0.0.0", 403),
+        ("scan.example", "localhost", 200),
+    ] {
+        let running = start(hosts);
+        let (_, port) = running.addr.rsplit_once(':').unwrap();
+        let request = reqwest::Client::new().get(format!("http://127.0.0.1:{port}{PATH}"));
+        let answer = Answer::of(request.header("host", name)).await;
+        assert_eq!(answer.status, status, "{hosts} {name}");
+        running.stop();
     }
 }
 
@@ -112,7 +192,11 @@ async fn a_page_of_another_origin_cannot_embed_an_answer() {
 
 #[tokio::test]
 async fn a_page_of_another_origin_cannot_use_the_visitors_login() {
-    let server = TestServer::start_with(|config| config.auth.mode = AuthMode::Required).await;
+    let server = TestServer::start_with(|config| {
+        config.auth.mode = AuthMode::Required;
+        config.server.hosts = vec!["scan.example".to_owned()];
+    })
+    .await;
     let credentials = Credentials::open(server.data()).unwrap();
     let cookie = format!("KISMET={}", key(&credentials, "admin"));
     let get = async |headers: &[_]| with(&server, Method::GET, PATH, headers).await;
@@ -120,7 +204,7 @@ async fn a_page_of_another_origin_cannot_use_the_visitors_login() {
         .await
         .expect_status(403);
     get(&[("cookie", &cookie)]).await.expect_status(200);
-    // The server's own page, under any host name.
+    // The server's own page, under a name of the server.
     let own = [
         ("host", "scan.example"),
         ("origin", "https://scan.example"),

@@ -25,7 +25,7 @@ fn behind_a_proxy(config: &mut Config) {
 
 fn guarded(server: &TestServer) {
     let credentials = Credentials::open(server.data()).unwrap();
-    credentials.set_password("admin", "right").unwrap();
+    credentials.set_password("admin", "right horse").unwrap();
 }
 
 #[tokio::test]
@@ -75,8 +75,8 @@ async fn logins_are_throttled_by_the_client_address_from_the_proxy() {
         let guess = format!("guess {made_up}");
         log_in(&client, &guess).await.expect_status(401);
     }
-    log_in("1.2.3.4", "right").await.expect_status(429);
-    log_in("1.2.3.5", "right").await.expect_status(200);
+    log_in("1.2.3.4", "right horse").await.expect_status(429);
+    log_in("1.2.3.5", "right horse").await.expect_status(200);
 }
 
 #[tokio::test]
@@ -111,14 +111,14 @@ async fn only_the_proxy_can_set_the_client_address() {
             .header("x-forwarded-proto", "https");
         Answer::of(basic(request, "admin", password)).await
     };
-    let first = log_in(0, "right").await.expect_status(200);
+    let first = log_in(0, "right horse").await.expect_status(200);
     let cookie = first.headers["set-cookie"].to_str().unwrap();
     assert!(!cookie.contains("Secure"), "{cookie}");
     for client in 1..=5 {
         let guess = format!("guess {client}");
         log_in(client, &guess).await.expect_status(401);
     }
-    log_in(6, "right").await.expect_status(429);
+    log_in(6, "right horse").await.expect_status(429);
     let forged = [
         ("origin", "https://evil.example"),
         ("x-forwarded-host", "evil.example"),
@@ -133,6 +133,7 @@ async fn a_page_is_the_servers_own_when_the_proxy_served_it() {
     let server = TestServer::start_with(|config| {
         behind_a_proxy(config);
         config.auth.mode = AuthMode::Off;
+        config.server.hosts = vec!["scan.example".to_owned()];
     })
     .await;
     let get = async |origin: &str, proto: &str| {
@@ -169,7 +170,7 @@ async fn a_cookie_for_an_encrypted_connection_stays_on_such() {
     for (proto, is_secure) in [("https", true), ("http", false)] {
         let request = server.request(Method::GET, LOGIN);
         let request = request.header("x-forwarded-proto", proto);
-        let answer = Answer::of(basic(request, "admin", "right")).await;
+        let answer = Answer::of(basic(request, "admin", "right horse")).await;
         let answer = answer.expect_status(200);
         let cookie = answer.headers["set-cookie"].to_str().unwrap();
         assert_eq!(cookie.ends_with("; Secure"), is_secure, "{cookie}");
@@ -185,7 +186,7 @@ async fn what_is_open_to_this_machine_is_not_open_through_a_proxy() {
         if let Some(client) = client {
             request = request.header("x-forwarded-for", client);
         }
-        let form = "username=admin&password=right";
+        let form = "username=admin&password=right+horse";
         let request = request
             .header("content-type", "application/x-www-form-urlencoded")
             .body(form);
@@ -200,7 +201,11 @@ async fn what_is_open_to_this_machine_is_not_open_through_a_proxy() {
     with(&server, PATH, &outside).await.expect_status(401);
     set_password(Some("1.2.3.4")).await.expect_status(403);
     set_password(None).await.expect_status(200);
-    let key = [&outside[..], &[("authorization", "Basic YWRtaW46cmlnaHQ=")]].concat();
+    let key = [
+        &outside[..],
+        &[("authorization", "Basic YWRtaW46cmlnaHQgaG9yc2U=")],
+    ]
+    .concat();
     with(&server, PATH, &key).await.expect_status(200);
     // A client on this machine, with a host name that a foreign page may have pointed at it.
     let inside = [
@@ -210,4 +215,62 @@ async fn what_is_open_to_this_machine_is_not_open_through_a_proxy() {
     with(&server, PATH, &inside)
         .await
         .expect_error(403, "Host: ");
+}
+
+/// As proxies of node and Go, and proxies that hide their clients, send it.
+const UNREADABLE: [&str; 7] = [
+    "fe80::1%eth0",
+    "unknown",
+    "unix:",
+    "_hidden",
+    "",
+    "1.2.3.4,",
+    "::",
+];
+
+#[tokio::test]
+async fn a_client_that_the_proxy_does_not_tell_is_never_this_machine() {
+    let server = TestServer::start_with(behind_a_proxy).await;
+    server.get(PATH).await.expect_status(200);
+    let refused = async |name: &str, value: &str| {
+        with(&server, PATH, &[(name, value)])
+            .await
+            .expect_status(401);
+        let first = server.request(Method::POST, "/session/set_password");
+        let first = first.form(&[("username", "mine"), ("password", "my password")]);
+        let answer = Answer::of(first.header(name, value)).await;
+        answer.expect_error(403, "`scanpost user set-password`");
+    };
+    for value in UNREADABLE {
+        refused("x-forwarded-for", value).await;
+        refused("forwarded", &format!("for=\"{value}\"")).await;
+    }
+    for trace in ["x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via"] {
+        refused(trace, "localhost").await;
+    }
+    // Another machine means itself by this address.
+    refused("x-forwarded-for", "127.0.0.1, 10.0.0.1").await;
+    refused("forwarded", "for=127.0.0.1, for=10.0.0.1").await;
+}
+
+#[tokio::test]
+async fn clients_that_the_proxy_does_not_tell_are_throttled_as_one() {
+    let server = TestServer::start_with(|config| {
+        behind_a_proxy(config);
+        config.auth.mode = AuthMode::Required;
+    })
+    .await;
+    guarded(&server);
+    let log_in = async |client: &str, password: &str| {
+        let request = server.request(Method::GET, LOGIN);
+        let request = request.header("x-forwarded-for", client);
+        Answer::of(basic(request, "admin", password)).await
+    };
+    for (number, client) in UNREADABLE[1..6].iter().enumerate() {
+        log_in(client, &format!("guess {number}"))
+            .await
+            .expect_status(401);
+    }
+    log_in("_another", "right horse").await.expect_status(429);
+    log_in("1.2.3.5", "right horse").await.expect_status(200);
 }

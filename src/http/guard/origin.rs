@@ -1,9 +1,9 @@
 //! Refuses requests that a browser sends for pages of other sites.
 //!
-//! Where no credentials are asked for because only this machine reaches the server, every page that is open in
-//! a browser on it reaches the server too: under its own name, which it lets point here (so `Host` must be a
-//! name of this machine), or from its own origin (so `Origin`, where a browser sends one, must be ours).
-//! Where credentials are required, the browser would send them along; the second check is for that as well.
+//! A page of others reaches the server in two ways: under its own name, which it lets point here (so `Host` must be a
+//! name of this server), or from its own origin (so `Origin`, where a browser sends one, must be ours). On a loopback
+//! address the names are known, so `Host` is checked there in every mode: without credentials such a page could do what
+//! this machine may, and with credentials it could guess passwords. Elsewhere `server.hosts` lists the names.
 
 use std::net::IpAddr;
 
@@ -18,6 +18,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use crate::auth::Policy;
+use crate::config;
 use crate::http::error::ApiError;
 use crate::http::request::peer::is_here;
 use crate::http::request::peer::{ForwardedHost, Scheme};
@@ -38,11 +39,21 @@ pub(in crate::http) enum OtherPages {
     AnyName,
 }
 
-/// The pages that may use the server.
+/// The pages that may use the server, and the names by which they may call it.
 #[derive(Debug)]
 pub(in crate::http) struct Origins {
     allowed: Box<[String]>,
-    asks_host: bool,
+    hosts: Hosts,
+}
+
+/// The names by which clients may call this server.
+#[derive(Debug)]
+struct Hosts {
+    /// From the configuration, in small letters.
+    listed: Box<[String]>,
+    /// Whether the server listens on a loopback address.
+    is_local: bool,
+    policy: Policy,
 }
 
 /// Where a request comes from, as far as its browser says.
@@ -56,13 +67,16 @@ enum Origin {
 }
 
 impl Origins {
-    pub(in crate::http) fn new(policy: Policy, allowed: &[String]) -> Self {
+    pub(in crate::http) fn new(policy: Policy, is_local: bool, config: &config::Server) -> Self {
+        let lowercase =
+            |list: &[String]| list.iter().map(|text| text.to_ascii_lowercase()).collect();
         Self {
-            allowed: allowed
-                .iter()
-                .map(|origin| origin.to_ascii_lowercase())
-                .collect(),
-            asks_host: policy == Policy::OpenHere,
+            allowed: lowercase(&config.cors_origins),
+            hosts: Hosts {
+                listed: lowercase(&config.hosts),
+                is_local,
+                policy,
+            },
         }
     }
 
@@ -77,10 +91,15 @@ impl Origins {
         let Ok(origin) = origin.to_str().map(str::to_ascii_lowercase) else {
             return Origin::Foreign;
         };
+        self.of_page(request, &origin)
+    }
+
+    /// Where a page is from by its origin, in small letters.
+    fn of_page(&self, request: &Request, origin: &str) -> Origin {
         // A proxy may call this server by a name that no browser knows.
         let is_own = match forwarded_host(request) {
-            Some(host) => is_at(&origin, host),
-            None => hosts(request).any(|host| is_at(&origin, host)),
+            Some(host) => is_at(origin, host),
+            None => hosts(request).any(|host| is_at(origin, host)),
         };
         // Where it is known how the client came, its own page came the same way.
         let came_alike = match request.extensions().get() {
@@ -90,11 +109,44 @@ impl Origins {
         };
         if is_own && came_alike {
             Origin::Own
-        } else if self.allowed.contains(&origin) {
+        } else if self.allowed.iter().any(|allowed| allowed == origin) {
             Origin::Allowed
         } else {
             Origin::Foreign
         }
+    }
+}
+
+impl Hosts {
+    /// Whether the client calls this server by a name that it has.
+    fn allow(&self, request: &Request) -> bool {
+        let is_checked = !self.listed.is_empty()
+            || self.is_local
+                // Clients on other machines come through a proxy, which has another name. They have to log in. But where
+                // nobody has to, a page could call itself such a client.
+                && (is_here(request.extensions()) || self.policy == Policy::Open);
+        let mut names = hosts(request).chain(forwarded_host(request));
+        !is_checked || names.all(|name| self.has(name))
+    }
+
+    fn has(&self, host: &str) -> bool {
+        let name = without_port(host);
+        let name = name.strip_suffix('.').unwrap_or(name);
+        let bare = name
+            .strip_prefix('[')
+            .and_then(|name| name.strip_suffix(']'));
+        let name = bare.unwrap_or(name);
+        // No page of others can have an address for its name, but one that is unspecified leads to this machine.
+        let is_address = |name: &str| {
+            let address = name.parse::<IpAddr>();
+            address.is_ok_and(|address| !address.to_canonical().is_unspecified())
+        };
+        is_this_machine(host)
+            || self
+                .listed
+                .iter()
+                .any(|known| name.eq_ignore_ascii_case(known))
+            || !self.is_local && is_address(name)
     }
 }
 
@@ -117,10 +169,7 @@ pub(in crate::http) async fn check<F: Future<Output = Response>>(
     request: Request,
     answer: impl FnOnce(Request) -> F,
 ) -> Response {
-    // Clients on other machines have to log in, and know the server by another name.
-    let asks_host =
-        origins.asks_host && other_pages != OtherPages::AnyName && is_here(request.extensions());
-    if asks_host && !is_called_as_this_machine(&request) {
+    if other_pages != OtherPages::AnyName && !origins.hosts.allow(&request) {
         return ApiError::ForeignHost.into_response();
     }
     let from = match origins.of(&request, other_pages) {
@@ -171,11 +220,6 @@ fn hosts(request: &Request) -> impl Iterator<Item = &str> {
 fn forwarded_host(request: &Request) -> Option<&str> {
     let host = request.extensions().get::<ForwardedHost>();
     host.map(|ForwardedHost(host)| host.as_str())
-}
-
-fn is_called_as_this_machine(request: &Request) -> bool {
-    let mut names = hosts(request).chain(forwarded_host(request));
-    names.all(is_this_machine)
 }
 
 /// Whether a name, with or without a port, is one that only this machine has.

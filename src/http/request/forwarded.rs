@@ -1,12 +1,16 @@
 //! The client behind a proxy.
 //!
-//! Anybody can send `X-Forwarded-*`, so they count from configured proxies only, and of what these pass on only
-//! what they themselves have added: the last value.
+//! Anybody can send these headers, so they count from configured proxies only, and of what these pass on only what they
+//! themselves have added: the last value.
+//!
+//! A header never widens rights. If a proxy forwarded a request and does not tell for whom in a form that can be read,
+//! the client is [`Client::Unknown`], and never this machine.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::Request;
+use axum::http::header::{FORWARDED, VIA};
 use axum::http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 
@@ -16,6 +20,9 @@ use crate::config;
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+/// A request with one of these went through a proxy, even if none tells the client's address.
+const TRACES: [HeaderName; 5] = [FORWARDED, FORWARDED_PROTO, FORWARDED_HOST, REAL_IP, VIA];
 
 /// The proxies that are believed.
 #[derive(Clone, Debug)]
@@ -23,7 +30,7 @@ pub(in crate::http) struct Proxies(Arc<[IpNet]>);
 
 impl Proxies {
     pub(in crate::http) fn new(proxies: &[String]) -> Self {
-        let networks = proxies.iter().map(|text| config::network(text));
+        let networks = proxies.iter().map(|text| config::proxy(text));
         // The configuration has been checked: all of them are.
         Self(networks.filter_map(Result::ok).collect())
     }
@@ -34,20 +41,25 @@ impl Proxies {
 
     /// Adds what its proxy says about the client to the extensions of a request.
     pub(in crate::http) fn see_through<B>(&self, mut request: Request<B>) -> Request<B> {
-        let Some(&Client(peer)) = request.extensions().get() else {
+        let Some(&Client::At(peer)) = request.extensions().get() else {
             return request;
         };
         let peer = peer.to_canonical();
         if !self.contain(peer) {
             return request;
         }
-        let client = Client(self.client(peer, request.headers()));
-        let scheme = match last(request.headers(), &FORWARDED_PROTO) {
+        let headers = request.headers();
+        let elements = elements(headers);
+        let client = self.client(peer, headers, &elements);
+        let of_last = |name| elements.last().and_then(|element| parameter(element, name));
+        let scheme = last(headers, &FORWARDED_PROTO).or_else(|| of_last("proto"));
+        let scheme = match scheme {
             Some(scheme) if scheme.eq_ignore_ascii_case("https") => Some(Scheme::Https),
             Some(scheme) if scheme.eq_ignore_ascii_case("http") => Some(Scheme::Http),
             _ => None,
         };
-        let host = last(request.headers(), &FORWARDED_HOST).map(str::to_owned);
+        let host = last(headers, &FORWARDED_HOST).or_else(|| of_last("host"));
+        let host = host.map(str::to_owned);
         let extensions = request.extensions_mut();
         extensions.insert(client);
         if let Some(scheme) = scheme {
@@ -59,20 +71,60 @@ impl Proxies {
         request
     }
 
-    /// The last address that is not a proxy's. Proxies added all that follow it; the client may have made up all before.
-    fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    /// The client by `X-Forwarded-For`, by `Forwarded`, or by both if they agree. A proxy that adds one of them may pass
+    /// on the other one as its client made it up, so neither is believed if they differ.
+    fn client(&self, peer: IpAddr, headers: &HeaderMap, elements: &[&str]) -> Client {
+        let is_listed = headers.contains_key(FORWARDED_FOR);
+        let listed = || self.walk(peer, values(headers, &FORWARDED_FOR).rev());
+        let told = elements.iter().rev();
+        let told = || {
+            self.walk(
+                peer,
+                told.map(|element| parameter(element, "for").unwrap_or("")),
+            )
+        };
+        match (is_listed, !elements.is_empty()) {
+            (true, true) => {
+                let (listed, told) = (listed(), told());
+                if listed == told {
+                    listed
+                } else {
+                    Client::Unknown
+                }
+            }
+            (true, false) => listed(),
+            (false, true) => told(),
+            // A client on the proxy's own machine that did not use the proxy has none of these headers.
+            (false, false) if TRACES.iter().any(|name| headers.contains_key(name)) => {
+                Client::Unknown
+            }
+            (false, false) => Client::At(peer),
+        }
+    }
+
+    /// The last address that is not a proxy's, from the newest to the oldest. Proxies added all that follow it; the client
+    /// may have made up all before.
+    fn walk<'h>(&self, peer: IpAddr, newest_first: impl Iterator<Item = &'h str>) -> Client {
         let mut client = peer;
-        for text in values(headers, &FORWARDED_FOR).rev() {
-            // What cannot be read was no proxy of ours, so the search ends with who passed it on.
+        // The newest hop outside of this machine. A loopback address that it tells is its own, and not that of this
+        // machine.
+        let mut outside = (!peer.is_loopback()).then_some(peer);
+        for text in newest_first {
             let Some(address) = address(text) else {
-                break;
+                return Client::Unknown;
             };
             client = address;
-            if !self.contain(client) {
+            if !address.is_loopback() {
+                outside = Some(address);
+            }
+            if !self.contain(address) {
                 break;
             }
         }
-        client
+        match outside {
+            Some(outside) if client.is_loopback() => Client::At(outside),
+            _ => Client::At(client),
+        }
     }
 }
 
@@ -92,14 +144,60 @@ fn last<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
         .filter(|value| !value.is_empty())
 }
 
-/// An address, with or without brackets and port.
+/// The elements of `Forwarded` (RFC 7239), one for each proxy, in the order in which they were added.
+fn elements(headers: &HeaderMap) -> Vec<&str> {
+    let lines = headers.get_all(FORWARDED).into_iter();
+    let texts = lines.map(|line| line.to_str().unwrap_or_default());
+    texts.flat_map(|text| split_unquoted(text, ',')).collect()
+}
+
+/// The value of a parameter of an element, without its quotes. `None` if it is absent, or there more than once.
+fn parameter<'h>(element: &'h str, name: &str) -> Option<&'h str> {
+    let pairs = split_unquoted(element, ';').filter_map(|pair| pair.split_once('='));
+    let mut values = pairs.filter(|(key, _)| key.trim().eq_ignore_ascii_case(name));
+    let (_, value) = values.next()?;
+    if values.next().is_some() {
+        return None;
+    }
+    let value = value.trim();
+    let quoted = value
+        .strip_prefix('"')
+        .and_then(|value| value.strip_suffix('"'));
+    // Addresses and names have nothing to escape.
+    let value = quoted.unwrap_or(value);
+    (!value.is_empty() && !value.contains(['"', '\\'])).then_some(value)
+}
+
+/// Splits at a separator that is not within quotes.
+fn split_unquoted(text: &str, separator: char) -> impl Iterator<Item = &str> {
+    let mut is_quoted = false;
+    text.split(move |letter| {
+        is_quoted ^= letter == '"';
+        letter == separator && !is_quoted
+    })
+}
+
+/// An address, with or without brackets, zone and port. The unspecified address is nobody's.
 fn address(text: &str) -> Option<IpAddr> {
+    let text = &without_zone(text)?;
     let bare = text
         .strip_prefix('[')
         .and_then(|text| text.strip_suffix(']'));
-    let address = bare.unwrap_or(text).parse().ok();
+    let address: Option<IpAddr> = bare.unwrap_or(text).parse().ok();
     let address = address.or_else(|| text.parse().ok().map(|address: SocketAddr| address.ip()));
-    address.map(|address| address.to_canonical())
+    address
+        .map(|address| address.to_canonical())
+        .filter(|address| !address.is_unspecified())
+}
+
+/// Cuts the zone of an IPv6 address, as in `fe80::1%eth0` or `[fe80::1%eth0]:80`. `None` if it is at another address.
+fn without_zone(text: &str) -> Option<String> {
+    let Some((before, behind)) = text.split_once('%') else {
+        return Some(text.to_owned());
+    };
+    let rest = behind.find(']').and_then(|end| behind.get(end..));
+    let is_v6 = before.contains(':') && !before.contains('.');
+    is_v6.then(|| format!("{before}{}", rest.unwrap_or_default()))
 }
 
 #[cfg(test)]
@@ -113,9 +211,14 @@ mod tests {
             let name: HeaderName = name.parse().unwrap();
             request.headers_mut().append(name, value.parse().unwrap());
         }
-        let peer = Client(peer.parse().unwrap());
+        let peer = Client::At(peer.parse().unwrap());
         request.extensions_mut().insert(peer);
         Proxies::new(&proxies).see_through(request)
+    }
+
+    fn client_of(proxies: &[&str], peer: &str, headers: &[(&str, &str)]) -> String {
+        let request = seen(proxies, peer, headers);
+        request.extensions().get::<Client>().unwrap().to_string()
     }
 
     fn client(proxies: &[&str], peer: &str, forwarded_for: &[&str]) -> String {
@@ -123,9 +226,7 @@ mod tests {
             .iter()
             .map(|&value| ("x-forwarded-for", value))
             .collect();
-        let request = seen(proxies, peer, &headers);
-        let Client(client) = request.extensions().get().unwrap();
-        client.to_string()
+        client_of(proxies, peer, &headers)
     }
 
     #[test]
@@ -144,12 +245,93 @@ mod tests {
             "1.2.3.4"
         );
         assert_eq!(client("127.0.0.1", &["10.2.2.2", "10.1.1.1"]), "10.2.2.2");
+        assert_eq!(client("127.0.0.1", &["fe80::1%eth0"]), "fe80::1");
+        assert_eq!(client("127.0.0.1", &["[fe80::1%25eth0]:80"]), "fe80::1");
+        // The proxy on another machine means itself.
+        assert_eq!(client("10.0.0.1", &["127.0.0.1"]), "10.0.0.1");
+        assert_eq!(client("10.0.0.1", &["6.6.6.6, ::1"]), "10.0.0.1");
         assert_eq!(
-            client("127.0.0.1", &["6.6.6.6, unknown, 10.1.1.1"]),
-            "10.1.1.1"
+            client("10.0.0.1", &["1.2.3.4, 127.0.0.1"]),
+            "1.2.3.4",
+            "two proxies on one machine"
         );
-        assert_eq!(client("127.0.0.1", &["6.6.6.6", "\u{e4}"]), "127.0.0.1");
-        assert_eq!(client("127.0.0.1", &[""]), "127.0.0.1");
+        assert_eq!(client("127.0.0.1", &["127.0.0.1, 10.0.0.5"]), "10.0.0.5");
+    }
+
+    #[test]
+    fn a_client_that_cannot_be_read_is_unknown() {
+        let proxies = ["127.0.0.1", "10.0.0.0/8"];
+        for text in [
+            "",
+            ",",
+            "127.0.0.1,",
+            "unknown",
+            "unix:",
+            "_hidden",
+            "localhost",
+            "127.0.0.1%lo",
+            "::ffff:127.0.0.1%lo",
+            "0.0.0.0",
+            "::",
+            "[::1",
+            "127.0.0.1:x",
+            "6.6.6.6, unknown, 10.1.1.1",
+            "\u{e4}",
+        ] {
+            assert_eq!(
+                client(&proxies, "127.0.0.1", &[text]),
+                "unknown",
+                "{text:?}"
+            );
+            let forwarded = format!("for=\"{text}\"");
+            let forwarded = client_of(&proxies, "127.0.0.1", &[("forwarded", &forwarded)]);
+            assert_eq!(forwarded, "unknown", "{text:?}");
+        }
+        assert_eq!(client(&proxies, "127.0.0.1", &["1.2.3.4", ""]), "unknown");
+        for name in ["x-forwarded-proto", "x-forwarded-host", "x-real-ip", "via"] {
+            let client = client_of(&proxies, "127.0.0.1", &[(name, "http")]);
+            assert_eq!(client, "unknown", "{name}");
+        }
+    }
+
+    #[test]
+    fn forwarded_is_read_as_the_other_headers_are() {
+        let proxies = ["127.0.0.1", "10.0.0.0/8"];
+        for (text, expected) in [
+            ("for=1.2.3.4", "1.2.3.4"),
+            ("For=1.2.3.4;proto=https;by=127.0.0.1", "1.2.3.4"),
+            ("for=\"1.2.3.4:567\"", "1.2.3.4"),
+            ("for=\"[2001:db8::1]:567\"", "2001:db8::1"),
+            ("for=127.0.0.1, for=1.2.3.4;host=\"a,b\"", "1.2.3.4"),
+            ("for=1.2.3.4, for=10.1.1.1", "1.2.3.4"),
+            ("proto=https", "unknown"),
+            ("for=127.0.0.1;for=127.0.0.1", "unknown"),
+            ("for=127.0.0.1,", "unknown"),
+            ("for=\"127.0.0.1", "unknown"),
+            ("for=\"127.0.0.1\\\"\"", "unknown"),
+            ("for", "unknown"),
+        ] {
+            let client = client_of(&proxies, "127.0.0.1", &[("forwarded", text)]);
+            assert_eq!(client, expected, "{text}");
+        }
+        // The proxy adds one of the two, and the client made up the other one.
+        for (listed, told, expected) in [
+            ("1.2.3.4", "for=1.2.3.4", "1.2.3.4"),
+            ("1.2.3.4", "for=127.0.0.1", "unknown"),
+            ("127.0.0.1", "for=1.2.3.4", "unknown"),
+        ] {
+            let headers = [("x-forwarded-for", listed), ("forwarded", told)];
+            let client = client_of(&proxies, "127.0.0.1", &headers);
+            assert_eq!(client, expected, "{listed} {told}");
+        }
+        let headers = [(
+            "forwarded",
+            "for=1.2.3.4;proto=https;host=\"scan.example:8443\"",
+        )];
+        let request = seen(&["10.0.0.1"], "10.0.0.1", &headers);
+        assert!(Scheme::is_https(request.extensions()));
+        let host = ForwardedHost("scan.example:8443".to_owned());
+        assert_eq!(request.extensions().get(), Some(&host));
     }
 
     #[test]
@@ -158,10 +340,11 @@ mod tests {
             ("x-forwarded-for", "127.0.0.1"),
             ("x-forwarded-proto", "https"),
             ("x-forwarded-host", "localhost"),
+            ("forwarded", "for=127.0.0.1"),
         ];
         for (proxies, peer) in [(&[][..], "127.0.0.1"), (&["10.0.0.0/8"], "11.0.0.1")] {
             let request = seen(proxies, peer, &headers);
-            let Client(client) = request.extensions().get().unwrap();
+            let client: &Client = request.extensions().get().unwrap();
             assert_eq!(client.to_string(), peer);
             assert!(!Scheme::is_https(request.extensions()));
             assert_eq!(request.extensions().get::<ForwardedHost>(), None);

@@ -1,12 +1,26 @@
 //! The client of a request, as far as it is known.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
 use axum::http::Extensions;
 
-/// The address that a request came from.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::http) struct Client(pub(in crate::http) IpAddr);
+/// Where a request came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::http) enum Client {
+    At(IpAddr),
+    /// Somebody behind a proxy that does not tell an address. Never this machine.
+    Unknown,
+}
+
+impl fmt::Display for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(address) => address.fmt(f),
+            Self::Unknown => f.write_str("unknown"),
+        }
+    }
+}
 
 /// Whether the client's own connection is encrypted. Absent if a proxy does not say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,14 +39,18 @@ impl Scheme {
     }
 }
 
-/// The address that a request came from; unspecified if it is not known.
+/// The address that a request came from. All unknown clients share the unspecified address, so they count as one.
 pub(in crate::http) fn client(extensions: &Extensions) -> IpAddr {
-    let client = extensions.get::<Client>();
-    client.map_or(Ipv4Addr::UNSPECIFIED.into(), |client| client.0)
+    match extensions.get() {
+        Some(Client::At(address)) => *address,
+        Some(Client::Unknown) | None => Ipv4Addr::UNSPECIFIED.into(),
+    }
 }
 
 /// Whether a request is known to come from this machine.
 pub(in crate::http) fn is_here(extensions: &Extensions) -> bool {
-    let client = extensions.get::<Client>();
-    client.is_some_and(|client| client.0.to_canonical().is_loopback())
+    match extensions.get() {
+        Some(Client::At(address)) => address.to_canonical().is_loopback(),
+        Some(Client::Unknown) | None => false,
+    }
 }

@@ -21,7 +21,10 @@ pub(in crate::http) async fn request<F: Future<Output = Response>>(
         .get::<MatchedPath>()
         .map_or("none", MatchedPath::as_str)
         .to_owned();
-    let client = request.extensions().get().map(|Client(ip)| display(*ip));
+    let client = request
+        .extensions()
+        .get::<Client>()
+        .map(|client| display(*client));
     let span = info_span!("request", http.method = %request.method(), http.route = route, client.address = client);
     let started = Instant::now();
     async move {

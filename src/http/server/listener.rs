@@ -43,7 +43,7 @@ pub(crate) async fn run(
         let (stream, client) = tokio::select! {
             () = shutdown.cancelled() => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => (stream, Client(peer.ip())),
+                Ok((stream, peer)) => (stream, peer.ip()),
                 Err(error) => {
                     warn!(%error, "no connection could be accepted");
                     sleep(ACCEPT_PAUSE).await;
@@ -51,7 +51,7 @@ pub(crate) async fn run(
                 }
             },
         };
-        let place = place(&places, client.0, &counts);
+        let place = place(&places, client, &counts);
         let turned_away = match &place {
             Some(_) => None,
             None => match Arc::clone(&turned_away).try_acquire_owned() {
@@ -64,7 +64,8 @@ pub(crate) async fn run(
         let lease = Lease::new(&shutdown, &cut, place, &counts, tasks.token());
         let cut = cut.clone();
         tasks.spawn(async move {
-            let serving = connection::serve(stream, client, service, limits, tls, lease);
+            let serving =
+                connection::serve(stream, Client::At(client), service, limits, tls, lease);
             let serving = async {
                 match turned_away {
                     None => serving.await,

@@ -166,6 +166,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "http::clock",
             "ingest",
             "auth",
+            "config",
             "bounded",
         ],
     ),
