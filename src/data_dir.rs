@@ -18,6 +18,8 @@ pub(crate) const LOG: &str = "scanpost.db";
 pub(crate) const ALERTS: &str = "alerts.db";
 /// Users and API keys.
 pub(crate) const CREDENTIALS: &str = "auth.json";
+/// When users and API keys were used last.
+pub(crate) const CREDENTIAL_USES: &str = "auth-uses.json";
 /// The progress of each webhook.
 pub(crate) const WEBHOOKS: &str = "webhooks.json";
 /// The folder of the snapshots.
@@ -120,7 +122,13 @@ impl DataDir {
 
     /// Restricts the modes of the small files that exist.
     pub(crate) fn make_files_private(&self) -> io::Result<()> {
-        for name in [SERVER_LOCK, CREDENTIALS, CREDENTIALS_LOCK, WEBHOOKS] {
+        for name in [
+            SERVER_LOCK,
+            CREDENTIALS,
+            CREDENTIALS_LOCK,
+            CREDENTIAL_USES,
+            WEBHOOKS,
+        ] {
             make_private(&self.path_of(name))?;
         }
         Ok(())

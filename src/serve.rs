@@ -1,7 +1,8 @@
 //! Connects the parts of the server, and shuts them down in order.
 
 use std::io;
-use std::path::PathBuf;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -32,6 +33,8 @@ use crate::webhook::{self, WebhookError};
 
 /// How late a rule about silence may fire.
 const TICK_INTERVAL: Duration = Duration::from_secs(1);
+/// How far the times on disk at which credentials were used may lag behind.
+const USES_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Why the server could not start, or ended early.
 #[derive(Debug, thiserror::Error)]
@@ -105,13 +108,9 @@ async fn run(
     let tls = Tls::open(&config.server)?.map(Arc::new);
     let reloads = tls.clone().map(Tls::reloads).transpose();
     let reloads = reloads.map_err(ServeError::Signals)?;
-    let credentials = match &data {
-        Some(data) => Credentials::open(data)?,
-        None => Credentials::none(),
-    };
     let listens_on = listener.local_addr().map_err(ServeError::Address)?.ip();
-    let policy = Policy::of(config.auth.mode, listens_on);
-    let access = Access::new(policy, credentials, &config.auth);
+    let access = open_access(&config, data.as_deref(), listens_on)?;
+    let access_at_end = access.clone();
     let (server_uuid, history) = (log.server_uuid(), log.history());
     let keeper = AlertKeeper::open(data.as_deref(), &config.alerts, server_uuid)?;
     let alerts = keeper.store();
@@ -167,6 +166,8 @@ async fn run(
     let ticking = tick(ingest, app.clone());
     let service = http::service(app);
     tokio::spawn(stop.clone().run_until_cancelled_owned(ticking));
+    let saving = save_uses(access_at_end.clone());
+    tokio::spawn(stop.clone().run_until_cancelled_owned(saving));
     if let Some(reloads) = reloads {
         tokio::spawn(stop.clone().run_until_cancelled_owned(reloads));
     }
@@ -192,11 +193,26 @@ async fn run(
     // writer ends with it.
     housekeeper.stop();
     spawn_blocking(move || housekeeping.join()).await.ok();
+    spawn_blocking(move || access_at_end.save_uses()).await.ok();
     match early {
         Some(ended) => ended?,
         None => writer.ended().await?,
     }
     Ok(())
+}
+
+/// Opens the credentials.
+fn open_access(
+    config: &Config,
+    data: Option<&Path>,
+    listens_on: IpAddr,
+) -> Result<Access, CredentialsError> {
+    let credentials = match data {
+        Some(data) => Credentials::open(data)?.closing_after(config.auth.stale_max),
+        None => Credentials::none(),
+    };
+    let policy = Policy::of(config.auth.mode, listens_on);
+    Ok(Access::new(policy, credentials, &config.auth))
 }
 
 fn writer_bounds(config: &Config) -> WriterBounds {
@@ -266,5 +282,16 @@ async fn tick(ingest: Ingest, app: App) {
         let now = SystemTime::now().into();
         ingest.tick(now);
         app.sample(now);
+    }
+}
+
+/// Writes now and then when keys and logins were used last.
+async fn save_uses(access: Access) {
+    let mut ticks = interval(USES_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        ticks.tick().await;
+        let access = access.clone();
+        spawn_blocking(move || access.save_uses()).await.ok();
     }
 }

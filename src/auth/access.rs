@@ -2,21 +2,17 @@
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
 use tracing::{debug, error, warn};
 
+use super::checker::{NotQueued, PasswordChecker};
 use super::secret::{Guess, GuessKey, Proof, Secret, TokenHash};
 use super::session::Sessions;
 use super::store::{Credentials, Identity, Principal};
-use super::throttle::LoginThrottle;
+use super::throttle::{ClientNetwork, LoginThrottle};
 use super::{Policy, Role, password};
 use crate::config::Auth;
-
-/// Passwords that are checked at one time. Each check takes 19 MiB and one processor.
-const CHECKS: usize = 2;
 
 /// Policy, credentials and logins of the server. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -30,13 +26,20 @@ struct Inner {
     throttle: Mutex<LoginThrottle>,
     /// `None` if the system has no random numbers. Then every wrong password counts, also when it is sent again.
     guess_key: Option<GuessKey>,
-    checks: Arc<Semaphore>,
+    checker: PasswordChecker,
 }
 
 /// A user name and a password. It has no `Debug`, so it cannot be logged.
 pub(crate) struct Login {
     pub(crate) user: String,
     pub(crate) password: String,
+}
+
+/// Whom a token belonged to when it was looked up. It can be asked again whether that still holds.
+#[derive(Clone, Debug)]
+pub(crate) struct Standing {
+    pub(crate) identity: Identity,
+    hash: TokenHash,
 }
 
 /// A successful login, and the token of its session.
@@ -54,13 +57,24 @@ impl Granted {
         };
         Self { identity, token }
     }
+
+    pub(crate) fn standing(&self) -> Standing {
+        Standing {
+            identity: self.identity.clone(),
+            hash: TokenHash::of(self.token.reveal()),
+        }
+    }
 }
 
 /// Why a login failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PasswordRefused {
     Wrong,
-    TooManyFailures { retry_after: Duration },
+    TooManyFailures {
+        retry_after: Duration,
+    },
+    /// Too many logins wait to be checked.
+    Busy,
     Failed,
 }
 
@@ -71,9 +85,9 @@ impl Access {
             policy,
             credentials,
             sessions: Mutex::new(sessions),
-            throttle: Mutex::default(),
+            throttle: Mutex::new(LoginThrottle::new(config.guesses_per_minute_max)),
             guess_key: GuessKey::random().ok(),
-            checks: Arc::new(Semaphore::new(CHECKS)),
+            checker: PasswordChecker::start(config.logins_waiting_max),
         }))
     }
 
@@ -85,24 +99,35 @@ impl Access {
         &self.0.credentials
     }
 
+    /// Whether nobody is let in, because the credentials cannot be read.
+    pub(crate) fn is_closed(&self, now: Instant) -> bool {
+        self.0.credentials.is_closed(now)
+    }
+
     /// Finds the login or key of a token. `now` is in seconds since 1970.
-    pub(crate) fn bearer(&self, token: &str, now: u64, instant: Instant) -> Option<Identity> {
+    pub(crate) fn bearer(&self, token: &str, now: u64, instant: Instant) -> Option<Standing> {
         if token.is_empty() {
             return None;
         }
         let hash = TokenHash::of(token);
-        let found = self.0.sessions().find(hash, instant);
-        let Some((user, password)) = found else {
-            return self.0.credentials.holder(hash, now);
-        };
-        if self.0.credentials.password_of(&user) != Some(password) {
-            self.0.sessions().end(hash);
-            return None;
-        }
-        Some(Identity {
-            principal: Principal::User(user),
-            role: Role::Admin,
-        })
+        let identity = self.0.holder(hash, now, instant)?;
+        Some(Standing { identity, hash })
+    }
+
+    /// Whether a token still belongs to the same holder with the same role.
+    pub(crate) fn still_holds(&self, standing: &Standing, now: u64, instant: Instant) -> bool {
+        let holder = self.0.holder(standing.hash, now, instant);
+        holder.is_some_and(|holder| holder == standing.identity)
+    }
+
+    /// Writes to the disk when keys and logins were used last.
+    pub(crate) fn save_uses(&self) {
+        self.0.credentials.save_uses();
+    }
+
+    /// Reads the credentials again if they changed, so that an error is logged also while nobody asks.
+    pub(crate) fn refresh(&self) {
+        self.0.credentials.refresh();
     }
 
     /// Checks a user name and a password. A started check runs to its end and counts, even if the caller is gone.
@@ -111,6 +136,15 @@ impl Access {
         client: IpAddr,
         login: Login,
     ) -> Result<Granted, PasswordRefused> {
+        let user = login.user.clone();
+        let granted = self.check(client, login).await?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = now.unwrap_or_default().as_secs();
+        self.0.credentials.note_user(&user, now);
+        Ok(granted)
+    }
+
+    async fn check(&self, client: IpAddr, login: Login) -> Result<Granted, PasswordRefused> {
         // A form that nobody filled in sends empty credentials.
         if login.user.is_empty() || login.password.is_empty() {
             return Err(PasswordRefused::Wrong);
@@ -119,18 +153,45 @@ impl Access {
         if let Some(granted) = self.0.grant_again(client, &login) {
             return Ok(granted);
         }
-        let turn = Arc::clone(&self.0.checks).acquire_owned().await;
         let inner = Arc::clone(&self.0);
-        let checked = spawn_blocking(move || {
-            let granted = inner.check(client, login);
-            drop(turn);
-            granted
-        });
+        let network = ClientNetwork::of(client);
+        let queued = self
+            .0
+            .checker
+            .queue(network, move || inner.check(client, login));
+        let checked = queued.map_err(|refused| match refused {
+            NotQueued::Full => PasswordRefused::Busy,
+            NotQueued::NoThread => PasswordRefused::Failed,
+        })?;
         checked.await.unwrap_or(Err(PasswordRefused::Failed))
     }
 }
 
 impl Inner {
+    /// The holder of a session or a key.
+    fn holder(&self, hash: TokenHash, now: u64, instant: Instant) -> Option<Identity> {
+        if self.credentials.is_closed(instant) {
+            // The file may be readable again.
+            self.credentials.refresh();
+            if self.credentials.is_closed(instant) {
+                return None;
+            }
+        }
+        let found = self.sessions().find(hash, instant);
+        let Some((user, password)) = found else {
+            return self.credentials.holder(hash, now);
+        };
+        if self.credentials.password_of(&user) != Some(password) {
+            self.sessions().end(hash);
+            return None;
+        }
+        self.credentials.note_user(&user, now);
+        Some(Identity {
+            principal: Principal::User(user),
+            role: Role::Admin,
+        })
+    }
+
     /// Refuses logins that need no check: those that were wrong before, and all others while the client has to wait.
     fn may_try(&self, client: IpAddr, login: &Login) -> Result<(), PasswordRefused> {
         let hash = self.credentials.password_of(&login.user);
@@ -145,6 +206,8 @@ impl Inner {
     }
 
     fn check(&self, client: IpAddr, login: Login) -> Result<Granted, PasswordRefused> {
+        // A command may have just changed the password.
+        self.credentials.refresh();
         // Other requests of this client may have failed while this one waited, perhaps with the same guess.
         self.may_try(client, &login)?;
         if let Some(granted) = self.grant_again(client, &login) {
@@ -211,7 +274,7 @@ mod tests {
     fn access(timeout: Duration) -> (tempfile::TempDir, Access) {
         let dir = tempfile::tempdir().unwrap();
         let credentials = Credentials::open(dir.path()).unwrap();
-        credentials.set_password("admin", "right").unwrap();
+        credentials.set_password("admin", "the right one").unwrap();
         let config = Auth {
             session_timeout: timeout,
             ..Auth::default()
@@ -232,23 +295,57 @@ mod tests {
     async fn a_login_lasts_until_its_time_is_over_or_the_password_is_another() {
         let day = Duration::from_secs(86_400);
         let (_dir, access) = access(day);
-        let token = login(&access, "admin", "right").await.unwrap().token;
+        let token = login(&access, "admin", "the right one")
+            .await
+            .unwrap()
+            .token;
         let now = Instant::now();
         let bearer = |instant| access.bearer(token.reveal(), 0, instant);
-        assert_eq!(bearer(now).unwrap().role, Role::Admin);
-        access.credentials().set_password("admin", "other").unwrap();
-        assert_eq!(bearer(now), None);
+        assert_eq!(bearer(now).unwrap().identity.role, Role::Admin);
+        access
+            .credentials()
+            .set_password("admin", "another one")
+            .unwrap();
+        assert!(bearer(now).is_none());
 
-        let token = login(&access, "admin", "other").await.unwrap().token;
-        assert_eq!(access.bearer(token.reveal(), 0, Instant::now() + day), None);
-        assert_eq!(access.bearer("", 0, now), None);
+        let token = login(&access, "admin", "another one").await.unwrap().token;
+        let late = access.bearer(token.reveal(), 0, Instant::now() + day);
+        assert!(late.is_none() && access.bearer("", 0, now).is_none());
+    }
+
+    #[tokio::test]
+    async fn a_standing_ends_with_its_token_and_with_its_role() {
+        let (dir, access) = access(Duration::from_secs(60));
+        let now = Instant::now();
+        let create = |role: &str| {
+            let key = access
+                .credentials()
+                .create_key("x", role.parse().unwrap(), Some(9), 0);
+            access.bearer(key.unwrap().reveal(), 0, now).unwrap()
+        };
+        let of_key = create("readonly");
+        assert!(access.still_holds(&of_key, 8, now));
+        assert!(!access.still_holds(&of_key, 9, now), "expired");
+        access.credentials().revoke_key("x").unwrap();
+        assert!(!access.still_holds(&of_key, 0, now), "revoked");
+        // Another key of the same name is not the same key.
+        let other = create("readonly");
+        assert!(!access.still_holds(&of_key, 0, now));
+        let path = dir.path().join(crate::data_dir::CREDENTIALS);
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, text.replace("readonly", "scanreport")).unwrap();
+        access.refresh();
+        assert!(!access.still_holds(&other, 0, now), "another role");
     }
 
     #[tokio::test]
     async fn a_password_that_was_right_is_known_again_and_guessing_stays_slow() {
         let (_dir, access) = access(Duration::from_secs(60));
-        let token = login(&access, "admin", "right").await.unwrap().token;
-        let again = login(&access, "admin", "right").await.unwrap();
+        let token = login(&access, "admin", "the right one")
+            .await
+            .unwrap()
+            .token;
+        let again = login(&access, "admin", "the right one").await.unwrap();
         assert_eq!(again.token, token);
         assert_eq!(again.identity.role, Role::Admin);
         for wrong in ["a", "b", "c", "d", "e", "a"] {
@@ -256,12 +353,15 @@ mod tests {
             assert_eq!(refused, PasswordRefused::Wrong);
         }
         // A normal answer to the right password would reveal to the guesser that it is right.
-        let refused = login(&access, "admin", "right").await.unwrap_err();
+        let refused = login(&access, "admin", "the right one").await.unwrap_err();
         assert!(matches!(refused, PasswordRefused::TooManyFailures { .. }));
 
-        access.credentials().set_password("admin", "other").unwrap();
+        access
+            .credentials()
+            .set_password("admin", "another one")
+            .unwrap();
         let elsewhere = "192.0.2.7".parse().unwrap();
-        for (password, is_right) in [("right", false), ("other", true)] {
+        for (password, is_right) in [("the right one", false), ("another one", true)] {
             let login = Login {
                 user: "admin".to_owned(),
                 password: password.to_owned(),
@@ -275,7 +375,7 @@ mod tests {
     #[tokio::test]
     async fn empty_credentials_are_nobody_and_guessing_is_slowed() {
         let (_dir, access) = access(Duration::from_secs(60));
-        for (user, password) in [("", ""), ("admin", ""), ("", "right")] {
+        for (user, password) in [("", ""), ("admin", ""), ("", "the right one")] {
             let refused = login(&access, user, password).await.unwrap_err();
             assert_eq!(refused, PasswordRefused::Wrong);
         }
@@ -283,11 +383,11 @@ mod tests {
             let refused = login(&access, user, "wrong").await.unwrap_err();
             assert_eq!(refused, PasswordRefused::Wrong);
         }
-        let refused = login(&access, "admin", "right").await.unwrap_err();
+        let refused = login(&access, "admin", "the right one").await.unwrap_err();
         assert!(matches!(refused, PasswordRefused::TooManyFailures { .. }));
         let other = Login {
             user: "admin".to_owned(),
-            password: "right".to_owned(),
+            password: "the right one".to_owned(),
         };
         let elsewhere = "192.0.2.7".parse().unwrap();
         assert!(access.login(elsewhere, other).await.is_ok());

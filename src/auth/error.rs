@@ -29,9 +29,10 @@ pub enum CredentialsError {
         "a name must have 1 to {NAME_CHARACTERS_MAX} characters, without whitespace at its ends; the name of a user must not contain `:`"
     )]
     BadName,
-    /// The password is empty, too long, or has control characters.
+    /// The password is too short, too long, or has control characters.
     #[error(
-        "a password must have 1 to {} bytes, without control characters",
+        "a password must have at least {} characters and at most {} bytes, without control characters",
+        password::CHARACTERS_MIN,
         password::BYTES_MAX
     )]
     BadPassword,
@@ -44,6 +45,14 @@ pub enum CredentialsError {
     /// No key has this name.
     #[error("there is no key of that name")]
     NoSuchKey,
+    /// No user has this name.
+    #[error("there is no user of that name; `scanpost user list` lists them")]
+    NoSuchUser,
+    /// The user is the only one.
+    #[error(
+        "this is the last user; without any, everybody on this machine may set the first password; with --last it is removed all the same"
+    )]
+    LastUser,
     /// A first login was requested, but there is a login already.
     #[error("there is a login already; log in to change its password")]
     AlreadySet,

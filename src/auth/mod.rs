@@ -5,6 +5,7 @@
 //! random 128-bit keys, so neither passwords nor keys can be read from it.
 
 mod access;
+mod checker;
 mod error;
 mod file;
 mod password;
@@ -16,13 +17,13 @@ mod throttle;
 
 use std::net::IpAddr;
 
-pub(crate) use self::access::{Access, Granted, Login, PasswordRefused};
+pub(crate) use self::access::{Access, Granted, Login, PasswordRefused, Standing};
 pub use self::error::CredentialsError;
 pub(crate) use self::role::RequiredRole;
 pub use self::role::{BadRole, Role};
 pub use self::secret::Secret;
 pub(crate) use self::store::Replaced;
-pub use self::store::{Credentials, FirstCredentials, Identity, KeyRecord, Principal};
+pub use self::store::{Credentials, FirstCredentials, Identity, KeyRecord, Principal, UserRecord};
 pub(crate) use self::throttle::ClientNetwork;
 use crate::config::AuthMode;
 

@@ -6,6 +6,8 @@ use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 
+/// Shortest password. Passwords that were set before there was this bound stay valid.
+pub(super) const CHARACTERS_MIN: usize = 8;
 /// Longest password.
 pub(super) const BYTES_MAX: usize = 1024;
 

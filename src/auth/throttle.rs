@@ -2,6 +2,9 @@
 //!
 //! Only new guesses count. A program that keeps sending an old password learns nothing from it, and must not lock out
 //! others at its address.
+//!
+//! Each client is slowed by its own failures. Somebody with many addresses is slowed by all of them together: clients
+//! that nobody has logged in from share one rate.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv6Addr};
@@ -22,13 +25,35 @@ const CLIENTS_MAX: usize = 10_000;
 /// Largest number of wrong guesses that are stored for a client. Past it, the least recently repeated one is evicted.
 const GUESSES_MAX: usize = 16;
 
+/// Time over which the guesses of strangers are averaged.
+const STRANGERS_BURST: Duration = Duration::from_secs(60);
+
 /// Failed logins by client.
 #[derive(Debug)]
-pub(super) struct LoginThrottle(BoundedMap<ClientNetwork, Failures>);
+pub(super) struct LoginThrottle {
+    clients: BoundedMap<ClientNetwork, Failures>,
+    /// Clients that somebody has logged in from. They do not share the rate of the others.
+    known: BoundedMap<ClientNetwork, ()>,
+    strangers: Strangers,
+}
 
-impl Default for LoginThrottle {
-    fn default() -> Self {
-        Self(BoundedMap::new(CLIENTS_MAX))
+/// The guesses of all clients that nobody has logged in from.
+#[derive(Debug)]
+struct Strangers {
+    /// Time that each guess takes up.
+    per_guess: Duration,
+    /// When the guesses so far would have been made at the allowed rate.
+    until: Option<Instant>,
+}
+
+impl Strangers {
+    fn wait(&self, now: Instant) -> Duration {
+        let until = self.until.unwrap_or(now);
+        (until.saturating_duration_since(now) + self.per_guess).saturating_sub(STRANGERS_BURST)
+    }
+
+    fn add(&mut self, now: Instant) {
+        self.until = Some(self.until.unwrap_or(now).max(now) + self.per_guess);
     }
 }
 
@@ -61,28 +86,55 @@ impl Failures {
 }
 
 impl LoginThrottle {
+    /// `strangers_max` is the number of guesses a minute of all clients that nobody has logged in from.
+    pub(super) fn new(strangers_max: u32) -> Self {
+        Self {
+            clients: BoundedMap::new(CLIENTS_MAX),
+            known: BoundedMap::new(CLIENTS_MAX),
+            strangers: Strangers {
+                per_guess: STRANGERS_BURST / strangers_max.max(1),
+                until: None,
+            },
+        }
+    }
+
     /// Time until the client may try again. `None` if it may try now.
     pub(super) fn wait(&mut self, client: IpAddr, now: Instant) -> Option<Duration> {
-        let failures = self.0.get(&ClientNetwork::of(client))?;
-        let wait = failures.next_try_at().saturating_duration_since(now);
+        let network = ClientNetwork::of(client);
+        let failures = self.clients.get(&network);
+        let of_client = failures.map_or(Duration::ZERO, |failures| {
+            failures.next_try_at().saturating_duration_since(now)
+        });
+        let of_strangers = if self.is_stranger(client) {
+            self.strangers.wait(now)
+        } else {
+            Duration::ZERO
+        };
+        let wait = of_client.max(of_strangers);
         (!wait.is_zero()).then_some(wait)
+    }
+
+    /// This machine is no stranger: its owner always gets in.
+    fn is_stranger(&self, client: IpAddr) -> bool {
+        !client.to_canonical().is_loopback() && !self.known.contains(&ClientNetwork::of(client))
     }
 
     /// Whether the client made this guess before, and it was wrong.
     pub(super) fn was_wrong(&mut self, client: IpAddr, guess: Guess) -> bool {
-        let failures = self.0.get(&ClientNetwork::of(client));
+        let failures = self.clients.get(&ClientNetwork::of(client));
         failures.is_some_and(|failures| failures.repeats(guess))
     }
 
     /// Counts a wrong guess, unless it is stored already: a client may send the same one in several requests at once.
     pub(super) fn failed(&mut self, client: IpAddr, guess: Option<Guess>, now: Instant) {
-        let client = ClientNetwork::of(client);
+        let is_stranger = self.is_stranger(client);
         let none = || Failures {
             count: 0,
             last: now,
             guesses: VecDeque::new(),
         };
-        let failures = self.0.get_or_insert_with(client, none);
+        let network = ClientNetwork::of(client);
+        let failures = self.clients.get_or_insert_with(network, none);
         if let Some(guess) = guess {
             if failures.repeats(guess) {
                 return;
@@ -97,11 +149,16 @@ impl LoginThrottle {
         }
         failures.count = failures.count.saturating_add(1);
         failures.last = now;
+        if is_stranger {
+            self.strangers.add(now);
+        }
     }
 
     /// Resets the count, and keeps the guesses: another program at the address may go on sending them.
     pub(super) fn succeeded(&mut self, client: IpAddr) {
-        if let Some(failures) = self.0.get(&ClientNetwork::of(client)) {
+        let network = ClientNetwork::of(client);
+        self.known.insert(network, ());
+        if let Some(failures) = self.clients.get(&network) {
             failures.count = 0;
         }
     }
@@ -128,6 +185,9 @@ mod tests {
     use super::*;
     use crate::auth::secret::GuessKey;
 
+    /// So many that only the test of strangers reaches it.
+    const STRANGERS_MAX: u32 = 1_000_000;
+
     const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 
     fn seconds(seconds: u64) -> Duration {
@@ -136,7 +196,7 @@ mod tests {
 
     #[test]
     fn five_failures_are_free_and_then_the_wait_doubles() {
-        let (mut throttle, now) = (LoginThrottle::default(), Instant::now());
+        let (mut throttle, now) = (LoginThrottle::new(STRANGERS_MAX), Instant::now());
         for _ in 0..4 {
             throttle.failed(CLIENT, None, now);
             assert_eq!(throttle.wait(CLIENT, now), None);
@@ -153,7 +213,7 @@ mod tests {
 
     #[test]
     fn failures_are_forgotten() {
-        let (mut throttle, now) = (LoginThrottle::default(), Instant::now());
+        let (mut throttle, now) = (LoginThrottle::new(STRANGERS_MAX), Instant::now());
         for _ in 0..9 {
             throttle.failed(CLIENT, None, now);
         }
@@ -168,7 +228,8 @@ mod tests {
 
     #[test]
     fn a_guess_that_is_made_again_neither_counts_nor_prolongs_the_wait() {
-        let (mut throttle, now, mut guess) = (LoginThrottle::default(), Instant::now(), guesses());
+        let (mut throttle, now, mut guess) =
+            (LoginThrottle::new(STRANGERS_MAX), Instant::now(), guesses());
         let stale = guess(0).unwrap();
         for _ in 0..100 {
             throttle.failed(CLIENT, Some(stale), now);
@@ -187,7 +248,8 @@ mod tests {
 
     #[test]
     fn a_success_forgets_the_count_and_not_the_guesses() {
-        let (mut throttle, now, mut guess) = (LoginThrottle::default(), Instant::now(), guesses());
+        let (mut throttle, now, mut guess) =
+            (LoginThrottle::new(STRANGERS_MAX), Instant::now(), guesses());
         for number in 0..9 {
             throttle.failed(CLIENT, guess(number), now);
         }
@@ -198,7 +260,8 @@ mod tests {
 
     #[test]
     fn the_number_of_guesses_is_bounded_and_those_that_are_repeated_stay() {
-        let (mut throttle, now, mut guess) = (LoginThrottle::default(), Instant::now(), guesses());
+        let (mut throttle, now, mut guess) =
+            (LoginThrottle::new(STRANGERS_MAX), Instant::now(), guesses());
         let stale = guess(0).unwrap();
         for number in 0..1000 {
             throttle.failed(CLIENT, guess(number), now);
@@ -206,7 +269,7 @@ mod tests {
         }
         assert!(!throttle.was_wrong(CLIENT, guess(900).unwrap()));
         assert!(throttle.was_wrong(CLIENT, guess(999).unwrap()));
-        let failures = throttle.0.get(&ClientNetwork::of(CLIENT)).unwrap();
+        let failures = throttle.clients.get(&ClientNetwork::of(CLIENT)).unwrap();
         assert_eq!(
             (failures.guesses.len(), failures.count),
             (GUESSES_MAX, 1000)
@@ -215,7 +278,7 @@ mod tests {
 
     #[test]
     fn a_network_of_ipv6_is_one_client() {
-        let (mut throttle, now) = (LoginThrottle::default(), Instant::now());
+        let (mut throttle, now) = (LoginThrottle::new(STRANGERS_MAX), Instant::now());
         for host in 1..=5 {
             throttle.failed(format!("2001:db8::{host}").parse().unwrap(), None, now);
         }
@@ -230,7 +293,7 @@ mod tests {
 
     #[test]
     fn the_number_of_clients_is_bounded() {
-        let (mut throttle, now) = (LoginThrottle::default(), Instant::now());
+        let (mut throttle, now) = (LoginThrottle::new(STRANGERS_MAX), Instant::now());
         for client in 0..20_000u32 {
             let client = std::net::Ipv4Addr::from_bits(client);
             throttle.failed(
@@ -239,6 +302,30 @@ mod tests {
                 now + Duration::from_millis(client.to_bits().into()),
             );
         }
-        assert!(throttle.0.len() <= CLIENTS_MAX);
+        assert!(throttle.clients.len() <= CLIENTS_MAX);
+    }
+
+    #[test]
+    fn clients_that_nobody_logged_in_from_share_a_rate() {
+        let (mut throttle, now) = (LoginThrottle::new(60), Instant::now());
+        let client = |number: u32| IpAddr::V4(std::net::Ipv4Addr::from_bits(number << 8));
+        let known = client(1_000_000);
+        throttle.succeeded(known);
+        for number in 0..60 {
+            assert_eq!(throttle.wait(client(number), now), None, "{number}");
+            throttle.failed(client(number), None, now);
+        }
+        let stranger = client(2_000_000);
+        assert_eq!(throttle.wait(stranger, now), Some(seconds(1)));
+        assert_eq!(throttle.wait(stranger, now + seconds(1)), None);
+        let here = "127.0.0.1".parse().unwrap();
+        for friend in [known, here, "::1".parse().unwrap()] {
+            assert_eq!(throttle.wait(friend, now), None, "{friend}");
+            throttle.failed(friend, None, now);
+        }
+        assert_eq!(throttle.wait(stranger, now), Some(seconds(1)));
+        // The unknown clients behind a proxy are strangers too.
+        let unknown = std::net::Ipv4Addr::UNSPECIFIED.into();
+        assert_eq!(throttle.wait(unknown, now), Some(seconds(1)));
     }
 }

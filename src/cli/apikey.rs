@@ -2,20 +2,21 @@
 //!
 //! The command changes the credentials file under its lock. A running server reads it again.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use scanpost::auth::{KeyRecord, Role};
 
+use super::table::{Row, last_used, print, shown};
 use super::{CommandError, DataArgs, now};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ApikeyCommand {
     /// Creates a key and prints it. It is shown only this once.
     Create(CreateArgs),
-    /// Lists all keys with name, role and times, without their secrets.
+    /// Lists all keys with name, role, times and last use, without their secrets.
     List(DataArgs),
     /// Revokes a key.
     Revoke(RevokeArgs),
@@ -69,40 +70,26 @@ fn create(args: &CreateArgs) -> Result<(), CommandError> {
 }
 
 fn list(args: &DataArgs) -> Result<(), CommandError> {
-    match print_keys(&args.credentials()?.keys(), now()) {
-        // The reader closed the pipe because it needs no more output.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        printed => Ok(printed?),
-    }
+    let (keys, now) = (args.credentials()?.keys(), now());
+    let rows = keys.iter().map(|key| Row {
+        name: &key.name,
+        role: key.role.as_str(),
+        rest: times(key, now),
+    });
+    print(&rows.collect::<Vec<_>>())
 }
 
-fn print_keys(keys: &[KeyRecord], now: u64) -> io::Result<()> {
-    let width = |texts: &mut dyn Iterator<Item = usize>| texts.max().unwrap_or_default();
-    let names = width(&mut keys.iter().map(|key| key.name.chars().count()));
-    let roles = width(&mut keys.iter().map(|key| key.role.as_str().chars().count()));
-    let mut out = io::stdout().lock();
-    for key in keys {
-        let KeyRecord { name, role, .. } = key;
-        write!(out, "{name:names$}  {:roles$}", role.as_str())?;
-        write!(out, "  made {}", shown(key.created))?;
-        match key.expires {
-            None => writeln!(out)?,
-            Some(expires) if expires <= now => writeln!(out, "  expired {}", shown(expires))?,
-            Some(expires) => writeln!(out, "  expires {}", shown(expires))?,
-        }
+fn times(key: &KeyRecord, now: u64) -> Vec<String> {
+    let mut times = vec![
+        format!("made {}", shown(key.created)),
+        last_used(key.last_used),
+    ];
+    match key.expires {
+        None => {}
+        Some(expires) if expires <= now => times.push(format!("expired {}", shown(expires))),
+        Some(expires) => times.push(format!("expires {}", shown(expires))),
     }
-    Ok(())
-}
-
-/// Formats a time. Times after the year 9999, which have no calendar form, are shown as "never".
-fn shown(seconds: u64) -> String {
-    const YEAR_9999: u64 = 253_402_300_799;
-    match seconds {
-        ..=YEAR_9999 => {
-            humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(seconds)).to_string()
-        }
-        _ => "never".to_owned(),
-    }
+    times
 }
 
 fn revoke(args: &RevokeArgs) -> Result<(), CommandError> {

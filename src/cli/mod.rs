@@ -6,6 +6,7 @@ mod apikey;
 mod check_config;
 mod log;
 mod serve;
+mod table;
 mod user;
 
 use std::error::Error;
@@ -50,7 +51,7 @@ enum Command {
     /// Reads the log, whether or not a server runs on it.
     #[command(subcommand, disable_help_subcommand = true)]
     Log(log::LogCommand),
-    /// Sets the passwords of administrators, whether or not a server runs.
+    /// Sets the passwords of administrators, lists and removes them, whether or not a server runs.
     #[command(subcommand, disable_help_subcommand = true)]
     User(user::UserCommand),
     /// Creates, lists and revokes API keys, whether or not a server runs.

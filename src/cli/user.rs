@@ -1,18 +1,24 @@
-//! `scanpost user`: passwords of administrators.
+//! `scanpost user`: administrators and their passwords.
 //!
 //! The command changes the credentials file under its lock. A running server reads it again.
 
-use std::io::{self, BufRead, IsTerminal};
+use std::io::{self, BufRead, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use scanpost::auth::Credentials;
 
+use super::table::{Row, print, shown};
 use super::{CommandError, DataArgs};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum UserCommand {
     /// Sets the password of an administrator, read from the terminal or from standard input.
     SetPassword(SetPasswordArgs),
+    /// Lists all administrators, and when each was logged in last.
+    List(DataArgs),
+    /// Removes an administrator. Logins with the password end.
+    Remove(RemoveArgs),
 }
 
 #[derive(Debug, Args)]
@@ -22,14 +28,90 @@ pub(super) struct SetPasswordArgs {
     /// The administrator's name.
     #[arg(long, value_name = "NAME", default_value = "admin")]
     user: String,
+    /// Revokes all keys that exist, if this is the first password. A terminal asks.
+    #[arg(long)]
+    revoke_keys: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RemoveArgs {
+    #[command(flatten)]
+    data: DataArgs,
+    /// The administrator's name.
+    #[arg(value_name = "NAME")]
+    user: String,
+    /// Removes the administrator also if it is the last one.
+    #[arg(long)]
+    last: bool,
 }
 
 pub(super) fn run(command: &UserCommand) -> Result<ExitCode, CommandError> {
-    let UserCommand::SetPassword(args) = command;
+    match command {
+        UserCommand::SetPassword(args) => set_password(args),
+        UserCommand::List(args) => list(args),
+        UserCommand::Remove(args) => {
+            let credentials = args.data.credentials()?;
+            Ok(credentials.remove_user(&args.user, args.last)?)
+        }
+    }?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn set_password(args: &SetPasswordArgs) -> Result<(), CommandError> {
     // Opened first, so that an error of the file comes before anybody types a password.
     let credentials = args.data.credentials()?;
+    let is_first = !credentials.has_users();
     credentials.set_password(&args.user, &read_password()?)?;
-    Ok(ExitCode::SUCCESS)
+    if is_first {
+        offer_to_revoke(&credentials, args.revoke_keys)?;
+    }
+    Ok(())
+}
+
+/// Before the first password nobody may have known who made the keys. Whoever sets it decides whether they stay.
+fn offer_to_revoke(credentials: &Credentials, is_told_to: bool) -> Result<(), CommandError> {
+    let keys = credentials.keys();
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let mut out = io::stderr().lock();
+    writeln!(out, "These keys exist already:")?;
+    for key in &keys {
+        let (role, created) = (key.role.as_str(), shown(key.created));
+        writeln!(out, "  {}  {role}  made {created}", key.name)?;
+    }
+    let is_revoked = if is_told_to {
+        true
+    } else if io::stdin().is_terminal() {
+        write!(out, "Revoke all of them? [y/N] ")?;
+        out.flush()?;
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer)?;
+        matches!(answer.trim(), "y" | "Y" | "yes")
+    } else {
+        false
+    };
+    if !is_revoked {
+        writeln!(
+            out,
+            "They stay valid. Revoke those that you do not know with `scanpost apikey revoke NAME`."
+        )?;
+        return Ok(());
+    }
+    for key in keys {
+        credentials.revoke_key(&key.name)?;
+    }
+    Ok(writeln!(out, "They are revoked.")?)
+}
+
+fn list(args: &DataArgs) -> Result<(), CommandError> {
+    let users = args.credentials()?.users();
+    let rows = users.iter().map(|user| Row {
+        name: &user.name,
+        role: "admin",
+        rest: vec![super::table::last_used(user.last_used)],
+    });
+    print(&rows.collect::<Vec<_>>())
 }
 
 /// Prompts twice without echo on a terminal, else reads the first line of standard input.

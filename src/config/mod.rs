@@ -69,6 +69,13 @@ pub struct Auth {
     pub session_timeout: Duration,
     /// Largest number of logins. Past it, the least recently used one ends. Default 1 000.
     pub sessions_max: usize,
+    /// Passwords that wait to be checked. Past it, and past a quarter of it for one client, 503. Default 64.
+    pub logins_waiting_max: usize,
+    /// Wrong passwords a minute from all addresses that nobody has logged in from. Past it, 429. Default 60.
+    pub guesses_per_minute_max: u32,
+    /// How long known credentials stay valid while `auth.json` cannot be read. Default 5 seconds.
+    #[serde(with = "duration_text")]
+    pub stale_max: Duration,
 }
 
 impl Default for Auth {
@@ -77,6 +84,9 @@ impl Default for Auth {
             mode: AuthMode::default(),
             session_timeout: DAY,
             sessions_max: 1000,
+            logins_waiting_max: 64,
+            guesses_per_minute_max: 60,
+            stale_max: Duration::from_secs(5),
         }
     }
 }
@@ -293,6 +303,11 @@ impl Config {
         server.check_each()?;
         time(auth.session_timeout, Duration::from_secs(1)..=DAY * 365)?;
         count(auth.sessions_max, 1..=1_000_000)?;
+        count(auth.logins_waiting_max, 1..=10_000)?;
+        if !(1..=1_000_000).contains(&auth.guesses_per_minute_max) {
+            return Err("must be 1 to 1000000".to_owned());
+        }
+        time(auth.stale_max, Duration::ZERO..=HOUR)?;
         time(ingest.clock_skew_max, Duration::ZERO..=DAY * 365)?;
         time(ingest.resend_window, Duration::ZERO..=DAY * 365)?;
         count(ingest.resend_batches_max, 0..=100_000_000)?;

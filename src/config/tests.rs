@@ -516,6 +516,30 @@ fn hosts_are_names_and_addresses_without_ports() {
 }
 
 #[test]
+fn limits_of_logins_have_bounds() {
+    for (key, least, most) in [
+        ("logins_waiting_max", 1, 10_000),
+        ("guesses_per_minute_max", 1, 1_000_000),
+    ] {
+        let load = |value: i64| from_file(&format!("[auth]\n{key} = {value}"));
+        for fine in [least, most] {
+            load(fine).unwrap();
+        }
+        for bad in [least - 1, most + 1] {
+            refused(load(bad), &[&format!("`auth.{key}`"), "must be 1 to"]);
+        }
+    }
+    for (key, most, more) in [("auth.stale_max", "1h", "3601s")] {
+        let (section, name) = key.split_once('.').unwrap();
+        let load = |value: &str| from_file(&format!("[{section}]\n{name} = {value:?}"));
+        for fine in ["0s", most] {
+            load(fine).unwrap();
+        }
+        refused(load(more), &[&format!("`{key}`"), "must be 0s to"]);
+    }
+}
+
+#[test]
 fn a_certificate_needs_a_key_and_a_key_a_certificate() {
     let both = "tls_certificate = \"a.pem\"\ntls_key = \"b.pem\"";
     assert!(from_file(&format!("[server]\n{both}")).is_ok());

@@ -81,6 +81,14 @@ pub(super) enum ApiError {
     NoSuchView,
     #[error("this needs a login or a key with {0}")]
     Unauthorised(RequiredRole),
+    #[error("this login or key has no right to this: it needs {0}")]
+    Forbidden(RequiredRole),
+    #[error(
+        "the credentials cannot be read at the moment, try again later; see the log of the server"
+    )]
+    NoCredentials,
+    #[error("too many logins wait to be checked, try again later; keys and sessions do not wait")]
+    TooManyLogins,
     #[error("too many logins failed, try again later")]
     TooManyFailures { retry_after: Duration },
     #[error(
@@ -174,21 +182,12 @@ impl ApiError {
             Self::TooManyFailures { .. } | Self::TooManyReports { .. } => {
                 StatusCode::TOO_MANY_REQUESTS
             }
-            Self::NotTheAdministrator
+            Self::Forbidden(_)
+            | Self::NotTheAdministrator
             | Self::NoFirstLogin
             | Self::ForeignHost
             | Self::ForeignOrigin => StatusCode::FORBIDDEN,
-            Self::Credentials(error) => match error {
-                CredentialsError::BadName
-                | CredentialsError::BadPassword
-                | CredentialsError::BadLifetime => StatusCode::BAD_REQUEST,
-                CredentialsError::AlreadySet | CredentialsError::NotKept => StatusCode::FORBIDDEN,
-                CredentialsError::NoSuchKey => StatusCode::NOT_FOUND,
-                CredentialsError::NameTaken | CredentialsError::TooMany => StatusCode::CONFLICT,
-                CredentialsError::Read { .. }
-                | CredentialsError::Write { .. }
-                | CredentialsError::Making(_) => StatusCode::INTERNAL_SERVER_ERROR,
-            },
+            Self::Credentials(error) => status_of_credentials(error),
             Self::NoSuchPath
             | Self::NoSuchAddress(_)
             | Self::NoSuchAlert(_)
@@ -202,7 +201,10 @@ impl ApiError {
             Self::AlreadyPaused | Self::NotPaused => StatusCode::CONFLICT,
             Self::Impossible(_) => StatusCode::NOT_IMPLEMENTED,
             Self::NotAWebSocket => StatusCode::UPGRADE_REQUIRED,
-            Self::TooManySubscribers | Self::TooManyConnections => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooManySubscribers
+            | Self::TooManyConnections
+            | Self::NoCredentials
+            | Self::TooManyLogins => StatusCode::SERVICE_UNAVAILABLE,
             Self::HeadTooLong { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BadPath
@@ -254,6 +256,22 @@ impl ApiError {
     }
 }
 
+fn status_of_credentials(error: &CredentialsError) -> StatusCode {
+    match error {
+        CredentialsError::BadName
+        | CredentialsError::BadPassword
+        | CredentialsError::BadLifetime => StatusCode::BAD_REQUEST,
+        CredentialsError::AlreadySet | CredentialsError::NotKept => StatusCode::FORBIDDEN,
+        CredentialsError::NoSuchKey | CredentialsError::NoSuchUser => StatusCode::NOT_FOUND,
+        CredentialsError::NameTaken | CredentialsError::TooMany | CredentialsError::LastUser => {
+            StatusCode::CONFLICT
+        }
+        CredentialsError::Read { .. }
+        | CredentialsError::Write { .. }
+        | CredentialsError::Making(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let status = self.status();
@@ -283,6 +301,11 @@ impl IntoResponse for ApiError {
             headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
             headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
         }
+        // Some errors are answered before there is a route.
+        let nosniff = HeaderValue::from_static("nosniff");
+        response
+            .headers_mut()
+            .insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
         // The trace layer logs it, once.
         response.extensions_mut().insert(Arc::new(self));
         response

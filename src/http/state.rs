@@ -167,11 +167,15 @@ impl App {
 }
 
 impl App {
-    /// Takes the samples of a second, for graphs.
+    /// Takes the samples of a second, for graphs, and follows the file of the credentials.
     pub(crate) fn sample(&self, now: ReceivedAt) {
         let Handles {
-            server, records, ..
+            server,
+            records,
+            guard,
+            ..
         } = &*self.0;
+        guard.access.refresh();
         let totals = Phy::ALL.map(|phy| records.tracker.totals(phy).reports);
         server
             .samples
@@ -244,4 +248,5 @@ part!(Feed, app => Feed {
     records: app.records.clone(),
     server: Arc::clone(&app.server),
     limits: app.limits,
+    access: app.guard.access.clone(),
 });

@@ -13,11 +13,11 @@ use crate::server::{Answer, TestServer, WIFI, batch};
 pub(crate) const LOGIN: &str = "/session/check_login";
 pub(crate) const STATUS: &str = "/system/status.json";
 
-/// A server with authentication, and its credentials: the administrator's password is `right`.
+/// A server with authentication, and its credentials: the administrator's password is `right horse`.
 pub(crate) async fn guarded() -> (TestServer, Credentials) {
     let server = TestServer::start_with(|config| config.auth.mode = AuthMode::Required).await;
     let credentials = Credentials::open(server.data()).unwrap();
-    credentials.set_password("admin", "right").unwrap();
+    credentials.set_password("admin", "right horse").unwrap();
     (server, credentials)
 }
 
@@ -56,7 +56,7 @@ pub(crate) fn now() -> u64 {
 #[tokio::test]
 async fn a_password_logs_in_and_sets_a_session_cookie() {
     let (server, _) = guarded().await;
-    let answer = log_in(&server, "right").await.expect_status(200);
+    let answer = log_in(&server, "right horse").await.expect_status(200);
     assert_eq!(answer.text, "Login valid\n");
     let cookie = cookie(&answer);
     let again = get_with(&server, LOGIN, "cookie", &cookie)
@@ -72,7 +72,7 @@ async fn a_password_logs_in_and_sets_a_session_cookie() {
         .await
         .expect_status(200);
     server
-        .get(&format!("{LOGIN}?user=admin&password=right"))
+        .get(&format!("{LOGIN}?user=admin&password=right+horse"))
         .await
         .expect_status(200);
     for wrong in [
@@ -140,7 +140,7 @@ async fn a_scanner_with_a_key_reports_and_one_without_leaves_nothing() {
         .post_json(&format!("{WIFI}?KISMET={key}"), &body)
         .await;
     assert_eq!(report.expect_status(200).json()["accepted"], 1);
-    let devices = "/devices/views/all/devices.json?user=admin&password=right";
+    let devices = "/devices/views/all/devices.json?user=admin&password=right+horse";
     assert_eq!(server.read(devices).await.as_array().unwrap().len(), 1);
 }
 
@@ -148,11 +148,11 @@ async fn a_scanner_with_a_key_reports_and_one_without_leaves_nothing() {
 async fn password_guessing_is_throttled_and_tokens_still_work() {
     let (server, credentials) = guarded().await;
     let key = key(&credentials, "admin");
-    let session = cookie(&log_in(&server, "right").await.expect_status(200));
+    let session = cookie(&log_in(&server, "right horse").await.expect_status(200));
     for guess in ["a", "b", "c", "d", "e"] {
         log_in(&server, guess).await.expect_status(401);
     }
-    let refused = log_in(&server, "right").await;
+    let refused = log_in(&server, "right horse").await;
     let wait: u64 = refused.headers["retry-after"]
         .to_str()
         .unwrap()

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use reqwest::Client;
 use serde_json::json;
@@ -11,6 +12,8 @@ use serde_json::json;
 use crate::program::{Running, run, scanpost};
 use crate::server::{WIFI, batch};
 
+/// Timeout that only a server that hangs reaches, even on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
 const STATUS: &str = "/system/status.json";
 
 /// Runs a command on the credentials in a data directory. Returns the exit code, standard output and standard error.
@@ -28,9 +31,14 @@ fn create(data: &Path, name: &str, role: &str) -> String {
 }
 
 fn set_password(data: &Path, password: &str) -> (Option<i32>, String) {
+    set_password_with(data, &[], password)
+}
+
+fn set_password_with(data: &Path, more: &[&str], password: &str) -> (Option<i32>, String) {
     let mut child = scanpost()
         .args(["user", "set-password", "--data-dir"])
         .arg(data)
+        .args(more)
         .stdin(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -52,6 +60,14 @@ fn set_password(data: &Path, password: &str) -> (Option<i32>, String) {
 fn url(running: &Running, path: &str) -> String {
     let (_, port) = running.addr.rsplit_once(':').unwrap();
     format!("http://127.0.0.1:{port}{path}")
+}
+
+/// Asks until the answer has this status. A change by a command is seen after some 100 ms, which nothing signals.
+async fn until(status: u16, ask: impl AsyncFn() -> u16) {
+    let deadline = Instant::now() + PATIENCE;
+    while ask().await != status {
+        assert!(Instant::now() < deadline, "the status is never {status}");
+    }
 }
 
 async fn status_as(running: &Running, user: &str, password: &str) -> u16 {
@@ -94,7 +110,7 @@ async fn the_first_start_on_an_address_that_others_reach_prints_credentials_that
     assert_eq!(status_as(&running, &user, &password).await, 200);
     assert_eq!(
         status_with_key(&running, &key).await,
-        401,
+        403,
         "it only reports"
     );
     let body = batch(json!([{ "bssid": "00:00:00:00:00:01" }]));
@@ -135,7 +151,7 @@ async fn the_first_start_on_an_address_that_others_reach_prints_credentials_that
 async fn keys_and_passwords_are_made_with_and_without_a_server() {
     let data = tempfile::tempdir().unwrap();
     let before = create(data.path(), "before", "readonly");
-    assert_eq!(set_password(data.path(), "one\n").0, Some(0));
+    assert_eq!(set_password(data.path(), "password one\n").0, Some(0));
     let printed = data.path().join("stdout");
     let running = Running::start_on(data, |command| {
         command.env("SCANPOST_AUTH__MODE", "required");
@@ -144,28 +160,115 @@ async fn keys_and_passwords_are_made_with_and_without_a_server() {
     // Credentials existed, so the program created none.
     assert_eq!(fs::read_to_string(&printed).unwrap(), "");
     assert_eq!(status_with_key(&running, &before).await, 200);
-    assert_eq!(status_as(&running, "admin", "one").await, 200);
+    assert_eq!(status_as(&running, "admin", "password one").await, 200);
 
     let during = create(running.data(), "during", "readonly");
     assert_eq!(status_with_key(&running, &during).await, 200);
     let (code, list, _) = command(running.data(), "apikey list");
     assert_eq!((code, list.lines().count()), (Some(0), 2), "{list}");
-    for word in ["before", "during", "readonly", "made 20"] {
+    for word in ["before", "during", "readonly", "made 20", "never used"] {
         assert!(list.contains(word), "{list}");
     }
     assert!(!list.contains(&during), "{list}");
     assert_eq!(command(running.data(), "apikey revoke during").0, Some(0));
-    assert_eq!(status_with_key(&running, &during).await, 401);
+    until(401, async || status_with_key(&running, &during).await).await;
     assert_eq!(
         command(running.data(), "apikey revoke --name before").0,
         Some(0)
     );
-    assert_eq!(status_with_key(&running, &before).await, 401);
+    until(401, async || status_with_key(&running, &before).await).await;
 
-    assert_eq!(set_password(running.data(), "two").0, Some(0));
-    assert_eq!(status_as(&running, "admin", "one").await, 401);
-    assert_eq!(status_as(&running, "admin", "two").await, 200);
+    assert_eq!(set_password(running.data(), "password two").0, Some(0));
+    until(401, async || {
+        status_as(&running, "admin", "password one").await
+    })
+    .await;
+    assert_eq!(status_as(&running, "admin", "password two").await, 200);
     running.stop();
+}
+
+#[tokio::test]
+async fn the_last_use_of_keys_and_users_outlives_the_server() {
+    let data = tempfile::tempdir().unwrap();
+    let used = create(data.path(), "used", "readonly");
+    create(data.path(), "unused", "readonly");
+    assert_eq!(set_password(data.path(), "password one\n").0, Some(0));
+    let running = Running::start_on(data, |command| {
+        command.env("SCANPOST_AUTH__MODE", "required");
+    });
+    assert_eq!(status_with_key(&running, &used).await, 200);
+    // A login is used when its cookie or the password comes again.
+    for _ in 0..2 {
+        assert_eq!(status_as(&running, "admin", "password one").await, 200);
+    }
+    let data = running.stop_and_log(&mut String::new());
+    let (code, list, _) = command(data.path(), "apikey list");
+    let lines: Vec<_> = list.lines().collect();
+    assert_eq!((code, lines.len()), (Some(0), 2), "{list}");
+    assert!(
+        lines[0].starts_with("used ") && lines[0].contains("  used 20"),
+        "{list}"
+    );
+    assert!(
+        lines[1].starts_with("unused ") && lines[1].contains("never used"),
+        "{list}"
+    );
+    let (_, list, _) = command(data.path(), "user list");
+    assert!(
+        list.starts_with("admin ") && list.contains("  used 20"),
+        "{list}"
+    );
+}
+
+#[test]
+fn users_are_listed_and_removed_and_the_last_one_only_if_that_is_meant() {
+    let data = tempfile::tempdir().unwrap();
+    let data = data.path();
+    assert_eq!(set_password(data, "password one\n").0, Some(0));
+    let (_, list, _) = command(data, "user list");
+    assert!(
+        list.contains("admin") && list.contains("never used"),
+        "{list}"
+    );
+    for (words, code, reason) in [
+        ("user remove bob", 1, "no user of that name"),
+        ("user remove admin", 1, "the last user"),
+        ("user remove", 2, "NAME"),
+        ("user remove --last admin", 0, ""),
+        ("user list", 0, ""),
+    ] {
+        let (found, out, err) = command(data, words);
+        assert_eq!((found, out.as_str()), (Some(code), ""), "{words}: {err}");
+        assert!(err.contains(reason), "{words}: {err}");
+    }
+}
+
+#[test]
+fn the_first_password_asks_about_the_keys_that_exist() {
+    let with_keys = || {
+        let data = tempfile::tempdir().unwrap();
+        create(data.path(), "mine", "readonly");
+        create(data.path(), "unknown", "admin");
+        data
+    };
+    let kept = with_keys();
+    let (code, err) = set_password(kept.path(), "password one\n");
+    assert_eq!(code, Some(0), "{err}");
+    for part in ["mine", "unknown", "admin", "stay valid", "apikey revoke"] {
+        assert!(err.contains(part), "{part}: {err}");
+    }
+    let keys = |data: &Path| command(data, "apikey list").1.lines().count();
+    assert_eq!(keys(kept.path()), 2);
+    // It is not the first password any more.
+    let (code, err) = set_password(kept.path(), "password two\n");
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+
+    let revoked = with_keys();
+    let more = ["--revoke-keys"];
+    let (code, err) = set_password_with(revoked.path(), &more, "password one\n");
+    assert_eq!(code, Some(0), "{err}");
+    assert!(err.contains("They are revoked."), "{err}");
+    assert_eq!(keys(revoked.path()), 0);
 }
 
 #[test]
@@ -208,7 +311,7 @@ fn a_command_that_fails_says_why_and_changes_nothing() {
         assert_eq!((found, out.as_str()), (Some(code), ""), "{words}: {err}");
         assert!(err.contains(reason), "{words}: {err}");
     }
-    for empty in ["", "\n"] {
+    for empty in ["", "\n", "1234567\n"] {
         let (code, err) = set_password(data.path(), empty);
         assert_eq!(code, Some(1));
         assert!(err.contains("a password must have"), "{err}");

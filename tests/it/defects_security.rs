@@ -25,9 +25,9 @@ async fn empty_credentials_are_nobody() {
     let credentials = Credentials::open(server.data()).unwrap();
     for is_set_up in [false, true] {
         if is_set_up {
-            credentials.set_password("admin", "right").unwrap();
+            credentials.set_password("admin", "right horse").unwrap();
         }
-        for (user, password) in [("", ""), ("admin", ""), ("", "right")] {
+        for (user, password) in [("", ""), ("admin", ""), ("", "right horse")] {
             for path in [LOGIN, STATUS, KEYS] {
                 let in_header = basic(server.request(Method::GET, path), user, password);
                 let in_query = format!("{path}?user={user}&password={password}");
@@ -50,7 +50,7 @@ async fn empty_credentials_are_nobody() {
             );
         }
     }
-    log_in(&server, "right").await.expect_status(200);
+    log_in(&server, "right horse").await.expect_status(200);
 }
 
 /// Row 40.
@@ -65,16 +65,16 @@ async fn keys_and_sessions_end_with_their_time_and_sessions_with_the_password() 
         let answer = get_with(&server, STATUS, "authorization", &bearer).await;
         answer.expect_status(status);
     }
-    let session = cookie(&log_in(&server, "right").await.expect_status(200));
+    let session = cookie(&log_in(&server, "right horse").await.expect_status(200));
     let ask = async |session: &str| get_with(&server, LOGIN, "cookie", session).await;
     ask(&session).await.expect_status(200);
     let change = server.request(Method::POST, "/session/set_password");
-    let change = change.form(&[("username", "admin"), ("password", "next")]);
+    let change = change.form(&[("username", "admin"), ("password", "next horse")]);
     Answer::of(change.header("cookie", &session))
         .await
         .expect_status(200);
     ask(&session).await.expect_status(401);
-    let session = cookie(&log_in(&server, "next").await.expect_status(200));
+    let session = cookie(&log_in(&server, "next horse").await.expect_status(200));
     ask(&session).await.expect_status(200);
 
     let brief = TestServer::start_with(|config| {
@@ -83,8 +83,8 @@ async fn keys_and_sessions_end_with_their_time_and_sessions_with_the_password() 
     })
     .await;
     let credentials = Credentials::open(brief.data()).unwrap();
-    credentials.set_password("admin", "right").unwrap();
-    let session = cookie(&log_in(&brief, "right").await.expect_status(200));
+    credentials.set_password("admin", "right horse").unwrap();
+    let session = cookie(&log_in(&brief, "right horse").await.expect_status(200));
     // The session is valid for a millisecond, and nothing signals its end. So this asks until it has expired.
     let deadline = Instant::now() + PATIENCE;
     while get_with(&brief, LOGIN, "cookie", &session).await.status == 200 {
@@ -137,7 +137,7 @@ async fn neither_passwords_nor_keys_can_be_read_from_the_disk() {
 #[tokio::test]
 async fn a_session_is_of_no_use_to_scripts_and_to_pages_of_others() {
     let (server, _) = guarded().await;
-    let answer = log_in(&server, "right").await.expect_status(200);
+    let answer = log_in(&server, "right horse").await.expect_status(200);
     let set = answer.headers["set-cookie"].to_str().unwrap();
     for part in [
         "KISMET=",
@@ -244,7 +244,7 @@ async fn of_several_proofs_the_strongest_counts() {
         let request = request.header("cookie", format!("KISMET={key}; KISMET=x"));
         Answer::of(basic(request, "admin", password)).await
     };
-    ask(LOGIN, "right").await.expect_status(200);
+    ask(LOGIN, "right horse").await.expect_status(200);
     ask(LOGIN, "wrong").await.expect_status(401);
     ask(STATUS, "wrong").await.expect_status(200);
     // A token of a weak role does not block routes that need no role.

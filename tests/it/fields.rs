@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use scanpost::auth::Credentials;
 use serde_json::{Value, json};
 
 use crate::auth_matrix::{Expected, expected};
 use crate::server::{BLUETOOTH, TestServer, batch};
 
 /// A server with data for every field.
-async fn server() -> TestServer {
+/// With a key for the administrator, who alone may list keys.
+async fn server() -> (TestServer, String) {
     let server = TestServer::start().await;
     server
         .report(json!([
@@ -38,9 +40,11 @@ async fn server() -> TestServer {
         .await;
     named.expect_status(200);
     let key = json!({ "name": "k", "role": "readonly", "duration": 0 });
-    let made = server.post_json("/auth/apikey/generate.cmd", &key).await;
+    let admin = crate::auth::key(&Credentials::open(server.data()).unwrap(), "admin");
+    let path = format!("/auth/apikey/generate.cmd?KISMET={admin}");
+    let made = server.post_json(&path, &key).await;
     made.expect_status(200);
-    server
+    (server, admin)
 }
 
 /// Type and description of each field by name, from the HTML page.
@@ -115,14 +119,14 @@ fn walk<'v>(value: &'v Value, is_free: bool, look: &mut dyn FnMut(&'v str, &'v V
 
 #[tokio::test]
 async fn the_table_has_the_fields_that_reads_send_and_no_others() {
-    let server = server().await;
+    let (server, admin) = server().await;
     let table = table(&server).await;
     let (mut sent, mut unknown) = (BTreeSet::new(), BTreeSet::new());
     // The list of scripts is no record.
     let reads = expected().map(Expected::asked);
     let reads = reads.filter(|path| path != "/dynamic.json");
     for path in reads.filter(|path| path.contains(".json") && !path.starts_with("/api/")) {
-        let answer = server.get(&path).await;
+        let answer = server.get(&format!("{path}?KISMET={admin}")).await;
         if answer.status != 200 {
             continue;
         }
@@ -152,7 +156,7 @@ async fn the_table_has_the_fields_that_reads_send_and_no_others() {
 
 #[tokio::test]
 async fn prettyjson_describes_each_field() {
-    let server = server().await;
+    let (server, _) = server().await;
     let table = table(&server).await;
     let path = "/devices/by-key/4202770D00000000_10000000000/device.prettyjson";
     let device = server.read(path).await;

@@ -46,6 +46,8 @@ mod readers;
 mod reads;
 mod related;
 mod replay;
+mod revocation;
+mod rights;
 mod schema;
 mod security;
 mod server;

@@ -10,7 +10,7 @@ use crate::server::{Answer, TestServer};
 #[tokio::test]
 async fn the_administrator_makes_lists_and_revokes_keys() {
     let (server, _) = guarded().await;
-    let session = cookie(&log_in(&server, "right").await);
+    let session = cookie(&log_in(&server, "right horse").await);
     let post = async |path: &str, body: serde_json::Value| {
         let request = server
             .request(Method::POST, path)
@@ -100,22 +100,19 @@ async fn on_this_machine_the_first_password_is_free_and_the_next_is_the_administ
         .await
         .expect_status(500);
     assert_eq!(setup.text, "Login not configured\n");
-    server
-        .get("/auth/apikey/list.json")
-        .await
-        .expect_status(200);
     for (form, reason) in [
         ("", "username"),
         ("username=a", "password"),
         ("password=a", "username"),
         ("username=&password=a", "a name must have"),
         ("username=a&password=", "a password must have"),
+        ("username=a&password=1234567", "at least 8 characters"),
     ] {
         set_password(&server, "", form)
             .await
             .expect_error(400, reason);
     }
-    let set = set_password(&server, "", "username=admin&password=a%26b+c").await;
+    let set = set_password(&server, "", "username=admin&password=a%26b+c+and+more").await;
     assert_eq!(set.expect_status(200).text, "Login configured\n");
     let setup = server
         .get("/session/check_setup_ok")
@@ -123,7 +120,7 @@ async fn on_this_machine_the_first_password_is_free_and_the_next_is_the_administ
         .expect_status(200);
     assert_eq!(setup.text, "Login configured in user config\n");
 
-    let next = "username=bob&password=next";
+    let next = "username=bob&password=next+horse";
     set_password(&server, "", next)
         .await
         .expect_error(403, "only the administrator");
@@ -142,7 +139,7 @@ async fn on_this_machine_the_first_password_is_free_and_the_next_is_the_administ
     let list = basic(
         server.request(Method::GET, "/auth/apikey/list.json"),
         "admin",
-        "a&b c",
+        "a&b c and more",
     );
     let session = cookie(&Answer::of(list).await.expect_status(200));
     set_password(&server, &session, next)
@@ -152,7 +149,7 @@ async fn on_this_machine_the_first_password_is_free_and_the_next_is_the_administ
     set_password(&server, &session, next)
         .await
         .expect_status(403);
-    for (user, password, status) in [("admin", "a&b c", 401), ("bob", "next", 200)] {
+    for (user, password, status) in [("admin", "a&b c and more", 401), ("bob", "next horse", 200)] {
         let list = server.request(Method::GET, "/auth/apikey/list.json");
         Answer::of(basic(list, user, password))
             .await

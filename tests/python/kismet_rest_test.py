@@ -220,13 +220,13 @@ class Calls:
         if self.may_command:
             self.refused(status, kismet_rest.KismetRequestException, call, *args)
         else:
-            self.refused(401, kismet_rest.KismetLoginException, call, *args)
+            self.refused(403, kismet_rest.KismetRequestException, call, *args)
 
     def test_commands_to_sources(self):
         sources = self.make("Datasources")
         if not self.may_command:
             for call in [sources.pause, sources.resume, sources.close, sources.open]:
-                self.commanded(401, call, SOURCE)
+                self.commanded(403, call, SOURCE)
             return
         for call, paused in [(sources.pause, 1), (sources.resume, 0)]:
             call(SOURCE)
@@ -342,15 +342,15 @@ class WithKey(Calls, Clients):
 
     def test_who_reads_does_not_raise(self):
         raise_alert = self.make("Alerts").raise_alert
-        self.refused(401, kismet_rest.KismetLoginException, raise_alert, "DOOR", "It is")
+        self.refused(403, kismet_rest.KismetRequestException, raise_alert, "DOOR", "It is")
 
 
 class Refused(Clients):
-    def check(self, **how):
+    def check(self, status=401, error=kismet_rest.KismetLoginException, **how):
         system = self.client("System", LOCKED_URL, **how)
-        self.refused(401, kismet_rest.KismetLoginException, system.get_status)
+        self.refused(status, error, system.get_status)
         devices = self.client("Devices", LOCKED_URL, **how)
-        self.refused(401, kismet_rest.KismetLoginException, devices.all)
+        self.refused(status, error, devices.all)
 
     def test_nobody(self):
         self.check()
@@ -361,7 +361,7 @@ class Refused(Clients):
         self.check(username=USER, password="wrong")
 
     def test_a_key_that_may_not_read(self):
-        self.check(cache=self.keep("key", REPORT_KEY))
+        self.check(403, kismet_rest.KismetRequestException, cache=self.keep("key", REPORT_KEY))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,18 @@
 //! The store of users and keys: looked up in memory, changed in the file.
 
+mod current;
+mod uses;
+
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use tracing::{error, info};
+use tracing::warn;
 
+use self::current::{Current, Loaded};
+use self::uses::Uses;
 use super::error::CredentialsError;
-use super::file::{self, Document, Key, ReadError, Stamp, User};
+use super::file::{self, Document, Key, ReadError, User};
 use super::password;
 use super::role::{Role, is_name};
 use super::secret::{Secret, TokenHash};
@@ -49,6 +55,17 @@ pub struct KeyRecord {
     pub created: u64,
     /// When the key expires, in seconds since 1970. `None` means never.
     pub expires: Option<u64>,
+    /// When the key was used last, in seconds since 1970. `None` means never.
+    pub last_used: Option<u64>,
+}
+
+/// A user without the password.
+#[derive(Clone, Debug)]
+pub struct UserRecord {
+    /// Name of the user.
+    pub name: Box<str>,
+    /// When a login of the user was used last, in seconds since 1970. `None` means never.
+    pub last_used: Option<u64>,
 }
 
 /// The credentials that the first start creates. Only their hashes are stored.
@@ -77,13 +94,8 @@ pub(crate) enum Replaced {
 #[derive(Debug)]
 pub struct Credentials {
     data: Option<DataDir>,
-    loaded: RwLock<Loaded>,
-}
-
-#[derive(Debug)]
-struct Loaded {
-    stamp: Option<Stamp>,
-    document: Arc<Document>,
+    current: Current,
+    uses: Uses,
 }
 
 impl Credentials {
@@ -92,11 +104,9 @@ impl Credentials {
         let data = DataDir::at(directory);
         let (stamp, document) = file::read(&data).map_err(|e| read_error(&data, &e))?;
         Ok(Self {
+            current: Current::new(Loaded::new(stamp, document)),
+            uses: Uses::open(&data),
             data: Some(data),
-            loaded: RwLock::new(Loaded {
-                stamp,
-                document: Arc::new(document),
-            }),
         })
     }
 
@@ -104,16 +114,26 @@ impl Credentials {
     pub fn none() -> Self {
         Self {
             data: None,
-            loaded: RwLock::new(Loaded {
-                stamp: None,
-                document: Arc::default(),
-            }),
+            current: Current::new(Loaded::default()),
+            uses: Uses::default(),
         }
+    }
+
+    /// Sets how long the credentials stay valid while the file cannot be read.
+    #[must_use]
+    pub fn closing_after(mut self, stale_max: Duration) -> Self {
+        self.current.set_stale_max(stale_max);
+        self
+    }
+
+    /// Whether nobody is let in, because the file cannot be read.
+    pub(super) fn is_closed(&self, now: Instant) -> bool {
+        self.current.is_closed(now)
     }
 
     /// Whether anybody can log in with a password.
     pub fn has_users(&self) -> bool {
-        !self.current().users.is_empty()
+        !self.document().document.users.is_empty()
     }
 
     /// Creates an administrator and a key for scanners if there are no credentials at all.
@@ -123,7 +143,7 @@ impl Credentials {
         };
         let has_some =
             |document: &Document| !document.users.is_empty() || !document.keys.is_empty();
-        if has_some(&self.current()) {
+        if has_some(&self.document().document) {
             return Ok(None);
         }
         let (password, key) = (made(Secret::password())?, made(Secret::token())?);
@@ -167,7 +187,8 @@ impl Credentials {
         if !is_name(user, NAME_CHARACTERS_MAX) || user.contains(':') {
             return Err(CredentialsError::BadName);
         }
-        let is_typed = !password.is_empty() && !password.chars().any(char::is_control);
+        let is_long = password::CHARACTERS_MIN <= password.chars().count();
+        let is_typed = is_long && !password.chars().any(char::is_control);
         if !is_typed || password::BYTES_MAX < password.len() {
             return Err(CredentialsError::BadPassword);
         }
@@ -175,7 +196,8 @@ impl Credentials {
             name: user.into(),
             password: made(password::hash(password))?.into(),
         };
-        self.update(|document| {
+        let keys_of_before = self.update(|document| {
+            let is_first = document.users.is_empty();
             match replaced {
                 Replaced::Nobody if !document.users.is_empty() => {
                     return Err(CredentialsError::AlreadySet);
@@ -185,6 +207,29 @@ impl Credentials {
             }
             document.users.retain(|known| known.name != entry.name);
             document.users.push(entry);
+            Ok(if is_first { document.keys.len() } else { 0 })
+        })?;
+        if 0 < keys_of_before {
+            warn!(
+                keys = keys_of_before,
+                "the first password is set; keys that were created before stay valid, see `scanpost apikey list`"
+            );
+        }
+        Ok(())
+    }
+
+    /// Deletes an administrator, whose logins end. The last one stays, unless `may_be_last`: without any, this machine
+    /// may set the first password again.
+    pub fn remove_user(&self, name: &str, may_be_last: bool) -> Result<(), CredentialsError> {
+        self.update(|document| {
+            let before = document.users.len();
+            document.users.retain(|user| *user.name != *name);
+            if document.users.len() == before {
+                return Err(CredentialsError::NoSuchUser);
+            }
+            if document.users.is_empty() && !may_be_last {
+                return Err(CredentialsError::LastUser);
+            }
             Ok(())
         })
     }
@@ -239,23 +284,40 @@ impl Credentials {
 
     /// All keys, including expired ones.
     pub fn keys(&self) -> Vec<KeyRecord> {
-        let document = self.current();
-        let records = document.keys.iter().map(|key| KeyRecord {
+        let loaded = self.document();
+        let records = loaded.document.keys.iter().map(|key| KeyRecord {
             name: key.name.clone(),
             role: key.role.clone(),
             created: key.created,
             expires: key.expires,
+            last_used: self.uses.of_key(key.hash),
+        });
+        records.collect()
+    }
+
+    /// All users.
+    pub fn users(&self) -> Vec<UserRecord> {
+        let loaded = self.document();
+        let records = loaded.document.users.iter().map(|user| UserRecord {
+            name: user.name.clone(),
+            last_used: self.uses.of_user(&user.name),
         });
         records.collect()
     }
 
     /// The holder of a key. `None` if the key is unknown or expired.
     pub(super) fn holder(&self, hash: TokenHash, now: u64) -> Option<Identity> {
-        let document = self.current();
-        // Compares with all keys, so that the time taken does not reveal which one matched.
-        let same = document.keys.iter().filter(|key| key.hash.is(&hash));
-        let key = same.fold(None, |_, key| Some(key))?;
-        key.is_valid(now).then(|| Identity {
+        let mut loaded = self.document();
+        if loaded.key(hash).is_none() {
+            // It may have just been created by a command.
+            loaded = self.current.get_fresh(self.data.as_ref());
+        }
+        let key = loaded.key(hash)?;
+        if !key.is_valid(now) {
+            return None;
+        }
+        self.uses.note_key(hash, now);
+        Some(Identity {
             principal: Principal::Key((*key.name).into()),
             role: key.role.clone(),
         })
@@ -263,42 +325,33 @@ impl Credentials {
 
     /// Hash of a user's password.
     pub(super) fn password_of(&self, user: &str) -> Option<Arc<str>> {
-        let document = self.current();
-        let user = document.users.iter().find(|known| *known.name == *user)?;
+        let loaded = self.document();
+        let mut users = loaded.document.users.iter();
+        let user = users.find(|known| *known.name == *user)?;
         Some((*user.password).into())
     }
 
-    /// The current content of the file. Reading its stamp takes a microsecond, so every call checks it.
-    fn current(&self) -> Arc<Document> {
-        let read = || self.loaded.read().unwrap_or_else(PoisonError::into_inner);
+    pub(super) fn note_user(&self, user: &str, now: u64) {
+        self.uses.note_user(user, now);
+    }
+
+    /// Reads the file again if another process changed it, however short ago.
+    pub(super) fn refresh(&self) {
+        self.current.get_fresh(self.data.as_ref());
+    }
+
+    /// Writes to the disk when keys and logins were used last.
+    pub(super) fn save_uses(&self) {
         let Some(data) = &self.data else {
-            return Arc::clone(&read().document);
+            return;
         };
-        let found = file::stamp(data);
-        {
-            let loaded = read();
-            match &found {
-                Ok(stamp) if *stamp != loaded.stamp => {}
-                _ => return Arc::clone(&loaded.document),
-            }
+        if let Err(error) = self.uses.save(data, &self.document().document) {
+            warn!(%error, "cannot write when credentials were used last");
         }
-        let mut loaded = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
-        match file::read(data) {
-            Ok((stamp, _)) if stamp == loaded.stamp => {} // Another request has read it already.
-            Ok((stamp, document)) => {
-                info!("read the changed credentials");
-                *loaded = Loaded {
-                    stamp,
-                    document: Arc::new(document),
-                };
-            }
-            // The old credentials stay valid until the file can be read.
-            Err(error) => {
-                error!(%error, "cannot read the changed credentials; the old ones stay valid");
-                loaded.stamp = found.unwrap_or_default();
-            }
-        }
-        Arc::clone(&loaded.document)
+    }
+
+    fn document(&self) -> Arc<Loaded> {
+        self.current.get(self.data.as_ref())
     }
 
     /// Applies a change to the file's current content, which may be newer than what is in memory.
@@ -318,10 +371,7 @@ impl Credentials {
             return Err(CredentialsError::TooMany);
         }
         let stamp = file::write(data, &document).map_err(unwritable)?;
-        *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = Loaded {
-            stamp: Some(stamp),
-            document: Arc::new(document),
-        };
+        self.current.set(Loaded::new(Some(stamp), document));
         Ok(changed)
     }
 }

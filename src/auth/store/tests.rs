@@ -73,6 +73,7 @@ fn what_one_process_changes_the_other_sees_and_loses_nothing() {
     command_line.revoke_key("3").unwrap();
     assert!(holder(&server, &keys[3], NOW).is_none());
     fs::remove_file(dir.path().join(CREDENTIALS)).unwrap();
+    server.refresh();
     assert!(holder(&server, &keys[0], NOW).is_none());
 }
 
@@ -95,32 +96,97 @@ fn a_file_that_cannot_be_read_any_more_leaves_what_was_there() {
 fn a_password_replaces_that_of_the_user_and_is_never_empty() {
     let (_dir, credentials) = empty();
     assert!(!credentials.has_users());
-    let first = |user| credentials.replace_password(user, "one", &Replaced::Nobody);
+    let first = |user| credentials.replace_password(user, "password one", &Replaced::Nobody);
     first("admin").unwrap();
     assert!(matches!(first("other"), Err(CredentialsError::AlreadySet)));
     let before = credentials.password_of("admin").unwrap();
-    credentials.set_password("admin", "two").unwrap();
+    credentials.set_password("admin", "password two").unwrap();
     let hash = credentials.password_of("admin").unwrap();
-    assert!(hash != before && password::verify("two", Some(&hash)));
+    assert!(hash != before && password::verify("password two", Some(&hash)));
 
     let replaced = Replaced::User(Some("admin".into()));
     credentials
-        .replace_password("bob", "three", &replaced)
+        .replace_password("bob", "password three", &replaced)
         .unwrap();
     assert!(credentials.password_of("admin").is_none());
     assert!(credentials.password_of("bob").is_some());
 
-    for (user, password) in [("", "x"), ("a:b", "x"), (" ", "x"), ("a\n", "x")] {
-        let refused = credentials.set_password(user, password);
+    for user in ["", "a:b", " ", "a\n"] {
+        let refused = credentials.set_password(user, "a password");
         assert!(
             matches!(refused, Err(CredentialsError::BadName)),
             "{user:?}"
         );
     }
-    for password in ["", "a\nb", &"x".repeat(1025)] {
+    for password in [
+        "",
+        "1234567",
+        "\u{e4}234567",
+        "a\nbcdefgh",
+        &"x".repeat(1025),
+    ] {
         let refused = credentials.set_password("a", password);
         assert!(matches!(refused, Err(CredentialsError::BadPassword)));
     }
+    for password in ["12345678", "\u{e4}2345678", &"x".repeat(1024)] {
+        credentials.set_password("a", password).unwrap();
+    }
+}
+
+#[test]
+fn the_last_user_is_removed_only_if_that_is_meant() {
+    let (dir, credentials) = empty();
+    for name in ["a", "b"] {
+        credentials.set_password(name, "a password").unwrap();
+    }
+    let names = |credentials: &Credentials| {
+        let users = credentials.users().into_iter();
+        users.map(|user| user.name.into()).collect::<Vec<String>>()
+    };
+    assert_eq!(names(&credentials), ["a", "b"]);
+    let missing = credentials.remove_user("c", true);
+    assert!(matches!(missing, Err(CredentialsError::NoSuchUser)));
+    credentials.remove_user("a", false).unwrap();
+    let last = credentials.remove_user("b", false);
+    assert!(matches!(last, Err(CredentialsError::LastUser)));
+    assert_eq!(names(&Credentials::open(dir.path()).unwrap()), ["b"]);
+    credentials.remove_user("b", true).unwrap();
+    assert!(!credentials.has_users());
+}
+
+#[test]
+fn last_uses_are_kept_for_what_still_exists() {
+    let (dir, credentials) = empty();
+    let create = |name| {
+        credentials
+            .create_key(name, Role::Admin, None, NOW)
+            .unwrap()
+    };
+    let (one, two) = (create("one"), create("two"));
+    create("unused");
+    credentials.set_password("admin", "a password").unwrap();
+    for (key, now) in [(&one, NOW + 5), (&one, NOW + 7), (&two, NOW + 9)] {
+        holder(&credentials, key, now).unwrap();
+    }
+    credentials.note_user("admin", NOW + 1);
+    credentials.revoke_key("two").unwrap();
+    credentials.save_uses();
+    let path = dir.path().join("auth-uses.json");
+    let written = fs::read_to_string(&path).unwrap();
+    assert!(!written.contains(one.reveal()), "{written}");
+    // Without a use nothing is written.
+    fs::remove_file(&path).unwrap();
+    credentials.save_uses();
+    assert!(!path.exists());
+
+    fs::write(&path, written).unwrap();
+    let again = Credentials::open(dir.path()).unwrap();
+    let uses: Vec<_> = again.keys().iter().map(|key| key.last_used).collect();
+    assert_eq!(uses, [Some(NOW + 7), None]);
+    assert_eq!(again.users()[0].last_used, Some(NOW + 1));
+    fs::write(&path, "{").unwrap();
+    let anew = Credentials::open(dir.path()).unwrap();
+    assert!(anew.keys().iter().all(|key| key.last_used.is_none()));
 }
 
 #[test]

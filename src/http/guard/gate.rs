@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use super::challenge;
 use super::ready::expect_ready;
 use crate::auth::{
-    Access, Granted, Identity, Login, PasswordRefused, Policy, RequiredRole, Secret,
+    Access, Granted, Identity, Login, PasswordRefused, Policy, RequiredRole, Secret, Standing,
 };
 use crate::http::clock::now;
 use crate::http::error::ApiError;
@@ -21,9 +21,6 @@ use crate::http::request::body::Bodies;
 use crate::http::request::peer::{Scheme, client, is_here};
 use crate::http::request::proofs::{TOKEN, login, tokens};
 use crate::ingest::Ingest;
-
-/// Most tokens of one request that are checked. A browser may send one cookie for each path.
-const TOKENS_MAX: usize = 4;
 
 /// The handles for checking credentials.
 #[derive(Clone, Debug)]
@@ -85,8 +82,8 @@ pub(in crate::http) async fn check(
     let is_https = Scheme::is_https(&parts.extensions);
     match admit(guard, &parts, gate.admission).await {
         Ok(pass) => {
-            if let Some(identity) = pass.identity() {
-                parts.extensions.insert(identity.clone());
+            if let Some(standing) = pass.standing() {
+                parts.extensions.insert(standing);
             }
             let mut response = next.run(Request::from_parts(parts, body)).await;
             if let Pass::LoggedIn(Granted { token, .. }) = &pass {
@@ -137,8 +134,8 @@ async fn welcome(guard: &Guard, parts: &Parts) -> Pass {
     let Some(login) = login(parts).filter(|_| has_login(guard)) else {
         return Pass::Open;
     };
-    if let Some(identity) = holder(guard, parts, RequiredRole::Login) {
-        return Pass::Known(identity);
+    if let Shown::Enough(standing) = shown(guard, parts, RequiredRole::Login) {
+        return Pass::Known(standing);
     }
     let granted = guard.access.login(client(&parts.extensions), login).await;
     granted.map_or(Pass::Open, Pass::LoggedIn)
@@ -149,7 +146,7 @@ pub(in crate::http) enum Pass {
     /// No credentials are required.
     Open,
     /// The client sent a valid token.
-    Known(Identity),
+    Known(Standing),
     /// The client sent a valid password and gets a token.
     LoggedIn(Granted),
 }
@@ -158,8 +155,16 @@ impl Pass {
     pub(in crate::http) fn identity(&self) -> Option<&Identity> {
         match self {
             Self::Open => None,
-            Self::Known(identity) => Some(identity),
+            Self::Known(standing) => Some(&standing.identity),
             Self::LoggedIn(granted) => Some(&granted.identity),
+        }
+    }
+
+    fn standing(&self) -> Option<Standing> {
+        match self {
+            Self::Open => None,
+            Self::Known(standing) => Some(standing.clone()),
+            Self::LoggedIn(granted) => Some(granted.standing()),
         }
     }
 }
@@ -176,22 +181,43 @@ pub(in crate::http) async fn authorise(
     prove(guard, parts, demand).await
 }
 
-/// Whose token proves the role.
-fn holder(guard: &Guard, parts: &Parts, demand: RequiredRole) -> Option<Identity> {
+/// What the tokens of a request prove.
+enum Shown {
+    /// One is enough for the role.
+    Enough(Standing),
+    /// At least one is valid, and none is enough.
+    TooLittle,
+    Nothing,
+}
+
+fn shown(guard: &Guard, parts: &Parts, demand: RequiredRole) -> Shown {
     let (now, instant) = (now().time().seconds().into(), Instant::now());
-    tokens(parts)
-        .into_iter()
-        .take(TOKENS_MAX)
-        .filter_map(|token| guard.access.bearer(&token, now, instant))
-        .find(|identity| identity.role.meets(demand))
+    let mut shown = Shown::Nothing;
+    for token in tokens(parts) {
+        match guard.access.bearer(&token, now, instant) {
+            Some(standing) if standing.identity.role.meets(demand) => {
+                return Shown::Enough(standing);
+            }
+            Some(_) => shown = Shown::TooLittle,
+            None => {}
+        }
+    }
+    shown
 }
 
 async fn prove(guard: &Guard, parts: &Parts, demand: RequiredRole) -> Result<Pass, ApiError> {
-    if let Some(identity) = holder(guard, parts, demand) {
-        return Ok(Pass::Known(identity));
+    let shown = shown(guard, parts, demand);
+    if let Shown::Enough(standing) = shown {
+        return Ok(Pass::Known(standing));
+    }
+    if shows_credentials(parts) && guard.access.is_closed(Instant::now()) {
+        return Err(ApiError::NoCredentials);
     }
     let Some(login) = login(parts) else {
-        return Err(ApiError::Unauthorised(demand));
+        return Err(match shown {
+            Shown::Nothing => ApiError::Unauthorised(demand),
+            _ => ApiError::Forbidden(demand),
+        });
     };
     let granted = match guard.access.login(client(&parts.extensions), login).await {
         Ok(granted) => granted,
@@ -199,23 +225,23 @@ async fn prove(guard: &Guard, parts: &Parts, demand: RequiredRole) -> Result<Pas
         Err(PasswordRefused::TooManyFailures { retry_after }) => {
             return Err(ApiError::TooManyFailures { retry_after });
         }
+        Err(PasswordRefused::Busy) => return Err(ApiError::TooManyLogins),
         Err(PasswordRefused::Failed) => return Err(ApiError::Panicked),
     };
     if !granted.identity.role.meets(demand) {
-        return Err(ApiError::Unauthorised(demand));
+        return Err(ApiError::Forbidden(demand));
     }
     Ok(Pass::LoggedIn(granted))
 }
 
-/// Whether no credentials are required. Credentials themselves can be managed without any only from this machine, and
-/// only until there is an administrator.
+/// Whether no credentials are required. Credentials themselves are managed with the rights of an administrator only: a key
+/// that somebody on this machine made before there was one would stay valid.
 fn is_open(guard: &Guard, parts: &Parts, demand: RequiredRole) -> bool {
     match (guard.access.policy(), demand) {
-        (Policy::Required, _) | (Policy::Open, RequiredRole::Credentials) => false,
+        (Policy::Required, _) | (_, RequiredRole::Credentials) => false,
         // A proxy on this machine forwards requests from elsewhere.
-        (Policy::OpenHere, _) if !is_here(&parts.extensions) => false,
-        (Policy::OpenHere, RequiredRole::Credentials) => !guard.access.credentials().has_users(),
-        (Policy::OpenHere | Policy::Open, _) => true,
+        (Policy::OpenHere, _) => is_here(&parts.extensions),
+        (Policy::Open, _) => true,
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use axum::http::Extensions;
 
-use crate::auth::{ClientNetwork, Identity, Principal};
+use crate::auth::{ClientNetwork, Principal, Standing};
 use crate::bounded::BoundedMap;
 use crate::http::error::ApiError;
 use crate::http::request::peer::client;
@@ -32,8 +32,8 @@ pub(in crate::http) enum Sender {
 
 impl Sender {
     pub(in crate::http) fn of(extensions: &Extensions) -> Self {
-        match extensions.get::<Identity>() {
-            Some(identity) => Self::Known(identity.principal.clone()),
+        match extensions.get::<Standing>() {
+            Some(standing) => Self::Known(standing.identity.principal.clone()),
             None => Self::Unknown(ClientNetwork::of(client(extensions))),
         }
     }

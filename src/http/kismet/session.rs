@@ -60,10 +60,12 @@ pub(super) async fn set_password(
             Err(refused) => {
                 guard.bodies.discard(body).await;
                 return Err(match refused {
-                    ApiError::Unauthorised(_) if guard.access.credentials().has_users() => {
+                    ApiError::Unauthorised(_) | ApiError::Forbidden(_)
+                        if guard.access.credentials().has_users() =>
+                    {
                         ApiError::NotTheAdministrator
                     }
-                    ApiError::Unauthorised(_) => ApiError::NoFirstLogin,
+                    ApiError::Unauthorised(_) | ApiError::Forbidden(_) => ApiError::NoFirstLogin,
                     refused => refused,
                 });
             }

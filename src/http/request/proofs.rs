@@ -1,8 +1,8 @@
 //! The credentials in a request: tokens, and a name with a password.
 
-use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, Uri};
 use base64ct::{Base64Unpadded, Encoding};
 
 use crate::auth::Login;
@@ -12,19 +12,28 @@ pub(in crate::http) const TOKEN: &str = "KISMET";
 /// Query variables that carry credentials. No route has parameters of these names.
 pub(super) const PROOFS: [&str; 3] = [TOKEN, "user", "password"];
 
-/// The tokens of a request: in the cookie, as a bearer, in the query.
+/// Most cookies of one request that are checked. A browser may send one for each path.
+const COOKIES_MAX: usize = 4;
+
+/// The tokens of a request: as a bearer, in the query, in cookies. Cookies come last, because a browser sends old ones
+/// along unasked.
 pub(in crate::http) fn tokens(parts: &Parts) -> Vec<String> {
-    let cookies = parts.headers.get_all(COOKIE).into_iter();
+    let bearer = scheme(&parts.headers, "bearer").map(str::to_owned);
+    let query = query(&parts.uri, TOKEN);
+    let cookies = cookies(&parts.headers).take(COOKIES_MAX);
+    bearer.into_iter().chain(query).chain(cookies).collect()
+}
+
+/// The values of the session cookies, whether or not they are valid.
+fn cookies(headers: &HeaderMap) -> impl Iterator<Item = String> {
+    let cookies = headers.get_all(COOKIE).into_iter();
     let cookies = cookies.filter_map(|value| value.to_str().ok());
-    let cookies = cookies
+    cookies
         .flat_map(|value| value.split(';'))
         .filter_map(|cookie| {
             let (name, value) = cookie.trim().split_once('=')?;
             (name == TOKEN).then(|| value.trim_matches('"').to_owned())
-        });
-    let bearer = scheme(&parts.headers, "bearer").map(str::to_owned);
-    let query = query(parts, TOKEN);
-    cookies.chain(bearer).chain(query).collect()
+        })
 }
 
 /// The name and password of a request: Basic, else in the query.
@@ -39,8 +48,8 @@ pub(in crate::http) fn login(parts: &Parts) -> Option<Login> {
         });
     }
     Some(Login {
-        user: query(parts, "user")?,
-        password: query(parts, "password")?,
+        user: query(&parts.uri, "user")?,
+        password: query(&parts.uri, "password")?,
     })
 }
 
@@ -52,8 +61,8 @@ fn scheme<'h>(headers: &'h HeaderMap, wanted: &str) -> Option<&'h str> {
         .map(|(_, proof)| proof.trim())
 }
 
-fn query(parts: &Parts, name: &str) -> Option<String> {
-    let query = parts.uri.query()?;
+fn query(uri: &Uri, name: &str) -> Option<String> {
+    let query = uri.query()?;
     let mut pairs = form_urlencoded::parse(query.as_bytes());
     pairs.find_map(|(key, value)| (key == name).then(|| value.into_owned()))
 }
@@ -87,7 +96,7 @@ mod tests {
                     ("authorization", "bearer  three"),
                 ]
             ),
-            ["one", "two", "three", "query"]
+            ["three", "query", "one", "two"]
         );
     }
 

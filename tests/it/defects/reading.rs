@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use reqwest::Method;
+use scanpost::auth::Credentials;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::AP;
+use crate::auth::key;
 use crate::server::{Answer, SOURCE, TestServer, WIFI, batch};
 use crate::snapshot::expect_snapshot;
 
@@ -178,6 +180,8 @@ async fn a_refused_command_is_answered_by_its_error_and_nothing_else() {
 #[tokio::test]
 async fn an_extension_that_means_nothing_is_not_found() {
     let server = with_three().await;
+    // Whoever may not list keys is told so first.
+    let admin = key(&Credentials::open(server.data()).unwrap(), "admin");
     for path in [
         "/devices/views/all/devices",
         "/devices/by-key/4202770D00000000_10000000000/device",
@@ -188,7 +192,8 @@ async fn an_extension_that_means_nothing_is_not_found() {
         for extension in [
             "", ".", ".xml", ".jso", ".jsonx", ".JSON", ".json.", "/.json",
         ] {
-            let answer = server.get(&format!("{path}{extension}")).await;
+            let path = format!("{path}{extension}?KISMET={admin}");
+            let answer = server.get(&path).await;
             answer.expect_error(404, "nothing at this path");
         }
     }

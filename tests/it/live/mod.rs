@@ -57,6 +57,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Subscriber<S> {
         self.0.send(message).await.unwrap();
     }
 
+    /// Sends a message and reads the answer. `false` if the server has closed the socket.
+    pub(crate) async fn try_say(&mut self, message: &str) -> bool {
+        let sent = self.0.send(Message::text(message)).await;
+        let heard = self.next().await;
+        sent.is_ok() && matches!(heard, Some(Ok(Message::Text(_) | Message::Ping(_))))
+    }
+
+    /// Reads up to the next ping.
+    pub(crate) async fn hear_ping(&mut self) {
+        loop {
+            match self.next().await {
+                Some(Ok(Message::Ping(_))) => return,
+                Some(Ok(Message::Text(_))) => {}
+                other => panic!("expected a ping: {other:?}"),
+            }
+        }
+    }
+
     async fn next(&mut self) -> Option<Result<Message, tungstenite::Error>> {
         timeout(PATIENCE, self.0.next())
             .await

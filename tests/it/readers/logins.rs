@@ -12,7 +12,7 @@ async fn a_password_that_is_sent_again_locks_nobody_out() {
     let (server, credentials) = guarded().await;
     credentials.set_password("admin", "old password").unwrap();
     log_in(&server, "old password").await.expect_status(200);
-    credentials.set_password("admin", "right").unwrap();
+    credentials.set_password("admin", "right horse").unwrap();
     for _ in 0..50 {
         log_in(&server, "old password").await.expect_status(401);
         server
@@ -20,13 +20,13 @@ async fn a_password_that_is_sent_again_locks_nobody_out() {
             .await
             .expect_status(401);
     }
-    log_in(&server, "right").await.expect_status(200);
+    log_in(&server, "right horse").await.expect_status(200);
     // Several of them beside each other.
     for round in 0..20 {
         for stale in ["old password", "older", "oldest"] {
             log_in(&server, stale).await.expect_status(401);
         }
-        let answer = log_in(&server, "right").await;
+        let answer = log_in(&server, "right horse").await;
         assert_eq!(answer.status, 200, "{round}");
     }
 }
@@ -48,7 +48,7 @@ async fn only_new_guesses_count_and_they_are_slowed() {
     assert!(refused.headers.contains_key("retry-after"));
     // The same password of another user is another guess, and so is the right one.
     guess("root", "stale").await.expect_status(429);
-    log_in(&server, "right").await.expect_status(429);
+    log_in(&server, "right horse").await.expect_status(429);
     for number in 0..4 {
         log_in(&server, "stale").await.expect_status(401);
         log_in(&server, &format!("guess {number}"))
@@ -58,7 +58,10 @@ async fn only_new_guesses_count_and_they_are_slowed() {
     // What was refused unseen is not known to be wrong.
     log_in(&server, "guess 4").await.expect_status(429);
     // Guesses where no login is needed are guesses too.
-    let open = format!("/session/check_setup_ok?user=admin&password={}", "right");
+    let open = format!(
+        "/session/check_setup_ok?user=admin&password={}",
+        "right+horse"
+    );
     let answer = server.get(&open).await.expect_status(200);
     assert!(!answer.headers.contains_key("set-cookie"));
 }
@@ -70,7 +73,7 @@ async fn guesses_where_no_login_is_needed_count() {
         let path = format!("/session/check_setup_ok?user=admin&password=guess{number}");
         server.get(&path).await.expect_status(200);
     }
-    log_in(&server, "right").await.expect_status(429);
+    log_in(&server, "right horse").await.expect_status(429);
 }
 
 /// What was wrong is right as soon as it is the password.
@@ -78,14 +81,14 @@ async fn guesses_where_no_login_is_needed_count() {
 async fn a_wrong_password_that_becomes_the_password_opens() {
     let (server, credentials) = guarded().await;
     for _ in 0..3 {
-        log_in(&server, "next").await.expect_status(401);
+        log_in(&server, "next horse").await.expect_status(401);
     }
-    credentials.set_password("admin", "next").unwrap();
-    log_in(&server, "next").await.expect_status(200);
-    log_in(&server, "right").await.expect_status(401);
-    credentials.set_password("admin", "right").unwrap();
-    log_in(&server, "right").await.expect_status(200);
-    log_in(&server, "next").await.expect_status(401);
+    credentials.set_password("admin", "next horse").unwrap();
+    log_in(&server, "next horse").await.expect_status(200);
+    log_in(&server, "right horse").await.expect_status(401);
+    credentials.set_password("admin", "right horse").unwrap();
+    log_in(&server, "right horse").await.expect_status(200);
+    log_in(&server, "next horse").await.expect_status(401);
 }
 
 /// As `kismet-java-client` logs in: with credentials where none are needed, and from then on with the cookie.
@@ -93,9 +96,9 @@ async fn a_wrong_password_that_becomes_the_password_opens() {
 async fn a_cookie_of_an_open_route_opens_the_others() {
     let (server, _) = guarded().await;
     for path in [
-        "/session/check_setup_ok?user=admin&password=right",
-        "/system/user_status.json?user=admin&password=right",
-        "/?user=admin&password=right",
+        "/session/check_setup_ok?user=admin&password=right+horse",
+        "/system/user_status.json?user=admin&password=right+horse",
+        "/?user=admin&password=right+horse",
     ] {
         let cookie = cookie(&server.get(path).await.expect_status(200));
         get_with(&server, STATUS, "cookie", &cookie)
@@ -123,5 +126,5 @@ async fn a_password_that_is_sent_several_times_at_once_is_one_guess() {
     }
     log_in(&server, "third").await.expect_status(401);
     log_in(&server, "fourth").await.expect_status(401);
-    log_in(&server, "right").await.expect_status(200);
+    log_in(&server, "right horse").await.expect_status(200);
 }

@@ -31,12 +31,12 @@ async fn users_and_keys_of_version_1_work() {
     for (role, key) in KEYS {
         let bearer = format!("Bearer {key}");
         let reads = get_with(&server, status, "authorization", &bearer).await;
-        reads.expect_status(if role == "scanreport" { 401 } else { 200 });
+        reads.expect_status(if role == "scanreport" { 403 } else { 200 });
         let report = server
             .request(Method::POST, WIFI)
             .header("authorization", bearer)
             .body(batch(json!([{ "bssid": "02:00:5E:10:00:99" }])).to_string());
-        let code = if role == "readonly" { 401 } else { 200 };
+        let code = if role == "readonly" { 403 } else { 200 };
         Answer::of(report).await.expect_status(code);
     }
 }

@@ -18,10 +18,11 @@ use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 use tracing::debug;
 
-use self::socket::{End, Socket, SocketLimits};
+use self::socket::{End, Right, Socket, SocketLimits};
 use super::command::Shape;
 use super::device_view::Viewed;
 use super::records::Records;
+use crate::auth::{Access, Standing};
 use crate::config::Limits;
 use crate::events::{Events, Message, Severity};
 use crate::http::clock::now;
@@ -64,6 +65,7 @@ pub(in crate::http) struct Feed {
     pub(in crate::http) records: Records,
     pub(in crate::http) server: Arc<ServerFacts>,
     pub(in crate::http) limits: RequestLimits,
+    pub(in crate::http) access: Access,
 }
 
 /// What a WebSocket is for.
@@ -94,13 +96,18 @@ fn accept(feed: Feed, mut request: Request, service: Service) -> Result<Response
     let answer = handshake::answer(&request)?;
     let lease = request.extensions_mut().remove::<Lease>();
     let lease = lease.ok_or(ApiError::NotAWebSocket)?;
+    let standing = request.extensions_mut().remove::<Standing>();
+    let right = standing.map(|standing| Right {
+        access: feed.access.clone(),
+        standing,
+    });
     let place = Arc::clone(&feed.live.places)
         .try_acquire_owned()
         .map_err(|_| ApiError::TooManySubscribers)?;
     let upgrade = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {
         tokio::select! {
-            () = serve(feed, upgrade, service, &lease) => {}
+            () = serve(feed, upgrade, service, right, &lease) => {}
             () = lease.cut() => {}
         }
         drop((place, lease));
@@ -108,19 +115,26 @@ fn accept(feed: Feed, mut request: Request, service: Service) -> Result<Response
     Ok(answer)
 }
 
-async fn serve(feed: Feed, upgrade: OnUpgrade, service: Service, lease: &Lease) {
+async fn serve(
+    feed: Feed,
+    upgrade: OnUpgrade,
+    service: Service,
+    right: Option<Right>,
+    lease: &Lease,
+) {
     // A subscriber that hears nothing for long is no idle connection.
     let _busy = lease.busy();
     let Ok(upgraded) = upgrade.await else {
         return;
     };
-    let mut socket = Socket::new(upgraded, feed.live.socket, lease.shutdown()).await;
+    let mut socket = Socket::new(upgraded, feed.live.socket, right, lease.shutdown()).await;
     let end = match service {
         Service::Eventbus => eventbus::serve(&feed, &mut socket).await,
         Service::Monitor(view) => monitor::serve(&feed, view, &mut socket).await,
     };
     match end {
         End::Slow | End::Silent => debug!(?end, "a subscriber is dropped"),
+        End::NoRight => debug!("a subscriber's login or key is no longer valid"),
         End::Gone | End::Unfit(_) | End::Shutdown => {}
     }
     socket.finish(end).await;

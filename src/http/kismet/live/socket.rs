@@ -13,6 +13,9 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{self, Message, Utf8Bytes};
 use tokio_util::sync::CancellationToken;
 
+use crate::auth::{Access, Standing};
+use crate::http::clock::now;
+
 /// How long a client may take to say goodbye too.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Requests are short, and each socket has such a buffer.
@@ -40,8 +43,24 @@ pub(super) enum End {
     Silent,
     /// The client sent what is not understood here: a binary message, or no WebSocket frame at all.
     Unfit(CloseCode),
+    /// The login or key that opened it is no longer valid, or has another role.
+    NoRight,
     /// The server stops.
     Shutdown,
+}
+
+/// What opened a socket. Without credentials nothing can end.
+pub(super) struct Right {
+    pub(super) access: Access,
+    pub(super) standing: Standing,
+}
+
+impl Right {
+    fn holds(&self) -> bool {
+        let now = now().time().seconds().into();
+        let instant = Instant::now().into_std();
+        self.access.still_holds(&self.standing, now, instant)
+    }
 }
 
 pub(in crate::http) struct Socket {
@@ -50,6 +69,10 @@ pub(in crate::http) struct Socket {
     ping: Interval,
     /// Whether nothing came since the last ping.
     silent: bool,
+    right: Option<Right>,
+    /// When to ask again whether the right holds. Pings come at the same pace, but not while the client keeps sending.
+    ask_at: Instant,
+    period: Duration,
     shutdown: CancellationToken,
 }
 
@@ -57,6 +80,7 @@ impl Socket {
     pub(in crate::http) async fn new(
         upgraded: Upgraded,
         limits: SocketLimits,
+        right: Option<Right>,
         shutdown: CancellationToken,
     ) -> Self {
         let config = WebSocketConfig::default()
@@ -66,14 +90,31 @@ impl Socket {
         let io = TokioIo::new(upgraded);
         let stream = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
         let period = limits.ping_interval;
-        let mut ping = interval_at(Instant::now() + period, period);
+        let first = Instant::now() + period;
+        let mut ping = interval_at(first, period);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
             stream,
             timeout: limits.timeout,
             ping,
             silent: false,
+            right,
+            ask_at: first,
+            period,
             shutdown,
+        }
+    }
+
+    /// Ends the socket if the login or key that opened it is no longer valid.
+    fn check_right(&mut self) -> Result<(), End> {
+        let now = Instant::now();
+        if now < self.ask_at {
+            return Ok(());
+        }
+        self.ask_at = now + self.period;
+        match &self.right {
+            Some(right) if !right.holds() => Err(End::NoRight),
+            _ => Ok(()),
         }
     }
 
@@ -84,6 +125,7 @@ impl Socket {
     /// May be dropped and called again.
     pub(in crate::http) async fn hear(&mut self) -> Result<Utf8Bytes, End> {
         loop {
+            self.check_right()?;
             // What has arrived is looked at before anybody is called silent.
             let heard = tokio::select! {
                 biased;
@@ -94,6 +136,7 @@ impl Socket {
                         return Err(End::Silent);
                     }
                     self.silent = true;
+                    self.ask_at = Instant::now();
                     self.put(vec![Message::Ping(Bytes::new())]).await?;
                     continue;
                 }
@@ -135,15 +178,19 @@ impl Socket {
 
     /// Says goodbye, where the client can still hear it.
     pub(in crate::http) async fn finish(mut self, end: End) {
-        let code = match end {
+        let (code, reason) = match end {
             End::Slow | End::Silent => return,
-            End::Gone => None,
-            End::Unfit(code) => Some(code),
-            End::Shutdown => Some(CloseCode::Away),
+            End::Gone => (None, ""),
+            End::Unfit(code) => (Some(code), ""),
+            End::NoRight => (
+                Some(CloseCode::Policy),
+                "the login or key is no longer valid",
+            ),
+            End::Shutdown => (Some(CloseCode::Away), ""),
         };
         let goodbye = async {
             if let Some(code) = code {
-                let reason = Utf8Bytes::default();
+                let reason = Utf8Bytes::from_static(reason);
                 self.stream.close(Some(CloseFrame { code, reason })).await?;
             }
             while self.stream.next().await.is_some_and(|heard| heard.is_ok()) {}
