@@ -120,6 +120,11 @@ impl Access {
         holder.is_some_and(|holder| holder == standing.identity)
     }
 
+    /// Ends the session of a token. Keys are no sessions.
+    pub(crate) fn log_out(&self, token: &str) {
+        self.0.sessions().end(TokenHash::of(token));
+    }
+
     /// Writes to the disk when keys and logins were used last.
     pub(crate) fn save_uses(&self) {
         self.0.credentials.save_uses();
@@ -336,6 +341,12 @@ mod tests {
         std::fs::write(&path, text.replace("readonly", "scanreport")).unwrap();
         access.refresh();
         assert!(!access.still_holds(&other, 0, now), "another role");
+
+        let granted = login(&access, "admin", "the right one").await.unwrap();
+        let of_login = granted.standing();
+        assert!(access.still_holds(&of_login, 0, Instant::now()));
+        access.log_out(granted.token.reveal());
+        assert!(!access.still_holds(&of_login, 0, Instant::now()));
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use etcetera::BaseStrategy;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, HOUR, time};
+use super::{ConfigError, DAY, HOUR, time};
 use crate::setting_text::duration_text;
 
 /// `[server]`
@@ -37,6 +37,9 @@ pub struct Server {
     /// Names by which clients may call this server, in `Host`. Default none: the names of this machine on a loopback
     /// address, any name elsewhere.
     pub hosts: Vec<String>,
+    /// How long browsers that came by TLS use nothing else. `0s` sends no `Strict-Transport-Security`. Default 1 year.
+    #[serde(with = "duration_text")]
+    pub hsts_max_age: Duration,
     /// PEM file with the certificate and its intermediate certificates. Default empty: no TLS.
     pub tls_certificate: PathBuf,
     /// PEM file with the key of the certificate. Default empty: no TLS.
@@ -71,7 +74,8 @@ impl Server {
         self.proxies
             .iter()
             .try_for_each(|text| proxy(text).map(drop))?;
-        self.hosts.iter().try_for_each(|text| host(text))
+        self.hosts.iter().try_for_each(|text| host(text))?;
+        time(self.hsts_max_age, Duration::ZERO..=DAY * 730)
     }
 }
 
@@ -88,6 +92,7 @@ impl Default for Server {
             uri_prefix: String::new(),
             proxies: Vec::new(),
             hosts: Vec::new(),
+            hsts_max_age: DAY * 365,
             tls_certificate: PathBuf::new(),
             tls_key: PathBuf::new(),
         }

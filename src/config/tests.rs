@@ -529,7 +529,10 @@ fn limits_of_logins_have_bounds() {
             refused(load(bad), &[&format!("`auth.{key}`"), "must be 1 to"]);
         }
     }
-    for (key, most, more) in [("auth.stale_max", "1h", "3601s")] {
+    for (key, most, more) in [
+        ("auth.stale_max", "1h", "3601s"),
+        ("server.hsts_max_age", "730days", "731days"),
+    ] {
         let (section, name) = key.split_once('.').unwrap();
         let load = |value: &str| from_file(&format!("[{section}]\n{name} = {value:?}"));
         for fine in ["0s", most] {

@@ -89,6 +89,10 @@ pub(super) enum ApiError {
     NoCredentials,
     #[error("too many logins wait to be checked, try again later; keys and sessions do not wait")]
     TooManyLogins,
+    #[error(
+        "this GET changes something and may come from a page of others: send the session cookie, a bearer, or X-Requested-With, or use POST"
+    )]
+    UnprovenCommand,
     #[error("too many logins failed, try again later")]
     TooManyFailures { retry_after: Duration },
     #[error(
@@ -183,6 +187,7 @@ impl ApiError {
                 StatusCode::TOO_MANY_REQUESTS
             }
             Self::Forbidden(_)
+            | Self::UnprovenCommand
             | Self::NotTheAdministrator
             | Self::NoFirstLogin
             | Self::ForeignHost

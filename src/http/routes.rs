@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRef, Request, State};
+use axum::http::HeaderValue;
+use axum::http::header::{STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS};
 use axum::middleware::Next;
 use axum::response::Response;
 use axum::routing::any;
@@ -20,6 +22,7 @@ use super::route::Route;
 use super::server::lease::HttpService;
 use super::state::{App, ServerFacts};
 use super::{intake, kismet, native, openapi, ops};
+use crate::config;
 use crate::ingest::Ingest;
 
 /// All routes that the server has.
@@ -48,11 +51,13 @@ pub(crate) fn service(app: App) -> impl HttpService {
 }
 
 fn router(table: Vec<Route>, app: &App) -> Router<App> {
+    let hsts = hsts(&Arc::<ServerFacts>::from_ref(app).config);
     let around = |other_pages| {
         let origins = Arc::<Origins>::from_ref(app);
         let around = Arc::new(Around {
             origins,
             other_pages,
+            hsts: hsts.clone(),
         });
         middleware::from_fn_with_state(around, every_request)
     };
@@ -84,6 +89,15 @@ fn router(table: Vec<Route>, app: &App) -> Router<App> {
 struct Around {
     origins: Arc<Origins>,
     other_pages: OtherPages,
+    hsts: Option<HeaderValue>,
+}
+
+/// Tells browsers to use nothing but TLS for this host, if this server speaks TLS itself.
+fn hsts(config: &config::Server) -> Option<HeaderValue> {
+    let is_tls = !config.tls_certificate.as_os_str().is_empty();
+    let seconds = config.hsts_max_age.as_secs();
+    let is_sent = is_tls && 0 < seconds;
+    is_sent.then(|| HeaderValue::try_from(format!("max-age={seconds}")).ok())?
 }
 
 /// What holds for every request. One layer for all of it, because each is boxed for every request.
@@ -95,13 +109,21 @@ async fn every_request(
     let Around {
         origins,
         other_pages,
+        hsts,
     } = &*around;
-    trace::request(request, |request| {
+    let mut response = trace::request(request, |request| {
         etag::tag(request, |request| {
             origin::check(origins, *other_pages, request, |request| {
                 caught(next.run(request))
             })
         })
     })
-    .await
+    .await;
+    let headers = response.headers_mut();
+    let nosniff = HeaderValue::from_static("nosniff");
+    headers.insert(X_CONTENT_TYPE_OPTIONS, nosniff);
+    if let Some(hsts) = hsts {
+        headers.insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
+    }
+    response
 }

@@ -184,6 +184,13 @@ async fn a_websocket_ends_with_its_login() {
     let mut subscriber = subscribe(&server, MONITOR, &token).await;
     credentials.set_password("admin", "another horse").unwrap();
     assert_eq!(subscriber.end().await, Some(POLICY));
+
+    let token = log_in("another horse").await;
+    let mut subscriber = subscribe(&server, MONITOR, &token).await;
+    let logout = server.request(Method::POST, "/session/logout");
+    let logout = logout.header("cookie", format!("KISMET={token}"));
+    Answer::of(logout).await.expect_status(200);
+    assert_eq!(subscriber.end().await, Some(POLICY));
 }
 
 /// A client that always sends something keeps the server from pinging, and not from asking.

@@ -141,18 +141,38 @@ async fn reports_and_reads_work_and_plain_http_is_told_why_it_does_not() {
 }
 
 #[tokio::test]
+async fn browsers_that_came_by_tls_are_told_to_use_nothing_else() {
+    let (files, client) = Files::new();
+    for (age, told) in [("30days", Some("max-age=2592000")), ("0s", None)] {
+        let running = Running::start(|command| {
+            command
+                .env("SCANPOST_SERVER__HSTS_MAX_AGE", age)
+                .env("SCANPOST_SERVER__TLS_CERTIFICATE", files.certificate())
+                .env("SCANPOST_SERVER__TLS_KEY", files.key());
+        });
+        for path in [PATH, "/nowhere"] {
+            let request = client.get(format!("https://{}{path}", running.addr));
+            let answer = request.send().await.unwrap();
+            let hsts = answer.headers().get("strict-transport-security");
+            assert_eq!(hsts.map(|hsts| hsts.to_str().unwrap()), told, "{path}");
+        }
+        running.stop();
+    }
+}
+
+#[tokio::test]
 async fn a_login_over_tls_stays_on_tls() {
     let (files, client) = Files::new();
     let data = tempfile::tempdir().unwrap();
     let credentials = Credentials::open(data.path()).unwrap();
-    credentials.set_password("admin", "right").unwrap();
+    credentials.set_password("admin", "right horse").unwrap();
     let running = Running::start_on(data, |command| {
         command
             .env("SCANPOST_AUTH__MODE", "required")
             .env("SCANPOST_SERVER__TLS_CERTIFICATE", files.certificate())
             .env("SCANPOST_SERVER__TLS_KEY", files.key());
     });
-    let proof = format!("Basic {}", Base64::encode_string(b"admin:right"));
+    let proof = format!("Basic {}", Base64::encode_string(b"admin:right horse"));
     let request = client
         .get(format!("https://{}{LOGIN}", running.addr))
         .header("authorization", proof);

@@ -8,6 +8,7 @@ use axum::http::header::{ACCEPT, HeaderName, USER_AGENT, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue};
 
 use crate::http::error::BEARER;
+use crate::http::request::proofs::cookies;
 
 /// Set by jQuery.
 const REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
@@ -30,8 +31,10 @@ fn is_script(request: &HeaderMap) -> bool {
     if let Some(mode) = text(FETCH_MODE) {
         return !mode.ends_with("navigate");
     }
-    let is_browser = text(USER_AGENT).is_some_and(|agent| agent.starts_with("Mozilla/"));
     let wants_page =
         text(ACCEPT).is_some_and(|accept| accept.to_ascii_lowercase().contains("text/html"));
-    is_browser && !wants_page
+    let is_browser = text(USER_AGENT).is_some_and(|agent| agent.starts_with("Mozilla/"));
+    // Only a page of this server has its cookie. A person whose cookie has expired opens a page, and has to log in.
+    let has_cookie = cookies(request).next().is_some();
+    (is_browser || has_cookie) && !wants_page
 }

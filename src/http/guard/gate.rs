@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
-use axum::http::header::{EXPECT, SET_COOKIE};
+use axum::http::header::{CACHE_CONTROL, EXPECT, SET_COOKIE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
@@ -82,10 +82,15 @@ pub(in crate::http) async fn check(
     let is_https = Scheme::is_https(&parts.extensions);
     match admit(guard, &parts, gate.admission).await {
         Ok(pass) => {
-            if let Some(standing) = pass.standing() {
+            let standing = pass.standing();
+            let is_private = standing.is_some();
+            if let Some(standing) = standing {
                 parts.extensions.insert(standing);
             }
             let mut response = next.run(Request::from_parts(parts, body)).await;
+            if is_private {
+                make_private(response.headers_mut());
+            }
             if let Pass::LoggedIn(Granted { token, .. }) = &pass {
                 set_cookie(
                     guard.session_timeout,
@@ -245,6 +250,18 @@ fn is_open(guard: &Guard, parts: &Parts, demand: RequiredRole) -> bool {
     }
 }
 
+/// Keeps caches that several people use from storing what a credential opened.
+fn make_private(headers: &mut HeaderMap) {
+    let stays = headers.get(CACHE_CONTROL).is_some_and(|value| {
+        let text = value.to_str().unwrap_or_default();
+        text.contains("no-store") || text.contains("private")
+    });
+    if !stays {
+        // Whoever keeps the answer asks again before showing it.
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    }
+}
+
 /// Sets the session cookie. Scripts cannot read it, and browsers do not send it for pages of other sites.
 fn set_cookie(session_timeout: Duration, headers: &mut HeaderMap, token: &Secret, is_https: bool) {
     let seconds = session_timeout.as_secs();
@@ -255,6 +272,15 @@ fn set_cookie(session_timeout: Duration, headers: &mut HeaderMap, token: &Secret
     );
     if let Ok(mut cookie) = HeaderValue::try_from(cookie) {
         cookie.set_sensitive(true);
+        headers.append(SET_COOKIE, cookie);
+    }
+}
+
+/// Takes the session cookie back.
+pub(in crate::http) fn clear_cookie(headers: &mut HeaderMap, is_https: bool) {
+    let secure = if is_https { "; Secure" } else { "" };
+    let cookie = format!("{TOKEN}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict{secure}");
+    if let Ok(cookie) = HeaderValue::try_from(cookie) {
         headers.append(SET_COOKIE, cookie);
     }
 }

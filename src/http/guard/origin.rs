@@ -11,7 +11,7 @@ use axum::extract::Request;
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, HOST,
-    ORIGIN, VARY,
+    ORIGIN, REFERER, USER_AGENT, VARY,
 };
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -22,6 +22,7 @@ use crate::config;
 use crate::http::error::ApiError;
 use crate::http::request::peer::is_here;
 use crate::http::request::peer::{ForwardedHost, Scheme};
+use crate::http::request::proofs::has_deliberate_proof;
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, OPTIONS");
 const HEADERS: HeaderValue =
@@ -64,6 +65,8 @@ enum Origin {
     /// From a page that was allowed.
     Allowed,
     Foreign,
+    /// From a browser, which does not say for which page.
+    Unproven,
 }
 
 impl Origins {
@@ -84,6 +87,8 @@ impl Origins {
         let Some(origin) = request.headers().get(ORIGIN) else {
             return if is_part_of_foreign_page(request, other_pages) {
                 Origin::Foreign
+            } else if other_pages == OtherPages::NoLinks && request.method() == Method::GET {
+                self.of_link(request)
             } else {
                 Origin::Own
             };
@@ -113,6 +118,36 @@ impl Origins {
             Origin::Allowed
         } else {
             Origin::Foreign
+        }
+    }
+
+    /// Where a command by GET comes from, for which browsers send no `Origin`, and over plain HTTP no `Sec-Fetch-Site`
+    /// either. Any page can embed such an address, and a browser sends a password that it knows along.
+    fn of_link(&self, request: &Request) -> Origin {
+        let headers = request.headers();
+        if let Some(referer) = headers.get(REFERER) {
+            let referer = referer.to_str().map(str::to_ascii_lowercase);
+            // The first two slashes belong to the scheme, and the third one begins the path.
+            let origin = referer.ok().and_then(|referer| {
+                let end = referer.match_indices('/').nth(2);
+                let end = end.map_or(referer.len(), |(place, _)| place);
+                referer.get(..end).map(str::to_owned)
+            });
+            return match origin.map(|origin| self.of_page(request, &origin)) {
+                Some(Origin::Own | Origin::Allowed) => Origin::Own,
+                _ => Origin::Foreign,
+            };
+        }
+        let agent = headers.get(USER_AGENT);
+        let is_browser = agent.is_some_and(|agent| agent.as_bytes().starts_with(b"Mozilla/"));
+        let is_proven = ["sec-fetch-site", "x-requested-with"]
+            .iter()
+            .any(|name| headers.contains_key(*name))
+            || has_deliberate_proof(headers, request.uri());
+        if is_browser && !is_proven {
+            Origin::Unproven
+        } else {
+            Origin::Own
         }
     }
 }
@@ -174,6 +209,7 @@ pub(in crate::http) async fn check<F: Future<Output = Response>>(
     }
     let from = match origins.of(&request, other_pages) {
         Origin::Foreign => return ApiError::ForeignOrigin.into_response(),
+        Origin::Unproven => return ApiError::UnprovenCommand.into_response(),
         Origin::Own => None,
         Origin::Allowed => request.headers().get(ORIGIN).cloned(),
     };

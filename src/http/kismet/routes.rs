@@ -476,6 +476,9 @@ fn sessions() -> Vec<Route> {
             .takes(Body::Form(Described::of::<sent::NewPassword>()))
             .answers(Answer::Text)
             .fails(&[400, 403]),
+        Route::post("/session/logout", session::logout, "Ends the login of the request; keys stay valid")
+            .asks_itself()
+            .answers(Answer::Text),
         Route::post("/auth/apikey/generate.cmd", session::generate_key, "Makes a key and answers with it, this once")
             .extension(Extension::InPath)
             .needs(Credentials)

@@ -1,7 +1,7 @@
 //! Kismet's `/session` and `/auth`: who am I, first password, API keys.
 
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -13,9 +13,10 @@ use crate::auth::{
 };
 use crate::http::clock::now;
 use crate::http::error::ApiError;
-use crate::http::guard::gate::{Guard, authorise};
+use crate::http::guard::gate::{Guard, authorise, clear_cookie};
 use crate::http::request::body::Bodies;
-use crate::http::request::peer::is_here;
+use crate::http::request::peer::{Scheme, is_here};
+use crate::http::request::proofs::tokens;
 use crate::http::response::json::Json;
 
 /// A line of plain text, as Kismet answers here.
@@ -90,6 +91,17 @@ pub(super) async fn set_password(
     Ok(text(StatusCode::OK, "Login configured\n"))
 }
 
+/// `POST /session/logout`: ends the logins whose tokens the request has, and takes the cookie back. Keys stay valid.
+pub(super) async fn logout(State(access): State<Access>, request: Request) -> Response {
+    let (parts, _) = request.into_parts();
+    for token in tokens(&parts) {
+        access.log_out(&token);
+    }
+    let mut answer = text(StatusCode::OK, "Logged out\n");
+    clear_cookie(answer.headers_mut(), Scheme::is_https(&parts.extensions));
+    answer
+}
+
 /// What `generate.cmd` takes.
 #[derive(Deserialize)]
 struct NewKey {
@@ -123,7 +135,10 @@ pub(super) async fn generate_key(
     let key = change(&access, move |credentials| {
         credentials.create_key(&name, role, lifetime, now)
     });
-    Ok(text(StatusCode::OK, key.await?.reveal()))
+    let mut answer = text(StatusCode::OK, key.await?.reveal());
+    let no_store = HeaderValue::from_static("no-store");
+    answer.headers_mut().insert(header::CACHE_CONTROL, no_store);
+    Ok(answer)
 }
 
 /// `POST /auth/apikey/revoke.cmd`: makes a key worthless.

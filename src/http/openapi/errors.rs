@@ -14,7 +14,10 @@ const MEANINGS: [(u16, &str); 16] = [
     (ANY, "Any other error"),
     (400, "Something sent is not understood; the text names it"),
     (401, "Credentials are required, and these do not open it"),
-    (403, "Only the administrator may do this"),
+    (
+        403,
+        "The login or key has not the role, only the administrator may do this, or a page of others sent it",
+    ),
     (404, "There is no such thing"),
     (408, "The body took too long"),
     (
@@ -45,7 +48,7 @@ const MEANINGS: [(u16, &str); 16] = [
     ),
     (
         503,
-        "Busy, or still reading the log: come back after `Retry-After` seconds",
+        "Busy, still reading the log, or the credentials cannot be read: come back after `Retry-After` seconds",
     ),
     (
         507,

@@ -48,10 +48,10 @@ fn operation(route: &Route, is_post: bool) -> Operation {
             documentation.answer.status(),
             documentation.answer.describe(),
         );
-    let refused: &[u16] = if route.role.is_some() {
-        &[401, 429]
-    } else {
-        &[]
+    let refused: &[u16] = match route.role {
+        None => &[],
+        Some(RequiredRole::Login) => &[401, 429, 503],
+        Some(_) => &[401, 403, 429, 503],
     };
     for &status in documentation.errors.iter().chain(refused) {
         operation = operation.response(status.to_string(), errors::reference(status));

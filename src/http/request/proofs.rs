@@ -25,7 +25,7 @@ pub(in crate::http) fn tokens(parts: &Parts) -> Vec<String> {
 }
 
 /// The values of the session cookies, whether or not they are valid.
-fn cookies(headers: &HeaderMap) -> impl Iterator<Item = String> {
+pub(in crate::http) fn cookies(headers: &HeaderMap) -> impl Iterator<Item = String> {
     let cookies = headers.get_all(COOKIE).into_iter();
     let cookies = cookies.filter_map(|value| value.to_str().ok());
     cookies
@@ -34,6 +34,14 @@ fn cookies(headers: &HeaderMap) -> impl Iterator<Item = String> {
             let (name, value) = cookie.trim().split_once('=')?;
             (name == TOKEN).then(|| value.trim_matches('"').to_owned())
         })
+}
+
+/// Whether a request has something that a page of others cannot make a browser send: a session cookie, which browsers keep
+/// from them, a bearer, or credentials in the query.
+pub(in crate::http) fn has_deliberate_proof(headers: &HeaderMap, uri: &Uri) -> bool {
+    cookies(headers).next().is_some()
+        || scheme(headers, "bearer").is_some()
+        || PROOFS.iter().any(|name| query(uri, name).is_some())
 }
 
 /// The name and password of a request: Basic, else in the query.

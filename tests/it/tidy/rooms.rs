@@ -45,6 +45,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "http::response",
             "http::request",
             "http::error",
+            "config",
             "ingest",
         ],
     ),
