@@ -20,6 +20,8 @@ pub(crate) const ALERTS: &str = "alerts.db";
 pub(crate) const CREDENTIALS: &str = "auth.json";
 /// When users and API keys were used last.
 pub(crate) const CREDENTIAL_USES: &str = "auth-uses.json";
+/// Which key or user each source belongs to.
+pub(crate) const SOURCE_OWNERS: &str = "source-owners.json";
 /// The progress of each webhook.
 pub(crate) const WEBHOOKS: &str = "webhooks.json";
 /// The folder of the snapshots.
@@ -127,6 +129,7 @@ impl DataDir {
             CREDENTIALS,
             CREDENTIALS_LOCK,
             CREDENTIAL_USES,
+            SOURCE_OWNERS,
             WEBHOOKS,
         ] {
             make_private(&self.path_of(name))?;

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::alerts::{AlertKeeper, KeeperError};
-use crate::auth::{Access, Credentials, CredentialsError, Policy};
+use crate::auth::{Access, Credentials, CredentialsError, Policy, SourceOwners};
 use crate::config::{Config, ConfigError};
 use crate::events::Events;
 use crate::fold::ResendWindow;
@@ -109,7 +109,7 @@ async fn run(
     let reloads = tls.clone().map(Tls::reloads).transpose();
     let reloads = reloads.map_err(ServeError::Signals)?;
     let listens_on = listener.local_addr().map_err(ServeError::Address)?.ip();
-    let access = open_access(&config, data.as_deref(), listens_on)?;
+    let (access, owners) = open_access(&config, data.as_deref(), listens_on)?;
     let access_at_end = access.clone();
     let (server_uuid, history) = (log.server_uuid(), log.history());
     let keeper = AlertKeeper::open(data.as_deref(), &config.alerts, server_uuid)?;
@@ -151,6 +151,7 @@ async fn run(
     let connections = Arc::<ConnectionCounts>::default();
     let parts = Parts {
         access,
+        owners,
         is_local: listens_on.to_canonical().is_loopback(),
         server_uuid,
         ingest: ingest.clone(),
@@ -201,18 +202,21 @@ async fn run(
     Ok(())
 }
 
-/// Opens the credentials.
+/// Opens the credentials, and the owners of sources if sources are bound to keys.
 fn open_access(
     config: &Config,
     data: Option<&Path>,
     listens_on: IpAddr,
-) -> Result<Access, CredentialsError> {
+) -> Result<(Access, Option<SourceOwners>), CredentialsError> {
     let credentials = match data {
         Some(data) => Credentials::open(data)?.closing_after(config.auth.stale_max),
         None => Credentials::none(),
     };
     let policy = Policy::of(config.auth.mode, listens_on);
-    Ok(Access::new(policy, credentials, &config.auth))
+    let owners = config.auth.bind_sources;
+    let owners = owners.then(|| SourceOwners::open(data, config.limits.sources_max));
+    let access = Access::new(policy, credentials, &config.auth);
+    Ok((access, owners.transpose()?))
 }
 
 fn writer_bounds(config: &Config) -> WriterBounds {

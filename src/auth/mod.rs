@@ -8,6 +8,7 @@ mod access;
 mod checker;
 mod error;
 mod file;
+mod owners;
 mod password;
 mod role;
 mod secret;
@@ -19,6 +20,7 @@ use std::net::IpAddr;
 
 pub(crate) use self::access::{Access, Granted, Login, PasswordRefused, Standing};
 pub use self::error::CredentialsError;
+pub(crate) use self::owners::{NotYours, SourceOwners};
 pub(crate) use self::role::RequiredRole;
 pub use self::role::{BadRole, Role};
 pub use self::secret::Secret;

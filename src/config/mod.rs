@@ -76,6 +76,8 @@ pub struct Auth {
     /// How long known credentials stay valid while `auth.json` cannot be read. Default 5 seconds.
     #[serde(with = "duration_text")]
     pub stale_max: Duration,
+    /// Whether only the key or user that reported a source first may report for it. Default no.
+    pub bind_sources: bool,
 }
 
 impl Default for Auth {
@@ -87,6 +89,7 @@ impl Default for Auth {
             logins_waiting_max: 64,
             guesses_per_minute_max: 60,
             stale_max: Duration::from_secs(5),
+            bind_sources: false,
         }
     }
 }

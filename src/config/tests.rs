@@ -540,6 +540,8 @@ fn limits_of_logins_have_bounds() {
         }
         refused(load(more), &[&format!("`{key}`"), "must be 0s to"]);
     }
+    let bound = from_environment("SCANPOST_AUTH__BIND_SOURCES", "true");
+    assert!(bound.unwrap().auth.bind_sources);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Every way a request can fail, and the one place where a status is chosen.
 
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -89,6 +90,12 @@ pub(super) enum ApiError {
     NoCredentials,
     #[error("too many logins wait to be checked, try again later; keys and sessions do not wait")]
     TooManyLogins,
+    #[error("the source {0} belongs to another key or user, see auth.bind_sources")]
+    NotYourSource(SourceId),
+    #[error("source_uuid: a new source, and limits.sources_max sources have owners")]
+    TooManyOwnedSources,
+    #[error("cannot write the owner of a source: {0}")]
+    OwnerNotWritten(io::Error),
     #[error(
         "this GET changes something and may come from a page of others: send the session cookie, a bearer, or X-Requested-With, or use POST"
     )]
@@ -187,6 +194,7 @@ impl ApiError {
                 StatusCode::TOO_MANY_REQUESTS
             }
             Self::Forbidden(_)
+            | Self::NotYourSource(_)
             | Self::UnprovenCommand
             | Self::NotTheAdministrator
             | Self::NoFirstLogin
@@ -209,7 +217,8 @@ impl ApiError {
             Self::TooManySubscribers
             | Self::TooManyConnections
             | Self::NoCredentials
-            | Self::TooManyLogins => StatusCode::SERVICE_UNAVAILABLE,
+            | Self::TooManyLogins
+            | Self::TooManyOwnedSources => StatusCode::SERVICE_UNAVAILABLE,
             Self::HeadTooLong { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BadPath
@@ -223,7 +232,17 @@ impl ApiError {
             | Self::BadDuration
             | Self::BadRole(_)
             | Self::BadTimestamp => StatusCode::BAD_REQUEST,
-            Self::History(_) | Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::OwnerNotWritten(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+                ) =>
+            {
+                StatusCode::INSUFFICIENT_STORAGE
+            }
+            Self::OwnerNotWritten(_) | Self::History(_) | Self::Panicked => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
         }
     }
 

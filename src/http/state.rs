@@ -20,7 +20,7 @@ use super::request::body::{Bodies, BodyTimeouts};
 use super::request::forwarded::Proxies;
 use super::response::pace::Pace;
 use crate::alerts::AlertStore;
-use crate::auth::Access;
+use crate::auth::{Access, SourceOwners};
 use crate::config::{self, Config};
 use crate::events::Events;
 use crate::ingest::Ingest;
@@ -86,6 +86,8 @@ pub(super) struct HistoryReads {
 /// What is started before requests are served.
 pub(crate) struct Parts {
     pub(crate) access: Access,
+    /// Who may report for which source. Absent where everybody may.
+    pub(crate) owners: Option<SourceOwners>,
     /// Whether the server listens on a loopback address.
     pub(crate) is_local: bool,
     pub(crate) server_uuid: Uuid,
@@ -159,6 +161,7 @@ impl App {
                 limits: upload_limits(config),
                 health,
                 heavy_decodes: Turns::new(processors()),
+                owners: parts.owners.map(Arc::new),
             }),
             events: parts.events,
             webhooks: parts.webhooks,

@@ -163,15 +163,20 @@ impl Upload {
     }
 
     /// Derives the identity of each entry from the key of the upload and the number of the entry, so that each entry is
-    /// recognised when the upload is resent.
-    pub fn identify(&mut self, key: &[u8]) {
+    /// recognised when the upload is resent. The key counts for one credential only: nobody can use up the key of another
+    /// one.
+    pub fn identify(&mut self, credential: Option<&[u8]>, key: &[u8]) {
+        let identity = |source, key: &[u8]| match credential {
+            Some(credential) => BatchIdentity::of_key_of(credential, source, key),
+            None => BatchIdentity::of_key(source, key),
+        };
         let first = &mut self.first.batch;
-        first.identity = Some(BatchIdentity::of_key(first.source, key));
+        first.identity = Some(identity(first.source, key));
         for (entry, number) in self.others.iter_mut().zip(1u64..) {
             // No header contains a zero byte, so no client can send this key.
             let key = [key, &[0], &number.to_be_bytes()].concat();
             let batch = &mut entry.batch;
-            batch.identity = Some(BatchIdentity::of_key(batch.source, &key));
+            batch.identity = Some(identity(batch.source, &key));
         }
     }
 

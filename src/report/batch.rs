@@ -1,6 +1,7 @@
 //! Batches: the reports of one request.
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use twox_hash::XxHash3_128;
 
 use super::{Phy, Report, SourceId};
@@ -41,13 +42,30 @@ pub struct Rejected {
 
 /// A 128-bit hash by which a batch is recognised when its source sends it again.
 ///
-/// The hash is not cryptographic. It covers the source, so a forged collision can only keep that same source from
-/// reporting twice.
+/// The hash covers the source. With a credential it covers that too, and is cryptographic, so nobody can make a batch of
+/// another one's key. Without, it is not cryptographic: a forged collision can only keep that same source from reporting
+/// twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct BatchIdentity([u8; 16]);
 
 impl BatchIdentity {
-    /// Identity by an idempotency key.
+    /// Identity by an idempotency key that the holder of a credential sent. The credential has no zero byte.
+    pub fn of_key_of(credential: &[u8], source: SourceId, key: &[u8]) -> Self {
+        let hash = Sha256::new()
+            .chain_update(b"K")
+            .chain_update(source.uuid().as_bytes())
+            .chain_update(credential)
+            .chain_update([0])
+            .chain_update(key)
+            .finalize();
+        let mut identity = [0; 16];
+        for (byte, hashed) in identity.iter_mut().zip(hash) {
+            *byte = hashed;
+        }
+        Self(identity)
+    }
+
+    /// Identity by an idempotency key, where nobody shows credentials.
     pub fn of_key(source: SourceId, key: &[u8]) -> Self {
         Self::of(b'k', source, key)
     }

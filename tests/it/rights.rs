@@ -3,10 +3,10 @@
 use reqwest::Method;
 use scanpost::auth::Credentials;
 use scanpost::config::AuthMode;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::auth::{LOGIN, STATUS, basic, cookie, get_with, guarded, key, log_in};
-use crate::server::{Answer, SOURCE, TestServer, WIFI};
+use crate::server::{Answer, SOURCE, TestServer, WIFI, batch};
 
 const KEYS: &str = "/auth/apikey/list.json";
 
@@ -248,6 +248,101 @@ async fn before_the_first_password_nobody_makes_keys_over_http() {
     let path = format!("/auth/apikey/generate.cmd?KISMET={admin}");
     let new = json!({ "name": "x", "role": "readonly", "duration": 0 });
     server.post_json(&path, &new).await.expect_status(200);
+}
+
+/// Sends a report with an idempotency key. Returns whether it was answered as sent before.
+async fn send(server: &TestServer, path: &str, device: u8, idempotency_key: &str) -> bool {
+    let body = batch(json!([{ "bssid": format!("02:00:00:00:00:{device:02X}") }]));
+    let request = server
+        .request(Method::POST, path)
+        .header("idempotency-key", idempotency_key)
+        .json(&body);
+    let answer = Answer::of(request).await.expect_status(200).json();
+    assert_eq!(answer["accepted"], 1);
+    answer["duplicate"].as_bool().unwrap()
+}
+
+#[tokio::test]
+async fn an_idempotency_key_belongs_to_the_credential_that_sent_it() {
+    let (mut server, credentials) = guarded().await;
+    let create = |name: &str| {
+        let role = "scanreport".parse().unwrap();
+        let key = credentials.create_key(name, role, None, 0).unwrap();
+        format!("{WIFI}?KISMET={}", key.reveal())
+    };
+    let (mine, other) = (create("mine"), create("other"));
+    let user = format!("{WIFI}?user=admin&password=right+horse");
+    // Somebody else claims the keys that are to come.
+    assert!(!send(&server, &other, 1, "next").await);
+    assert!(!send(&server, &user, 2, "next").await);
+    assert!(!send(&server, &mine, 3, "next").await);
+    for _ in 0..2 {
+        assert!(send(&server, &mine, 3, "next").await);
+        assert!(send(&server, &other, 1, "next").await);
+        assert!(send(&server, &user, 2, "next").await);
+        // After a restart all are known again.
+        server = server.restart().await;
+    }
+    let devices = "/devices/views/all/devices.json?user=admin&password=right+horse";
+    assert_eq!(server.read(devices).await.as_array().unwrap().len(), 3);
+    // A key that is created again under the same name goes on where the old one ended.
+    credentials.revoke_key("mine").unwrap();
+    assert!(send(&server, &create("mine"), 3, "next").await);
+}
+
+async fn report(server: &TestServer, source: &str, key: &str, status: u16) -> Value {
+    let body = json!({
+        "source_uuid": source, "source_name": "x", "reports": [{ "bssid": "02:00:00:00:00:01" }]
+    });
+    let answer = server
+        .post_json(&format!("{WIFI}?KISMET={key}"), &body)
+        .await;
+    answer.expect_status(status).json()
+}
+
+#[tokio::test]
+async fn a_bound_source_takes_reports_of_its_first_key_only() {
+    let mut server = TestServer::start_with(|config| {
+        config.auth.mode = AuthMode::Required;
+        config.auth.bind_sources = true;
+        config.limits.sources_max = 2;
+    })
+    .await;
+    let credentials = Credentials::open(server.data()).unwrap();
+    let create = |name: &str, role: &str| {
+        let key = credentials.create_key(name, role.parse().unwrap(), None, 0);
+        key.unwrap().reveal().to_owned()
+    };
+    let (mine, other) = (create("mine", "scanreport"), create("other", "scanreport"));
+    let admin = create("admin", "admin");
+    let second = SOURCE.replace('4', "5");
+    report(&server, SOURCE, &mine, 200).await;
+    report(&server, &second, &other, 200).await;
+    for _ in 0..2 {
+        report(&server, SOURCE, &mine, 200).await;
+        for (source, key) in [(SOURCE, &other), (&second, &mine)] {
+            let refused = report(&server, source, key, 403).await;
+            let text = refused["status"].as_str().unwrap();
+            assert!(text.contains("auth.bind_sources"), "{text}");
+        }
+        report(&server, SOURCE, &admin, 200).await;
+        server = server.restart().await;
+    }
+    report(&server, &SOURCE.replace('4', "6"), &mine, 503).await;
+    // Another key of the same name owns the same sources.
+    credentials.revoke_key("mine").unwrap();
+    report(&server, SOURCE, &create("mine", "scanreport"), 200).await;
+}
+
+#[tokio::test]
+async fn sources_are_free_for_all_unless_they_are_bound() {
+    let (server, credentials) = guarded().await;
+    for role in ["scanreport", "admin"] {
+        report(&server, SOURCE, &key(&credentials, role), 200).await;
+    }
+    let open = TestServer::start_with(|config| config.auth.bind_sources = true).await;
+    open.report(json!([{ "bssid": "02:00:00:00:00:01" }])).await;
+    open.report(json!([{ "bssid": "02:00:00:00:00:01" }])).await;
 }
 
 #[tokio::test]

@@ -37,6 +37,15 @@ impl Sender {
             None => Self::Unknown(ClientNetwork::of(client(extensions))),
         }
     }
+
+    /// The login or key as bytes, without a zero among them: names have no control characters.
+    pub(in crate::http) fn credential(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::Known(Principal::User(name)) => Some([b"user:", name.as_bytes()].concat()),
+            Self::Known(Principal::Key(name)) => Some([b"key:", name.as_bytes()].concat()),
+            Self::Unknown(_) => None,
+        }
+    }
 }
 
 /// When each would have sent all that it did, had it kept to the bound.

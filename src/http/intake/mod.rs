@@ -5,12 +5,13 @@ mod routes;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{Extensions, HeaderMap, HeaderValue};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 
 pub(super) use self::routes::routes;
+use crate::auth::{Identity, NotYours, SourceOwners, Standing};
 use crate::events::{Events, Severity};
 use crate::http::clock::now;
 use crate::http::error::ApiError;
@@ -40,6 +41,8 @@ pub(super) struct Intake {
     /// Bounds how many large bodies are decoded at one time: more at once would take no less time, and evict each
     /// other's reports from the caches of the processors.
     pub(super) heavy_decodes: Turns,
+    /// Who may report for which source. Absent where everybody may.
+    pub(super) owners: Option<Arc<SourceOwners>>,
 }
 
 /// What the sender is told.
@@ -68,6 +71,9 @@ pub(super) async fn upload<F: Format>(
         return Err(refused);
     }
     let key = idempotency_key(request.headers())?;
+    let credential = key.as_ref().and_then(|_| sender.credential());
+    let owners = intake.owners.as_ref();
+    let bound = owners.map(|owners| (Arc::clone(owners), identity(request.extensions())));
     let received = if F::IS_JSON {
         intake.bodies.receive(request).await
     } else {
@@ -83,7 +89,10 @@ pub(super) async fn upload<F: Format>(
     intake.rates.count(sender, sent);
     let mut upload = decoded?;
     if let Some(key) = key {
-        upload.identify(&key);
+        upload.identify(credential.as_deref(), &key);
+    }
+    if let Some((owners, identity)) = bound {
+        claim_sources(&owners, identity, &upload).await?;
     }
     let notes: Vec<_> = upload.take_notes().collect();
     let receipt = submit(&intake.ingest, received_at, upload).await?;
@@ -103,6 +112,38 @@ pub(super) async fn upload<F: Format>(
         status: F::ACCEPTED,
         success: true,
     }))
+}
+
+fn identity(extensions: &Extensions) -> Option<Identity> {
+    let standing = extensions.get::<Standing>();
+    standing.map(|standing| standing.identity.clone())
+}
+
+/// Refuses an upload for a source of somebody else. A source that nobody owns belongs to the sender from now on.
+async fn claim_sources(
+    owners: &Arc<SourceOwners>,
+    who: Option<Identity>,
+    upload: &Upload,
+) -> Result<(), ApiError> {
+    for UploadEntry { batch, .. } in upload.entries() {
+        let source = batch.source;
+        let claimed = match (owners.known(source.uuid(), who.as_ref()), &who) {
+            (Some(known), _) => known,
+            (None, None) => Ok(()),
+            (None, Some(who)) => {
+                let (owners, who) = (Arc::clone(owners), who.clone());
+                spawn_blocking(move || owners.claim(source.uuid(), &who))
+                    .await
+                    .map_err(|_| ApiError::Panicked)?
+            }
+        };
+        claimed.map_err(|refused| match refused {
+            NotYours::Owned => ApiError::NotYourSource(source),
+            NotYours::TooMany => ApiError::TooManyOwnedSources,
+            NotYours::NotWritten(error) => ApiError::OwnerNotWritten(error),
+        })?;
+    }
+    Ok(())
 }
 
 /// What the sender is told of the notes: at most `ignored_max` values, in the order of their reports.

@@ -157,6 +157,7 @@ impl TestServer {
             limits: Limits::FOR_TESTS,
             health: SourceHealth::new(8),
             heavy_decodes: Turns::new(1),
+            owners: None,
         });
         let router = Router::new()
             .route(Lines::PATH, post(upload::<Lines>))
