@@ -30,6 +30,15 @@ impl<K: Eq + Hash, V> BoundedMap<K, V> {
         self.entries.get_mut(key)
     }
 
+    /// The value of a key, which does not count as a use.
+    pub(crate) fn peek<Q>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        self.entries.peek(key)
+    }
+
     pub(crate) fn contains<Q>(&self, key: &Q) -> bool
     where
         K: Borrow<Q>,
@@ -158,6 +167,8 @@ mod tests {
                 }
                 prop_assert_eq!(map.len(), model.0.len());
                 for key in 0..16 {
+                    let value = model.0.iter().find(|(known, _)| *known == key);
+                    prop_assert_eq!(map.peek(&key), value.map(|(_, value)| value));
                     let is_known = model.0.iter().any(|(known, _)| *known == key);
                     prop_assert_eq!(map.contains(&key), is_known);
                 }

@@ -55,12 +55,14 @@ impl Content {
             Value::Array => self.0.push(b'a'),
             Value::Object => self.0.push(b'o'),
             Value::Number(number) => {
-                self.0.push(b'n');
-                self.0.extend_from_slice(&number.to_bits().to_be_bytes());
+                let [a, b, c, d, e, f, g, h] = number.to_bits().to_be_bytes();
+                self.0.extend_from_slice(&[b'n', a, b, c, d, e, f, g, h]);
             }
             Value::Text(text) => {
-                self.0.push(b't');
-                self.add_text(text);
+                // In one step with the type: most values are numbers and texts, and each step checks for room.
+                let [a, b, c, d, e, f, g, h] = text.len().to_be_bytes();
+                self.0.extend_from_slice(&[b't', a, b, c, d, e, f, g, h]);
+                self.0.extend_from_slice(text.as_bytes());
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use rusqlite::{CachedStatement, Transaction, params};
+use rusqlite::{CachedStatement, Connection, params};
 
 use crate::log::LogError;
 use crate::report::Ssid;
@@ -63,10 +63,10 @@ pub(super) struct Names<'t> {
 }
 
 impl<'t> Names<'t> {
-    pub(super) fn prepare(transaction: &'t Transaction<'t>) -> Result<Self, LogError> {
+    pub(super) fn prepare(db: &'t Connection) -> Result<Self, LogError> {
         Ok(Self {
-            many: transaction.prepare_cached(&INSERT_NAMES)?,
-            one: transaction.prepare_cached(&INSERT_NAME)?,
+            many: db.prepare_cached(&INSERT_NAMES)?,
+            one: db.prepare_cached(&INSERT_NAME)?,
             waiting: Vec::new(),
         })
     }
@@ -109,7 +109,7 @@ impl Row {
 
 /// Inserts observations of any batches, many at once.
 pub(super) struct Observations<'t> {
-    transaction: &'t Transaction<'t>,
+    db: &'t Connection,
     /// Each statement is prepared when it is first used, because many commits have only one report.
     statements: Statements<'t>,
     /// Rows to be inserted, fewer than [`ROWS`].
@@ -126,9 +126,9 @@ struct Statements<'t> {
 }
 
 impl<'t> Observations<'t> {
-    pub(super) fn of(transaction: &'t Transaction<'t>) -> Self {
+    pub(super) fn of(db: &'t Connection) -> Self {
         Self {
-            transaction,
+            db,
             statements: Statements::default(),
             waiting: Vec::with_capacity(ROWS),
         }
@@ -149,7 +149,7 @@ impl<'t> Observations<'t> {
         } else {
             (&mut statements.many, &INSERT_ROWS, NUMBERS)
         };
-        let statement = prepared(statement, self.transaction, sql, (numbers, ROWS))?;
+        let statement = prepared(statement, self.db, sql, (numbers, ROWS))?;
         statement.insert(self.waiting.drain(..))
     }
 
@@ -162,7 +162,7 @@ impl<'t> Observations<'t> {
             } else {
                 (&mut statements.one, &INSERT_ROW, NUMBERS)
             };
-            let statement = prepared(statement, self.transaction, sql, (numbers, 1))?;
+            let statement = prepared(statement, self.db, sql, (numbers, 1))?;
             statement.insert([row].into_iter())?;
         }
         Ok(())
@@ -171,13 +171,13 @@ impl<'t> Observations<'t> {
 
 fn prepared<'s, 't>(
     statement: &'s mut Option<InsertRows<'t>>,
-    transaction: &'t Transaction<'t>,
+    db: &'t Connection,
     sql: &str,
     (numbers, rows): (usize, usize),
 ) -> Result<&'s mut InsertRows<'t>, LogError> {
     match statement {
         Some(statement) => Ok(statement),
-        none => Ok(none.insert(InsertRows::prepare(transaction, sql, numbers, rows)?)),
+        none => Ok(none.insert(InsertRows::prepare(db, sql, numbers, rows)?)),
     }
 }
 
@@ -192,13 +192,13 @@ struct InsertRows<'t> {
 
 impl<'t> InsertRows<'t> {
     fn prepare(
-        transaction: &'t Transaction<'t>,
+        db: &'t Connection,
         sql: &str,
         numbers: usize,
         rows: usize,
     ) -> Result<Self, LogError> {
         Ok(Self {
-            statement: transaction.prepare_cached(sql)?,
+            statement: db.prepare_cached(sql)?,
             numbers,
             // A statement from the cache has no bindings, and SQLite inserts NULL for those.
             bound: vec![Row::default(); rows],

@@ -2,7 +2,7 @@
 
 use std::hash::Hash;
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use super::chain::{Chain, Link};
@@ -37,9 +37,9 @@ pub(super) fn write_all(
     records: &[Record],
     mut tip: Tip,
 ) -> Result<Tip, LogError> {
-    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let commit = Commit::begin(db)?;
     {
-        let mut insert = Inserts::prepare(&transaction, node)?;
+        let mut insert = Inserts::prepare(db, node)?;
         let mut left = records.len();
         for record in records {
             left -= 1;
@@ -49,11 +49,37 @@ pub(super) fn write_all(
         insert.names.finish()?;
         insert.observations.finish()?;
     }
-    transaction.commit()?;
+    commit.finish()?;
     Ok(tip)
 }
 
-/// The row numbers of recently used strings.
+/// A transaction that is rolled back unless it is finished. In contrast to those of `rusqlite::Transaction`, its statements
+/// are parsed only once.
+struct Commit<'d>(&'d Connection);
+
+impl<'d> Commit<'d> {
+    fn begin(db: &'d Connection) -> Result<Self, LogError> {
+        db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        Ok(Self(db))
+    }
+
+    fn finish(self) -> Result<(), LogError> {
+        self.0.prepare_cached("COMMIT")?.execute([])?;
+        Ok(())
+    }
+}
+
+impl Drop for Commit<'_> {
+    fn drop(&mut self) {
+        // After a commit there is nothing to roll back. SQLite itself rolls back after some errors.
+        if !self.0.is_autocommit() {
+            self.0.execute_batch("ROLLBACK").ok();
+        }
+    }
+}
+
+/// The row numbers of recently inserted strings. A use does not count: keeping the order of uses costs each report more
+/// than a string that is stored once more after 200 000 others.
 #[derive(Debug)]
 pub(super) struct Dictionaries {
     sources: BoundedMap<SourceId, i64>,
@@ -120,7 +146,7 @@ impl Dictionaries {
 
 /// The statements of one transaction.
 struct Inserts<'t> {
-    transaction: &'t Transaction<'t>,
+    db: &'t Connection,
     /// The server that the log belongs to.
     node: Uuid,
     record: rusqlite::CachedStatement<'t>,
@@ -130,18 +156,18 @@ struct Inserts<'t> {
 }
 
 impl<'t> Inserts<'t> {
-    fn prepare(transaction: &'t Transaction<'t>, node: Uuid) -> Result<Self, LogError> {
+    fn prepare(db: &'t Connection, node: Uuid) -> Result<Self, LogError> {
         Ok(Self {
-            transaction,
+            db,
             node,
             link: Link::default(),
-            record: transaction.prepare_cached(
+            record: db.prepare_cached(
                 "INSERT INTO records (position, received_at_us, id, node, origin_node, origin_position, kind, content,
                                       source, source_name, phy, identity, accepted, rejected, chain)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
             )?,
-            names: Names::prepare(transaction)?,
-            observations: Observations::of(transaction),
+            names: Names::prepare(db)?,
+            observations: Observations::of(db),
         })
     }
 
@@ -155,7 +181,7 @@ impl<'t> Inserts<'t> {
     ) -> Result<Chain, LogError> {
         self.link.begin(before, record);
         let (kind, content) = kinds::text_of(&record.what)?.unzip();
-        let (mut source, mut rejected) = (None, None);
+        let (mut source, mut rejected, mut of_all) = (None, None, None);
         let batch = record.batch();
         match batch {
             None => {
@@ -165,7 +191,8 @@ impl<'t> Inserts<'t> {
             Some(batch) => {
                 rejected = kinds::rejected_text(&batch.rejected)?;
                 self.link.add_batch(batch, rejected.as_deref());
-                source = Some(self.reports(numbers, at, batch)?);
+                of_all = technology(batch);
+                source = Some(self.reports(numbers, at, (batch, of_all))?);
             }
         }
         let chain = self.link.end();
@@ -185,7 +212,7 @@ impl<'t> Inserts<'t> {
             content,
             source,
             batch.and_then(|batch| batch.source_name.as_deref()),
-            batch.and_then(technology).map(Phy::name),
+            of_all.map(Phy::name),
             batch
                 .and_then(|batch| batch.identity)
                 .map(BatchIdentity::to_bytes),
@@ -201,9 +228,8 @@ impl<'t> Inserts<'t> {
         &mut self,
         numbers: &mut Dictionaries,
         at: LogPosition,
-        batch: &Batch,
+        (batch, of_all): (&Batch, Option<Phy>),
     ) -> Result<i64, LogError> {
-        let of_all = technology(batch);
         for report in &batch.reports {
             let row = self.row(numbers, at, of_all, report)?;
             self.link.add_report(report, row.extra.as_deref());
@@ -297,7 +323,7 @@ impl<'t> Inserts<'t> {
         K: Clone + Eq + Hash,
         V: rusqlite::ToSql,
     {
-        if let Some(number) = numbers.get(key) {
+        if let Some(number) = numbers.peek(key) {
             return Ok(*number);
         }
         let number = self.find_or_insert(sweep, table, column, &value(key))?;
@@ -307,7 +333,7 @@ impl<'t> Inserts<'t> {
 
     /// Like `number_of`, but copies the text only if it is new.
     fn number_of_text(&self, numbers: &mut Dictionaries, text: &str) -> Result<i64, LogError> {
-        match numbers.capabilities.get(text) {
+        match numbers.capabilities.peek(text) {
             Some(number) => Ok(*number),
             None => self.number_of(
                 (&mut numbers.capabilities, &mut numbers.sweep),
@@ -321,14 +347,14 @@ impl<'t> Inserts<'t> {
 
     /// The row number of an SSID. There are many SSIDs and no index on them, so one that is not cached counts as new.
     fn number_of_ssid(&mut self, numbers: &mut Dictionaries, ssid: &Ssid) -> Result<i64, LogError> {
-        if let Some(number) = numbers.ssids.get(ssid) {
+        if let Some(number) = numbers.ssids.peek(ssid) {
             return Ok(*number);
         }
         let last: i64 = if let Some(last) = numbers.last_ssid {
             last
         } else {
             let query = "SELECT ifnull(max(id), 0) FROM ssids";
-            self.transaction.query_row(query, [], |row| row.get(0))?
+            self.db.query_row(query, [], |row| row.get(0))?
         };
         let number = last + 1;
         self.names.add(number, *ssid)?;
@@ -346,7 +372,7 @@ impl<'t> Inserts<'t> {
     ) -> Result<i64, LogError> {
         let find = format!("SELECT id FROM {table} WHERE {column} = ?1");
         let found = self
-            .transaction
+            .db
             .prepare_cached(&find)?
             .query_row([value], |row| row.get(0))
             .optional()?;
@@ -355,7 +381,7 @@ impl<'t> Inserts<'t> {
             return Ok(number);
         }
         let insert = format!("INSERT INTO {table} ({column}) VALUES (?1)");
-        Ok(self.transaction.prepare_cached(&insert)?.insert([value])?)
+        Ok(self.db.prepare_cached(&insert)?.insert([value])?)
     }
 }
 
