@@ -186,6 +186,14 @@ async fn a_command_by_get_needs_what_a_page_of_others_cannot_send() {
     let browser = ("user-agent", "Mozilla/5.0 (X11; Linux x86_64)");
     let own = format!("http://{}/index.html", server.addr);
     let ambient = ("authorization", "Basic YWRtaW46cmlnaHQgaG9yc2U=");
+    for query in ["?KISMET=x", "?user=x&password=y"] {
+        // Any page can write an address, with credentials that are none.
+        let path = command("pause") + query;
+        for headers in [&[browser][..], &[browser, ambient]] {
+            let refused = get(&server, &path, headers).await;
+            assert_eq!(refused.status, 403, "{query} {headers:?}");
+        }
+    }
     for headers in [
         &[browser][..],
         &[browser, ambient],

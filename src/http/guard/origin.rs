@@ -143,7 +143,7 @@ impl Origins {
         let is_proven = ["sec-fetch-site", "x-requested-with"]
             .iter()
             .any(|name| headers.contains_key(*name))
-            || has_deliberate_proof(headers, request.uri());
+            || has_deliberate_proof(headers);
         if is_browser && !is_proven {
             Origin::Unproven
         } else {

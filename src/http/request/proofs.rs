@@ -37,11 +37,9 @@ pub(in crate::http) fn cookies(headers: &HeaderMap) -> impl Iterator<Item = Stri
 }
 
 /// Whether a request has something that a page of others cannot make a browser send: a session cookie, which browsers keep
-/// from them, a bearer, or credentials in the query.
-pub(in crate::http) fn has_deliberate_proof(headers: &HeaderMap, uri: &Uri) -> bool {
-    cookies(headers).next().is_some()
-        || scheme(headers, "bearer").is_some()
-        || PROOFS.iter().any(|name| query(uri, name).is_some())
+/// from them, or a bearer. A query is a part of the address, which any page can write.
+pub(in crate::http) fn has_deliberate_proof(headers: &HeaderMap) -> bool {
+    cookies(headers).next().is_some() || scheme(headers, "bearer").is_some()
 }
 
 /// The name and password of a request: Basic, else in the query.
