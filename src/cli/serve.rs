@@ -136,6 +136,11 @@ async fn listen_and_serve(config: Config) -> Result<(), RunError> {
     info!(server.address = %address, server.version = env!("CARGO_PKG_VERSION"), "listening");
     if config.auth.mode == AuthMode::Off {
         warn!(server.address = %address, "auth.mode is off: everyone who reaches this address may report and read");
+        if !address.ip().to_canonical().is_loopback() && config.server.hosts.is_empty() {
+            warn!(
+                "web pages can let a name of their own lead to this server: list the names of this server in server.hosts"
+            );
+        }
     }
     scanpost::serve(listener, config, shutdown).await?;
     info!("stopped");

@@ -28,7 +28,7 @@ pub(super) struct SetPasswordArgs {
     /// The administrator's name.
     #[arg(long, value_name = "NAME", default_value = "admin")]
     user: String,
-    /// Revokes all keys that exist, if this is the first password. A terminal asks.
+    /// Revokes all keys that exist. For the first password, a terminal asks about them.
     #[arg(long)]
     revoke_keys: bool,
 }
@@ -62,7 +62,7 @@ fn set_password(args: &SetPasswordArgs) -> Result<(), CommandError> {
     let credentials = args.data.credentials()?;
     let is_first = !credentials.has_users();
     credentials.set_password(&args.user, &read_password()?)?;
-    if is_first {
+    if is_first || args.revoke_keys {
         offer_to_revoke(&credentials, args.revoke_keys)?;
     }
     Ok(())

@@ -269,6 +269,9 @@ fn the_first_password_asks_about_the_keys_that_exist() {
     assert_eq!(code, Some(0), "{err}");
     assert!(err.contains("They are revoked."), "{err}");
     assert_eq!(keys(revoked.path()), 0);
+    // For a later password it means the same.
+    let (code, err) = set_password_with(kept.path(), &more, "password three\n");
+    assert_eq!((code, keys(kept.path())), (Some(0), 0), "{err}");
 }
 
 #[test]
