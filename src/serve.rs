@@ -135,7 +135,7 @@ async fn run(
         events.clone(),
         now,
         writer_bounds(&config),
-        move |snapshots| begin.begin(snapshots),
+        move |snapshots, arrived_last| begin.begin(snapshots, arrived_last),
     )
     .map_err(ServeError::Thread)?;
     let housekeeping = housekeeping::start(

@@ -492,6 +492,8 @@ fn compare(steps: &[Step]) -> Result<(), TestCaseError> {
                 let expiry = Expiry {
                     received_before: ReceivedAt::from_micros((now_s - 4) * 1_000_000),
                     size_max_bytes: u64::MAX,
+                    observations_min: 0,
+                    is_trial: false,
                     up_to: snapshots.as_ref().unwrap().safe_position(),
                     remembered_from: judge.oldest_recognised(),
                 };

@@ -10,11 +10,13 @@ use tracing::{debug, info, warn};
 
 use super::Ingest;
 use crate::alerts::AlertStore;
-use crate::log::{Expiry, LogError, LogPosition};
+use crate::log::{Expired, Expiry, LogError, LogPosition};
 use crate::report::ReceivedAt;
 use crate::snapshot::Snapshots;
 use crate::tracker::Tracker;
 
+/// So many of the newest observations stay, however old they are and however large the log is.
+const OBSERVATIONS_MIN: u64 = 10_000;
 /// The longest pause between two steps of expiry.
 const EXPIRY_PAUSE_MAX: Duration = Duration::from_millis(100);
 /// The shortest time between two whole snapshots that are written only to let the log delete more.
@@ -49,8 +51,49 @@ pub struct HousekeepingMessages {
 
 #[derive(Debug)]
 enum Message {
-    Begin(Box<Snapshots>),
+    Begin(Box<Snapshots>, ExpiryClock),
     Stop,
+}
+
+/// The time by which reports are old.
+///
+/// The system's clock may jump far ahead, and then all reports would seem to be old. So this clock is never ahead of
+/// the newest report that arrived before the start, plus the time since then.
+#[derive(Clone, Copy, Debug)]
+struct ExpiryClock {
+    arrived_last: ReceivedAt,
+    started: Instant,
+}
+
+impl ExpiryClock {
+    /// Starts now. `arrived_last` is the time of the newest report in the log. Without any, the time is that of the
+    /// system at the start, because all reports will be newer.
+    fn start(arrived_last: ReceivedAt) -> Self {
+        Self {
+            arrived_last: if arrived_last == ReceivedAt::default() {
+                SystemTime::now().into()
+            } else {
+                arrived_last
+            },
+            started: Instant::now(),
+        }
+    }
+
+    fn now(&self) -> ReceivedAt {
+        let latest = self.arrived_last.after(self.started.elapsed());
+        latest.min(SystemTime::now().into())
+    }
+}
+
+/// Whether a large expiry may run. The first one after a start waits for one interval, so that an operator who set a
+/// wrong limit or a wrong clock can still stop the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LargeExpiry {
+    /// There was none since the start.
+    Unseen,
+    /// It was logged that the next interval deletes many reports.
+    Announced,
+    Allowed,
 }
 
 /// Makes the channel to the thread. [`start`] takes the second end.
@@ -70,11 +113,13 @@ pub fn channel() -> (HousekeepingHandle, HousekeepingMessages) {
 }
 
 impl HousekeepingHandle {
-    /// Starts the work, once the tracker is up to date. Without snapshots there is nothing to do.
-    pub fn begin(&self, snapshots: Option<Snapshots>) {
+    /// Starts the work, once the tracker is up to date. Without snapshots there is nothing to do. `arrived_last` is the
+    /// time of receipt of the newest record.
+    pub fn begin(&self, snapshots: Option<Snapshots>, arrived_last: ReceivedAt) {
         if let Some(snapshots) = snapshots {
+            let begin = Message::Begin(Box::new(snapshots), ExpiryClock::start(arrived_last));
             // If the thread has ended, the server is shutting down already.
-            self.messages.send(Message::Begin(Box::new(snapshots))).ok();
+            self.messages.send(begin).ok();
         }
     }
 
@@ -103,6 +148,7 @@ pub fn start(
         alerts,
         schedule,
         rolled: None,
+        large_expiry: LargeExpiry::Unseen,
         is_still_too_large: false,
     };
     thread::Builder::new()
@@ -116,13 +162,14 @@ struct Housekeeper {
     alerts: AlertStore,
     schedule: Schedule,
     rolled: Option<Instant>,
+    large_expiry: LargeExpiry,
     /// Whether it was logged that the log cannot become as small as configured.
     is_still_too_large: bool,
 }
 
 impl Housekeeper {
     fn run(mut self, messages: &HousekeepingMessages) {
-        let Ok(Message::Begin(mut snapshots)) = messages.receiver.recv() else {
+        let Ok(Message::Begin(mut snapshots, clock)) = messages.receiver.recv() else {
             return;
         };
         let mut taken = Instant::now();
@@ -134,7 +181,10 @@ impl Housekeeper {
             taken = Instant::now();
             self.snapshot(&mut snapshots, false);
             if self.expires() {
-                self.expire(&mut snapshots, messages);
+                if self.large_expiry == LargeExpiry::Announced {
+                    self.large_expiry = LargeExpiry::Allowed;
+                }
+                self.expire(&mut snapshots, clock, messages);
             }
         }
         self.snapshot(&mut snapshots, false);
@@ -166,17 +216,21 @@ impl Housekeeper {
     }
 
     /// Deletes what is due, step by step. Between the steps, the writer appends what has come in.
-    fn expire(&mut self, snapshots: &mut Snapshots, messages: &HousekeepingMessages) {
+    fn expire(
+        &mut self,
+        snapshots: &mut Snapshots,
+        clock: ExpiryClock,
+        messages: &HousekeepingMessages,
+    ) {
         let mut observations = 0;
         loop {
             let asked = Instant::now();
-            let expired = match self.ingest.expire(self.due(snapshots)) {
-                Some(Ok(expired)) => expired,
-                Some(Err(LogError::DiskFull)) => {
-                    return warn!("cannot expire old reports, the disk is full: free some space");
-                }
-                Some(Err(error)) => return warn!(%error, "cannot expire old reports"),
-                None => return,
+            let due = self.due(snapshots, clock);
+            if self.large_expiry != LargeExpiry::Allowed && self.announces(due) {
+                return;
+            }
+            let Some(expired) = self.step(due) else {
+                return;
             };
             observations += expired.observations;
             if expired.is_done {
@@ -212,15 +266,50 @@ impl Housekeeper {
         }
     }
 
+    /// Runs one step of expiry. `None` if nothing more can expire now.
+    fn step(&self, due: Expiry) -> Option<Expired> {
+        match self.ingest.expire(due)? {
+            Ok(expired) => return Some(expired),
+            Err(LogError::DiskFull) => {
+                warn!("cannot expire old reports, the disk is full: free some space");
+            }
+            Err(error) => warn!(%error, "cannot expire old reports"),
+        }
+        None
+    }
+
+    /// Logs it if more reports are due than one step deletes. Returns whether it did: then nothing may be deleted yet.
+    fn announces(&mut self, due: Expiry) -> bool {
+        let trial = self.step(Expiry {
+            is_trial: true,
+            ..due
+        });
+        let is_large = trial.is_some_and(|trial| !trial.is_done);
+        if is_large {
+            self.large_expiry = LargeExpiry::Announced;
+            let received_before = humantime::format_rfc3339_seconds(
+                SystemTime::UNIX_EPOCH + Duration::from_micros(due.received_before.micros()),
+            );
+            warn!(
+                %received_before,
+                snapshots.interval = ?self.schedule.interval,
+                "many reports are due to expire, the first time since the start: they are deleted after the next snapshot; if that is wrong, stop the server and correct the clock, retention.days or retention.size"
+            );
+        }
+        is_large
+    }
+
     /// What may be deleted now. The writer adds which batches are remembered.
-    fn due(&self, snapshots: &Snapshots) -> Expiry {
-        let now = ReceivedAt::from(SystemTime::now());
+    fn due(&self, snapshots: &Snapshots, clock: ExpiryClock) -> Expiry {
+        let now = clock.now();
         let received_before = self.schedule.age_max.map(|age_max| now.before(age_max));
         Expiry {
             received_before: received_before.unwrap_or_default(),
             size_max_bytes: self.schedule.size_max_bytes.unwrap_or(u64::MAX),
+            observations_min: OBSERVATIONS_MIN,
             up_to: snapshots.safe_position(),
             remembered_from: LogPosition::START,
+            is_trial: false,
         }
     }
 

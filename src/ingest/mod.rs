@@ -211,7 +211,7 @@ pub struct Stores {
 /// Starts the writer. It first restores the tracker from snapshots and log, and then accepts batches. If all [`Ingest`]
 /// handles are dropped before that, it stops early.
 ///
-/// `ready` is called with the snapshots when the tracker is up to date.
+/// `ready` is called with the snapshots and the newest time of receipt when the tracker is up to date.
 /// `events` gets what is new in batches, and not what snapshots and log contain. It also gets the alerts that a crash
 /// prevented from being raised.
 ///
@@ -228,7 +228,7 @@ pub fn start(
     events: Events,
     now: ReceivedAt,
     bounds: WriterBounds,
-    ready: impl FnOnce(Option<Snapshots>) + Send + 'static,
+    ready: impl FnOnce(Option<Snapshots>, ReceivedAt) + Send + 'static,
 ) -> std::io::Result<(Ingest, Writer)> {
     let Stores {
         log,
@@ -267,7 +267,7 @@ pub fn start(
                     tracker.devices = tracker.device_count(),
                     "ready"
                 );
-                ready(recovered.snapshots);
+                ready(recovered.snapshots, tracker.now());
                 let waiting = Waiting::default();
                 let writer_loop = WriterLoop {
                     log,

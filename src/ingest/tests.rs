@@ -127,7 +127,7 @@ async fn a_client_that_hangs_up_does_not_undo_its_batch() {
         Events::new(8),
         NOW,
         BOUNDS,
-        |_| ready.send(()).unwrap(),
+        |_, _| ready.send(()).unwrap(),
     )
     .unwrap();
     is_ready.await.unwrap();

@@ -57,23 +57,37 @@ impl MemoryLog {
 
     /// Expires by age only: there is no file that could become too large.
     pub(super) fn expire(&mut self, expiry: &Expiry) -> Expired {
-        let before = self.entries.len();
-        let mut is_blocked = false;
-        while let Some(oldest) = self.entries.front() {
-            let is_old = oldest.record.at < expiry.received_before;
-            is_blocked = is_old && expiry.up_to < oldest.position;
-            if !is_old || is_blocked {
-                break;
-            }
-            self.forget_oldest();
-        }
-        Expired {
-            observations: u64::try_from(before - self.entries.len()).unwrap_or_default(),
+        let count = |entry: &Entry| u64::try_from(entry.reports().len()).unwrap_or_default();
+        let mut remaining: u64 = self.entries.iter().map(count).sum();
+        let mut expired = Expired {
+            observations: 0,
             to: self.expired_to(),
             is_done: true,
-            is_blocked,
+            is_blocked: false,
             is_still_too_large: false,
+        };
+        let mut due = 0;
+        for entry in &self.entries {
+            let accepted = count(entry);
+            let is_spare = expiry.observations_min + accepted <= remaining;
+            if expiry.received_before <= entry.record.at || !is_spare {
+                break;
+            }
+            expired.is_blocked = expiry.up_to < entry.position;
+            if expired.is_blocked {
+                break;
+            }
+            remaining -= accepted;
+            expired.observations += accepted;
+            expired.to = entry.position;
+            due += 1;
         }
+        if !expiry.is_trial {
+            for _ in 0..due {
+                self.forget_oldest();
+            }
+        }
+        expired
     }
 
     fn forget_oldest(&mut self) {

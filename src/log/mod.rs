@@ -123,10 +123,14 @@ pub struct Expiry {
     pub received_before: ReceivedAt,
     /// While the log is larger than this, in bytes, its oldest observations may be deleted too.
     pub size_max_bytes: u64,
+    /// So many of the newest observations stay, however old they are and however large the log is.
+    pub observations_min: u64,
     /// The last position that may be deleted. Later records are not yet in a snapshot that is finished for good.
     pub up_to: LogPosition,
     /// The first batch whose row stays, because a client may resend it. Its observations may be deleted all the same.
     pub remembered_from: LogPosition,
+    /// Whether to delete nothing, and return what the step would have deleted.
+    pub is_trial: bool,
 }
 
 /// The result of one step of expiry.

@@ -109,6 +109,13 @@ impl ReceivedAt {
         Self::from_micros(self.micros().saturating_sub(span_us))
     }
 
+    /// The time `span` later.
+    #[must_use]
+    pub fn after(self, span: Duration) -> Self {
+        let span_us = u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
+        Self::from_micros(self.micros().saturating_add(span_us))
+    }
+
     /// Microseconds since 1970.
     pub const fn micros(self) -> u64 {
         self.micros

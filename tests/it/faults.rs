@@ -384,3 +384,65 @@ async fn expired_reports_still_count_in_the_views() {
     assert_eq!(reports(&running).await, 100_000);
     running.kill();
 }
+
+/// Deletes reports after a week, and looks often.
+fn a_week(command: &mut Command) {
+    command
+        .env("SCANPOST_SNAPSHOTS__INTERVAL", "50ms")
+        .env("SCANPOST_LOGGING__LEVEL", "debug")
+        .env("SCANPOST_RETENTION__DAYS", "7");
+}
+
+/// A log with so many batches of 1000 reports. The first `old` of them arrived 30 days before the others.
+async fn log_of_batches(batches: u32, old: u32) -> TempDir {
+    let running = Running::start(|_| {});
+    for number in 0..batches {
+        let report = |report: u32| json!({ "bssid": format!("0200{:08x}", report % 50) });
+        let reports: Vec<_> = (number * 1000..(number + 1) * 1000).map(report).collect();
+        assert_eq!(post(&running, &batch(json!(reports))).await, 200);
+    }
+    let data = running.stop();
+    let db = rusqlite::Connection::open(data.path().join("scanpost.db")).unwrap();
+    let shifted = db.execute(
+        "UPDATE records SET received_at_us = received_at_us - 30 * 86400000000 WHERE position <= ?1",
+        [old],
+    );
+    assert_eq!(u32::try_from(shifted.unwrap()).unwrap(), old);
+    // They have the times of receipt too.
+    std::fs::remove_dir_all(data.path().join("snapshots")).unwrap();
+    data
+}
+
+fn observations_in(data: &Path) -> i64 {
+    let db = rusqlite::Connection::open(data.join("scanpost.db")).unwrap();
+    let query = "SELECT count(*) FROM observations";
+    db.query_row(query, [], |row| row.get(0)).unwrap()
+}
+
+#[tokio::test]
+async fn a_clock_that_is_a_month_ahead_deletes_no_report() {
+    // To a log that ends a month ago, the clock of this machine is a month ahead.
+    let data = log_of_batches(12, 12).await;
+    let mut running = Running::start_on(data, a_week);
+    let body = batch(json!([{ "bssid": "00:00:00:00:00:01" }]));
+    // The first time, the second snapshot is still missing. A report makes each snapshot necessary.
+    for _ in 0..4 {
+        assert_eq!(post(&running, &body).await, 200);
+        running.wait_for("nothing more can expire now");
+    }
+    assert_eq!(observations_in(running.data()), 12_000 + 4);
+    assert_eq!(reports(&running).await, 12_000 + 4);
+    running.kill();
+}
+
+#[tokio::test]
+async fn the_first_large_expiry_is_announced_and_leaves_the_newest_reports() {
+    let data = log_of_batches(25, 20).await;
+    let mut running = Running::start_on(data, a_week);
+    running.wait_for("many reports are due to expire");
+    // Nothing was deleted before the announcement, and nothing is until the next snapshot.
+    running.wait_for("expired old reports");
+    assert_eq!(observations_in(running.data()), 10_000);
+    assert_eq!(reports(&running).await, 25_000);
+    running.kill();
+}

@@ -129,7 +129,7 @@ impl TestServer {
             },
         };
         let (ready, is_ready) = oneshot::channel();
-        let begin = move |_| {
+        let begin = move |_, _| {
             ready.send(()).ok();
         };
         let (ingest, _) = ingest::start(

@@ -9,8 +9,6 @@ use crate::report::ReceivedAt;
 
 /// How many observations one step deletes, which takes some 10 ms.
 const OBSERVATIONS_PER_STEP: u64 = 4096;
-/// So many of the newest observations stay, however small the log should be.
-const OBSERVATIONS_MIN: u64 = 10_000;
 /// How many batches one step reads, and how many of their rows it deletes.
 const BATCHES_PER_STEP: i64 = 1024;
 const KEY: &str = "expired_to";
@@ -51,6 +49,9 @@ pub(super) fn expire(
 ) -> Result<Expired, LogError> {
     let from = expired_to(db)?;
     let due = due(db, from, expiry)?;
+    if expiry.is_trial {
+        return Ok(due);
+    }
     if from < due.to || has_expired_rows(db, due.to, last, expiry)? {
         let to = number(due.to);
         let first_kept = first_observation_after(db, due.to)?;
@@ -85,11 +86,8 @@ pub(super) fn expire(
         step.commit()?;
     }
     Ok(Expired {
-        observations: due.observations,
-        to: due.to,
         is_done: due.is_done && !has_expired_rows(db, due.to, last, expiry)?,
-        is_blocked: due.is_blocked,
-        is_still_too_large: due.is_still_too_large,
+        ..due
     })
 }
 
@@ -101,16 +99,9 @@ pub(super) fn remaining(db: &Connection) -> Result<u64, LogError> {
     unsigned(count.unwrap_or(0))
 }
 
-struct Due {
-    to: LogPosition,
-    observations: u64,
-    is_done: bool,
-    is_blocked: bool,
-    is_still_too_large: bool,
-}
-
-fn due(db: &Connection, from: LogPosition, expiry: &Expiry) -> Result<Due, LogError> {
-    let mut due = Due {
+/// What one step may delete after `from`.
+fn due(db: &Connection, from: LogPosition, expiry: &Expiry) -> Result<Expired, LogError> {
+    let mut due = Expired {
         to: from,
         observations: 0,
         is_done: false,
@@ -127,9 +118,8 @@ fn due(db: &Connection, from: LogPosition, expiry: &Expiry) -> Result<Due, LogEr
         let here = position(row.get(0)?)?;
         let is_old = row.get::<_, i64>(2)? < signed(expiry.received_before.micros());
         let accepted = unsigned(row.get(1)?)?;
-        let is_spare = OBSERVATIONS_MIN + accepted <= remaining;
-        let is_due = is_old || (is_too_large && is_spare);
-        if !is_due {
+        let is_spare = expiry.observations_min + accepted <= remaining;
+        if !(is_spare && (is_old || is_too_large)) {
             due.is_done = true;
             due.is_still_too_large = is_too_large;
             return Ok(due);

@@ -220,8 +220,10 @@ fn expire(log: &mut Log, received_before: u64, up_to: u64, remembered_from: u64)
     let expiry = Expiry {
         received_before: ReceivedAt::from_micros(1_700_000_000_000_000 + received_before),
         size_max_bytes: u64::MAX,
+        observations_min: 0,
         up_to: LogPosition(up_to),
         remembered_from: LogPosition(remembered_from),
+        is_trial: false,
     };
     loop {
         let expired = log.expire(&expiry).unwrap();
@@ -246,6 +248,22 @@ fn expiry(log: &mut Log) {
     assert_eq!(log.expired_to().unwrap().get(), 4);
     assert_eq!(replayed(log, LogPosition::START), all[4..]);
     assert_eq!(replayed(log, all[4].position), all[5..]);
+    // Each batch has two reports. A trial deletes nothing, and the newest reports stay however old they are.
+    let newest_stay = |observations_min, is_trial| Expiry {
+        received_before: ReceivedAt::from_micros(BEGIN + 100),
+        size_max_bytes: u64::MAX,
+        observations_min,
+        up_to: LogPosition(100),
+        remembered_from: LogPosition(1),
+        is_trial,
+    };
+    for (observations_min, to) in [(4, 4), (3, 4), (2, 5)] {
+        let expired = log.expire(&newest_stay(observations_min, true)).unwrap();
+        assert_eq!(expired.to.get(), to, "{observations_min}");
+    }
+    assert_eq!(replayed(log, LogPosition::START), all[4..]);
+    while !log.expire(&newest_stay(2, false)).unwrap().is_done {}
+    assert_eq!(replayed(log, LogPosition::START), all[5..]);
     // All of them may be deleted, and no position is used twice.
     expire(log, 100, 100, 100);
     assert_eq!(replayed(log, LogPosition::START), []);
@@ -288,8 +306,10 @@ fn names_go_with_the_last_observation_of_them() {
     let expiry = Expiry {
         received_before: ReceivedAt::from_micros(1_700_000_000_000_008),
         size_max_bytes: u64::MAX,
+        observations_min: 0,
         up_to: LogPosition(100),
         remembered_from: LogPosition(100),
+        is_trial: false,
     };
     // During the sweep, a deleted name is used again, and a new one is added.
     let mut number = 20;
@@ -350,8 +370,10 @@ fn a_log_that_is_too_large_lets_its_oldest_reports_go_and_uses_the_room_again() 
         let expiry = Expiry {
             received_before: ReceivedAt::from_micros(0),
             size_max_bytes: 1 << 20,
+            observations_min: 10_000,
             up_to: LogPosition(number),
             remembered_from: LogPosition(number),
+            is_trial: false,
         };
         while !log.expire(&expiry).unwrap().is_done {}
         most = most.max(std::fs::metadata(&file).unwrap().len());
