@@ -217,6 +217,56 @@ async fn what_is_open_to_this_machine_is_not_open_through_a_proxy() {
         .expect_error(403, "Host: ");
 }
 
+#[tokio::test]
+async fn a_proxy_that_is_not_configured_is_warned_of_once() {
+    let running = Running::start(|_| {});
+    let client = reqwest::Client::new();
+    for (name, value) in [
+        ("x-forwarded-for", "1.2.3.4"),
+        ("x-forwarded-for", "1.2.3.5"),
+        ("forwarded", "for=1.2.3.4"),
+    ] {
+        let request = client.get(format!("http://{}{PATH}", running.addr));
+        Answer::of(request.header(name, value))
+            .await
+            .expect_status(200);
+    }
+    let mut log = String::new();
+    running.stop_and_log(&mut log);
+    assert_eq!(log.matches("not in server.proxies").count(), 1, "{log}");
+}
+
+#[tokio::test]
+async fn guesses_from_many_addresses_are_slowed_together() {
+    let server = TestServer::start_with(|config| {
+        behind_a_proxy(config);
+        config.auth.mode = AuthMode::Required;
+        config.auth.guesses_per_minute_max = 3;
+    })
+    .await;
+    guarded(&server);
+    let log_in = async |client: &str, password: &str| {
+        let request = server.request(Method::GET, LOGIN);
+        let request = request.header("x-forwarded-for", client);
+        Answer::of(basic(request, "admin", password)).await
+    };
+    let known = "9.9.9.9";
+    log_in(known, "right horse").await.expect_status(200);
+    for client in ["1.0.0.1", "2.0.0.1", "3.0.0.1"] {
+        log_in(client, client).await.expect_status(401);
+    }
+    let refused = log_in("4.0.0.1", "right horse").await;
+    assert!(refused.headers.contains_key("retry-after"));
+    refused.expect_error(429, "too many logins failed");
+    // Whoever has logged in from an address, and whoever is on this machine, does not share the rate.
+    log_in(known, "wrong").await.expect_status(401);
+    log_in(known, "right horse").await.expect_status(200);
+    let here = server.request(Method::GET, LOGIN);
+    Answer::of(basic(here, "admin", "right horse"))
+        .await
+        .expect_status(200);
+}
+
 /// As proxies of node and Go, and proxies that hide their clients, send it.
 const UNREADABLE: [&str; 7] = [
     "fe80::1%eth0",

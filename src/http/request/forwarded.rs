@@ -7,12 +7,13 @@
 //! the client is [`Client::Unknown`], and never this machine.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use axum::extract::Request;
 use axum::http::header::{FORWARDED, VIA};
 use axum::http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
+use tracing::warn;
 
 use super::peer::{Client, ForwardedHost, Scheme};
 use crate::config;
@@ -46,6 +47,7 @@ impl Proxies {
         };
         let peer = peer.to_canonical();
         if !self.contain(peer) {
+            warn_of_unknown_proxy(peer, request.headers());
             return request;
         }
         let headers = request.headers();
@@ -125,6 +127,20 @@ impl Proxies {
             Some(outside) if client.is_loopback() => Client::At(outside),
             _ => Client::At(client),
         }
+    }
+}
+
+/// Warns once of a proxy on this machine that is not configured. Its clients count as this machine.
+fn warn_of_unknown_proxy(peer: IpAddr, headers: &HeaderMap) {
+    static WARNED: Once = Once::new();
+    let names = [FORWARDED_FOR, FORWARDED];
+    if peer.is_loopback() && names.iter().any(|name| headers.contains_key(name)) {
+        WARNED.call_once(|| {
+            warn!(
+                proxy.address = %peer,
+                "a proxy that is not in server.proxies forwards requests: all of its clients count as this machine"
+            );
+        });
     }
 }
 
