@@ -15,6 +15,11 @@ pub struct Limits {
     pub body_bytes_max: usize,
     /// Largest sum of all request bodies in memory, in bytes. At least twice `body_bytes_max`. Default 256 MiB.
     pub bodies_bytes_max: usize,
+    /// Largest sum of the bodies over 64 KiB of one sender in memory, in bytes. 0 means an eighth of `bodies_bytes_max`.
+    /// Default 0.
+    pub bodies_bytes_per_sender_max: usize,
+    /// Largest command or form in bytes, as sent and after decompression. Default 256 KiB.
+    pub command_bytes_max: usize,
     /// Largest number of reports in one request. Default 10 000.
     pub reports_per_batch_max: usize,
     /// Largest nesting depth of JSON objects and arrays. Default 32.
@@ -31,6 +36,11 @@ pub struct Limits {
     /// Longest time a client may take to send a request's body. Default 30 seconds.
     #[serde(with = "duration_text")]
     pub body_timeout: Duration,
+    /// Slowest that a body may arrive, in bytes a second on average. 0 means no limit. Default 1 000.
+    pub body_bytes_per_second_min: u32,
+    /// How long a body may be slower than that. Default 5 seconds.
+    #[serde(with = "duration_text")]
+    pub body_rate_after: Duration,
     /// Longest time to wait for the body of a request that was refused by its head. Default 2 seconds.
     #[serde(with = "duration_text")]
     pub refused_body_timeout: Duration,
@@ -63,6 +73,10 @@ pub struct Limits {
     pub log_reads_max: usize,
     /// Open WebSockets. Default 64.
     pub subscribers_max: usize,
+    /// Open WebSockets of one client: a key or a login, else a network. Default 16.
+    pub subscribers_per_client_max: usize,
+    /// Bytes a second that one WebSocket is sent. 0 means no limit. Default 2 MiB.
+    pub subscriber_bytes_per_second_max: u32,
     /// Subscriptions of one WebSocket. Default 64.
     pub subscriptions_max: usize,
     /// Events that a WebSocket may fall behind, rounded up to a power of two. Default 16 384.
@@ -90,6 +104,8 @@ impl Default for Limits {
         Self {
             body_bytes_max: 8 << 20,
             bodies_bytes_max: 256 << 20,
+            bodies_bytes_per_sender_max: 0,
+            command_bytes_max: 256 << 10,
             reports_per_batch_max: 10_000,
             json_depth_max: 32,
             connections_max: 1024,
@@ -97,6 +113,8 @@ impl Default for Limits {
             head_bytes_max: 64 << 10,
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
+            body_bytes_per_second_min: 1000,
+            body_rate_after: Duration::from_secs(5),
             refused_body_timeout: Duration::from_secs(2),
             idle_timeout: Duration::from_secs(60),
             queue_batches_max: 1024,
@@ -112,6 +130,8 @@ impl Default for Limits {
             device_walks_max: 2,
             log_reads_max: 2,
             subscribers_max: 64,
+            subscribers_per_client_max: 16,
+            subscriber_bytes_per_second_max: 2 << 20,
             subscriptions_max: 64,
             events_queue_max: 16_384,
             subscriber_message_bytes_max: 64 << 10,
@@ -129,6 +149,16 @@ impl Limits {
     pub(super) fn check_each(&self) -> Result<(), String> {
         count(self.body_bytes_max, 1..=1 << 30)?;
         count(self.bodies_bytes_max, 2..=usize::MAX)?;
+        count(self.bodies_bytes_per_sender_max, 0..=usize::MAX)?;
+        count(self.command_bytes_max, 1024..=1 << 30)?;
+        for rate in [
+            self.body_bytes_per_second_min,
+            self.subscriber_bytes_per_second_max,
+        ] {
+            if 1_000_000_000 < rate {
+                return Err("must be 0 to 1000000000".to_owned());
+            }
+        }
         count(self.reports_per_batch_max, 1..=1_000_000)?;
         count(self.json_depth_max, 4..=100)?; // A report nests 4 deep; `serde_json` stops at 128.
         count(self.connections_max, 1..=1_000_000)?;
@@ -138,6 +168,7 @@ impl Limits {
             self.header_timeout,
             self.body_timeout,
             self.refused_body_timeout,
+            self.body_rate_after,
             self.idle_timeout,
             self.subscriber_timeout,
             self.ping_interval,
@@ -155,6 +186,7 @@ impl Limits {
         count(self.device_walks_max, 1..=1000)?;
         count(self.log_reads_max, 1..=1000)?;
         count(self.subscribers_max, 1..=1_000_000)?;
+        count(self.subscribers_per_client_max, 1..=1_000_000)?;
         count(self.subscriptions_max, 1..=10_000)?;
         count(self.events_queue_max, 1..=1_000_000)?;
         count(self.subscriber_message_bytes_max, 64..=1 << 24)?;

@@ -254,10 +254,19 @@ fn check(key: &str, good: &[&str], bad: &[&str]) {
 
 #[test]
 fn bounds_of_subscribers_hold_at_and_one_past() {
-    for key in ["subscribers_max", "events_queue_max"] {
+    for key in [
+        "subscribers_max",
+        "subscribers_per_client_max",
+        "events_queue_max",
+    ] {
         let key = format!("limits.{key}");
         check(&key, &["1", "1000000"], &["0", "1000001"]);
     }
+    check(
+        "limits.subscriber_bytes_per_second_max",
+        &["0", "1000000000"],
+        &["1000000001"],
+    );
     check("limits.subscriptions_max", &["1", "10000"], &["0", "10001"]);
     check(
         "limits.subscriber_message_bytes_max",
@@ -290,10 +299,20 @@ fn bounds_of_connections_hold_at_and_one_past() {
         &["8192", "1048576"],
         &["8191", "1048577"],
     );
+    for key in ["limits.refused_body_timeout", "limits.body_rate_after"] {
+        let (inside, outside) = (["\"1ms\"", "\"1day\""], ["\"0s\"", "\"1day 1ms\""]);
+        check(key, &inside, &outside);
+    }
     check(
-        "limits.refused_body_timeout",
-        &["\"1ms\"", "\"1day\""],
-        &["\"0s\"", "\"1day 1ms\""],
+        "limits.body_bytes_per_second_min",
+        &["0", "1000000000"],
+        &["1000000001"],
+    );
+    check("limits.bodies_bytes_per_sender_max", &["0", "1"], &["-1"]);
+    check(
+        "limits.command_bytes_max",
+        &["1024", "1073741824"],
+        &["1023", "1073741825"],
     );
 }
 

@@ -141,6 +141,10 @@ pub(super) enum ApiError {
         "the head of the request is too long, at most {bytes_max} bytes are allowed (limits.head_bytes_max)"
     )]
     HeadTooLong { bytes_max: usize },
+    #[error(
+        "this client has limits.subscribers_per_client_max WebSockets open already; close one first"
+    )]
+    TooManySubscribersOfClient,
     #[error("limits.subscribers_max WebSockets are open already; try again later")]
     TooManySubscribers,
     #[error("a handler panicked")]
@@ -157,7 +161,8 @@ impl ApiError {
                 BodyError::UnknownType | BodyError::UnknownEncoding => {
                     StatusCode::UNSUPPORTED_MEDIA_TYPE
                 }
-                BodyError::TooSlow => StatusCode::REQUEST_TIMEOUT,
+                BodyError::TooSlow | BodyError::BelowRate { .. } => StatusCode::REQUEST_TIMEOUT,
+                BodyError::NoMemoryForSender => StatusCode::TOO_MANY_REQUESTS,
                 BodyError::NoMemory => StatusCode::SERVICE_UNAVAILABLE,
                 BodyError::BrokenOff
                 | BodyError::BadGzip
@@ -190,9 +195,9 @@ impl ApiError {
                 },
             },
             Self::Unauthorised(_) => StatusCode::UNAUTHORIZED,
-            Self::TooManyFailures { .. } | Self::TooManyReports { .. } => {
-                StatusCode::TOO_MANY_REQUESTS
-            }
+            Self::TooManyFailures { .. }
+            | Self::TooManyReports { .. }
+            | Self::TooManySubscribersOfClient => StatusCode::TOO_MANY_REQUESTS,
             Self::Forbidden(_)
             | Self::NotYourSource(_)
             | Self::UnprovenCommand
@@ -274,7 +279,8 @@ impl ApiError {
                     .try_into()
                     .unwrap_or(u64::MAX),
             ),
-            (_, StatusCode::SERVICE_UNAVAILABLE | StatusCode::INSUFFICIENT_STORAGE) => Some(1),
+            (Self::Body(BodyError::NoMemoryForSender), _)
+            | (_, StatusCode::SERVICE_UNAVAILABLE | StatusCode::INSUFFICIENT_STORAGE) => Some(1),
             _ => None,
         }
     }

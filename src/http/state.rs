@@ -16,7 +16,7 @@ use super::intake::Intake;
 use super::kismet::live::{Feed, Live};
 use super::kismet::records::Records;
 use super::kismet::samples::Samples;
-use super::request::body::{Bodies, BodyTimeouts};
+use super::request::body::{Bodies, BodyLimits};
 use super::request::forwarded::Proxies;
 use super::response::pace::Pace;
 use crate::alerts::AlertStore;
@@ -104,14 +104,8 @@ pub(crate) struct Parts {
 impl App {
     pub(crate) fn new(config: &Config, parts: Parts) -> Self {
         let limits = &config.limits;
-        let bodies = Bodies::new(
-            limits.body_bytes_max,
-            limits.bodies_bytes_max,
-            BodyTimeouts {
-                wanted: limits.body_timeout,
-                refused: limits.refused_body_timeout,
-            },
-        );
+        let bodies = Bodies::new(body_limits(limits));
+        let pace = Pace(parts.ingest.commit_counter());
         let policy = parts.access.policy();
         let origins = Origins::new(policy, parts.is_local, &config.server);
         let health = SourceHealth::new(limits.sources_max);
@@ -131,9 +125,9 @@ impl App {
                 tracker: parts.tracker,
                 alerts: parts.alerts,
                 server_uuid: parts.server_uuid,
-                pace: Pace(parts.ingest.commit_counter()),
+                pace: pace.clone(),
             },
-            live: Live::new(limits),
+            live: Live::new(limits, &pace),
             history: HistoryReads {
                 history: parts.history.map(Arc::new),
                 turns: Turns::new(limits.log_reads_max),
@@ -195,6 +189,25 @@ impl RequestLimits {
             tags_max: config.limits.tags_per_device_max,
             tag_bytes_max: config.limits.tag_bytes_max,
         }
+    }
+}
+
+fn body_limits(limits: &config::Limits) -> BodyLimits {
+    /// The share of one sender if the configuration does not say how much: one in so many.
+    const SHARE: usize = 8;
+    BodyLimits {
+        bytes_max: limits.body_bytes_max,
+        command_bytes_max: limits.command_bytes_max,
+        all_bytes_max: limits.bodies_bytes_max,
+        sender_bytes_max: match limits.bodies_bytes_per_sender_max {
+            // One body always fits.
+            0 => (limits.bodies_bytes_max / SHARE).max(limits.body_bytes_max),
+            bytes_max => bytes_max,
+        },
+        timeout: limits.body_timeout,
+        refused_timeout: limits.refused_body_timeout,
+        bytes_per_second_min: limits.body_bytes_per_second_min,
+        rate_after: limits.body_rate_after,
     }
 }
 

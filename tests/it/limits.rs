@@ -137,10 +137,15 @@ async fn closed(stream: &mut TcpStream) {
 
 /// A connection with a request under way: the server has begun to read the body, and it never ends.
 async fn occupied(server: &TestServer) -> TcpStream {
-    let mut stream = opened(server).await;
     let head = format!(
         "POST {WIFI} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\nexpect: 100-continue\r\n\r\n"
     );
+    begin(server, &head).await
+}
+
+/// A connection on which the server waits for the body of a request that expects 100.
+async fn begin(server: &TestServer, head: &str) -> TcpStream {
+    let mut stream = opened(server).await;
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut first_bytes = [0; 12];
     stream.read_exact(&mut first_bytes).await.unwrap();
@@ -377,4 +382,94 @@ async fn a_reader_that_stops_reading_does_not_hold_a_connection() {
         "the view was sent whole, so the test shows nothing"
     );
     running.stop();
+}
+
+#[tokio::test]
+async fn a_body_that_arrives_too_slowly_is_408() {
+    let server = TestServer::start_with(|config| {
+        config.limits.body_timeout = HOUR;
+        config.limits.idle_timeout = HOUR;
+        config.limits.body_rate_after = Duration::from_millis(100);
+    })
+    .await;
+    let request = format!(
+        "POST {WIFI} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 5000\r\n\r\n{{"
+    );
+    let answer = say_and_wait(&server, &request).await;
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert!(answer.contains("at least 1000 bytes a second"), "{answer}");
+}
+
+#[tokio::test]
+async fn bodies_that_have_hardly_begun_hold_no_memory() {
+    let server = TestServer::start_with(|config| {
+        config.limits.body_bytes_max = 1 << 20;
+        config.limits.bodies_bytes_max = 2 << 20;
+        config.limits.body_timeout = HOUR;
+        config.limits.idle_timeout = HOUR;
+        config.limits.body_bytes_per_second_min = 0;
+    })
+    .await;
+    let head = format!(
+        "POST {WIFI} HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\nexpect: 100-continue\r\n\r\n"
+    );
+    let mut begun = Vec::new();
+    for _ in 0..33 {
+        let mut stream = begin(&server, &head).await;
+        stream.write_all(b"1\r\n{\r\n").await.unwrap();
+        begun.push(stream);
+    }
+    let answer = server
+        .post(WIFI, Some("application/json"), padded(1 << 20))
+        .await;
+    answer.expect_status(200);
+}
+
+#[tokio::test]
+async fn a_sender_at_its_share_of_the_memory_is_taken_and_one_byte_more_is_429() {
+    let server = TestServer::start_with(|config| {
+        config.limits.bodies_bytes_per_sender_max = 100_000;
+    })
+    .await;
+    let json = Some("application/json");
+    server
+        .post(WIFI, json, padded(100_000))
+        .await
+        .expect_status(200);
+    let answer = server.post(WIFI, json, padded(100_001)).await;
+    assert_eq!(answer.headers["retry-after"], "1");
+    answer.expect_error(429, "too many large bodies of this sender");
+}
+
+#[tokio::test]
+async fn a_command_at_the_bound_is_taken_and_one_byte_more_is_413() {
+    const PATH: &str = "/devices/views/all/devices.json";
+    let server = TestServer::start_with(|config| config.limits.command_bytes_max = 2000).await;
+    let json = Some("application/json");
+    let command = |bytes: usize| {
+        let command = r#"{"fields":["kismet.device.base.macaddr"],"unknown":[[[{}]],1,"x"]}"#;
+        command.to_owned() + &" ".repeat(bytes - command.len())
+    };
+    server
+        .post(PATH, json, command(2000))
+        .await
+        .expect_status(200);
+    server
+        .post(PATH, json, command(2001))
+        .await
+        .expect_error(413, "at most 2000 bytes");
+    // What it inflates to counts.
+    let zipped = server
+        .request(Method::POST, PATH)
+        .header("content-type", "application/json")
+        .header("content-encoding", "gzip")
+        .body(gzip(command(100_000).as_bytes()));
+    Answer::of(zipped)
+        .await
+        .expect_error(413, "decompresses to more than 2000 bytes");
+    // Reports may be larger.
+    server
+        .post(WIFI, json, padded(100_000))
+        .await
+        .expect_status(200);
 }

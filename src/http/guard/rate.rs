@@ -3,12 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::http::Extensions;
-
-use crate::auth::{ClientNetwork, Principal, Standing};
 use crate::bounded::BoundedMap;
 use crate::http::error::ApiError;
-use crate::http::request::peer::client;
+use crate::http::request::sender::Sender;
 
 /// Window over which the rate is averaged: scanners collect reports and send them in bursts.
 const BURST: Duration = Duration::from_secs(10);
@@ -21,31 +18,6 @@ pub(in crate::http) struct Rates {
     /// Reports a second.
     max: u32,
     senders: Arc<Mutex<Senders>>,
-}
-
-/// Who sends: whoever the login or key is of, else the network that the request came from.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(in crate::http) enum Sender {
-    Known(Principal),
-    Unknown(ClientNetwork),
-}
-
-impl Sender {
-    pub(in crate::http) fn of(extensions: &Extensions) -> Self {
-        match extensions.get::<Standing>() {
-            Some(standing) => Self::Known(standing.identity.principal.clone()),
-            None => Self::Unknown(ClientNetwork::of(client(extensions))),
-        }
-    }
-
-    /// The login or key as bytes, without a zero among them: names have no control characters.
-    pub(in crate::http) fn credential(&self) -> Option<Vec<u8>> {
-        match self {
-            Self::Known(Principal::User(name)) => Some([b"user:", name.as_bytes()].concat()),
-            Self::Known(Principal::Key(name)) => Some([b"key:", name.as_bytes()].concat()),
-            Self::Unknown(_) => None,
-        }
-    }
 }
 
 /// When each would have sent all that it did, had it kept to the bound.
@@ -110,6 +82,7 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
     use super::*;
+    use crate::auth::ClientNetwork;
 
     fn sender(number: u32) -> Sender {
         let address = IpAddr::V4(Ipv4Addr::from_bits(number));

@@ -13,7 +13,7 @@ use super::*;
 use crate::alerts::AlertKeeper;
 use crate::config::alerts::Alerts;
 use crate::fold::ResendWindow;
-use crate::http::request::body::BodyTimeouts;
+use crate::http::request::body::BodyLimits;
 use crate::http::server::lease::ConnectionLimits;
 use crate::http::server::listener;
 use crate::http::server::places::{PlaceLimits, Places};
@@ -145,14 +145,16 @@ impl TestServer {
         let intake = Arc::new(Intake {
             ingest,
             rates: Rates::new(0),
-            bodies: Bodies::new(
-                1 << 20,
-                1 << 22,
-                BodyTimeouts {
-                    wanted: Duration::from_secs(60),
-                    refused: Duration::from_secs(60),
-                },
-            ),
+            bodies: Bodies::new(BodyLimits {
+                bytes_max: 1 << 20,
+                command_bytes_max: 1 << 18,
+                all_bytes_max: 1 << 22,
+                sender_bytes_max: 1 << 22,
+                timeout: Duration::from_secs(60),
+                refused_timeout: Duration::from_secs(60),
+                bytes_per_second_min: 0,
+                rate_after: Duration::from_secs(60),
+            }),
             events,
             limits: Limits::FOR_TESTS,
             health: SourceHealth::new(8),

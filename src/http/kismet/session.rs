@@ -78,7 +78,7 @@ pub(super) async fn set_password(
     };
     let received = guard
         .bodies
-        .receive(Request::from_parts(parts, body))
+        .receive_command(Request::from_parts(parts, body))
         .await?;
     let (user, password) = (
         received.variable("username")?,
@@ -117,7 +117,7 @@ pub(super) async fn generate_key(
     State(bodies): State<Bodies>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let received = bodies.receive(request).await?;
+    let received = bodies.receive_command(request).await?;
     let NewKey {
         name,
         role,
@@ -151,7 +151,7 @@ pub(super) async fn revoke_key(
     struct Named {
         name: String,
     }
-    let received = bodies.receive(request).await?;
+    let received = bodies.receive_command(request).await?;
     let Named { name } = received.json(|json| parameters(json))?;
     change(&access, move |credentials| credentials.revoke_key(&name)).await?;
     Ok(text(StatusCode::OK, "revoked\n"))

@@ -1,7 +1,6 @@
 //! Request bodies: read, inflated and taken out of a form, all within bounds.
 
 use std::io::Read;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -9,13 +8,16 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, header};
 use http_body_util::BodyExt;
 use percent_encoding::percent_decode;
-use serde::de::IgnoredAny;
-use serde_json::{Map, Value};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use serde::de::{DeserializeOwned, IgnoredAny};
 use tokio::time::{Instant, timeout, timeout_at};
 
-/// Memory for bodies is handed out in pieces of this size.
-const MEMORY_PIECE_BYTES: usize = 1024;
+use super::body_memory::{BodyMemory, HeldMemory, NoRoom};
+use super::sender::Sender;
+
+/// Room for the beginning of a body that announces its length. The rest follows when this much has arrived.
+const FIRST_BYTES: usize = 64 << 10;
+/// How long the rest of a body waits for memory that others hold. Others wait for memory too, so it is not long.
+const MEMORY_WAIT: Duration = Duration::from_secs(2);
 /// A body that is too large is read on for this many times the bound and thrown away, because most clients
 /// look for an answer only when they have sent everything.
 const DISCARD_FACTOR: usize = 4;
@@ -33,8 +35,16 @@ pub(in crate::http) enum BodyError {
     UnknownEncoding,
     #[error("the body did not arrive in time")]
     TooSlow,
+    #[error(
+        "the body arrives too slowly, at least {bytes_per_second_min} bytes a second are expected"
+    )]
+    BelowRate { bytes_per_second_min: u32 },
     #[error("too many bodies are being read, try again")]
     NoMemory,
+    #[error(
+        "too many large bodies of this sender are being read, try again when they have arrived"
+    )]
+    NoMemoryForSender,
     #[error("the body breaks off")]
     BrokenOff,
     #[error("the body is not gzip, or breaks off")]
@@ -52,17 +62,29 @@ pub(in crate::http) enum BodyError {
 /// What bounds bodies.
 #[derive(Clone, Debug)]
 pub(in crate::http) struct Bodies {
-    bytes_max: usize,
-    timeouts: BodyTimeouts,
-    memory: Arc<Semaphore>,
+    limits: BodyLimits,
+    memory: BodyMemory,
 }
 
-/// How long a client may take to send a body.
+/// How large bodies may be, and how slow.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::http) struct BodyTimeouts {
-    pub(in crate::http) wanted: Duration,
-    /// Of a request that was refused by its head.
-    pub(in crate::http) refused: Duration,
+pub(in crate::http) struct BodyLimits {
+    /// One body, as sent and inflated.
+    pub(in crate::http) bytes_max: usize,
+    /// A command or a form, as sent and inflated.
+    pub(in crate::http) command_bytes_max: usize,
+    /// All bodies in memory.
+    pub(in crate::http) all_bytes_max: usize,
+    /// The large bodies of one sender in memory.
+    pub(in crate::http) sender_bytes_max: usize,
+    /// How long a client may take to send a body.
+    pub(in crate::http) timeout: Duration,
+    /// The same for a request that was refused by its head.
+    pub(in crate::http) refused_timeout: Duration,
+    /// The slowest that a body may arrive, on average. 0 means no limit.
+    pub(in crate::http) bytes_per_second_min: u32,
+    /// When the average counts.
+    pub(in crate::http) rate_after: Duration,
 }
 
 /// A body in memory, not looked into yet.
@@ -73,7 +95,7 @@ pub(in crate::http) struct Received {
     gzip: bool,
     bytes_max: usize,
     /// Gives the memory back when the body is done with.
-    _memory: OwnedSemaphorePermit,
+    _memory: HeldMemory,
 }
 
 /// What the client calls its body.
@@ -85,25 +107,31 @@ pub(in crate::http) enum Form {
     Guess,
 }
 
+impl BodyLimits {
+    /// When a body of which so much has arrived falls below the slowest rate.
+    fn due(&self, start: Instant, read_bytes: usize) -> Option<Instant> {
+        let read_bytes = u32::try_from(read_bytes).unwrap_or(u32::MAX);
+        let second = Duration::from_secs(1);
+        let time = second
+            .saturating_mul(read_bytes)
+            .checked_div(self.bytes_per_second_min)?;
+        Some(start + time.max(self.rate_after))
+    }
+}
+
 impl Bodies {
-    /// Bodies of at most `bytes_max`, all of them together of at most `all_bytes_max`.
-    pub(in crate::http) fn new(
-        bytes_max: usize,
-        all_bytes_max: usize,
-        timeouts: BodyTimeouts,
-    ) -> Self {
-        let pieces = (all_bytes_max / MEMORY_PIECE_BYTES).min(Semaphore::MAX_PERMITS);
+    pub(in crate::http) fn new(limits: BodyLimits) -> Self {
         Self {
-            bytes_max,
-            timeouts,
-            memory: Arc::new(Semaphore::new(pieces)),
+            limits,
+            memory: BodyMemory::new(limits.all_bytes_max, limits.sender_bytes_max),
         }
     }
 
     /// Reads the body of `request`, which is JSON or a form.
     pub(in crate::http) async fn receive(&self, request: Request) -> Result<Received, BodyError> {
         let form = form(request.headers())?;
-        self.receive_form(request, form).await
+        self.receive_form(request, form, self.limits.bytes_max)
+            .await
     }
 
     /// Reads the body of `request`, whatever it is called.
@@ -111,35 +139,46 @@ impl Bodies {
         &self,
         request: Request,
     ) -> Result<Received, BodyError> {
-        self.receive_form(request, Form::Guess).await
+        self.receive_form(request, Form::Guess, self.limits.bytes_max)
+            .await
     }
 
-    async fn receive_form(&self, request: Request, form: Form) -> Result<Received, BodyError> {
-        let deadline = Instant::now() + self.timeouts.wanted;
+    /// Reads the body of `request`, which is a command or a form that people fill in.
+    pub(in crate::http) async fn receive_command(
+        &self,
+        request: Request,
+    ) -> Result<Received, BodyError> {
+        let form = form(request.headers())?;
+        let bytes_max = self.limits.command_bytes_max.min(self.limits.bytes_max);
+        self.receive_form(request, form, bytes_max).await
+    }
+
+    async fn receive_form(
+        &self,
+        request: Request,
+        form: Form,
+        bytes_max: usize,
+    ) -> Result<Received, BodyError> {
         let gzip = is_gzip(request.headers())?;
         let declared = content_length(request.headers());
-        let needed = match declared {
-            Some(bytes) if !gzip => bytes.min(self.bytes_max),
-            _ => self.bytes_max,
+        let mut memory = self.memory.hold(Sender::of(request.extensions()));
+        let mut body = request.into_body();
+        let read = self.read(&mut body, declared, bytes_max, &mut memory);
+        let bytes = match read.await {
+            Ok(bytes) => bytes,
+            Err(refused) => {
+                memory.release();
+                if matches!(refused, BodyError::NoMemory | BodyError::NoMemoryForSender) {
+                    self.discard(body).await;
+                }
+                return Err(refused);
+            }
         };
-        let pieces = u32::try_from(needed / MEMORY_PIECE_BYTES + 1).unwrap_or(u32::MAX);
-        let memory = timeout_at(
-            deadline,
-            Arc::clone(&self.memory).acquire_many_owned(pieces),
-        );
-        let Ok(Ok(memory)) = memory.await else {
-            return Err(BodyError::NoMemory);
-        };
-        let body = request.into_body();
-        let reading = self.read(body, declared.unwrap_or_default().min(needed));
-        let bytes = timeout_at(deadline, reading)
-            .await
-            .map_err(|_| BodyError::TooSlow)??;
         Ok(Received {
             bytes,
             form,
             gzip,
-            bytes_max: self.bytes_max,
+            bytes_max,
             _memory: memory,
         })
     }
@@ -150,37 +189,74 @@ impl Bodies {
             let mut read = 0usize;
             while let Some(Ok(frame)) = body.frame().await {
                 read = read.saturating_add(frame.data_ref().map_or(0, bytes::Bytes::len));
-                if self.bytes_max < read {
+                if self.limits.bytes_max < read {
                     return;
                 }
             }
         };
-        timeout(self.timeouts.refused, discard).await.ok();
+        timeout(self.limits.refused_timeout, discard).await.ok();
     }
 
-    async fn read(&self, mut body: Body, capacity: usize) -> Result<Vec<u8>, BodyError> {
-        let mut bytes = Vec::with_capacity(capacity);
+    async fn read(
+        &self,
+        body: &mut Body,
+        declared: Option<usize>,
+        bytes_max: usize,
+        memory: &mut HeldMemory,
+    ) -> Result<Vec<u8>, BodyError> {
+        let start = Instant::now();
+        let deadline = start + self.limits.timeout;
+        let declared = declared.unwrap_or_default().min(bytes_max);
+        let mut bytes = Vec::with_capacity(declared.min(FIRST_BYTES));
         let mut read = 0usize;
-        while let Some(frame) = body.frame().await {
+        loop {
+            let due = self.limits.due(start, read).filter(|due| *due < deadline);
+            let Ok(frame) = timeout_at(due.unwrap_or(deadline), body.frame()).await else {
+                return Err(match due {
+                    None => BodyError::TooSlow,
+                    Some(_) => BodyError::BelowRate {
+                        bytes_per_second_min: self.limits.bytes_per_second_min,
+                    },
+                });
+            };
+            let Some(frame) = frame else {
+                break;
+            };
             let Ok(data) = frame.map_err(|_| BodyError::BrokenOff)?.into_data() else {
                 continue;
             };
+            let is_first = read == 0;
             read = read.saturating_add(data.len());
-            if read <= self.bytes_max {
+            if read <= bytes_max {
+                // Who holds nothing yet may wait: it keeps nobody from going on.
+                let wait_until = if is_first {
+                    deadline
+                } else {
+                    deadline.min(Instant::now() + MEMORY_WAIT)
+                };
+                memory
+                    .grow_to(read, wait_until)
+                    .await
+                    .map_err(|no_room| match no_room {
+                        NoRoom::InAll => BodyError::NoMemory,
+                        NoRoom::OfSender => BodyError::NoMemoryForSender,
+                    })?;
+                if bytes.capacity() < read {
+                    bytes.reserve(data.len().max(declared.saturating_sub(bytes.len())));
+                }
                 bytes.extend_from_slice(&data);
             } else {
                 bytes = Vec::new();
-                if self.bytes_max.saturating_mul(DISCARD_FACTOR) < read {
+                memory.release();
+                if bytes_max.saturating_mul(DISCARD_FACTOR) < read {
                     break;
                 }
             }
         }
-        if read <= self.bytes_max {
+        if read <= bytes_max {
             Ok(bytes)
         } else {
-            Err(BodyError::TooLarge {
-                bytes_max: self.bytes_max,
-            })
+            Err(BodyError::TooLarge { bytes_max })
         }
     }
 }
@@ -196,6 +272,18 @@ impl Received {
     pub(in crate::http) fn is_heavy(&self) -> bool {
         const LIGHT_BYTES_MAX: usize = 64 * 1024;
         self.gzip || LIGHT_BYTES_MAX < self.bytes.len()
+    }
+
+    /// The same for a command. Patterns are compiled, which takes long even if they are short.
+    pub(in crate::http) fn is_heavy_command(&self) -> bool {
+        const LIGHT_BYTES_MAX: usize = 4096;
+        const PATTERNS: &[u8] = b"regex";
+        self.gzip
+            || LIGHT_BYTES_MAX < self.bytes.len()
+            || self
+                .bytes
+                .windows(PATTERNS.len())
+                .any(|part| part == PATTERNS)
     }
 
     /// Gives the octets of the body to `read`, without their compression.
@@ -238,12 +326,11 @@ impl Received {
     }
 }
 
-/// A command document, and the variables beside it.
-pub(in crate::http) type Command = (Map<String, Value>, Vec<(String, String)>);
-
 impl Received {
-    /// What a read is asked for; an empty body asks for nothing.
-    pub(in crate::http) fn command(self) -> Result<Command, BodyError> {
+    /// What a read is asked for, and the variables beside it. An empty body asks for nothing.
+    pub(in crate::http) fn command<T: DeserializeOwned + Default>(
+        self,
+    ) -> Result<(T, Vec<(String, String)>), BodyError> {
         let inflated = self.inflated()?;
         let bytes = inflated.as_deref().unwrap_or(&self.bytes).trim_ascii();
         if bytes.first() == Some(&b'{') || (self.form == Form::Json && !bytes.is_empty()) {
@@ -257,14 +344,14 @@ impl Received {
         let mut variables: Vec<(String, String)> =
             form_urlencoded::parse(bytes).into_owned().collect();
         let document = match variables.iter().position(|(name, _)| name == "json") {
-            None => Map::new(),
+            None => T::default(),
             Some(at) => document(variables.remove(at).1.as_bytes())?,
         };
         Ok((document, variables))
     }
 }
 
-fn document(json: &[u8]) -> Result<Map<String, Value>, BodyError> {
+fn document<T: DeserializeOwned>(json: &[u8]) -> Result<T, BodyError> {
     serde_json::from_slice(json).map_err(|error| BodyError::NotACommand(error.to_string()))
 }
 

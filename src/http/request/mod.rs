@@ -2,10 +2,12 @@
 
 pub(super) mod bad_parameter;
 pub(super) mod body;
+mod body_memory;
 pub(super) mod forwarded;
 pub(super) mod path;
 pub(super) mod peer;
 pub(super) mod proofs;
 pub(super) mod query;
+pub(super) mod sender;
 pub(super) mod time;
 pub(super) mod url;

@@ -25,6 +25,7 @@ const WORK_MAX: Duration = Duration::from_millis(4);
 const REST: Duration = Duration::from_millis(8);
 
 /// Makes those who make a large answer rest while reports come in: they wait for a processor, and the answer can wait.
+#[derive(Debug)]
 pub(in crate::http) struct YieldToIngest {
     /// How often reports were put on disk, now and when it was looked at last.
     commits: Arc<AtomicU64>,

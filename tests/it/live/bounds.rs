@@ -58,6 +58,7 @@ async fn a_reader_that_does_not_read_is_dropped() {
         let mut running = Running::start(|command| {
             command
                 .env("SCANPOST_LIMITS__SUBSCRIBER_TIMEOUT", "300ms")
+                .env("SCANPOST_LIMITS__SUBSCRIBER_BYTES_PER_SECOND_MAX", "0")
                 .env("SCANPOST_LOGGING__LEVEL", "debug");
         });
         let subscriber = Subscriber::connect_to(&running.addr, path).await;
@@ -227,4 +228,48 @@ async fn subscribers_get_a_close_frame_when_the_server_stops() {
     let restarted = timeout(PATIENCE, restarted).await.unwrap().unwrap();
     assert_eq!(restarted.device_count().await, 5000);
     assert_eq!(connections(&restarted).await, 1);
+}
+
+#[tokio::test]
+async fn a_client_has_a_part_of_the_places() {
+    let server =
+        TestServer::start_with(|config| config.limits.subscribers_per_client_max = 2).await;
+    let mut open = Vec::new();
+    for path in [EVENTBUS, MONITOR] {
+        open.push(Subscriber::connect(&server, path).await);
+    }
+    match Subscriber::try_connect(&server, EVENTBUS).await {
+        Err(Error::Http(answer)) => assert_eq!(answer.status(), 429),
+        other => panic!("{:?}", other.map(|_| "a third subscriber")),
+    }
+    let mut first = open.remove(0);
+    first.0.close(None).await.unwrap();
+    assert_eq!(first.end().await, None);
+    Subscriber::connect(&server, EVENTBUS).await.settle().await;
+}
+
+#[tokio::test]
+async fn a_subscriber_is_sent_no_more_than_its_rate() {
+    const BYTES_PER_SECOND: usize = 50_000;
+    let server = TestServer::start_with(|config| {
+        config.limits.subscriber_bytes_per_second_max = 50_000;
+    })
+    .await;
+    let reports: Vec<Value> = (0..100).map(report).collect();
+    server.report(json!(reports)).await;
+    let mut subscriber = Subscriber::connect(&server, MONITOR).await;
+    let start = Instant::now();
+    let all = json!({ "monitor": "02:00:00:00:00:00/FF:FF:FF:00:00:00", "request": 1 });
+    subscriber.say(all).await;
+    let mut before_last_step = 0;
+    for heard in 0..100 {
+        let frame = subscriber.hear().await.to_string();
+        // The last step is sent as soon as the one before it is paid for.
+        if heard < 80 {
+            before_last_step += frame.len();
+        }
+    }
+    let least = u64::try_from(before_last_step / BYTES_PER_SECOND).unwrap();
+    // A second's worth may be sent at once.
+    assert!(1 < least && Duration::from_secs(least - 1) <= start.elapsed());
 }

@@ -161,3 +161,21 @@ async fn a_malformed_request_is_answered_and_the_socket_lives() {
     subscriber.say(monitor(&addr(1), 1)).await;
     assert_eq!(subscriber.hear().await, shown(1, 1));
 }
+
+#[tokio::test]
+async fn a_socket_monitors_all_devices_once() {
+    let server = TestServer::start().await;
+    server.report(json!([report(1)])).await;
+    let mut subscriber = Subscriber::connect(&server, MONITOR).await;
+    subscriber.say(monitor("*", 1)).await;
+    subscriber.say(monitor("*", 2)).await;
+    let notice = subscriber.hear_notice().await;
+    assert!(notice.contains("has a monitor of * already"), "{notice}");
+    // The same number replaces it, and after a cancel there is room.
+    subscriber.say(monitor("*", 1)).await;
+    subscriber.say(json!({ "cancel": 1 })).await;
+    subscriber.say(monitor("*", 2)).await;
+    subscriber.settle().await;
+    server.report(json!([report(1)])).await;
+    assert_eq!(subscriber.hear().await, shown(1, 2));
+}

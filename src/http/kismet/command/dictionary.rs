@@ -1,8 +1,11 @@
 //! What a read is asked for: the command dictionary, and the variables beside it.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt;
 
 use regex::{Regex, RegexBuilder};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
 use crate::http::request::bad_parameter::BadParameter;
@@ -27,6 +30,69 @@ pub(super) struct Pattern {
     pub(in crate::http) regex: Regex,
 }
 
+/// The keys of commands that mean something. What stands under any other key is skipped and not built.
+const KEYS: [&str; 24] = [
+    "bssid",
+    "burst",
+    "channel",
+    "class",
+    "colmap",
+    "datatable",
+    "description",
+    "dest",
+    "devices",
+    "fields",
+    "last_time",
+    "mac",
+    "macs",
+    "name",
+    "other",
+    "phyname",
+    "regex",
+    "severity",
+    "source",
+    "tagname",
+    "tagvalue",
+    "text",
+    "throttle",
+    "username",
+];
+
+/// A command as it was sent, without the keys that mean nothing.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Document(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Document {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Keys;
+
+        impl<'de> Visitor<'de> for Keys {
+            type Value = Document;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Document, A::Error> {
+                let mut document = Map::new();
+                while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+                    match KEYS.iter().find(|known| **known == key) {
+                        Some(known) => {
+                            document.insert((*known).to_owned(), map.next_value()?);
+                        }
+                        None => {
+                            map.next_value::<IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(Document(document))
+            }
+        }
+
+        from.deserialize_map(Keys)
+    }
+}
+
 /// What a read is asked for.
 #[derive(Clone, Debug, Default)]
 pub(in crate::http) struct Command {
@@ -34,20 +100,20 @@ pub(in crate::http) struct Command {
     pub(in crate::http) fields: Option<Vec<Field>>,
     /// Of these, one has to match.
     pub(super) patterns: Vec<Pattern>,
-    document: Map<String, Value>,
+    document: Document,
     variables: Vec<(String, String)>,
     items_max: usize,
 }
 
 impl Command {
     /// Reads a document, and the variables of query and form.
-    pub(in crate::http) fn read(
-        document: Map<String, Value>,
+    pub(super) fn read(
+        document: Document,
         variables: Vec<(String, String)>,
         items_max: usize,
     ) -> Result<Self, BadParameter> {
-        let fields = fields_of(&document, items_max)?;
-        let patterns = match document.get("regex") {
+        let fields = fields_of(&document.0, items_max)?;
+        let patterns = match document.0.get("regex") {
             None | Some(Value::Null) => Vec::new(),
             Some(patterns) => read_patterns(items("regex", patterns, items_max)?)?,
         };
@@ -67,9 +133,15 @@ impl Command {
         (!value.is_empty()).then_some(value.as_str())
     }
 
+    /// A key of the document. It has to be one of [`KEYS`].
+    fn key(&self, name: &str) -> Option<&Value> {
+        debug_assert!(KEYS.contains(&name), "{name} is not among the keys");
+        self.document.0.get(name)
+    }
+
     /// A text of the document, or a variable.
     pub(in crate::http) fn text(&self, name: &str) -> Option<&str> {
-        if let Some(text) = self.document.get(name) {
+        if let Some(text) = self.key(name) {
             return text.as_str();
         }
         let mut variables = self.variables.iter();
@@ -89,14 +161,13 @@ impl Command {
 
     /// Something else of the document.
     pub(in crate::http) fn get(&self, name: &str) -> Option<&Value> {
-        self.document.get(name)
+        self.key(name)
     }
 
     /// A list of texts in the document, which has to be there.
     pub(in crate::http) fn texts(&self, name: &'static str) -> Result<Vec<&str>, BadParameter> {
         let list = self
-            .document
-            .get(name)
+            .key(name)
             .ok_or_else(|| BadParameter::new(name, "missing in the command"))?;
         let list = items(name, list, self.items_max)?;
         if let Some(at) = list.iter().position(|item| !item.is_string()) {

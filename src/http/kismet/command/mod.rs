@@ -8,8 +8,9 @@ mod shape;
 use axum::extract::{FromRef, FromRequest, Request};
 use axum::http::Method;
 use serde::Serialize;
-use serde_json::Map;
+use tokio::task::spawn_blocking;
 
+use self::dictionary::Document;
 pub(super) use self::dictionary::{Command, split_path};
 pub(in crate::http) use self::format::ExtensionSplitter;
 pub(super) use self::format::{Brackets, Format};
@@ -112,18 +113,26 @@ where
         let mut variables: Vec<_> = form_urlencoded::parse(query.as_bytes())
             .into_owned()
             .collect();
-        let mut document = Map::new();
-        if request.method() == Method::POST {
-            let received = Bodies::from_ref(state).receive(request).await?;
-            let command = received.command()?;
-            document = command.0;
-            variables.extend(command.1);
+        let items_max = RequestLimits::from_ref(state).command_items_max;
+        if request.method() != Method::POST {
+            let command = Command::read(Document::default(), variables, items_max)?;
+            return Ok(Self { format, command });
         }
-        let command = Command::read(
-            document,
-            variables,
-            RequestLimits::from_ref(state).command_items_max,
-        )?;
-        Ok(Self { format, command })
+        let received = Bodies::from_ref(state).receive_command(request).await?;
+        let is_heavy = received.is_heavy_command();
+        let read = move || -> Result<Command, ApiError> {
+            let (document, more) = received.command()?;
+            variables.extend(more);
+            Ok(Command::read(document, variables, items_max)?)
+        };
+        let command = if is_heavy {
+            spawn_blocking(read).await.map_err(|_| ApiError::Panicked)?
+        } else {
+            read()
+        };
+        Ok(Self {
+            format,
+            command: command?,
+        })
     }
 }

@@ -6,6 +6,7 @@
 mod eventbus;
 mod handshake;
 mod monitor;
+mod places;
 mod socket;
 
 use std::sync::Arc;
@@ -15,9 +16,10 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use hyper::upgrade::OnUpgrade;
 use serde_json::{Map, Value};
-use tokio::sync::Semaphore;
+use tokio::sync::Mutex;
 use tracing::debug;
 
+use self::places::Places;
 use self::socket::{End, Right, Socket, SocketLimits};
 use super::command::Shape;
 use super::device_view::Viewed;
@@ -27,6 +29,8 @@ use crate::config::Limits;
 use crate::events::{Events, Message, Severity};
 use crate::http::clock::now;
 use crate::http::error::ApiError;
+use crate::http::request::sender::Sender;
+use crate::http::response::pace::{Pace, YieldToIngest};
 use crate::http::server::lease::Lease;
 use crate::http::state::{RequestLimits, ServerFacts};
 use crate::views::kismet::{DeviceView, MessageRecord};
@@ -34,18 +38,22 @@ use crate::views::kismet::{DeviceView, MessageRecord};
 /// What all WebSockets share.
 #[derive(Clone, Debug)]
 pub(in crate::http) struct Live {
-    places: Arc<Semaphore>,
+    places: Places,
     socket: SocketLimits,
     subscriptions_max: usize,
+    /// All monitors take turns here, and give way to reports together: each alone would take its part of a processor.
+    monitoring: Arc<Mutex<YieldToIngest>>,
 }
 
 impl Live {
-    pub(in crate::http) fn new(limits: &Limits) -> Self {
+    pub(in crate::http) fn new(limits: &Limits, pace: &Pace) -> Self {
         Self {
-            places: Arc::new(Semaphore::new(limits.subscribers_max)),
+            places: Places::new(limits.subscribers_max, limits.subscribers_per_client_max),
+            monitoring: Arc::new(Mutex::new(pace.of_one_answer())),
             socket: SocketLimits {
                 message_bytes_max: limits.subscriber_message_bytes_max,
                 timeout: limits.subscriber_timeout,
+                bytes_per_second_max: limits.subscriber_bytes_per_second_max,
                 // A connection on which nothing moves is closed, so something has to move in time.
                 ping_interval: limits
                     .ping_interval
@@ -96,14 +104,12 @@ fn accept(feed: Feed, mut request: Request, service: Service) -> Result<Response
     let answer = handshake::answer(&request)?;
     let lease = request.extensions_mut().remove::<Lease>();
     let lease = lease.ok_or(ApiError::NotAWebSocket)?;
+    let place = feed.live.places.take(Sender::of(request.extensions()))?;
     let standing = request.extensions_mut().remove::<Standing>();
     let right = standing.map(|standing| Right {
         access: feed.access.clone(),
         standing,
     });
-    let place = Arc::clone(&feed.live.places)
-        .try_acquire_owned()
-        .map_err(|_| ApiError::TooManySubscribers)?;
     let upgrade = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {
         tokio::select! {

@@ -4,6 +4,7 @@
 //! when they are sent. One that reads slowly gets fewer rounds.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -48,7 +49,14 @@ async fn turn(feed: &Feed, monitors: &mut Monitors, socket: &mut Socket) -> Resu
             Ok(()) => Vec::new(),
             Err(reason) => vec![notice(&reason)],
         },
-        () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => monitors.step(feed),
+        () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+            let mut pace = feed.live.monitoring.lock().await;
+            let start = Instant::now();
+            let frames = monitors.step(feed);
+            pace.count(start.elapsed());
+            poll_fn(|context| pace.poll(context)).await;
+            frames
+        }
     };
     if frames.is_empty() {
         return Ok(());
@@ -111,6 +119,13 @@ impl Monitors {
 
     /// Monitoring under the same number replaces what was monitored under it.
     fn begin(&mut self, monitor: Monitor) -> Result<(), String> {
+        let is_another_of_all =
+            |known: &Monitor| known.request != monitor.request && known.watched.is_all();
+        if monitor.watched.is_all() && self.list.iter().any(is_another_of_all) {
+            return Err(
+                "monitor: this WebSocket has a monitor of * already, cancel it first".to_owned(),
+            );
+        }
         let same = |known: &&mut Monitor| known.request == monitor.request;
         if let Some(known) = self.list.iter_mut().find(same) {
             *known = monitor;
@@ -203,6 +218,11 @@ impl Monitor {
 }
 
 impl Watched {
+    /// Whether these are all devices.
+    fn is_all(&self) -> bool {
+        matches!(self, Self::Group(group) if group.mask.is_none())
+    }
+
     /// The next devices to show, whether some had to be skipped, and whether these were the last of the round.
     fn next(&mut self, feed: &Feed, view: DeviceView) -> (Vec<Device>, bool, bool) {
         match self {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
@@ -30,6 +30,8 @@ pub(super) struct SocketLimits {
     pub(in crate::http) timeout: Duration,
     /// How often the client has to show that it is there.
     pub(super) ping_interval: Duration,
+    /// Bytes a second to the client. A second's worth may be sent at once.
+    pub(super) bytes_per_second_max: u32,
 }
 
 /// Why a socket ends.
@@ -66,6 +68,9 @@ impl Right {
 pub(in crate::http) struct Socket {
     stream: WebSocketStream<TokioIo<Upgraded>>,
     timeout: Duration,
+    bytes_per_second_max: u32,
+    /// When all that was sent would have been sent at the highest rate.
+    sent_until: Instant,
     ping: Interval,
     /// Whether nothing came since the last ping.
     silent: bool,
@@ -96,6 +101,8 @@ impl Socket {
         Self {
             stream,
             timeout: limits.timeout,
+            bytes_per_second_max: limits.bytes_per_second_max,
+            sent_until: Instant::now(),
             ping,
             silent: false,
             right,
@@ -154,9 +161,31 @@ impl Socket {
 
     /// Sends JSON texts, each in a message of its own.
     pub(in crate::http) async fn send(&mut self, texts: Vec<Vec<u8>>) -> Result<(), End> {
+        self.keep_to_rate(texts.iter().map(Vec::len).sum()).await?;
         let text = |json| Utf8Bytes::try_from(Bytes::from(json)).ok();
         let messages = texts.into_iter().filter_map(text).map(Message::Text);
         self.put(messages.collect()).await
+    }
+
+    /// Waits until so many bytes may be sent.
+    async fn keep_to_rate(&mut self, bytes: usize) -> Result<(), End> {
+        const SECOND: Duration = Duration::from_secs(1);
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let Some(time) = SECOND
+            .saturating_mul(bytes)
+            .checked_div(self.bytes_per_second_max)
+        else {
+            return Ok(());
+        };
+        let now = Instant::now();
+        if now + SECOND < self.sent_until {
+            tokio::select! {
+                () = self.shutdown.cancelled() => return Err(End::Shutdown),
+                () = sleep_until(self.sent_until - SECOND) => {}
+            }
+        }
+        self.sent_until = self.sent_until.max(now) + time;
+        Ok(())
     }
 
     async fn put(&mut self, messages: Vec<Message>) -> Result<(), End> {
