@@ -8,7 +8,7 @@ use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tracing::{info, warn};
 
@@ -45,6 +45,19 @@ const LOCK_PAUSE: Duration = Duration::from_millis(50);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DataDir {
     path: PathBuf,
+}
+
+/// How much space the data takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Usage {
+    pub(crate) log_bytes: u64,
+    pub(crate) wal_bytes: u64,
+    pub(crate) alerts_bytes: u64,
+    pub(crate) snapshots_bytes: u64,
+    /// `None` if there is no snapshot.
+    pub(crate) snapshot_written_at: Option<SystemTime>,
+    /// What the file system has left for this user.
+    pub(crate) free_bytes: u64,
 }
 
 impl DataDir {
@@ -152,6 +165,39 @@ impl DataDir {
         fs::rename(&unfinished, self.path_of(name))?;
         sync_folder(&self.path)?;
         Ok(metadata)
+    }
+
+    /// The sizes of the files and the free space, for metrics. What cannot be read counts as 0.
+    pub(crate) fn usage(&self) -> Usage {
+        let log = self.path_of(LOG);
+        let bytes = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
+        let snapshots = fs::read_dir(self.path_of(SNAPSHOTS));
+        let snapshots = snapshots.into_iter().flatten().flatten();
+        let snapshots: Vec<_> = snapshots
+            .filter_map(|entry| entry.metadata().ok())
+            .filter(Metadata::is_file)
+            .collect();
+        let newest = snapshots.iter().filter_map(|file| file.modified().ok());
+        Usage {
+            log_bytes: bytes(&log),
+            wal_bytes: bytes(&with_suffix(&log, "-wal")),
+            alerts_bytes: bytes(&self.path_of(ALERTS)),
+            snapshots_bytes: snapshots.iter().map(Metadata::len).sum(),
+            snapshot_written_at: newest.max(),
+            free_bytes: self.free_bytes(),
+        }
+    }
+
+    /// The free space of the file system for this user.
+    #[cfg(unix)]
+    fn free_bytes(&self) -> u64 {
+        let system = rustix::fs::statvfs(&self.path);
+        system.map_or(0, |system| system.f_bavail.saturating_mul(system.f_frsize))
+    }
+
+    #[cfg(not(unix))]
+    fn free_bytes(&self) -> u64 {
+        0
     }
 
     /// Whether the disk or the quota is full. Tries to write as much as one group of batches needs.

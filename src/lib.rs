@@ -61,6 +61,7 @@ pub mod fold;
 #[doc(hidden)]
 pub mod fuzzing;
 mod hex;
+mod histogram;
 mod http;
 pub mod ingest;
 #[warn(missing_docs)]

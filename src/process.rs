@@ -1,6 +1,7 @@
 //! What the operating system tells about this process. Handlers use this instead of the environment and `/proc`.
 
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 
@@ -9,6 +10,7 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 pub(crate) struct Process {
     user: Arc<str>,
     open_files_max: usize,
+    started_at_s: u64,
 }
 
 impl Process {
@@ -23,12 +25,36 @@ impl Process {
         Self {
             user: user.into(),
             open_files_max: raised_open_files_max(),
+            started_at_s: SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |since| since.as_secs()),
         }
     }
 
     /// How many connections can be open besides the files of the server.
     pub(crate) fn connections_max(&self) -> usize {
         self.open_files_max.saturating_sub(OWN_FILES_MAX).max(1)
+    }
+
+    /// How many files may be open at one time, connections included.
+    pub(crate) fn open_files_max(&self) -> u64 {
+        self.open_files_max.try_into().unwrap_or(u64::MAX)
+    }
+
+    /// How many files are open; 0 where there is no `/proc`.
+    #[expect(
+        clippy::unused_self,
+        reason = "callers need not know that this value is not stored"
+    )]
+    pub(crate) fn open_files(&self) -> u64 {
+        let files = std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
+        // One is open for this count.
+        files.saturating_sub(1).try_into().unwrap_or(u64::MAX)
+    }
+
+    /// When the process started, in seconds since 1970.
+    pub(crate) fn started_at_s(&self) -> u64 {
+        self.started_at_s
     }
 
     /// The user that the process runs as.

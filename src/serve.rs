@@ -15,6 +15,7 @@ use tracing::{info, warn};
 use crate::alerts::{AlertKeeper, KeeperError};
 use crate::auth::{Access, Credentials, CredentialsError, Policy, SourceOwners};
 use crate::config::{Config, ConfigError};
+use crate::data_dir::DataDir;
 use crate::events::Events;
 use crate::fold::ResendWindow;
 use crate::http::server::lease::ConnectionLimits;
@@ -123,6 +124,7 @@ async fn run(
     let feed = webhook::alert_feed(alerts.clone());
     let (webhooks, deliveries) = webhook::start(&config.webhooks, feed, data.as_deref(), &stop)?;
     let now = SystemTime::now().into();
+    let data_files = data.as_deref().map(DataDir::at);
     let (housekeeper, messages) = housekeeping::channel();
     let begin = housekeeper.clone();
     let (ingest, mut writer) = ingest::start(
@@ -154,6 +156,7 @@ async fn run(
         owners,
         is_local: listens_on.to_canonical().is_loopback(),
         server_uuid,
+        data: data_files,
         ingest: ingest.clone(),
         tracker,
         alerts,

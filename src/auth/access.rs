@@ -1,6 +1,7 @@
 //! Authentication: looks up tokens, and checks passwords with limited concurrency.
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -27,6 +28,25 @@ struct Inner {
     /// `None` if the system has no random numbers. Then every wrong password counts, also when it is sent again.
     guess_key: Option<GuessKey>,
     checker: PasswordChecker,
+    failures: LoginFailures,
+}
+
+/// How many logins failed since the start.
+#[derive(Debug, Default)]
+pub(crate) struct LoginFailures {
+    pub(crate) wrong: AtomicU64,
+    pub(crate) throttled: AtomicU64,
+}
+
+impl LoginFailures {
+    fn count<T>(&self, granted: &Result<T, PasswordRefused>) {
+        let count = match granted {
+            Ok(_) | Err(PasswordRefused::Busy | PasswordRefused::Failed) => return,
+            Err(PasswordRefused::Wrong) => &self.wrong,
+            Err(PasswordRefused::TooManyFailures { .. }) => &self.throttled,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// A user name and a password. It has no `Debug`, so it cannot be logged.
@@ -88,6 +108,7 @@ impl Access {
             throttle: Mutex::new(LoginThrottle::new(config.guesses_per_minute_max)),
             guess_key: GuessKey::random().ok(),
             checker: PasswordChecker::start(config.logins_waiting_max),
+            failures: LoginFailures::default(),
         }))
     }
 
@@ -97,6 +118,10 @@ impl Access {
 
     pub(crate) fn credentials(&self) -> &Credentials {
         &self.0.credentials
+    }
+
+    pub(crate) fn failures(&self) -> &LoginFailures {
+        &self.0.failures
     }
 
     /// Whether nobody is let in, because the credentials cannot be read.
@@ -142,7 +167,9 @@ impl Access {
         login: Login,
     ) -> Result<Granted, PasswordRefused> {
         let user = login.user.clone();
-        let granted = self.check(client, login).await?;
+        let granted = self.check(client, login).await;
+        self.0.failures.count(&granted);
+        let granted = granted?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let now = now.unwrap_or_default().as_secs();
         self.0.credentials.note_user(&user, now);

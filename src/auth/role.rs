@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// The role of a user or a key. Names are Kismet's. `admin` may do everything; otherwise no role includes another.
+/// The role of a user or a key. Names are Kismet's. `admin` may do everything, and `readonly` may read what `metrics` may;
+/// otherwise no role includes another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Role {
@@ -15,6 +16,8 @@ pub enum Role {
     Readonly,
     /// May report.
     Scanreport,
+    /// May read the counters of the server.
+    Metrics,
     /// A name that no route requires. It opens only what needs any login at all.
     Custom(Box<str>),
 }
@@ -22,7 +25,7 @@ pub enum Role {
 /// The text cannot be the name of a role.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a role must be `admin`, `readonly`, `scanreport` or another name of 1 to {} characters, without whitespace at its ends",
+    "a role must be `admin`, `readonly`, `scanreport`, `metrics` or another name of 1 to {} characters, without whitespace at its ends",
     Role::CHARACTERS_MAX
 )]
 pub struct BadRole;
@@ -37,6 +40,7 @@ impl Role {
             Self::Admin => "admin",
             Self::Readonly => "readonly",
             Self::Scanreport => "scanreport",
+            Self::Metrics => "metrics",
             Self::Custom(name) => name,
         }
     }
@@ -45,9 +49,10 @@ impl Role {
         match (self, demand) {
             (Self::Admin, _)
             | (_, RequiredRole::Login)
-            | (Self::Readonly, RequiredRole::Readonly)
-            | (Self::Scanreport, RequiredRole::Scanreport) => true,
-            (Self::Readonly | Self::Scanreport | Self::Custom(_), _) => false,
+            | (Self::Readonly, RequiredRole::Readonly | RequiredRole::Metrics)
+            | (Self::Scanreport, RequiredRole::Scanreport)
+            | (Self::Metrics, RequiredRole::Metrics) => true,
+            (Self::Readonly | Self::Scanreport | Self::Metrics | Self::Custom(_), _) => false,
         }
     }
 }
@@ -60,6 +65,7 @@ impl FromStr for Role {
             "admin" => Ok(Self::Admin),
             "readonly" => Ok(Self::Readonly),
             "scanreport" => Ok(Self::Scanreport),
+            "metrics" => Ok(Self::Metrics),
             name if is_name(name, Self::CHARACTERS_MAX) => Ok(Self::Custom(name.into())),
             _ => Err(BadRole),
         }
@@ -103,6 +109,8 @@ pub(crate) enum RequiredRole {
     Readonly,
     /// Reporting.
     Scanreport,
+    /// Reading the counters of the server.
+    Metrics,
     /// Changing anything.
     Admin,
     /// Changing users and keys. Only an administrator may do this, even if the server requires no credentials
@@ -116,6 +124,7 @@ impl fmt::Display for RequiredRole {
             Self::Login => "any role",
             Self::Readonly => "the role readonly",
             Self::Scanreport => "the role scanreport",
+            Self::Metrics => "the role metrics",
             Self::Admin | Self::Credentials => "the role admin",
         })
     }
@@ -127,21 +136,22 @@ mod tests {
 
     #[test]
     fn a_role_opens_what_asks_for_it_and_the_administrator_everything() {
-        use RequiredRole::{Admin, Credentials, Login, Readonly, Scanreport};
+        use RequiredRole::{Admin, Credentials, Login, Metrics, Readonly, Scanreport};
         for (role, opened) in [
             (
                 "admin",
-                &[Login, Readonly, Scanreport, Admin, Credentials][..],
+                &[Login, Readonly, Scanreport, Metrics, Admin, Credentials][..],
             ),
-            ("readonly", &[Login, Readonly]),
+            ("readonly", &[Login, Readonly, Metrics]),
             ("scanreport", &[Login, Scanreport]),
+            ("metrics", &[Login, Metrics]),
             ("datasource", &[Login]),
             ("any", &[Login]),
             ("Admin", &[Login]),
         ] {
             let parsed: Role = role.parse().unwrap();
             assert_eq!(parsed.to_string(), role);
-            for demand in [Login, Readonly, Scanreport, Admin, Credentials] {
+            for demand in [Login, Readonly, Scanreport, Metrics, Admin, Credentials] {
                 let meets = parsed.meets(demand);
                 assert_eq!(meets, opened.contains(&demand), "{role} {demand:?}");
             }

@@ -29,7 +29,7 @@ pub(super) struct CreateArgs {
     /// Name of the key.
     #[arg(long, value_name = "NAME")]
     name: String,
-    /// Role of the key: `scanreport`, `readonly`, `admin`, or a name of your own.
+    /// Role of the key: `scanreport`, `readonly`, `metrics`, `admin`, or a name of your own.
     #[arg(long, value_name = "ROLE")]
     role: Role,
     /// Validity of the key, such as `30days`. Without it, the key never expires.

@@ -24,6 +24,7 @@ use super::state::{App, ServerFacts};
 use super::{intake, kismet, native, openapi, ops};
 use crate::config;
 use crate::ingest::Ingest;
+use crate::metrics::RouteCounts;
 
 /// All routes that the server has.
 pub(super) fn table() -> Vec<Route> {
@@ -51,19 +52,23 @@ pub(crate) fn service(app: App) -> impl HttpService {
 }
 
 fn router(table: Vec<Route>, app: &App) -> Router<App> {
-    let hsts = hsts(&Arc::<ServerFacts>::from_ref(app).config);
-    let around = |other_pages| {
+    let server = Arc::<ServerFacts>::from_ref(app);
+    let hsts = hsts(&server.config);
+    let around = |other_pages, shown_path| {
         let origins = Arc::<Origins>::from_ref(app);
         let around = Arc::new(Around {
             origins,
             other_pages,
             hsts: hsts.clone(),
+            counts: server.requests.of_route(shown_path),
         });
         middleware::from_fn_with_state(around, every_request)
     };
-    let nowhere = any(async || ApiError::NoSuchPath).layer(around(OtherPages::Links));
+    let nowhere =
+        any(async || ApiError::NoSuchPath).layer(around(OtherPages::Links, "none".to_owned()));
     let router = Router::new().fallback_service(nowhere);
     table.into_iter().fold(router, |router, route| {
+        let shown_path = route.shown_path();
         let mut handler = route.handler;
         // What has no such method is refused with no more ado.
         if !route.asks_itself {
@@ -81,7 +86,10 @@ fn router(table: Vec<Route>, app: &App) -> Router<App> {
             handler = handler.route_layer(middleware::from_fn_with_state(gate, gate::check));
         }
         let handler = handler.fallback(async || ApiError::MethodNotAllowed);
-        router.route(route.path, handler.layer(around(route.other_pages)))
+        router.route(
+            route.path,
+            handler.layer(around(route.other_pages, shown_path)),
+        )
     })
 }
 
@@ -90,6 +98,7 @@ struct Around {
     origins: Arc<Origins>,
     other_pages: OtherPages,
     hsts: Option<HeaderValue>,
+    counts: Arc<RouteCounts>,
 }
 
 /// Tells browsers to use nothing but TLS for this host, if this server speaks TLS itself.
@@ -110,8 +119,9 @@ async fn every_request(
         origins,
         other_pages,
         hsts,
+        counts,
     } = &*around;
-    let mut response = trace::request(request, |request| {
+    let mut response = trace::request(counts, request, |request| {
         etag::tag(request, |request| {
             origin::check(origins, *other_pages, request, |request| {
                 caught(next.run(request))

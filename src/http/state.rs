@@ -22,12 +22,14 @@ use super::response::pace::Pace;
 use crate::alerts::AlertStore;
 use crate::auth::{Access, SourceOwners};
 use crate::config::{self, Config};
+use crate::data_dir::DataDir;
 use crate::events::Events;
 use crate::ingest::Ingest;
 use crate::ingest::format::Limits;
 use crate::ingest::health::SourceHealth;
+use crate::ingest::outcomes::Outcomes;
 use crate::log::History;
-use crate::metrics::{self, ConnectionCounts, Metrics};
+use crate::metrics::{self, ConnectionCounts, Metrics, RequestCounts};
 use crate::process::Process;
 use crate::report::{Phy, ReceivedAt};
 use crate::tracker::Tracker;
@@ -61,6 +63,7 @@ pub(super) struct ServerFacts {
     pub(super) uuid: Uuid,
     pub(super) started_at: ReceivedAt,
     pub(super) metrics: Metrics,
+    pub(super) requests: Arc<RequestCounts>,
     pub(super) process: Process,
     pub(super) samples: Samples,
 }
@@ -91,6 +94,8 @@ pub(crate) struct Parts {
     /// Whether the server listens on a loopback address.
     pub(crate) is_local: bool,
     pub(crate) server_uuid: Uuid,
+    /// `None` for a log in memory.
+    pub(crate) data: Option<DataDir>,
     pub(crate) ingest: Ingest,
     pub(crate) tracker: Arc<Tracker>,
     pub(crate) alerts: AlertStore,
@@ -109,7 +114,15 @@ impl App {
         let policy = parts.access.policy();
         let origins = Origins::new(policy, parts.is_local, &config.server);
         let health = SourceHealth::new(limits.sources_max);
+        let outcomes = Outcomes::default();
+        let history = parts.history.map(Arc::new);
+        let requests = Arc::<RequestCounts>::default();
         let metrics = Metrics::new(metrics::MetricSources {
+            data: parts.data,
+            history: history.clone(),
+            access: parts.access.clone(),
+            outcomes: outcomes.clone(),
+            requests: Arc::clone(&requests),
             health: health.clone(),
             tracker: Arc::clone(&parts.tracker),
             ingest: parts.ingest.clone(),
@@ -129,7 +142,7 @@ impl App {
             },
             live: Live::new(limits, &pace),
             history: HistoryReads {
-                history: parts.history.map(Arc::new),
+                history,
                 turns: Turns::new(limits.log_reads_max),
             },
             device_walks: Turns::new(limits.device_walks_max),
@@ -138,6 +151,7 @@ impl App {
                 uuid: parts.server_uuid,
                 started_at: now(),
                 metrics,
+                requests,
                 process: parts.process,
                 samples: Samples::default(),
             }),
@@ -154,6 +168,7 @@ impl App {
                 events: parts.events.clone(),
                 limits: upload_limits(config),
                 health,
+                outcomes,
                 heavy_decodes: Turns::new(processors()),
                 owners: parts.owners.map(Arc::new),
             }),

@@ -37,6 +37,11 @@ impl Reason {
 }
 
 impl Reason {
+    /// The name of the field.
+    pub fn field(&self) -> &str {
+        field_of(&self.0)
+    }
+
     /// Refuses the report with this index for this reason.
     pub fn of_report(self, index: usize) -> Rejected {
         Rejected {
@@ -44,6 +49,11 @@ impl Reason {
             reason: self.0,
         }
     }
+}
+
+/// The name of the field that a reason begins with.
+pub(super) fn field_of(reason: &str) -> &str {
+    reason.split(':').next().unwrap_or_default()
 }
 
 impl fmt::Display for Reason {

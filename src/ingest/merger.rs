@@ -3,6 +3,7 @@
 //! No other thread changes devices. While this thread folds one group, the writer appends the next.
 
 use std::mem;
+use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use tokio::runtime::Handle;
 use tracing::warn;
 
 use super::writer::Sender;
-use super::{IngestError, Receipt};
+use super::{IngestError, Receipt, Times};
 use crate::alerts::AlertOrderError;
 use crate::fold::{Fold, Waiting};
 use crate::log::{Entry, LogPosition, StoredReceipt, What};
@@ -40,6 +41,7 @@ pub(super) struct Merger {
     pub(super) runtime: Handle,
     pub(super) fold: Fold,
     pub(super) waiting: Waiting<Sender>,
+    pub(super) times: Arc<Times>,
     pub(super) evictions: EvictionWarning,
 }
 
@@ -57,6 +59,7 @@ impl Merger {
     }
 
     fn take(&mut self, written: Written) {
+        let (started, has_entries) = (Instant::now(), !written.entries.is_empty());
         let (mut folded, mut reports) = (Vec::with_capacity(written.entries.len()), 0);
         for entry in written.entries {
             let outcome = self.fold.apply(&entry);
@@ -71,6 +74,9 @@ impl Merger {
             }
         }
         self.fold.settle(written.last);
+        if has_entries {
+            self.times.merge.observe(started.elapsed());
+        }
         self.answer(folded, written.resent);
         if let Some(now) = written.tick {
             self.fold.tick(now, written.last);

@@ -9,6 +9,7 @@ pub mod health;
 pub mod housekeeping;
 pub mod kismet;
 mod merger;
+pub mod outcomes;
 mod quantity;
 pub(crate) mod recover;
 mod ssid_text;
@@ -34,6 +35,7 @@ use crate::alerts::{AlertKeeper, AlertOrderError};
 use crate::events::Events;
 pub use crate::fold::Receipt;
 use crate::fold::{Fold, ResendWindow, TooManySources, Waiting};
+use crate::histogram::{Counted, Histogram};
 use crate::log::{Expired, Expiry, Log, LogError, Record, What};
 use crate::report::ReceivedAt;
 use crate::snapshot::{SnapshotError, Snapshots};
@@ -52,6 +54,18 @@ pub struct Ingest {
     node: Uuid,
     ready: Arc<AtomicBool>,
     commits: Arc<AtomicU64>,
+    times: Arc<Times>,
+}
+
+/// How long the steps of each group took.
+#[derive(Debug, Default)]
+struct Times {
+    /// Appending to the log, which includes the sync.
+    commit: Histogram,
+    /// Writing and syncing the log's file.
+    sync: Arc<Histogram>,
+    /// Applying to the tracker and the alerts.
+    merge: Histogram,
 }
 
 /// Why a batch was not accepted. Nothing of it is stored, except perhaps after [`Self::Unknown`].
@@ -141,6 +155,31 @@ impl Ingest {
     /// How many times the log was committed since the start. One commit syncs all batches that waited.
     pub fn commits(&self) -> u64 {
         self.commits.load(Ordering::Relaxed)
+    }
+
+    /// How many tasks wait for the writer.
+    pub(crate) fn queue_len(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
+    }
+
+    /// How many tasks may wait for the writer.
+    pub(crate) fn queue_max(&self) -> usize {
+        self.queue.max_capacity()
+    }
+
+    /// How long appending to the log took, of each group since the start.
+    pub(crate) fn commit_times(&self) -> Counted {
+        self.times.commit.read()
+    }
+
+    /// How long writing and syncing the log's file took, of each group since the start.
+    pub(crate) fn sync_times(&self) -> Counted {
+        self.times.sync.read()
+    }
+
+    /// How long applying to the tracker and the alerts took, of each group since the start.
+    pub(crate) fn merge_times(&self) -> Counted {
+        self.times.merge.read()
     }
 
     /// The counter behind [`commits`](Self::commits), for frequent reads.
@@ -239,11 +278,17 @@ pub fn start(
     let (end, ended) = oneshot::channel();
     let runtime = Handle::current();
     let (is_ready, commits) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
+    let times = Arc::new(Times {
+        commit: Histogram::default(),
+        sync: log.syncs(),
+        merge: Histogram::default(),
+    });
     let ingest = Ingest {
         queue,
         node: log.node(),
         ready: Arc::clone(&is_ready),
         commits: Arc::clone(&commits),
+        times: Arc::clone(&times),
     };
     thread::Builder::new()
         .name("writer".into())
@@ -275,11 +320,13 @@ pub fn start(
                     events,
                     waiting: waiting.clone(),
                     commits,
+                    times: Arc::clone(&times),
                 };
                 let merger = Merger {
                     runtime,
                     fold,
                     waiting,
+                    times,
                     evictions: EvictionWarning::default(),
                 };
                 Ok(writer_loop

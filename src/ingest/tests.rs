@@ -78,11 +78,13 @@ async fn written_together(sources_max: usize, batches: Vec<Batch>) -> Vec<Submit
         events,
         waiting: waiting.clone(),
         commits: Arc::default(),
+        times: Arc::default(),
     };
     let merger = Merger {
         runtime: Handle::current(),
         fold,
         waiting,
+        times: Arc::default(),
         evictions: EvictionWarning::default(),
     };
     let (queue, jobs) = mpsc::channel(batches.len());
@@ -148,6 +150,7 @@ fn a_full_queue_takes_nothing() {
         node: Uuid::nil(),
         ready: Arc::new(AtomicBool::new(true)),
         commits: Arc::default(),
+        times: Arc::default(),
     };
     let (done, _) = oneshot::channel();
     ingest

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
+use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
 
 use super::merger::{Merger, Written};
-use super::{IngestError, Job, Receipt, SubmitResult, Work};
+use super::{IngestError, Job, Receipt, SubmitResult, Times, Work};
 use crate::events::{Events, Severity};
 use crate::fold::{Judge, Verdict, Waiting};
 use crate::log::{Expiry, Log, LogError, LogPosition, Record, RecordId};
@@ -32,6 +33,7 @@ pub(super) struct WriterLoop {
     pub(super) waiting: Waiting<Sender>,
     /// How many groups were committed.
     pub(super) commits: Arc<AtomicU64>,
+    pub(super) times: Arc<Times>,
 }
 
 /// The channel for the answer to a batch.
@@ -132,9 +134,11 @@ impl WriterLoop {
     /// Appends a group, or refuses it if the disk is full or the file is locked.
     fn append(&mut self, group: Group) -> Result<Written, LogError> {
         let latest = group.records.iter().map(|record| record.at).max();
+        let started = Instant::now();
         let (entries, refused) = match self.log.append(group.records) {
             Ok(entries) => {
                 if !entries.is_empty() {
+                    self.times.commit.observe(started.elapsed());
                     self.commits.fetch_add(1, Ordering::Relaxed);
                 }
                 self.judge.confirm();

@@ -12,6 +12,7 @@ mod tests;
 
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -23,6 +24,7 @@ pub use self::record::{
     Settings, SourcePause, SourceState, WatchOrder, What,
 };
 pub use self::sqlite::{Finding, Findings, History, LogReader, SqliteLog, Verification};
+use crate::histogram::Histogram;
 use crate::report::{BatchIdentity, MacAddr, ReceivedAt, Rejected, SourceId, UnixTime};
 
 /// The position of a record in the log. The first record has 1, and no position is used twice.
@@ -303,6 +305,14 @@ impl Log {
         match self {
             Self::Memory(_) => None,
             Self::Sqlite(log) => Some(log.history()),
+        }
+    }
+
+    /// How long writing and syncing the file took, of each commit since the start.
+    pub(crate) fn syncs(&self) -> Arc<Histogram> {
+        match self {
+            Self::Memory(_) => Arc::default(),
+            Self::Sqlite(log) => log.syncs(),
         }
     }
 

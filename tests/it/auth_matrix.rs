@@ -19,12 +19,13 @@ pub(crate) enum Demand {
     Login,
     Scanreport,
     Readonly,
+    Metrics,
     Admin,
     /// Refuses others with 403, as Kismet does there.
     Owner,
 }
 
-use Demand::{Admin, Login, Nothing, Owner, Readonly, Scanreport};
+use Demand::{Admin, Login, Metrics, Nothing, Owner, Readonly, Scanreport};
 
 /// Which role each path needs, by the path of the document. It is written apart from the source, so that a wrong role in
 /// the table of routes fails here. The paths of formats are not in it: all of them are `POST` with role `scanreport`.
@@ -68,6 +69,7 @@ pub(crate) fn expected() -> impl Iterator<Item = Expected> {
             "login" => Login,
             "scanreport" => Scanreport,
             "readonly" => Readonly,
+            "metrics" => Metrics,
             "admin" => Admin,
             "owner" => Owner,
             _ => panic!("roles.tsv: no role is called `{role}`"),
@@ -168,7 +170,7 @@ async fn each_route_opens_to_its_role_and_to_no_other() {
     let cookie = login.headers["set-cookie"].to_str().unwrap();
     let cookie = cookie.split(';').next().unwrap().to_owned();
 
-    let everybody: [(&str, &[Demand], Prove); 9] = [
+    let everybody: [(&str, &[Demand], Prove); 10] = [
         ("no credentials", &[Nothing], Box::new(|request| request)),
         (
             "a wrong token",
@@ -197,17 +199,22 @@ async fn each_route_opens_to_its_role_and_to_no_other() {
         ),
         (
             "readonly",
-            &[Nothing, Login, Readonly],
+            &[Nothing, Login, Readonly, Metrics],
             bearer(&key("readonly")),
         ),
         (
+            "metrics",
+            &[Nothing, Login, Metrics],
+            bearer(&key("metrics")),
+        ),
+        (
             "admin",
-            &[Nothing, Login, Scanreport, Readonly, Admin, Owner],
+            &[Nothing, Login, Scanreport, Readonly, Metrics, Admin, Owner],
             bearer(&key("admin")),
         ),
         (
             "the administrator's session",
-            &[Nothing, Login, Scanreport, Readonly, Admin, Owner],
+            &[Nothing, Login, Scanreport, Readonly, Metrics, Admin, Owner],
             Box::new(move |request| request.header("cookie", &cookie)),
         ),
     ];

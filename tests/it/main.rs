@@ -34,6 +34,7 @@ mod limits;
 mod live;
 mod log_command;
 mod manufacturers;
+mod metrics;
 mod migration;
 mod native;
 mod openapi;

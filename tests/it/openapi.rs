@@ -53,6 +53,7 @@ async fn the_document_has_the_paths_and_the_roles_that_it_has_to_have() {
             Demand::Login => Some(vec![]),
             Demand::Scanreport => Some(vec!["scanreport"]),
             Demand::Readonly => Some(vec!["readonly"]),
+            Demand::Metrics => Some(vec!["metrics"]),
             Demand::Admin | Demand::Owner => Some(vec!["admin"]),
         };
         for method in route.methods.split(' ') {

@@ -20,9 +20,10 @@ use crate::http::guard::turns::Turns;
 use crate::http::request::body::{Bodies, Received};
 use crate::http::request::sender::Sender;
 use crate::http::response::json::Json;
-use crate::ingest::decode::{Ignored, Notes};
+use crate::ingest::decode::{DecodeError, Ignored, Notes};
 use crate::ingest::format::{Context, Format, Limits, Upload, UploadEntry, UploadReceipt};
 use crate::ingest::health::SourceHealth;
+use crate::ingest::outcomes::Outcomes;
 use crate::ingest::{Ingest, IngestError, Receipt};
 use crate::log::What;
 use crate::report::{ReceivedAt, Rejected, SourceId};
@@ -39,6 +40,7 @@ pub(super) struct Intake {
     pub(super) events: Events,
     pub(super) limits: Limits,
     pub(super) health: SourceHealth,
+    pub(super) outcomes: Outcomes,
     /// Bounds how many large bodies are decoded at one time: more at once would take no less time, and evict each
     /// other's reports from the caches of the processors.
     pub(super) heavy_decodes: Turns,
@@ -66,6 +68,17 @@ pub(super) async fn upload<F: Format>(
     State(intake): State<Arc<Intake>>,
     request: Request,
 ) -> Result<Json, ApiError> {
+    let taken = take::<F>(&intake, request).await;
+    if let Err(refused) = &taken {
+        intake.outcomes.refuse(refused.code());
+        if let ApiError::Decode(DecodeError::NothingValid(rejected)) = refused {
+            intake.outcomes.reject(rejected);
+        }
+    }
+    taken
+}
+
+async fn take<F: Format>(intake: &Intake, request: Request) -> Result<Json, ApiError> {
     let sender = Sender::of(request.extensions());
     if let Err(refused) = intake.rates.admit(&sender) {
         intake.bodies.discard(request.into_body()).await;
@@ -82,10 +95,10 @@ pub(super) async fn upload<F: Format>(
     };
     let received_at = now();
     let decoded = match received {
-        Ok(received) => decode::<F>(&intake, received, received_at).await,
+        Ok(received) => decode::<F>(intake, received, received_at).await,
         Err(refused) => Err(refused.into()),
     };
-    say_refused::<F>(&intake, received_at, &decoded);
+    say_refused::<F>(intake, received_at, &decoded);
     let sent = decoded.as_ref().map_or(0, Upload::rows);
     intake.rates.count(sender, sent);
     let mut upload = decoded?;
@@ -97,6 +110,7 @@ pub(super) async fn upload<F: Format>(
     }
     let notes: Vec<_> = upload.take_notes().collect();
     let receipt = submit(&intake.ingest, received_at, upload).await?;
+    intake.outcomes.accept(&receipt);
     if !receipt.is_duplicate {
         for (source, notes) in &notes {
             intake.health.note(*source, notes);

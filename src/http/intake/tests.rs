@@ -158,6 +158,7 @@ impl TestServer {
             events,
             limits: Limits::FOR_TESTS,
             health: SourceHealth::new(8),
+            outcomes: Outcomes::default(),
             heavy_decodes: Turns::new(1),
             owners: None,
         });

@@ -70,6 +70,7 @@ fn securities(role: Option<RequiredRole>) -> Vec<SecurityRequirement> {
         RequiredRole::Login => &[],
         RequiredRole::Readonly => &["readonly"],
         RequiredRole::Scanreport => &["scanreport"],
+        RequiredRole::Metrics => &["metrics"],
         RequiredRole::Admin | RequiredRole::Credentials => &["admin"],
     };
     let one = |name: &str| SecurityRequirement::new(name, role.iter().copied());

@@ -58,6 +58,11 @@ pub(in crate::http) struct WatchedAddresses {
 /// Every error.
 #[derive(ToSchema)]
 pub(in crate::http) struct Error {
+    /// The kind of error, for a program: a word such as `no_such_device` that keeps its meaning.
+    code: String,
+    /// The parameter, header or field that is to blame, if one is.
+    #[schema(nullable = false)]
+    parameter: Option<String>,
     /// The reason, for a person.
     status: String,
     /// Always false.
@@ -156,7 +161,7 @@ pub(in crate::http) struct NewPassword {
 #[derive(ToSchema)]
 pub(in crate::http) struct NewKey {
     name: String,
-    /// `readonly`, `scanreport`, `admin` or a name of one's own.
+    /// `readonly`, `scanreport`, `metrics`, `admin` or a name of one's own.
     role: String,
     /// Seconds; 0 is for ever.
     duration: u64,

@@ -1,11 +1,13 @@
 //! Endpoints for operators.
 
 mod health;
+mod metrics;
 mod root;
 
 use super::guard::origin::OtherPages;
 use super::openapi::sent;
-use super::route::{Answer, Described, Route, Tag};
+use super::route::{Answer, Described, Extension, Route, Tag};
+use crate::auth::RequiredRole;
 
 pub(super) fn routes() -> Vec<Route> {
     let watched = |route: Route| {
@@ -27,5 +29,15 @@ pub(super) fn routes() -> Vec<Route> {
             "The server has read its log and takes reports",
         ))
         .fails(&[503]),
+        Route::get(
+            "/metrics",
+            metrics::metrics,
+            "Counters and histograms in the text format of Prometheus",
+        )
+        .extension(Extension::InPath)
+        .tag(Tag::Operation)
+        .needs(RequiredRole::Metrics)
+        .before_ready()
+        .answers(Answer::Text),
     ]
 }

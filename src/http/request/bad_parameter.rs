@@ -9,6 +9,11 @@ pub(in crate::http) struct BadParameter {
 }
 
 impl BadParameter {
+    /// The name of the parameter.
+    pub(in crate::http) fn name(&self) -> &str {
+        &self.name
+    }
+
     pub(in crate::http) fn new(name: &str, reason: &(impl ToString + ?Sized)) -> Self {
         Self {
             name: name.to_owned(),

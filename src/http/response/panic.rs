@@ -47,8 +47,7 @@ mod tests {
         let response = router.oneshot(request).await.unwrap();
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
         let body = response.into_body().collect().await.unwrap().to_bytes();
-        let expected =
-            r#"{"status": "internal server error; see the log of the server","success": false}"#;
+        let expected = r#"{"code": "internal_error","status": "internal server error; see the log of the server","success": false}"#;
         assert_eq!(body, expected);
     }
 }

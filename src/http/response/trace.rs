@@ -10,9 +10,11 @@ use tracing::{Instrument, debug, error, info_span};
 
 use crate::http::error::ApiError;
 use crate::http::request::peer::Client;
+use crate::metrics::RouteCounts;
 
-/// Opens the span, and logs how the request ended.
+/// Opens the span, and counts and logs how the request ended.
 pub(in crate::http) async fn request<F: Future<Output = Response>>(
+    counts: &RouteCounts,
     request: Request,
     answer: impl FnOnce(Request) -> F,
 ) -> Response {
@@ -29,7 +31,9 @@ pub(in crate::http) async fn request<F: Future<Output = Response>>(
     let started = Instant::now();
     async move {
         let response = answer(request).await;
-        let (status, duration_us) = (response.status(), started.elapsed().as_micros());
+        let (status, duration) = (response.status(), started.elapsed());
+        counts.count(status.as_u16(), duration);
+        let duration_us = duration.as_micros();
         match response.extensions().get::<Arc<ApiError>>() {
             // Whoever asks whether the server is ready does so often, and knows the answer.
             Some(error) if status.is_server_error() && !error.is_starting() => {

@@ -39,7 +39,7 @@ struct Leased {
     activity: Arc<Activity>,
     /// `None` for a client that got no place.
     place: Option<Place>,
-    _counted: OpenConnection,
+    counted: OpenConnection,
     _running: TaskTrackerToken,
 }
 
@@ -56,7 +56,7 @@ impl Lease {
             cut: cut.clone(),
             activity: place.as_ref().map(Place::activity).unwrap_or_default(),
             place,
-            _counted: OpenConnection::count(counts),
+            counted: OpenConnection::count(counts),
             _running: running,
         }))
     }
@@ -73,6 +73,13 @@ impl Lease {
     /// Keeps the connection from losing its place for as long as the result is kept.
     pub(crate) fn busy(&self) -> Busy {
         Busy::on(&self.0.activity)
+    }
+
+    /// Counts as an open WebSocket for as long as the result is kept.
+    pub(crate) fn open_websocket(&self) -> OpenWebSocket {
+        let counts = Arc::clone(&self.0.counted.0);
+        counts.websockets.fetch_add(1, Ordering::Relaxed);
+        OpenWebSocket(counts)
     }
 
     /// Tells when to finish.
@@ -100,6 +107,16 @@ impl OpenConnection {
 impl Drop for OpenConnection {
     fn drop(&mut self) {
         self.0.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Counts as an open WebSocket until it is dropped.
+#[derive(Debug)]
+pub(crate) struct OpenWebSocket(Arc<ConnectionCounts>);
+
+impl Drop for OpenWebSocket {
+    fn drop(&mut self) {
+        self.0.websockets.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

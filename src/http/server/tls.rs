@@ -22,8 +22,8 @@ use crate::config::Server;
 const HANDSHAKE: u8 = 22;
 /// What a client hears that speaks plain HTTP.
 const SPEAK_TLS: &str = concat!(
-    "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: 67\r\n\r\n",
-    r#"{"status":"this port speaks HTTPS, not plain HTTP","success":false}"#
+    "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: 91\r\n\r\n",
+    r#"{"code":"https_required","status":"this port speaks HTTPS, not plain HTTP","success":false}"#
 );
 
 /// Why there is no TLS with the files that are configured.

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::read;
 use crate::log::{HistoryQuery, LogError, LoggedObservation};
+use crate::report::ReceivedAt;
 
 /// How many idle connections are kept for the next reads.
 const IDLE_MAX: usize = 2;
@@ -48,5 +49,12 @@ impl History {
             idle.push(db);
         }
         Ok(observed)
+    }
+
+    /// When the oldest report that has not expired was received. `None` if there is none.
+    pub(crate) fn oldest_received_at(&self) -> Result<Option<ReceivedAt>, LogError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = Connection::open_with_flags(&self.path, flags)?;
+        read::oldest_received_at(&db)
     }
 }

@@ -21,6 +21,7 @@ use std::fs::{File, TryLockError};
 use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -34,6 +35,7 @@ pub use self::verify::{Finding, Findings, Verification};
 use self::write::{Dictionaries, Tip};
 use super::{Entry, Expired, Expiry, LogError, LogPosition, Record, Resendable, StoredReceipt};
 use crate::data_dir::{self, DataDir};
+use crate::histogram::Histogram;
 use crate::report::{ReceivedAt, SourceId};
 
 /// The keys in `meta` of the identity that clients see, and of the identity of this server alone.
@@ -51,6 +53,7 @@ pub struct SqliteLog {
     server_uuid: Uuid,
     node: Uuid,
     numbers: Dictionaries,
+    syncs: Arc<Histogram>,
     _checkpointer: Checkpointer,
     /// Dropped last, because the files are in use until then.
     _lock: File,
@@ -109,6 +112,7 @@ impl SqliteLog {
                 chain: chain::last(&db)?,
             },
             numbers: Dictionaries::load(&db)?,
+            syncs: Arc::default(),
             _checkpointer: Checkpointer::start(&file, &mut db, checkpoint::PAGES)?,
             db,
             server_uuid,
@@ -119,7 +123,7 @@ impl SqliteLog {
 
     pub(super) fn append(&mut self, records: Vec<Record>) -> Result<Vec<Entry>, LogError> {
         let (db, numbers) = (&mut self.db, &mut self.numbers);
-        let result = write::write_all(db, self.node, numbers, &records, self.tip);
+        let result = write::write_all(db, self.node, numbers, &records, self.tip, &self.syncs);
         if result.is_err() {
             // The row numbers that the failed transaction assigned are void.
             self.numbers = Dictionaries::default();
@@ -135,6 +139,10 @@ impl SqliteLog {
             Entry { position, record }
         });
         Ok(entries.collect())
+    }
+
+    pub(super) fn syncs(&self) -> Arc<Histogram> {
+        Arc::clone(&self.syncs)
     }
 
     pub(super) fn history(&self) -> History {

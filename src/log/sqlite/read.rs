@@ -84,6 +84,19 @@ pub(super) fn replay(
 }
 
 /// The row number of the first observation after a record. A binary search finds it, because rows are in log order.
+pub(super) fn oldest_received_at(db: &Connection) -> Result<Option<ReceivedAt>, LogError> {
+    let micros: Option<i64> = db
+        .query_row(
+            "SELECT received_at_us FROM records
+             WHERE position = (SELECT record FROM observations ORDER BY id LIMIT 1)",
+            [],
+            |row| row.get(0),
+        )
+        .optional()?;
+    let micros = micros.map(unsigned).transpose()?;
+    Ok(micros.map(ReceivedAt::from_micros))
+}
+
 pub(super) fn first_observation_after(
     db: &Connection,
     after: LogPosition,

@@ -1,6 +1,7 @@
 //! Writes records as rows.
 
 use std::hash::Hash;
+use std::time::Instant;
 
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
@@ -12,6 +13,7 @@ use super::rows::{Names, Observations, Row};
 use super::sweep::Sweep;
 use super::{number, signed};
 use crate::bounded::BoundedMap;
+use crate::histogram::Histogram;
 use crate::log::{LogError, LogPosition, Record};
 use crate::report::{
     Batch, BatchIdentity, Channel, MacAddr, Phy, Position, Report, Sighting, SourceId, Ssid,
@@ -29,13 +31,15 @@ pub(super) struct Tip {
     pub(super) chain: Chain,
 }
 
-/// Appends records to the log of `node`, which ends at `tip`, in one commit. Returns the new end.
+/// Appends records to the log of `node`, which ends at `tip`, in one commit. Returns the new end. `syncs` gets the time
+/// that the commit itself takes, which is that of writing and syncing the file.
 pub(super) fn write_all(
     db: &mut Connection,
     node: Uuid,
     numbers: &mut Dictionaries,
     records: &[Record],
     mut tip: Tip,
+    syncs: &Histogram,
 ) -> Result<Tip, LogError> {
     let commit = Commit::begin(db)?;
     {
@@ -49,7 +53,12 @@ pub(super) fn write_all(
         insert.names.finish()?;
         insert.observations.finish()?;
     }
+    let started = Instant::now();
     commit.finish()?;
+    // A commit without records writes nothing.
+    if !records.is_empty() {
+        syncs.observe(started.elapsed());
+    }
     Ok(tip)
 }
 

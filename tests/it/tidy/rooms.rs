@@ -27,6 +27,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "log",
             "metrics",
             "process",
+            "data_dir",
         ],
     ),
     ("http", &["http::routes", "http::state"]),
@@ -45,6 +46,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "http::response",
             "http::request",
             "http::error",
+            "metrics",
             "config",
             "ingest",
         ],
@@ -54,10 +56,12 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "http::openapi",
             "http::route",
+            "http::state",
             "http::guard",
             "http::response",
             "http::error",
             "ingest",
+            "auth",
         ],
     ),
     (
@@ -157,6 +161,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "log",
             "report",
             "process",
+            "data_dir",
         ],
     ),
     (
@@ -177,7 +182,14 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     (
         "http::response",
-        &["http::request", "http::error", "views", "tracker", "report"],
+        &[
+            "http::request",
+            "http::error",
+            "metrics",
+            "views",
+            "tracker",
+            "report",
+        ],
     ),
     (
         "http::request",
@@ -199,7 +211,17 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "metrics",
         &[
-            "webhook", "outbox", "ingest", "alerts", "tracker", "report", "process",
+            "webhook",
+            "outbox",
+            "ingest",
+            "auth",
+            "alerts",
+            "tracker",
+            "log",
+            "report",
+            "process",
+            "histogram",
+            "data_dir",
         ],
     ),
     (
@@ -228,6 +250,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "hex",
             "bounded",
             "described",
+            "histogram",
         ],
     ),
     ("fold", &["events", "alerts", "tracker", "log", "report"]),
@@ -240,12 +263,16 @@ const ROOMS: &[(&str, &[&str])] = &[
         &["tracker", "log", "report", "setting_text", "data_dir"],
     ),
     ("tracker", &["log", "report"]),
-    ("log", &["report", "hex", "bounded", "data_dir"]),
+    (
+        "log",
+        &["report", "hex", "bounded", "histogram", "data_dir"],
+    ),
     ("report", &["bounded"]),
     ("setting_text", &[]),
     ("process", &[]),
     ("hex", &[]),
     ("bounded", &[]),
+    ("histogram", &[]),
     ("data_dir", &[]),
     ("described", &[]),
 ];

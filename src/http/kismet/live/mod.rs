@@ -130,6 +130,7 @@ async fn serve(
 ) {
     // A subscriber that hears nothing for long is no idle connection.
     let _busy = lease.busy();
+    let _counted = lease.open_websocket();
     let Ok(upgraded) = upgrade.await else {
         return;
     };

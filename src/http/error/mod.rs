@@ -1,5 +1,7 @@
 //! Every way a request can fail, and the one place where a status is chosen.
 
+mod code;
+
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -306,9 +308,13 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let status = self.status();
         let mut body = Map::from_iter([
+            ("code".to_owned(), Value::from(self.code())),
             ("status".to_owned(), Value::from(self.message(status))),
             ("success".to_owned(), Value::from(false)),
         ]);
+        if let Some(parameter) = self.parameter() {
+            body.insert("parameter".to_owned(), Value::from(parameter));
+        }
         if let Self::Decode(DecodeError::NothingValid(rejected)) = &self {
             body.insert("rejected".to_owned(), json!(rejected));
         }
