@@ -38,7 +38,7 @@ pub(crate) enum Pace {
 
 /// Results of a run.
 pub(crate) struct Run {
-    /// Latency of each request that was answered before the end.
+    /// Latency of each request that began in the time that is measured, also if it was answered later.
     pub(crate) latencies_us: Vec<u32>,
     pub(crate) requests_per_s: f64,
     /// Processors that the client kept busy. At 1 the client was the bottleneck.
@@ -123,7 +123,7 @@ async fn run_all(
         return Err(format!("{refused} requests were refused, the first with: {first}").into());
     }
     Ok(Run {
-        requests_per_s: all.latencies_us.len() as f64 / plan.measured.as_secs_f64(),
+        requests_per_s: all.answered as f64 / plan.measured.as_secs_f64(),
         latencies_us: all.latencies_us,
         client_cpus,
         server_cpus,
@@ -135,6 +135,12 @@ async fn run_all(
 struct Window {
     start: Instant,
     end: Instant,
+}
+
+impl Window {
+    fn contains(self, time: Instant) -> bool {
+        self.start <= time && time < self.end
+    }
 }
 
 /// When the next request of a connection is due.
@@ -178,6 +184,8 @@ async fn measure_cpus(server: &ServerProcess, window: Window) -> (Option<f64>, O
 #[derive(Default)]
 struct Answers {
     latencies_us: Vec<u32>,
+    /// How many requests were answered in the time that is measured.
+    answered: u64,
     refused: u64,
     first_refusal: Option<String>,
 }
@@ -185,6 +193,7 @@ struct Answers {
 impl Answers {
     fn add(&mut self, other: Self) {
         self.latencies_us.extend(other.latencies_us);
+        self.answered += other.answered;
         self.refused += other.refused;
         self.first_refusal = self.first_refusal.take().or(other.first_refusal);
     }
@@ -213,7 +222,10 @@ async fn drive(
             if refusal.is_some() {
                 answers.refused += 1;
                 answers.first_refusal = answers.first_refusal.take().or(refusal);
-            } else if window.start <= answered && answered < window.end {
+                continue;
+            }
+            answers.answered += u64::from(window.contains(answered));
+            if window.contains(due) {
                 let micros = (answered - due).as_micros();
                 answers
                     .latencies_us
