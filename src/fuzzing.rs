@@ -23,6 +23,8 @@ const CONTEXT: Context = Context {
         capabilities_bytes_max: 1024,
         tags_max: 32,
         tag_bytes_max: 256,
+        tags_bytes_max: 4096,
+        advertising_bytes_max: 4096,
     },
 };
 
@@ -88,6 +90,9 @@ pub fn restore_frame(payload: &[u8]) -> bool {
         sources_per_device_max: 64,
         frequencies_per_device_max: 64,
         tags_per_device_max: 32,
+        tags_bytes_per_device_max: 4096,
+        advertising_bytes_per_device_max: 4096,
+        memory_bytes_max: 0,
         device_timeout: Duration::ZERO,
     });
     let is_frame = snapshot::restore_frame(&tracker, payload);

@@ -275,6 +275,9 @@ fn tracker(config: &Config) -> Tracker {
         sources_per_device_max: limits.sources_per_device_max,
         frequencies_per_device_max: limits.frequencies_per_device_max,
         tags_per_device_max: limits.tags_per_device_max,
+        tags_bytes_per_device_max: limits.tags_bytes_per_device_max,
+        advertising_bytes_per_device_max: limits.advertising_bytes_per_device_max,
+        memory_bytes_max: limits.memory_bytes_max,
         device_timeout: config.retention.device_timeout,
     })
 }

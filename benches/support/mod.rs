@@ -46,6 +46,8 @@ pub(crate) fn decode_limits() -> kismet::Limits {
         capabilities_bytes_max: limits.capabilities_bytes_max,
         tags_max: limits.tags_per_device_max,
         tag_bytes_max: limits.tag_bytes_max,
+        tags_bytes_max: limits.tags_bytes_per_device_max,
+        advertising_bytes_max: limits.advertising_bytes_per_device_max,
     }
 }
 
@@ -58,6 +60,9 @@ pub(crate) fn tracker() -> Tracker {
         sources_per_device_max: 64,
         frequencies_per_device_max: 64,
         tags_per_device_max: 32,
+        tags_bytes_per_device_max: 4096,
+        advertising_bytes_per_device_max: 4096,
+        memory_bytes_max: 0,
         device_timeout: Duration::ZERO,
     })
 }

@@ -33,6 +33,7 @@ fn tracker() -> Tracker {
         frequencies_per_device_max: 8,
         tags_per_device_max: 8,
         device_timeout: Duration::ZERO,
+        ..Bounds::FOR_TESTS
     })
 }
 

@@ -51,10 +51,15 @@ pub struct Limits {
     pub queue_batches_max: usize,
     /// Reports a second from one sender, on average over ten seconds. 0 means no limit. Default 0.
     pub reports_per_second_max: u32,
+    /// Bytes a second from one sender, decompressed, on average over ten seconds. 0 means no limit. Default 0.
+    pub bytes_per_second_max: u32,
     /// Tracked devices. Past it, the least recently seen one is removed. Default 20 000 000.
     pub devices_max: usize,
     /// Tracked sources. Default 10 000.
     pub sources_max: usize,
+    /// Bytes of memory for devices, their tags and sources. Past it, the least recently seen devices are removed. 0 means
+    /// no limit, else at least 1 MiB. Default 0.
+    pub memory_bytes_max: u64,
     /// SSIDs kept for each device. Default 32.
     pub ssids_per_device_max: usize,
     /// Sources kept for each device. Default 64.
@@ -63,6 +68,10 @@ pub struct Limits {
     pub frequencies_per_device_max: usize,
     /// Tags kept for each device. Default 32.
     pub tags_per_device_max: usize,
+    /// Bytes of the names and values of a device's tags. Default 4 KiB.
+    pub tags_bytes_per_device_max: usize,
+    /// Bytes of the advertising data of a device, and bytes of its service data. Default 4 KiB.
+    pub advertising_bytes_per_device_max: usize,
     /// Items in one page of a list. Default 1 000.
     pub page_items_max: usize,
     /// Fields, patterns or addresses in one command. Default 1 000.
@@ -119,12 +128,16 @@ impl Default for Limits {
             idle_timeout: Duration::from_secs(60),
             queue_batches_max: 1024,
             reports_per_second_max: 0,
+            bytes_per_second_max: 0,
             devices_max: 20_000_000,
             sources_max: 10_000,
+            memory_bytes_max: 0,
             ssids_per_device_max: 32,
             sources_per_device_max: 64,
             frequencies_per_device_max: 64,
             tags_per_device_max: 32,
+            tags_bytes_per_device_max: 4096,
+            advertising_bytes_per_device_max: 4096,
             page_items_max: 1000,
             command_items_max: 1000,
             device_walks_max: 2,
@@ -176,11 +189,16 @@ impl Limits {
             time(timeout, Duration::from_millis(1)..=DAY)?;
         }
         count(self.queue_batches_max, 1..=1_000_000)?;
-        if 1_000_000_000 < self.reports_per_second_max {
-            return Err("must be 0 to 1000000000".to_owned());
+        for per_second_max in [self.reports_per_second_max, self.bytes_per_second_max] {
+            if 1_000_000_000 < per_second_max {
+                return Err("must be 0 to 1000000000".to_owned());
+            }
         }
         count(self.devices_max, 1..=1_000_000_000)?;
         count(self.sources_max, 1..=1_000_000)?;
+        if (1..1 << 20).contains(&self.memory_bytes_max) {
+            return Err("must be 0 or at least 1048576".to_owned());
+        }
         count(self.page_items_max, 1..=1_000_000)?;
         count(self.command_items_max, 1..=1_000_000)?;
         count(self.device_walks_max, 1..=1000)?;
@@ -203,6 +221,8 @@ impl Limits {
             self.source_name_bytes_max,
             self.capabilities_bytes_max,
             self.tag_bytes_max,
+            self.tags_bytes_per_device_max,
+            self.advertising_bytes_per_device_max,
         ] {
             count(bytes, 1..=65_535)?;
         }

@@ -340,10 +340,14 @@ fn bounds_hold_at_and_one_past() {
         &["1", "1000000000"],
         &["0", "1000000001"],
     );
+    for key in ["reports", "bytes"] {
+        let key = format!("limits.{key}_per_second_max");
+        check(&key, &["0", "1000000000"], &["1000000001"]);
+    }
     check(
-        "limits.reports_per_second_max",
-        &["0", "1000000000"],
-        &["1000000001"],
+        "limits.memory_bytes_max",
+        &["0", "1048576", "9223372036854775807"],
+        &["1", "1048575"],
     );
     check("limits.sources_max", &["1", "1000000"], &["0", "1000001"]);
     check(
@@ -387,6 +391,10 @@ fn bounds_hold_at_and_one_past() {
     }
     for bytes in ["source_name", "capabilities", "tag"] {
         let key = format!("limits.{bytes}_bytes_max");
+        check(&key, &["1", "65535"], &["0", "65536"]);
+    }
+    for bytes in ["tags", "advertising"] {
+        let key = format!("limits.{bytes}_bytes_per_device_max");
         check(&key, &["1", "65535"], &["0", "65536"]);
     }
     for timeout in ["header", "body", "idle"] {

@@ -77,6 +77,7 @@ pub(super) struct RequestLimits {
     pub(super) alert_text_bytes_max: usize,
     pub(super) tags_max: usize,
     pub(super) tag_bytes_max: usize,
+    pub(super) tags_bytes_max: usize,
 }
 
 /// The log, for reading. Some logs cannot be read.
@@ -131,6 +132,7 @@ impl App {
             connections: parts.connections,
             process: parts.process.clone(),
         });
+        let tracker = Arc::clone(&parts.tracker);
         Self(Arc::new(Handles {
             origins: Arc::new(origins),
             proxies: Proxies::new(&config.server.proxies),
@@ -163,8 +165,10 @@ impl App {
             },
             intake: Arc::new(Intake {
                 ingest: parts.ingest,
-                rates: Rates::new(limits.reports_per_second_max),
+                tracker,
+                rates: Rates::new(limits.reports_per_second_max, limits.bytes_per_second_max),
                 bodies,
+                body_bytes_max: limits.body_bytes_max,
                 events: parts.events.clone(),
                 limits: upload_limits(config),
                 health,
@@ -203,6 +207,7 @@ impl RequestLimits {
             alert_text_bytes_max: config.alerts.text_bytes_max,
             tags_max: config.limits.tags_per_device_max,
             tag_bytes_max: config.limits.tag_bytes_max,
+            tags_bytes_max: config.limits.tags_bytes_per_device_max,
         }
     }
 }
@@ -237,6 +242,8 @@ fn upload_limits(config: &Config) -> Limits {
         capabilities_bytes_max: limits.capabilities_bytes_max,
         tags_max: limits.tags_per_device_max,
         tag_bytes_max: limits.tag_bytes_max,
+        tags_bytes_max: limits.tags_bytes_per_device_max,
+        advertising_bytes_max: limits.advertising_bytes_per_device_max,
     }
 }
 

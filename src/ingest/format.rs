@@ -81,6 +81,10 @@ pub struct Limits {
     pub tags_max: usize,
     /// How long a tag's name and its value may each be, in bytes.
     pub tag_bytes_max: usize,
+    /// How long the names and values of all tags of a report may be together, in bytes.
+    pub tags_bytes_max: usize,
+    /// How long the advertising data of a report may be, and how long its service data, in bytes.
+    pub advertising_bytes_max: usize,
 }
 
 #[cfg(test)]
@@ -95,6 +99,8 @@ impl Limits {
         capabilities_bytes_max: 1024,
         tags_max: 32,
         tag_bytes_max: 256,
+        tags_bytes_max: 4096,
+        advertising_bytes_max: 4096,
     };
 }
 

@@ -145,7 +145,7 @@ impl EvictionWarning {
         }
         warn!(
             tracker.evicted_devices = self.evicted,
-            "limits.devices_max is reached: the least recently seen devices are evicted"
+            "limits.devices_max or limits.memory_bytes_max is reached: the least recently seen devices are evicted"
         );
         (self.evicted, self.last) = (0, Some(Instant::now()));
     }

@@ -88,6 +88,13 @@ pub enum IngestError {
     DiskFull,
     #[error("another program has locked the log's file, nothing was taken")]
     Locked,
+    #[error(
+        "the sources alone fill the memory of limits.memory_bytes_max = {bytes_max}, nothing was taken: forget sources, or raise the limit"
+    )]
+    MemoryFull {
+        /// The limit.
+        bytes_max: u64,
+    },
     /// The batch would add a source, but there are too many already.
     #[error(transparent)]
     TooManySources(#[from] TooManySources),

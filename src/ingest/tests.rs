@@ -54,6 +54,7 @@ fn tracker(sources_max: usize) -> Arc<Tracker> {
         frequencies_per_device_max: 4,
         tags_per_device_max: 4,
         device_timeout: Duration::ZERO,
+        ..Bounds::FOR_TESTS
     }))
 }
 

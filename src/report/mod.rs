@@ -73,7 +73,7 @@ impl Report {
 }
 
 /// A name and a value that a scanner attaches to a device.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Tag {
     /// Name of the tag.
     pub name: Box<str>,

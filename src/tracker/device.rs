@@ -3,11 +3,12 @@
 use smallvec::SmallVec;
 
 use super::activity::Activity;
+use super::tags::Tags;
 use crate::report::advertising::{Structure, Structures, structures};
 use crate::report::capabilities::{Security, Topology};
 use crate::report::{
     Band, Channel, ChannelWidth, Dbm, DeviceId, Frequency, Position, ReceivedAt, ServiceData, Ssid,
-    Tag, UnixTime,
+    UnixTime,
 };
 
 /// A value and the time of its report. A later report replaces it, an earlier one does not.
@@ -51,7 +52,7 @@ pub struct Device {
     /// Name that a person gave it.
     pub given_name: Option<Box<str>>,
     /// Tags from scanners and people.
-    pub tags: Vec<Latest<Tag>>,
+    pub tags: Tags,
     /// State that differs by radio technology.
     pub radio: Radio,
 }

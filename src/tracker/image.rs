@@ -6,7 +6,7 @@
 
 use super::shard::{ChangeNumber, Changed, Round, Shard};
 use super::sources::{Source, Sources};
-use super::{Clock, Tracker, lock, write};
+use super::{Clock, Tracker, lock, read, write};
 use crate::log::LogPosition;
 use crate::report::{DeviceId, Phy, ReceivedAt, SourceId};
 
@@ -130,7 +130,10 @@ impl Tracker {
             .for_each(|source| sources.restore(source));
         sources.restore_paused(head.paused);
         for id in head.gone {
-            write(self.shard_of(id)).restore_gone(id);
+            if let Some(device) = write(self.shard_of(id)).restore_gone(id) {
+                device.tags.leave(&self.tag_sets);
+                clock.devices_bytes -= self.counted_bytes(&device);
+            }
         }
         for (phy, reports) in Phy::ALL.into_iter().zip(head.reports) {
             self.totals_of(phy).set_reports(reports);
@@ -143,16 +146,38 @@ impl Tracker {
     }
 
     /// Restores devices of an image.
+    ///
+    /// An image may have far more devices than the limits allow, if they are lower than when it was taken. Therefore
+    /// devices are evicted already on the way, so that the start does not need the memory of all.
     pub fn restore_devices(&self, devices: Vec<Changed>) {
-        for (changed, device) in devices {
-            write(self.shard_of(device.id)).restore(changed, device);
+        let mut clock = lock(&self.clock);
+        for (changed, mut device) in devices {
+            device.tags.share(&self.tag_sets);
+            clock.devices_bytes += self.counted_bytes(&device);
+            if let Some(before) = write(self.shard_of(device.id)).restore(changed, device) {
+                before.tags.leave(&self.tag_sets);
+                clock.devices_bytes -= self.counted_bytes(&before);
+            }
         }
+        if self.is_far_too_large(&clock) {
+            self.recount(&mut clock);
+            self.evict(&mut clock, &mut ());
+        }
+    }
+
+    /// Whether the limits must be lower than when the image was taken. Half restored, an image that keeps to them has at
+    /// most the devices of two images.
+    fn is_far_too_large(&self, clock: &Clock) -> bool {
+        let devices: usize = self.shards.iter().map(|shard| read(shard).len()).sum();
+        self.bounds.devices_max.saturating_mul(2) < devices
+            || self.memory_bytes_max().saturating_mul(2) < self.held_bytes(clock)
     }
 
     /// Drops all state, because an image turned out to be unreadable.
     pub fn clear(&self) {
         *lock(&self.clock) = Clock::default();
         *write(&self.sources) = Sources::default();
+        self.tag_sets.clear();
         for shard in &self.shards {
             *write(shard) = Shard::default();
         }
@@ -164,10 +189,30 @@ impl Tracker {
 
     /// Finishes the restore after the last image.
     pub fn restored(&self) {
+        let mut clock = lock(&self.clock);
+        self.recount(&mut clock);
+        // The limits may be lower than when the image was taken.
+        self.evict(&mut clock, &mut ());
+        let Images {
+            kept,
+            gone,
+            is_lost,
+            ..
+        } = &mut clock.images;
+        // Devices that were evicted on the way may have come again with a later image.
+        gone.retain(|id| read(self.shard_of(*id)).get(*id).is_none());
+        if *is_lost {
+            *kept = None;
+        }
+    }
+
+    /// Counts devices, and orders them by their changes.
+    fn recount(&self, clock: &mut Clock) {
         let mut devices = [0; Phy::ALL.len()];
         // The first snapshots did not say how many devices a source has seen.
         let mut sources = write(&self.sources);
         let mut seen_by_source = vec![0; sources.all().len()];
+        clock.devices_bytes = 0;
         for shard in &self.shards {
             let mut shard = write(shard);
             shard.restored();
@@ -184,15 +229,13 @@ impl Tracker {
                         *count += 1;
                     }
                 }
+                clock.devices_bytes += self.counted_bytes(device);
             }
         }
         sources.set_devices(&seen_by_source);
-        drop(sources);
         for (phy, count) in Phy::ALL.into_iter().zip(devices) {
             self.totals_of(phy).set_devices(count);
         }
-        // The limit may be lower than when the image was taken.
-        self.evict(&mut lock(&self.clock), &mut ());
     }
 }
 

@@ -13,6 +13,7 @@ use super::device::{
     Advertised, AdvertisedName, Bluetooth, ChannelLayout, Device, Latest, Peak, PositionStats,
     Radio, SeenBy, SignalRange, SourceNumber, SsidRecord, Wifi,
 };
+use super::tags::{TagSets, Tags};
 use crate::report::advertising::{LocalName, Structure, structures};
 use crate::report::capabilities::SecurityClass;
 use crate::report::{
@@ -79,7 +80,7 @@ impl Device {
             seen_by: SmallVec::new(),
             activity: Activity::default(),
             given_name: None,
-            tags: Vec::new(),
+            tags: Tags::default(),
             radio: match report.sighting {
                 Sighting::Wifi(_) => Radio::Wifi(Wifi::default()),
                 Sighting::Bluetooth(_) => Radio::Bluetooth(Box::default()),
@@ -93,7 +94,7 @@ impl Device {
         report: &Report,
         source: SourceNumber,
         modified_at: ReceivedAt,
-        bounds: &Bounds,
+        (bounds, tag_sets): (&Bounds, &TagSets),
     ) -> Seers {
         let time = report.time;
         self.first_time = self.first_time.min(time);
@@ -123,14 +124,8 @@ impl Device {
         }
         self.activity.add(time, report.signal);
         let seers = self.merge_source(report, source, bounds);
-        for tag in &report.tags {
-            offer_keyed(
-                &mut self.tags,
-                time,
-                tag,
-                |known| known.name == tag.name,
-                bounds.tags_per_device_max,
-            );
+        if !report.tags.is_empty() {
+            self.tags.offer(&report.tags, time, bounds, tag_sets);
         }
         match (&mut self.radio, &report.sighting) {
             (Radio::Wifi(wifi), Sighting::Wifi(sighting)) => {
@@ -147,22 +142,24 @@ impl Device {
     }
 
     /// Applies a name or tag that a person gave.
-    pub(super) fn annotate(&mut self, remark: &Remark, at: ReceivedAt, bounds: &Bounds) {
+    pub(super) fn annotate(
+        &mut self,
+        remark: &Remark,
+        at: ReceivedAt,
+        (bounds, tag_sets): (&Bounds, &TagSets),
+    ) {
         self.modified_at = at;
         match remark {
             Remark::Name(name) => {
                 self.given_name = Some(name.clone()).filter(|name| !name.is_empty());
             }
             Remark::Tag(tag) if tag.value.is_empty() => {
-                self.tags.retain(|known| known.value.name != tag.name);
+                self.tags.remove(&tag.name, tag_sets);
             }
-            Remark::Tag(tag) => offer_keyed(
-                &mut self.tags,
-                at.time(),
-                tag,
-                |known| known.name == tag.name,
-                bounds.tags_per_device_max,
-            ),
+            Remark::Tag(tag) => {
+                let tag = std::slice::from_ref(tag);
+                self.tags.offer(tag, at.time(), bounds, tag_sets);
+            }
         }
     }
 
@@ -414,18 +411,13 @@ impl Bluetooth {
                 self.offer_name(time, name);
             }
         }
-        if !sighting.scan_data.is_empty() {
+        let bytes_max = bounds.advertising_bytes_per_device_max;
+        // The decoder accepts no longer data, but logs of earlier versions have it.
+        if (1..=bytes_max).contains(&sighting.scan_data.len()) {
             Latest::offer(&mut self.scan_data, time, sighting.scan_data.clone());
         }
         for service in &sighting.service_data {
-            let same = |known: &ServiceData| known.service == service.service;
-            offer_keyed(
-                &mut self.service_data,
-                time,
-                service,
-                same,
-                bounds.tags_per_device_max,
-            );
+            offer_service(&mut self.service_data, time, service, bounds);
         }
     }
 }
@@ -450,27 +442,33 @@ impl Bluetooth {
     }
 }
 
-/// Updates the element for which `same` holds, or adds one while there is room.
-fn offer_keyed<T: Clone>(
-    list: &mut Vec<Latest<T>>,
+/// Updates the data of a service, or adds it. Data for which there is no room is left out.
+fn offer_service(
+    list: &mut Vec<Latest<ServiceData>>,
     time: UnixTime,
-    value: &T,
-    same: impl Fn(&T) -> bool,
-    max: usize,
+    offered: &ServiceData,
+    bounds: &Bounds,
 ) {
-    let has_room = list.len() < max;
-    match list.iter_mut().find(|known| same(&known.value)) {
+    let bytes = |data: &ServiceData| data.service.len() + data.bytes.len();
+    let same = |known: &Latest<ServiceData>| known.value.service == offered.service;
+    let at = list.iter().position(same);
+    let others = list
+        .iter()
+        .enumerate()
+        .filter(|(other, _)| Some(*other) != at);
+    let held: usize = others.map(|(_, known)| bytes(&known.value)).sum();
+    if bounds.advertising_bytes_per_device_max < held + bytes(offered) {
+        return;
+    }
+    let latest = || Latest {
+        time,
+        value: offered.clone(),
+    };
+    let has_room = list.len() < bounds.tags_per_device_max;
+    match at.and_then(|at| list.get_mut(at)) {
         Some(known) if time < known.time => {}
-        Some(known) => {
-            *known = Latest {
-                time,
-                value: value.clone(),
-            }
-        }
-        None if has_room => list.push(Latest {
-            time,
-            value: value.clone(),
-        }),
+        Some(known) => *known = latest(),
+        None if has_room => list.push(latest()),
         None => {}
     }
 }

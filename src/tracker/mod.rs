@@ -9,11 +9,13 @@ mod checksum;
 mod device;
 mod follow;
 mod image;
+mod memory;
 mod merge;
 mod recent;
 mod related;
 mod shard;
 mod sources;
+mod tags;
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -36,6 +38,8 @@ pub use self::shard::ChangeNumber;
 use self::shard::{ChangeMark, Shard};
 pub use self::sources::Source;
 use self::sources::Sources;
+use self::tags::TagSets;
+pub use self::tags::Tags;
 use crate::log::{Entry, LogPosition, SourceState, What};
 use crate::report::{
     Annotation, Batch, DeviceId, MacAddr, Phy, ReceivedAt, Report, Sighting, SourceId, Ssid,
@@ -68,6 +72,13 @@ pub struct Bounds {
     pub frequencies_per_device_max: usize,
     /// Tags per device, and Bluetooth services per device.
     pub tags_per_device_max: usize,
+    /// Bytes of the names and values of a device's tags.
+    pub tags_bytes_per_device_max: usize,
+    /// Bytes of a device's advertising data, and of its service data.
+    pub advertising_bytes_per_device_max: usize,
+    /// Bytes that devices, their tags and the sources may hold, as [`memory`] counts them. Past the limit, the least
+    /// recently changed devices are evicted. Zero disables it.
+    pub memory_bytes_max: u64,
     /// Devices not reported for this long are dropped. Measured by times of receipt in the log; zero disables it.
     pub device_timeout: Duration,
 }
@@ -82,6 +93,9 @@ impl Bounds {
         sources_per_device_max: 8,
         frequencies_per_device_max: 8,
         tags_per_device_max: 8,
+        tags_bytes_per_device_max: 4096,
+        advertising_bytes_per_device_max: 4096,
+        memory_bytes_max: 0,
         device_timeout: Duration::ZERO,
     };
 }
@@ -91,7 +105,7 @@ impl Bounds {
 pub struct Applied {
     /// Devices that were not known before.
     pub created: u64,
-    /// Devices that were evicted because of [`Bounds::devices_max`].
+    /// Devices that were evicted because of [`Bounds::devices_max`] or [`Bounds::memory_bytes_max`].
     pub evicted: u64,
 }
 
@@ -146,6 +160,7 @@ pub struct Tracker {
     bounds: Bounds,
     shards: [RwLock<Shard>; SHARDS],
     sources: RwLock<Sources>,
+    tag_sets: TagSets,
     clock: Mutex<Clock>,
     wifi: Totals,
     bluetooth: Totals,
@@ -159,6 +174,8 @@ struct Clock {
     now: ReceivedAt,
     position: LogPosition,
     images: Images,
+    /// Memory that the devices hold without their sets of tags, if it is counted.
+    devices_bytes: u64,
 }
 
 #[derive(Debug, Default)]
@@ -220,6 +237,7 @@ impl Tracker {
             bounds,
             shards: std::array::from_fn(|_| RwLock::default()),
             sources: RwLock::default(),
+            tag_sets: TagSets::default(),
             clock: Mutex::default(),
             wifi: Totals::default(),
             bluetooth: Totals::default(),
@@ -274,17 +292,20 @@ impl Tracker {
         if before.time() < clock.now.time() {
             self.age(clock, observer);
         }
-        if 0 < applied.created {
+        if 0 < applied.created || self.bounds.counts_memory() {
             applied.evicted = self.evict(clock, observer);
         }
         applied
     }
 
-    fn annotate(&self, clock: &Clock, annotation: &Annotation) {
+    fn annotate(&self, clock: &mut Clock, annotation: &Annotation) {
         let mut shard = write(self.shard_of(annotation.device));
         shard.join(clock.images.round);
         if let Some(device) = shard.retouch(annotation.device, clock.change) {
-            device.annotate(&annotation.remark, clock.now, &self.bounds);
+            let before = self.counted_bytes(device);
+            let shared = (&self.bounds, &self.tag_sets);
+            device.annotate(&annotation.remark, clock.now, shared);
+            clock.devices_bytes = clock.devices_bytes - before + self.counted_bytes(device);
         }
     }
 
@@ -311,9 +332,16 @@ impl Tracker {
                 observer.look((!is_new).then_some(&*device), report);
                 // A new device already has its first network.
                 let known_ssids = if is_new { 0 } else { device.ssid_count() };
-                let seers = device.merge(report, source, clock.now, &self.bounds);
+                let before = if is_new {
+                    0
+                } else {
+                    self.counted_bytes(device)
+                };
+                let shared = (&self.bounds, &self.tag_sets);
+                let seers = device.merge(report, source, clock.now, shared);
                 newly_seen += i64::from(seers.is_new);
                 unseen.extend(seers.gone);
+                clock.devices_bytes = clock.devices_bytes - before + self.counted_bytes(device);
                 if is_new {
                     observer.changed(Change::NewDevice(id));
                 }
@@ -454,7 +482,13 @@ impl Tracker {
         usize::try_from(devices).unwrap_or(usize::MAX)
     }
 
-    /// Number of devices evicted since the start because of [`Bounds::devices_max`].
+    /// Whether the sources alone hold as much memory as [`Bounds::memory_bytes_max`] allows, so that no device has room.
+    pub fn is_full(&self) -> bool {
+        let max = self.bounds.memory_bytes_max;
+        self.bounds.counts_memory() && max <= read(&self.sources).held_bytes()
+    }
+
+    /// Number of devices evicted since the start because of [`Bounds::devices_max`] or [`Bounds::memory_bytes_max`].
     pub fn evicted(&self) -> u64 {
         self.evicted.load(Ordering::Relaxed)
     }
@@ -503,10 +537,12 @@ impl Tracker {
         std::hint::black_box(read_so_far);
     }
 
-    /// Evicts the least recently changed devices until the limit holds.
+    /// Evicts the least recently changed devices until the limits hold.
     fn evict<'b>(&self, clock: &mut Clock, observer: &mut impl Observer<'b>) -> u64 {
         let mut evicted = 0;
-        while self.bounds.devices_max < self.device_count() {
+        while self.bounds.devices_max < self.device_count()
+            || self.memory_bytes_max() < self.held_bytes(clock)
+        {
             let oldest = self
                 .shards
                 .iter()
@@ -521,6 +557,32 @@ impl Tracker {
         }
         self.evicted.fetch_add(evicted, Ordering::Relaxed);
         evicted
+    }
+
+    /// The limit of memory, or no limit.
+    fn memory_bytes_max(&self) -> u64 {
+        match self.bounds.memory_bytes_max {
+            0 => u64::MAX,
+            max => max,
+        }
+    }
+
+    /// Memory of devices, tags and sources, if it is counted.
+    fn held_bytes(&self, clock: &Clock) -> u64 {
+        if !self.bounds.counts_memory() {
+            return 0;
+        }
+        let sources_bytes = read(&self.sources).held_bytes();
+        clock.devices_bytes + self.tag_sets.held_bytes() + sources_bytes
+    }
+
+    /// Memory of a device, if it is counted.
+    fn counted_bytes(&self, device: &Device) -> u64 {
+        if self.bounds.counts_memory() {
+            device.held_bytes()
+        } else {
+            0
+        }
     }
 
     /// Drops devices that nobody has reported for [`Bounds::device_timeout`].
@@ -553,6 +615,8 @@ impl Tracker {
         clock.change.0 += 1;
         clock.images.note_gone(device.id);
         observer.gone(&device);
+        device.tags.leave(&self.tag_sets);
+        clock.devices_bytes -= self.counted_bytes(&device);
         let devices = &self.totals_of(device.id.phy).devices;
         devices.fetch_sub(1, Ordering::Relaxed);
         let mut sources = write(&self.sources);

@@ -130,6 +130,12 @@ struct Node {
     after: Slot,
 }
 
+/// Memory that a slot takes, without the index by identity.
+#[cfg(test)]
+pub(super) const fn bytes_of_slot() -> usize {
+    size_of::<Node>() + size_of::<SeenKey>()
+}
+
 /// Progress of a walk in order of change.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ChangeMark {
@@ -262,29 +268,26 @@ impl Shard {
         }
     }
 
-    /// Restores a device from an image. Call [`Shard::restored`] after the last one.
-    pub(super) fn restore(&mut self, changed: ChangeNumber, device: Device) {
+    /// Restores a device from an image, and returns its earlier state. Call [`Shard::restored`] after the last one.
+    pub(super) fn restore(&mut self, changed: ChangeNumber, device: Device) -> Option<Device> {
         let seen = Seen::of(&device).key();
-        let slot = match self.find(device.id) {
+        let (slot, before) = match self.find(device.id) {
             Some(slot) => {
-                if let Some(node) = self.node_mut(slot) {
-                    node.device = Some(device);
-                }
-                slot
+                let node = self.node_mut(slot);
+                (slot, node.and_then(|node| node.device.replace(device)))
             }
-            None => self.insert(device),
+            None => (self.insert(device), None),
         };
         if let Some(node) = self.node_mut(slot) {
             node.changed = changed;
         }
         self.set_seen(slot, seen);
+        before
     }
 
-    /// Removes a device that a later image lists as gone.
-    pub(super) fn restore_gone(&mut self, id: DeviceId) {
-        if let Some(slot) = self.find(id) {
-            self.take_out(slot);
-        }
+    /// Removes a device that a later image lists as gone, and returns it.
+    pub(super) fn restore_gone(&mut self, id: DeviceId) -> Option<Device> {
+        self.take_out(self.find(id)?)
     }
 
     /// Rebuilds the list ordered by change after a restore.
@@ -301,6 +304,11 @@ impl Shard {
         for (changed, slot) in order {
             self.link_last(slot, changed);
         }
+    }
+
+    /// Number of devices.
+    pub(super) fn len(&self) -> usize {
+        self.by_id.len()
     }
 
     /// All devices, in slot order.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::activity::Activity;
 use super::device::{Latest, SourceNumber};
+use super::memory;
 use super::shard::ChangeNumber;
 use crate::report::{Batch, Phy, Position, ReceivedAt, SourceId};
 
@@ -39,6 +40,8 @@ pub struct Source {
 pub(super) struct Sources {
     by_id: HashMap<SourceId, usize>,
     list: Vec<Source>,
+    /// Length of all names.
+    name_bytes: usize,
     /// Which of them somebody paused. Their reports are taken all the same.
     paused: Arc<HashSet<SourceId>>,
 }
@@ -53,10 +56,12 @@ impl Sources {
     ) -> SourceNumber {
         let place = *self.by_id.entry(batch.source).or_insert(self.list.len());
         if place == self.list.len() {
+            let name: Box<str> = batch.source.to_string().into();
+            self.name_bytes += name.len();
             self.list.push(Source {
                 number: SourceNumber(u32::try_from(place + 1).unwrap_or(u32::MAX)),
                 id: batch.source,
-                name: batch.source.to_string().into(),
+                name,
                 // A source whose format says nothing reports Wi-Fi, as most do.
                 phy: batch.phy().unwrap_or(Phy::Wifi),
                 reports: 0,
@@ -71,7 +76,10 @@ impl Sources {
         let Some(source) = self.list.get_mut(place) else {
             return SourceNumber(u32::MAX);
         };
-        if let Some(name) = &batch.source_name {
+        if let Some(name) = &batch.source_name
+            && *name != source.name
+        {
+            self.name_bytes = self.name_bytes - source.name.len() + name.len();
             source.name.clone_from(name);
         }
         source.reports += u64::try_from(batch.reports.len()).unwrap_or_default();
@@ -106,10 +114,20 @@ impl Sources {
     /// Restores a source from an image. New ones must come in the order of their numbers.
     pub(super) fn restore(&mut self, source: Source) {
         let place = *self.by_id.entry(source.id).or_insert(self.list.len());
+        self.name_bytes += source.name.len();
         match self.list.get_mut(place) {
-            Some(known) => *known = source,
+            Some(known) => {
+                self.name_bytes -= known.name.len();
+                *known = source;
+            }
             None => self.list.push(source),
         }
+    }
+
+    /// Memory that the sources hold.
+    pub(super) fn held_bytes(&self) -> u64 {
+        let bytes = self.list.len() * memory::of_source() + self.name_bytes;
+        u64::try_from(bytes).unwrap_or(u64::MAX)
     }
 
     /// Sets how many of the tracked devices each source has seen, by number, from that of the first source on.

@@ -26,6 +26,7 @@ mod examples;
 mod faults;
 mod field;
 mod fields;
+mod fill;
 mod fuzz;
 mod histories;
 mod history;

@@ -177,6 +177,13 @@ impl TestServer {
         Self::start_on(data, config).await
     }
 
+    /// As [`TestServer::restart`], with another configuration.
+    pub(crate) async fn restart_with(self, change: impl FnOnce(&mut Config)) -> Self {
+        let (data, mut config) = self.stop().await;
+        change(&mut config);
+        Self::start_on(data, config).await
+    }
+
     /// As [`TestServer::restart`], but from the log alone.
     pub(crate) async fn restart_without_snapshots(self) -> Self {
         let (data, config) = self.stop().await;

@@ -48,6 +48,7 @@ impl ApiError {
             Self::UnprovenCommand => "unproven_command",
             Self::TooManyFailures { .. } => "too_many_failed_logins",
             Self::TooManyReports { .. } => "report_rate_exceeded",
+            Self::TooManyBytes { .. } => "byte_rate_exceeded",
             Self::NotTheAdministrator => "not_the_administrator",
             Self::NoFirstLogin => "first_login_elsewhere",
             Self::ForeignHost => "foreign_host",
@@ -131,6 +132,7 @@ fn of_ingest(error: &IngestError) -> &'static str {
         IngestError::Unknown => "log_failed",
         IngestError::DiskFull => "disk_full",
         IngestError::Locked => "log_locked",
+        IngestError::MemoryFull { .. } => "memory_full",
         IngestError::TooManySources(_) => "too_many_sources",
         IngestError::AlertOrder(error) => match error {
             AlertOrderError::NoSuchKind(_) => "no_such_alert_kind",

@@ -111,6 +111,13 @@ pub(super) enum ApiError {
         per_second_max: u32,
         retry_after: Duration,
     },
+    #[error(
+        "more than {per_second_max} bytes a second after decompression, see limits.bytes_per_second_max; try again later"
+    )]
+    TooManyBytes {
+        per_second_max: u32,
+        retry_after: Duration,
+    },
     #[error("a login exists already; only the administrator may change it")]
     NotTheAdministrator,
     #[error(
@@ -186,7 +193,9 @@ impl ApiError {
                 | IngestError::Stopped
                 | IngestError::Locked
                 | IngestError::TooManySources(_) => StatusCode::SERVICE_UNAVAILABLE,
-                IngestError::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
+                IngestError::DiskFull | IngestError::MemoryFull { .. } => {
+                    StatusCode::INSUFFICIENT_STORAGE
+                }
                 IngestError::Unknown => StatusCode::INTERNAL_SERVER_ERROR,
                 IngestError::AlertOrder(refused) => match refused {
                     AlertOrderError::NoSuchKind(_) => StatusCode::BAD_REQUEST,
@@ -199,6 +208,7 @@ impl ApiError {
             Self::Unauthorised(_) => StatusCode::UNAUTHORIZED,
             Self::TooManyFailures { .. }
             | Self::TooManyReports { .. }
+            | Self::TooManyBytes { .. }
             | Self::TooManySubscribersOfClient => StatusCode::TOO_MANY_REQUESTS,
             Self::Forbidden(_)
             | Self::NotYourSource(_)
@@ -272,7 +282,9 @@ impl ApiError {
     fn retry_after(&self, status: StatusCode) -> Option<u64> {
         match (self, status) {
             (
-                Self::TooManyFailures { retry_after } | Self::TooManyReports { retry_after, .. },
+                Self::TooManyFailures { retry_after }
+                | Self::TooManyReports { retry_after, .. }
+                | Self::TooManyBytes { retry_after, .. },
                 _,
             ) => Some(
                 retry_after

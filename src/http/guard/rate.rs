@@ -1,26 +1,41 @@
-//! Rate limit of reports, per sender.
+//! Rate limits of reports and of their bytes, per sender.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::bounded::BoundedMap;
 use crate::http::error::ApiError;
 use crate::http::request::sender::Sender;
 
-/// Window over which the rate is averaged: scanners collect reports and send them in bursts.
+/// Window over which a rate is averaged: scanners collect reports and send them in bursts.
 const BURST: Duration = Duration::from_secs(10);
 /// Senders that are remembered. Past it, the one that did not send or try for the longest time is forgotten.
 const SENDERS_MAX: usize = 10_000;
 
-/// Who has sent how much. Nothing is counted where there is no bound.
+/// Who has sent how much.
 #[derive(Clone, Debug)]
 pub(in crate::http) struct Rates {
-    /// Reports a second.
-    max: u32,
+    reports: Meter,
+    bytes: Meter,
+}
+
+/// What was sent in one request.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::http) struct Sent {
+    pub(in crate::http) reports: usize,
+    /// Bytes of the body, decompressed.
+    pub(in crate::http) bytes: usize,
+}
+
+/// Measures one quantity against its limit. Nothing is counted where there is none.
+#[derive(Clone, Debug)]
+struct Meter {
+    /// 0 means no limit.
+    per_second_max: u32,
     senders: Arc<Mutex<Senders>>,
 }
 
-/// When each would have sent all that it did, had it kept to the bound.
+/// When each would have sent all that it did, had it kept to the limit.
 #[derive(Debug)]
 struct Senders(BoundedMap<Sender, Instant>);
 
@@ -31,37 +46,71 @@ impl Default for Senders {
 }
 
 impl Rates {
-    /// `max` is in reports a second; 0 is without a bound.
-    pub(in crate::http) fn new(max: u32) -> Self {
+    /// The limits are per second; 0 means none.
+    pub(in crate::http) fn new(reports_per_second_max: u32, bytes_per_second_max: u32) -> Self {
         Self {
-            max,
-            senders: Arc::default(),
+            reports: Meter::new(reports_per_second_max),
+            bytes: Meter::new(bytes_per_second_max),
         }
     }
 
     /// Whether a sender may send now, whatever it is.
     pub(in crate::http) fn admit(&self, sender: &Sender) -> Result<(), ApiError> {
-        if self.max == 0 {
-            return Ok(());
+        if let Some(retry_after) = self.reports.wait(sender) {
+            return Err(ApiError::TooManyReports {
+                per_second_max: self.reports.per_second_max,
+                retry_after,
+            });
         }
-        let mut senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
-        match senders.wait(sender, Instant::now()) {
+        match self.bytes.wait(sender) {
             None => Ok(()),
-            Some(retry_after) => Err(ApiError::TooManyReports {
-                per_second_max: self.max,
+            Some(retry_after) => Err(ApiError::TooManyBytes {
+                per_second_max: self.bytes.per_second_max,
                 retry_after,
             }),
         }
     }
 
     /// Counts what was sent. A request counts even where there is nothing in it.
-    pub(in crate::http) fn count(&self, sender: Sender, reports: usize) {
-        if let Some(one) = Duration::from_secs(1).checked_div(self.max) {
-            let reports = u32::try_from(reports.max(1)).unwrap_or(u32::MAX);
-            let mut senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
-            senders.add(sender, one.saturating_mul(reports), Instant::now());
+    pub(in crate::http) fn count(&self, sender: &Sender, sent: Sent) {
+        self.reports.count(sender, sent.reports);
+        self.bytes.count(sender, sent.bytes);
+    }
+}
+
+impl Meter {
+    fn new(per_second_max: u32) -> Self {
+        Self {
+            per_second_max,
+            senders: Arc::default(),
         }
     }
+
+    fn wait(&self, sender: &Sender) -> Option<Duration> {
+        if self.per_second_max == 0 {
+            return None;
+        }
+        self.lock().wait(sender, Instant::now())
+    }
+
+    fn count(&self, sender: &Sender, amount: usize) {
+        if self.per_second_max != 0 {
+            let time = time_of(amount.max(1), self.per_second_max);
+            self.lock().add(sender.clone(), time, Instant::now());
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Senders> {
+        self.senders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How long a sender that keeps to the limit takes to send this much.
+fn time_of(amount: usize, per_second_max: u32) -> Duration {
+    let nanoseconds = u64::try_from(amount)
+        .unwrap_or(u64::MAX)
+        .saturating_mul(1_000_000_000);
+    Duration::from_nanos(nanoseconds / u64::from(per_second_max.max(1)))
 }
 
 impl Senders {

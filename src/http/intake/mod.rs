@@ -15,9 +15,9 @@ use crate::auth::{Identity, NotYours, SourceOwners, Standing};
 use crate::events::{Events, Severity};
 use crate::http::clock::now;
 use crate::http::error::ApiError;
-use crate::http::guard::rate::Rates;
+use crate::http::guard::rate::{Rates, Sent};
 use crate::http::guard::turns::Turns;
-use crate::http::request::body::{Bodies, Received};
+use crate::http::request::body::{Bodies, BodyError, Received};
 use crate::http::request::sender::Sender;
 use crate::http::response::json::Json;
 use crate::ingest::decode::{DecodeError, Ignored, Notes};
@@ -27,6 +27,7 @@ use crate::ingest::outcomes::Outcomes;
 use crate::ingest::{Ingest, IngestError, Receipt};
 use crate::log::What;
 use crate::report::{ReceivedAt, Rejected, SourceId};
+use crate::tracker::Tracker;
 
 /// Entries of one upload that wait for the writer at one time, so that a large upload leaves room in its queue.
 const ENTRIES_AT_ONCE_MAX: usize = 32;
@@ -35,8 +36,10 @@ const ENTRIES_AT_ONCE_MAX: usize = 32;
 #[derive(Debug)]
 pub(super) struct Intake {
     pub(super) ingest: Ingest,
+    pub(super) tracker: Arc<Tracker>,
     pub(super) rates: Rates,
     pub(super) bodies: Bodies,
+    pub(super) body_bytes_max: usize,
     pub(super) events: Events,
     pub(super) limits: Limits,
     pub(super) health: SourceHealth,
@@ -80,7 +83,7 @@ pub(super) async fn upload<F: Format>(
 
 async fn take<F: Format>(intake: &Intake, request: Request) -> Result<Json, ApiError> {
     let sender = Sender::of(request.extensions());
-    if let Err(refused) = intake.rates.admit(&sender) {
+    if let Err(refused) = admit(intake, &sender) {
         intake.bodies.discard(request.into_body()).await;
         return Err(refused);
     }
@@ -98,9 +101,13 @@ async fn take<F: Format>(intake: &Intake, request: Request) -> Result<Json, ApiE
         Ok(received) => decode::<F>(intake, received, received_at).await,
         Err(refused) => Err(refused.into()),
     };
+    let (bytes, decoded) = match decoded {
+        Ok((bytes, decoded)) => (bytes, decoded),
+        Err(refused) => (refused_bytes(intake, &refused), Err(refused)),
+    };
     say_refused::<F>(intake, received_at, &decoded);
-    let sent = decoded.as_ref().map_or(0, Upload::rows);
-    intake.rates.count(sender, sent);
+    let reports = decoded.as_ref().map_or(0, Upload::rows);
+    intake.rates.count(&sender, Sent { reports, bytes });
     let mut upload = decoded?;
     if let Some(key) = key {
         upload.identify(credential.as_deref(), &key);
@@ -226,17 +233,41 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<Vec<u8>>, ApiError> {
     }
 }
 
+/// Whether a sender may send now, whatever it is.
+fn admit(intake: &Intake, sender: &Sender) -> Result<(), ApiError> {
+    intake.rates.admit(sender)?;
+    if intake.tracker.is_full() {
+        let bytes_max = intake.tracker.bounds().memory_bytes_max;
+        return Err(IngestError::MemoryFull { bytes_max }.into());
+    }
+    Ok(())
+}
+
+/// How many bytes a body counts that could not be decompressed: what may have been decompressed of it.
+fn refused_bytes(intake: &Intake, refused: &ApiError) -> usize {
+    match refused {
+        ApiError::Body(
+            BodyError::TooLarge { .. } | BodyError::InflatesTooLarge { .. } | BodyError::BadGzip,
+        ) => intake.body_bytes_max,
+        _ => 0,
+    }
+}
+
+/// Decompresses a body and decodes it. Also returns its length after decompression.
 async fn decode<F: Format>(
     intake: &Intake,
     received: Received,
     received_at: ReceivedAt,
-) -> Result<Upload, ApiError> {
+) -> Result<(usize, Result<Upload, ApiError>), ApiError> {
     let context = Context {
         received_at,
         limits: intake.limits,
     };
     let heavy = received.is_heavy();
-    let read = move |body: &[u8]| Ok(F::decode(body, &context)?);
+    let read = move |body: &[u8]| {
+        let decoded = F::decode(body, &context).map_err(ApiError::from);
+        Ok((body.len(), decoded))
+    };
     let decode = move || {
         if F::IS_JSON {
             received.document(read)

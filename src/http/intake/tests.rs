@@ -144,7 +144,8 @@ impl TestServer {
         is_ready.await.unwrap();
         let intake = Arc::new(Intake {
             ingest,
-            rates: Rates::new(0),
+            tracker: Arc::clone(&tracker),
+            rates: Rates::new(0, 0),
             bodies: Bodies::new(BodyLimits {
                 bytes_max: 1 << 20,
                 command_bytes_max: 1 << 18,
@@ -155,6 +156,7 @@ impl TestServer {
                 bytes_per_second_min: 0,
                 rate_after: Duration::from_secs(60),
             }),
+            body_bytes_max: 1 << 20,
             events,
             limits: Limits::FOR_TESTS,
             health: SourceHealth::new(8),

@@ -45,14 +45,34 @@ pub(in crate::http) async fn set_tag(
         return Err(BadParameter::new("tagname", "may not be empty").into());
     }
     let value = text(limits, &read, "tagvalue")?;
-    let is_new = device.tags.iter().all(|tag| tag.value.name != name);
-    let max = limits.tags_max;
-    if is_new && !value.is_empty() && max <= device.tags.len() {
-        let reason = format!("the device has {max} tags already, which is the most");
-        return Err(BadParameter::new("tagname", &reason).into());
+    if !value.is_empty() {
+        expect_room(limits, &device, &name, &value)?;
     }
     annotate(&ingest, &device, Remark::Tag(Tag { name, value })).await?;
     Ok(line("Device tag set\n"))
+}
+
+fn expect_room(
+    limits: RequestLimits,
+    device: &Device,
+    name: &str,
+    value: &str,
+) -> Result<(), BadParameter> {
+    let (known, max) = (device.tags.get(name), limits.tags_max);
+    if known.is_none() && max <= device.tags.len() {
+        let reason = format!("the device has {max} tags already, which is the most");
+        return Err(BadParameter::new("tagname", &reason));
+    }
+    let replaced_bytes = known.map_or(0, |known| name.len() + known.len());
+    let bytes = device.tags.text_bytes() - replaced_bytes + name.len() + value.len();
+    let max = limits.tags_bytes_max;
+    if max < bytes {
+        let reason = format!(
+            "the tags of the device would have {bytes} bytes, at most {max} are allowed (limits.tags_bytes_per_device_max)"
+        );
+        return Err(BadParameter::new("tagvalue", &reason));
+    }
+    Ok(())
 }
 
 fn known(tracker: &Tracker, key: &str) -> Result<Device, ApiError> {

@@ -52,7 +52,7 @@ const MEANINGS: [(u16, &str); 16] = [
     ),
     (
         507,
-        "The disk is full: come back after `Retry-After` seconds",
+        "The disk or the memory is full: come back after `Retry-After` seconds",
     ),
 ];
 

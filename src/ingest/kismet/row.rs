@@ -318,7 +318,7 @@ impl Row<'_, '_> {
                 .map(Into::into),
             tx_power_dbm: self.tx_power_dbm(&fields.txpowerlevel),
             path_loss_db: self.path_loss_db(&fields.pathloss),
-            scan_data: self.bytes("scan_data", &fields.scan_data),
+            scan_data: self.scan_data(&fields.scan_data),
             service_data: self.service_data(service_data),
         })
     }
@@ -375,18 +375,35 @@ impl Row<'_, '_> {
         self.noted(field, read.map(Some)).unwrap_or_default()
     }
 
+    fn scan_data(&mut self, value: &Value<'_>) -> Box<[u8]> {
+        const FIELD: &str = "scan_data";
+        let bytes_max = self.decoder.limits.advertising_bytes_max;
+        let data = self.bytes(FIELD, value);
+        if bytes_max < data.len() {
+            self.ignore(FIELD, too_long(data.len(), bytes_max));
+            return Box::default();
+        }
+        data
+    }
+
     fn service_data(&mut self, entries: Entries<'_>) -> Vec<ServiceData> {
         const FIELD: &str = "service_data";
-        let mut read = Vec::new();
+        let bytes_max = self.decoder.limits.advertising_bytes_max;
+        let (mut read, mut held) = (Vec::new(), 0);
         for (service, value) in self.entries(FIELD, entries) {
             if SERVICE_BYTES_MAX < service.len() {
                 self.ignore(FIELD, too_long(service.len(), SERVICE_BYTES_MAX));
                 continue;
             }
-            read.push(ServiceData {
-                service: service.into(),
-                bytes: self.bytes(FIELD, &value),
-            });
+            let bytes = self.bytes(FIELD, &value);
+            let held_with_it = held + service.len() + bytes.len();
+            if bytes_max < held_with_it {
+                self.ignore(FIELD, too_long(held_with_it, bytes_max));
+                continue;
+            }
+            held = held_with_it;
+            let service = service.into();
+            read.push(ServiceData { service, bytes });
         }
         read
     }
@@ -417,7 +434,9 @@ impl Row<'_, '_> {
     }
 
     fn tags(&mut self, entries: Entries<'_>) -> Vec<Tag> {
-        let bytes_max = self.decoder.limits.tag_bytes_max;
+        let limits = self.decoder.limits;
+        let (bytes_max, all_bytes_max) = (limits.tag_bytes_max, limits.tags_bytes_max);
+        let mut held = 0;
         // By name and each once, the last of a name: equal tags are then equal however they were written.
         let mut tags = BTreeMap::new();
         for (name, value) in self.entries("tags", entries) {
@@ -435,6 +454,17 @@ impl Row<'_, '_> {
                 self.ignore("tags", too_long(longest, bytes_max));
                 continue;
             }
+            let replaced = tags.get(&name).map(|known: &Cow<'_, str>| known.len());
+            let replaced = replaced.map_or(0, |bytes| name.len() + bytes);
+            let held_with_it = held - replaced + name.len() + value.len();
+            if all_bytes_max < held_with_it {
+                self.ignore(
+                    "tags",
+                    format_args!("more than {all_bytes_max} bytes in all: this tag is left out"),
+                );
+                continue;
+            }
+            held = held_with_it;
             tags.insert(name, value);
         }
         let tag = |(name, value): (Cow<'_, str>, Cow<'_, str>)| Tag {

@@ -17,6 +17,8 @@ const LIMITS: Limits = Limits {
     capabilities_bytes_max: 64,
     tags_max: 3,
     tag_bytes_max: 8,
+    tags_bytes_max: 20,
+    advertising_bytes_max: 40,
 };
 
 const IDENTITY: u128 = 270_045_391_554_088_851_745_821_056_728_229_556_838;
@@ -316,6 +318,10 @@ fn a_value_that_cannot_be_used_costs_itself_and_is_named() {
             "tags: 9 bytes long",
         ),
         (json!({ "tags": { "a": [] } }), "tags: expected a string"),
+        (
+            json!({ "tags": { "a": "12345678", "b": "12345678", "c": "12" } }),
+            "tags: more than 20 bytes in all",
+        ),
         (
             json!({ "tags": { "a": 1, "b": 2, "c": 3, "d": 4 } }),
             "tags: more than 3",

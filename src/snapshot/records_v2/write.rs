@@ -100,7 +100,7 @@ fn device_record(device: tracker::Device) -> DeviceRecord {
         seen_by: each(device.seen_by, SeenByRecord::from),
         activity: device.activity.into(),
         given_name: device.given_name,
-        tags: device.tags.into_iter().map(LatestRecord::of).collect(),
+        tags: device.tags.to_latest().map(LatestRecord::of).collect(),
         radio: match device.radio {
             tracker::Radio::Wifi(wifi) => RadioRecord::Wifi(wifi.into()),
             tracker::Radio::Bluetooth(bluetooth) => {

@@ -65,6 +65,16 @@ fn named(last: u8, seconds: u32, ssid: &str, capabilities: &str) -> Report {
     report
 }
 
+/// A report with a tag.
+fn tagged(last: u8, seconds: u32, value: u8) -> Report {
+    let mut report = report(last, seconds);
+    report.tags = vec![Tag {
+        name: "tag".into(),
+        value: value.to_string().into(),
+    }];
+    report
+}
+
 /// A tracker and the log in front of it.
 struct Folded {
     tracker: Tracker,
@@ -95,6 +105,10 @@ impl Folded {
 
     fn add(&mut self, reports: Vec<Report>) {
         self.apply(1, RECEIVED_AT, reports);
+    }
+
+    fn held_bytes(&self) -> u64 {
+        self.tracker.held_bytes(&lock(&self.tracker.clock))
     }
 
     fn device(&self, last: u8) -> Device {
@@ -217,6 +231,104 @@ fn past_the_bound_the_least_recently_changed_devices_go() {
     assert!(folded.tracker.device(device_id(4)).is_some());
     assert_eq!(walk(&folded.tracker, Walk::over_all()).len(), 3);
     assert_eq!(changed(&folded.tracker, 0).len(), 3);
+}
+
+#[test]
+fn past_the_bound_of_memory_the_least_recently_changed_devices_go() {
+    let memory_bytes_max = 1 << 40;
+    let mut unbounded = Folded::new(Bounds {
+        memory_bytes_max,
+        ..Bounds::FOR_TESTS
+    });
+    unbounded.add((1..=5).map(|last| report(last, 100)).collect());
+    let held_bytes = unbounded.held_bytes();
+
+    let bounded = |memory_bytes_max| {
+        let mut folded = Folded::new(Bounds {
+            memory_bytes_max,
+            ..Bounds::FOR_TESTS
+        });
+        folded.add((1..=5).map(|last| report(last, 100)).collect());
+        folded
+    };
+    let mut at_the_bound = bounded(held_bytes);
+    assert_eq!(at_the_bound.tracker.device_count(), 5);
+    at_the_bound.add(vec![report(1, 50)]);
+    at_the_bound.add(vec![report(6, 100)]);
+    assert!(at_the_bound.held_bytes() <= held_bytes);
+    assert_eq!(
+        at_the_bound.tracker.device_count(),
+        4,
+        "a second sample takes some too"
+    );
+    assert!(at_the_bound.tracker.device(device_id(1)).is_some());
+    assert!(at_the_bound.tracker.device(device_id(6)).is_some());
+    assert_eq!(bounded(held_bytes - 1).tracker.device_count(), 4);
+    // Devices without room do not harm the next.
+    let mut full = bounded(1);
+    assert_eq!(full.tracker.device_count(), 0);
+    assert!(full.tracker.is_full());
+    full.add(vec![report(1, 100)]);
+    assert_eq!(full.tracker.device_count(), 0);
+}
+
+#[test]
+fn devices_with_the_same_tags_take_the_memory_of_one_set() {
+    let mut folded = Folded::new(Bounds {
+        memory_bytes_max: 1 << 40,
+        ..Bounds::FOR_TESTS
+    });
+    let fat = |last: u8, value: &str| {
+        let mut report = tagged(last, 100, 0);
+        report.tags[0].value = value.into();
+        report
+    };
+    let text = "x".repeat(2000);
+    folded.add((0..100).map(|last| fat(last, &text)).collect());
+    let shared_bytes = folded.held_bytes();
+    let different = |last: u8| fat(last, &format!("{last}{text}"));
+    folded.add((0..100).map(different).collect());
+    let sets_bytes = folded.held_bytes() - shared_bytes;
+    assert!((198_000..250_000).contains(&sets_bytes), "{sets_bytes}");
+    folded.add((0..100).map(|last| fat(last, &text)).collect());
+    assert!(folded.held_bytes() < shared_bytes + 100 * 200);
+}
+
+#[test]
+fn an_image_of_more_than_the_limits_allow_is_restored_as_far_as_they_do() {
+    let mut folded = Folded::new(Bounds::FOR_TESTS);
+    for last in 0..200u8 {
+        folded.add(vec![report(last, 100)]);
+    }
+    let mut image = folded.tracker.image(true).unwrap();
+    let mut devices: Vec<_> = std::iter::from_fn(|| image.next_devices()).collect();
+    assert!(20 < devices.len());
+    let bounds = [
+        Bounds {
+            devices_max: 10,
+            ..Bounds::FOR_TESTS
+        },
+        Bounds {
+            memory_bytes_max: 6000,
+            ..Bounds::FOR_TESTS
+        },
+    ];
+    for bounds in bounds {
+        devices.reverse();
+        let tracker = Tracker::new(bounds);
+        tracker.restore_head(image.head().clone());
+        for some in &devices {
+            tracker.restore_devices(some.clone());
+            let shards = tracker.shards.iter();
+            let held: usize = shards.map(|shard| read(shard).len()).sum();
+            assert!(held < 50, "{held} devices are held on the way");
+        }
+        tracker.restored();
+        let last = changed(&tracker, 0);
+        let newest = 200 - u8::try_from(last.len()).unwrap()..200;
+        assert_eq!(last, newest.collect::<Vec<_>>());
+        assert!((5..=11).contains(&last.len()), "{last:?}");
+    }
 }
 
 #[test]
@@ -445,13 +557,14 @@ proptest! {
 /// An image as it would be kept.
 type Kept = (ImageHead, Vec<(ChangeNumber, Device)>);
 
-/// All that can be seen of a tracker, with the devices of each shard in the order of change.
+/// All that can be seen of a tracker, with the devices of each shard in the order of change, and what counts as memory.
 fn seen(tracker: &Tracker) -> String {
     format!(
-        "{:#?}\n{:#?}\n{:?}",
+        "{:#?}\n{:#?}\n{:?}\n{}",
         walk(tracker, Walk::over_changed(UnixTime::new(0))),
         tracker.sources(),
         Phy::ALL.map(|phy| tracker.totals(phy)),
+        tracker.held_bytes(&lock(&tracker.clock)),
     )
 }
 
@@ -508,7 +621,12 @@ fn any_step() -> impl Strategy<Value = Step> {
 proptest! {
     #[test]
     fn images_taken_while_reports_come_in_are_exact(steps in prop::collection::vec(any_step(), 1..60)) {
-        let bounds = Bounds { devices_max: 20, device_timeout: Duration::from_secs(12), ..Bounds::FOR_TESTS };
+        let bounds = Bounds {
+            devices_max: 20,
+            memory_bytes_max: 12_000,
+            device_timeout: Duration::from_secs(12),
+            ..Bounds::FOR_TESTS
+        };
         let mut log = Log::in_memory(usize::MAX);
         let tracker = Tracker::new(bounds);
         let mut now = RECEIVED_AT;
@@ -524,7 +642,7 @@ proptest! {
                         source_name: None,
                         technology: None,
                         identity: None,
-                        reports: devices.into_iter().map(|last| report(last, 1_700_000_000 + u32::from(last))).collect(),
+                        reports: devices.into_iter().map(|last| tagged(last, 1_700_000_000 + u32::from(last), from)).collect(),
                         rejected: Vec::new(),
                     };
                     let record = Record::new(log.node(), now, What::Reports(batch));

@@ -281,7 +281,7 @@ impl Serialize for Tags<'_> {
             .0
             .tags
             .iter()
-            .map(|latest| (&latest.value.name, &latest.value.value))
+            .map(|(tag, _)| (&tag.name, &tag.value))
             .collect();
         tags.sort_unstable();
         serializer.collect_map(tags)

@@ -181,7 +181,7 @@ impl<'d> WholeDevice<'d> {
         };
         let topology = wifi.and_then(|wifi| wifi.topology);
         let tags = device.tags.iter();
-        let tags = tags.map(|latest| (&*latest.value.name, &*latest.value.value));
+        let tags = tags.map(|(tag, _)| (&*tag.name, &*tag.value));
         Self {
             row: DeviceRow::of(device),
             given_name: device.given_name.as_deref(),

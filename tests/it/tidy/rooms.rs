@@ -123,6 +123,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "ingest",
             "auth",
             "events",
+            "tracker",
             "log",
             "report",
         ],
