@@ -23,7 +23,7 @@ use clap::Parser;
 use rusqlite::Connection;
 use scanpost::log::{HistoryQuery, Log, LogPosition};
 use scanpost::report::UnixTime;
-use scanpost::snapshot::Snapshots;
+use scanpost::snapshot::{LogRange, Snapshots};
 use support::access_point::AccessPoint;
 use support::compare::{self, Load, Subject, compare};
 use support::server::{ServerProcess, Variant};
@@ -189,7 +189,11 @@ fn measure_stall() -> Result<()> {
     let started = Instant::now();
     let alone = merge(&|| 2 <= started.elapsed().as_secs())?;
     let written = AtomicBool::new(false);
-    let mut snapshots = Snapshots::open(data.path(), Uuid::nil(), LogPosition::START)?;
+    let mut snapshots = Snapshots::open(
+        data.path(),
+        Uuid::nil(),
+        LogRange::whole(LogPosition::START),
+    )?;
     let (beside, taken) = thread::scope(|scope| {
         let taken = scope.spawn(|| {
             let started = Instant::now();

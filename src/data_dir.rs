@@ -24,6 +24,10 @@ pub(crate) const CREDENTIAL_USES: &str = "auth-uses.json";
 pub(crate) const SOURCE_OWNERS: &str = "source-owners.json";
 /// The progress of each webhook.
 pub(crate) const WEBHOOKS: &str = "webhooks.json";
+/// The small files. Each is replaced as a whole.
+pub(crate) const SMALL_FILES: [&str; 4] = [CREDENTIALS, CREDENTIAL_USES, SOURCE_OWNERS, WEBHOOKS];
+/// The log of a backup that is not complete.
+pub(crate) const UNFINISHED_LOG: &str = "scanpost.db.unfinished";
 /// The folder of the snapshots.
 pub(crate) const SNAPSHOTS: &str = "snapshots";
 
@@ -137,14 +141,10 @@ impl DataDir {
 
     /// Restricts the modes of the small files that exist.
     pub(crate) fn make_files_private(&self) -> io::Result<()> {
-        for name in [
-            SERVER_LOCK,
-            CREDENTIALS,
-            CREDENTIALS_LOCK,
-            CREDENTIAL_USES,
-            SOURCE_OWNERS,
-            WEBHOOKS,
-        ] {
+        for name in [SERVER_LOCK, CREDENTIALS_LOCK]
+            .into_iter()
+            .chain(SMALL_FILES)
+        {
             make_private(&self.path_of(name))?;
         }
         Ok(())
@@ -198,6 +198,59 @@ impl DataDir {
     #[cfg(not(unix))]
     fn free_bytes(&self) -> u64 {
         0
+    }
+
+    /// Creates the directory for its owner only. Returns whether it is empty; one that is not is left as it is.
+    pub(crate) fn make_empty(&self) -> io::Result<bool> {
+        make_folder(&self.path)?;
+        if fs::read_dir(&self.path)?.next().is_some() {
+            return Ok(false);
+        }
+        #[cfg(unix)]
+        fs::set_permissions(
+            &self.path,
+            std::os::unix::fs::PermissionsExt::from_mode(0o700),
+        )?;
+        Ok(true)
+    }
+
+    /// Removes everything in the directory.
+    pub(crate) fn clear(&self) -> io::Result<()> {
+        for entry in fs::read_dir(&self.path)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                fs::remove_dir_all(entry.path())?;
+            } else {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Replaces a file by an empty one, and returns its path.
+    pub(crate) fn new_file(&self, name: &str) -> io::Result<PathBuf> {
+        let path = self.path_of(name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        private().create_new(true).open(&path)?;
+        Ok(path)
+    }
+
+    /// Copies a small file to another data directory, if it exists.
+    pub(crate) fn copy_file(&self, name: &str, to: &Self) -> io::Result<()> {
+        match fs::read(self.path_of(name)) {
+            Ok(content) => to.replace(name, &content).map(drop),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Gives a file its final name, once everything else is in the directory.
+    pub(crate) fn finish(&self, unfinished: &str, name: &str) -> io::Result<()> {
+        fs::rename(self.path_of(unfinished), self.path_of(name))?;
+        sync_folder(&self.path)
     }
 
     /// Whether the disk or the quota is full. Tries to write as much as one group of batches needs.

@@ -30,6 +30,7 @@
 //! | [`webhook`] | alerts as signed requests for the outbox | who raises them, HTTP routes |
 //! | [`auth`] | users, keys, logins, roles | HTTP |
 //! | `http` | routes and the roles they require, limits, errors to statuses | how anything is stored |
+//! | [`backup`] | consistent copies of a data directory, and their check | how anything is stored |
 //! | `data_dir` | the names, modes and locks of all files in the data directory | what is in them |
 //! | [`metrics`] | the list of all counters and gauges | who reads them |
 //! | `described` | types as the `OpenAPI` document describes them | routes |
@@ -51,6 +52,8 @@ pub mod alerts;
 // `missing_docs` is on for the modules whose items the program itself uses from outside the library.
 #[warn(missing_docs)]
 pub mod auth;
+#[warn(missing_docs)]
+pub mod backup;
 mod bounded;
 #[warn(missing_docs)]
 pub mod config;
@@ -81,4 +84,4 @@ pub mod webhook;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-pub use serve::{ServeError, TlsError, serve, serve_log};
+pub use serve::{ServeError, StartOptions, TlsError, serve, serve_log, serve_with};

@@ -70,6 +70,13 @@ pub enum ServeError {
     Writer(#[from] WriterError),
 }
 
+/// What the start does besides what its configuration says.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StartOptions {
+    /// Starts even if devices are missing whose reports the log has deleted.
+    pub accepts_loss: bool,
+}
+
 /// Serves on `listener` until `shutdown`. Then it stops accepting, finishes the requests under way, and returns.
 ///
 /// # Errors
@@ -80,9 +87,23 @@ pub async fn serve(
     config: Config,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
+    serve_with(listener, config, StartOptions::default(), shutdown).await
+}
+
+/// Like [`serve`], with options.
+///
+/// # Errors
+///
+/// Like [`serve`].
+pub async fn serve_with(
+    listener: TcpListener,
+    config: Config,
+    options: StartOptions,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), ServeError> {
     let data = config.server.data_dir()?;
     let log = Log::in_directory(&data)?;
-    run(listener, config, log, Some(data), shutdown).await
+    run(listener, config, (log, Some(data)), options, shutdown).await
 }
 
 /// Like [`serve`], but with a log that is open already, and without snapshots.
@@ -96,14 +117,15 @@ pub async fn serve_log(
     log: Log,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
-    run(listener, config, log, None, shutdown).await
+    let options = StartOptions::default();
+    run(listener, config, (log, None), options, shutdown).await
 }
 
 async fn run(
     listener: TcpListener,
     config: Config,
-    log: Log,
-    data: Option<PathBuf>,
+    (log, data): (Log, Option<PathBuf>),
+    options: StartOptions,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
     let tls = Tls::open(&config.server)?.map(Arc::new);
@@ -131,6 +153,7 @@ async fn run(
         Stores {
             log,
             snapshots: data,
+            accepts_loss: options.accepts_loss,
             alerts: keeper,
         },
         Arc::clone(&tracker),

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use super::alert::{Alert, Raised};
 use super::kind::Definition;
 use crate::data_dir::{self, DataDir};
-use crate::log::{AlertOrder, LogPosition, WatchOrder};
+use crate::log::{AlertOrder, LogPosition, WatchOrder, copy_database, open_read_only};
 use crate::report::{MacMask, ReceivedAt};
 
 /// Longest wait for another writer of the file. Reports wait as long; then the alerts stay pending for the next
@@ -107,21 +107,20 @@ impl AlertFile {
         db.pragma_update(None, "journal_mode", "wal")?;
         // Snapshots rely on stored alerts, so a commit must be on disk before a snapshot is written.
         db.pragma_update(None, "synchronous", "full")?;
-        let found: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        match found {
+        let file = Self { db };
+        match file.version()? {
             0 => {
                 let schema = format!("BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;");
-                db.execute_batch(&schema)?;
+                file.db.execute_batch(&schema)?;
             }
-            VERSION => {}
-            _ => {
-                let reason = format!(
-                    "the file has version {found}, but this program knows only version {VERSION}; use the later program that wrote it"
-                );
-                return Err(AlertFileError(reason.into()));
-            }
+            found => check_version(found)?,
         }
-        Ok(Self { db })
+        Ok(file)
+    }
+
+    fn version(&self) -> rusqlite::Result<i64> {
+        self.db
+            .pragma_query_value(None, "user_version", |row| row.get(0))
     }
 
     pub(super) fn mark(&self) -> Result<Option<Mark>, AlertFileError> {
@@ -264,6 +263,30 @@ impl AlertFile {
     }
 }
 
+/// Copies the file of a data directory, which may be in use, into the empty file at `to`.
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), AlertFileError> {
+    Ok(copy_database(&open_read_only(from)?, to)?)
+}
+
+/// Checks a file that no server uses. Returns the log position up to which it has all alerts.
+pub(crate) fn check(path: &Path) -> Result<LogPosition, AlertFileError> {
+    let file = AlertFile {
+        db: open_read_only(path)?,
+    };
+    let found: String = file
+        .db
+        .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+    if found != "ok" {
+        return Err(AlertFileError(
+            format!("the file is damaged: {found}").into(),
+        ));
+    }
+    check_version(file.version()?)?;
+    let position = file.meta("position")?;
+    let number = position.and_then(|text| text.parse().ok());
+    Ok(LogPosition::new(number.unwrap_or_default()))
+}
+
 /// Applies an order to the tables. It is idempotent.
 fn apply(transaction: &Transaction<'_>, order: &AlertOrder) -> Result<(), AlertFileError> {
     match order {
@@ -296,6 +319,16 @@ fn apply(transaction: &Transaction<'_>, order: &AlertOrder) -> Result<(), AlertF
         AlertOrder::Raise(_) => {}
     }
     Ok(())
+}
+
+fn check_version(found: i64) -> Result<(), AlertFileError> {
+    if found == VERSION {
+        return Ok(());
+    }
+    let reason = format!(
+        "the file has version {found}, but this program knows only version {VERSION}; use the later program that wrote it"
+    );
+    Err(AlertFileError(reason.into()))
 }
 
 fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, AlertFileError> {

@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use scanpost::log::{LogPosition, LogReader, Verification};
+use scanpost::log::{Findings, LogPosition, LogReader, Verification};
 use scanpost::views::ObservationRecord;
 
 use super::{CommandError, DataArgs, EXIT_FAILED, print_error};
@@ -55,12 +55,7 @@ fn open(args: &DataArgs) -> Result<LogReader, CommandError> {
 fn verify(args: &DataArgs) -> Result<ExitCode, CommandError> {
     let checked = open(args)?.verify()?;
     let findings = &checked.findings;
-    for finding in findings.listed() {
-        print_error(&finding.to_string());
-    }
-    if 0 < findings.unlisted() {
-        print_error(&format!("and {} more", findings.unlisted()));
-    }
+    print_findings(findings);
     let printed = print_summary(&checked);
     if !findings.is_empty() {
         return Ok(ExitCode::from(EXIT_FAILED));
@@ -68,7 +63,16 @@ fn verify(args: &DataArgs) -> Result<ExitCode, CommandError> {
     Ok(printed.map(|()| ExitCode::SUCCESS)?)
 }
 
-fn print_summary(checked: &Verification) -> io::Result<()> {
+pub(super) fn print_findings(findings: &Findings) {
+    for finding in findings.listed() {
+        print_error(&finding.to_string());
+    }
+    if 0 < findings.unlisted() {
+        print_error(&format!("and {} more", findings.unlisted()));
+    }
+}
+
+pub(super) fn print_summary(checked: &Verification) -> io::Result<()> {
     let position = |position: Option<LogPosition>| match (position, checked.batches) {
         (Some(position), _) => position.get().to_string(),
         (None, Some(_)) => "none".to_owned(),

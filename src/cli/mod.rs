@@ -3,6 +3,7 @@
 //! [`scanpost::serve`] runs the server. Nothing here knows reports or devices.
 
 mod apikey;
+mod backup;
 mod check_config;
 mod log;
 mod serve;
@@ -18,6 +19,7 @@ use std::{env, iter};
 
 use clap::{Args, Parser, Subcommand};
 use scanpost::auth::{Credentials, CredentialsError};
+use scanpost::backup::BackupError;
 use scanpost::config::{Config, ConfigError, Overrides};
 use scanpost::log::LogError;
 
@@ -51,6 +53,8 @@ enum Command {
     /// Reads the log, whether or not a server runs on it.
     #[command(subcommand, disable_help_subcommand = true)]
     Log(log::LogCommand),
+    /// Copies the data directory, whether or not a server runs on it, or checks such a copy.
+    Backup(backup::BackupArgs),
     /// Sets the passwords of administrators, lists and removes them, whether or not a server runs.
     #[command(subcommand, disable_help_subcommand = true)]
     User(user::UserCommand),
@@ -99,6 +103,8 @@ enum CommandError {
     Credentials(#[from] CredentialsError),
     #[error(transparent)]
     Log(#[from] LogError),
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     #[error("cannot read the password")]
     ReadPassword(#[source] io::Error),
     #[error("the two passwords differ; nothing was changed")]
@@ -113,6 +119,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::CheckConfig(args) => check_config::run(&args),
         Command::Log(command) => exit_code(log::run(&command)),
+        Command::Backup(args) => exit_code(backup::run(&args)),
         Command::User(command) => exit_code(user::run(&command)),
         Command::Apikey(command) => exit_code(apikey::run(&command)),
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use std::{env, process};
 
 use clap::Args;
+use scanpost::StartOptions;
 use scanpost::auth::{Credentials, CredentialsError, FirstCredentials, Policy};
 use scanpost::config::{AuthMode, Config, ConfigError, LogFormat, Logging, Overrides};
 use tokio::net::TcpListener;
@@ -27,6 +28,9 @@ pub(super) struct ServeArgs {
     /// Folder that holds the server's data, instead of `server.data_dir`.
     #[arg(long, value_name = "DIR")]
     pub(super) data_dir: Option<PathBuf>,
+    /// Starts even if devices are missing whose reports are no longer in the log.
+    #[arg(long)]
+    pub(super) accept_loss: bool,
 }
 
 pub(super) fn run(args: ServeArgs) -> ExitCode {
@@ -34,7 +38,11 @@ pub(super) fn run(args: ServeArgs) -> ExitCode {
         config,
         listen,
         data_dir,
+        accept_loss,
     } = args;
+    let options = StartOptions {
+        accepts_loss: accept_loss,
+    };
     let config = match load(&config, Overrides { listen, data_dir }) {
         Ok(config) => config,
         Err(error) => return exit_misused(&error),
@@ -43,7 +51,7 @@ pub(super) fn run(args: ServeArgs) -> ExitCode {
         Ok(filter) => start_logging(config.logging.format, filter),
         Err(error) => return exit_misused(&error),
     }
-    match run_with(config) {
+    match run_with(config, options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             error!(error = with_causes(&error), "server failed");
@@ -112,17 +120,17 @@ enum RunError {
     Serve(#[from] scanpost::ServeError),
 }
 
-fn run_with(config: Config) -> Result<(), RunError> {
+fn run_with(config: Config, options: StartOptions) -> Result<(), RunError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(RunError::Runtime)?;
-    let result = runtime.block_on(listen_and_serve(config));
+    let result = runtime.block_on(listen_and_serve(config, options));
     runtime.shutdown_timeout(BLOCKING_WORK_TIMEOUT);
     result
 }
 
-async fn listen_and_serve(config: Config) -> Result<(), RunError> {
+async fn listen_and_serve(config: Config, options: StartOptions) -> Result<(), RunError> {
     let shutdown = shutdown_signal().map_err(RunError::Signals)?;
     let address = config.server.listen;
     let cannot_bind = |source| RunError::Bind { address, source };
@@ -142,7 +150,7 @@ async fn listen_and_serve(config: Config) -> Result<(), RunError> {
             );
         }
     }
-    scanpost::serve(listener, config, shutdown).await?;
+    scanpost::serve_with(listener, config, options, shutdown).await?;
     info!("stopped");
     Ok(())
 }

@@ -207,7 +207,7 @@ impl Node {
         alerts.skip_syncs();
         let tracker = Arc::new(Tracker::new(BOUNDS));
         let mut fold = Fold::new(tracker, alerts, Events::new(8));
-        let recovered = recover(&self.log, data, &mut fold, now, || true);
+        let recovered = recover(&self.log, (data, false), &mut fold, now, || true);
         self.state = Some(State {
             judge: fold.judge(&self.log, WINDOW).unwrap(),
             fold,

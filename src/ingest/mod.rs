@@ -250,6 +250,8 @@ pub struct Stores {
     pub log: Log,
     /// The data directory that contains the snapshots. Without one, none are written.
     pub snapshots: Option<PathBuf>,
+    /// Whether to start although devices are missing whose reports the log has deleted.
+    pub accepts_loss: bool,
     /// The alerts, and the rules that raise them.
     pub alerts: AlertKeeper,
 }
@@ -279,6 +281,7 @@ pub fn start(
     let Stores {
         log,
         snapshots,
+        accepts_loss,
         alerts,
     } = stores;
     let (queue, work) = mpsc::channel(bounds.queue_batches_max);
@@ -304,7 +307,13 @@ pub fn start(
                 let started = Instant::now();
                 let is_wanted = || !work.is_closed();
                 let mut fold = Fold::new(Arc::clone(&tracker), alerts, events.clone());
-                let recovered = recover(&log, snapshots.as_deref(), &mut fold, now, is_wanted)?;
+                let recovered = recover(
+                    &log,
+                    (snapshots.as_deref(), accepts_loss),
+                    &mut fold,
+                    now,
+                    is_wanted,
+                )?;
                 let Some(recovered) = recovered else {
                     info!("stopped before the log was read to its end");
                     return Ok(());

@@ -10,7 +10,7 @@ use super::WriterError;
 use crate::fold::Fold;
 use crate::log::{Log, LogPosition};
 use crate::report::ReceivedAt;
-use crate::snapshot::Snapshots;
+use crate::snapshot::{LogRange, Snapshots};
 
 /// How often a long replay logs its progress.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
@@ -23,18 +23,28 @@ pub(crate) struct Recovered {
 
 /// Restores the newest snapshot, and replays the log after it.
 ///
+/// Fails if devices would be missing whose reports the log has deleted, unless `accepts_loss`.
+///
 /// `None` if `is_wanted` became false meanwhile. Nothing on disk has changed then, and the next start recovers anew.
 pub(crate) fn recover(
     log: &Log,
-    snapshots: Option<&Path>,
+    (snapshots, accepts_loss): (Option<&Path>, bool),
     fold: &mut Fold,
     now: ReceivedAt,
     is_wanted: impl Fn() -> bool,
 ) -> Result<Option<Recovered>, WriterError> {
-    let last = log.last();
+    let (last, expired_to) = (log.last(), log.expired_to()?);
+    let range = LogRange {
+        deleted_to: if accepts_loss {
+            LogPosition::START
+        } else {
+            expired_to
+        },
+        end: last,
+    };
     let mut snapshots = match snapshots {
         None => None,
-        Some(data) => Some(Snapshots::open(data, log.server_uuid(), last)?),
+        Some(data) => Some(Snapshots::open(data, log.server_uuid(), range)?),
     };
     let from = match &mut snapshots {
         None => LogPosition::START,
@@ -43,7 +53,6 @@ pub(crate) fn recover(
             None => return Ok(None),
         },
     };
-    let expired_to = log.expired_to()?;
     if from < expired_to {
         error!(
             snapshot.position = from.get(),

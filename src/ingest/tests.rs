@@ -124,6 +124,7 @@ async fn a_client_that_hangs_up_does_not_undo_its_batch() {
         Stores {
             log: Log::in_memory(usize::MAX),
             snapshots: None,
+            accepts_loss: false,
             alerts: keeper(),
         },
         Arc::clone(&tracker),

@@ -24,6 +24,7 @@ pub use self::record::{
     Settings, SourcePause, SourceState, WatchOrder, What,
 };
 pub use self::sqlite::{Finding, Findings, History, LogReader, SqliteLog, Verification};
+pub(crate) use self::sqlite::{copy_database, open_read_only};
 use crate::histogram::Histogram;
 use crate::report::{BatchIdentity, MacAddr, ReceivedAt, Rejected, SourceId, UnixTime};
 

@@ -4,6 +4,7 @@
 //! the changes outweigh the whole round, the next generation begins. The previous one is kept. If the newest is
 //! damaged, a start uses the previous one, which also contains everything that has expired from the log.
 
+mod copy;
 mod file;
 mod records_v1;
 mod records_v2;
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 use tracing::warn;
 use uuid::Uuid;
 
+pub(crate) use self::copy::{copy, newest};
 use self::file::{End, Extent, Format, Frame, Unreadable, Writer};
 use self::restore::{restore, restore_generation};
 use crate::data_dir::{self, DataDir, sync_folder};
@@ -39,6 +41,7 @@ const APPENDED_BYTES_MIN: u64 = 16 << 20;
 pub struct Snapshots {
     folder: PathBuf,
     server: Uuid,
+    log: LogRange,
     /// The newest last.
     generations: Vec<Generation>,
     next_number: u64,
@@ -62,33 +65,89 @@ pub struct SnapshotSummary {
     pub is_whole: bool,
 }
 
-/// A snapshot cannot be read or written. Earlier ones are unchanged.
+/// The part of the log that still has its reports.
+#[derive(Clone, Copy, Debug)]
+pub struct LogRange {
+    /// The last position whose reports are deleted. Without a snapshot that contains it, a start fails.
+    pub deleted_to: LogPosition,
+    /// The position of the newest record.
+    pub end: LogPosition,
+}
+
+impl LogRange {
+    /// A log that has all of its reports.
+    pub const fn whole(end: LogPosition) -> Self {
+        Self {
+            deleted_to: LogPosition::START,
+            end,
+        }
+    }
+}
+
+/// Why snapshots cannot be used. Earlier ones are unchanged.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot read or write snapshots in {}: {cause}", folder.display())]
-pub struct SnapshotError {
-    folder: PathBuf,
-    cause: io::Error,
+pub enum SnapshotError {
+    /// A snapshot cannot be read or written.
+    #[error("cannot read or write snapshots in {}: {cause}", folder.display())]
+    Io { folder: PathBuf, cause: io::Error },
+    /// Devices whose reports are no longer in the log would be lost.
+    #[error(
+        "the start would lose devices: the log has no reports up to position {} any more, and the snapshots in {} that this program can read end at position {}; restore the folder from a backup, or use the version of scanpost that wrote it, or start with --accept-loss",
+        deleted_to.get(), folder.display(), position.get()
+    )]
+    Lost {
+        folder: PathBuf,
+        deleted_to: LogPosition,
+        position: LogPosition,
+    },
 }
 
 impl Snapshots {
     /// Opens the snapshots that belong to the log of a data directory. Files that cannot be used are renamed, with a
     /// warning.
-    pub fn open(data: &Path, server: Uuid, log_end: LogPosition) -> Result<Self, SnapshotError> {
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be read, or if no snapshot contains what the log has deleted. Then all snapshots stay as they are.
+    pub fn open(data: &Path, server: Uuid, log: LogRange) -> Result<Self, SnapshotError> {
         let data = DataDir::at(data);
-        let folder = data.path_of(data_dir::SNAPSHOTS);
         let mut snapshots = Self {
-            folder: folder.clone(),
+            folder: data.path_of(data_dir::SNAPSHOTS),
             server,
+            log,
             generations: Vec::new(),
             next_number: 1,
         };
-        match data.make_snapshots().and_then(|_| snapshots.scan(log_end)) {
-            Ok(()) => Ok(snapshots),
-            Err(cause) => Err(SnapshotError { folder, cause }),
+        let unusable = data.make_snapshots().and_then(|_| snapshots.scan());
+        let unusable = unusable.map_err(|cause| snapshots.error(cause))?;
+        snapshots.expect_no_loss()?;
+        for number in unusable {
+            let aside = snapshots.path(number, UNUSABLE);
+            let renamed = fs::rename(snapshots.path(number, SUFFIX), aside);
+            renamed.map_err(|cause| snapshots.error(cause))?;
         }
+        Ok(snapshots)
     }
 
-    fn scan(&mut self, log_end: LogPosition) -> io::Result<()> {
+    /// Refuses if none of the snapshots contains what the log has deleted.
+    fn expect_no_loss(&self) -> Result<(), SnapshotError> {
+        let newest = self.generations.last();
+        let position = newest.map_or(LogPosition::START, |newest| newest.extent.position);
+        let deleted_to = self.log.deleted_to;
+        if position < deleted_to {
+            let folder = self.folder.clone();
+            return Err(SnapshotError::Lost {
+                folder,
+                deleted_to,
+                position,
+            });
+        }
+        Ok(())
+    }
+
+    /// Finds the usable generations. Returns the numbers of those that cannot be used.
+    fn scan(&mut self) -> io::Result<Vec<u64>> {
+        let log_end = self.log.end;
         let mut numbers = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
@@ -119,17 +178,18 @@ impl Snapshots {
             ));
         }
         numbers.sort_unstable();
+        let mut unusable = Vec::new();
         for number in numbers {
             let path = self.path(number, SUFFIX);
             match usable(&path, self.server, log_end) {
                 Some(extent) => self.generations.push(Generation { path, extent }),
-                None => fs::rename(&path, self.path(number, UNUSABLE))?,
+                None => unusable.push(number),
             }
         }
         // If the newest is damaged, its usable part may end before the previous one does.
         self.generations
             .sort_by_key(|generation| generation.extent.position);
-        Ok(())
+        Ok(unusable)
     }
 
     /// Restores the newest readable snapshot into an empty tracker. Returns the last position that it contains. `None`
@@ -149,6 +209,7 @@ impl Snapshots {
                 Err(Unreadable::Io(cause)) => return Err(self.error(cause)),
                 Err(fault) => {
                     warn!(snapshot.path = %newest.path.display(), %fault, "a snapshot is not used");
+                    self.expect_no_loss()?;
                     tracker.clear();
                     let aside = newest.path.with_extension(UNUSABLE);
                     fs::rename(&newest.path, aside).map_err(|cause| self.error(cause))?;
@@ -282,7 +343,7 @@ impl Snapshots {
     }
 
     fn error(&self, cause: io::Error) -> SnapshotError {
-        SnapshotError {
+        SnapshotError::Io {
             folder: self.folder.clone(),
             cause,
         }

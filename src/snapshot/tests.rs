@@ -43,8 +43,12 @@ impl Kept {
             tempfile::tempdir().unwrap(),
             Tracker::new(Bounds::FOR_TESTS),
         );
-        let snapshots =
-            Snapshots::open(data.path(), log.server_uuid(), LogPosition::START).unwrap();
+        let snapshots = Snapshots::open(
+            data.path(),
+            log.server_uuid(),
+            LogRange::whole(LogPosition::START),
+        )
+        .unwrap();
         let history = vec![seen(&tracker)];
         Self {
             log,
@@ -95,8 +99,12 @@ impl Kept {
     fn start(&self) -> (u64, bool) {
         let tracker = Tracker::new(Bounds::FOR_TESTS);
         let log = &self.log;
-        let mut snapshots =
-            Snapshots::open(self.data.path(), log.server_uuid(), log.last()).unwrap();
+        let mut snapshots = Snapshots::open(
+            self.data.path(),
+            log.server_uuid(),
+            LogRange::whole(log.last()),
+        )
+        .unwrap();
         let position = snapshots.restore(&tracker, || true).unwrap().unwrap().get();
         let place = usize::try_from(position).unwrap();
         (position, seen(&tracker) == self.history[place])
@@ -179,7 +187,8 @@ fn a_snapshot_that_the_log_does_not_reach_is_not_used() {
     let mut shorter = Kept::new();
     shorter.data = kept.data;
     shorter.log = Log::in_memory(0);
-    let open = |server, end| Snapshots::open(shorter.data.path(), server, end).unwrap();
+    let open =
+        |server, end| Snapshots::open(shorter.data.path(), server, LogRange::whole(end)).unwrap();
     let log = &kept.log;
     assert_eq!(open(log.server_uuid(), log.last()).generations.len(), 1);
     assert_eq!(open(log.server_uuid(), before).generations.len(), 0);
@@ -192,7 +201,12 @@ fn a_snapshot_of_another_log_is_not_used() {
     let mut kept = Kept::new();
     kept.report(1);
     kept.snapshot();
-    let other = Snapshots::open(kept.data.path(), Uuid::new_v4(), kept.log.last()).unwrap();
+    let other = Snapshots::open(
+        kept.data.path(),
+        Uuid::new_v4(),
+        LogRange::whole(kept.log.last()),
+    )
+    .unwrap();
     assert!(other.generations.is_empty());
 }
 
@@ -209,7 +223,12 @@ fn a_write_that_was_cut_short_is_written_over() {
     assert!(whole.len() < grown.len());
     let tracker = Tracker::new(Bounds::FOR_TESTS);
     let log = &kept.log;
-    let mut snapshots = Snapshots::open(kept.data.path(), log.server_uuid(), log.last()).unwrap();
+    let mut snapshots = Snapshots::open(
+        kept.data.path(),
+        log.server_uuid(),
+        LogRange::whole(log.last()),
+    )
+    .unwrap();
     let position = snapshots.restore(&tracker, || true).unwrap().unwrap();
     assert_eq!(position.get(), 2);
     log.replay(position, |entry| {
@@ -237,8 +256,12 @@ fn a_start_that_is_broken_off_anywhere_leaves_the_next_one_all() {
         let looks = Cell::new(0);
         let is_wanted = || looks.replace(looks.get() + 1) < looks_max;
         let log = &kept.log;
-        let mut snapshots =
-            Snapshots::open(kept.data.path(), log.server_uuid(), log.last()).unwrap();
+        let mut snapshots = Snapshots::open(
+            kept.data.path(),
+            log.server_uuid(),
+            LogRange::whole(log.last()),
+        )
+        .unwrap();
         let tracker = Tracker::new(Bounds::FOR_TESTS);
         let restored = snapshots.restore(&tracker, is_wanted).unwrap();
         assert_eq!(kept.start(), (2, true));

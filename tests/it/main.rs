@@ -11,6 +11,7 @@ mod annotations;
 mod auth;
 mod auth_matrix;
 mod auth_program;
+mod backup;
 mod bluetooth;
 mod captures;
 mod channels;

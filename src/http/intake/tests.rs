@@ -119,6 +119,7 @@ impl TestServer {
         let stores = Stores {
             log: Log::in_memory(usize::MAX),
             snapshots: None,
+            accepts_loss: false,
             alerts: keeper,
         };
         let bounds = WriterBounds {

@@ -5,6 +5,7 @@
 
 mod chain;
 mod checkpoint;
+mod copy;
 mod expire;
 mod extra;
 mod history;
@@ -29,8 +30,10 @@ use rusqlite::{Connection, ErrorCode, ffi, params};
 use uuid::Uuid;
 
 use self::checkpoint::Checkpointer;
+pub(crate) use self::copy::copy_database;
 pub use self::history::History;
 pub use self::reader::LogReader;
+pub(crate) use self::reader::open_read_only;
 pub use self::verify::{Finding, Findings, Verification};
 use self::write::{Dictionaries, Tip};
 use super::{Entry, Expired, Expiry, LogError, LogPosition, Record, Resendable, StoredReceipt};

@@ -7,11 +7,12 @@ use std::path::{self, Path, PathBuf};
 use std::time::SystemTime;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
+use uuid::Uuid;
 
 use super::migrate::{VERSION, VERSION_OF_CHAIN, read_as_current};
 use super::verify::{self, Verification};
-use super::{damaged, read};
+use super::{SERVER_UUID, copy_database, damaged, expire, position, read};
 use crate::data_dir::{self, DataDir, with_suffix};
 use crate::log::{Entry, LogError, LogPosition};
 
@@ -37,20 +38,9 @@ impl LogReader {
         let path = DataDir::at(directory).path_of(data_dir::LOG);
         // Read the time first, so that a server that starts later is noticed.
         let at_rest = AtRest::new(&path)?;
-        let (db, at_rest) = if is_complete(&path) {
-            // Otherwise SQLite would create the files of a write-ahead log, and leave them there.
-            (connect(&path, "immutable=1")?, Some(at_rest))
-        } else {
-            let db = connect(&path, "readonly_shm=1").or_else(|error| {
-                match error.sqlite_error_code() {
-                    // Beside a copy the file of the shared memory is missing, and beside a starting server it is empty.
-                    // SQLite then has to write it. It holds no data.
-                    Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) => connect(&path, ""),
-                    _ => Err(error),
-                }
-            })?;
-            (db, None)
-        };
+        let is_at_rest = is_complete(&path);
+        let db = open_read_only(&path)?;
+        let at_rest = is_at_rest.then_some(at_rest);
         match db.pragma_query_value(None, "user_version", |row| row.get(0))? {
             ..0 => Err(damaged("the version is negative")),
             0 => Err(damaged(
@@ -108,6 +98,34 @@ impl LogReader {
         &self.db
     }
 
+    /// The position of the newest record.
+    pub(crate) fn end(&self) -> Result<LogPosition, LogError> {
+        let query = "SELECT ifnull(max(position), 0) FROM records";
+        position(self.db.query_row(query, [], |row| row.get(0))?)
+    }
+
+    /// The last position whose observations are deleted.
+    pub(crate) fn expired_to(&self) -> Result<LogPosition, LogError> {
+        expire::expired_to(&self.db)
+    }
+
+    /// The identity of the server. A log whose first start was cut short may have none.
+    pub(crate) fn server_uuid(&self) -> Result<Option<Uuid>, LogError> {
+        let query = "SELECT value FROM meta WHERE key = ?1";
+        let text: Option<String> = self
+            .db
+            .query_row(query, [SERVER_UUID], |row| row.get(0))
+            .optional()?;
+        // A text that is not a UUID is reported by `verify`.
+        Ok(text.and_then(|text| text.parse().ok()))
+    }
+
+    /// Copies the log into the empty file at `to`, as it was when this reader was opened.
+    pub(crate) fn copy_to(&self, to: &Path) -> Result<(), LogError> {
+        copy_database(&self.db, to)?;
+        self.still_at_rest()
+    }
+
     fn still_at_rest(&self) -> Result<(), LogError> {
         match &self.at_rest {
             Some(at_rest) if at_rest.is_over()? => Err(LogError::Changed),
@@ -146,6 +164,21 @@ impl AtRest {
         let now = Self::new(&self.path)?;
         Ok((now.modified, now.length) != (self.modified, self.length))
     }
+}
+
+/// Opens a database for reading, and begins a transaction. Creates or changes no file that holds data, whether or not
+/// another program writes to the database.
+pub(crate) fn open_read_only(path: &Path) -> rusqlite::Result<Connection> {
+    if is_complete(path) {
+        // Otherwise SQLite would create the files of a write-ahead log, and leave them there.
+        return connect(path, "immutable=1");
+    }
+    connect(path, "readonly_shm=1").or_else(|error| match error.sqlite_error_code() {
+        // Beside a copy the file of the shared memory is missing, and beside a starting server it is empty. SQLite then
+        // has to write it. It holds no data.
+        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) => connect(path, ""),
+        _ => Err(error),
+    })
 }
 
 /// Whether this file has all of the log, and no server is about to append to another file.

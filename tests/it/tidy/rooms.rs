@@ -9,7 +9,7 @@ use super::source::{Module, modules};
 
 /// Each room, and the rooms that it may use. They stand below it.
 const ROOMS: &[(&str, &[&str])] = &[
-    ("main", &["lib", "serve", "views", "auth", "config", "log"]),
+    ("main", &["lib", "backup", "views", "auth", "config", "log"]),
     ("lib", &["serve"]),
     (
         "serve",
@@ -254,6 +254,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "histogram",
         ],
     ),
+    ("backup", &["snapshot", "auth", "alerts", "log", "data_dir"]),
     ("fold", &["events", "alerts", "tracker", "log", "report"]),
     ("snapshot", &["tracker", "log", "report", "data_dir"]),
     ("auth", &["config", "bounded", "data_dir"]),
