@@ -76,10 +76,12 @@ impl DataDir {
         self.path.join(name)
     }
 
-    /// Creates the directory if it is missing. An existing one keeps the mode that its owner chose.
+    /// Creates the directory if it is missing. An existing one keeps the mode that its owner chose, but it is logged if
+    /// others can open it.
     pub(crate) fn make(&self) -> io::Result<()> {
         make_folder(&self.path)?;
-        fs::metadata(&self.path).map(drop)
+        warn_if_open(&self.path, &fs::metadata(&self.path)?);
+        Ok(())
     }
 
     /// Creates the folder of the snapshots if it is missing, and restricts the modes of the files in it.
@@ -118,10 +120,9 @@ impl DataDir {
     }
 
     fn open_lock(&self, name: &str) -> io::Result<File> {
-        private()
-            .create(true)
-            .truncate(false)
-            .open(self.path_of(name))
+        let path = self.path_of(name);
+        expect_file(&path)?;
+        private().create(true).truncate(false).open(path)
     }
 
     /// Prepares a database for SQLite to open, and returns its path. SQLite would make the file readable to everybody,
@@ -129,6 +130,7 @@ impl DataDir {
     /// can read, whose modes are restricted here.
     pub(crate) fn prepare_database(&self, name: &str) -> io::Result<PathBuf> {
         let path = self.path_of(name);
+        expect_file(&path)?;
         match private().create_new(true).open(&path) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             made => drop(made?),
@@ -256,7 +258,8 @@ impl DataDir {
     /// Whether the disk or the quota is full. Tries to write as much as one group of batches needs.
     pub(crate) fn has_no_room(&self) -> bool {
         let path = self.path_of(PROBE);
-        let opened = private().create(true).truncate(true).open(&path);
+        fs::remove_file(&path).ok();
+        let opened = private().create_new(true).open(&path);
         let written = opened.and_then(|mut file| {
             file.write_all(&vec![0; PROBE_BYTES])?;
             file.sync_data()
@@ -274,14 +277,53 @@ pub(crate) fn with_suffix(database: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// Options for writing a file that only its owner can read.
+/// Options for writing a file that only its owner can read. A symbolic link is not followed.
 pub(crate) fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600).custom_flags(no_follow());
+    }
     options
 }
+
+#[cfg(unix)]
+fn no_follow() -> i32 {
+    i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or_default()
+}
+
+/// Refuses a symbolic link, and anything else that is not a file. What it leads to may belong to somebody else: whoever
+/// can write to the directory could let the server change any file of its user.
+fn expect_file(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if !metadata.is_file() => Err(io::Error::other(format!(
+            "{} is a symbolic link or not a file: put a file there, or remove it",
+            path.display()
+        ))),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Logs it if others than the owner can open the directory.
+#[cfg(unix)]
+fn warn_if_open(path: &Path, metadata: &Metadata) {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = metadata.permissions().mode() & 0o777;
+    let what = match mode {
+        _ if mode & 0o022 != 0 => {
+            "others can write to the data directory, and so replace its files: run chmod 700 on it"
+        }
+        _ if mode & 0o077 != 0 => "others can open the data directory: run chmod 700 on it",
+        _ => return,
+    };
+    warn!(directory.path = %path.display(), directory.mode = format!("{mode:o}"), "{what}");
+}
+
+#[cfg(not(unix))]
+fn warn_if_open(_: &Path, _: &Metadata) {}
 
 /// Syncs a folder, so that a renamed file is found under its new name after a power cut.
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
@@ -302,8 +344,9 @@ fn make_folder(path: &Path) -> io::Result<()> {
 /// Restricts a file's permissions to its owner, if the file exists.
 #[cfg(unix)]
 fn make_private(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    let mode = match fs::metadata(path) {
+    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+    expect_file(path)?;
+    let mode = match fs::symlink_metadata(path) {
         Ok(metadata) => metadata.permissions().mode() & 0o777,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
@@ -313,7 +356,12 @@ fn make_private(path: &Path) -> io::Result<()> {
         return Ok(());
     }
     let file = path.display();
-    match fs::set_permissions(path, fs::Permissions::from_mode(of_owner)) {
+    // By the open file: the name may have become a link.
+    let mut options = OpenOptions::new();
+    let opened = options.read(true).custom_flags(no_follow()).open(path);
+    let restricted =
+        opened.and_then(|file| file.set_permissions(fs::Permissions::from_mode(of_owner)));
+    match restricted {
         Ok(()) => {
             info!(file.path = %file, "others could read this file; now only its owner can");
             Ok(())
@@ -353,4 +401,61 @@ fn give_to_owner_of(directory: &Path, file: &File) -> io::Result<()> {
 #[cfg(not(unix))]
 fn give_to_owner_of(_: &Path, _: &File) -> io::Result<()> {
     Ok(())
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+
+    /// A directory in which `name` leads to a file of somebody else, and that file.
+    fn with_link(name: &str) -> (tempfile::TempDir, DataDir, PathBuf) {
+        let home = tempfile::tempdir().unwrap();
+        let theirs = home.path().join("theirs");
+        fs::write(&theirs, "theirs").unwrap();
+        let data = DataDir::at(&home.path().join("data"));
+        data.make().unwrap();
+        std::os::unix::fs::symlink(&theirs, data.path_of(name)).unwrap();
+        (home, data, theirs)
+    }
+
+    #[test]
+    fn symbolic_links_are_not_followed() {
+        use std::os::unix::fs::PermissionsExt;
+        type Use = fn(&DataDir) -> io::Result<()>;
+        let uses: [(&str, Use); 6] = [
+            (SERVER_LOCK, |data| match data.lock_for_server() {
+                Err(TryLockError::Error(error)) => Err(error),
+                _ => Ok(()),
+            }),
+            (CREDENTIALS_LOCK, |data| data.lock_credentials().map(drop)),
+            (LOG, |data| data.prepare_database(LOG).map(drop)),
+            ("alerts.db-wal", |data| {
+                data.prepare_database(ALERTS).map(drop)
+            }),
+            (CREDENTIALS, DataDir::make_files_private),
+            (WEBHOOKS, DataDir::make_files_private),
+        ];
+        for (name, used) in uses {
+            let (_home, data, theirs) = with_link(name);
+            fs::set_permissions(&theirs, fs::Permissions::from_mode(0o644)).unwrap();
+            let error = used(&data).unwrap_err().to_string();
+            assert!(error.contains("symbolic link"), "{name}: {error}");
+            let mode = fs::metadata(&theirs).unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode, 0o644, "{name}");
+        }
+        // A file that is replaced anyway takes the place of the link.
+        for name in [PROBE, CREDENTIALS] {
+            let (_home, data, theirs) = with_link(name);
+            assert!(!data.has_no_room());
+            data.replace(CREDENTIALS, b"{}").unwrap();
+            assert_eq!(fs::read(&theirs).unwrap(), b"theirs", "{name}");
+        }
+    }
+
+    #[test]
+    fn the_options_for_private_files_do_not_follow_links() {
+        let (_home, data, _) = with_link("x");
+        assert!(private().open(data.path_of("x")).is_err());
+    }
 }
