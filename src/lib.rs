@@ -70,6 +70,7 @@ pub mod ingest;
 #[warn(missing_docs)]
 pub mod log;
 pub mod metrics;
+mod notify;
 pub mod outbox;
 mod process;
 pub mod report;

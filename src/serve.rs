@@ -28,6 +28,7 @@ use crate::ingest::housekeeping::{self, Schedule};
 use crate::ingest::{self, Ingest, Stores, WriterBounds, WriterError};
 use crate::log::{Log, LogError};
 use crate::metrics::ConnectionCounts;
+use crate::notify::Notifier;
 use crate::process::Process;
 use crate::tracker::{Bounds, Tracker};
 use crate::webhook::{self, WebhookError};
@@ -148,7 +149,8 @@ async fn run(
     let now = SystemTime::now().into();
     let data_files = data.as_deref().map(DataDir::at);
     let (housekeeper, messages) = housekeeping::channel();
-    let begin = housekeeper.clone();
+    let notifier = Arc::new(Notifier::of_environment());
+    let (begin, told_when_ready) = (housekeeper.clone(), Arc::clone(&notifier));
     let (ingest, mut writer) = ingest::start(
         Stores {
             log,
@@ -160,7 +162,10 @@ async fn run(
         events.clone(),
         now,
         writer_bounds(&config),
-        move |snapshots, arrived_last| begin.begin(snapshots, arrived_last),
+        move |snapshots, arrived_last| {
+            begin.begin(snapshots, arrived_last);
+            told_when_ready.ready();
+        },
     )
     .map_err(ServeError::Thread)?;
     let housekeeping = housekeeping::start(
@@ -190,13 +195,11 @@ async fn run(
         process,
     };
     let app = App::new(&config, parts);
-    let ticking = tick(ingest, app.clone());
+    spawn_until(&stop, tick(ingest, app.clone(), Arc::clone(&notifier)));
+    spawn_until(&stop, save_uses(access_at_end.clone()));
     let service = http::service(app);
-    tokio::spawn(stop.clone().run_until_cancelled_owned(ticking));
-    let saving = save_uses(access_at_end.clone());
-    tokio::spawn(stop.clone().run_until_cancelled_owned(saving));
     if let Some(reloads) = reloads {
-        tokio::spawn(stop.clone().run_until_cancelled_owned(reloads));
+        spawn_until(&stop, reloads);
     }
     let serving = tokio::spawn(listener::run(
         listener,
@@ -212,6 +215,7 @@ async fn run(
         ended = writer.ended() => Some(ended),
     };
     info!("shutting down");
+    notifier.stopping();
     stop.cancel();
     tokio::join!(serving, deliveries.finish(config.server.shutdown_grace))
         .0
@@ -305,9 +309,13 @@ fn tracker(config: &Config) -> Tracker {
     })
 }
 
+fn spawn_until(stop: &CancellationToken, task: impl Future<Output = ()> + Send + 'static) {
+    tokio::spawn(stop.clone().run_until_cancelled_owned(task));
+}
+
 /// Sends the writer a tick every second, so that rules about silence fire when no request arrives, and takes samples for
-/// graphs.
-async fn tick(ingest: Ingest, app: App) {
+/// graphs. Tells the service manager that the server runs.
+async fn tick(ingest: Ingest, app: App, notifier: Arc<Notifier>) {
     let mut ticks = interval(TICK_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
@@ -315,6 +323,7 @@ async fn tick(ingest: Ingest, app: App) {
         let now = SystemTime::now().into();
         ingest.tick(now);
         app.sample(now);
+        notifier.alive();
     }
 }
 

@@ -5,6 +5,7 @@
 mod apikey;
 mod backup;
 mod check_config;
+mod health;
 mod log;
 mod serve;
 mod table;
@@ -61,6 +62,8 @@ enum Command {
     /// Creates, lists and revokes API keys, whether or not a server runs.
     #[command(subcommand, disable_help_subcommand = true)]
     Apikey(apikey::ApikeyCommand),
+    /// Asks a server whether it runs. The exit code is 0 if it does, else 1.
+    Health(health::HealthArgs),
 }
 
 #[derive(Debug, Default, Args)]
@@ -122,6 +125,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Backup(args) => exit_code(backup::run(&args)),
         Command::User(command) => exit_code(user::run(&command)),
         Command::Apikey(command) => exit_code(apikey::run(&command)),
+        Command::Health(args) => exit_code(health::run(&args)),
     }
 }
 

@@ -42,6 +42,8 @@ mod native;
 mod openapi;
 mod origin;
 mod outbox;
+#[cfg(unix)]
+mod packaging;
 mod program;
 mod proxy;
 mod python;
