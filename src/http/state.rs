@@ -1,10 +1,11 @@
 //! What handlers work with. A handler takes the parts that it uses, as `State<Part>`.
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use axum::extract::FromRef;
+use bytes::Bytes;
 use uuid::Uuid;
 
 use super::clock::now;
@@ -66,6 +67,8 @@ pub(super) struct ServerFacts {
     pub(super) requests: Arc<RequestCounts>,
     pub(super) process: Process,
     pub(super) samples: Samples,
+    /// The `OpenAPI` document as it is sent, once somebody has asked for it.
+    pub(super) document: OnceLock<Option<Bytes>>,
 }
 
 /// What bounds single requests.
@@ -156,6 +159,7 @@ impl App {
                 requests,
                 process: parts.process,
                 samples: Samples::default(),
+                document: OnceLock::new(),
             }),
             limits: RequestLimits::of(config),
             guard: Guard {

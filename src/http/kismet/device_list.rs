@@ -11,8 +11,6 @@ use crate::views::Spreader;
 use crate::views::kismet::{Context, DeviceRecord, DeviceView, Sources};
 use crate::views::list::ListWriter;
 
-const CONTENT_TYPE: &str = "application/json";
-
 /// Writes devices in some shape, in brackets that its format has.
 pub(super) struct KismetList {
     tracker: Arc<Tracker>,
@@ -67,7 +65,8 @@ impl KismetList {
             walk,
             wanted: move |device: &Device| view.lists(device),
         };
-        ListStream::new(supply, self, CONTENT_TYPE, records.pace.of_one_answer())
+        let content_type = self.brackets.content_type();
+        ListStream::new(supply, self, content_type, records.pace.of_one_answer())
     }
 
     /// These devices.
@@ -80,7 +79,8 @@ impl KismetList {
             tracker: Arc::clone(&records.tracker),
             ids: ids.into_iter(),
         };
-        ListStream::new(supply, self, CONTENT_TYPE, records.pace.of_one_answer())
+        let content_type = self.brackets.content_type();
+        ListStream::new(supply, self, content_type, records.pace.of_one_answer())
     }
 
     fn record<'d>(&'d self, device: &'d Device) -> DeviceRecord<'d> {

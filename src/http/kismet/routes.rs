@@ -379,13 +379,15 @@ fn alerts() -> Vec<Route> {
             alerts::watch,
             "Watches addresses; `kind` is `found`, `lost` or `both`",
             Described::of::<sent::WatchedAddresses>(),
-        ),
+        )
+        .answers(Answer::Empty),
         order(
             "/devices/alerts/mac/{kind}/remove",
             alerts::unwatch,
             "Watches addresses no more",
             Described::of::<sent::WatchedAddresses>(),
-        ),
+        )
+        .answers(Answer::Empty),
     ]
 }
 
@@ -450,11 +452,13 @@ fn annotations() -> Vec<Route> {
             "/devices/by-key/{key}/set_name",
             annotations::set_name,
             "Gives a device a name; the empty one takes it away",
+            Described::of::<sent::DeviceName>(),
         ),
         annotation(
             "/devices/by-key/{key}/set_tag",
             annotations::set_tag,
             "Marks a device; an empty value takes the mark away",
+            Described::of::<sent::DeviceTag>(),
         ),
     ]
 }
@@ -590,10 +594,11 @@ fn annotation<T: 'static>(
     path: &'static str,
     handler: impl Handler<T, App>,
     summary: &'static str,
+    schema: Described,
 ) -> Route {
     post(path, handler, summary)
         .needs(Admin)
-        .takes(Body::Json(Described::of::<sent::Annotation>()))
+        .takes(Body::Json(schema))
         .answers(Answer::Text)
         .fails(&[400, 404, 413, 415, 503, 507])
 }

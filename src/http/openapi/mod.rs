@@ -4,15 +4,19 @@ mod errors;
 mod kismet_record;
 mod operation;
 mod parameters;
+mod patterns;
 #[expect(dead_code, reason = "what is in them is described, not made")]
 pub(super) mod sent;
 
-use std::sync::OnceLock;
+use std::sync::Arc;
 
+use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::server::ServerBuilder;
+use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
     ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathsBuilder,
 };
@@ -20,6 +24,7 @@ use utoipa::openapi::{
 use crate::auth::RequiredRole;
 use crate::http::error::ApiError;
 use crate::http::route::{Described, Extension, Route, Tag};
+use crate::http::state::{RequestLimits, ServerFacts};
 
 const DESCRIPTION: &str = "Takes Wi-Fi and Bluetooth scan reports and merges them into one picture of the devices \
     around. The paths without `/api/` are those of the scanning mode of the Kismet wireless server.\n\n\
@@ -29,7 +34,9 @@ const DESCRIPTION: &str = "Takes Wi-Fi and Bluetooth scan reports and merges the
 
 /// The route of the document, which describes all routes of `table`.
 pub(super) fn routes(table: fn() -> Vec<Route>) -> Vec<Route> {
-    let document = async move || document(table);
+    let document = async move |server: State<Arc<ServerFacts>>, limits: State<RequestLimits>| {
+        document(table, &server, *limits)
+    };
     vec![
         Route::get("/api/openapi.json", document, "This document")
             .extension(Extension::InPath)
@@ -40,11 +47,10 @@ pub(super) fn routes(table: fn() -> Vec<Route>) -> Vec<Route> {
 }
 
 /// `GET /api/openapi.json`.
-fn document(table: fn() -> Vec<Route>) -> Response {
-    // The document as it is sent. It stays the same for as long as the program runs.
-    static DOCUMENT: OnceLock<Option<Bytes>> = OnceLock::new();
-    let make = || serde_json::to_vec(&describe(table())).ok();
-    match DOCUMENT.get_or_init(|| make().map(Bytes::from)) {
+fn document(table: fn() -> Vec<Route>, server: &ServerFacts, limits: RequestLimits) -> Response {
+    let prefix = &server.config.uri_prefix;
+    let make = || serde_json::to_vec(&describe(table(), prefix, limits.page_items_max)).ok();
+    match server.document.get_or_init(|| make().map(Bytes::from)) {
         Some(document) => {
             let content_type = [(header::CONTENT_TYPE, "application/json")];
             (content_type, document.clone()).into_response()
@@ -53,7 +59,7 @@ fn document(table: fn() -> Vec<Route>) -> Response {
     }
 }
 
-fn describe(table: Vec<Route>) -> OpenApi {
+fn describe(table: Vec<Route>, prefix: &str, page_items_max: usize) -> OpenApi {
     let license = LicenseBuilder::new()
         .name(env!("CARGO_PKG_LICENSE"))
         .identifier(Some(env!("CARGO_PKG_LICENSE")));
@@ -72,10 +78,22 @@ fn describe(table: Vec<Route>) -> OpenApi {
         for (name, schema) in described.flat_map(Described::schemas) {
             components = components.schema(name, schema);
         }
-        paths = paths.path(route.shown_path(), operation::item(&route));
+        paths = paths.path(route.shown_path(), operation::item(&route, page_items_max));
     }
+    let address = if prefix.is_empty() { "/" } else { prefix };
+    let server = ServerBuilder::new()
+        .url(address)
+        .description(Some("The server that the document comes from"));
+    let tags = Tag::ALL.map(|tag| {
+        TagBuilder::new()
+            .name(tag.name())
+            .description(Some(tag.meaning()))
+            .build()
+    });
     OpenApiBuilder::new()
         .info(info.build())
+        .servers(Some([server.build()]))
+        .tags(Some(tags))
         .paths(paths)
         .components(Some(components.build()))
         .build()

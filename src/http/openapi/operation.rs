@@ -7,46 +7,48 @@ use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{Content, Header, PathItem, Ref, RefOr, Required, Response, ResponseBuilder};
 
 use super::kismet_record;
+use super::parameters::Surroundings;
 use super::{errors, parameters};
 use crate::auth::RequiredRole;
-use crate::http::route::{Answer, Body, Described, Methods, Route};
+use crate::http::route::{Answer, Body, Described, Extension, Methods, Route};
 
 /// A route as an item of the document.
-pub(super) fn item(route: &Route) -> PathItem {
+pub(super) fn item(route: &Route, page_items_max: usize) -> PathItem {
     let mut item = PathItem::default();
     if route.methods != Methods::Post {
-        item.get = Some(operation(route, false));
+        item.get = Some(operation(route, page_items_max, false));
     }
     if route.methods != Methods::Get {
-        item.post = Some(operation(route, true));
+        item.post = Some(operation(route, page_items_max, true));
     }
     item
 }
 
-fn operation(route: &Route, is_post: bool) -> Operation {
+fn operation(route: &Route, page_items_max: usize, is_post: bool) -> Operation {
     let documentation = &route.documentation;
     let path = route.shown_path();
+    let around = Surroundings {
+        path: &path,
+        page_items_max,
+    };
     let in_path = path.split('{').skip(1);
     let in_path = in_path.filter_map(|text| text.split_once('}'));
-    let in_path = in_path.map(|(name, _)| parameters::in_path(name));
+    let in_path = in_path.map(|(name, _)| parameters::in_path(name, around));
     let in_query = documentation
         .query
         .iter()
-        .map(|name| parameters::in_query(name));
+        .map(|name| parameters::in_query(name, around));
     let mut operation = OperationBuilder::new()
         .tag(documentation.tag.name())
         .summary(Some(documentation.summary))
         .description(documentation.description)
-        .operation_id(Some(identifier(
-            is_post,
-            documentation.path.unwrap_or(route.path),
-        )))
+        .operation_id(Some(identifier(route.methods, is_post, &path)))
         .parameters(Some(in_path.chain(in_query)))
         .request_body(documentation.body.filter(|_| is_post).map(Body::describe))
         .securities(Some(securities(route.role)))
         .response(
             documentation.answer.status(),
-            documentation.answer.describe(),
+            documentation.answer.describe(route.extension),
         );
     let refused: &[u16] = match route.role {
         None => &[],
@@ -116,11 +118,15 @@ impl Answer {
         }
     }
 
-    fn describe(self) -> Response {
+    fn describe(self, extension: Extension) -> Response {
         let (description, media, schema): (_, _, RefOr<Schema>) = match self {
             Self::Socket => {
                 let response = ResponseBuilder::new();
                 return response.description("The WebSocket is open").build();
+            }
+            Self::Empty => {
+                let response = ResponseBuilder::new();
+                return response.description("Done; there is no body").build();
             }
             Self::Any => ("A JSON document", "application/json", any()),
             Self::Json(described) | Self::Table(described) => (
@@ -140,6 +146,11 @@ impl Answer {
         let mut response = ResponseBuilder::new()
             .description(description)
             .content(media, Content::new(Some(schema)));
+        let is_list = matches!(self, Self::Any | Self::Kismet);
+        if is_list && extension == Extension::ChoosesForm {
+            // A record a line has no schema of its own in JSON Schema.
+            response = response.content("application/x-ndjson", Content::new(Some(text())));
+        }
         if matches!(self, Self::Table(_)) {
             let cursor = Header::new(Object::with_type(Type::String));
             response = response
@@ -162,14 +173,43 @@ fn reference(described: Described) -> RefOr<Schema> {
     Ref::from_schema_name(described.name()).into()
 }
 
-/// A name for generated clients.
-fn identifier(is_post: bool, path: &str) -> String {
-    let words = path.split(|character: char| !character.is_ascii_alphanumeric());
-    let words = words.filter(|word| !word.is_empty());
-    let method = if is_post { "post" } else { "get" };
-    [method]
-        .into_iter()
-        .chain(words)
-        .collect::<Vec<_>>()
-        .join("_")
+/// A name for generated clients: a verb and the words of the path. What stands before a parameter of a native path is
+/// one of several, as in `get_device`.
+fn identifier(methods: Methods, is_post: bool, path: &str) -> String {
+    let verb = match (methods, is_post) {
+        (Methods::GetOrPost, true) => "query",
+        (_, true) => "post",
+        (_, false) => "get",
+    };
+    let native = path.strip_prefix("/api/v1");
+    let segments: Vec<_> = native.unwrap_or(path).split('/').skip(1).collect();
+    let mut words = vec![verb.to_owned()];
+    for (at, segment) in segments.iter().enumerate() {
+        let stem = [".{format}", ".cmd", ".ws", ".json", ".html"]
+            .into_iter()
+            .find_map(|extension| segment.strip_suffix(extension))
+            .unwrap_or(segment);
+        let next = segments.get(at + 1);
+        let is_parameter = |segment: &str| segment.starts_with('{');
+        if is_parameter(stem) {
+            // One in the middle is told by what stands around it.
+            if native.is_none() && next.is_none() {
+                words.push(stem.trim_matches(['{', '}']).to_owned());
+            }
+            continue;
+        }
+        let is_one_of_several = native.is_some() && next.is_some_and(|next| is_parameter(next));
+        let stem = match stem.strip_suffix('s') {
+            Some(one) if is_one_of_several => one,
+            _ => stem,
+        };
+        let plain = stem.replace(|character: char| !character.is_ascii_alphanumeric(), "_");
+        if !plain.is_empty() {
+            words.push(plain);
+        }
+    }
+    match words.len() {
+        1 => format!("{verb}_root"),
+        _ => words.join("_"),
+    }
 }

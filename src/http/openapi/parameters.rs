@@ -2,7 +2,10 @@
 
 use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type};
+
+use super::patterns;
+use crate::report::capabilities::SecurityClass;
 
 /// The forms of Kismet's answers, chosen by the extension of the path.
 const FORMATS: [&str; 7] = [
@@ -15,22 +18,36 @@ const FORMATS: [&str; 7] = [
     "jcmd",
 ];
 
+/// What the description of a parameter depends on besides its name.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Surroundings<'r> {
+    /// The path of the route, as the document has it.
+    pub(super) path: &'r str,
+    /// `limits.page_items_max`.
+    pub(super) page_items_max: usize,
+}
+
 /// A parameter of a path, in braces there.
-pub(super) fn in_path(name: &str) -> Parameter {
-    parameter(name, ParameterIn::Path, Required::True)
+pub(super) fn in_path(name: &str, around: Surroundings<'_>) -> Parameter {
+    parameter(name, ParameterIn::Path, Required::True, around)
 }
 
-pub(super) fn in_query(name: &str) -> Parameter {
-    parameter(name, ParameterIn::Query, Required::False)
+pub(super) fn in_query(name: &str, around: Surroundings<'_>) -> Parameter {
+    parameter(name, ParameterIn::Query, Required::False, around)
 }
 
-fn parameter(name: &str, place: ParameterIn, required: Required) -> Parameter {
+fn parameter(
+    name: &str,
+    place: ParameterIn,
+    required: Required,
+    around: Surroundings<'_>,
+) -> Parameter {
     ParameterBuilder::new()
         .name(name)
         .parameter_in(place)
         .required(required)
         .description(meaning(name))
-        .schema(Some(schema(name)))
+        .schema(Some(schema(name, around)))
         .build()
 }
 
@@ -89,17 +106,86 @@ fn meaning(name: &str) -> Option<&'static str> {
     })
 }
 
-fn schema(name: &str) -> Schema {
-    let object = ObjectBuilder::new();
-    let object = match name {
-        "format" => object.schema_type(Type::String).enum_values(Some(FORMATS)),
-        "timestamp" => object.schema_type(Type::Number),
-        "limit" => object.schema_type(Type::Integer).minimum(Some(1)),
-        "page" | "length" => object.schema_type(Type::Integer).minimum(Some(0)),
-        "texts" => object
+fn schema(name: &str, around: Surroundings<'_>) -> Schema {
+    match name {
+        "format" => one_of(FORMATS),
+        "mac" | "address" => text(patterns::ADDRESS),
+        "key" => text(patterns::KEY),
+        "uuid" => text(patterns::UUID),
+        "name" => text("^[A-Za-z0-9_-]{1,64}$"),
+        "view" => one_of([
+            "all",
+            "phydot11_accesspoints",
+            "phy-IEEE802.11",
+            "phy-Bluetooth",
+        ]),
+        "phyname" => one_of(["IEEE802.11", "Bluetooth"]),
+        "kind" if around.path.starts_with("/packetchain/") => one_of([
+            "packet_rate",
+            "packet_peak",
+            "packet_error",
+            "packet_dupe",
+            "packet_drop",
+            "packet_processed",
+        ]),
+        "kind" => one_of(["found", "lost", "both"]),
+        "timestamp" => ObjectBuilder::new().schema_type(Type::Number).into(),
+        "since" | "until" => time(),
+        "limit" => integer(1.0, bound(around.page_items_max)),
+        "hash" | "page" | "length" => integer(0.0, MAX_U32),
+        "severity_min" => one_of(["info", "low", "medium", "high", "critical"]),
+        "sort" if around.path == "/api/v1/devices" => {
+            one_of(["last_seen", "signal", "name", "reports"])
+        }
+        "order" | "sort_dir" => one_of(["asc", "desc"]),
+        "phy" => one_of(["wifi", "bluetooth"]),
+        "address_prefix" => text("^[0-9A-Fa-f]([:.-]?[0-9A-Fa-f]){0,11}$"),
+        "security" => one_of(SecurityClass::ALL.map(SecurityClass::as_str)),
+        "channel" => text(patterns::CHANNEL),
+        "band" => one_of(["2.4", "5", "6", "60"]),
+        "signal_min_dbm" => integer(i16::MIN.into(), i16::MAX.into()),
+        "texts" => one_of(["guarded", "raw"]),
+        "bbox" => text(patterns::BBOX),
+        "field" => ObjectBuilder::new()
             .schema_type(Type::String)
-            .enum_values(Some(["guarded", "raw"])),
-        _ => object.schema_type(Type::String),
-    };
-    object.into()
+            .min_length(Some(1))
+            .into(),
+        _ => ObjectBuilder::new().schema_type(Type::String).into(),
+    }
+}
+
+const MAX_U32: f64 = u32::MAX as f64;
+
+fn bound(number: usize) -> f64 {
+    u32::try_from(number).map_or(MAX_U32, f64::from)
+}
+
+fn text(pattern: &str) -> Schema {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some(pattern))
+        .into()
+}
+
+fn one_of<const N: usize>(words: [&'static str; N]) -> Schema {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(words))
+        .into()
+}
+
+fn integer(least: f64, most: f64) -> Schema {
+    ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(least))
+        .maximum(Some(most))
+        .into()
+}
+
+/// Seconds since 1970, or a time in UTC.
+fn time() -> Schema {
+    OneOfBuilder::new()
+        .item(integer(0.0, MAX_U32))
+        .item(text(patterns::TIME))
+        .into()
 }

@@ -8,31 +8,49 @@ use crate::http::error::ApiError;
 use crate::views::to_json;
 
 /// A JSON document.
-pub(in crate::http) struct Json(Vec<u8>);
+pub(in crate::http) struct Json {
+    json: Vec<u8>,
+    content_type: &'static str,
+}
+
+const JSON: &str = "application/json";
+/// One document a line.
+pub(in crate::http) const NDJSON: &str = "application/x-ndjson";
 
 impl Json {
     /// In Kismet's spelling: a blank behind each colon, floats with six digits.
     pub(in crate::http) fn kismet(value: &impl Serialize) -> Self {
         let mut json = Vec::new();
         to_json(&mut json, value);
-        Self(json)
+        Self::written(json)
     }
 
     /// As short as it can be.
     pub(in crate::http) fn compact(value: &impl Serialize) -> Result<Self, ApiError> {
         serde_json::to_vec(value)
-            .map(Self)
+            .map(Self::written)
             .map_err(|_| ApiError::Panicked)
     }
 
     /// A document that is written already.
     pub(in crate::http) fn written(json: Vec<u8>) -> Self {
-        Self(json)
+        Self {
+            json,
+            content_type: JSON,
+        }
+    }
+
+    /// The same, as another media type.
+    pub(in crate::http) fn with_type(self, content_type: &'static str) -> Self {
+        Self {
+            content_type,
+            ..self
+        }
     }
 }
 
 impl IntoResponse for Json {
     fn into_response(self) -> Response {
-        ([(header::CONTENT_TYPE, "application/json")], self.0).into_response()
+        ([(header::CONTENT_TYPE, self.content_type)], self.json).into_response()
     }
 }

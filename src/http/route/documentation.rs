@@ -72,6 +72,8 @@ pub(in crate::http) enum Answer {
     Kismet,
     /// A line of plain text.
     Text,
+    /// Nothing but the status.
+    Empty,
     /// No answer: from then on both sides speak WebSocket.
     Socket,
     /// A page for people.
@@ -90,6 +92,7 @@ impl Documentation {
             Answer::Kismet
             | Answer::Any
             | Answer::Text
+            | Answer::Empty
             | Answer::Socket
             | Answer::Page
             | Answer::Script => None,
@@ -99,6 +102,25 @@ impl Documentation {
 }
 
 impl Tag {
+    pub(in crate::http) const ALL: [Self; 5] = [
+        Self::Reports,
+        Self::Native,
+        Self::Kismet,
+        Self::Credentials,
+        Self::Operation,
+    ];
+
+    /// A sentence for the document.
+    pub(in crate::http) fn meaning(self) -> &'static str {
+        match self {
+            Self::Reports => "Where scanners send what they saw",
+            Self::Native => "The native interface: small, typed, paged",
+            Self::Kismet => "The paths of the Kismet wireless server",
+            Self::Credentials => "Logins, sessions and API keys",
+            Self::Operation => "Health and metrics",
+        }
+    }
+
     pub(in crate::http) fn name(self) -> &'static str {
         match self {
             Self::Credentials => "credentials",

@@ -11,7 +11,10 @@ use utoipa::ToSchema;
 #[derive(ToSchema)]
 pub(super) struct WifiScanReport {
     /// The scanner's own UUID.
-    #[schema(example = "6e6d010f-5ca9-4000-8000-000000000001")]
+    #[schema(
+        example = "6e6d010f-5ca9-4000-8000-000000000001",
+        pattern = "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
+    )]
     source_uuid: String,
     /// What people call the scanner.
     source_name: Option<String>,
@@ -23,7 +26,10 @@ pub(super) struct WifiScanReport {
 #[derive(ToSchema)]
 pub(super) struct WifiReport {
     /// `AA:BB:CC:DD:EE:FF`, with `-`, as `aabb.ccdd.eeff`, or bare.
-    #[schema(example = "02:00:5E:10:00:01")]
+    #[schema(
+        example = "02:00:5E:10:00:01",
+        pattern = "^([0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5})$"
+    )]
     bssid: String,
     /// Without one, the network hides its name.
     ssid: Option<String>,
@@ -46,6 +52,7 @@ pub(super) struct WifiReport {
 #[derive(ToSchema)]
 pub(super) struct BluetoothScanReport {
     /// The scanner's own UUID.
+    #[schema(pattern = "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$")]
     source_uuid: String,
     /// What people call the scanner.
     source_name: Option<String>,
@@ -57,6 +64,7 @@ pub(super) struct BluetoothScanReport {
 #[derive(ToSchema)]
 pub(super) struct BluetoothReport {
     /// `AA:BB:CC:DD:EE:FF`, with `-`, as `aabb.ccdd.eeff`, or bare.
+    #[schema(pattern = "^([0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5})$")]
     btaddr: String,
     name: Option<String>,
     devicetype: Option<String>,

@@ -27,6 +27,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "log",
             "metrics",
             "process",
+            "notify",
             "data_dir",
         ],
     ),
@@ -130,7 +131,14 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     (
         "http::openapi",
-        &["http::route", "http::error", "views", "auth"],
+        &[
+            "http::route",
+            "http::state",
+            "http::error",
+            "views",
+            "auth",
+            "report",
+        ],
     ),
     (
         "http::route",
@@ -272,6 +280,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("report", &["bounded"]),
     ("setting_text", &[]),
     ("process", &[]),
+    ("notify", &[]),
     ("hex", &[]),
     ("bounded", &[]),
     ("histogram", &[]),

@@ -7,6 +7,7 @@ use axum::http::Uri;
 
 use crate::http::error::ApiError;
 use crate::http::request::url::{with_path, without_prefix};
+use crate::http::response::json::NDJSON;
 use crate::http::route::{Extension, Route};
 use crate::views::{Spreader, Style};
 
@@ -86,6 +87,16 @@ pub(in crate::http) struct Brackets {
     pub(in crate::http) between: &'static [u8],
     pub(in crate::http::kismet) after_each: &'static [u8],
     pub(in crate::http) close: &'static [u8],
+}
+
+impl Brackets {
+    /// The media type of a list in these brackets.
+    pub(in crate::http::kismet) fn content_type(self) -> &'static str {
+        match self.after_each {
+            [] => "application/json",
+            _ => NDJSON,
+        }
+    }
 }
 
 /// Takes the extension off paths, so that one route stands for all forms, and the prefix that a proxy leaves there.

@@ -95,7 +95,7 @@ impl Read {
         }
         out.extend_from_slice(brackets.close);
         out.extend_from_slice(after);
-        Json::written(self.format.finish(out))
+        Json::written(self.format.finish(out)).with_type(brackets.content_type())
     }
 }
 
