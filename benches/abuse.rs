@@ -244,6 +244,8 @@ fn run(
             for _ in 0..attack.attackers {
                 scope.spawn(|| {
                     let mut held = Held::new();
+                    // The scanners have their connections first.
+                    thread::sleep(WARM_UP / 2);
                     while !is_over() {
                         // Being refused is what an attacker expects.
                         (attack.step)(&target, &mut held).ok();

@@ -165,7 +165,7 @@ async fn idle_connections_keep_nobody_out() {
     assert!(is_answered(&mut idle).await);
     let mut third = opened(&server).await;
     assert!(is_answered(&mut third).await, "three is the bound");
-    // The new ones get the places of those that are idle longest.
+    // The new ones get the places of one without a request, and of those that are idle longest.
     let mut fourth = opened(&server).await;
     assert!(is_answered(&mut fourth).await);
     closed(&mut silent).await;

@@ -1,11 +1,13 @@
 //! The places of open connections: bounded in all, and for each network that clients come from.
 //!
-//! When all places or the share of a network are taken, a new connection gets the place of the one that is idle longest.
-//! So who opens connections and leaves them idle keeps nobody out.
+//! When all places or the share of a network are taken, a new connection gets the place of an idle one: of the address that
+//! has the most, one that has not sent a request yet if there is any, and the one that is idle longest. So who opens
+//! connections and leaves them idle keeps nobody out, and loses its own first.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::net::IpAddr;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
@@ -77,7 +79,9 @@ impl Network {
 #[derive(Debug)]
 pub(super) struct Activity {
     since: Instant,
+    client: IpAddr,
     moved_at_ms: AtomicU64,
+    has_answered: AtomicBool,
     /// Requests under way, and 1 more for a WebSocket.
     busy: AtomicU32,
     /// The connection has lost its place.
@@ -85,9 +89,11 @@ pub(super) struct Activity {
 }
 
 impl Activity {
-    fn since(since: Instant) -> Self {
+    fn new(client: IpAddr, since: Instant) -> Self {
         Self {
             since,
+            client,
+            has_answered: AtomicBool::default(),
             moved_at_ms: AtomicU64::default(),
             busy: AtomicU32::default(),
             leave: CancellationToken::new(),
@@ -113,7 +119,7 @@ impl Activity {
 
 impl Default for Activity {
     fn default() -> Self {
-        Self::since(Instant::now())
+        Self::new(Ipv4Addr::UNSPECIFIED.into(), Instant::now())
     }
 }
 
@@ -131,6 +137,7 @@ impl Busy {
 impl Drop for Busy {
     fn drop(&mut self) {
         self.0.moved(Instant::now());
+        self.0.has_answered.store(true, Ordering::Relaxed);
         self.0.busy.fetch_sub(1, Ordering::Release);
     }
 }
@@ -201,7 +208,7 @@ impl Places {
         if let Some(network) = evict_from {
             open.evict_idle_longest(network)?;
         }
-        let activity = Arc::new(Activity::since(shared.since));
+        let activity = Arc::new(Activity::new(client.to_canonical(), shared.since));
         activity.moved(Instant::now());
         let number = open.insert(network, Arc::clone(&activity));
         drop(open);
@@ -259,11 +266,21 @@ impl Open {
 
     fn evict_idle_longest(&mut self, network: Network) -> Option<()> {
         let connections = self.networks.get(&network)?;
+        let mut of_address: HashMap<IpAddr, usize> = HashMap::new();
+        for activity in connections.values() {
+            *of_address.entry(activity.client).or_default() += 1;
+        }
         let idle = connections
             .iter()
             .filter(|(_, activity)| activity.is_idle());
         let (number, activity) = idle.min_by_key(|(number, activity)| {
-            (activity.moved_at_ms.load(Ordering::Relaxed), **number)
+            let of_address = of_address.get(&activity.client).copied();
+            (
+                Reverse(of_address),
+                activity.has_answered.load(Ordering::Relaxed),
+                activity.moved_at_ms.load(Ordering::Relaxed),
+                **number,
+            )
         })?;
         activity.leave.cancel();
         self.remove(network, *number);
@@ -313,6 +330,21 @@ mod tests {
         assert!(three.iter().all(|one| !one.has_evicted && !has_left(one)));
         let fourth = admit(&places, "198.51.100.1").unwrap();
         assert!(fourth.has_evicted && has_left(&three[0]) && !has_left(&three[1]));
+    }
+
+    #[test]
+    fn the_address_with_the_most_connections_gives_first_and_those_without_a_request_before_others()
+    {
+        let places = places(8, 4, &[]);
+        let honest = admit(&places, "192.0.2.1").unwrap();
+        let served = admit(&places, "192.0.2.66").unwrap();
+        drop(Busy::on(&served.place.activity));
+        let silent = ["192.0.2.66", "192.0.2.66"].map(|client| admit(&places, client).unwrap());
+        let fifth = admit(&places, "192.0.2.66").unwrap();
+        assert!(fifth.has_evicted && has_left(&silent[0]));
+        let sixth = admit(&places, "192.0.2.66").unwrap();
+        assert!(sixth.has_evicted && has_left(&silent[1]));
+        assert!(!has_left(&honest) && !has_left(&served));
     }
 
     #[test]
