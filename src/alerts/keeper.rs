@@ -150,9 +150,11 @@ impl AlertKeeper {
         }
         if self.engine.recalls_contacts() {
             for (id, at) in log.contacts(from, CONTACTS_MAX)? {
+                // What a source reported before it was forgotten does not count.
                 let source = tracker.source(id);
-                let name = source.as_ref().map(|source| &*source.name);
-                self.engine.recall_contact(id, name, at);
+                if let Some(source) = source.filter(|source| source.first_contact <= at) {
+                    self.engine.recall_contact(id, Some(&source.name), at);
+                }
             }
             self.engine.settle_silence(settled);
         }

@@ -8,6 +8,7 @@ mod check_config;
 mod health;
 mod log;
 mod serve;
+mod source;
 mod table;
 mod user;
 
@@ -23,6 +24,7 @@ use scanpost::auth::{Credentials, CredentialsError};
 use scanpost::backup::BackupError;
 use scanpost::config::{Config, ConfigError, Overrides};
 use scanpost::log::LogError;
+use scanpost::report::SourceId;
 
 use self::serve::ServeArgs;
 
@@ -56,6 +58,9 @@ enum Command {
     Log(log::LogCommand),
     /// Copies the data directory, whether or not a server runs on it, or checks such a copy.
     Backup(backup::BackupArgs),
+    /// Forgets scanners, while no server runs.
+    #[command(subcommand, disable_help_subcommand = true)]
+    Source(source::SourceCommand),
     /// Sets the passwords of administrators, lists and removes them, whether or not a server runs.
     #[command(subcommand, disable_help_subcommand = true)]
     User(user::UserCommand),
@@ -108,6 +113,12 @@ enum CommandError {
     Log(#[from] LogError),
     #[error(transparent)]
     Backup(#[from] BackupError),
+    #[error(
+        "a server runs on this data directory: ask it, with the request DELETE /api/v1/sources/{source_id}"
+    )]
+    ServerRuns { source_id: SourceId },
+    #[error("no source has the UUID {source_id}")]
+    NoSuchSource { source_id: SourceId },
     #[error("cannot read the password")]
     ReadPassword(#[source] io::Error),
     #[error("the two passwords differ; nothing was changed")]
@@ -123,6 +134,7 @@ pub(crate) fn run() -> ExitCode {
         Command::CheckConfig(args) => check_config::run(&args),
         Command::Log(command) => exit_code(log::run(&command)),
         Command::Backup(args) => exit_code(backup::run(&args)),
+        Command::Source(command) => exit_code(source::run(&command)),
         Command::User(command) => exit_code(user::run(&command)),
         Command::Apikey(command) => exit_code(apikey::run(&command)),
         Command::Health(args) => exit_code(health::run(&args)),

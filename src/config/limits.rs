@@ -55,8 +55,10 @@ pub struct Limits {
     pub bytes_per_second_max: u32,
     /// Tracked devices. Past it, the least recently seen one is removed. Default 20 000 000.
     pub devices_max: usize,
-    /// Tracked sources. Default 10 000.
+    /// Tracked sources. Past it, a new one replaces the one without devices that is silent longest. Default 10 000.
     pub sources_max: usize,
+    /// New sources that one sender registers, on average over an hour. 0 means no limit. Default 1 000.
+    pub new_sources_per_hour_max: u32,
     /// Bytes of memory for devices, their tags and sources. Past it, the least recently seen devices are removed. 0 means
     /// no limit, else at least 1 MiB. Default 0.
     pub memory_bytes_max: u64,
@@ -131,6 +133,7 @@ impl Default for Limits {
             bytes_per_second_max: 0,
             devices_max: 20_000_000,
             sources_max: 10_000,
+            new_sources_per_hour_max: 1000,
             memory_bytes_max: 0,
             ssids_per_device_max: 32,
             sources_per_device_max: 64,
@@ -196,6 +199,9 @@ impl Limits {
         }
         count(self.devices_max, 1..=1_000_000_000)?;
         count(self.sources_max, 1..=1_000_000)?;
+        if 1_000_000 < self.new_sources_per_hour_max {
+            return Err("must be 0 to 1000000".to_owned());
+        }
         if (1..1 << 20).contains(&self.memory_bytes_max) {
             return Err("must be 0 or at least 1048576".to_owned());
         }

@@ -317,6 +317,15 @@ fn bounds_of_connections_hold_at_and_one_past() {
 }
 
 #[test]
+fn bounds_of_new_sources_hold_at_and_one_past() {
+    check(
+        "limits.new_sources_per_hour_max",
+        &["0", "1000000"],
+        &["1000001"],
+    );
+}
+
+#[test]
 fn bounds_hold_at_and_one_past() {
     check("limits.json_depth_max", &["4", "100"], &["3", "101"]);
     check(

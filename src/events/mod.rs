@@ -131,6 +131,9 @@ impl BatchEvents<'_> {
                     Phy::Bluetooth => format!("Detected new Bluetooth device {}", id.addr),
                 });
             }
+            Change::SourceForgotten { id, name } => {
+                self.message(|| format!("Forgot source '{name}' ({id})"));
+            }
             Change::SourcePaused {
                 id,
                 name,

@@ -6,10 +6,10 @@
 //! A record is judged before it is logged. So what it changes here is provisional until [`Judge::confirm`] says that the
 //! log has it; [`Judge::revert`] takes it back when the log refused it.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use crate::log::{LogPosition, Record, Resendable, SeenBatch};
+use crate::log::{LogPosition, Record, Resendable, SeenBatch, What};
 use crate::report::{BatchIdentity, ReceivedAt, SourceId};
 
 /// Which batches are recognised when they are sent again.
@@ -32,9 +32,12 @@ pub enum Verdict {
     Refused(TooManySources),
 }
 
-/// The source is new, and there are as many as there may be.
+/// The source is new, there are as many as there may be, and none of them could make room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("source_uuid: a new source, and the bound of {max} sources is reached")]
+#[error(
+    "source_uuid: a new source, and the bound of {max} sources is reached (limits.sources_max) by sources with devices: \
+     forget one with `scanpost source forget`, or raise the bound"
+)]
 pub struct TooManySources {
     /// The bound.
     pub max: usize,
@@ -50,7 +53,8 @@ pub struct Judge {
     first: u64,
     /// The number of the newest batch of each identity.
     numbers: HashMap<BatchIdentity, u64>,
-    sources: HashSet<SourceId>,
+    /// The known sources, and the latest position since the start at which each reported.
+    sources: HashMap<SourceId, LogPosition>,
     sources_max: usize,
     unconfirmed: Unconfirmed,
 }
@@ -68,7 +72,8 @@ struct Unconfirmed {
     before: Moment,
     /// For each batch that was added to the window, the number that its identity had.
     replaced: Vec<Option<u64>>,
-    sources: Vec<SourceId>,
+    /// Sources that came or went, each with its position before.
+    sources: Vec<(SourceId, Option<LogPosition>)>,
 }
 
 impl Judge {
@@ -92,7 +97,10 @@ impl Judge {
             seen: VecDeque::new(),
             first: 0,
             numbers: HashMap::new(),
-            sources: sources.into_iter().collect(),
+            sources: sources
+                .into_iter()
+                .map(|source| (source, LogPosition::START))
+                .collect(),
             sources_max,
             unconfirmed: Unconfirmed {
                 before: now,
@@ -116,17 +124,19 @@ impl Judge {
         if let Some(earlier) = identity.and_then(|identity| self.find(identity, clock)) {
             return Verdict::DuplicateOf(earlier);
         }
-        if let Some(batch) = batch
-            && !self.sources.contains(&batch.source)
-        {
-            let max = self.sources_max;
-            if max <= self.sources.len() {
-                return Verdict::Refused(TooManySources { max });
-            }
-            self.sources.insert(batch.source);
-            self.unconfirmed.sources.push(batch.source);
-        }
         let position = self.now.position.next();
+        match &record.what {
+            What::Reports(batch) => {
+                if let Err(refused) = self.meet(batch.source, position) {
+                    return Verdict::Refused(refused);
+                }
+            }
+            What::SourceForget(order) => {
+                let before = self.sources.remove(&order.source);
+                self.unconfirmed.sources.push((order.source, before));
+            }
+            _ => {}
+        }
         self.now = Moment { position, clock };
         if let Some(identity) = identity {
             self.remember(SeenBatch {
@@ -136,6 +146,32 @@ impl Judge {
             });
         }
         Verdict::Apply(position)
+    }
+
+    /// Notes that a source reports. A new one needs a place.
+    fn meet(&mut self, source: SourceId, position: LogPosition) -> Result<(), TooManySources> {
+        if let Some(last) = self.sources.get_mut(&source) {
+            *last = position;
+            return Ok(());
+        }
+        let max = self.sources_max;
+        if max <= self.sources.len() {
+            return Err(TooManySources { max });
+        }
+        self.sources.insert(source, position);
+        self.unconfirmed.sources.push((source, None));
+        Ok(())
+    }
+
+    /// How many sources have to go before a new one has a place.
+    pub fn sources_to_go(&self) -> usize {
+        (self.sources.len() + 1).saturating_sub(self.sources_max)
+    }
+
+    /// Whether a source has reported after a position. The tracker may not have come so far yet.
+    pub fn has_reported_after(&self, source: SourceId, position: LogPosition) -> bool {
+        let last = self.sources.get(&source);
+        last.is_none_or(|last| position < *last)
     }
 
     /// The log has what was judged.
@@ -159,8 +195,11 @@ impl Judge {
     /// The log took nothing of what was judged since the last confirmation.
     pub fn revert(&mut self) {
         self.now = self.unconfirmed.before;
-        for source in self.unconfirmed.sources.drain(..) {
-            self.sources.remove(&source);
+        while let Some((source, before)) = self.unconfirmed.sources.pop() {
+            match before {
+                Some(position) => self.sources.insert(source, position),
+                None => self.sources.remove(&source),
+            };
         }
         while let Some(replaced) = self.unconfirmed.replaced.pop() {
             let Some(batch) = self.seen.pop_back() else {

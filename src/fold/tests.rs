@@ -13,8 +13,8 @@ use crate::alerts::WatchList;
 use crate::alerts::settings::{Network, Settings};
 use crate::ingest::recover::recover;
 use crate::log::{
-    AlertKind, AlertOrder, AlertRate, Expiry, HandRaised, Record, Resendable, SourcePause,
-    SourceState, WatchOrder,
+    AlertKind, AlertOrder, AlertRate, Expiry, HandRaised, Record, Resendable, SourceForget,
+    SourcePause, SourceState, WatchOrder,
 };
 use crate::report::{
     Annotation, Batch, BatchIdentity, Bssid, Capabilities, DeviceId, MacAddr, Phy, Remark, Report,
@@ -312,6 +312,7 @@ enum Said {
     Reports(u128, u8, Vec<(u64, u8, usize, u32)>),
     Name(u64, u8),
     Pause(u128, bool),
+    Forget(u128),
     Define(u8),
     Watch(u64, bool, bool, bool),
     Raise(u8),
@@ -324,6 +325,7 @@ fn any_said() -> impl Strategy<Value = Said> {
         8 => (0..5u128, 0..6u8, reports).prop_map(|(from, key, reports)| Said::Reports(from, key, reports)),
         1 => (0..4u64, 0..3u8).prop_map(|(device, name)| Said::Name(device, name)),
         1 => (0..4u128, any::<bool>()).prop_map(|(from, is_paused)| Said::Pause(from, is_paused)),
+        1 => (0..5u128).prop_map(Said::Forget),
         1 => (0..4u8).prop_map(Said::Define),
         2 => (0..4u64, any::<bool>(), any::<bool>(), any::<bool>())
             .prop_map(|(device, found, lost, is_watched)| Said::Watch(device, found, lost, is_watched)),
@@ -410,6 +412,9 @@ fn record(said: &Said, seconds: u64) -> Record {
             } else {
                 SourceState::Open
             },
+        }),
+        Said::Forget(from) => What::SourceForget(SourceForget {
+            source: source(*from),
         }),
         Said::Define(kind) => What::AlertOrder(AlertOrder::Define(AlertKind {
             header: header(*kind),

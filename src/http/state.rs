@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::clock::now;
 use super::guard::gate::Guard;
 use super::guard::origin::Origins;
-use super::guard::rate::Rates;
+use super::guard::rate::{NewSources, Rates};
 use super::guard::turns::Turns;
 use super::intake::Intake;
 use super::kismet::live::{Feed, Live};
@@ -171,6 +171,7 @@ impl App {
                 ingest: parts.ingest,
                 tracker,
                 rates: Rates::new(limits.reports_per_second_max, limits.bytes_per_second_max),
+                new_sources: NewSources::new(limits.new_sources_per_hour_max),
                 bodies,
                 body_bytes_max: limits.body_bytes_max,
                 events: parts.events.clone(),

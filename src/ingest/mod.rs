@@ -98,6 +98,15 @@ pub enum IngestError {
     /// The batch would add a source, but there are too many already.
     #[error(transparent)]
     TooManySources(#[from] TooManySources),
+    /// The sender has registered as many new sources as it may.
+    #[error(
+        "source_uuid: a new source, and limits.new_sources_per_hour_max = {per_hour_max} are registered already by this \
+         key, login or address: let each scanner keep its UUID, or raise the limit"
+    )]
+    TooManyNewSources {
+        /// The limit.
+        per_hour_max: u32,
+    },
     /// The order about alerts cannot be carried out.
     #[error(transparent)]
     AlertOrder(#[from] AlertOrderError),
@@ -333,6 +342,7 @@ pub fn start(
                 let writer_loop = WriterLoop {
                     log,
                     judge,
+                    tracker,
                     events,
                     waiting: waiting.clone(),
                     commits,

@@ -70,12 +70,14 @@ fn keeper() -> AlertKeeper {
 /// Sends all of `batches` before the writer takes any, and returns the answers.
 async fn written_together(sources_max: usize, batches: Vec<Batch>) -> Vec<SubmitResult> {
     let events = Events::new(8);
-    let fold = Fold::new(tracker(sources_max), keeper(), events.clone());
+    let tracker = tracker(sources_max);
+    let fold = Fold::new(Arc::clone(&tracker), keeper(), events.clone());
     let log = Log::in_memory(usize::MAX);
     let waiting = Waiting::<Sender>::default();
     let writer_loop = WriterLoop {
         judge: fold.judge(&log, BOUNDS.window).unwrap(),
         log,
+        tracker,
         events,
         waiting: waiting.clone(),
         commits: Arc::default(),

@@ -14,7 +14,9 @@ use super::merger::{Merger, Written};
 use super::{IngestError, Job, Receipt, SubmitResult, Times, Work};
 use crate::events::{Events, Severity};
 use crate::fold::{Judge, Verdict, Waiting};
-use crate::log::{Expiry, Log, LogError, LogPosition, Record, RecordId};
+use crate::log::{Expiry, Log, LogError, LogPosition, Record, RecordId, SourceForget, What};
+use crate::report::ReceivedAt;
+use crate::tracker::Tracker;
 
 /// How many batches one commit takes at most.
 const GROUP_MAX: usize = 256;
@@ -28,6 +30,8 @@ const UNMERGED_MAX: usize = 2;
 pub(super) struct WriterLoop {
     pub(super) log: Log,
     pub(super) judge: Judge,
+    /// Says which sources may make room.
+    pub(super) tracker: Arc<Tracker>,
     pub(super) events: Events,
     /// The senders of batches that are not folded yet.
     pub(super) waiting: Waiting<Sender>,
@@ -119,7 +123,13 @@ impl WriterLoop {
             resent: Vec::new(),
         };
         for Job { record, done } in jobs {
-            match self.judge.judge(&record) {
+            let mut verdict = self.judge.judge(&record);
+            if let Verdict::Refused(_) = verdict
+                && self.make_room(&mut group, record.at)
+            {
+                verdict = self.judge.judge(&record);
+            }
+            match verdict {
                 Verdict::Apply(_) => {
                     group.senders.push((record.id, done));
                     group.records.push(record);
@@ -129,6 +139,32 @@ impl WriterLoop {
             }
         }
         group
+    }
+
+    /// Orders that sources without devices are forgotten, as many as have to go for a new one. `false` if there are too
+    /// few.
+    ///
+    /// The orders are records, so that every server that reads the log forgets the same sources. The tracker may be
+    /// behind the log: a source that has reported since may have devices, and stays.
+    fn make_room(&mut self, group: &mut Group, at: ReceivedAt) -> bool {
+        let count = self.judge.sources_to_go();
+        let (position, unused) = self.tracker.unused_sources(usize::MAX);
+        let judge = &self.judge;
+        let going: Vec<_> = unused
+            .into_iter()
+            .filter(|source| !judge.has_reported_after(*source, position))
+            .take(count)
+            .collect();
+        if going.len() < count {
+            return false;
+        }
+        for source in going {
+            let order = What::SourceForget(SourceForget { source });
+            let record = Record::new(self.log.node(), at, order);
+            self.judge.judge(&record);
+            group.records.push(record);
+        }
+        true
     }
 
     /// Appends a group, or refuses it if the disk is full or the file is locked.

@@ -143,6 +143,11 @@ impl MemoryLog {
         newest
     }
 
+    pub(super) fn knows_source(&self, id: SourceId) -> bool {
+        let mut batches = self.entries.iter().filter_map(|entry| entry.record.batch());
+        batches.any(|batch| batch.source == id)
+    }
+
     pub(super) fn receipt(&self, position: LogPosition) -> Option<StoredReceipt> {
         let entry = self
             .entries

@@ -21,7 +21,7 @@ pub use self::encoding::{EncodingError, decode, encode};
 pub use self::memory::MemoryLog;
 pub use self::record::{
     AlertKind, AlertOrder, AlertRate, Entry, Erasure, HandRaised, Import, Origin, Record, RecordId,
-    Settings, SourcePause, SourceState, WatchOrder, What,
+    Settings, SourceForget, SourcePause, SourceState, WatchOrder, What,
 };
 pub use self::sqlite::{Finding, Findings, History, LogReader, SqliteLog, Verification};
 pub(crate) use self::sqlite::{copy_database, open_read_only};
@@ -290,6 +290,14 @@ impl Log {
         match self {
             Self::Memory(log) => Ok(log.contacts(to, count)),
             Self::Sqlite(log) => log.contacts(to, count),
+        }
+    }
+
+    /// Whether a source has ever reported.
+    pub fn knows_source(&self, id: SourceId) -> Result<bool, LogError> {
+        match self {
+            Self::Memory(log) => Ok(log.knows_source(id)),
+            Self::Sqlite(log) => log.knows_source(id),
         }
     }
 

@@ -78,6 +78,8 @@ pub enum What {
     Tick,
     /// A device or source whose data must be erased.
     Erasure(Erasure),
+    /// A source that is forgotten: somebody said so, or it made room for another.
+    SourceForget(SourceForget),
 }
 
 /// A change of alerts that somebody requested. This module does not know the types of alerts, so classes and severities
@@ -162,6 +164,13 @@ pub struct SourcePause {
     pub source: SourceId,
     /// Its new state.
     pub state: SourceState,
+}
+
+/// A source to forget. Its reports and the devices that it saw stay. If it reports again, it is a new source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceForget {
+    /// The source.
+    pub source: SourceId,
 }
 
 /// The state that somebody gave a source. Its reports are accepted in every state.

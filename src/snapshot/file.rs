@@ -23,7 +23,7 @@ use super::records_v2::{FrameRecord, TrackedDevices, encode};
 use crate::data_dir::private;
 use crate::log::LogPosition;
 use crate::report::SourceId;
-use crate::tracker::{ChangeNumber, Device, ImageHead};
+use crate::tracker::{ChangeNumber, Device, GoneSources, ImageHead};
 
 /// The format of the payloads in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +57,8 @@ pub(super) enum Frame {
     Head(Box<ImageHead>),
     /// The paused sources. The frame is missing if there are none.
     Paused(Vec<SourceId>),
+    /// The sources that were removed. The frame is missing if none ever was.
+    GoneSources(GoneSources),
     Devices(Vec<(ChangeNumber, Device)>),
     End(End),
 }

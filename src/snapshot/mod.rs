@@ -289,6 +289,9 @@ impl Snapshots {
         if !head.paused.is_empty() {
             writer.write(Frame::Paused(head.paused.clone()))?;
         }
+        if let Some(gone) = &head.gone_sources {
+            writer.write(Frame::GoneSources(gone.clone()))?;
+        }
         let mut devices = 0;
         while let Some(next) = image.next_devices() {
             devices += u64::try_from(next.len()).unwrap_or_default();

@@ -120,6 +120,10 @@ pub(super) fn restore(tracker: &Tracker, frame: Frame) -> usize {
             tracker.restore_paused(paused);
             0
         }
+        Frame::GoneSources(gone) => {
+            tracker.restore_gone_sources(&gone);
+            0
+        }
         Frame::Devices(devices) => {
             let count = devices.len();
             tracker.restore_devices(devices);

@@ -4,8 +4,9 @@
 //! not copied yet first sets a copy aside; the other devices are copied a few at a time. So no lock is held for longer
 //! than a few hundred devices take, and the image is exact.
 
+use super::device::SourceNumber;
 use super::shard::{ChangeNumber, Changed, Round, Shard};
-use super::sources::{Source, Sources};
+use super::sources::{DevicesBySource, GoneSources, Source, Sources};
 use super::{Clock, Tracker, lock, read, write};
 use crate::log::LogPosition;
 use crate::report::{DeviceId, Phy, ReceivedAt, SourceId};
@@ -32,6 +33,8 @@ pub struct ImageHead {
     pub(crate) paused: Vec<SourceId>,
     /// Devices removed since the last image. Some may exist again.
     pub(crate) gone: Vec<DeviceId>,
+    /// The sources that were removed, if any ever was.
+    pub(crate) gone_sources: Option<GoneSources>,
 }
 
 /// What the next image must contain.
@@ -43,6 +46,7 @@ pub(super) struct Images {
     /// Last change in the last image that was kept.
     kept: Option<ChangeNumber>,
     gone: Vec<DeviceId>,
+    gone_sources: Vec<SourceNumber>,
     /// Whether too many devices were removed to list them, so that the next image must be a full one.
     is_lost: bool,
 }
@@ -55,9 +59,17 @@ impl Images {
         }
     }
 
+    pub(super) fn note_gone_source(&mut self, number: SourceNumber) {
+        if self.kept.is_some() || self.round.is_some() {
+            self.gone_sources.push(number);
+            self.bound();
+        }
+    }
+
     fn bound(&mut self) {
-        if GONE_MAX < self.gone.len() {
-            (self.kept, self.gone, self.is_lost) = (None, Vec::new(), true);
+        if GONE_MAX < self.gone.len() || GONE_MAX < self.gone_sources.len() {
+            (self.kept, self.is_lost) = (None, true);
+            (self.gone, self.gone_sources) = (Vec::new(), Vec::new());
         }
     }
 }
@@ -103,6 +115,7 @@ impl Tracker {
                 .collect(),
             paused: self.paused().iter().copied().collect(),
             gone: std::mem::take(&mut images.gone),
+            gone_sources: read(&self.sources).gone(std::mem::take(&mut images.gone_sources)),
         };
         Some(Image {
             tracker: self,
@@ -129,6 +142,9 @@ impl Tracker {
             .into_iter()
             .for_each(|source| sources.restore(source));
         sources.restore_paused(head.paused);
+        if let Some(gone) = &head.gone_sources {
+            sources.restore_gone(gone);
+        }
         for id in head.gone {
             if let Some(device) = write(self.shard_of(id)).restore_gone(id) {
                 device.tags.leave(&self.tag_sets);
@@ -143,6 +159,11 @@ impl Tracker {
     /// Restores which sources were paused. The head of an image that is read from a snapshot does not have them.
     pub fn restore_paused(&self, paused: Vec<SourceId>) {
         write(&self.sources).restore_paused(paused);
+    }
+
+    /// Restores which sources were removed. The head of an image that is read from a snapshot does not have them.
+    pub fn restore_gone_sources(&self, gone: &GoneSources) {
+        write(&self.sources).restore_gone(gone);
     }
 
     /// Restores devices of an image.
@@ -211,7 +232,7 @@ impl Tracker {
         let mut devices = [0; Phy::ALL.len()];
         // The first snapshots did not say how many devices a source has seen.
         let mut sources = write(&self.sources);
-        let mut seen_by_source = vec![0; sources.all().len()];
+        let mut seen_by_source = DevicesBySource::new(&sources);
         clock.devices_bytes = 0;
         for shard in &self.shards {
             let mut shard = write(shard);
@@ -221,13 +242,7 @@ impl Tracker {
                     *count += u64::from(device.id.phy == phy);
                 }
                 for seen in &device.seen_by {
-                    if let Some(count) = seen
-                        .source
-                        .index()
-                        .and_then(|at| seen_by_source.get_mut(at))
-                    {
-                        *count += 1;
-                    }
+                    seen_by_source.add(seen.source);
                 }
                 clock.devices_bytes += self.counted_bytes(device);
             }
@@ -272,6 +287,9 @@ impl Drop for Image<'_> {
             images.kept = Some(self.head.change).filter(|_| !images.is_lost);
         } else {
             images.gone.append(&mut self.head.gone);
+            if let Some(gone) = &mut self.head.gone_sources {
+                images.gone_sources.append(&mut gone.numbers);
+            }
             images.bound();
         }
         for shard in &self.tracker.shards {

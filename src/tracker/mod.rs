@@ -36,8 +36,8 @@ pub use self::recent::Seen;
 use self::recent::spread;
 pub use self::shard::ChangeNumber;
 use self::shard::{ChangeMark, Shard};
-pub use self::sources::Source;
 use self::sources::Sources;
+pub use self::sources::{GoneSources, Source};
 use self::tags::TagSets;
 pub use self::tags::Tags;
 use crate::log::{Entry, LogPosition, SourceState, What};
@@ -118,6 +118,13 @@ pub enum Change<'b> {
     NewDevice(DeviceId),
     /// A new network of a device. Not emitted if it replaced another network.
     NewSsid(DeviceId, &'b Ssid),
+    /// A source was forgotten.
+    SourceForgotten {
+        /// Which source.
+        id: SourceId,
+        /// What it called itself.
+        name: Box<str>,
+    },
     /// A source was paused, or resumed.
     SourcePaused {
         /// Which source.
@@ -282,6 +289,7 @@ impl Tracker {
                     });
                 }
             }
+            What::SourceForget(order) => self.forget(clock, order.source, observer),
             // These do not change the tracker.
             What::AlertOrder(_)
             | What::Import(_)
@@ -296,6 +304,14 @@ impl Tracker {
             applied.evicted = self.evict(clock, observer);
         }
         applied
+    }
+
+    fn forget<'b>(&self, clock: &mut Clock, id: SourceId, observer: &mut impl Observer<'b>) {
+        if let Some(source) = write(&self.sources).forget(id) {
+            clock.images.note_gone_source(source.number);
+            let name = source.name;
+            observer.changed(Change::SourceForgotten { id, name });
+        }
     }
 
     fn annotate(&self, clock: &mut Clock, annotation: &Annotation) {
@@ -316,9 +332,9 @@ impl Tracker {
         observer: &mut impl Observer<'b>,
     ) -> Applied {
         let mut sources = write(&self.sources);
-        let known_sources = sources.all().len();
+        let known_sources = sources.len();
         let source = sources.contact(batch, clock.now, clock.change);
-        if known_sources < sources.all().len() {
+        if known_sources < sources.len() {
             observer.changed(Change::NewSource(batch.source));
         }
         drop(sources);
@@ -446,7 +462,19 @@ impl Tracker {
 
     /// All sources in the order of their numbers.
     pub fn sources(&self) -> Vec<Source> {
-        read(&self.sources).all().to_vec()
+        read(&self.sources).all().cloned().collect()
+    }
+
+    /// Whether a source is known.
+    pub fn has_source(&self, id: SourceId) -> bool {
+        read(&self.sources).contains(id)
+    }
+
+    /// At most `count` sources without devices, the one that is silent longest first, and the position of the log up to
+    /// which this is certain.
+    pub fn unused_sources(&self, count: usize) -> (LogPosition, Vec<SourceId>) {
+        let position = lock(&self.clock).position;
+        (position, read(&self.sources).unused(count))
     }
 
     /// The paused sources.
@@ -461,7 +489,7 @@ impl Tracker {
 
     /// The source with a number.
     pub fn source_by_number(&self, number: SourceNumber) -> Option<Source> {
-        read(&self.sources).all().get(number.index()?).cloned()
+        read(&self.sources).by_number(number).cloned()
     }
 
     /// Counts for one radio technology.

@@ -1,6 +1,6 @@
 //! The registry of sources: virtual datasources, created by their first report.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::activity::Activity;
@@ -36,10 +36,21 @@ pub struct Source {
     pub(crate) changed: ChangeNumber,
 }
 
+/// Numbers that no source has any more. They are not given out again, because devices may still name them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GoneSources {
+    /// The greatest number that was ever given out.
+    pub(crate) last: u32,
+    /// Those that went since the last image.
+    pub(crate) numbers: Vec<SourceNumber>,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Sources {
-    by_id: HashMap<SourceId, usize>,
-    list: Vec<Source>,
+    by_id: HashMap<SourceId, SourceNumber>,
+    by_number: BTreeMap<SourceNumber, Source>,
+    /// The greatest number that was given out.
+    last: u32,
     /// Length of all names.
     name_bytes: usize,
     /// Which of them somebody paused. Their reports are taken all the same.
@@ -54,27 +65,12 @@ impl Sources {
         received_at: ReceivedAt,
         changed: ChangeNumber,
     ) -> SourceNumber {
-        let place = *self.by_id.entry(batch.source).or_insert(self.list.len());
-        if place == self.list.len() {
-            let name: Box<str> = batch.source.to_string().into();
-            self.name_bytes += name.len();
-            self.list.push(Source {
-                number: SourceNumber(u32::try_from(place + 1).unwrap_or(u32::MAX)),
-                id: batch.source,
-                name,
-                // A source whose format says nothing reports Wi-Fi, as most do.
-                phy: batch.phy().unwrap_or(Phy::Wifi),
-                reports: 0,
-                first_contact: received_at,
-                last_contact: received_at,
-                activity: Activity::default(),
-                devices: 0,
-                place: None,
-                changed,
-            });
-        }
-        let Some(source) = self.list.get_mut(place) else {
-            return SourceNumber(u32::MAX);
+        let number = match self.by_id.get(&batch.source) {
+            Some(number) => *number,
+            None => self.add(batch, received_at, changed),
+        };
+        let Some(source) = self.by_number.get_mut(&number) else {
+            return number;
         };
         if let Some(name) = &batch.source_name
             && *name != source.name
@@ -96,51 +92,136 @@ impl Sources {
                 Latest::offer(&mut source.place, report.time, position);
             }
         }
-        source.number
+        number
+    }
+
+    fn add(
+        &mut self,
+        batch: &Batch,
+        received_at: ReceivedAt,
+        changed: ChangeNumber,
+    ) -> SourceNumber {
+        self.last = self.last.saturating_add(1);
+        let number = SourceNumber(self.last);
+        self.restore(Source {
+            number,
+            id: batch.source,
+            name: batch.source.to_string().into(),
+            // A source whose format says nothing reports Wi-Fi, as most do.
+            phy: batch.phy().unwrap_or(Phy::Wifi),
+            reports: 0,
+            first_contact: received_at,
+            last_contact: received_at,
+            activity: Activity::default(),
+            devices: 0,
+            place: None,
+            changed,
+        });
+        number
     }
 
     /// Adds to the number of tracked devices that the source has seen.
     pub(super) fn count(&mut self, number: SourceNumber, devices: i64, changed: ChangeNumber) {
-        if let Some(source) = number.index().and_then(|at| self.list.get_mut(at)) {
+        if let Some(source) = self.by_number.get_mut(&number) {
             source.devices = source.devices.saturating_add_signed(devices);
             source.changed = changed;
         }
     }
 
     pub(super) fn get(&self, id: SourceId) -> Option<&Source> {
-        self.list.get(*self.by_id.get(&id)?)
+        self.by_number.get(self.by_id.get(&id)?)
     }
 
-    /// Restores a source from an image. New ones must come in the order of their numbers.
-    pub(super) fn restore(&mut self, source: Source) {
-        let place = *self.by_id.entry(source.id).or_insert(self.list.len());
-        self.name_bytes += source.name.len();
-        match self.list.get_mut(place) {
-            Some(known) => {
-                self.name_bytes -= known.name.len();
-                *known = source;
-            }
-            None => self.list.push(source),
-        }
+    pub(super) fn contains(&self, id: SourceId) -> bool {
+        self.by_id.contains_key(&id)
+    }
+
+    pub(super) fn by_number(&self, number: SourceNumber) -> Option<&Source> {
+        self.by_number.get(&number)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.by_number.len()
+    }
+
+    /// All sources in the order of their numbers.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Source> {
+        self.by_number.values()
     }
 
     /// Memory that the sources hold.
     pub(super) fn held_bytes(&self) -> u64 {
-        let bytes = self.list.len() * memory::of_source() + self.name_bytes;
+        let bytes = self.len() * memory::of_source() + self.name_bytes;
         u64::try_from(bytes).unwrap_or(u64::MAX)
     }
 
-    /// Sets how many of the tracked devices each source has seen, by number, from that of the first source on.
-    pub(super) fn set_devices(&mut self, devices: &[u64]) {
-        let counts = devices.iter().copied().chain(std::iter::repeat(0));
-        for (source, count) in self.list.iter_mut().zip(counts) {
+    /// Forgets a source, and returns what was known of it.
+    pub(super) fn forget(&mut self, id: SourceId) -> Option<Source> {
+        let number = self.by_id.remove(&id)?;
+        let source = self.by_number.remove(&number)?;
+        self.name_bytes -= source.name.len();
+        if self.paused.contains(&id) {
+            Arc::make_mut(&mut self.paused).remove(&id);
+        }
+        Some(source)
+    }
+
+    /// At most `count` sources without devices, the one that is silent longest first.
+    pub(super) fn unused(&self, count: usize) -> Vec<SourceId> {
+        let unused = self.all().filter(|source| source.devices == 0);
+        let mut unused: Vec<_> = unused
+            .map(|source| (source.last_contact, source.number, source.id))
+            .collect();
+        unused.sort_unstable();
+        unused.truncate(count);
+        unused.into_iter().map(|(_, _, id)| id).collect()
+    }
+
+    /// Restores a source from an image.
+    pub(super) fn restore(&mut self, source: Source) {
+        self.last = self.last.max(source.number.0);
+        self.name_bytes += source.name.len();
+        self.by_id.insert(source.id, source.number);
+        if let Some(before) = self.by_number.insert(source.number, source) {
+            self.name_bytes -= before.name.len();
+        }
+    }
+
+    /// Removes the sources that an image lists as gone.
+    pub(super) fn restore_gone(&mut self, gone: &GoneSources) {
+        self.last = self.last.max(gone.last);
+        for number in &gone.numbers {
+            let Some(source) = self.by_number.remove(number) else {
+                continue;
+            };
+            self.name_bytes -= source.name.len();
+            // The same scanner may have come again, under another number.
+            if self.by_id.get(&source.id) == Some(number) {
+                self.by_id.remove(&source.id);
+            }
+        }
+    }
+
+    /// What an image has to say of the numbers that are not used any more, if there are any.
+    pub(super) fn gone(&self, since_last_image: Vec<SourceNumber>) -> Option<GoneSources> {
+        let has_gaps = u32::try_from(self.len()) != Ok(self.last);
+        has_gaps.then_some(GoneSources {
+            last: self.last,
+            numbers: since_last_image,
+        })
+    }
+
+    /// Sets how many of the tracked devices each source has seen.
+    pub(super) fn set_devices(&mut self, devices: &DevicesBySource) {
+        let counts = devices.counts.iter().copied();
+        for (source, count) in self.by_number.values_mut().zip(counts) {
             source.devices = count;
         }
     }
 
     /// Pauses a source or opens it again; gives it if this changed anything.
     pub(super) fn pause(&mut self, id: SourceId, is_paused: bool) -> Option<&Source> {
-        let source = self.list.get(*self.by_id.get(&id)?)?;
+        let source = self.by_number.get(self.by_id.get(&id)?)?;
         let paused = Arc::make_mut(&mut self.paused);
         let is_changed = if is_paused {
             paused.insert(id)
@@ -158,8 +239,32 @@ impl Sources {
     pub(super) fn restore_paused(&mut self, paused: impl IntoIterator<Item = SourceId>) {
         self.paused = Arc::new(paused.into_iter().collect());
     }
+}
 
-    pub(super) fn all(&self) -> &[Source] {
-        &self.list
+/// Counts devices by source.
+pub(super) struct DevicesBySource {
+    /// In order.
+    numbers: Vec<SourceNumber>,
+    counts: Vec<u64>,
+}
+
+impl DevicesBySource {
+    pub(super) fn new(sources: &Sources) -> Self {
+        let numbers: Vec<_> = sources.by_number.keys().copied().collect();
+        Self {
+            counts: vec![0; numbers.len()],
+            numbers,
+        }
+    }
+
+    pub(super) fn add(&mut self, number: SourceNumber) {
+        // As long as no source has gone, a number says where it stands.
+        let likely = number
+            .index()
+            .filter(|&at| self.numbers.get(at) == Some(&number));
+        let place = likely.or_else(|| self.numbers.binary_search(&number).ok());
+        if let Some(count) = place.and_then(|place| self.counts.get_mut(place)) {
+            *count += 1;
+        }
     }
 }

@@ -224,7 +224,7 @@ async fn each_route_opens_to_its_role_and_to_no_other() {
     for (who, opened, prove) in &everybody {
         for route in &routes {
             let (path, demand) = (&route.asked(), route.demand);
-            for method in ["GET", "POST", "PUT"] {
+            for method in ["GET", "POST", "PUT", "DELETE"] {
                 let request = server.request(method.parse().unwrap(), path);
                 let answer = Answer::of(prove(request)).await;
                 let status = answer.status.as_u16();

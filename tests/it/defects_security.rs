@@ -303,8 +303,8 @@ async fn sources_devices_networks_and_rate_have_bounds_and_others_are_not_listen
         send(source, one()).await.expect_status(200);
     }
     let refused = send(3, one()).await;
-    assert!(refused.headers.contains_key("retry-after"));
-    refused.expect_error(503, "the bound of 2 sources");
+    assert!(!refused.headers.contains_key("retry-after"));
+    refused.expect_error(409, "the bound of 2 sources");
     send(1, one()).await.expect_status(200);
 
     // Four requests with one report each. The burst is ten seconds' worth of reports.

@@ -59,6 +59,7 @@ mod server;
 mod sessions;
 mod skip;
 mod snapshot;
+mod source_bounds;
 mod sources;
 mod stored;
 mod streams;

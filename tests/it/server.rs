@@ -191,7 +191,8 @@ impl TestServer {
         Self::start_on(data, config).await
     }
 
-    async fn stop(self) -> (TempDir, Config) {
+    /// Stops in order.
+    pub(crate) async fn stop(self) -> (TempDir, Config) {
         let Self {
             config,
             stop,

@@ -23,7 +23,7 @@ use super::alert::{Alert, Raised};
 use super::kind::Definition;
 use super::rules::{Rules, Watched};
 use super::setting::Limit;
-use crate::log::{Entry, HandRaised};
+use crate::log::{Entry, HandRaised, What};
 use crate::report::{DeviceId, Phy, ReceivedAt, Report, Sighting, SourceId, Ssid, WifiSighting};
 use crate::tracker::{Device, Radio, SsidRecord};
 
@@ -106,6 +106,9 @@ impl Engine {
         self.alerts
             .begin(entry.position, entry.record.at, scanner, raises);
         self.raise_silence();
+        if let What::SourceForget(order) = &entry.record.what {
+            self.silence.forget(order.source);
+        }
         if self.rules.is_on(Rule::SourceSilent)
             && let Some(batch) = batch
         {

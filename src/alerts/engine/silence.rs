@@ -77,6 +77,14 @@ impl Silence {
         }
     }
 
+    /// Forgets a scanner. Its silence is no alert any more.
+    pub(super) fn forget(&mut self, id: SourceId) {
+        let habit = self.habits.remove(&id);
+        if let Some(deadline) = habit.and_then(|habit| habit.deadline) {
+            self.deadlines.remove(&(deadline, id));
+        }
+    }
+
     /// Extends all deadlines by the time the server was off.
     pub(super) fn resume(&mut self, absence_us: u64) {
         let later =

@@ -77,7 +77,11 @@ impl ApiError {
             Self::BadIdempotencyKey { .. } | Self::TwoIdempotencyKeys => "Idempotency-Key",
             Self::ForeignHost => "Host",
             Self::ForeignOrigin => "Origin",
-            Self::NotYourSource(_) | Self::TooManyOwnedSources => "source_uuid",
+            Self::NotYourSource(_)
+            | Self::TooManyOwnedSources
+            | Self::Ingest(
+                IngestError::TooManySources(_) | IngestError::TooManyNewSources { .. },
+            ) => "source_uuid",
             Self::Body(error) => match error {
                 BodyError::UnknownType => "Content-Type",
                 BodyError::UnknownEncoding => "Content-Encoding",
@@ -134,6 +138,7 @@ fn of_ingest(error: &IngestError) -> &'static str {
         IngestError::Locked => "log_locked",
         IngestError::MemoryFull { .. } => "memory_full",
         IngestError::TooManySources(_) => "too_many_sources",
+        IngestError::TooManyNewSources { .. } => "too_many_new_sources",
         IngestError::AlertOrder(error) => match error {
             AlertOrderError::NoSuchKind(_) => "no_such_alert_kind",
             AlertOrderError::Limited => "alert_rate_exceeded",

@@ -187,24 +187,7 @@ impl ApiError {
                 DecodeError::TooManyReports { .. } => StatusCode::PAYLOAD_TOO_LARGE,
                 DecodeError::NothingValid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             },
-            Self::Ingest(error) => match error {
-                IngestError::Overloaded
-                | IngestError::Starting
-                | IngestError::Stopped
-                | IngestError::Locked
-                | IngestError::TooManySources(_) => StatusCode::SERVICE_UNAVAILABLE,
-                IngestError::DiskFull | IngestError::MemoryFull { .. } => {
-                    StatusCode::INSUFFICIENT_STORAGE
-                }
-                IngestError::Unknown => StatusCode::INTERNAL_SERVER_ERROR,
-                IngestError::AlertOrder(refused) => match refused {
-                    AlertOrderError::NoSuchKind(_) => StatusCode::BAD_REQUEST,
-                    AlertOrderError::Limited => StatusCode::TOO_MANY_REQUESTS,
-                    AlertOrderError::Taken(_) | AlertOrderError::TooMany { .. } => {
-                        StatusCode::CONFLICT
-                    }
-                },
-            },
+            Self::Ingest(error) => status_of_ingest(error),
             Self::Unauthorised(_) => StatusCode::UNAUTHORIZED,
             Self::TooManyFailures { .. }
             | Self::TooManyReports { .. }
@@ -313,6 +296,26 @@ fn status_of_credentials(error: &CredentialsError) -> StatusCode {
         CredentialsError::Read { .. }
         | CredentialsError::Write { .. }
         | CredentialsError::Making(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+fn status_of_ingest(error: &IngestError) -> StatusCode {
+    match error {
+        IngestError::Overloaded
+        | IngestError::Starting
+        | IngestError::Stopped
+        | IngestError::Locked => StatusCode::SERVICE_UNAVAILABLE,
+        // Nobody has to send it again: it would be refused again.
+        IngestError::TooManySources(_) | IngestError::TooManyNewSources { .. } => {
+            StatusCode::CONFLICT
+        }
+        IngestError::DiskFull | IngestError::MemoryFull { .. } => StatusCode::INSUFFICIENT_STORAGE,
+        IngestError::Unknown => StatusCode::INTERNAL_SERVER_ERROR,
+        IngestError::AlertOrder(refused) => match refused {
+            AlertOrderError::NoSuchKind(_) => StatusCode::BAD_REQUEST,
+            AlertOrderError::Limited => StatusCode::TOO_MANY_REQUESTS,
+            AlertOrderError::Taken(_) | AlertOrderError::TooMany { .. } => StatusCode::CONFLICT,
+        },
     }
 }
 

@@ -6,9 +6,12 @@ use std::time::{Duration, Instant};
 use crate::bounded::BoundedMap;
 use crate::http::error::ApiError;
 use crate::http::request::sender::Sender;
+use crate::ingest::IngestError;
 
 /// Window over which a rate is averaged: scanners collect reports and send them in bursts.
 const BURST: Duration = Duration::from_secs(10);
+/// Window over which new sources are counted.
+const HOUR: Duration = Duration::from_secs(3600);
 /// Senders that are remembered. Past it, the one that did not send or try for the longest time is forgotten.
 const SENDERS_MAX: usize = 10_000;
 
@@ -25,6 +28,14 @@ pub(in crate::http) struct Sent {
     pub(in crate::http) reports: usize,
     /// Bytes of the body, decompressed.
     pub(in crate::http) bytes: usize,
+}
+
+/// Limits how many new sources a sender registers, averaged over an hour. It may register those of a whole hour at once.
+#[derive(Clone, Debug)]
+pub(in crate::http) struct NewSources {
+    /// 0 means no limit.
+    per_hour_max: u32,
+    senders: Arc<Mutex<Senders>>,
 }
 
 /// Measures one quantity against its limit. Nothing is counted where there is none.
@@ -90,19 +101,46 @@ impl Meter {
         if self.per_second_max == 0 {
             return None;
         }
-        self.lock().wait(sender, Instant::now())
+        lock(&self.senders).wait(sender, Instant::now())
     }
 
     fn count(&self, sender: &Sender, amount: usize) {
         if self.per_second_max != 0 {
             let time = time_of(amount.max(1), self.per_second_max);
-            self.lock().add(sender.clone(), time, Instant::now());
+            lock(&self.senders).add(sender.clone(), time, Instant::now());
+        }
+    }
+}
+
+impl NewSources {
+    /// 0 means no limit.
+    pub(in crate::http) fn new(per_hour_max: u32) -> Self {
+        Self {
+            per_hour_max,
+            senders: Arc::default(),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Senders> {
-        self.senders.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Counts a new source, unless the sender is over its limit.
+    pub(in crate::http) fn take(&self, sender: &Sender) -> Result<(), IngestError> {
+        let per_hour_max = self.per_hour_max;
+        let Some(time) = HOUR.checked_div(per_hour_max) else {
+            return Ok(());
+        };
+        let taken = lock(&self.senders).add_within(HOUR, sender, time, Instant::now());
+        taken.ok_or(IngestError::TooManyNewSources { per_hour_max })
     }
+
+    /// Takes back what [`NewSources::take`] counted: the source was not registered.
+    pub(in crate::http) fn give_back(&self, sender: &Sender) {
+        if let Some(time) = HOUR.checked_div(self.per_hour_max) {
+            lock(&self.senders).take_back(sender, time);
+        }
+    }
+}
+
+fn lock(senders: &Mutex<Senders>) -> MutexGuard<'_, Senders> {
+    senders.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// How long a sender that keeps to the limit takes to send this much.
@@ -123,6 +161,31 @@ impl Senders {
     fn add(&mut self, sender: Sender, time: Duration, now: Instant) {
         let until = self.0.get_or_insert_with(sender, || now);
         *until = (*until).max(now) + time;
+    }
+
+    /// Adds if the sender then is ahead by at most `window`.
+    fn add_within(
+        &mut self,
+        window: Duration,
+        sender: &Sender,
+        time: Duration,
+        now: Instant,
+    ) -> Option<()> {
+        let until = self.0.get(sender).copied().unwrap_or(now).max(now);
+        let until = until.checked_add(time)?;
+        if window < until.duration_since(now) {
+            return None;
+        }
+        self.0.insert(sender.clone(), until);
+        Some(())
+    }
+
+    fn take_back(&mut self, sender: &Sender, time: Duration) {
+        if let Some(until) = self.0.get(sender)
+            && let Some(earlier) = until.checked_sub(time)
+        {
+            *until = earlier;
+        }
     }
 }
 
@@ -153,6 +216,33 @@ mod tests {
         let later = now + BURST * 100;
         senders.add(sender(1), BURST + more, later);
         assert_eq!(senders.wait(&sender(1), later), Some(more));
+    }
+
+    #[test]
+    fn new_sources_are_counted_by_sender_and_those_that_were_refused_are_not() {
+        let new_sources = NewSources::new(7);
+        for _ in 0..7 {
+            new_sources.take(&sender(1)).unwrap();
+        }
+        let refused = Err(IngestError::TooManyNewSources { per_hour_max: 7 });
+        assert_eq!(new_sources.take(&sender(1)), refused);
+        assert_eq!(new_sources.take(&sender(2)), Ok(()));
+        new_sources.give_back(&sender(1));
+        assert_eq!(new_sources.take(&sender(1)), Ok(()));
+        assert_eq!(new_sources.take(&sender(1)), refused);
+
+        let (mut senders, now) = (Senders::default(), Instant::now());
+        let half = HOUR / 2;
+        for _ in 0..2 {
+            assert_eq!(senders.add_within(HOUR, &sender(1), half, now), Some(()));
+        }
+        let sooner = now + half.checked_sub(Duration::from_nanos(1)).unwrap();
+        assert_eq!(senders.add_within(HOUR, &sender(1), half, sooner), None);
+        assert_eq!(
+            senders.add_within(HOUR, &sender(1), half, now + half),
+            Some(())
+        );
+        assert_eq!(NewSources::new(0).take(&sender(1)), Ok(()));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::auth::{Identity, NotYours, SourceOwners, Standing};
 use crate::events::{Events, Severity};
 use crate::http::clock::now;
 use crate::http::error::ApiError;
-use crate::http::guard::rate::{Rates, Sent};
+use crate::http::guard::rate::{NewSources, Rates, Sent};
 use crate::http::guard::turns::Turns;
 use crate::http::request::body::{Bodies, BodyError, Received};
 use crate::http::request::sender::Sender;
@@ -26,7 +26,7 @@ use crate::ingest::health::SourceHealth;
 use crate::ingest::outcomes::Outcomes;
 use crate::ingest::{Ingest, IngestError, Receipt};
 use crate::log::What;
-use crate::report::{ReceivedAt, Rejected, SourceId};
+use crate::report::{Batch, ReceivedAt, Rejected, SourceId};
 use crate::tracker::Tracker;
 
 /// Entries of one upload that wait for the writer at one time, so that a large upload leaves room in its queue.
@@ -38,6 +38,7 @@ pub(super) struct Intake {
     pub(super) ingest: Ingest,
     pub(super) tracker: Arc<Tracker>,
     pub(super) rates: Rates,
+    pub(super) new_sources: NewSources,
     pub(super) bodies: Bodies,
     pub(super) body_bytes_max: usize,
     pub(super) events: Events,
@@ -116,7 +117,7 @@ async fn take<F: Format>(intake: &Intake, request: Request) -> Result<Json, ApiE
         claim_sources(&owners, identity, &upload).await?;
     }
     let notes: Vec<_> = upload.take_notes().collect();
-    let receipt = submit(&intake.ingest, received_at, upload).await?;
+    let receipt = submit(intake, &sender, received_at, upload).await?;
     intake.outcomes.accept(&receipt);
     if !receipt.is_duplicate {
         for (source, notes) in &notes {
@@ -293,18 +294,18 @@ async fn decode<F: Format>(
 /// When the log fails on the way, some entries may be kept and the upload is refused. Sent again, it finds those
 /// entries recognised.
 async fn submit(
-    ingest: &Ingest,
+    intake: &Intake,
+    sender: &Sender,
     received_at: ReceivedAt,
     upload: Upload,
 ) -> Result<UploadReceipt, ApiError> {
     let (first, others, rejected) = upload.into_parts();
     if others.is_empty() {
-        let what = What::Reports(first.batch);
-        let receipt = ingest.submit(received_at, what).await?;
+        let receipt = submit_batch(intake, sender, received_at, first.batch).await?;
         return Ok(UploadReceipt::gather([Ok(receipt)], rejected));
     }
     let entries = std::iter::once(first).chain(others);
-    let submits = entries.map(|entry| submit_one_of_several(ingest, received_at, entry));
+    let submits = entries.map(|entry| submit_one_of_several(intake, sender, received_at, entry));
     // In memory of their own, so that uploads of one entry do not carry room for them.
     let answers: Vec<EntryAnswer> = Box::pin(
         stream::iter(submits)
@@ -324,19 +325,41 @@ async fn submit(
     Ok(UploadReceipt::gather(gathered, rejected))
 }
 
+/// Hands a batch to the log. A new source counts for its sender, unless the batch is refused.
+async fn submit_batch(
+    intake: &Intake,
+    sender: &Sender,
+    received_at: ReceivedAt,
+    batch: Batch,
+) -> Result<Receipt, IngestError> {
+    let is_new = !intake.tracker.has_source(batch.source);
+    if is_new {
+        intake.new_sources.take(sender)?;
+    }
+    let submitted = intake
+        .ingest
+        .submit(received_at, What::Reports(batch))
+        .await;
+    if is_new && submitted.is_err() {
+        intake.new_sources.give_back(sender);
+    }
+    submitted
+}
+
 /// An entry that is refused for good costs its rows, and not those of others.
 type EntryAnswer = Result<Receipt, (IngestError, Vec<Rejected>)>;
 
 async fn submit_one_of_several(
-    ingest: &Ingest,
+    intake: &Intake,
+    sender: &Sender,
     received_at: ReceivedAt,
     entry: UploadEntry,
 ) -> Result<EntryAnswer, ApiError> {
     let UploadEntry { batch, rows, .. } = entry;
     let rejected = batch.rejected.clone();
-    match ingest.submit(received_at, What::Reports(batch)).await {
+    match submit_batch(intake, sender, received_at, batch).await {
         Ok(receipt) => Ok(Ok(receipt)),
-        Err(error @ IngestError::TooManySources(_)) => {
+        Err(error @ (IngestError::TooManySources(_) | IngestError::TooManyNewSources { .. })) => {
             let rejected = UploadEntry::refused(&rows, rejected, &error.to_string());
             Ok(Err((error, rejected)))
         }

@@ -39,7 +39,7 @@ impl FormatVisitor for Routes {
             .needs(RequiredRole::Scanreport)
             .takes(body)
             .answers(Answer::Json(Described::of::<sent::Receipt>()))
-            .fails(&[400, 408, 413, 415, 422, 429, 500, 503, 507]);
+            .fails(&[400, 408, 409, 413, 415, 422, 429, 500, 503, 507]);
         route.documentation.description = F::DESCRIPTION;
         self.0.push(route);
     }

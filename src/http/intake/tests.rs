@@ -12,7 +12,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::*;
 use crate::alerts::AlertKeeper;
 use crate::config::alerts::Alerts;
-use crate::fold::ResendWindow;
+use crate::fold::{ResendWindow, TooManySources};
 use crate::http::request::body::BodyLimits;
 use crate::http::server::lease::ConnectionLimits;
 use crate::http::server::listener;
@@ -147,6 +147,7 @@ impl TestServer {
             ingest,
             tracker: Arc::clone(&tracker),
             rates: Rates::new(0, 0),
+            new_sources: NewSources::new(0),
             bodies: Bodies::new(BodyLimits {
                 bytes_max: 1 << 20,
                 command_bytes_max: 1 << 18,
@@ -233,7 +234,7 @@ fn expected(duplicate: bool, duplicates: usize) -> Value {
         "rejected": [
             { "index": 2, "reason": "address: not one" },
             { "index": 3, "reason": "radio: expected wifi or bluetooth" },
-            { "index": 4, "reason": "source_uuid: a new source, and the bound of 2 sources is reached" },
+            { "index": 4, "reason": IngestError::from(TooManySources { max: 2 }).to_string() },
         ],
         "status": "Lines accepted",
         "success": true,

@@ -104,6 +104,16 @@ pub(in crate::http) fn routes() -> Vec<Route> {
         )
         .asks(&["texts"])
         .asks(PAGE),
+        Route::delete(
+            "/api/v1/sources/{uuid}",
+            sources::forget,
+            "Forgets a scanner; its reports and the devices that it saw stay",
+        )
+        .extension(Extension::InPath)
+        .tag(Tag::Native)
+        .needs(Admin)
+        .answers(Answer::Json(Described::of::<sources::Forgotten>()))
+        .fails(&[400, 404, 503, 507]),
         read(
             "/api/v1/status",
             status::status,

@@ -8,13 +8,18 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::http::clock::now;
 use crate::http::error::ApiError;
+use crate::http::request::path::Argument;
 use crate::http::request::query::Query;
 use crate::http::response::json::Json;
 use crate::http::response::pace::Pace;
 use crate::http::response::page::{self, Slice};
 use crate::http::state::RequestLimits;
+use crate::ingest::Ingest;
 use crate::ingest::health::SourceHealth;
+use crate::log::{SourceForget, What};
+use crate::report::SourceId;
 use crate::tracker::{Source, Tracker};
 use crate::views::native::{Scanner, SourceRow};
 
@@ -28,6 +33,36 @@ pub(super) struct Sources<'s> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     next_cursor: Option<String>,
+}
+
+/// A scanner that is forgotten now.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ForgottenSource)]
+pub(super) struct Forgotten {
+    /// Its UUID.
+    source: String,
+    /// Always `true`.
+    forgotten: bool,
+}
+
+/// `DELETE /api/v1/sources/{uuid}`: forgets a scanner. If it reports again, it is a new one.
+pub(in crate::http) async fn forget(
+    State(tracker): State<Arc<Tracker>>,
+    State(ingest): State<Ingest>,
+    Argument(uuid): Argument,
+    query: Query,
+) -> Result<Json, ApiError> {
+    query.finish()?;
+    let source: SourceId = uuid.parse()?;
+    if !tracker.has_source(source) {
+        return Err(ApiError::NoSuchSource(source));
+    }
+    let order = What::SourceForget(SourceForget { source });
+    ingest.submit(now(), order).await?;
+    Json::compact(&Forgotten {
+        source: source.to_string(),
+        forgotten: true,
+    })
 }
 
 /// `GET /api/v1/sources`: every scanner that has reported, or a page of them.

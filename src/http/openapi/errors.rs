@@ -22,7 +22,7 @@ const MEANINGS: [(u16, &str); 16] = [
     (408, "The body took too long"),
     (
         409,
-        "The name is taken, there are as many as there may be, or the source is paused or resumed already",
+        "The name is taken, there are as many as there may be (such as sources), or the source is paused or resumed already",
     ),
     (
         413,

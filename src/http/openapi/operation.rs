@@ -15,16 +15,21 @@ use crate::http::route::{Answer, Body, Described, Extension, Methods, Route};
 /// A route as an item of the document.
 pub(super) fn item(route: &Route, page_items_max: usize) -> PathItem {
     let mut item = PathItem::default();
-    if route.methods != Methods::Post {
-        item.get = Some(operation(route, page_items_max, false));
-    }
-    if route.methods != Methods::Get {
-        item.post = Some(operation(route, page_items_max, true));
-    }
+    let (is_get, is_post) = match route.methods {
+        Methods::Get => (true, false),
+        Methods::Post => (false, true),
+        Methods::GetOrPost => (true, true),
+        Methods::Delete => (false, false),
+    };
+    item.get = is_get.then(|| operation(route, page_items_max, "get"));
+    item.post = is_post.then(|| operation(route, page_items_max, "post"));
+    item.delete =
+        (route.methods == Methods::Delete).then(|| operation(route, page_items_max, "delete"));
     item
 }
 
-fn operation(route: &Route, page_items_max: usize, is_post: bool) -> Operation {
+fn operation(route: &Route, page_items_max: usize, method: &str) -> Operation {
+    let is_post = method == "post";
     let documentation = &route.documentation;
     let path = route.shown_path();
     let around = Surroundings {
@@ -42,7 +47,7 @@ fn operation(route: &Route, page_items_max: usize, is_post: bool) -> Operation {
         .tag(documentation.tag.name())
         .summary(Some(documentation.summary))
         .description(documentation.description)
-        .operation_id(Some(identifier(route.methods, is_post, &path)))
+        .operation_id(Some(identifier(route.methods, method, &path)))
         .parameters(Some(in_path.chain(in_query)))
         .request_body(documentation.body.filter(|_| is_post).map(Body::describe))
         .securities(Some(securities(route.role)))
@@ -175,11 +180,10 @@ fn reference(described: Described) -> RefOr<Schema> {
 
 /// A name for generated clients: a verb and the words of the path. What stands before a parameter of a native path is
 /// one of several, as in `get_device`.
-fn identifier(methods: Methods, is_post: bool, path: &str) -> String {
-    let verb = match (methods, is_post) {
-        (Methods::GetOrPost, true) => "query",
-        (_, true) => "post",
-        (_, false) => "get",
+fn identifier(methods: Methods, method: &str, path: &str) -> String {
+    let verb = match (methods, method) {
+        (Methods::GetOrPost, "post") => "query",
+        _ => method,
     };
     let native = path.strip_prefix("/api/v1");
     let segments: Vec<_> = native.unwrap_or(path).split('/').skip(1).collect();

@@ -3,7 +3,7 @@
 mod documentation;
 
 use axum::handler::Handler;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, post};
 
 pub(super) use self::documentation::{Answer, Body, Documentation, Tag};
 use crate::auth::RequiredRole;
@@ -37,6 +37,7 @@ pub(in crate::http) enum Methods {
     Get,
     Post,
     GetOrPost,
+    Delete,
 }
 
 /// What the extension of a path is.
@@ -65,6 +66,14 @@ impl Route {
         summary: &'static str,
     ) -> Self {
         Self::new(path, Methods::Post, post(handler), summary)
+    }
+
+    pub(in crate::http) fn delete<T: 'static>(
+        path: &'static str,
+        handler: impl Handler<T, App>,
+        summary: &'static str,
+    ) -> Self {
+        Self::new(path, Methods::Delete, delete(handler), summary)
     }
 
     pub(in crate::http) fn get_or_post<T: 'static>(

@@ -10,6 +10,7 @@ use crate::report::Rejected;
 const ANNOTATION: &str = "annotation";
 const ALERT_ORDER: &str = "alert_order";
 const SOURCE_PAUSE: &str = "source_pause";
+const SOURCE_FORGET: &str = "source_forget";
 const IMPORT: &str = "import";
 const SETTINGS: &str = "settings";
 const TICK: &str = "tick";
@@ -22,6 +23,7 @@ pub(super) fn text_of(what: &What) -> Result<Option<(&'static str, String)>, Log
         What::Annotation(annotation) => (ANNOTATION, to_json(annotation)?),
         What::AlertOrder(order) => (ALERT_ORDER, to_json(order)?),
         What::SourcePause(pause) => (SOURCE_PAUSE, to_json(pause)?),
+        What::SourceForget(forget) => (SOURCE_FORGET, to_json(forget)?),
         What::Import(import) => (IMPORT, to_json(import)?),
         What::Settings(settings) => (SETTINGS, to_json(settings)?),
         What::Tick => (TICK, to_json(&())?),
@@ -44,6 +46,7 @@ pub(super) fn read(kind: &str, content: &str) -> Result<What, LogError> {
         ANNOTATION => What::Annotation(from_json(kind, content)?),
         ALERT_ORDER => What::AlertOrder(from_json(kind, content)?),
         SOURCE_PAUSE => What::SourcePause(from_json(kind, content)?),
+        SOURCE_FORGET => What::SourceForget(from_json(kind, content)?),
         IMPORT => What::Import(from_json(kind, content)?),
         SETTINGS => What::Settings(from_json(kind, content)?),
         TICK => What::Tick,

@@ -189,6 +189,12 @@ impl SqliteLog {
         read::contacts(&self.db, to, count)
     }
 
+    pub(super) fn knows_source(&self, id: SourceId) -> Result<bool, LogError> {
+        let query = "SELECT EXISTS (SELECT 1 FROM sources WHERE uuid = ?1)";
+        let row = self.db.query_row(query, [id.to_string()], |row| row.get(0));
+        Ok(row?)
+    }
+
     pub(super) fn receipt(&self, at: LogPosition) -> Result<Option<StoredReceipt>, LogError> {
         read::receipt(&self.db, at)
     }

@@ -16,7 +16,10 @@ fn fixture(version: &str) -> Vec<u8> {
 
 /// The records of `tests/fixtures/records/v1.bin`.
 fn of_version_1() -> Vec<Record> {
-    let records = of_every_kind().into_iter().chain([mixed(), wifi(2)]);
+    // This kind came later.
+    let is_old = |record: &Record| !matches!(record.what, What::SourceForget(_));
+    let records = of_every_kind().into_iter().filter(is_old);
+    let records = records.chain([mixed(), wifi(2)]);
     let mut records: Vec<_> = records.collect();
     for (record, number) in records.iter_mut().zip(1..) {
         record.id = RecordId::from_bytes([number; 16]);

@@ -113,6 +113,7 @@ fn of_every_kind() -> Vec<Record> {
         What::Settings(Settings(BTreeMap::from([("a".into(), "1".into())]))),
         What::Tick,
         What::Erasure(Erasure::Source(source)),
+        What::SourceForget(SourceForget { source }),
     ];
     let at = ReceivedAt::from_micros(BEGIN);
     let mut records = kinds.map(|what| Record::new(Uuid::nil(), at, what));
@@ -184,7 +185,7 @@ fn contract(log: &mut Log) {
 
     let Resendable { clock, batches } = log.resendable(4).unwrap();
     let positions: Vec<_> = batches.iter().map(|seen| seen.position.get()).collect();
-    assert_eq!(positions, [2, 3, 5, 15]);
+    assert_eq!(positions, [2, 3, 5, 16]);
     assert_eq!(Some(batches[2].identity), wifi_batch(4).identity);
     let clocks = all.iter().map(|entry| entry.record.at);
     assert_eq!(clock, clocks.max().unwrap());
@@ -477,7 +478,7 @@ fn the_views_for_people_answer_their_questions() {
             |row| row.get(0),
         )
         .unwrap();
-    assert_eq!(kinds, 7);
+    assert_eq!(kinds, 8);
 }
 
 /// A table's columns: name, type, whether it may be NULL, what it refers to.

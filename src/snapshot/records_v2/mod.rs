@@ -30,6 +30,8 @@ pub(super) enum FrameRecord<D = Vec<ChangedRecord>> {
     End(EndRecord),
     /// Follows a head. Added later, when sources could be paused: a file without it says that none is.
     Paused(Vec<Uuid>),
+    /// Follows a head. Added later, when sources could be forgotten: a file without it says that none was.
+    GoneSources(GoneSourcesRecord),
 }
 
 /// A device and the number of its latest change.
@@ -52,6 +54,13 @@ pub(super) struct EndRecord {
     pub(super) position: u64,
     pub(super) devices: u64,
     pub(super) is_whole: bool,
+}
+
+/// Numbers of sources.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct GoneSourcesRecord {
+    pub(super) last: u32,
+    pub(super) numbers: Vec<u32>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -90,6 +90,10 @@ impl<D: Devices> FrameRecord<D> {
             Self::Head(head) => Frame::Head(Box::new(head.tracked()?)),
             Self::Devices(devices) => Frame::Devices(devices.tracked()?),
             Self::End(end) => Frame::End(end.tracked()),
+            Self::GoneSources(gone) => Frame::GoneSources(tracker::GoneSources {
+                last: gone.last,
+                numbers: gone.numbers.into_iter().map(SourceNumber::new).collect(),
+            }),
             Self::Paused(paused) => Frame::Paused(paused.into_iter().map(SourceId::new).collect()),
         })
     }
@@ -116,6 +120,7 @@ impl HeadRecord {
             reports: self.reports,
             sources: sources.collect::<Option<_>>()?,
             paused: Vec::new(),
+            gone_sources: None,
             gone: self.gone.into_iter().map(DeviceId::from).collect(),
         })
     }

@@ -8,14 +8,17 @@ use smallvec::SmallVec;
 use super::{
     ActivityRecord, AdvertisedNameRecord, AdvertisedRecord, BluetoothRecord, ChannelRecord,
     CountsRecord, DeviceIdRecord, DeviceRecord, EndRecord, FrameRecord, FrequenciesRecord,
-    HeadRecord, LatestRecord, LayoutRecord, PeakRecord, PhyRecord, PlaceRecord, PositionRecord,
-    RadioRecord, SampleRecord, SecurityRecord, SeenByRecord, ServiceDataRecord, SignalRecord,
-    SourceRecord, SsidRecord, TagRecord, TopologyRecord, WidthRecord, WifiRecord, WpsRecord, each,
+    GoneSourcesRecord, HeadRecord, LatestRecord, LayoutRecord, PeakRecord, PhyRecord, PlaceRecord,
+    PositionRecord, RadioRecord, SampleRecord, SecurityRecord, SeenByRecord, ServiceDataRecord,
+    SignalRecord, SourceRecord, SsidRecord, TagRecord, TopologyRecord, WidthRecord, WifiRecord,
+    WpsRecord, each,
 };
 use crate::report::capabilities::Security;
 use crate::report::{Channel, Dbm, DeviceId, Frequency, Phy, Position, ServiceData, SourceId, Tag};
 use crate::snapshot::file::Frame;
-use crate::tracker::{self, Activity, ActivityKept, ActivitySample, ChangeNumber, ImageHead};
+use crate::tracker::{
+    self, Activity, ActivityKept, ActivitySample, ChangeNumber, ImageHead, SourceNumber,
+};
 
 /// Appends the encoded frame to `out`.
 pub(in crate::snapshot) fn encode(frame: Frame, out: Vec<u8>) -> postcard::Result<Vec<u8>> {
@@ -24,6 +27,10 @@ pub(in crate::snapshot) fn encode(frame: Frame, out: Vec<u8>) -> postcard::Resul
         Frame::Paused(paused) => {
             FrameRecord::Paused(paused.into_iter().map(SourceId::uuid).collect())
         }
+        Frame::GoneSources(gone) => FrameRecord::GoneSources(GoneSourcesRecord {
+            last: gone.last,
+            numbers: gone.numbers.into_iter().map(SourceNumber::get).collect(),
+        }),
         Frame::Devices(devices) => FrameRecord::Devices(OnceEncoded(Cell::new(devices))),
         Frame::End(end) => FrameRecord::End(EndRecord {
             position: end.position.get(),

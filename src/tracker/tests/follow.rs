@@ -74,6 +74,7 @@ impl<'b> Observer<'b> for Told {
             Change::NewSource(id) => id.to_string(),
             Change::NewDevice(id) => id.addr.to_string(),
             Change::NewSsid(id, ssid) => format!("{} {ssid}", id.addr),
+            Change::SourceForgotten { id, .. } => format!("forgotten {id}"),
             Change::SourcePaused { id, .. } => format!("paused {id}"),
         });
     }

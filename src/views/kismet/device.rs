@@ -293,7 +293,12 @@ struct SeenByRecords<'d>(&'d DeviceRecord<'d>);
 
 impl Serialize for SeenByRecords<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut seen_by: Vec<_> = self.0.device.seen_by.iter().collect();
+        // Sources that were forgotten are not shown.
+        let known = &self.0.sources.records;
+        let seen_by = self.0.device.seen_by.iter();
+        let mut seen_by: Vec<_> = seen_by
+            .filter(|seen| known.contains_key(&seen.source))
+            .collect();
         seen_by.sort_unstable_by_key(|seen| seen.source);
         serializer.collect_seq(seen_by.into_iter().map(|seen| SeenByRecord {
             seen,

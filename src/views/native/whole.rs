@@ -232,8 +232,10 @@ fn frequency_rows(device: &Device) -> Vec<FrequencyRow> {
 
 /// By the scanners' UUIDs.
 fn seen_by_rows<'d>(device: &'d Device, sources: &'d SourceNames) -> Vec<SeenByRow<'d>> {
+    // Sources that were forgotten are not shown.
     let seen_by = device.seen_by.iter();
-    let mut rows: Vec<_> = seen_by.map(|seen| SeenByRow::of(seen, sources)).collect();
+    let known = seen_by.filter(|seen| sources.get(seen.source).is_some());
+    let mut rows: Vec<_> = known.map(|seen| SeenByRow::of(seen, sources)).collect();
     rows.sort_by(|one, other| one.source.cmp(&other.source));
     rows
 }

@@ -9,7 +9,10 @@ use super::source::{Module, modules};
 
 /// Each room, and the rooms that it may use. They stand below it.
 const ROOMS: &[(&str, &[&str])] = &[
-    ("main", &["lib", "backup", "views", "auth", "config", "log"]),
+    (
+        "main",
+        &["lib", "backup", "views", "auth", "config", "log", "report"],
+    ),
     ("lib", &["serve"]),
     (
         "serve",
