@@ -76,14 +76,12 @@ pub(in crate::http) struct NewAlertKind {
     phyname: Option<String>,
 }
 
-/// Addresses to watch, or not any more: one, or several.
+/// Addresses to watch, or not any more.
 #[derive(ToSchema)]
 pub(in crate::http) struct WatchedAddresses {
-    #[schema(nullable = false, value_type = Option<WatchedAddress>)]
-    mac: Option<String>,
     /// Addresses, or addresses with a mask: `02:00:5E:00:00:00/FF:FF:FF:00:00:00`.
-    #[schema(nullable = false, value_type = Option<Vec<WatchedAddress>>, max_items = 1000)]
-    macs: Option<Vec<String>>,
+    #[schema(value_type = Vec<WatchedAddress>, max_items = 1000)]
+    macs: Vec<String>,
 }
 
 /// An address, or one with a mask.
@@ -229,7 +227,9 @@ pub(in crate::http) struct Keys {
 /// A login.
 #[derive(ToSchema)]
 pub(in crate::http) struct NewPassword {
+    #[schema(pattern = "^[A-Za-z0-9_.-]{1,64}$")]
     username: String,
+    #[schema(pattern = "^[!-~]{8,128}$")]
     password: String,
 }
 
