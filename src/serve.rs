@@ -287,6 +287,8 @@ fn connection_limits(config: &Config) -> ConnectionLimits {
     let limits = &config.limits;
     ConnectionLimits {
         head_bytes_max: limits.head_bytes_max,
+        refused_body_bytes_max: limits.body_bytes_max,
+        refused_body_timeout: limits.refused_body_timeout,
         header_timeout: limits.header_timeout,
         idle_timeout: limits.idle_timeout,
         shutdown_grace: config.server.shutdown_grace,

@@ -473,3 +473,84 @@ async fn a_command_at_the_bound_is_taken_and_one_byte_more_is_413() {
         .await
         .expect_status(200);
 }
+
+#[tokio::test]
+async fn a_refusal_is_heard_after_the_body_and_holds_no_place_for_ever() {
+    let server = TestServer::start_with(|config| {
+        config.limits.body_timeout = HOUR;
+        config.limits.idle_timeout = HOUR;
+        config.limits.refused_body_timeout = Duration::from_millis(100);
+    })
+    .await;
+    let long = "x".repeat(66_000);
+    for (head, status) in [
+        ("POST /nowhere HTTP/1.1", 404),
+        ("PUT /phy/all_phys.json HTTP/1.1", 405),
+        (
+            "POST /phy/all_phys.json HTTP/1.1\r\ncontent-type: text/plain",
+            415,
+        ),
+        (&format!("POST /x HTTP/1.1\r\nx-long: {long}"), 431),
+    ] {
+        // The body never comes whole.
+        let request = format!(
+            "{head}\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 100000000\r\n\r\nx"
+        );
+        let answer = say_and_wait(&server, &request).await;
+        let expected = format!("HTTP/1.1 {status}");
+        assert!(answer.starts_with(&expected), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_sends_everything_first_hears_the_refusal() {
+    let server = TestServer::start().await;
+    let body = padded(4 << 20);
+    let request = format!(
+        "POST /nowhere HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut stream = opened(&server).await;
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_connection_may_wait_longer_for_its_next_request_than_a_head_may_take() {
+    let server = TestServer::start_with(|config| {
+        config.limits.header_timeout = Duration::from_millis(200);
+        config.limits.idle_timeout = HOUR;
+    })
+    .await;
+    let mut kept = opened(&server).await;
+    assert!(is_answered(&mut kept).await);
+    // This one is closed when the time for its head is over.
+    say_and_wait(&server, "GET / HTTP/1.1\r\nx-slow").await;
+    assert!(is_answered(&mut kept).await);
+    // And a later head may take no longer than the first one.
+    kept.write_all(b"GET / HTTP/1.1\r\nx-slow").await.unwrap();
+    closed(&mut kept).await;
+}
+
+#[tokio::test]
+async fn idle_clients_without_a_place_do_not_hold_up_health_checks() {
+    let server = TestServer::start_with(|config| {
+        config.limits.connections_max = 1;
+        config.limits.connections_per_network_max = 1;
+        config.limits.body_timeout = HOUR;
+        config.limits.idle_timeout = HOUR;
+    })
+    .await;
+    let _busy = occupied(&server).await;
+    let mut idle = Vec::new();
+    for _ in 0..100 {
+        idle.push(opened(&server).await);
+    }
+    server.get("/healthz").await.expect_status(200);
+    server
+        .get("/phy/all_phys.json")
+        .await
+        .expect_error(503, "too many connections");
+}

@@ -173,6 +173,8 @@ impl TestServer {
         let url = format!("http://{}{}", listener.local_addr().unwrap(), Lines::PATH);
         let limits = ConnectionLimits {
             head_bytes_max: 8192,
+            refused_body_bytes_max: 1 << 20,
+            refused_body_timeout: Duration::from_secs(60),
             header_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(60),
             shutdown_grace: Duration::from_secs(60),

@@ -164,6 +164,8 @@ fn last<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
 fn elements(headers: &HeaderMap) -> Vec<&str> {
     let lines = headers.get_all(FORWARDED).into_iter();
     let texts = lines.map(|line| line.to_str().unwrap_or_default());
+    // In a line whose quotes are not closed, nobody can tell what the proxy added and what the client made up.
+    let texts = texts.map(|text| if has_closed_quotes(text) { text } else { "" });
     texts.flat_map(|text| split_unquoted(text, ',')).collect()
 }
 
@@ -186,11 +188,39 @@ fn parameter<'h>(element: &'h str, name: &str) -> Option<&'h str> {
 
 /// Splits at a separator that is not within quotes.
 fn split_unquoted(text: &str, separator: char) -> impl Iterator<Item = &str> {
-    let mut is_quoted = false;
-    text.split(move |letter| {
-        is_quoted ^= letter == '"';
-        letter == separator && !is_quoted
-    })
+    let mut quotes = Quotes::default();
+    text.split(move |letter| quotes.pass(letter) && letter == separator)
+}
+
+fn has_closed_quotes(text: &str) -> bool {
+    let mut quotes = Quotes::default();
+    text.chars().for_each(|letter| {
+        quotes.pass(letter);
+    });
+    !quotes.is_quoted
+}
+
+/// Quoted strings (RFC 9110, section 5.6.4), letter by letter.
+#[derive(Default)]
+struct Quotes {
+    is_quoted: bool,
+    is_escaped: bool,
+}
+
+impl Quotes {
+    /// Whether the letter stands outside of quotes.
+    fn pass(&mut self, letter: char) -> bool {
+        if self.is_escaped {
+            self.is_escaped = false;
+            return false;
+        }
+        match letter {
+            '"' => self.is_quoted = !self.is_quoted,
+            '\\' if self.is_quoted => self.is_escaped = true,
+            _ => {}
+        }
+        !self.is_quoted
+    }
 }
 
 /// An address, with or without brackets, zone and port. The unspecified address is nobody's.
@@ -378,5 +408,25 @@ mod tests {
         assert!(Scheme::is_https(request.extensions()));
         let host = ForwardedHost("scan.example:8443".to_owned());
         assert_eq!(request.extensions().get(), Some(&host));
+    }
+
+    #[test]
+    fn odd_quotes_hide_nothing_that_a_proxy_added() {
+        for forged in [
+            r#"for=127.0.0.1;x="\"", for=203.0.113.5"#,
+            r#"for=127.0.0.1;x=", for=203.0.113.5;proto=http"#,
+            r#"for=127.0.0.1;x=", for="203.0.113.5""#,
+            r#"for=127.0.0.1;x="\, for="203.0.113.5""#,
+            r#"for=127.0.0.1;x="\", for="203.0.113.5""#,
+        ] {
+            let request = seen(&["127.0.0.1"], "127.0.0.1", &[("forwarded", forged)]);
+            let client = request.extensions().get::<Client>().unwrap();
+            let is_here = matches!(client, Client::At(address) if address.is_loopback());
+            assert!(!is_here, "{forged}: {client:?}");
+        }
+        let quoted = r#"for=127.0.0.1;x="a\",b;c", for="203.0.113.5:80""#;
+        let request = seen(&["127.0.0.1"], "127.0.0.1", &[("forwarded", quoted)]);
+        let client = request.extensions().get::<Client>().unwrap();
+        assert!(matches!(client, Client::At(address) if address.to_string() == "203.0.113.5"));
     }
 }

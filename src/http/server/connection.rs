@@ -1,15 +1,17 @@
 //! One connection: TLS if it is configured, then HTTP.
 
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 
-use axum::body::Body;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
-use axum::http::header::CONNECTION;
+use axum::http::header::{CONNECTION, EXPECT};
 use axum::http::{HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -21,6 +23,7 @@ use tracing::debug;
 
 use super::idle::IdleTimeout;
 use super::lease::{ConnectionLimits, HttpService, Lease};
+use super::places::Busy;
 use super::tls::Tls;
 use crate::http::error::ApiError;
 use crate::http::request::peer::{Client, Scheme};
@@ -42,8 +45,10 @@ pub(super) async fn serve(
     let activity = Arc::clone(lease.activity());
     // Answers are written whole; waiting for more to put in a packet only delays them.
     stream.set_nodelay(true).ok();
-    let with_timeout =
-        |stream| IdleTimeout::new(stream, Arc::clone(&activity), limits.idle_timeout);
+    let with_timeout = |stream| {
+        let (idle, head) = (limits.idle_timeout, limits.header_timeout);
+        IdleTimeout::new(stream, Arc::clone(&activity), idle, head)
+    };
     let Some(tls) = tls else {
         return serve_stream(with_timeout(stream), (client, None), service, limits, lease).await;
     };
@@ -85,10 +90,11 @@ async fn serve_stream(
 ) {
     let shutdown = lease.shutdown();
     let activity = Arc::clone(lease.activity());
-    let has_place = lease.has_place();
+    let is_turned_away = lease.is_turned_away();
     let service = service_fn(move |request: Request<Incoming>| {
         let busy = lease.busy();
-        let mut request = normalise_path(request.map(Body::new));
+        let (request, unread) = UnreadBody::of(request);
+        let mut request = normalise_path(request);
         let extensions = request.extensions_mut();
         extensions.insert(client);
         extensions.insert(lease.clone());
@@ -99,23 +105,28 @@ async fn serve_stream(
         async move {
             let response = if limits.head_bytes_max < head_bytes(&request) {
                 let bytes_max = limits.head_bytes_max;
-                refuse(request, ApiError::HeadTooLong { bytes_max }).await
-            } else if !has_place && !is_health_check(&request) {
-                refuse(request, ApiError::TooManyConnections).await
+                last_answer(ApiError::HeadTooLong { bytes_max })
+            } else if is_turned_away && !is_health_check(&request) {
+                last_answer(ApiError::TooManyConnections)
             } else {
                 let answered: Result<Response, Infallible> = service.oneshot(request).await;
                 answered.unwrap_or_else(|never| match never {})
             };
+            if response.status().is_client_error() || response.status().is_server_error() {
+                unread.discard(limits).await;
+            }
+            let response = sent_in_pieces(response, &busy);
             drop(busy);
             Ok::<Response, Infallible>(response)
         }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_timeout)
+        // It would also end connections that wait for their next request. See [`IdleTimeout`].
+        .header_read_timeout(None)
         // A head that is a little too long is read whole, so that the client gets a reason.
         .max_buf_size(limits.head_bytes_max + HEAD_SLACK_BYTES)
-        .keep_alive(has_place)
+        .keep_alive(!is_turned_away)
         // A scanner that sends and hangs up has reported: what it sent is not dropped with it.
         .half_close(true)
         // As Kismet writes them: ArduinoHttpClient does not find `content-length`, and waits a second.
@@ -143,14 +154,98 @@ async fn serve_stream(
     }
 }
 
-/// Answers after the body has arrived, because closing on unread bytes would take the answer away again.
-async fn refuse(request: Request, why: ApiError) -> Response {
-    let mut body = request.into_body();
-    while let Some(Ok(_)) = body.frame().await {}
+/// An error after which the connection is closed.
+fn last_answer(why: ApiError) -> Response {
     let mut response = why.into_response();
     let close = HeaderValue::from_static("close");
     response.headers_mut().insert(CONNECTION, close);
     response
+}
+
+/// Marks the connection until a large answer is sent, because it is not idle meanwhile.
+fn sent_in_pieces(response: Response, busy: &Busy) -> Response {
+    /// What is smaller goes to the system at once.
+    const SMALL_BYTES_MAX: u64 = 64 << 10;
+    let is_small = |size: u64| size <= SMALL_BYTES_MAX;
+    if response.body().size_hint().exact().is_some_and(is_small) {
+        return response;
+    }
+    let sending = busy.sending();
+    response.map(|body| {
+        Body::new(body.map_frame(move |frame| {
+            let _until_the_end = &sending;
+            frame
+        }))
+    })
+}
+
+/// The body of a request, as far as nobody has read it.
+struct UnreadBody {
+    body: Option<Arc<Mutex<Incoming>>>,
+}
+
+impl UnreadBody {
+    fn of(request: hyper::Request<Incoming>) -> (Request, Self) {
+        // Who waits for leave to send has sent nothing.
+        if request.body().is_end_stream() || request.headers().contains_key(EXPECT) {
+            return (request.map(Body::new), Self { body: None });
+        }
+        let (parts, body) = request.into_parts();
+        let body = Arc::new(Mutex::new(body));
+        let shared = Body::new(SharedBody(Arc::clone(&body)));
+        (
+            Request::from_parts(parts, shared),
+            Self { body: Some(body) },
+        )
+    }
+
+    /// Reads on for a while after a refusal. Most clients look for the answer only when they have sent everything, and
+    /// closing on unread bytes takes the answer away.
+    async fn discard(self, limits: ConnectionLimits) {
+        let Some(body) = self.body else {
+            return;
+        };
+        let mut body = SharedBody(body);
+        let discard = async {
+            let mut read = 0usize;
+            while let Some(Ok(frame)) = body.frame().await {
+                read = read.saturating_add(frame.data_ref().map_or(0, Bytes::len));
+                if limits.refused_body_bytes_max < read {
+                    return;
+                }
+            }
+        };
+        timeout(limits.refused_body_timeout, discard).await.ok();
+    }
+}
+
+/// A body that can be read by a handler and then by others.
+struct SharedBody(Arc<Mutex<Incoming>>);
+
+impl SharedBody {
+    fn body(&self) -> MutexGuard<'_, Incoming> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl HttpBody for SharedBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        Pin::new(&mut *self.body()).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body().is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body().size_hint()
+    }
 }
 
 /// Whether it asks only whether the server runs. That is answered however many connections are open.

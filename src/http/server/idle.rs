@@ -12,27 +12,54 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use super::places::Activity;
 
-/// A stream that fails if no bytes move in either direction for too long.
+/// A stream that fails if no bytes move in either direction for too long, or if the head of a request takes too long.
 pub(super) struct IdleTimeout {
     stream: TcpStream,
     activity: Arc<Activity>,
     idle_max: Duration,
+    head_max: Duration,
     moved_at: Instant,
+    /// When the head of the next request began to arrive. The first one is expected at once.
+    head_since: Instant,
+    /// How many heads had arrived then; `None` if none is expected. Once there is another one, that head has arrived.
+    heads_before: Option<u32>,
     alarm: Pin<Box<Sleep>>,
 }
 
 impl IdleTimeout {
-    pub(super) fn new(stream: TcpStream, activity: Arc<Activity>, idle_max: Duration) -> Self {
+    pub(super) fn new(
+        stream: TcpStream,
+        activity: Arc<Activity>,
+        idle_max: Duration,
+        head_max: Duration,
+    ) -> Self {
         Self {
             stream,
             activity,
             idle_max,
+            head_max,
             moved_at: Instant::now(),
+            head_since: Instant::now(),
+            heads_before: Some(0),
             alarm: Box::pin(sleep(idle_max)),
         }
     }
 
-    /// The alarm is set again only when it goes off, which is much seldomer than bytes move.
+    fn is_head_awaited(&self) -> bool {
+        self.heads_before == Some(self.activity.begun())
+    }
+
+    /// When the stream fails if nothing happens.
+    fn due(&self) -> Instant {
+        let idle = self.moved_at + self.idle_max;
+        if self.is_head_awaited() {
+            idle.min(self.head_since + self.head_max)
+        } else {
+            idle
+        }
+    }
+
+    /// The alarm is set again when it goes off, which is much seldomer than bytes move, and when it would go off too late.
     fn check<T>(
         &mut self,
         context: &mut Context<'_>,
@@ -43,9 +70,13 @@ impl IdleTimeout {
             self.activity.moved(self.moved_at);
             return moved;
         }
+        if self.due() < self.alarm.deadline() {
+            let due = self.due();
+            self.alarm.as_mut().reset(due);
+        }
         loop {
             ready!(self.alarm.as_mut().poll(context));
-            let due = self.moved_at + self.idle_max;
+            let due = self.due();
             if due <= Instant::now() {
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
@@ -60,7 +91,13 @@ impl AsyncRead for IdleTimeout {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
         let moved = Pin::new(&mut self.stream).poll_read(context, buffer);
+        let is_head = !self.activity.has_request() && !self.is_head_awaited();
+        if is_head && before < buffer.filled().len() {
+            self.head_since = Instant::now();
+            self.heads_before = Some(self.activity.begun());
+        }
         self.check(context, moved)
     }
 }

@@ -19,6 +19,9 @@ use crate::metrics::ConnectionCounts;
 pub(crate) struct ConnectionLimits {
     /// The longest head of a request, in bytes.
     pub(crate) head_bytes_max: usize,
+    /// How much of the body of a request that was refused is read, so that its client sees the answer, and for how long.
+    pub(crate) refused_body_bytes_max: usize,
+    pub(crate) refused_body_timeout: Duration,
     /// How long a request's head may take.
     pub(crate) header_timeout: Duration,
     /// How long nothing may move on a connection.
@@ -36,9 +39,9 @@ pub(crate) struct Lease(Arc<Leased>);
 struct Leased {
     shutdown: CancellationToken,
     cut: CancellationToken,
-    activity: Arc<Activity>,
-    /// `None` for a client that got no place.
-    place: Option<Place>,
+    place: Place,
+    /// Whether all places are taken, and this one is only to say so.
+    is_turned_away: bool,
     counted: OpenConnection,
     _running: TaskTrackerToken,
 }
@@ -47,15 +50,15 @@ impl Lease {
     pub(super) fn new(
         shutdown: &CancellationToken,
         cut: &CancellationToken,
-        place: Option<Place>,
+        (place, is_turned_away): (Place, bool),
         counts: &Arc<ConnectionCounts>,
         running: TaskTrackerToken,
     ) -> Self {
         Self(Arc::new(Leased {
             shutdown: shutdown.clone(),
             cut: cut.clone(),
-            activity: place.as_ref().map(Place::activity).unwrap_or_default(),
             place,
+            is_turned_away,
             counted: OpenConnection::count(counts),
             _running: running,
         }))
@@ -63,16 +66,17 @@ impl Lease {
 
     /// What the connection does.
     pub(super) fn activity(&self) -> &Arc<Activity> {
-        &self.0.activity
+        self.0.place.activity()
     }
 
-    pub(super) fn has_place(&self) -> bool {
-        self.0.place.is_some()
+    /// Whether only health checks are answered here.
+    pub(super) fn is_turned_away(&self) -> bool {
+        self.0.is_turned_away
     }
 
     /// Keeps the connection from losing its place for as long as the result is kept.
     pub(crate) fn busy(&self) -> Busy {
-        Busy::on(&self.0.activity)
+        Busy::on(self.activity())
     }
 
     /// Counts as an open WebSocket for as long as the result is kept.

@@ -6,7 +6,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -21,10 +20,11 @@ use crate::metrics::ConnectionCounts;
 
 /// Pause after the operating system refuses to accept a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// Most clients without a place that are told so at the same time. Further ones are closed without an answer.
-pub(crate) const TURNED_AWAY_MAX: usize = 64;
+/// Most clients without a place that are told so at the same time. Past it, the one that is idle longest is closed
+/// without an answer.
+const TURNED_AWAY_MAX: usize = 64;
 /// Longest time that refusing a client may take.
-const TURN_AWAY_TIMEOUT: Duration = Duration::from_secs(1);
+const TURN_AWAY_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Serves `service` on `listener` until `shutdown`, then lets what is under way finish, for a bounded time.
 pub(crate) async fn run(
@@ -37,7 +37,7 @@ pub(crate) async fn run(
     shutdown: CancellationToken,
 ) {
     let tasks = TaskTracker::new();
-    let turned_away = Arc::new(Semaphore::new(TURNED_AWAY_MAX));
+    let turned_away = Places::of_the_turned_away(TURNED_AWAY_MAX);
     let cut = CancellationToken::new();
     loop {
         let (stream, client) = tokio::select! {
@@ -51,25 +51,31 @@ pub(crate) async fn run(
                 }
             },
         };
-        let place = place(&places, client, &counts);
-        let turned_away = match &place {
-            Some(_) => None,
-            None => match Arc::clone(&turned_away).try_acquire_owned() {
-                Ok(turned_away) => Some(turned_away),
-                Err(_) => continue,
+        let (place, is_turned_away) = match place(&places, client, &counts) {
+            Some(place) => (place, false),
+            None => match turned_away.admit(client) {
+                Some(admitted) => (admitted.place, true),
+                None => continue,
             },
         };
         let service = service.clone();
         let tls = tls.clone();
-        let lease = Lease::new(&shutdown, &cut, place, &counts, tasks.token());
+        let lease = Lease::new(
+            &shutdown,
+            &cut,
+            (place, is_turned_away),
+            &counts,
+            tasks.token(),
+        );
         let cut = cut.clone();
         tasks.spawn(async move {
             let serving =
                 connection::serve(stream, Client::At(client), service, limits, tls, lease);
             let serving = async {
-                match turned_away {
-                    None => serving.await,
-                    Some(_) => timeout(TURN_AWAY_TIMEOUT, serving).await.unwrap_or(()),
+                if is_turned_away {
+                    timeout(TURN_AWAY_TIMEOUT, serving).await.unwrap_or(());
+                } else {
+                    serving.await;
                 }
             };
             tokio::select! {

@@ -6,9 +6,10 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -17,6 +18,9 @@ use crate::http::request::forwarded::Proxies;
 
 /// A share of the places if the configuration does not say how many: one in so many.
 const SHARE: usize = 4;
+
+/// How long a client may read nothing of a large answer before its connection counts as idle.
+const STALLED: Duration = Duration::from_secs(5);
 
 /// How many connections may be open.
 #[derive(Clone, Copy, Debug)]
@@ -84,6 +88,10 @@ pub(super) struct Activity {
     has_answered: AtomicBool,
     /// Requests under way, and 1 more for a WebSocket.
     busy: AtomicU32,
+    /// Requests whose heads have arrived.
+    begun: AtomicU32,
+    /// Large answers under way.
+    sending: AtomicU32,
     /// The connection has lost its place.
     leave: CancellationToken,
 }
@@ -96,6 +104,8 @@ impl Activity {
             has_answered: AtomicBool::default(),
             moved_at_ms: AtomicU64::default(),
             busy: AtomicU32::default(),
+            begun: AtomicU32::default(),
+            sending: AtomicU32::default(),
             leave: CancellationToken::new(),
         }
     }
@@ -107,19 +117,29 @@ impl Activity {
             .store(ms.try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
+    /// How many heads have arrived; it wraps around.
+    pub(super) fn begun(&self) -> u32 {
+        self.begun.load(Ordering::Acquire)
+    }
+
+    /// Whether a request is under way, up to the head of its answer.
+    pub(super) fn has_request(&self) -> bool {
+        self.busy.load(Ordering::Acquire) != 0
+    }
+
+    /// Whether the connection can give up its place. A large answer is under way as long as its client reads.
     pub(super) fn is_idle(&self) -> bool {
-        self.busy.load(Ordering::Acquire) == 0
+        let is_sending = || {
+            let moved_at = Duration::from_millis(self.moved_at_ms.load(Ordering::Relaxed));
+            let quiet = self.since.elapsed().saturating_sub(moved_at);
+            self.sending.load(Ordering::Acquire) != 0 && quiet < STALLED
+        };
+        !self.has_request() && !is_sending()
     }
 
     /// Waits until the connection has lost its place.
     pub(super) async fn left(&self) {
         self.leave.cancelled().await;
-    }
-}
-
-impl Default for Activity {
-    fn default() -> Self {
-        Self::new(Ipv4Addr::UNSPECIFIED.into(), Instant::now())
     }
 }
 
@@ -130,7 +150,33 @@ pub(crate) struct Busy(Arc<Activity>);
 impl Busy {
     pub(super) fn on(activity: &Arc<Activity>) -> Self {
         activity.busy.fetch_add(1, Ordering::Acquire);
+        activity.begun.fetch_add(1, Ordering::Release);
         Self(Arc::clone(activity))
+    }
+}
+
+/// A large answer is under way on a connection for as long as this is kept.
+#[derive(Debug)]
+pub(super) struct Sending(Arc<Activity>);
+
+impl Sending {
+    pub(super) fn on(activity: &Arc<Activity>) -> Self {
+        activity.sending.fetch_add(1, Ordering::Acquire);
+        Self(Arc::clone(activity))
+    }
+}
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        self.0.moved(Instant::now());
+        self.0.sending.fetch_sub(1, Ordering::Release);
+    }
+}
+
+impl Busy {
+    /// Marks the connection of this request as sending.
+    pub(super) fn sending(&self) -> Sending {
+        Sending::on(&self.0)
     }
 }
 
@@ -152,8 +198,8 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub(super) fn activity(&self) -> Arc<Activity> {
-        Arc::clone(&self.activity)
+    pub(super) fn activity(&self) -> &Arc<Activity> {
+        &self.activity
     }
 }
 
@@ -186,6 +232,15 @@ impl Places {
             since: Instant::now(),
             open: Mutex::default(),
         }))
+    }
+
+    /// Places for clients that are only told that all places are taken.
+    pub(super) fn of_the_turned_away(max: usize) -> Self {
+        let limits = PlaceLimits {
+            connections_max: max,
+            connections_per_network_max: max,
+        };
+        Self::new(limits, &[])
     }
 
     /// A place for a client. `None` if every connection that could give up its place has a request under way.
@@ -364,6 +419,18 @@ mod tests {
         assert!(admit(&places, "192.0.2.1").is_none() && admit(&places, "::1").is_none());
         drop(busy);
         assert!(admit(&places, "::1").unwrap().has_evicted);
+    }
+
+    #[test]
+    fn a_large_answer_that_is_read_keeps_its_place() {
+        let places = places(1, 1, &[]);
+        let first = admit(&places, "192.0.2.1").unwrap();
+        let busy = Busy::on(&first.place.activity);
+        let sending = busy.sending();
+        drop(busy);
+        assert!(admit(&places, "192.0.2.1").is_none());
+        drop(sending);
+        assert!(admit(&places, "192.0.2.1").unwrap().has_evicted);
     }
 
     #[test]
