@@ -245,7 +245,7 @@ fn measure_index(observations: u32) -> Result<()> {
                 count: 100,
             };
             let started = Instant::now();
-            history.read(&wanted)?;
+            history.read(&wanted, || false)?;
             reads_s.push(started.elapsed().as_secs_f64());
         }
         println!(

@@ -78,10 +78,14 @@ pub struct Limits {
     pub page_items_max: usize,
     /// Fields, patterns or addresses in one command. Default 1 000.
     pub command_items_max: usize,
-    /// Requests that search all devices at one time. Further ones wait. Default 2, which leaves the writer its share.
+    /// Requests that search or sort all devices at one time. Further ones wait. Default 2, which leaves the writer its
+    /// share.
     pub device_walks_max: usize,
     /// Requests that read the log at one time. Further ones wait. Default 2, which leaves the writer its share.
     pub log_reads_max: usize,
+    /// Requests that wait for one of the places of `device_walks_max`, and as many for one of `log_reads_max`. Further
+    /// ones are refused. Default 32.
+    pub reads_waiting_max: usize,
     /// Open WebSockets. Default 64.
     pub subscribers_max: usize,
     /// Open WebSockets of one client: a key or a login, else a network. Default 16.
@@ -145,6 +149,7 @@ impl Default for Limits {
             command_items_max: 1000,
             device_walks_max: 2,
             log_reads_max: 2,
+            reads_waiting_max: 32,
             subscribers_max: 64,
             subscribers_per_client_max: 16,
             subscriber_bytes_per_second_max: 2 << 20,
@@ -209,6 +214,7 @@ impl Limits {
         count(self.command_items_max, 1..=1_000_000)?;
         count(self.device_walks_max, 1..=1000)?;
         count(self.log_reads_max, 1..=1000)?;
+        count(self.reads_waiting_max, 0..=100_000)?;
         count(self.subscribers_max, 1..=1_000_000)?;
         count(self.subscribers_per_client_max, 1..=1_000_000)?;
         count(self.subscriptions_max, 1..=10_000)?;

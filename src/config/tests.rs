@@ -372,6 +372,7 @@ fn bounds_hold_at_and_one_past() {
     for key in ["limits.device_walks_max", "limits.log_reads_max"] {
         check(key, &["1", "1000"], &["0", "1001"]);
     }
+    check("limits.reads_waiting_max", &["0", "100000"], &["100001"]);
     check("retention.days", &["0", "36500"], &["36501", "-1"]);
     check(
         "retention.size",

@@ -1,10 +1,12 @@
 //! What handlers work with. A handler takes the parts that it uses, as `State<Part>`.
 
+use std::convert::Infallible;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
-use axum::extract::FromRef;
+use axum::extract::{FromRef, FromRequestParts};
+use axum::http::request::Parts as RequestParts;
 use bytes::Bytes;
 use uuid::Uuid;
 
@@ -19,6 +21,8 @@ use super::kismet::records::Records;
 use super::kismet::samples::Samples;
 use super::request::body::{Bodies, BodyLimits};
 use super::request::forwarded::Proxies;
+use super::request::hang_up::HangUp;
+use super::response::heavy::{HeavyReads, ReadQueue};
 use super::response::pace::Pace;
 use crate::alerts::AlertStore;
 use crate::auth::{Access, SourceOwners};
@@ -50,9 +54,10 @@ struct Handles {
     live: Live,
     events: Events,
     webhooks: Webhooks,
-    history: HistoryReads,
-    /// For reads that look at many devices. Reads of the log have turns of their own: they take longer.
-    device_walks: Turns,
+    history: Option<Arc<History>>,
+    /// Reads of the log have places of their own, because they take longer than those of devices.
+    log_reads: ReadQueue,
+    heavy_reads: HeavyReads,
     server: Arc<ServerFacts>,
     limits: RequestLimits,
 }
@@ -83,11 +88,24 @@ pub(super) struct RequestLimits {
     pub(super) tags_bytes_max: usize,
 }
 
-/// The log, for reading. Some logs cannot be read.
+/// The log, for the reads of one request. Some logs cannot be read.
 #[derive(Clone, Debug)]
 pub(super) struct HistoryReads {
     pub(super) history: Option<Arc<History>>,
-    pub(super) turns: Turns,
+    pub(super) queue: ReadQueue,
+    pub(super) client: HangUp,
+}
+
+impl FromRequestParts<App> for HistoryReads {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut RequestParts, app: &App) -> Result<Self, Infallible> {
+        Ok(Self {
+            history: app.0.history.clone(),
+            queue: app.0.log_reads.clone(),
+            client: HangUp::from_request_parts(parts, app).await?,
+        })
+    }
 }
 
 /// What is started before requests are served.
@@ -114,7 +132,6 @@ impl App {
     pub(crate) fn new(config: &Config, parts: Parts) -> Self {
         let limits = &config.limits;
         let bodies = Bodies::new(body_limits(limits));
-        let pace = Pace(parts.ingest.commit_counter());
         let policy = parts.access.policy();
         let origins = Origins::new(policy, parts.is_local, &config.server);
         let health = SourceHealth::new(limits.sources_max);
@@ -136,6 +153,7 @@ impl App {
             process: parts.process.clone(),
         });
         let tracker = Arc::clone(&parts.tracker);
+        let pace = Pace::new(parts.ingest.commit_counter(), limits.device_walks_max);
         Self(Arc::new(Handles {
             origins: Arc::new(origins),
             proxies: Proxies::new(&config.server.proxies),
@@ -146,11 +164,9 @@ impl App {
                 pace: pace.clone(),
             },
             live: Live::new(limits, &pace),
-            history: HistoryReads {
-                history,
-                turns: Turns::new(limits.log_reads_max),
-            },
-            device_walks: Turns::new(limits.device_walks_max),
+            history,
+            log_reads: ReadQueue::new(limits.log_reads_max, limits.reads_waiting_max),
+            heavy_reads: HeavyReads::new(limits.device_walks_max, limits.reads_waiting_max, pace),
             server: Arc::new(ServerFacts {
                 config: config.server.clone(),
                 uuid: parts.server_uuid,
@@ -276,14 +292,13 @@ part!(Arc<Tracker>, app => Arc::clone(&app.records.tracker));
 part!(Bodies, app => app.guard.bodies.clone());
 part!(Events, app => app.events.clone());
 part!(Guard, app => app.guard.clone());
-part!(HistoryReads, app => app.history.clone());
+part!(HeavyReads, app => app.heavy_reads.clone());
 part!(Ingest, app => app.intake.ingest.clone());
 part!(Pace, app => app.records.pace.clone());
 part!(Proxies, app => app.proxies.clone());
 part!(Records, app => app.records.clone());
 part!(RequestLimits, app => app.limits);
 part!(SourceHealth, app => app.intake.health.clone());
-part!(Turns, app => app.device_walks.clone());
 part!(Webhooks, app => app.webhooks.clone());
 part!(Feed, app => Feed {
     live: app.live.clone(),

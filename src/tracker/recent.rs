@@ -145,19 +145,20 @@ impl Best {
 
 impl Tracker {
     /// Which `count` devices were seen last, latest first, of those that `wanted` accepts and that come after `before`
-    /// in that order.
-    pub fn seen_last(
+    /// in that order. Calls `pause` often, without a lock, and ends with its error.
+    pub fn seen_last<E>(
         &self,
         count: usize,
         before: Option<Seen>,
         mut wanted: impl FnMut(&Device) -> bool,
-    ) -> Vec<Seen> {
+        mut pause: impl FnMut() -> Result<(), E>,
+    ) -> Result<Vec<Seen>, E> {
         let mut best = Best {
             count,
             before,
             seen: BTreeSet::new(),
         };
-        if !self.find_by_column(&mut best, &mut wanted) {
+        if !self.find_by_column(&mut best, &mut wanted, &mut pause)? {
             best.seen.clear();
             let mut look = |device: &Device| {
                 let seen = Seen::of(device);
@@ -166,13 +167,20 @@ impl Tracker {
                 }
             };
             let mut walk = Walk::over_all();
-            while self.look_at_next(&mut walk, &mut look) {}
+            while self.look_at_next(&mut walk, &mut look) {
+                pause()?;
+            }
         }
-        best.seen.into_iter().rev().collect()
+        Ok(best.seen.into_iter().rev().collect())
     }
 
     /// Looks up the best candidates. `false` means that better ones may exist.
-    fn find_by_column(&self, best: &mut Best, wanted: &mut impl FnMut(&Device) -> bool) -> bool {
+    fn find_by_column<E>(
+        &self,
+        best: &mut Best,
+        wanted: &mut impl FnMut(&Device) -> bool,
+        pause: &mut impl FnMut() -> Result<(), E>,
+    ) -> Result<bool, E> {
         let mut candidates = Candidates {
             max: (best.count + 1).saturating_mul(CANDIDATES_PER_DEVICE),
             ceiling: best.before.map_or(SeenKey(u64::MAX), Seen::key),
@@ -180,6 +188,7 @@ impl Tracker {
             kept: Vec::new(),
         };
         for (number, shard) in self.shards.iter().enumerate() {
+            pause()?;
             let mut next = 0;
             // Releases the lock after each chunk.
             while let Some(keys) = read(shard).seen_from(next) {
@@ -197,8 +206,9 @@ impl Tracker {
         let mut kept = candidates.kept;
         kept.sort_unstable_by_key(|candidate| Reverse(candidate.key));
         for candidate in kept {
+            pause()?;
             if best.is_above(candidate.key) {
-                return true;
+                return Ok(true);
             }
             let Some(shard) = self.shards.get(candidate.shard) else {
                 continue;
@@ -213,6 +223,6 @@ impl Tracker {
                 best.offer(seen);
             }
         }
-        candidates.floor == SeenKey::NOBODY || best.is_above(candidates.floor)
+        Ok(candidates.floor == SeenKey::NOBODY || best.is_above(candidates.floor))
     }
 }

@@ -156,6 +156,12 @@ pub(super) enum ApiError {
     TooManySubscribersOfClient,
     #[error("limits.subscribers_max WebSockets are open already; try again later")]
     TooManySubscribers,
+    #[error("limits.reads_waiting_max reads of this kind wait already; try again later")]
+    TooManyReads,
+    #[error(
+        "the client closed the connection for sending, so the read was given up; keep it open until the answer has come"
+    )]
+    ClientGone,
     #[error("a handler panicked")]
     Panicked,
 }
@@ -163,23 +169,7 @@ pub(super) enum ApiError {
 impl ApiError {
     fn status(&self) -> StatusCode {
         match self {
-            Self::Body(error) => match error {
-                BodyError::TooLarge { .. } | BodyError::InflatesTooLarge { .. } => {
-                    StatusCode::PAYLOAD_TOO_LARGE
-                }
-                BodyError::UnknownType | BodyError::UnknownEncoding => {
-                    StatusCode::UNSUPPORTED_MEDIA_TYPE
-                }
-                BodyError::TooSlow | BodyError::BelowRate { .. } => StatusCode::REQUEST_TIMEOUT,
-                BodyError::NoMemoryForSender => StatusCode::TOO_MANY_REQUESTS,
-                BodyError::NoMemory => StatusCode::SERVICE_UNAVAILABLE,
-                BodyError::BrokenOff
-                | BodyError::BadGzip
-                | BodyError::NotACommand(_)
-                | BodyError::NotUtf8
-                | BodyError::NoVariable(_)
-                | BodyError::NoJsonVariable => StatusCode::BAD_REQUEST,
-            },
+            Self::Body(error) => status_of_body(error),
             Self::Decode(error) => match error {
                 DecodeError::NotAReport(_) | DecodeError::Source(_) | DecodeError::NoReports(_) => {
                     StatusCode::BAD_REQUEST
@@ -214,14 +204,16 @@ impl ApiError {
             Self::AlreadyPaused | Self::NotPaused => StatusCode::CONFLICT,
             Self::Impossible(_) => StatusCode::NOT_IMPLEMENTED,
             Self::NotAWebSocket => StatusCode::UPGRADE_REQUIRED,
-            Self::TooManySubscribers
+            Self::TooManyReads
+            | Self::TooManySubscribers
             | Self::TooManyConnections
             | Self::NoCredentials
             | Self::TooManyLogins
             | Self::TooManyOwnedSources => StatusCode::SERVICE_UNAVAILABLE,
             Self::HeadTooLong { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::BadPath
+            Self::ClientGone
+            | Self::BadPath
             | Self::BadParameter(_)
             | Self::BadIdempotencyKey { .. }
             | Self::TwoIdempotencyKeys
@@ -316,6 +308,24 @@ fn status_of_ingest(error: &IngestError) -> StatusCode {
             AlertOrderError::Limited => StatusCode::TOO_MANY_REQUESTS,
             AlertOrderError::Taken(_) | AlertOrderError::TooMany { .. } => StatusCode::CONFLICT,
         },
+    }
+}
+
+fn status_of_body(error: &BodyError) -> StatusCode {
+    match error {
+        BodyError::TooLarge { .. } | BodyError::InflatesTooLarge { .. } => {
+            StatusCode::PAYLOAD_TOO_LARGE
+        }
+        BodyError::UnknownType | BodyError::UnknownEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        BodyError::TooSlow | BodyError::BelowRate { .. } => StatusCode::REQUEST_TIMEOUT,
+        BodyError::NoMemoryForSender => StatusCode::TOO_MANY_REQUESTS,
+        BodyError::NoMemory => StatusCode::SERVICE_UNAVAILABLE,
+        BodyError::BrokenOff
+        | BodyError::BadGzip
+        | BodyError::NotACommand(_)
+        | BodyError::NotUtf8
+        | BodyError::NoVariable(_)
+        | BodyError::NoJsonVariable => StatusCode::BAD_REQUEST,
     }
 }
 

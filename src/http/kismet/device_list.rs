@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::command::{Arrangement, Brackets, Format, Shape};
 use super::records::Records;
-use crate::http::response::stream::{ListStream, Listed, Supply, Walked};
+use crate::http::response::stream::{ListStream, Listed, Walked};
 use crate::report::DeviceId;
 use crate::tracker::{Device, Tracker, Walk};
 use crate::views::Spreader;
-use crate::views::kismet::{Context, DeviceRecord, DeviceView, Sources};
+use crate::views::kismet::{Context, DeviceRecord, Sources};
 use crate::views::list::ListWriter;
 
 /// Writes devices in some shape, in brackets that its format has.
@@ -53,17 +53,20 @@ impl KismetList {
         self
     }
 
-    /// The devices of a view, as a walk comes upon them.
-    pub(super) fn of_view(
+    /// The devices that `wanted` accepts, as a walk comes upon them.
+    pub(super) fn of_walk<F>(
         self,
         records: &Records,
         walk: Walk,
-        view: DeviceView,
-    ) -> ListStream<impl Supply<Item = Device> + Unpin + Send + use<>, Self> {
+        wanted: F,
+    ) -> ListStream<Walked<F>, Self>
+    where
+        F: Fn(&Device) -> bool + Unpin + Send + 'static,
+    {
         let supply = Walked {
             tracker: Arc::clone(&records.tracker),
             walk,
-            wanted: move |device: &Device| view.lists(device),
+            wanted,
         };
         let content_type = self.brackets.content_type();
         ListStream::new(supply, self, content_type, records.pace.of_one_answer())

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
-use tokio::task::spawn_blocking;
 
 use super::command::{Arrangement, Read, Rows};
 use super::device_list::KismetList;
@@ -17,11 +16,15 @@ use crate::http::error::ApiError;
 use crate::http::request::bad_parameter::BadParameter;
 use crate::http::request::path::Argument;
 use crate::http::request::time::moment;
+use crate::http::response::heavy::Walks;
 use crate::http::response::json::Json;
 use crate::report::{DeviceKey, MacMask};
 use crate::tracker::{Device, Tracker, Walk};
 use crate::views::Style;
 use crate::views::kismet::{DeviceRecord, DeviceView, ViewRecord};
+
+/// Devices that are copied out at a time while a list is sorted.
+const DEVICES_PER_STEP: usize = 64;
 
 /// `/devices/views/all_views`: the views that there are.
 pub(in crate::http) async fn all_views(State(tracker): State<Arc<Tracker>>, read: Read) -> Json {
@@ -32,6 +35,7 @@ pub(in crate::http) async fn all_views(State(tracker): State<Arc<Tracker>>, read
 /// all.
 pub(in crate::http) async fn in_view(
     State(records): State<Records>,
+    walks: Walks,
     Viewed(view): Viewed,
     read: Read,
 ) -> Result<Response, ApiError> {
@@ -40,17 +44,18 @@ pub(in crate::http) async fn in_view(
         Some(Value::Number(since)) => Walk::over_changed(moment(&since.to_string(), now().time())?),
         Some(_) => return Err(BadParameter::new("last_time", "expected a number").into()),
     };
-    listed(&records, walk, view, read).await
+    listed((&records, &walks), walk, view, read).await
 }
 
 /// `/devices/views/{view}/last-time/{timestamp}/devices`: those that changed since then.
 pub(in crate::http) async fn in_view_since(
     State(records): State<Records>,
+    walks: Walks,
     Viewed(view): Viewed,
     Since(since): Since,
     read: Read,
 ) -> Result<Response, ApiError> {
-    listed(&records, Walk::over_changed(since), view, read).await
+    listed((&records, &walks), Walk::over_changed(since), view, read).await
 }
 
 /// `/devices/last-time/{timestamp}/devices`: the devices that changed since then.
@@ -59,25 +64,29 @@ pub(in crate::http) async fn in_view_since(
 /// come late reach pollers too; and the second itself is included, so that no change in it is missed.
 pub(in crate::http) async fn changed_since(
     State(records): State<Records>,
+    walks: Walks,
     Since(since): Since,
     read: Read,
 ) -> Result<Response, ApiError> {
-    listed(&records, Walk::over_changed(since), DeviceView::All, read).await
+    let walk = Walk::over_changed(since);
+    listed((&records, &walks), walk, DeviceView::All, read).await
 }
 
 /// `/devices/by-mac/{mac}/devices`: the devices with an address, or with one that looks like it through a mask.
 pub(in crate::http) async fn by_mac(
     State(records): State<Records>,
+    walks: Walks,
     Argument(mac): Argument,
     read: Read,
 ) -> Result<Response, ApiError> {
-    let wanted = [mac.parse::<MacMask>()?];
-    with_addresses(&records, &wanted, read).await
+    let wanted = vec![mac.parse::<MacMask>()?];
+    with_addresses((&records, &walks), wanted, read).await
 }
 
 /// `/devices/multimac/devices`: the devices with any of several addresses.
 pub(in crate::http) async fn multimac(
     State(records): State<Records>,
+    walks: Walks,
     read: Read,
 ) -> Result<Response, ApiError> {
     let mut wanted = Vec::new();
@@ -85,7 +94,7 @@ pub(in crate::http) async fn multimac(
         let mask = text.parse::<MacMask>().map_err(ApiError::from);
         wanted.push(mask.map_err(|error| BadParameter::new(&format!("devices[{at}]"), &error))?);
     }
-    with_addresses(&records, &wanted, read).await
+    with_addresses((&records, &walks), wanted, read).await
 }
 
 /// `/devices/by-key/{key}/device`: one device.
@@ -199,8 +208,8 @@ fn with_records<T>(
 
 /// A list by address: looked up where there is no mask, else looked for.
 async fn with_addresses(
-    records: &Records,
-    wanted: &[MacMask],
+    (records, walks): (&Records, &Walks),
+    wanted: Vec<MacMask>,
     read: Read,
 ) -> Result<Response, ApiError> {
     let singles: Option<Vec<_>> = wanted.iter().map(|mask| mask.single()).collect();
@@ -215,38 +224,35 @@ async fn with_addresses(
             with_records(records, &devices, &read, |records| read.list(records)).into_response(),
         );
     }
-    let (records, wanted) = (records.clone(), wanted.to_vec());
-    let found = spawn_blocking(move || {
-        let fits = |device: &Device| wanted.iter().any(|mask| mask.fits(device.id.addr));
-        let mut walk = Walk::over_all();
-        let mut found = Vec::new();
-        while let Some(devices) = records.tracker.next_devices(&mut walk, 1024, fits) {
-            found.extend(devices.iter().map(|device| device.id));
-        }
-        KismetList::new(&records, read.shape()).of_ids(&records, found)
-    });
-    Ok(found.await.map_err(|_| ApiError::Panicked)?.into_response())
+    let fits = move |device: &Device| wanted.iter().any(|mask| mask.fits(device.id.addr));
+    let place = walks.admit().await?;
+    let list = KismetList::new(records, read.shape()).of_walk(records, Walk::over_all(), fits);
+    Ok(list.beginning_in(place).into_response())
 }
 
 /// A list of devices: as they come where that will do, else sorted and cut first.
 async fn listed(
-    records: &Records,
+    (records, walks): (&Records, &Walks),
     mut walk: Walk,
     view: DeviceView,
     read: Read,
 ) -> Result<Response, ApiError> {
     let arrangement = Arrangement::read(&read.command)?;
     if arrangement.is_plain() {
+        let place = walks.admit().await?;
         let list = KismetList::new(records, read.shape()).of_wanted(arrangement);
-        return Ok(list.of_view(records, walk, view).into_response());
+        let list = list.of_walk(records, walk, move |device| view.lists(device));
+        return Ok(list.beginning_in(place).into_response());
     }
-    let records = records.clone();
-    let list = spawn_blocking(move || {
-        let context = records.context();
+    let whole = walks.admit_whole_list(arrangement.is_large()).await?;
+    let walked = records.clone();
+    let page = walks.walk(move |paced| {
+        let (context, records) = (walked.context(), walked);
         let (mut rows, mut sources) = (Rows::new(arrangement), records.sources(Style::default()));
-        while let Some(devices) = records
-            .tracker
-            .next_devices(&mut walk, 256, |device| view.lists(device))
+        while let Some(devices) =
+            records
+                .tracker
+                .next_devices(&mut walk, DEVICES_PER_STEP, |device| view.lists(device))
         {
             sources.add(&devices, &records.tracker, context);
             for device in &devices {
@@ -256,11 +262,13 @@ async fn listed(
                     context,
                 };
                 rows.look_at(&record, device.id);
+                paced.pause()?;
             }
         }
-        let page = rows.page();
-        let list = KismetList::new(&records, read.shape()).within(page.before, page.after);
-        list.of_ids(&records, page.rows)
+        Ok(rows.page())
     });
-    Ok(list.await.map_err(|_| ApiError::Panicked)?.into_response())
+    let page = page.await?;
+    let list = KismetList::new(records, read.shape()).within(page.before, page.after);
+    let list = list.of_ids(records, page.rows).staying_in(whole);
+    Ok(list.into_response())
 }

@@ -3,46 +3,51 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use tokio::task::spawn_blocking;
+use axum::response::Response;
 
-use super::command::Read;
+use super::command::{Arrangement, Read};
 use crate::http::clock::now;
 use crate::http::error::ApiError;
-use crate::http::guard::turns::Turns;
 use crate::http::request::bad_parameter::BadParameter;
 use crate::http::request::path::Argument;
 use crate::http::request::time::moment;
+use crate::http::response::heavy::Walks;
 use crate::http::response::json::Json;
 use crate::report::Ssid;
 use crate::tracker::{Device, Tracker, Walk};
 use crate::views::kismet::{Channels, SsidGroup, SsidGroups, hash_of};
 
+/// Devices that are copied out at a time.
+const DEVICES_PER_STEP: usize = 64;
+
 /// `/phy/phy80211/ssids/views/ssids`: networks by name.
 pub(in crate::http) async fn ssids(
     State(tracker): State<Arc<Tracker>>,
-    State(turns): State<Turns>,
+    walks: Walks,
     read: Read,
-) -> Result<Json, ApiError> {
+) -> Result<Response, ApiError> {
     let since = match read.command.get("last_time") {
         None | Some(serde_json::Value::Null) => None,
         Some(serde_json::Value::Number(since)) => Some(moment(&since.to_string(), now().time())?),
         Some(_) => return Err(BadParameter::new("last_time", "expected a number").into()),
     };
+    let is_large = Arrangement::read(&read.command)?.is_large();
+    let whole = walks.admit_whole_list(is_large).await?;
     let answer = groups(
-        (tracker, turns),
+        (tracker, walks),
         |_| true,
         move |mut groups| {
             groups.retain(|group| since.is_none_or(|since| since <= group.modified_at()));
             read.table(&groups)
         },
     );
-    answer.await?
+    Ok(answer.await??.held(whole))
 }
 
 /// `/phy/phy80211/ssids/by-hash/{hash}/ssid`: one of them.
 pub(in crate::http) async fn ssid(
     State(tracker): State<Arc<Tracker>>,
-    State(turns): State<Turns>,
+    walks: Walks,
     Argument(hash): Argument,
     read: Read,
 ) -> Result<Json, ApiError> {
@@ -50,7 +55,7 @@ pub(in crate::http) async fn ssid(
         .parse()
         .map_err(|_| BadParameter::new("hash", "expected a number of 32 bits"))?;
     let groups = groups(
-        (tracker, turns),
+        (tracker, walks),
         move |ssid| hash_of(ssid) == hash,
         |groups| groups,
     );
@@ -63,18 +68,18 @@ pub(in crate::http) async fn ssid(
 /// `/channels/channels`: what there is on each channel.
 pub(in crate::http) async fn channels(
     State(tracker): State<Arc<Tracker>>,
-    State(turns): State<Turns>,
+    walks: Walks,
     read: Read,
 ) -> Result<Json, ApiError> {
     let channels = Channels::new(now().time());
-    fold((tracker, turns), channels, Channels::add, move |channels| {
+    fold((tracker, walks), channels, Channels::add, move |channels| {
         read.one(&channels)
     })
     .await
 }
 
 async fn groups<A: Send + 'static>(
-    walked: (Arc<Tracker>, Turns),
+    walked: (Arc<Tracker>, Walks),
     wanted: impl Fn(&Ssid) -> bool + Send + 'static,
     answer: impl FnOnce(Vec<SsidGroup>) -> A + Send + 'static,
 ) -> Result<A, ApiError> {
@@ -87,23 +92,20 @@ async fn groups<A: Send + 'static>(
 
 /// Looks at every device, a few at a time, and answers from that, away from the threads that serve connections.
 async fn fold<T: Send + 'static, A: Send + 'static>(
-    (tracker, turns): (Arc<Tracker>, Turns),
+    (tracker, walks): (Arc<Tracker>, Walks),
     mut state: T,
     add: impl Fn(&mut T, &Device) + Send + 'static,
     answer: impl FnOnce(T) -> A + Send + 'static,
 ) -> Result<A, ApiError> {
-    let turn = turns.take().await;
-    spawn_blocking(move || {
+    let answer = walks.walk(move |paced| {
         let mut walk = Walk::over_all();
-        while let Some(devices) = tracker.next_devices(&mut walk, 256, |_| true) {
+        while let Some(devices) = tracker.next_devices(&mut walk, DEVICES_PER_STEP, |_| true) {
             for device in &devices {
                 add(&mut state, device);
             }
+            paced.pause()?;
         }
-        let answer = answer(state);
-        drop(turn);
-        answer
-    })
-    .await
-    .map_err(|_| ApiError::Panicked)
+        Ok(answer(state))
+    });
+    answer.await
 }

@@ -8,16 +8,15 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Serialize;
-use tokio::task::spawn_blocking;
 use utoipa::ToSchema;
 
 use super::filter::Filter;
 use super::text_of_hex;
 use crate::hex::Hex;
 use crate::http::error::ApiError;
-use crate::http::guard::turns::Turns;
 use crate::http::request::path::Argument;
 use crate::http::request::query::Query;
+use crate::http::response::heavy::{Abandoned, Paced, Walks};
 use crate::http::response::json::Json;
 use crate::http::response::pace::Pace;
 use crate::http::response::page;
@@ -75,7 +74,7 @@ pub(super) struct Devices<'d> {
 /// `GET /api/v1/devices`: a page of devices.
 pub(in crate::http) async fn list(
     State(tracker): State<Arc<Tracker>>,
-    State(turns): State<Turns>,
+    walks: Walks,
     State(limits): State<RequestLimits>,
     State(pace): State<Pace>,
     headers: HeaderMap,
@@ -103,16 +102,9 @@ pub(in crate::http) async fn list(
         // One more tells whether there is a next page.
         count: limit + 1,
     };
-    let turn = turns.take().await;
-    let found = spawn_blocking({
-        let tracker = Arc::clone(&tracker);
-        move || {
-            let places = wanted.find(&tracker);
-            drop(turn);
-            places
-        }
-    });
-    let mut places = found.await.map_err(|_| ApiError::Panicked)?;
+    let walked = Arc::clone(&tracker);
+    let found = walks.walk(move |paced| wanted.find(&walked, paced));
+    let mut places = found.await?;
     let has_more = limit < places.len();
     places.truncate(limit);
     let last = places.last().filter(|_| has_more);
@@ -197,7 +189,7 @@ impl From<Seen> for Place {
 
 impl Wanted {
     /// The places of the page, in its order.
-    fn find(&self, tracker: &Tracker) -> Vec<Place> {
+    fn find(&self, tracker: &Tracker, paced: &mut Paced) -> Result<Vec<Place>, Abandoned> {
         if self.sort == Sort::LastSeen && self.is_descending {
             let before = self.after.as_ref().and_then(|after| match after.key {
                 Key::Number(seconds) => Some(Seen {
@@ -206,8 +198,9 @@ impl Wanted {
                 }),
                 Key::Text(_) => None,
             });
-            let seen = tracker.seen_last(self.count, before, |device| self.filter.wants(device));
-            return seen.into_iter().map(Place::from).collect();
+            let wanted = |device: &Device| self.filter.wants(device);
+            let seen = tracker.seen_last(self.count, before, wanted, || paced.pause())?;
+            return Ok(seen.into_iter().map(Place::from).collect());
         }
         let mut best: BTreeSet<Place> = BTreeSet::new();
         let mut walk = Walk::over_all();
@@ -231,10 +224,12 @@ impl Wanted {
                 }
             }
         };
-        while tracker.look_at_next(&mut walk, &mut look) {}
+        while tracker.look_at_next(&mut walk, &mut look) {
+            paced.pause()?;
+        }
         let mut places: Vec<_> = best.into_iter().collect();
         places.sort_by(|one, other| self.compare(one, other));
-        places
+        Ok(places)
     }
 
     fn compare(&self, one: &Place, other: &Place) -> Ordering {

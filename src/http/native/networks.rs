@@ -7,15 +7,14 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use tokio::task::spawn_blocking;
 use utoipa::ToSchema;
 
 use super::filter::Filter;
 use super::text_of_hex;
 use crate::hex::Hex;
 use crate::http::error::ApiError;
-use crate::http::guard::turns::Turns;
 use crate::http::request::query::Query;
+use crate::http::response::heavy::{Abandoned, Paced, Walks};
 use crate::http::response::json::Json;
 use crate::http::response::pace::Pace;
 use crate::http::response::page;
@@ -74,7 +73,7 @@ impl Rows for Network {
 /// `GET /api/v1/ssids`: networks by name.
 pub(in crate::http) async fn list(
     State(tracker): State<Arc<Tracker>>,
-    State(turns): State<Turns>,
+    walks: Walks,
     State(limits): State<RequestLimits>,
     State(pace): State<Pace>,
     headers: HeaderMap,
@@ -87,13 +86,9 @@ pub(in crate::http) async fn list(
     let filter = Filter::take(&mut query, &tracker)?;
     let csv = page::take_texts(&mut query, &headers)?;
     query.finish()?;
-    let turn = turns.take().await;
-    let page = spawn_blocking(move || {
-        let page = find(&tracker, &filter, after.as_deref(), limit + 1);
-        drop(turn);
-        page
-    });
-    let mut networks = page.await.map_err(|_| ApiError::Panicked)?;
+    let found =
+        walks.walk(move |paced| find((&tracker, paced), &filter, after.as_deref(), limit + 1));
+    let mut networks = found.await?;
     let has_more = limit < networks.len();
     networks.truncate(limit);
     let last = networks.last().filter(|_| has_more);
@@ -109,7 +104,12 @@ pub(in crate::http) async fn list(
 }
 
 /// The first networks behind a name, in the order of names; hidden ones have none.
-fn find(tracker: &Tracker, filter: &Filter, after: Option<&str>, count: usize) -> Vec<Network> {
+fn find(
+    (tracker, paced): (&Tracker, &mut Paced),
+    filter: &Filter,
+    after: Option<&str>,
+    count: usize,
+) -> Result<Vec<Network>, Abandoned> {
     let mut networks: BTreeMap<String, Network> = BTreeMap::new();
     let mut look = |device: &Device| {
         let Radio::Wifi(wifi) = &device.radio else {
@@ -153,6 +153,8 @@ fn find(tracker: &Tracker, filter: &Filter, after: Option<&str>, count: usize) -
         }
     };
     let mut walk = Walk::over_all();
-    while tracker.look_at_next(&mut walk, &mut look) {}
-    networks.into_values().collect()
+    while tracker.look_at_next(&mut walk, &mut look) {
+        paced.pause()?;
+    }
+    Ok(networks.into_values().collect())
 }

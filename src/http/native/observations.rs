@@ -7,12 +7,12 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use tokio::task::spawn_blocking;
 use utoipa::ToSchema;
 
 use crate::http::error::ApiError;
 use crate::http::request::path::Argument;
 use crate::http::request::query::Query;
+use crate::http::response::heavy;
 use crate::http::response::json::Json;
 use crate::http::response::pace::Pace;
 use crate::http::response::page;
@@ -36,7 +36,7 @@ pub(super) struct Observations<'o> {
 
 /// `GET /api/v1/devices/{mac}/observations`: what was reported of a device, the newest first.
 pub(in crate::http) async fn list(
-    State(history): State<HistoryReads>,
+    history: HistoryReads,
     State(tracker): State<Arc<Tracker>>,
     State(limits): State<RequestLimits>,
     Argument(mac): Argument,
@@ -84,15 +84,12 @@ async fn read(
         return Ok(Vec::new());
     };
     // Each reads through the whole log.
-    let turn = reads.turns.take().await;
-    spawn_blocking(move || {
-        let observed = history.read(&wanted);
-        drop(turn);
-        observed
-    })
-    .await
-    .map_err(|_| ApiError::Panicked)?
-    .map_err(ApiError::History)
+    let place = reads.queue.admit(&reads.client).await?;
+    let observed = heavy::run(place, &reads.client, move |interest| {
+        let interest = interest.clone();
+        history.read(&wanted, move || interest.is_lost())
+    });
+    observed.await?.map_err(ApiError::History)
 }
 
 /// A place as clients hand it back; what is in it is not theirs to know.

@@ -4,6 +4,7 @@ pub(super) mod bad_parameter;
 pub(super) mod body;
 mod body_memory;
 pub(super) mod forwarded;
+pub(super) mod hang_up;
 pub(super) mod path;
 pub(super) mod peer;
 pub(super) mod proofs;

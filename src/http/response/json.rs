@@ -1,11 +1,17 @@
 //! JSON answers that fit in memory.
 
+use axum::body::Body;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use super::heavy::ReadPlace;
+use super::held::Held;
 use crate::http::error::ApiError;
 use crate::views::to_json;
+
+/// Smaller documents need no place. Those that have a tag are among them.
+const HELD_BYTES_MIN: usize = (1 << 20) + 1;
 
 /// A JSON document.
 pub(in crate::http) struct Json {
@@ -30,6 +36,17 @@ impl Json {
         serde_json::to_vec(value)
             .map(Self::written)
             .map_err(|_| ApiError::Panicked)
+    }
+
+    /// Keeps a place until it is sent, if it is large.
+    pub(in crate::http) fn held(self, place: Option<ReadPlace>) -> Response {
+        match place {
+            Some(place) if HELD_BYTES_MIN <= self.json.len() => {
+                let body = Body::new(Held::new(self.json, place));
+                ([(header::CONTENT_TYPE, self.content_type)], body).into_response()
+            }
+            _ => self.into_response(),
+        }
     }
 
     /// A document that is written already.

@@ -2,6 +2,8 @@
 
 pub(super) mod compress;
 pub(super) mod etag;
+pub(super) mod heavy;
+mod held;
 pub(super) mod json;
 pub(super) mod pace;
 pub(super) mod page;

@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use hyper::body::Frame;
 
 use super::etag::TAGGED_BYTES_MAX;
+use super::heavy::ReadPlace;
 use super::pace::{WorkSlice, YieldToIngest};
 use crate::report::DeviceId;
 use crate::tracker::{Device, Tracker, Walk};
@@ -89,6 +90,8 @@ pub(in crate::http) struct ListStream<S, W> {
     progress: Progress,
     slice: WorkSlice,
     yield_to_ingest: YieldToIngest,
+    place_until_begun: Option<ReadPlace>,
+    place_until_done: Option<ReadPlace>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -118,7 +121,21 @@ where
             progress: Progress::Start,
             slice: WorkSlice::default(),
             yield_to_ingest,
+            place_until_begun: None,
+            place_until_done: None,
         }
+    }
+
+    /// Keeps a place until the first piece is made.
+    pub(in crate::http) fn beginning_in(mut self, place: ReadPlace) -> Self {
+        self.place_until_begun = Some(place);
+        self
+    }
+
+    /// Keeps a place until the list is sent.
+    pub(in crate::http) fn staying_in(mut self, place: Option<ReadPlace>) -> Self {
+        self.place_until_done = place;
+        self
     }
 
     /// Answers in one piece if the list is small enough for a tag, so that a client that has it already is not sent it
@@ -153,6 +170,10 @@ where
             // Nothing was found yet.
             context.waker().wake_by_ref();
             return Poll::Pending;
+        }
+        drop(self.place_until_begun.take());
+        if piece.is_none() {
+            drop(self.place_until_done.take());
         }
         Poll::Ready(piece.map(Bytes::from))
     }
@@ -226,7 +247,7 @@ mod tests {
     use http_body_util::BodyExt;
 
     use super::*;
-    use crate::http::response::pace::YieldToIngest;
+    use crate::http::response::pace::Pace;
 
     /// Writes each number as a line of `LINE_BYTES`.
     struct Lines;
@@ -274,7 +295,7 @@ mod tests {
             counter.fetch_add(1, Ordering::Relaxed);
         });
         let supply = InMemory(items);
-        let pace = YieldToIngest::to(Arc::default());
+        let pace = Pace::new(Arc::default(), 1).of_one_answer();
         (ListStream::new(supply, Lines, "text/plain", pace), taken)
     }
 

@@ -26,6 +26,7 @@ use super::lease::{ConnectionLimits, HttpService, Lease};
 use super::places::Busy;
 use super::tls::Tls;
 use crate::http::error::ApiError;
+use crate::http::request::hang_up::HangUp;
 use crate::http::request::peer::{Client, Scheme};
 use crate::http::request::url::normalise_path;
 
@@ -45,12 +46,19 @@ pub(super) async fn serve(
     let activity = Arc::clone(lease.activity());
     // Answers are written whole; waiting for more to put in a packet only delays them.
     stream.set_nodelay(true).ok();
+    let hang_up = HangUp::of_connection();
     let with_timeout = |stream| {
+        let (activity, hang_up) = (Arc::clone(&activity), hang_up.clone());
         let (idle, head) = (limits.idle_timeout, limits.header_timeout);
-        IdleTimeout::new(stream, Arc::clone(&activity), idle, head)
+        IdleTimeout::new(stream, (activity, hang_up), idle, head)
+    };
+    let peer = |scheme| Peer {
+        client,
+        scheme,
+        hang_up: hang_up.clone(),
     };
     let Some(tls) = tls else {
-        return serve_stream(with_timeout(stream), (client, None), service, limits, lease).await;
+        return serve_stream(with_timeout(stream), peer(None), service, limits, lease).await;
     };
     // No request is under way yet, so nothing is lost by leaving.
     let accepted = tokio::select! {
@@ -60,14 +68,7 @@ pub(super) async fn serve(
     };
     match accepted {
         Ok(Ok(stream)) => {
-            serve_stream(
-                stream,
-                (client, Some(Scheme::Https)),
-                service,
-                limits,
-                lease,
-            )
-            .await;
+            serve_stream(stream, peer(Some(Scheme::Https)), service, limits, lease).await;
         }
         // The place is freed first: after the log line the next client gets it.
         Ok(Err(error)) => {
@@ -81,9 +82,16 @@ pub(super) async fn serve(
     }
 }
 
+/// The other end of a connection.
+struct Peer {
+    client: Client,
+    scheme: Option<Scheme>,
+    hang_up: HangUp,
+}
+
 async fn serve_stream(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    (client, scheme): (Client, Option<Scheme>),
+    peer: Peer,
     service: impl HttpService,
     limits: ConnectionLimits,
     lease: Lease,
@@ -96,9 +104,10 @@ async fn serve_stream(
         let (request, unread) = UnreadBody::of(request);
         let mut request = normalise_path(request);
         let extensions = request.extensions_mut();
-        extensions.insert(client);
+        extensions.insert(peer.client);
+        extensions.insert(peer.hang_up.clone());
         extensions.insert(lease.clone());
-        if let Some(scheme) = scheme {
+        if let Some(scheme) = peer.scheme {
             extensions.insert(scheme);
         }
         let service = service.clone();

@@ -11,11 +11,13 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::places::Activity;
+use crate::http::request::hang_up::HangUp;
 
 /// A stream that fails if no bytes move in either direction for too long, or if the head of a request takes too long.
 pub(super) struct IdleTimeout {
     stream: TcpStream,
     activity: Arc<Activity>,
+    hang_up: HangUp,
     idle_max: Duration,
     head_max: Duration,
     moved_at: Instant,
@@ -29,13 +31,14 @@ pub(super) struct IdleTimeout {
 impl IdleTimeout {
     pub(super) fn new(
         stream: TcpStream,
-        activity: Arc<Activity>,
+        (activity, hang_up): (Arc<Activity>, HangUp),
         idle_max: Duration,
         head_max: Duration,
     ) -> Self {
         Self {
             stream,
             activity,
+            hang_up,
             idle_max,
             head_max,
             moved_at: Instant::now(),
@@ -85,6 +88,20 @@ impl IdleTimeout {
     }
 }
 
+impl IdleTimeout {
+    fn look_for_hang_up(&mut self, context: &mut Context<'_>) {
+        if !self.hang_up.is_watched() {
+            return;
+        }
+        let mut byte = [0];
+        match self.stream.poll_peek(context, &mut ReadBuf::new(&mut byte)) {
+            Poll::Ready(Ok(0) | Err(_)) => self.hang_up.set(),
+            // Nothing came, or the next request.
+            Poll::Pending | Poll::Ready(Ok(_)) => {}
+        }
+    }
+}
+
 impl AsyncRead for IdleTimeout {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -126,6 +143,8 @@ impl AsyncWrite for IdleTimeout {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // hyper flushes after each poll of a request, and does not read meanwhile.
+        self.look_for_hang_up(context);
         Pin::new(&mut self.stream).poll_flush(context)
     }
 

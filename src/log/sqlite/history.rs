@@ -12,6 +12,10 @@ use crate::report::ReceivedAt;
 /// How many idle connections are kept for the next reads.
 const IDLE_MAX: usize = 2;
 
+/// How many instructions of SQLite's virtual machine are run between two looks whether the answer is still wanted: about
+/// 100 µs.
+const INSTRUCTIONS_PER_QUESTION: i32 = 10_000;
+
 /// Reads a log that this process writes.
 #[derive(Debug)]
 pub struct History {
@@ -28,22 +32,28 @@ impl History {
     }
 
     /// The observations of a device, the newest first. Scans the whole log, which takes some 70 ms per million
-    /// observations.
-    pub fn read(&self, wanted: &HistoryQuery) -> Result<Vec<LoggedObservation>, LogError> {
+    /// observations. It fails soon after `is_unwanted` returns true, which it is asked often.
+    pub fn read(
+        &self,
+        wanted: &HistoryQuery,
+        is_unwanted: impl FnMut() -> bool + Send + 'static,
+    ) -> Result<Vec<LoggedObservation>, LogError> {
         let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = idle().pop();
-        let db = match kept {
+        let mut db = match kept {
             Some(db) => db,
             None => Connection::open_with_flags(
                 &self.path,
                 OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
             )?,
         };
+        db.progress_handler(INSTRUCTIONS_PER_QUESTION, Some(is_unwanted))?;
         let observed = {
             // One transaction, so that the result is consistent even if observations expire meanwhile.
             let transaction = db.unchecked_transaction()?;
             read::history(&transaction, wanted)?
         };
+        db.progress_handler(0, None::<fn() -> bool>)?;
         let mut idle = idle();
         if idle.len() < IDLE_MAX {
             idle.push(db);

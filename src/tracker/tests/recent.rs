@@ -1,5 +1,7 @@
 //! The devices that were seen last.
 
+use std::convert::Infallible;
+
 use super::super::recent::Seen;
 use super::*;
 
@@ -44,7 +46,8 @@ proptest! {
                 Step::Ask { count, before, divisor } => {
                     let before = before.map(|(seconds, last)| Seen { time: UnixTime::new(seconds), id: device_id(last) });
                     let wanted = |device: &Device| device.id.addr.octets()[5].is_multiple_of(divisor);
-                    let found = folded.tracker.seen_last(count, before, wanted);
+                    let found = folded.tracker.seen_last(count, before, wanted, || Ok::<_, Infallible>(()));
+                    let Ok(found) = found;
                     let all = walk(&folded.tracker, Walk::over_all());
                     let mut all: Vec<Seen> = all.iter().filter(|device| wanted(device)).map(Seen::of).collect();
                     all.retain(|&seen| before.is_none_or(|before| seen < before));

@@ -97,7 +97,6 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "http::route",
             "http::state",
-            "http::guard",
             "http::response",
             "http::request",
             "http::error",
