@@ -412,16 +412,33 @@ impl Tracker {
         count: usize,
         wanted: impl Fn(&Device) -> bool,
     ) -> Option<Vec<Device>> {
-        let shard = read(self.shards.get(walk.shard)?);
         let mut devices = Vec::new();
+        self.step(walk, count, |device, _| {
+            let is_wanted = wanted(device);
+            devices.extend(is_wanted.then(|| device.clone()));
+            is_wanted
+        })?;
+        Some(devices)
+    }
+
+    /// Continues a walk: calls `take` for the next devices, each with its latest change, until it has taken `count`.
+    /// `None` means the end.
+    fn step(
+        &self,
+        walk: &mut Walk,
+        count: usize,
+        mut take: impl FnMut(&Device, ChangeNumber) -> bool,
+    ) -> Option<()> {
+        let shard = read(self.shards.get(walk.shard)?);
+        let mut taken = 0;
         let ended = match &mut walk.step {
             Step::Slots { next } => match shard.slots_from(*next) {
                 None => true,
                 Some(slots) => {
-                    for device in slots.take(SLOTS_PER_LOOK) {
+                    for (device, changed) in slots.take(SLOTS_PER_LOOK) {
                         *next += 1;
-                        devices.extend(device.filter(|device| wanted(device)).cloned());
-                        if count <= devices.len() {
+                        taken += usize::from(device.is_some_and(|device| take(device, changed)));
+                        if count <= taken {
                             break;
                         }
                     }
@@ -431,7 +448,7 @@ impl Tracker {
             Step::Changes { since, mark } => {
                 let mut looks = 0;
                 loop {
-                    if count <= devices.len() || SLOTS_PER_LOOK <= looks {
+                    if count <= taken || SLOTS_PER_LOOK <= looks {
                         break false;
                     }
                     let Some((device, at)) = shard.changed_before(*mark, *since) else {
@@ -439,7 +456,7 @@ impl Tracker {
                     };
                     looks += 1;
                     *mark = Some(at);
-                    devices.extend(wanted(device).then(|| device.clone()));
+                    taken += usize::from(take(device, at.changed));
                 }
             }
         };
@@ -447,17 +464,30 @@ impl Tracker {
         if ended {
             walk.next_shard();
         }
-        Some(devices)
+        Some(())
     }
 
     /// Continues a walk without copying: calls `look` for some devices. `false` means the end.
     pub fn look_at_next(&self, walk: &mut Walk, look: &mut impl FnMut(&Device)) -> bool {
-        let look = std::cell::RefCell::new(look);
-        let none_is_copied = |device: &Device| {
-            (*look.borrow_mut())(device);
+        self.look_at_next_changes(walk, &mut |device, _| look(device))
+    }
+
+    /// The same with the latest change of each device.
+    pub fn look_at_next_changes(
+        &self,
+        walk: &mut Walk,
+        look: &mut impl FnMut(&Device, ChangeNumber),
+    ) -> bool {
+        let step = self.step(walk, 1, |device, changed| {
+            look(device, changed);
             false
-        };
-        self.next_devices(walk, 1, none_is_copied).is_some()
+        });
+        step.is_some()
+    }
+
+    /// The latest change. All changes up to it are visible.
+    pub fn latest_change(&self) -> ChangeNumber {
+        lock(&self.clock).change
     }
 
     /// All sources in the order of their numbers.

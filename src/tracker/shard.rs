@@ -19,7 +19,7 @@ impl ChangeNumber {
     }
 
     /// The number.
-    pub(crate) const fn get(self) -> u64 {
+    pub const fn get(self) -> u64 {
         self.0
     }
 }
@@ -140,7 +140,7 @@ pub(super) const fn bytes_of_slot() -> usize {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ChangeMark {
     slot: Slot,
-    changed: ChangeNumber,
+    pub(super) changed: ChangeNumber,
 }
 
 impl Shard {
@@ -328,10 +328,13 @@ impl Shard {
         self.node_mut(slot)?.device.take()
     }
 
-    /// Slots from `start` on, in order; a slot may be free. `None` past the last slot.
-    pub(super) fn slots_from(&self, start: usize) -> Option<impl Iterator<Item = Option<&Device>>> {
+    /// Slots from `start` on, in order, with the latest change of each; a slot may be free. `None` past the last slot.
+    pub(super) fn slots_from(
+        &self,
+        start: usize,
+    ) -> Option<impl Iterator<Item = (Option<&Device>, ChangeNumber)>> {
         let nodes = self.nodes.iter_from(start)?;
-        Some(nodes.map(|node| node.device.as_ref()))
+        Some(nodes.map(|node| (node.device.as_ref(), node.changed)))
     }
 
     /// Last-seen times from slot `start` to the end of its chunk. `None` past the last slot.

@@ -44,6 +44,7 @@ mod origin;
 mod outbox;
 #[cfg(unix)]
 mod packaging;
+mod paging;
 mod program;
 mod proxy;
 mod python;

@@ -229,6 +229,9 @@ async fn a_page_of_an_allowed_origin_may_send_and_read() {
     for (header, word) in [
         ("access-control-allow-methods", "POST"),
         ("access-control-allow-headers", "Authorization"),
+        ("access-control-expose-headers", "X-Next-Cursor"),
+        ("access-control-expose-headers", "Retry-After"),
+        ("access-control-expose-headers", "ETag"),
         ("vary", "Origin"),
     ] {
         assert!(
@@ -242,6 +245,8 @@ async fn a_page_of_an_allowed_origin_may_send_and_read() {
         .expect_status(401);
     assert_eq!(refused.headers["access-control-allow-origin"], MAP);
     assert_eq!(refused.headers["access-control-allow-credentials"], "true");
+    let exposed = &refused.headers["access-control-expose-headers"];
+    assert!(exposed.to_str().unwrap().contains("Retry-After"));
     let other = [("origin", "https://evil.example")];
     with(&server, Method::GET, PATH, &other)
         .await

@@ -266,6 +266,7 @@ async fn all_reads_that_look_at_many_devices_share_their_places() {
         "/channels/channels.json",
         "/api/v1/devices",
         "/api/v1/devices?sort=name",
+        "/api/v1/devices?changed_since=0",
         "/api/v1/ssids",
     ] {
         let refused = server.get(path).await;

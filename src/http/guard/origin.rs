@@ -10,8 +10,8 @@ use std::net::IpAddr;
 use axum::extract::Request;
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, HOST,
-    ORIGIN, REFERER, USER_AGENT, VARY,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
+    ACCESS_CONTROL_REQUEST_METHOD, HOST, ORIGIN, REFERER, USER_AGENT, VARY,
 };
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -27,6 +27,8 @@ use crate::http::request::proofs::has_deliberate_proof;
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, OPTIONS");
 const HEADERS: HeaderValue =
     HeaderValue::from_static("Content-Type, Content-Encoding, Authorization, Idempotency-Key");
+/// Headers that pages of other origins may read besides the few that they always may.
+const EXPOSED: HeaderValue = HeaderValue::from_static("ETag, Retry-After, X-Next-Cursor");
 const MAX_AGE: HeaderValue = HeaderValue::from_static("86400");
 
 /// What pages of other origins may do with a route.
@@ -238,6 +240,7 @@ fn mark(headers: &mut HeaderMap, origins: &Origins, from: Option<HeaderValue>) {
     }
     if let Some(origin) = from {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
         headers.insert(
             ACCESS_CONTROL_ALLOW_CREDENTIALS,
             HeaderValue::from_static("true"),

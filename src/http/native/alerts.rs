@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::alerts::{Alert, AlertStore, Severity};
 use crate::http::error::ApiError;
 use crate::http::request::query::Query;
-use crate::http::response::json::Json;
 use crate::http::response::pace::Pace;
 use crate::http::response::page;
 use crate::http::state::RequestLimits;
@@ -83,9 +82,8 @@ pub(in crate::http) async fn list(
     if let Some(texts) = csv {
         return Ok(page::csv(alerts, texts, next_cursor, &pace).await);
     }
-    let answer = Json::compact(&Alerts {
+    page::json(&Alerts {
         alerts: alerts.iter().map(|alert| AlertRow::of(alert)).collect(),
         next_cursor,
-    });
-    Ok(answer?.into_response())
+    })
 }

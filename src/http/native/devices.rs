@@ -23,7 +23,7 @@ use crate::http::response::page;
 use crate::http::response::stream::Listed;
 use crate::http::state::RequestLimits;
 use crate::report::{DeviceId, DeviceKey, MacAddr, UnixTime};
-use crate::tracker::{Device, Seen, Tracker, Walk};
+use crate::tracker::{ChangeNumber, Device, Seen, Tracker, Walk};
 use crate::views::export::Form;
 use crate::views::native::{DeviceRow, SourceNames, WholeDevice, name_of};
 
@@ -34,6 +34,8 @@ enum Sort {
     Signal,
     Name,
     Reports,
+    Address,
+    Changed,
 }
 
 /// A place in an order; the device makes it one without ties.
@@ -47,6 +49,11 @@ struct Place {
 enum Key {
     Number(i64),
     Text(String),
+    /// When a device changed last, by the clock and by number. Both only grow, and no two devices have the same number.
+    Change {
+        at_us: u64,
+        number: u64,
+    },
 }
 
 /// Which page is wanted.
@@ -55,6 +62,7 @@ struct Wanted {
     filter: Filter,
     sort: Sort,
     is_descending: bool,
+    changed_since: Option<UnixTime>,
     after: Option<Place>,
     count: usize,
 }
@@ -88,9 +96,10 @@ pub(in crate::http) async fn list(
         "desc" => Ok(true),
         _ => Err("expected asc or desc"),
     })?;
-    let is_descending = order.unwrap_or(sort != Sort::Name);
+    let is_descending = order.unwrap_or(sort.descends_by_default());
     let limit = query.take_limit(limits.page_items_max)?;
     let after = query.take_with("cursor", |text| read_cursor(text, sort, is_descending))?;
+    let changed_since = query.take_time("changed_since")?;
     let filter = Filter::take(&mut query, &tracker)?;
     let form = page::take_form(&mut query, &headers)?;
     query.finish()?;
@@ -98,6 +107,7 @@ pub(in crate::http) async fn list(
         filter,
         sort,
         is_descending,
+        changed_since,
         after,
         // One more tells whether there is a next page.
         count: limit + 1,
@@ -146,7 +156,14 @@ pub(in crate::http) async fn one(
 }
 
 impl Sort {
-    const ALL: [Self; 4] = [Self::LastSeen, Self::Signal, Self::Name, Self::Reports];
+    const ALL: [Self; 6] = [
+        Self::LastSeen,
+        Self::Signal,
+        Self::Name,
+        Self::Reports,
+        Self::Address,
+        Self::Changed,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
@@ -154,16 +171,27 @@ impl Sort {
             Self::Signal => "signal",
             Self::Name => "name",
             Self::Reports => "reports",
+            Self::Address => "address",
+            Self::Changed => "changed",
+        }
+    }
+
+    /// Rankings begin with the greatest. Names and addresses begin with the least, and changes with the oldest, so that
+    /// a client can read on where it stopped.
+    const fn descends_by_default(self) -> bool {
+        match self {
+            Self::LastSeen | Self::Signal | Self::Reports => true,
+            Self::Name | Self::Address | Self::Changed => false,
         }
     }
 
     fn read(text: &str) -> Result<Self, &'static str> {
         let mut all = Self::ALL.into_iter();
         all.find(|sort| sort.name() == text)
-            .ok_or("expected last_seen, signal, name or reports")
+            .ok_or("expected last_seen, signal, name, reports, address or changed")
     }
 
-    fn place(self, device: &Device) -> Place {
+    fn place(self, device: &Device, change: ChangeNumber) -> Place {
         let number = |number: u64| Key::Number(i64::try_from(number).unwrap_or(i64::MAX));
         let key = match self {
             Self::LastSeen => number(device.last_time.seconds().into()),
@@ -173,6 +201,11 @@ impl Sort {
                 i64::from(signal.last.value.get())
             })),
             Self::Name => Key::Text(name_of(device).unwrap_or_default().to_lowercase()),
+            Self::Address => number(device.id.addr.to_u64()),
+            Self::Changed => Key::Change {
+                at_us: device.modified_at.micros(),
+                number: change.get(),
+            },
         };
         Place { key, id: device.id }
     }
@@ -190,26 +223,32 @@ impl From<Seen> for Place {
 impl Wanted {
     /// The places of the page, in its order.
     fn find(&self, tracker: &Tracker, paced: &mut Paced) -> Result<Vec<Place>, Abandoned> {
-        if self.sort == Sort::LastSeen && self.is_descending {
+        if self.sort == Sort::LastSeen && self.is_descending && self.changed_since.is_none() {
             let before = self.after.as_ref().and_then(|after| match after.key {
                 Key::Number(seconds) => Some(Seen {
                     time: UnixTime::new(u32::try_from(seconds).ok()?),
                     id: after.id,
                 }),
-                Key::Text(_) => None,
+                Key::Text(_) | Key::Change { .. } => None,
             });
             let wanted = |device: &Device| self.filter.wants(device);
             let seen = tracker.seen_last(self.count, before, wanted, || paced.pause())?;
             return Ok(seen.into_iter().map(Place::from).collect());
         }
         let mut best: BTreeSet<Place> = BTreeSet::new();
-        let mut walk = Walk::over_all();
+        let mut walk = self
+            .changed_since
+            .map_or_else(Walk::over_all, Walk::over_changed);
+        // The walk may miss a device that changes meanwhile. All later changes are left out too, so that a client that
+        // goes on from the latest change that it got misses none.
+        let latest = tracker.latest_change();
         // The places are taken here, and nothing is copied out.
-        let mut look = |device: &Device| {
-            if !self.filter.wants(device) {
+        let mut look = |device: &Device, change: ChangeNumber| {
+            let is_too_late = self.sort == Sort::Changed && latest < change;
+            if is_too_late || !self.filter.wants(device) {
                 return;
             }
-            let place = self.sort.place(device);
+            let place = self.sort.place(device, change);
             if let Some(after) = &self.after
                 && self.compare(&place, after) != Ordering::Greater
             {
@@ -224,7 +263,7 @@ impl Wanted {
                 }
             }
         };
-        while tracker.look_at_next(&mut walk, &mut look) {
+        while tracker.look_at_next_changes(&mut walk, &mut look) {
             paced.pause()?;
         }
         let mut places: Vec<_> = best.into_iter().collect();
@@ -248,6 +287,7 @@ fn cursor(place: &Place, sort: Sort, is_descending: bool) -> String {
         Key::Text(text) => {
             format!("t{}", Hex(text.as_bytes()))
         }
+        Key::Change { at_us, number } => format!("c{at_us}-{number}"),
     };
     let direction = if is_descending { "desc" } else { "asc" };
     format!("{}.{direction}.{key}.{}", sort.name(), place.id.key())
@@ -269,10 +309,17 @@ fn read_cursor(text: &str, sort: Sort, is_descending: bool) -> Result<Place, &'s
         return Err("of a page in another order");
     }
     let key = match (key.split_at_checked(1), sort) {
-        (Some(("n", number)), Sort::LastSeen | Sort::Signal | Sort::Reports) => {
+        (Some(("n", number)), Sort::LastSeen | Sort::Signal | Sort::Reports | Sort::Address) => {
             Key::Number(number.parse().map_err(|_| UNKNOWN)?)
         }
         (Some(("t", hex)), Sort::Name) => Key::Text(text_of_hex(hex).ok_or(UNKNOWN)?),
+        (Some(("c", change)), Sort::Changed) => {
+            let (at_us, number) = change.split_once('-').ok_or(UNKNOWN)?;
+            Key::Change {
+                at_us: at_us.parse().map_err(|_| UNKNOWN)?,
+                number: number.parse().map_err(|_| UNKNOWN)?,
+            }
+        }
         _ => return Err(UNKNOWN),
     };
     let id: DeviceKey = id.parse().map_err(|_| UNKNOWN)?;

@@ -58,7 +58,7 @@ pub(in crate::http) fn routes() -> Vec<Route> {
         )
         .asks(&["texts"])
         .asks(FILTERS)
-        .asks(&["sort", "order"])
+        .asks(&["changed_since", "sort", "order"])
         .asks(PAGE),
         read(
             "/api/v1/ssids",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -15,7 +15,6 @@ use crate::hex::Hex;
 use crate::http::error::ApiError;
 use crate::http::request::query::Query;
 use crate::http::response::heavy::{Abandoned, Paced, Walks};
-use crate::http::response::json::Json;
 use crate::http::response::pace::Pace;
 use crate::http::response::page;
 use crate::http::state::RequestLimits;
@@ -96,11 +95,10 @@ pub(in crate::http) async fn list(
     if let Some(texts) = csv {
         return Ok(page::csv(networks, texts, next_cursor, &pace).await);
     }
-    let answer = Json::compact(&Ssids {
+    page::json(&Ssids {
         ssids: networks,
         next_cursor,
-    });
-    Ok(answer?.into_response())
+    })
 }
 
 /// The first networks behind a name, in the order of names; hidden ones have none.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -13,7 +13,6 @@ use crate::http::error::ApiError;
 use crate::http::request::path::Argument;
 use crate::http::request::query::Query;
 use crate::http::response::heavy;
-use crate::http::response::json::Json;
 use crate::http::response::pace::Pace;
 use crate::http::response::page;
 use crate::http::state::{HistoryReads, RequestLimits};
@@ -69,11 +68,10 @@ pub(in crate::http) async fn list(
     let records = observed
         .iter()
         .flat_map(|one| ObservationRecord::all(&one.entry));
-    let answer = Json::compact(&Observations {
+    page::json(&Observations {
         observations: records.collect(),
         next_cursor,
-    });
-    Ok(answer?.into_response())
+    })
 }
 
 async fn read(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -90,9 +90,8 @@ pub(in crate::http) async fn list(
     if let Some(texts) = csv {
         return Ok(page::csv(sources, texts, next_cursor, &pace).await);
     }
-    let answer = Json::compact(&Sources {
+    page::json(&Sources {
         sources: sources.iter().map(SourceRow::of).collect(),
         next_cursor,
-    });
-    Ok(answer?.into_response())
+    })
 }

@@ -73,6 +73,9 @@ fn meaning(name: &str) -> Option<&'static str> {
         "address" => "an address that the alert names",
         "since" => "not before: seconds since 1970, or like `2026-01-31T12:00:00Z`",
         "until" => "not after: seconds since 1970, or like `2026-01-31T12:00:00Z`",
+        "changed_since" => {
+            "changed at this time or later, by the server's clock: seconds since 1970, or like `2026-01-31T12:00:00Z`"
+        }
         "limit" => {
             "largest number of items on a page. Default: 100, but all sources and all webhooks"
         }
@@ -80,7 +83,8 @@ fn meaning(name: &str) -> Option<&'static str> {
         "page" => "which page, from 0; without one, everything",
         "length" => "how many records a page has",
         "sort" => {
-            "the path of a field to sort by; of native devices `last_seen`, `signal`, `name` or `reports`"
+            "the path of a field to sort by; of native devices `last_seen`, `signal`, `name`, `reports`, \
+             `address` or `changed`"
         }
         "order" => "`asc` or `desc`",
         "phy" => "`wifi` or `bluetooth`",
@@ -130,13 +134,18 @@ fn schema(name: &str, around: Surroundings<'_>) -> Schema {
         ]),
         "kind" => one_of(["found", "lost", "both"]),
         "timestamp" => ObjectBuilder::new().schema_type(Type::Number).into(),
-        "since" | "until" => time(),
+        "since" | "until" | "changed_since" => time(),
         "limit" => integer(1.0, bound(around.page_items_max)),
         "hash" | "page" | "length" => integer(0.0, MAX_U32),
         "severity_min" => one_of(["info", "low", "medium", "high", "critical"]),
-        "sort" if around.path == "/api/v1/devices" => {
-            one_of(["last_seen", "signal", "name", "reports"])
-        }
+        "sort" if around.path == "/api/v1/devices" => one_of([
+            "last_seen",
+            "signal",
+            "name",
+            "reports",
+            "address",
+            "changed",
+        ]),
         "order" | "sort_dir" => one_of(["asc", "desc"]),
         "phy" => one_of(["wifi", "bluetooth"]),
         "address_prefix" => text("^[0-9A-Fa-f]([:.-]?[0-9A-Fa-f]){0,11}$"),

@@ -1,5 +1,6 @@
 //! Parsing of requests, shared by all interfaces.
 
+pub(super) mod accept;
 pub(super) mod bad_parameter;
 pub(super) mod body;
 mod body_memory;

@@ -1,10 +1,14 @@
 //! A page of a list in the form that the client accepts.
 
-use axum::http::{HeaderMap, HeaderName, header};
-use axum::response::Response;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
 
+use super::json::Json;
 use super::pace::Pace;
 use super::stream::{InMemory, ListStream, Supply};
+use crate::http::error::ApiError;
+use crate::http::request::accept::preferred;
 use crate::http::request::bad_parameter::BadParameter;
 use crate::http::request::query::Query;
 use crate::views::export::Form;
@@ -13,12 +17,12 @@ use crate::views::list::{CsvList, ListWriter, Rows, Texts};
 /// Where a page that is not JSON has what a page of JSON has as `next_cursor`.
 const NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
 
-/// How texts are written in CSV. `None` if the client does not accept CSV.
+/// How texts are written in CSV. `None` if the client does not prefer CSV.
 pub(in crate::http) fn take_texts(
     query: &mut Query,
     headers: &HeaderMap,
 ) -> Result<Option<Texts>, BadParameter> {
-    let is_csv = accepts(headers, CsvList::CONTENT_TYPE);
+    let is_csv = form_of(headers) != Form::Json;
     let texts = query.take_with("texts", |text| match text {
         _ if !is_csv => Err("only CSV has it, for Accept: text/csv"),
         "guarded" => Ok(Texts::Guarded),
@@ -66,20 +70,26 @@ pub(in crate::http) fn take_form(
     if let Some(texts) = take_texts(query, headers)? {
         return Ok(Form::Csv(texts));
     }
-    let accepted = |form: &Form| accepts(headers, form.content_type());
-    Ok(Form::ALL.into_iter().find(accepted).unwrap_or(Form::Json))
+    Ok(form_of(headers))
 }
 
-/// Whether the client names a media type in `Accept`.
-fn accepts(headers: &HeaderMap, content_type: &str) -> bool {
-    let essence = |kind: &str| kind.split(';').next().unwrap_or_default().trim().to_owned();
-    let wanted = essence(content_type);
-    let accept = headers.get(header::ACCEPT);
-    let accept = accept.and_then(|accept| accept.to_str().ok());
-    accept.is_some_and(|accept| {
-        let mut kinds = accept.split(',');
-        kinds.any(|kind| essence(kind).eq_ignore_ascii_case(&wanted))
-    })
+/// The form that the client prefers. A client that accepts none gets JSON.
+fn form_of(headers: &HeaderMap) -> Form {
+    let preferred = preferred(headers, &Form::ALL.map(Form::content_type));
+    let form = preferred.and_then(|index| Form::ALL.get(index).copied());
+    form.unwrap_or(Form::Json)
+}
+
+/// A page in JSON that is made whole.
+pub(in crate::http) fn json(page: &impl Serialize) -> Result<Response, ApiError> {
+    Ok(varied(Json::compact(page)?.into_response()))
+}
+
+/// Tells caches that the form depends on `Accept`.
+fn varied(mut response: Response) -> Response {
+    let accept = HeaderValue::from_static("Accept");
+    response.headers_mut().append(header::VARY, accept);
+    response
 }
 
 /// A page of items that are in memory, as CSV.
@@ -110,7 +120,7 @@ where
     W: ListWriter<S::Item> + Unpin + Send + 'static,
 {
     let list = ListStream::new(supply, writer, content_type, pace.of_one_answer());
-    let mut response = list.whole_if_small().await;
+    let mut response = varied(list.whole_if_small().await);
     if let Some(cursor) = next_cursor.and_then(|cursor| cursor.parse().ok()) {
         response.headers_mut().insert(NEXT_CURSOR, cursor);
     }

@@ -19,8 +19,8 @@ pub enum Form {
 }
 
 impl Form {
-    /// All forms; what nobody chose is the last.
-    pub const ALL: [Self; 2] = [Self::Csv(Texts::Guarded), Self::Json];
+    /// All forms. Of forms that a client wants alike, the first one counts.
+    pub const ALL: [Self; 2] = [Self::Json, Self::Csv(Texts::Guarded)];
 
     /// The media type, with its parameters.
     pub const fn content_type(self) -> &'static str {
