@@ -1,6 +1,7 @@
 //! One connection: TLS if it is configured, then HTTP.
 
 use std::convert::Infallible;
+use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -71,11 +72,11 @@ pub(super) async fn serve(
             serve_stream(stream, peer(Some(Scheme::Https)), service, limits, lease).await;
         }
         // The place is freed first: after the log line the next client gets it.
-        Ok(Err(error)) => {
+        Ok(Err(error)) if error.kind() != io::ErrorKind::TimedOut => {
             drop(lease);
             debug!(%error, "a connection ended before TLS was agreed upon");
         }
-        Err(_) => {
+        Ok(Err(_)) | Err(_) => {
             drop(lease);
             debug!("a connection took too long to agree upon TLS");
         }
