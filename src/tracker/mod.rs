@@ -76,7 +76,7 @@ pub struct Bounds {
     pub tags_bytes_per_device_max: usize,
     /// Bytes of a device's advertising data, and of its service data.
     pub advertising_bytes_per_device_max: usize,
-    /// Bytes that devices, their tags and the sources may hold, as [`memory`] counts them. Past the limit, the least
+    /// Bytes that devices, their tags and the sources may hold, as `memory.rs` counts them. Past the limit, the least
     /// recently changed devices are evicted. Zero disables it.
     pub memory_bytes_max: u64,
     /// Devices not reported for this long are dropped. Measured by times of receipt in the log; zero disables it.

@@ -153,7 +153,7 @@ impl Tags {
     }
 }
 
-/// A set of its own, which [`Tags::share`] exchanges.
+/// A set of its own, which `Tags::share` exchanges.
 impl FromIterator<Latest<Tag>> for Tags {
     fn from_iter<I: IntoIterator<Item = Latest<Tag>>>(tags: I) -> Self {
         let mut tags: Vec<_> = tags.into_iter().collect();
