@@ -16,7 +16,7 @@
 mod support;
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::thread;
@@ -290,7 +290,6 @@ impl Target<'_> {
         );
         stream.write_all(head.as_bytes())?;
         stream.write_all(body)?;
-        stream.shutdown(Shutdown::Write)?;
         let started = Instant::now();
         let mut part = vec![0; 64 << 10];
         loop {

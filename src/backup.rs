@@ -19,7 +19,8 @@ use crate::data_dir::{self, DataDir};
 use crate::log::{LogError, LogPosition, LogReader, Verification};
 use crate::snapshot;
 
-/// How often snapshots are copied again. The server deletes reports at most once an interval.
+/// Most attempts to copy snapshots that match the copied log. They stop to match if the server deletes reports while it is
+/// copied, which it does at most once in `snapshots.interval`.
 const TRIES: u32 = 10;
 
 /// Why a backup cannot be made or checked.

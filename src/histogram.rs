@@ -21,7 +21,7 @@ pub(crate) struct Histogram {
 /// What a histogram has counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counted {
-    /// How many durations are within each bound and above the one before; those above all bounds come last.
+    /// Number of durations by bucket. The last bucket has those that are longer than the largest bound.
     pub(crate) buckets: [u64; BUCKETS],
     pub(crate) sum_us: u64,
 }

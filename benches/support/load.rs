@@ -184,7 +184,7 @@ async fn measure_cpus(server: &ServerProcess, window: Window) -> (Option<f64>, O
 #[derive(Default)]
 struct Answers {
     latencies_us: Vec<u32>,
-    /// How many requests were answered in the time that is measured.
+    /// Number of requests that were answered during the measurement.
     answered: u64,
     refused: u64,
     first_refusal: Option<String>,

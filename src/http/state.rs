@@ -246,7 +246,7 @@ fn body_limits(limits: &config::Limits) -> BodyLimits {
             bytes_max => bytes_max,
         },
         timeout: limits.body_timeout,
-        refused_timeout: limits.refused_body_timeout,
+        unwanted_timeout: limits.refused_body_timeout,
         bytes_per_second_min: limits.body_bytes_per_second_min,
         rate_after: limits.body_rate_after,
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
-use axum::http::header::{CACHE_CONTROL, EXPECT, SET_COOKIE};
+use axum::http::header::{CACHE_CONTROL, SET_COOKIE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
@@ -102,10 +102,6 @@ pub(in crate::http) async fn check(
             response
         }
         Err(refused) => {
-            // Most clients read the answer only after they have sent the whole body.
-            if !parts.headers.contains_key(EXPECT) {
-                guard.bodies.discard(body).await;
-            }
             let mut refusal = refused.into_response();
             challenge::fit(&parts.headers, refusal.headers_mut());
             refusal
@@ -190,7 +186,7 @@ pub(in crate::http) async fn authorise(
 enum Shown {
     /// One is enough for the role.
     Enough(Standing),
-    /// At least one is valid, and none is enough.
+    /// Some are valid, but their roles are not enough for the route.
     TooLittle,
     Nothing,
 }

@@ -38,7 +38,7 @@ pub(in crate::http) struct NewSources {
     senders: Arc<Mutex<Senders>>,
 }
 
-/// Measures one quantity against its limit. Nothing is counted where there is none.
+/// Limits how much of one quantity each sender may send. Counts nothing if there is no limit.
 #[derive(Clone, Debug)]
 struct Meter {
     /// 0 means no limit.

@@ -84,10 +84,7 @@ pub(super) async fn upload<F: Format>(
 
 async fn take<F: Format>(intake: &Intake, request: Request) -> Result<Json, ApiError> {
     let sender = Sender::of(request.extensions());
-    if let Err(refused) = admit(intake, &sender) {
-        intake.bodies.discard(request.into_body()).await;
-        return Err(refused);
-    }
+    admit(intake, &sender)?;
     let key = idempotency_key(request.headers())?;
     let credential = key.as_ref().and_then(|_| sender.credential());
     let owners = intake.owners.as_ref();
@@ -169,7 +166,7 @@ async fn claim_sources(
     Ok(())
 }
 
-/// What the sender is told of the notes: at most `ignored_max` values, in the order of their reports.
+/// Joins the notes for the answer. It names at most `ignored_max` values, in the order of their reports.
 fn told(notes: Vec<(SourceId, Notes)>, ignored_max: usize) -> Notes {
     let mut told = Notes::default();
     for (_, notes) in notes {

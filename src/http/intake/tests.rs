@@ -154,7 +154,7 @@ impl TestServer {
                 all_bytes_max: 1 << 22,
                 sender_bytes_max: 1 << 22,
                 timeout: Duration::from_secs(60),
-                refused_timeout: Duration::from_secs(60),
+                unwanted_timeout: Duration::from_secs(60),
                 bytes_per_second_min: 0,
                 rate_after: Duration::from_secs(60),
             }),

@@ -59,7 +59,6 @@ pub(super) async fn set_password(
         let pass = match authorise(&guard, &parts, RequiredRole::Credentials).await {
             Ok(pass) => pass,
             Err(refused) => {
-                guard.bodies.discard(body).await;
                 return Err(match refused {
                     ApiError::Unauthorised(_) | ApiError::Forbidden(_)
                         if guard.access.credentials().has_users() =>

@@ -79,8 +79,8 @@ pub(in crate::http) struct BodyLimits {
     pub(in crate::http) sender_bytes_max: usize,
     /// How long a client may take to send a body.
     pub(in crate::http) timeout: Duration,
-    /// The same for a request that was refused by its head.
-    pub(in crate::http) refused_timeout: Duration,
+    /// The same for a body that nobody needs.
+    pub(in crate::http) unwanted_timeout: Duration,
     /// The slowest that a body may arrive, on average. 0 means no limit.
     pub(in crate::http) bytes_per_second_min: u32,
     /// When the average counts.
@@ -164,16 +164,7 @@ impl Bodies {
         let mut memory = self.memory.hold(Sender::of(request.extensions()));
         let mut body = request.into_body();
         let read = self.read(&mut body, declared, bytes_max, &mut memory);
-        let bytes = match read.await {
-            Ok(bytes) => bytes,
-            Err(refused) => {
-                memory.release();
-                if matches!(refused, BodyError::NoMemory | BodyError::NoMemoryForSender) {
-                    self.discard(body).await;
-                }
-                return Err(refused);
-            }
-        };
+        let bytes = read.await?;
         Ok(Received {
             bytes,
             form,
@@ -183,7 +174,7 @@ impl Bodies {
         })
     }
 
-    /// Reads the body of a request that was refused: most clients look for the answer only after they have sent it.
+    /// Reads a body that the answer does not depend on.
     pub(in crate::http) async fn discard(&self, mut body: Body) {
         let discard = async {
             let mut read = 0usize;
@@ -194,7 +185,7 @@ impl Bodies {
                 }
             }
         };
-        timeout(self.limits.refused_timeout, discard).await.ok();
+        timeout(self.limits.unwanted_timeout, discard).await.ok();
     }
 
     async fn read(
@@ -204,7 +195,7 @@ impl Bodies {
         bytes_max: usize,
         memory: &mut HeldMemory,
     ) -> Result<Vec<u8>, BodyError> {
-        let start = Instant::now();
+        let mut start = Instant::now();
         let deadline = start + self.limits.timeout;
         let declared = declared.unwrap_or_default().min(bytes_max);
         let mut bytes = Vec::with_capacity(declared.min(FIRST_BYTES));
@@ -234,6 +225,7 @@ impl Bodies {
                 } else {
                     deadline.min(Instant::now() + MEMORY_WAIT)
                 };
+                let waits_from = Instant::now();
                 memory
                     .grow_to(read, wait_until)
                     .await
@@ -241,6 +233,8 @@ impl Bodies {
                         NoRoom::InAll => BodyError::NoMemory,
                         NoRoom::OfSender => BodyError::NoMemoryForSender,
                     })?;
+                // The client is not slow while it waits for the server.
+                start += waits_from.elapsed();
                 if bytes.capacity() < read {
                     bytes.reserve(data.len().max(declared.saturating_sub(bytes.len())));
                 }
@@ -327,7 +321,8 @@ impl Received {
 }
 
 impl Received {
-    /// What a read is asked for, and the variables beside it. An empty body asks for nothing.
+    /// Parses the body as the command of a read. Returns the command and the other variables of the form. An empty body
+    /// is an empty command.
     pub(in crate::http) fn command<T: DeserializeOwned + Default>(
         self,
     ) -> Result<(T, Vec<(String, String)>), BodyError> {

@@ -26,7 +26,7 @@ const PIECES_PER_SLICE: u8 = 4;
 
 /// After how much work large answers look whether reports come in.
 const WORK_MAX: Duration = Duration::from_millis(4);
-/// How long after a commit more reports are expected.
+/// Reports are assumed to come in until this long after the last commit.
 const INGEST_EXPECTED: Duration = Duration::from_millis(100);
 /// Rest for each unit of work while reports come in, on one processor. Two processors need half of it, and so on:
 /// large answers together get a fifth of one processor, a third of two, and half of four.
