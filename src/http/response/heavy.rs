@@ -228,6 +228,8 @@ impl Paced {
 mod tests {
     use std::sync::mpsc;
 
+    use tokio::sync::oneshot;
+
     use super::*;
 
     fn is_refused(place: &Result<ReadPlace, ApiError>) -> bool {
@@ -301,15 +303,15 @@ mod tests {
         let client = HangUp::of_connection();
         let reads = HeavyReads::new(1, 1, Pace::new(Arc::default(), 1));
         let reads = reads.for_client(client.clone());
-        let endless = reads.walk(|paced| -> Result<(), Abandoned> {
+        let (began, begins) = oneshot::channel();
+        let endless = reads.walk(move |paced| -> Result<(), Abandoned> {
+            began.send(()).ok();
             loop {
                 paced.pause()?;
             }
         });
         let hung_up = async {
-            while !client.is_watched() {
-                tokio::task::yield_now().await;
-            }
+            begins.await.unwrap();
             client.set();
         };
         let (done, ()) = tokio::join!(endless, hung_up);

@@ -1,8 +1,9 @@
 //! The WebSockets `/devices/monitor.ws` and `/devices/views/{view}/monitor.ws`.
 
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
-use super::{MONITOR, Subscriber, addr, report};
+use super::{MONITOR, PATIENCE, Subscriber, addr, report};
 use crate::server::{BLUETOOTH, SOURCE, TestServer, batch};
 
 const MAC: &str = "kismet.device.base.macaddr";
@@ -178,4 +179,20 @@ async fn a_socket_monitors_all_devices_once() {
     subscriber.settle().await;
     server.report(json!([report(1)])).await;
     assert_eq!(subscriber.hear().await, shown(1, 2));
+}
+
+#[tokio::test]
+async fn a_monitor_keeps_no_list_waiting() {
+    let server = TestServer::start_with(|config| config.limits.device_walks_max = 1).await;
+    server.report(json!([report(1)])).await;
+    let mut subscriber = Subscriber::connect(&server, MONITOR).await;
+    let mut hourly = monitor(&addr(1), 1);
+    hourly["rate"] = json!(3600);
+    subscriber.say(hourly).await;
+    assert_eq!(subscriber.hear().await, shown(1, 1));
+    let list = server.get("/devices/views/all/devices.json?sort=kismet.device.base.name");
+    let answer = timeout(PATIENCE, list)
+        .await
+        .expect("the list waits for ever");
+    answer.expect_status(200);
 }

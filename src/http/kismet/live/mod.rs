@@ -16,7 +16,6 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use hyper::upgrade::OnUpgrade;
 use serde_json::{Map, Value};
-use tokio::sync::Mutex;
 use tracing::debug;
 
 use self::places::Places;
@@ -30,7 +29,7 @@ use crate::events::{Events, Message, Severity};
 use crate::http::clock::now;
 use crate::http::error::ApiError;
 use crate::http::request::sender::Sender;
-use crate::http::response::pace::{Pace, YieldToIngest};
+use crate::http::response::pace::Pace;
 use crate::http::server::lease::Lease;
 use crate::http::state::{RequestLimits, ServerFacts};
 use crate::views::kismet::{DeviceView, MessageRecord};
@@ -41,15 +40,15 @@ pub(in crate::http) struct Live {
     places: Places,
     socket: SocketLimits,
     subscriptions_max: usize,
-    /// All monitors take turns here, and give way to reports together: each alone would take its part of a processor.
-    monitoring: Arc<Mutex<YieldToIngest>>,
+    /// Monitors take turns with other reads, and give way to reports.
+    pace: Pace,
 }
 
 impl Live {
     pub(in crate::http) fn new(limits: &Limits, pace: &Pace) -> Self {
         Self {
             places: Places::new(limits.subscribers_max, limits.subscribers_per_client_max),
-            monitoring: Arc::new(Mutex::new(pace.of_one_answer())),
+            pace: pace.clone(),
             socket: SocketLimits {
                 message_bytes_max: limits.subscriber_message_bytes_max,
                 timeout: limits.subscriber_timeout,

@@ -4,7 +4,6 @@
 //! when they are sent. One that reads slowly gets fewer rounds.
 
 use std::collections::VecDeque;
-use std::future::poll_fn;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -50,11 +49,11 @@ async fn turn(feed: &Feed, monitors: &mut Monitors, socket: &mut Socket) -> Resu
             Err(reason) => vec![notice(&reason)],
         },
         () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
-            let mut pace = feed.live.monitoring.lock().await;
+            let mut turn = feed.live.pace.of_one_answer();
+            turn.wait().await;
             let start = Instant::now();
             let frames = monitors.step(feed);
-            pace.count(start.elapsed());
-            poll_fn(|context| pace.poll(context)).await;
+            turn.count(start.elapsed());
             frames
         }
     };
