@@ -72,15 +72,24 @@ impl SourceOwners {
         }
     }
 
-    /// Makes `who` the owner of a source that nobody owns. Waits for the disk.
-    pub(crate) fn claim(&self, source: Uuid, who: &Identity) -> Result<(), NotYours> {
+    /// Makes `who` the owner of a source that nobody owns. Waits for the disk. Past the bound, sources that are not
+    /// `tracked` any more lose their owners.
+    pub(crate) fn claim(
+        &self,
+        source: Uuid,
+        who: &Identity,
+        is_tracked: impl Fn(Uuid) -> bool,
+    ) -> Result<(), NotYours> {
         if let Some(known) = self.known(source, Some(who)) {
             return known;
         }
         let mut owners = self.lock();
         if owners.contains_key(&source) {
             drop(owners);
-            return self.claim(source, who);
+            return self.claim(source, who, is_tracked);
+        }
+        if self.sources_max <= owners.len() {
+            owners.retain(|source, _| is_tracked(*source));
         }
         if self.sources_max <= owners.len() {
             return Err(NotYours::TooMany);
@@ -91,6 +100,15 @@ impl SourceOwners {
             owners.remove(&source);
         }
         Ok(written?)
+    }
+
+    /// Makes a source one that nobody owns. Waits for the disk.
+    pub(crate) fn release(&self, source: Uuid) -> io::Result<()> {
+        let mut owners = self.lock();
+        match owners.remove(&source) {
+            Some(_) => self.write(&owners),
+            None => Ok(()),
+        }
     }
 
     fn write(&self, owners: &HashMap<Uuid, Box<str>>) -> io::Result<()> {
@@ -151,11 +169,17 @@ mod tests {
     fn the_number_of_owned_sources_has_a_bound() {
         let owners = SourceOwners::open(None, 2).unwrap();
         let (phone, source) = (key("phone", Role::Scanreport), Uuid::from_u128);
-        owners.claim(source(1), &phone).unwrap();
-        owners.claim(source(2), &phone).unwrap();
-        owners.claim(source(1), &phone).unwrap();
-        let one_more = owners.claim(source(3), &phone);
-        assert!(matches!(one_more, Err(NotYours::TooMany)));
+        let claim = |number| owners.claim(source(number), &phone, |_| true);
+        claim(1).unwrap();
+        claim(2).unwrap();
+        claim(1).unwrap();
+        assert!(matches!(claim(3), Err(NotYours::TooMany)));
+        // A source that is forgotten makes room.
+        let is_tracked = |tracked| tracked == source(2);
+        owners.claim(source(3), &phone, is_tracked).unwrap();
+        assert!(owners.known(source(1), Some(&phone)).is_none());
+        owners.release(source(2)).unwrap();
+        claim(1).unwrap();
     }
 
     #[test]
@@ -164,21 +188,25 @@ mod tests {
         let open = || SourceOwners::open(Some(dir.path()), 9);
         let source = Uuid::from_u128(1);
         let phone = key("phone", Role::Scanreport);
-        open().unwrap().claim(source, &phone).unwrap();
+        open().unwrap().claim(source, &phone, |_| true).unwrap();
         let owners = open().unwrap();
-        owners.claim(source, &phone).unwrap();
+        owners.claim(source, &phone, |_| true).unwrap();
         let user = Identity {
             principal: Principal::User("phone".into()),
             role: Role::Scanreport,
         };
         for other in [&key("other", Role::Scanreport), &user] {
-            assert!(matches!(owners.claim(source, other), Err(NotYours::Owned)));
+            assert!(matches!(
+                owners.claim(source, other, |_| true),
+                Err(NotYours::Owned)
+            ));
         }
         assert!(matches!(
             owners.known(source, None),
             Some(Err(NotYours::Owned))
         ));
-        owners.claim(source, &key("boss", Role::Admin)).unwrap();
+        let boss = key("boss", Role::Admin);
+        owners.claim(source, &boss, |_| true).unwrap();
         fs::write(dir.path().join(SOURCE_OWNERS), "{").unwrap();
         assert!(open().is_err());
     }

@@ -290,6 +290,7 @@ part!(Arc<Origins>, app => Arc::clone(&app.origins));
 part!(Arc<ServerFacts>, app => Arc::clone(&app.server));
 part!(Arc<Tracker>, app => Arc::clone(&app.records.tracker));
 part!(Bodies, app => app.guard.bodies.clone());
+part!(Option<Arc<SourceOwners>>, app => app.intake.owners.clone());
 part!(Events, app => app.events.clone());
 part!(Guard, app => app.guard.clone());
 part!(HeavyReads, app => app.heavy_reads.clone());

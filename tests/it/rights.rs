@@ -336,7 +336,15 @@ async fn a_bound_source_takes_reports_of_its_first_key_only() {
         report(&server, SOURCE, &admin, 200).await;
         server = server.restart().await;
     }
-    report(&server, &SOURCE.replace('4', "6"), &mine, 503).await;
+    let third = SOURCE.replace('4', "6");
+    let refused = report(&server, &third, &mine, 409).await;
+    assert_eq!(refused["code"], "too_many_sources");
+    // Who forgets a source makes room for the owner of another.
+    let path = format!("/api/v1/sources/{second}?KISMET={admin}");
+    Answer::of(server.request(Method::DELETE, &path))
+        .await
+        .expect_status(200);
+    report(&server, &third, &other, 200).await;
     // Another key of the same name owns the same sources.
     credentials.revoke_key("mine").unwrap();
     report(&server, SOURCE, &create("mine", "scanreport"), 200).await;

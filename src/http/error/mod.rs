@@ -94,7 +94,9 @@ pub(super) enum ApiError {
     TooManyLogins,
     #[error("the source {0} belongs to another key or user, see auth.bind_sources")]
     NotYourSource(SourceId),
-    #[error("source_uuid: a new source, and limits.sources_max sources have owners")]
+    #[error(
+        "source_uuid: a new source, and limits.sources_max sources have owners: forget one, or raise the limit"
+    )]
     TooManyOwnedSources,
     #[error("cannot write the owner of a source: {0}")]
     OwnerNotWritten(io::Error),
@@ -201,15 +203,16 @@ impl ApiError {
             | Self::NoSuchWebhook(_)
             | Self::NoReceiver
             | Self::NoSuchView => StatusCode::NOT_FOUND,
-            Self::AlreadyPaused | Self::NotPaused => StatusCode::CONFLICT,
+            Self::AlreadyPaused | Self::NotPaused | Self::TooManyOwnedSources => {
+                StatusCode::CONFLICT
+            }
             Self::Impossible(_) => StatusCode::NOT_IMPLEMENTED,
             Self::NotAWebSocket => StatusCode::UPGRADE_REQUIRED,
             Self::TooManyReads
             | Self::TooManySubscribers
             | Self::TooManyConnections
             | Self::NoCredentials
-            | Self::TooManyLogins
-            | Self::TooManyOwnedSources => StatusCode::SERVICE_UNAVAILABLE,
+            | Self::TooManyLogins => StatusCode::SERVICE_UNAVAILABLE,
             Self::HeadTooLong { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::ClientGone

@@ -111,7 +111,7 @@ async fn take<F: Format>(intake: &Intake, request: Request) -> Result<Json, ApiE
         upload.identify(credential.as_deref(), &key);
     }
     if let Some((owners, identity)) = bound {
-        claim_sources(&owners, identity, &upload).await?;
+        claim_sources(&owners, &intake.tracker, identity, &upload).await?;
     }
     let notes: Vec<_> = upload.take_notes().collect();
     let receipt = submit(intake, &sender, received_at, upload).await?;
@@ -142,6 +142,7 @@ fn identity(extensions: &Extensions) -> Option<Identity> {
 /// Refuses an upload for a source of somebody else. A source that nobody owns belongs to the sender from now on.
 async fn claim_sources(
     owners: &Arc<SourceOwners>,
+    tracker: &Arc<Tracker>,
     who: Option<Identity>,
     upload: &Upload,
 ) -> Result<(), ApiError> {
@@ -151,8 +152,9 @@ async fn claim_sources(
             (Some(known), _) => known,
             (None, None) => Ok(()),
             (None, Some(who)) => {
-                let (owners, who) = (Arc::clone(owners), who.clone());
-                spawn_blocking(move || owners.claim(source.uuid(), &who))
+                let (owners, tracker, who) = (Arc::clone(owners), Arc::clone(tracker), who.clone());
+                let is_tracked = move |source| tracker.has_source(SourceId::new(source));
+                spawn_blocking(move || owners.claim(source.uuid(), &who, is_tracked))
                     .await
                     .map_err(|_| ApiError::Panicked)?
             }

@@ -6,8 +6,10 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Serialize;
+use tokio::task::spawn_blocking;
 use utoipa::ToSchema;
 
+use crate::auth::SourceOwners;
 use crate::http::clock::now;
 use crate::http::error::ApiError;
 use crate::http::request::path::Argument;
@@ -49,6 +51,7 @@ pub(super) struct Forgotten {
 pub(in crate::http) async fn forget(
     State(tracker): State<Arc<Tracker>>,
     State(ingest): State<Ingest>,
+    State(owners): State<Option<Arc<SourceOwners>>>,
     Argument(uuid): Argument,
     query: Query,
 ) -> Result<Json, ApiError> {
@@ -59,6 +62,12 @@ pub(in crate::http) async fn forget(
     }
     let order = What::SourceForget(SourceForget { source });
     ingest.submit(now(), order).await?;
+    if let Some(owners) = owners {
+        spawn_blocking(move || owners.release(source.uuid()))
+            .await
+            .map_err(|_| ApiError::Panicked)?
+            .map_err(ApiError::OwnerNotWritten)?;
+    }
     Json::compact(&Forgotten {
         source: source.to_string(),
         forgotten: true,
