@@ -30,6 +30,8 @@ pub(crate) const SMALL_FILES: [&str; 4] = [CREDENTIALS, CREDENTIAL_USES, SOURCE_
 pub(crate) const UNFINISHED_LOG: &str = "scanpost.db.unfinished";
 /// The folder of the snapshots.
 pub(crate) const SNAPSHOTS: &str = "snapshots";
+/// The folder of the history's index. It can be built again from the log, so a backup leaves it out.
+pub(crate) const HISTORY: &str = "history";
 
 /// The server locks this file while it runs.
 const SERVER_LOCK: &str = "lock";
@@ -58,6 +60,7 @@ pub(crate) struct Usage {
     pub(crate) wal_bytes: u64,
     pub(crate) alerts_bytes: u64,
     pub(crate) snapshots_bytes: u64,
+    pub(crate) history_bytes: u64,
     /// `None` if there is no snapshot.
     pub(crate) snapshot_written_at: Option<SystemTime>,
     /// What the file system has left for this user.
@@ -86,7 +89,16 @@ impl DataDir {
 
     /// Creates the folder of the snapshots if it is missing, and restricts the modes of the files in it.
     pub(crate) fn make_snapshots(&self) -> io::Result<PathBuf> {
-        let folder = self.path_of(SNAPSHOTS);
+        self.make_private_folder(SNAPSHOTS)
+    }
+
+    /// Creates the folder of the history's index if it is missing, and restricts the modes of the files in it.
+    pub(crate) fn make_history(&self) -> io::Result<PathBuf> {
+        self.make_private_folder(HISTORY)
+    }
+
+    fn make_private_folder(&self, name: &str) -> io::Result<PathBuf> {
+        let folder = self.path_of(name);
         make_folder(&folder)?;
         for entry in fs::read_dir(&folder)? {
             let entry = entry?;
@@ -173,21 +185,27 @@ impl DataDir {
     pub(crate) fn usage(&self) -> Usage {
         let log = self.path_of(LOG);
         let bytes = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
-        let snapshots = fs::read_dir(self.path_of(SNAPSHOTS));
-        let snapshots = snapshots.into_iter().flatten().flatten();
-        let snapshots: Vec<_> = snapshots
-            .filter_map(|entry| entry.metadata().ok())
-            .filter(Metadata::is_file)
-            .collect();
+        let snapshots = self.files_in(SNAPSHOTS);
+        let history = self.files_in(HISTORY);
         let newest = snapshots.iter().filter_map(|file| file.modified().ok());
         Usage {
             log_bytes: bytes(&log),
             wal_bytes: bytes(&with_suffix(&log, "-wal")),
             alerts_bytes: bytes(&self.path_of(ALERTS)),
             snapshots_bytes: snapshots.iter().map(Metadata::len).sum(),
+            history_bytes: history.iter().map(Metadata::len).sum(),
             snapshot_written_at: newest.max(),
             free_bytes: self.free_bytes(),
         }
+    }
+
+    fn files_in(&self, folder: &str) -> Vec<Metadata> {
+        let entries = fs::read_dir(self.path_of(folder));
+        let entries = entries.into_iter().flatten().flatten();
+        entries
+            .filter_map(|entry| entry.metadata().ok())
+            .filter(Metadata::is_file)
+            .collect()
     }
 
     /// The free space of the file system for this user.

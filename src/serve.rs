@@ -26,7 +26,7 @@ pub use crate::http::server::tls::TlsError;
 use crate::http::{self, App, Parts};
 use crate::ingest::housekeeping::{self, Schedule};
 use crate::ingest::{self, Ingest, Stores, WriterBounds, WriterError};
-use crate::log::{Log, LogError};
+use crate::log::{Log, LogError, LogOptions};
 use crate::metrics::ConnectionCounts;
 use crate::notify::Notifier;
 use crate::process::Process;
@@ -103,7 +103,10 @@ pub async fn serve_with(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
     let data = config.server.data_dir()?;
-    let log = Log::in_directory(&data)?;
+    let options_of_log = LogOptions {
+        index_rows: config.limits.history_memory_rows,
+    };
+    let log = Log::in_directory_with(&data, options_of_log)?;
     run(listener, config, (log, Some(data)), options, shutdown).await
 }
 

@@ -78,6 +78,12 @@ pub struct Limits {
     pub page_items_max: usize,
     /// Fields, patterns or addresses in one command. Default 1 000.
     pub command_items_max: usize,
+    /// Buckets in the chart of a device's history. Default 10 000.
+    pub history_buckets_max: usize,
+    /// Sources, places and channels in all buckets of such a chart together. Default 100 000.
+    pub history_entries_max: usize,
+    /// Newest observations that the index of histories keeps in memory before it writes them to a file. Default 65 536.
+    pub history_memory_rows: usize,
     /// Requests that search or sort all devices at one time. Further ones wait. Default 2, which leaves the writer its
     /// share.
     pub device_walks_max: usize,
@@ -147,6 +153,9 @@ impl Default for Limits {
             advertising_bytes_per_device_max: 4096,
             page_items_max: 1000,
             command_items_max: 1000,
+            history_buckets_max: 10_000,
+            history_entries_max: 100_000,
+            history_memory_rows: 65_536,
             device_walks_max: 2,
             log_reads_max: 2,
             reads_waiting_max: 32,
@@ -212,6 +221,9 @@ impl Limits {
         }
         count(self.page_items_max, 1..=1_000_000)?;
         count(self.command_items_max, 1..=1_000_000)?;
+        count(self.history_buckets_max, 1..=1_000_000)?;
+        count(self.history_entries_max, 1..=10_000_000)?;
+        count(self.history_memory_rows, 16..=65_536)?;
         count(self.device_walks_max, 1..=1000)?;
         count(self.log_reads_max, 1..=1000)?;
         count(self.reads_waiting_max, 0..=100_000)?;

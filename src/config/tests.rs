@@ -326,6 +326,25 @@ fn bounds_of_new_sources_hold_at_and_one_past() {
 }
 
 #[test]
+fn bounds_of_histories_hold_at_and_one_past() {
+    check(
+        "limits.history_buckets_max",
+        &["1", "1000000"],
+        &["0", "1000001"],
+    );
+    check(
+        "limits.history_entries_max",
+        &["1", "10000000"],
+        &["0", "10000001"],
+    );
+    check(
+        "limits.history_memory_rows",
+        &["16", "65536"],
+        &["15", "65537"],
+    );
+}
+
+#[test]
 fn bounds_hold_at_and_one_past() {
     check("limits.json_depth_max", &["4", "100"], &["3", "101"]);
     check(

@@ -26,7 +26,10 @@ pub use self::record::{
 pub use self::sqlite::{Finding, Findings, History, LogReader, SqliteLog, Verification};
 pub(crate) use self::sqlite::{copy_database, open_read_only};
 use crate::histogram::Histogram;
-use crate::report::{BatchIdentity, MacAddr, ReceivedAt, Rejected, SourceId, UnixTime};
+use crate::report::capabilities::SecurityClass;
+use crate::report::{
+    BatchIdentity, Channel, Dbm, MacAddr, Position, ReceivedAt, Rejected, SourceId, UnixTime,
+};
 
 /// The position of a record in the log. The first record has 1, and no position is used twice.
 #[derive(
@@ -101,6 +104,38 @@ pub struct HistoryQuery {
     pub count: usize,
 }
 
+/// A query for what a chart shows of the observations of one device.
+#[derive(Clone, Copy, Debug)]
+pub struct PointQuery {
+    /// The device's address. All radio technologies are searched.
+    pub addr: MacAddr,
+    /// The earliest time that an observation may have.
+    pub since: UnixTime,
+    /// The latest time that an observation may have.
+    pub until: UnixTime,
+    /// The last observation of the answer before, if there was one. The oldest observations come first.
+    pub after: Option<ObservationKey>,
+    /// The most observations to return.
+    pub count: usize,
+}
+
+/// What a chart shows of an observation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct HistoryPoint {
+    /// Its sort key.
+    pub key: ObservationKey,
+    /// The scanner.
+    pub source: SourceId,
+    /// How strong the signal was.
+    pub signal: Option<Dbm>,
+    /// The channel, as sent.
+    pub channel: Option<Channel>,
+    /// Where the scanner stood. Altitude and speed are not read.
+    pub position: Option<Position>,
+    /// The class of what the network said of its security. `None` if it said nothing.
+    pub security: Option<SecurityClass>,
+}
+
 /// The sort key of an observation among those of its device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ObservationKey {
@@ -149,6 +184,27 @@ pub struct Expired {
     pub is_blocked: bool,
     /// Whether the log is still larger than [`Expiry::size_max_bytes`], although few observations are left.
     pub is_still_too_large: bool,
+}
+
+/// How a log in a directory works.
+#[derive(Clone, Copy, Debug)]
+pub struct LogOptions {
+    /// How many of the newest observations the index of histories keeps in memory before it writes them to a file. At
+    /// most [`Self::INDEX_ROWS_MAX`].
+    pub index_rows: usize,
+}
+
+impl LogOptions {
+    /// The largest number of [`Self::index_rows`], and the default.
+    pub const INDEX_ROWS_MAX: usize = sqlite::INDEX_ROWS_MAX;
+}
+
+impl Default for LogOptions {
+    fn default() -> Self {
+        Self {
+            index_rows: Self::INDEX_ROWS_MAX,
+        }
+    }
 }
 
 /// Why the log refused a group of records, or cannot be used.
@@ -223,7 +279,12 @@ impl Log {
 
     /// Opens the log in a directory, and creates it if it is missing.
     pub fn in_directory(path: &Path) -> Result<Self, LogError> {
-        Ok(Self::Sqlite(Box::new(SqliteLog::open(path)?)))
+        Self::in_directory_with(path, LogOptions::default())
+    }
+
+    /// Like [`in_directory`](Self::in_directory), with options.
+    pub fn in_directory_with(path: &Path, options: LogOptions) -> Result<Self, LogError> {
+        Ok(Self::Sqlite(Box::new(SqliteLog::open(path, options)?)))
     }
 
     /// Leaves the syncs to the operating system, for tests that do not kill the process.

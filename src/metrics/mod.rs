@@ -140,6 +140,9 @@ metrics! {
     ALERTS_BYTES: Gauge "scanpost_alerts_file_bytes",
         "Size of alerts.db.",
         Read::One(|of| of.usage().alerts_bytes);
+    HISTORY_BYTES: Gauge "scanpost_history_index_bytes",
+        "Size of all files of the history's index together.",
+        Read::One(|of| of.usage().history_bytes);
     SNAPSHOTS_BYTES: Gauge "scanpost_snapshots_bytes",
         "Size of all snapshots together.",
         Read::One(|of| of.usage().snapshots_bytes);

@@ -31,6 +31,7 @@ mod fill;
 mod fuzz;
 mod histories;
 mod history;
+mod history_index;
 mod ingest;
 mod limits;
 mod live;

@@ -81,7 +81,6 @@ async fn read(
     let Some(history) = reads.history else {
         return Ok(Vec::new());
     };
-    // Each reads through the whole log.
     let place = reads.queue.admit(&reads.client).await?;
     let observed = heavy::run(place, &reads.client, move |interest| {
         let interest = interest.clone();

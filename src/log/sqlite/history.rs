@@ -1,13 +1,19 @@
 //! Reads the observations of single devices while the writer appends.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, OpenFlags};
+use tracing::warn;
 
+use super::index::{Index, RowRange, View};
+use super::points;
 use super::read;
-use crate::log::{HistoryQuery, LogError, LoggedObservation};
-use crate::report::ReceivedAt;
+use super::search::{self, Order, Search};
+use crate::log::{
+    HistoryPoint, HistoryQuery, LogError, LoggedObservation, ObservationKey, PointQuery,
+};
+use crate::report::{MacAddr, ReceivedAt, UnixTime};
 
 /// How many idle connections are kept for the next reads.
 const IDLE_MAX: usize = 2;
@@ -20,45 +26,111 @@ const INSTRUCTIONS_PER_QUESTION: i32 = 10_000;
 #[derive(Debug)]
 pub struct History {
     path: PathBuf,
+    index: Arc<Index>,
     idle: Mutex<Vec<Connection>>,
 }
 
 impl History {
-    pub(super) fn new(path: PathBuf) -> Self {
+    pub(super) fn new(path: PathBuf, index: Arc<Index>) -> Self {
         Self {
             path,
+            index,
             idle: Mutex::default(),
         }
     }
 
-    /// The observations of a device, the newest first. Scans the whole log, which takes some 70 ms per million
-    /// observations. It fails soon after `is_unwanted` returns true, which it is asked often.
+    /// The observations of a device, the newest first. Rows that the index does not have yet are scanned, which takes
+    /// some 70 ms per million. Fails soon after `is_unwanted` returns true, which it is asked often.
     pub fn read(
         &self,
         wanted: &HistoryQuery,
-        is_unwanted: impl FnMut() -> bool + Send + 'static,
+        is_unwanted: impl Fn() -> bool + Clone + Send + 'static,
     ) -> Result<Vec<LoggedObservation>, LogError> {
-        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = idle().pop();
-        let mut db = match kept {
-            Some(db) => db,
-            None => Connection::open_with_flags(
-                &self.path,
-                OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-            )?,
+        let end = key_after(wanted.until);
+        let search = Search {
+            from: first_key(wanted.since),
+            before: wanted.before.map_or(end, |before| before.min(end)),
+            order: Order::NewestFirst,
+            count: wanted.count,
         };
-        db.progress_handler(INSTRUCTIONS_PER_QUESTION, Some(is_unwanted))?;
-        let observed = {
+        self.find(wanted.addr, search, is_unwanted, |db, keys| {
+            read::observations(db, wanted.addr, keys)
+        })
+    }
+
+    /// What a chart shows of the observations of a device, the oldest first. As quick as [`read`](Self::read).
+    pub fn points(
+        &self,
+        wanted: &PointQuery,
+        is_unwanted: impl Fn() -> bool + Clone + Send + 'static,
+    ) -> Result<Vec<HistoryPoint>, LogError> {
+        let since = first_key(wanted.since);
+        let after = wanted.after.map(|after| ObservationKey {
+            id: after.id.saturating_add(1),
+            ..after
+        });
+        let search = Search {
+            from: after.map_or(since, |after| after.max(since)),
+            before: key_after(wanted.until),
+            order: Order::OldestFirst,
+            count: wanted.count,
+        };
+        self.find(wanted.addr, search, is_unwanted, |db, keys| {
+            points::read(db, wanted.addr, keys)
+        })
+    }
+
+    /// Finds the keys of observations, and reads these. `read` returns `None` if one of them is not of the device.
+    fn find<T>(
+        &self,
+        addr: MacAddr,
+        search: Search,
+        is_unwanted: impl Fn() -> bool + Clone + Send + 'static,
+        read: impl Fn(&Connection, &[ObservationKey]) -> Result<Option<T>, LogError>,
+    ) -> Result<T, LogError> {
+        // Before the transaction, so that the index has no run of which the transaction has more rows.
+        let view = self.index.view(addr.to_u64());
+        let mut db = self.connection()?;
+        db.progress_handler(INSTRUCTIONS_PER_QUESTION, Some(is_unwanted.clone()))?;
+        let found = {
             // One transaction, so that the result is consistent even if observations expire meanwhile.
             let transaction = db.unchecked_transaction()?;
-            read::history(&transaction, wanted)?
+            let keys = search::keys(&transaction, (&self.index, view), search, &is_unwanted)?;
+            if let Some(found) = read(&transaction, &keys)? {
+                found
+            } else {
+                warn!("the history's index is not that of the log: it is built again from the log");
+                self.index.forget(RowRange {
+                    first: 0,
+                    last: i64::MAX,
+                });
+                let view = View::of_nothing(addr.to_u64());
+                let keys = search::keys(&transaction, (&self.index, view), search, &is_unwanted)?;
+                let found = read(&transaction, &keys)?;
+                found.ok_or_else(|| super::damaged("the rows of observations change"))?
+            }
         };
         db.progress_handler(0, None::<fn() -> bool>)?;
-        let mut idle = idle();
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < IDLE_MAX {
             idle.push(db);
         }
-        Ok(observed)
+        Ok(found)
+    }
+
+    fn connection(&self) -> Result<Connection, LogError> {
+        let kept = self
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
+        match kept {
+            Some(db) => Ok(db),
+            None => Ok(Connection::open_with_flags(
+                &self.path,
+                OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+            )?),
+        }
     }
 
     /// When the oldest report that has not expired was received. `None` if there is none.
@@ -67,4 +139,14 @@ impl History {
         let db = Connection::open_with_flags(&self.path, flags)?;
         read::oldest_received_at(&db)
     }
+}
+
+/// The first key that an observation of this time can have.
+fn first_key(time: UnixTime) -> ObservationKey {
+    ObservationKey { time, id: i64::MIN }
+}
+
+/// A key after those of all observations of this time.
+fn key_after(time: UnixTime) -> ObservationKey {
+    ObservationKey { time, id: i64::MAX }
 }

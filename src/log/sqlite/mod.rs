@@ -9,11 +9,14 @@ mod copy;
 mod expire;
 mod extra;
 mod history;
+mod index;
 mod kinds;
 mod migrate;
+mod points;
 mod read;
 mod reader;
 mod rows;
+mod search;
 mod sweep;
 mod verify;
 mod write;
@@ -32,11 +35,15 @@ use uuid::Uuid;
 use self::checkpoint::Checkpointer;
 pub(crate) use self::copy::copy_database;
 pub use self::history::History;
+use self::index::BuilderThread;
+pub(crate) use self::index::PART_ROWS_MAX as INDEX_ROWS_MAX;
 pub use self::reader::LogReader;
 pub(crate) use self::reader::open_read_only;
 pub use self::verify::{Finding, Findings, Verification};
 use self::write::{Dictionaries, Tip};
-use super::{Entry, Expired, Expiry, LogError, LogPosition, Record, Resendable, StoredReceipt};
+use super::{
+    Entry, Expired, Expiry, LogError, LogOptions, LogPosition, Record, Resendable, StoredReceipt,
+};
 use crate::data_dir::{self, DataDir};
 use crate::histogram::Histogram;
 use crate::report::{ReceivedAt, SourceId};
@@ -50,6 +57,8 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 /// A log in an SQLite file.
 #[derive(Debug)]
 pub struct SqliteLog {
+    /// Dropped first: the last connection that closes moves the write-ahead log into the file, and this one cannot.
+    index: BuilderThread,
     db: Connection,
     data: DataDir,
     tip: Tip,
@@ -63,9 +72,9 @@ pub struct SqliteLog {
 }
 
 impl SqliteLog {
-    pub(super) fn open(directory: &Path) -> Result<Self, LogError> {
+    pub(super) fn open(directory: &Path, options: LogOptions) -> Result<Self, LogError> {
         let data = DataDir::at(directory);
-        Self::open_file(directory, &data).map_err(|error| match error {
+        Self::open_file(directory, &data, options).map_err(|error| match error {
             LogError::DiskFull | LogError::NotWritten(_) | LogError::Failed(_)
                 if data.has_no_room() =>
             {
@@ -78,7 +87,7 @@ impl SqliteLog {
         })
     }
 
-    fn open_file(directory: &Path, data: &DataDir) -> Result<Self, LogError> {
+    fn open_file(directory: &Path, data: &DataDir, options: LogOptions) -> Result<Self, LogError> {
         let path: Box<str> = directory.display().to_string().into();
         let unusable = |cause| LogError::Directory {
             path: path.clone(),
@@ -117,6 +126,7 @@ impl SqliteLog {
             numbers: Dictionaries::load(&db)?,
             syncs: Arc::default(),
             _checkpointer: Checkpointer::start(&file, &mut db, checkpoint::PAGES)?,
+            index: BuilderThread::start(data, (&file, &db), node, options.index_rows)?,
             db,
             server_uuid,
             node,
@@ -131,10 +141,11 @@ impl SqliteLog {
             // The row numbers that the failed transaction assigned are void.
             self.numbers = Dictionaries::default();
         }
-        let tip = result.map_err(|error| match error {
+        let (tip, indexed) = result.map_err(|error| match error {
             LogError::NotWritten(_) if self.data.has_no_room() => LogError::DiskFull,
             error => error,
         })?;
+        self.index.index().append(&indexed);
         let mut position = self.tip.at;
         self.tip = tip;
         let entries = records.into_iter().map(|record| {
@@ -149,13 +160,17 @@ impl SqliteLog {
     }
 
     pub(super) fn history(&self) -> History {
-        History::new(self.data.path_of(data_dir::LOG))
+        let index = Arc::clone(self.index.index());
+        History::new(self.data.path_of(data_dir::LOG), index)
     }
 
     pub(super) fn expire(&mut self, expiry: &Expiry) -> Result<Expired, LogError> {
         let mut expired = expire::expire(&mut self.db, self.tip.at, expiry)?;
         if expiry.is_trial {
             return Ok(expired);
+        }
+        if 0 < expired.observations {
+            self.index.index().rows_expired();
         }
         self.numbers.sweep.count(expired.observations);
         if expired.is_done {
@@ -197,6 +212,13 @@ impl SqliteLog {
 
     pub(super) fn receipt(&self, at: LogPosition) -> Result<Option<StoredReceipt>, LogError> {
         read::receipt(&self.db, at)
+    }
+
+    /// Waits until the index is complete, and returns how many runs it has.
+    #[cfg(test)]
+    pub(super) fn settle_index(&self) -> usize {
+        self.index.index().settle();
+        self.index.index().run_ranges().len()
     }
 
     /// Limits the file to this many pages of 4 KiB. Tests simulate a full disk with it.

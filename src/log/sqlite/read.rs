@@ -13,8 +13,8 @@ use super::kinds;
 use super::write::number_of_phy;
 use super::{NODE_UUID, SERVER_UUID, damaged, number, position, signed, unsigned};
 use crate::log::{
-    Entry, HistoryQuery, LogError, LogPosition, LoggedObservation, ObservationKey, Origin, Record,
-    RecordId, Resendable, SeenBatch, StoredReceipt, What,
+    Entry, LogError, LogPosition, LoggedObservation, ObservationKey, Origin, Record, RecordId,
+    Resendable, SeenBatch, StoredReceipt, What,
 };
 use crate::report::{
     Accuracy, Batch, BatchIdentity, BluetoothAddr, Bssid, Capabilities, Channel, Dbm, Frequency,
@@ -25,7 +25,7 @@ use crate::report::{
 const RECORD: usize = 14;
 /// Memory is reserved for at most this many reports before they are read: a damaged count must not reserve all memory.
 const REPORTS_EXPECTED_MAX: i64 = 10_000;
-const STRAY: &str = "an observation has no record, or is out of order";
+pub(super) const STRAY: &str = "an observation has no record, or is out of order";
 
 /// The columns that [`Owner::read_record`] reads.
 const SELECT_RECORD: &str =
@@ -126,53 +126,38 @@ pub(super) fn first_observation_after(
     Ok(low)
 }
 
-/// The observations of a device, the newest first, each as a batch of its own.
-pub(super) fn history(
+/// Reads observations, each as a batch of its own. `None` if one of them is not of the device.
+pub(super) fn observations(
     db: &Connection,
-    wanted: &HistoryQuery,
-) -> Result<Vec<LoggedObservation>, LogError> {
-    // There is no index on the address. It would slow down every write many times, and gains too little here.
-    let mut ids = db.prepare_cached(
-        "SELECT o.id FROM observations o
-         WHERE o.address = ?1 AND o.time BETWEEN ?2 AND ?3 AND (o.time, o.id) < (?4, ?5)
-         ORDER BY o.time DESC, o.id DESC LIMIT ?6",
-    )?;
+    addr: MacAddr,
+    keys: &[ObservationKey],
+) -> Result<Option<Vec<LoggedObservation>>, LogError> {
     let mut observation = db.prepare_cached(&format!("{SELECT_OBSERVATION} WHERE o.id = ?1"))?;
     let mut record = db.prepare_cached(&format!("{SELECT_RECORD} WHERE r.position = ?1"))?;
     let owner = Owner::read(db)?;
-    let before = wanted.before.unwrap_or(ObservationKey {
-        time: UnixTime::new(u32::MAX),
-        id: i64::MAX,
-    });
-    let ids = ids.query_map(
-        params![
-            signed(wanted.addr.to_u64()),
-            wanted.since.seconds(),
-            wanted.until.seconds(),
-            before.time.seconds(),
-            before.id,
-            signed(wanted.count),
-        ],
-        |row| row.get::<_, i64>(0),
-    )?;
-    let read = |id: rusqlite::Result<i64>| {
-        let id = id?;
-        let mut rows = observation.query([id])?;
-        let row = rows.next()?.ok_or_else(|| damaged(STRAY))?;
+    let mut read = Vec::with_capacity(keys.len());
+    for key in keys {
+        let mut rows = observation.query([key.id])?;
+        let Some(row) = rows.next()? else {
+            return Ok(None);
+        };
         let mut records = record.query([row.get::<_, i64>(RECORD)?])?;
         let (mut entry, phy) = owner.read_record(records.next()?.ok_or_else(|| damaged(STRAY))?)?;
         let What::Reports(batch) = &mut entry.record.what else {
             return Err(damaged(STRAY));
         };
         let report = read_report(row, phy)?;
-        let time = report.time;
+        if report.device().addr != addr {
+            return Ok(None);
+        }
+        let key = ObservationKey {
+            time: report.time,
+            ..*key
+        };
         batch.reports = vec![report];
-        Ok(LoggedObservation {
-            key: ObservationKey { time, id },
-            entry,
-        })
-    };
-    ids.map(read).collect()
+        read.push(LoggedObservation { key, entry });
+    }
+    Ok(Some(read))
 }
 
 /// The newest `count` batches that have an identity, with the log's clock.

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use rusqlite::{CachedStatement, Connection, params};
 
+use super::index::IndexedRow;
 use crate::log::LogError;
 use crate::report::Ssid;
 
@@ -26,6 +27,9 @@ const COLUMNS: [&str; NUMBERS + 1] = [
     "extra",
 ];
 const NUMBERS: usize = 14;
+/// The places of the columns that the index keeps.
+const TIME: usize = 1;
+const ADDRESS: usize = 2;
 /// How many numbers most observations have. Columns that a statement leaves out cost nothing.
 const NUMBERS_USUAL: usize = 12;
 /// How many rows one statement inserts: starting a statement costs about as much as a row.
@@ -101,6 +105,20 @@ pub(super) struct Row {
 }
 
 impl Row {
+    /// What the index keeps of the row, without its number.
+    fn indexed(&self) -> IndexedRow {
+        let number = |place: usize| self.numbers.get(place).copied().flatten();
+        IndexedRow {
+            id: 0,
+            address: number(ADDRESS)
+                .and_then(|address| u64::try_from(address).ok())
+                .unwrap_or(u64::MAX),
+            time: number(TIME)
+                .and_then(|time| u32::try_from(time).ok())
+                .unwrap_or_default(),
+        }
+    }
+
     fn is_usual(&self) -> bool {
         let rare = self.numbers.iter().skip(NUMBERS_USUAL);
         rare.copied().all(|number| number.is_none())
@@ -114,6 +132,10 @@ pub(super) struct Observations<'t> {
     statements: Statements<'t>,
     /// Rows to be inserted, fewer than [`ROWS`].
     waiting: Vec<Row>,
+    /// What the index keeps of the rows. They have numbers once all are inserted.
+    indexed: Vec<IndexedRow>,
+    /// The number of the last row that was inserted.
+    last_id: i64,
 }
 
 /// Statements for [`ROWS`] rows and for one row, with all columns and with the usual ones.
@@ -131,10 +153,13 @@ impl<'t> Observations<'t> {
             db,
             statements: Statements::default(),
             waiting: Vec::with_capacity(ROWS),
+            indexed: Vec::new(),
+            last_id: 0,
         }
     }
 
     pub(super) fn add(&mut self, row: Row) -> Result<(), LogError> {
+        self.indexed.push(row.indexed());
         self.waiting.push(row);
         if self.waiting.len() < ROWS {
             return Ok(());
@@ -150,11 +175,12 @@ impl<'t> Observations<'t> {
             (&mut statements.many, &INSERT_ROWS, NUMBERS)
         };
         let statement = prepared(statement, self.db, sql, (numbers, ROWS))?;
-        statement.insert(self.waiting.drain(..))
+        self.last_id = statement.insert(self.waiting.drain(..), self.db)?;
+        Ok(())
     }
 
-    /// Inserts the rows that are left.
-    pub(super) fn finish(&mut self) -> Result<(), LogError> {
+    /// Inserts the rows that are left. Returns what the index keeps of all rows.
+    pub(super) fn finish(&mut self) -> Result<Vec<IndexedRow>, LogError> {
         let statements = &mut self.statements;
         for row in self.waiting.drain(..) {
             let (statement, sql, numbers) = if row.is_usual() {
@@ -163,9 +189,15 @@ impl<'t> Observations<'t> {
                 (&mut statements.one, &INSERT_ROW, NUMBERS)
             };
             let statement = prepared(statement, self.db, sql, (numbers, 1))?;
-            statement.insert([row].into_iter())?;
+            self.last_id = statement.insert([row].into_iter(), self.db)?;
         }
-        Ok(())
+        // SQLite numbers the rows one after the other.
+        let numbers = (0..=self.last_id).rev();
+        let mut indexed = std::mem::take(&mut self.indexed);
+        for (row, number) in indexed.iter_mut().rev().zip(numbers) {
+            row.id = number;
+        }
+        Ok(indexed)
     }
 }
 
@@ -205,8 +237,12 @@ impl<'t> InsertRows<'t> {
         })
     }
 
-    /// Inserts as many rows as the statement has.
-    fn insert(&mut self, rows: impl Iterator<Item = Row>) -> Result<(), LogError> {
+    /// Inserts as many rows as the statement has. Returns the number of the last one.
+    fn insert(
+        &mut self,
+        rows: impl Iterator<Item = Row>,
+        db: &Connection,
+    ) -> Result<i64, LogError> {
         let first_places = (1..).step_by(self.numbers + 1);
         for ((first, bound), row) in first_places.zip(&mut self.bound).zip(rows) {
             let numbers = bound.numbers.iter().zip(row.numbers).take(self.numbers);
@@ -223,6 +259,6 @@ impl<'t> InsertRows<'t> {
             *bound = row;
         }
         self.statement.raw_execute()?;
-        Ok(())
+        Ok(db.last_insert_rowid())
     }
 }

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::chain::{Chain, Link};
 use super::extra::Extra;
+use super::index::IndexedRow;
 use super::kinds;
 use super::rows::{Names, Observations, Row};
 use super::sweep::Sweep;
@@ -33,6 +34,8 @@ pub(super) struct Tip {
 
 /// Appends records to the log of `node`, which ends at `tip`, in one commit. Returns the new end. `syncs` gets the time
 /// that the commit itself takes, which is that of writing and syncing the file.
+///
+/// Also returns what the index keeps of the new observations.
 pub(super) fn write_all(
     db: &mut Connection,
     node: Uuid,
@@ -40,9 +43,9 @@ pub(super) fn write_all(
     records: &[Record],
     mut tip: Tip,
     syncs: &Histogram,
-) -> Result<Tip, LogError> {
+) -> Result<(Tip, Vec<IndexedRow>), LogError> {
     let commit = Commit::begin(db)?;
-    {
+    let indexed = {
         let mut insert = Inserts::prepare(db, node)?;
         let mut left = records.len();
         for record in records {
@@ -51,15 +54,15 @@ pub(super) fn write_all(
             tip.chain = insert.record(numbers, (tip.at, left == 0), tip.chain, record)?;
         }
         insert.names.finish()?;
-        insert.observations.finish()?;
-    }
+        insert.observations.finish()?
+    };
     let started = Instant::now();
     commit.finish()?;
     // A commit without records writes nothing.
     if !records.is_empty() {
         syncs.observe(started.elapsed());
     }
-    Ok(tip)
+    Ok((tip, indexed))
 }
 
 /// A transaction that is rolled back unless it is finished. In contrast to those of `rusqlite::Transaction`, its statements

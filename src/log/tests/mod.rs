@@ -1,6 +1,8 @@
 //! The contract that every backend keeps, then the features of the file.
 
 mod encoding;
+#[cfg(unix)]
+mod history;
 mod reader;
 
 use std::collections::{BTreeMap, HashSet};
