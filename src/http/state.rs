@@ -86,6 +86,8 @@ pub(super) struct RequestLimits {
     pub(super) tags_max: usize,
     pub(super) tag_bytes_max: usize,
     pub(super) tags_bytes_max: usize,
+    pub(super) history_buckets_max: usize,
+    pub(super) history_entries_max: usize,
 }
 
 /// The log, for the reads of one request. Some logs cannot be read.
@@ -229,6 +231,8 @@ impl RequestLimits {
             tags_max: config.limits.tags_per_device_max,
             tag_bytes_max: config.limits.tag_bytes_max,
             tags_bytes_max: config.limits.tags_bytes_per_device_max,
+            history_buckets_max: config.limits.history_buckets_max,
+            history_entries_max: config.limits.history_entries_max,
         }
     }
 }

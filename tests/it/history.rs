@@ -1,8 +1,10 @@
-//! Observations of single devices, read from the log.
+//! Observations of single devices, read from the log, and charts of them.
+
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::server::{BLUETOOTH, TestServer, batch};
+use crate::server::{BLUETOOTH, SOURCE, TestServer, batch};
 
 const AP: &str = "/api/v1/devices/00:00:00:00:00:01/observations";
 
@@ -134,4 +136,239 @@ async fn invalid_parameters_are_named() {
         .get("/api/v1/devices/00:00:00:00:00:09/observations")
         .await
         .expect_error(404, "00:00:00:00:00:09");
+}
+
+const CHART: &str = "/api/v1/devices/00:00:00:00:00:01/history";
+const OTHER_SOURCE: &str = "44444444-0000-0000-0000-000000000002";
+
+/// What a chart has to say of some signals, in the form of its JSON.
+fn counts(signals: &[Option<i64>]) -> Value {
+    let known: Vec<i64> = signals.iter().copied().flatten().collect();
+    let mut counts = json!({ "count": signals.len() });
+    if let (Some(min), Some(max)) = (known.iter().min(), known.iter().max()) {
+        counts["signal_min_dbm"] = json!(min);
+        counts["signal_max_dbm"] = json!(max);
+        #[expect(clippy::cast_precision_loss, reason = "the numbers are small")]
+        let mean = known.iter().sum::<i64>() as f64 / known.len() as f64;
+        counts["signal_mean_dbm"] = json!(mean);
+    }
+    counts
+}
+
+/// Counts observations, as a page lists them, by some text of each.
+fn counts_by(observations: &[&Value], text: impl Fn(&Value) -> Option<String>) -> Value {
+    let mut by_text = BTreeMap::<String, Vec<Option<i64>>>::new();
+    for observation in observations {
+        if let Some(text) = text(observation) {
+            let signals = by_text.entry(text).or_default();
+            signals.push(observation["signal_dbm"].as_i64());
+        }
+    }
+    let counted = by_text
+        .into_iter()
+        .map(|(text, signals)| (text, counts(&signals)));
+    Value::Object(counted.collect())
+}
+
+/// The chart that follows from a list of observations, without the places.
+fn chart_of(observations: &[Value], bucket_s: u64) -> Value {
+    let mut by_start = BTreeMap::<u64, Vec<&Value>>::new();
+    for observation in observations {
+        let time = observation["time"].as_u64().unwrap();
+        let start = time / bucket_s * bucket_s;
+        by_start.entry(start).or_default().push(observation);
+    }
+    let buckets = by_start.into_iter().map(|(start, observed)| {
+        let signals: Vec<_> = observed
+            .iter()
+            .map(|observation| observation["signal_dbm"].as_i64())
+            .collect();
+        let mut bucket = counts(&signals);
+        bucket["start"] = json!(start);
+        let text = |name: &'static str| {
+            move |observation: &Value| observation[name].as_str().map(str::to_owned)
+        };
+        bucket["sources"] = counts_by(&observed, text("source"));
+        bucket["channels"] = counts_by(&observed, text("channel"));
+        bucket
+    });
+    buckets.collect()
+}
+
+#[tokio::test]
+async fn a_chart_counts_what_the_pages_list() {
+    let server = TestServer::start_with(|config| config.limits.history_memory_rows = 16).await;
+    let report = |n: u32| {
+        let mut report = json!({
+            "bssid": format!("00:00:00:00:00:{:02x}", 1 + n % 3),
+            // Some reports are late.
+            "timestamp": 1_700_000_000 + n * 7_919 % 20_000,
+            "channel": match n / 3 % 3 {
+                0 => "1",
+                1 => "6",
+                _ => "11W",
+            },
+        });
+        if !n.is_multiple_of(5) {
+            report["signal"] = json!(-40 - (n * 31 % 50).cast_signed());
+        }
+        report
+    };
+    for first in (0..400).step_by(40) {
+        let reports: Vec<_> = (first..first + 40).map(report).collect();
+        let mut body = batch(json!(reports));
+        body["source_uuid"] = json!(if first % 80 == 0 {
+            SOURCE
+        } else {
+            OTHER_SOURCE
+        });
+        server.taken(&body).await;
+    }
+    let page = server.read(&format!("{AP}?limit=1000")).await;
+    let observations = page["observations"].as_array().unwrap();
+    assert_eq!(observations.len(), 134);
+    for (bucket, bucket_s) in [("60s", 60), ("5m", 300), ("1h", 3600), ("1day", 86_400)] {
+        let mut chart = server.read(&format!("{CHART}?bucket={bucket}")).await;
+        assert_eq!(chart["bucket_s"], bucket_s);
+        assert_eq!(chart["security_changes"], json!([]));
+        let mut buckets = chart["buckets"].take();
+        for bucket in buckets.as_array_mut().unwrap() {
+            let bucket = bucket.as_object_mut().unwrap();
+            bucket.remove("start_utc").unwrap();
+            assert_eq!(bucket.remove("places"), Some(json!([])));
+        }
+        assert_eq!(buckets, chart_of(observations, bucket_s));
+    }
+    let some = "bucket=1s&since=1700001000&until=1700002000";
+    let some = server.read(&format!("{CHART}?{some}")).await;
+    let in_time = |observation: &&Value| {
+        (1_700_001_000..=1_700_002_000).contains(&observation["time"].as_u64().unwrap())
+    };
+    let expected = observations.iter().filter(in_time).count();
+    assert!(0 < expected);
+    assert_eq!(some["buckets"].as_array().unwrap().len(), expected);
+
+    let chart = server.read(&format!("{CHART}?bucket=1h")).await;
+    let server = server.restart().await;
+    assert_eq!(server.read(&format!("{CHART}?bucket=1h")).await, chart);
+}
+
+#[tokio::test]
+async fn a_chart_shows_places_and_changes_of_the_security() {
+    let server = TestServer::start().await;
+    let at = |time: u32, lat: f64, capabilities: &str| {
+        json!({ "bssid": "00:00:00:00:00:01", "timestamp": time, "signal": -50, "lat": lat, "lon": 8.0005,
+                "capabilities": capabilities })
+    };
+    server
+        .report(json!([
+            at(1_700_000_000, 47.0001, "[WPA2-PSK-CCMP][ESS]"),
+            at(1_700_000_001, 47.0003, "[WPA2-PSK-CCMP][ESS]"),
+            at(1_700_000_002, 47.5, "[ESS]"),
+        ]))
+        .await;
+    let chart = server.read(&format!("{CHART}?bucket=1day")).await;
+    assert_eq!(
+        chart,
+        json!({
+            "bucket_s": 86_400,
+            "buckets": [{
+                "start": 1_699_920_000,
+                "start_utc": "2023-11-14T00:00:00Z",
+                "count": 3, "signal_min_dbm": -50, "signal_mean_dbm": -50.0, "signal_max_dbm": -50,
+                "sources": { SOURCE: { "count": 3, "signal_min_dbm": -50, "signal_mean_dbm": -50.0, "signal_max_dbm": -50 } },
+                "places": [
+                    { "lat": 47.0002, "lon": 8.0005,
+                      "count": 2, "signal_min_dbm": -50, "signal_mean_dbm": -50.0, "signal_max_dbm": -50 },
+                    { "lat": 47.5, "lon": 8.0005,
+                      "count": 1, "signal_min_dbm": -50, "signal_mean_dbm": -50.0, "signal_max_dbm": -50 },
+                ],
+                "channels": {},
+            }],
+            "security_changes": [{
+                "time": 1_700_000_002,
+                "time_utc": "2023-11-14T22:13:22Z",
+                "source": SOURCE,
+                "before": "wpa2-personal",
+                "after": "open",
+            }],
+        })
+    );
+    // A day is the default.
+    assert_eq!(server.read(CHART).await, chart);
+    // A device that is known, at a time at which nobody saw it.
+    let none = server
+        .read(&format!("{CHART}?bucket=1h&until=1600000000"))
+        .await;
+    assert_eq!(
+        none,
+        json!({ "bucket_s": 3600, "buckets": [], "security_changes": [] })
+    );
+}
+
+#[tokio::test]
+async fn a_chart_refuses_nonsense_and_what_is_too_large() {
+    let server = TestServer::start_with(|config| {
+        config.limits.history_buckets_max = 3;
+        config.limits.history_entries_max = 5;
+    })
+    .await;
+    for time in [0, 60, 120] {
+        server
+            .report(json!([{ "bssid": "00:00:00:00:00:01", "timestamp": 1_700_000_040 + time, "channel": "6" }]))
+            .await;
+    }
+    let refused = async |query: &str, status: u16, reason: &str| {
+        server
+            .get(&format!("{CHART}?{query}"))
+            .await
+            .expect_error(status, reason);
+    };
+    for nonsense in ["0s", "-5m", "5", "soon", "500ms", "1s%20500ms"] {
+        let query = format!("bucket={nonsense}");
+        refused(&query, 400, "bucket: expected a time span of whole seconds").await;
+    }
+    refused("bucket=1h&bucket=1h", 400, "bucket: given more than once").await;
+    refused(
+        "bucket=1h&limit=5",
+        400,
+        "limit: there is no such parameter",
+    )
+    .await;
+    refused("since=yesterday", 400, "since: expected seconds").await;
+    server
+        .get("/api/v1/devices/zz/history")
+        .await
+        .expect_error(400, "mac: not a hardware address");
+    server
+        .get("/api/v1/devices/00:00:00:00:00:09/history?bucket=1h")
+        .await
+        .expect_error(404, "00:00:00:00:00:09");
+
+    // Three buckets have three scanners and three channels, which are six entries.
+    let entries = "bucket: more than limits.history_entries_max = 5";
+    refused("bucket=60s", 400, entries).await;
+    server
+        .read(&format!("{CHART}?bucket=60s&since=1700000100"))
+        .await;
+    server
+        .report(
+            json!([{ "bssid": "00:00:00:00:00:02", "timestamp": 1_700_000_040 },
+                       { "bssid": "00:00:00:00:00:02", "timestamp": 1_700_000_041 },
+                       { "bssid": "00:00:00:00:00:02", "timestamp": 1_700_000_042 }]),
+        )
+        .await;
+    let other = "/api/v1/devices/00:00:00:00:00:02/history";
+    server.read(&format!("{other}?bucket=1s")).await;
+    server
+        .report(json!([{ "bssid": "00:00:00:00:00:02", "timestamp": 1_700_003_640 }]))
+        .await;
+    server
+        .get(&format!("{other}?bucket=1s"))
+        .await
+        .expect_error(
+            400,
+            "limits.history_buckets_max = 3 buckets: bucket=30m fits",
+        );
+    server.read(&format!("{other}?bucket=30m")).await;
 }

@@ -3,6 +3,7 @@
 pub(super) mod alerts;
 pub(super) mod devices;
 mod filter;
+pub(super) mod history;
 pub(super) mod networks;
 pub(super) mod observations;
 pub(super) mod sources;
@@ -14,7 +15,7 @@ use axum::handler::Handler;
 use super::route::{Answer, Described, Extension, Route, Tag};
 use super::state::App;
 use crate::auth::RequiredRole::{Admin, Readonly};
-use crate::views::native::WholeDevice;
+use crate::views::native::{HistoryChart, WholeDevice};
 
 const FILTERS: &[&str] = &[
     "phy",
@@ -44,6 +45,13 @@ pub(in crate::http) fn routes() -> Vec<Route> {
         .asks(&["texts"])
         .asks(&["since", "until"])
         .asks(PAGE),
+        read(
+            "/api/v1/devices/{mac}/history",
+            history::chart,
+            "The reports of a device, counted by spans of time",
+            Answer::Json(Described::of::<HistoryChart>()),
+        )
+        .asks(&["bucket", "since", "until"]),
         read(
             "/api/v1/devices/{mac}",
             devices::one,

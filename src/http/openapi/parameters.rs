@@ -95,6 +95,9 @@ fn meaning(name: &str) -> Option<&'static str> {
         "source" => "the UUID or the name of a scanner that saw it",
         "security" => "the class of its security, such as `open` or `wpa2-personal`",
         "channel" => "its channel",
+        "bucket" => {
+            "the length of each span in whole seconds, such as `60s`, `5m`, `1h` or `1day`. Default: `1day`"
+        }
         "band" => "its band in GHz: `2.4`, `5`, `6` or `60`",
         "signal_min_dbm" => "its last signal was at least this, in dBm",
         "texts" => {
@@ -151,6 +154,7 @@ fn schema(name: &str, around: Surroundings<'_>) -> Schema {
         "address_prefix" => text("^[0-9A-Fa-f]([:.-]?[0-9A-Fa-f]){0,11}$"),
         "security" => one_of(SecurityClass::ALL.map(SecurityClass::as_str)),
         "channel" => text(patterns::CHANNEL),
+        "bucket" => text("^[1-9][0-9]{0,5} ?(s|m|h|days?|weeks?)$"),
         "band" => one_of(["2.4", "5", "6", "60"]),
         "signal_min_dbm" => integer(i16::MIN.into(), i16::MAX.into()),
         "texts" => one_of(["guarded", "raw"]),

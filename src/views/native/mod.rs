@@ -5,6 +5,7 @@
 
 mod alert;
 mod bluetooth;
+mod chart;
 mod device;
 mod security;
 mod source;
@@ -17,6 +18,7 @@ use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 pub use self::alert::{ALERT_COLUMNS, AlertRow};
+pub use self::chart::{ChartBounds, ChartMaker, ChartTooLarge, HistoryChart, fitting_bucket_s};
 pub use self::device::{COLUMNS, DeviceRow, name_of};
 pub use self::source::{SOURCE_COLUMNS, Scanner, SourceCells, SourceNames, SourceRow};
 pub use self::whole::WholeDevice;

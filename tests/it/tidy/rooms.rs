@@ -111,6 +111,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "log",
             "report",
             "hex",
+            "setting_text",
         ],
     ),
     (

@@ -1,0 +1,150 @@
+//! The history of a device as a chart.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::Response;
+
+use crate::http::error::ApiError;
+use crate::http::request::bad_parameter::BadParameter;
+use crate::http::request::path::Argument;
+use crate::http::request::query::Query;
+use crate::http::response::heavy::{self, Interest};
+use crate::http::response::page;
+use crate::http::state::{HistoryReads, RequestLimits};
+use crate::log::{History, HistoryQuery, PointQuery};
+use crate::report::{MacAddr, UnixTime};
+use crate::setting_text::span_text;
+use crate::tracker::Tracker;
+use crate::views::native::{
+    ChartBounds, ChartMaker, ChartTooLarge, HistoryChart, fitting_bucket_s,
+};
+
+/// The length of a bucket if the client names none.
+const BUCKET_S: u32 = 24 * 60 * 60;
+/// How many observations are in memory at a time.
+const POINTS_AT_ONCE: usize = 1 << 16;
+
+/// Which chart to make.
+#[derive(Clone, Copy, Debug)]
+struct Wanted {
+    addr: MacAddr,
+    since: UnixTime,
+    until: UnixTime,
+    bucket_s: u32,
+    bounds: ChartBounds,
+}
+
+/// `GET /api/v1/devices/{mac}/history`: what was reported of a device, by time.
+pub(in crate::http) async fn chart(
+    history: HistoryReads,
+    State(tracker): State<Arc<Tracker>>,
+    State(limits): State<RequestLimits>,
+    Argument(mac): Argument,
+    mut query: Query,
+) -> Result<Response, ApiError> {
+    let wanted = Wanted {
+        addr: mac.parse()?,
+        since: query.take_time("since")?.unwrap_or(UnixTime::new(0)),
+        until: query.take_time("until")?.unwrap_or(UnixTime::new(u32::MAX)),
+        bucket_s: query.take_with("bucket", read_bucket)?.unwrap_or(BUCKET_S),
+        bounds: ChartBounds {
+            buckets_max: limits.history_buckets_max,
+            entries_max: limits.history_entries_max,
+        },
+    };
+    query.finish()?;
+    let chart = read(history, wanted).await?;
+    if chart.is_empty() && tracker.devices_by_addr(wanted.addr).is_empty() {
+        return Err(ApiError::NoSuchAddress(wanted.addr));
+    }
+    page::json(&chart)
+}
+
+fn read_bucket(text: &str) -> Result<u32, &'static str> {
+    let bucket = humantime::parse_duration(text).ok();
+    let whole = bucket.filter(|bucket| 0 < bucket.as_secs() && bucket.subsec_nanos() == 0);
+    let whole =
+        whole.ok_or("expected a time span of whole seconds, such as 60s, 5m, 1h or 1day")?;
+    // Times end there, so a longer bucket has them all.
+    Ok(u32::try_from(whole.as_secs()).unwrap_or(u32::MAX))
+}
+
+async fn read(reads: HistoryReads, wanted: Wanted) -> Result<HistoryChart, ApiError> {
+    let Some(history) = reads.history else {
+        return Ok(ChartMaker::new(wanted.bucket_s, wanted.bounds).finish());
+    };
+    let place = reads.queue.admit(&reads.client).await?;
+    let chart = heavy::run(place, &reads.client, move |interest| {
+        make(&history, wanted, interest)
+    });
+    chart.await?
+}
+
+fn make(history: &History, wanted: Wanted, interest: &Interest) -> Result<HistoryChart, ApiError> {
+    let mut maker = ChartMaker::new(wanted.bucket_s, wanted.bounds);
+    let mut query = PointQuery {
+        addr: wanted.addr,
+        since: wanted.since,
+        until: wanted.until,
+        after: None,
+        count: POINTS_AT_ONCE,
+    };
+    let mut first = None;
+    loop {
+        let its = interest.clone();
+        let points = history.points(&query, move || its.is_lost());
+        let points = points.map_err(ApiError::History)?;
+        first = first.or(points.first().map(|point| point.key.time));
+        for point in &points {
+            if let Err(too_large) = maker.add(point) {
+                let first = first.unwrap_or(wanted.since);
+                return Err(refusal(history, wanted, first, interest, too_large)?.into());
+            }
+        }
+        query.after = points.last().map(|point| point.key);
+        if points.len() < POINTS_AT_ONCE {
+            return Ok(maker.finish());
+        }
+    }
+}
+
+/// Says what to ask for instead of a chart that is too large. `first` is the time of the oldest observation.
+fn refusal(
+    history: &History,
+    wanted: Wanted,
+    first: UnixTime,
+    interest: &Interest,
+    too_large: ChartTooLarge,
+) -> Result<BadParameter, ApiError> {
+    let reason = match too_large {
+        ChartTooLarge::Entries => format!(
+            "more than limits.history_entries_max = {} sources, places and channels in all buckets: ask for longer \
+             buckets, or for a shorter time with since and until",
+            wanted.bounds.entries_max
+        ),
+        ChartTooLarge::Buckets => {
+            let newest = HistoryQuery {
+                addr: wanted.addr,
+                since: wanted.since,
+                until: wanted.until,
+                before: None,
+                count: 1,
+            };
+            let its = interest.clone();
+            let newest = history.read(&newest, move || its.is_lost());
+            let newest = newest.map_err(ApiError::History)?;
+            let last = newest.first().map_or(first, |newest| newest.key.time);
+            let buckets_max = wanted.bounds.buckets_max;
+            let fitting_s = fitting_bucket_s(first, last, buckets_max);
+            let fitting = Duration::from_secs(fitting_s.into());
+            format!(
+                "more than limits.history_buckets_max = {buckets_max} buckets: bucket={} fits, or ask for a shorter time \
+                 with since and until",
+                span_text(fitting).replace(' ', "")
+            )
+        }
+    };
+    Ok(BadParameter::new("bucket", &reason))
+}
