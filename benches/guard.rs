@@ -5,7 +5,8 @@
 //! cargo bench --bench guard
 //! ```
 //!
-//! Needs valgrind. The cost of a part is the difference between a longer and a shorter run, so that it does not include
+//! Needs valgrind. The parts `request` and `single` are a batch of 100 reports and of one from the socket to the answer: HTTP, authentication,
+//! decoding, the row on disk and merging. The cost of a part is the difference between a longer and a shorter run, so that it does not include
 //! the start of the process. `guard.tsv` has the expected figures. A part that takes a tenth more is an error.
 #![allow(
     clippy::cast_precision_loss,
@@ -23,6 +24,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use scanpost::log::Log;
 use support::parts::{self, Row};
+use support::requests::{self, Served};
 use support::{Result, fill};
 
 /// One line per part: its name, and the instructions of one run.
@@ -93,6 +95,11 @@ fn run(part: &str, runs: u32) -> Result<()> {
     // The seed and the bodies are the same in each process.
     let now = UNIX_EPOCH + Duration::from_secs(1_767_225_600);
     let bodies = parts::bodies(now, RUNS[1], DEVICES)?;
+    match part {
+        "request" => return send(&bodies, runs),
+        "single" => return send(&requests::singles(&bodies)?, runs),
+        _ => {}
+    }
     let tracker = support::tracker();
     for entry in parts::entries(parts::batches(now, &bodies)?)? {
         tracker.apply(&entry);
@@ -127,4 +134,14 @@ fn run(part: &str, runs: u32) -> Result<()> {
         _ => return Err("a part that is not known".into()),
     }
     Ok(())
+}
+
+/// Sends bodies to a server in this process, one after the other on one connection, with a key: all of a report's path.
+/// The client's own work is counted too. It is small, and the same in each version.
+fn send(bodies: &[String], runs: u32) -> Result<()> {
+    let mut served = Served::start()?;
+    for body in bodies.iter().take(runs as usize) {
+        served.post(body)?;
+    }
+    served.stop()
 }

@@ -2,7 +2,10 @@
 //!
 //! ```text
 //! cargo bench --bench ingest [-- --seconds N --known 1000,100000 --reports 1,20 --connections 1,64]
+//! cargo bench --bench ingest -- --auth --tls
 //! ```
+//!
+//! With `--auth` or `--tls` the comparison is what credentials cost: the server that needs none is the base.
 #![expect(clippy::print_stdout, reason = "the table is the result")]
 #![allow(
     clippy::cast_precision_loss,
@@ -37,6 +40,12 @@ struct Arguments {
     /// Connections, each of which sends one batch after the other.
     #[arg(long, value_delimiter = ',', default_value = "1,16,64,256")]
     connections: Vec<usize>,
+    /// Compare with a server that asks for an API key.
+    #[arg(long)]
+    auth: bool,
+    /// Compare with a server that asks for an API key and uses TLS.
+    #[arg(long)]
+    tls: bool,
     /// Passed by `cargo bench`.
     #[arg(long, hide = true)]
     bench: bool,
@@ -51,7 +60,12 @@ fn main() -> Result<()> {
         println!("cargo test: there is nothing to test, this is measured by cargo bench");
         return Ok(());
     }
-    compare::print_head(arguments.seconds, "the ceiling");
+    let base = if arguments.auth || arguments.tls {
+        "the server without credentials"
+    } else {
+        "the ceiling"
+    };
+    compare::print_head(arguments.seconds, base);
     for &known in &arguments.known {
         measure(&arguments, known)?;
     }
@@ -60,10 +74,11 @@ fn main() -> Result<()> {
 
 fn measure(arguments: &Arguments, known: u32) -> Result<()> {
     let traffic = Traffic::new(known);
-    let mut subjects = [Subject::ceiling()?, Subject::durable()?];
+    let mut subjects = subjects(arguments)?;
     let started = Instant::now();
-    let [_, durable] = &subjects;
-    durable.introduce(&traffic)?;
+    for subject in subjects.iter().filter(|subject| subject.keeps_reports()) {
+        subject.introduce(&traffic)?;
+    }
     println!(
         "{known} known access points, introduced on one connection in {:.1} s:",
         started.elapsed().as_secs_f64()
@@ -84,13 +99,28 @@ fn measure(arguments: &Arguments, known: u32) -> Result<()> {
         };
         print_paced(&mut subjects, &traffic, load, 0.5, arguments.seconds)?;
     }
-    let [_, durable] = &subjects;
-    let peak = memory::peak_of_process(durable.server.id());
-    let status = durable.server.status()?;
+    let last = subjects.last().ok_or("no server")?;
+    let peak = memory::peak_of_process(last.server.id());
+    let status = last.server.status()?;
     println!(
         "Memory at the most: {:.0} MB, with {} devices.\n",
         peak.unwrap_or_default() as f64 / 1e6,
         status.pointer("/devices/wifi").unwrap_or_default()
     );
     Ok(())
+}
+
+/// The base of the comparison, and the servers that are compared with it.
+fn subjects(arguments: &Arguments) -> Result<Vec<Subject>> {
+    if !(arguments.auth || arguments.tls) {
+        return Ok(vec![Subject::ceiling()?, Subject::durable()?]);
+    }
+    let mut subjects = vec![Subject::durable()?];
+    if arguments.auth {
+        subjects.push(Subject::keyed()?);
+    }
+    if arguments.tls {
+        subjects.push(Subject::tls()?);
+    }
+    Ok(subjects)
 }

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io::{self, Read, Write};
 use std::net::Ipv4Addr;
+use std::path::PathBuf;
 use std::thread;
 use std::time::SystemTime;
 
@@ -14,7 +15,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
-use scanpost::config::Config;
+use scanpost::config::{AuthMode, Config};
 use scanpost::ingest::kismet;
 use scanpost::log::Log;
 use scanpost::report::Phy;
@@ -25,6 +26,7 @@ use tower::ServiceExt;
 use tracing::Level;
 use tracing_subscriber::fmt::writer::MakeWriterExt;
 
+use super::access::tls_files;
 use super::server::Variant;
 use super::traffic::{SCAN_REPORT, taken};
 use super::{Result, decode_limits};
@@ -59,6 +61,16 @@ pub(crate) fn serve(variant: Variant) -> Result<()> {
                 config.retention.size = BOUNDED;
                 scanpost::serve(listener, config, shutdown).await?;
             }
+            Variant::Keyed(directory) => {
+                scanpost::serve(listener, asking(config, directory), shutdown).await?;
+            }
+            Variant::Tls(directory) => {
+                let [certificate, key] = tls_files(&directory);
+                let mut config = asking(config, directory);
+                config.server.tls_certificate = certificate;
+                config.server.tls_key = key;
+                scanpost::serve(listener, config, shutdown).await?;
+            }
             Variant::Memory => {
                 let log = Log::in_memory(MEMORY_ENTRIES_MAX);
                 scanpost::serve_log(listener, config, log, shutdown).await?;
@@ -70,6 +82,13 @@ pub(crate) fn serve(variant: Variant) -> Result<()> {
         }
         Ok(())
     })
+}
+
+/// Asks for credentials in a data directory.
+fn asking(mut config: Config, directory: PathBuf) -> Config {
+    config.server.data_dir = directory;
+    config.auth.mode = AuthMode::Required;
+    config
 }
 
 async fn end_of_input() {

@@ -13,6 +13,8 @@ use super::{Result, data_directory};
 
 /// Rounds of the comparison.
 const ROUNDS: u64 = 3;
+/// The name of the server that keeps nothing.
+const CEILING: &str = "ceiling";
 /// Length of the warm-up, as a part of the measured time.
 const WARM_UP: f64 = 1.0 / 3.0;
 
@@ -44,6 +46,20 @@ impl Subject {
         Self::start("durable", &variant, Some(data))
     }
 
+    /// The server with its log on the disk, and a key in each request.
+    pub(crate) fn keyed() -> Result<Self> {
+        let data = data_directory()?;
+        let variant = Variant::Keyed(data.path().to_owned());
+        Self::start("key", &variant, Some(data))
+    }
+
+    /// As above, over TLS.
+    pub(crate) fn tls() -> Result<Self> {
+        let data = data_directory()?;
+        let variant = Variant::Tls(data.path().to_owned());
+        Self::start("key, TLS", &variant, Some(data))
+    }
+
     /// The server with its log in memory.
     pub(crate) fn memory() -> Result<Self> {
         Self::start("memory", &Variant::Memory, None)
@@ -51,7 +67,7 @@ impl Subject {
 
     /// HTTP and decoding alone.
     pub(crate) fn ceiling() -> Result<Self> {
-        Self::start("ceiling", &Variant::Ceiling, None)
+        Self::start(CEILING, &Variant::Ceiling, None)
     }
 
     fn start(name: &'static str, variant: &Variant, data: Option<TempDir>) -> Result<Self> {
@@ -64,6 +80,11 @@ impl Subject {
             syncs: None,
             _data: data,
         })
+    }
+
+    /// Whether it is more than the ceiling.
+    pub(crate) fn keeps_reports(&self) -> bool {
+        self.name != CEILING
     }
 
     /// Sends one report of every known access point.

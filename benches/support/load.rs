@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::runtime;
 use tokio::task::JoinSet;
 use tokio::time::{sleep_until, timeout};
 
+use super::access::AsyncDuplex;
 use super::response::parse;
 use super::server::ServerProcess;
 use super::traffic::{Request, Serials};
@@ -54,7 +54,9 @@ pub(crate) fn send_all(
 ) -> Result<()> {
     on_this_thread(async {
         let mut connection = Connection::open(server).await?;
+        let headers = server.access().headers();
         for mut request in requests {
+            request.add_headers(&headers);
             request.renew(serials);
             if let Some(refusal) = connection.exchange(&request).await? {
                 return Err(refusal.into());
@@ -89,7 +91,11 @@ async fn run_all(
     plan: Plan,
 ) -> Result<Run> {
     let mut connections = Vec::new();
-    for pool in pools {
+    let headers = server.access().headers();
+    for mut pool in pools {
+        for request in &mut pool {
+            request.add_headers(&headers);
+        }
         connections.push((Connection::open(server).await?, pool));
     }
     let begin = Instant::now();
@@ -236,16 +242,14 @@ async fn drive(
 }
 
 struct Connection {
-    stream: TcpStream,
+    stream: Box<dyn AsyncDuplex>,
     received: Vec<u8>,
 }
 
 impl Connection {
     async fn open(server: &ServerProcess) -> Result<Self> {
-        let stream = TcpStream::connect(server.address()).await?;
-        stream.set_nodelay(true)?;
         Ok(Self {
-            stream,
+            stream: server.access().open(server.address()).await?,
             received: Vec::with_capacity(4096),
         })
     }

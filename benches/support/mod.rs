@@ -1,5 +1,6 @@
 //! Shared parts of the benches: traffic, a client that is faster than the server, and the server in a separate process.
 
+pub(crate) mod access;
 pub(crate) mod access_point;
 pub(crate) mod capabilities;
 pub(crate) mod child;
@@ -10,6 +11,7 @@ pub(crate) mod load;
 pub(crate) mod memory;
 pub(crate) mod parts;
 pub(crate) mod random;
+pub(crate) mod requests;
 pub(crate) mod response;
 pub(crate) mod server;
 pub(crate) mod socket;

@@ -3,7 +3,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -12,6 +12,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::Result;
+use super::access::{Access, Duplex};
 
 /// First argument of the server's process.
 const SERVE: &str = "--serve";
@@ -24,6 +25,10 @@ pub(crate) enum Variant {
     Durable(PathBuf),
     /// With its log in a directory and a limit of its size, for long runs.
     Bounded(PathBuf),
+    /// With its log in a directory. It asks for a key.
+    Keyed(PathBuf),
+    /// As above, over TLS.
+    Tls(PathBuf),
     /// With its log in memory.
     Memory,
     /// HTTP and decoding alone: the upper bound for servers on these libraries.
@@ -41,10 +46,13 @@ impl Variant {
         Some(match (variant.to_str(), arguments.next()) {
             (Some("durable"), Some(directory)) => Ok(Self::Durable(directory.into())),
             (Some("bounded"), Some(directory)) => Ok(Self::Bounded(directory.into())),
+            (Some("keyed"), Some(directory)) => Ok(Self::Keyed(directory.into())),
+            (Some("tls"), Some(directory)) => Ok(Self::Tls(directory.into())),
             (Some("memory"), None) => Ok(Self::Memory),
             (Some("ceiling"), None) => Ok(Self::Ceiling),
             _ => Err(
-                "--serve: expected durable DIRECTORY, bounded DIRECTORY, memory or ceiling".into(),
+                "--serve: expected durable, bounded, keyed or tls and a DIRECTORY, memory or ceiling"
+                    .into(),
             ),
         })
     }
@@ -53,6 +61,8 @@ impl Variant {
         match self {
             Self::Durable(directory) => vec![SERVE.into(), "durable".into(), directory.into()],
             Self::Bounded(directory) => vec![SERVE.into(), "bounded".into(), directory.into()],
+            Self::Keyed(directory) => vec![SERVE.into(), "keyed".into(), directory.into()],
+            Self::Tls(directory) => vec![SERVE.into(), "tls".into(), directory.into()],
             Self::Memory => vec![SERVE.into(), "memory".into()],
             Self::Ceiling => vec![SERVE.into(), "ceiling".into()],
         }
@@ -63,11 +73,17 @@ impl Variant {
 pub(crate) struct ServerProcess {
     child: Child,
     address: SocketAddr,
+    access: Access,
 }
 
 impl ServerProcess {
     /// Starts a server and waits until it is ready.
     pub(crate) fn start(variant: &Variant) -> Result<Self> {
+        let access = match variant {
+            Variant::Keyed(data) => Access::with_key(data)?,
+            Variant::Tls(data) => Access::with_key_and_tls(data)?,
+            _ => Access::default(),
+        };
         let child = Command::new(env::current_exe()?)
             .args(variant.to_arguments())
             .stdin(Stdio::piped())
@@ -76,6 +92,7 @@ impl ServerProcess {
         let mut server = Self {
             child,
             address: (Ipv4Addr::LOCALHOST, 0).into(),
+            access,
         };
         let output = server
             .child
@@ -98,6 +115,10 @@ impl ServerProcess {
         self.address
     }
 
+    pub(crate) const fn access(&self) -> &Access {
+        &self.access
+    }
+
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
@@ -113,19 +134,21 @@ impl ServerProcess {
     /// Length of the response to a POST, in bytes.
     pub(crate) fn count_posted(&self, path: &str, command: &str) -> Result<u64> {
         let length = command.len();
+        let headers = self.access.headers();
         let request = format!(
-            "POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\n{headers}connection: close\r\n\
              content-type: application/json\r\ncontent-length: {length}\r\n\r\n{command}"
         );
-        let mut stream = TcpStream::connect(self.address)?;
+        let mut stream = self.access.connect(self.address)?;
         stream.write_all(request.as_bytes())?;
         Ok(std::io::copy(&mut stream, &mut std::io::sink())?)
     }
 
-    fn request(&self, path: &str) -> Result<TcpStream> {
-        let mut stream = TcpStream::connect(self.address)?;
+    fn request(&self, path: &str) -> Result<Box<dyn Duplex>> {
+        let mut stream = self.access.connect(self.address)?;
+        let headers = self.access.headers();
         let request =
-            format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+            format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n{headers}connection: close\r\n\r\n");
         stream.write_all(request.as_bytes())?;
         Ok(stream)
     }

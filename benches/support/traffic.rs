@@ -54,6 +54,24 @@ impl Request {
         &self.bytes
     }
 
+    /// Adds whole header lines.
+    pub(crate) fn add_headers(&mut self, lines: &str) {
+        const LINE_END: &[u8] = b"\r\n";
+        let first = self
+            .bytes
+            .windows(LINE_END.len())
+            .position(|bytes| bytes == LINE_END);
+        let place = first.unwrap_or_default() + LINE_END.len();
+        self.bytes.splice(place..place, lines.bytes());
+        for sighting in &mut self.sightings {
+            *sighting += lines.len();
+        }
+        for (address, name) in &mut self.fresh {
+            *address += lines.len();
+            *name += lines.len();
+        }
+    }
+
     /// Sets the time to now, changes the position, and gives new numbers to access points that are seen for the first
     /// time.
     pub(crate) fn renew(&mut self, serials: &Serials) {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::program::Running;
+use crate::program::{Running, patient_client};
 use crate::server::WIFI;
 
 const CLIENTS: u64 = 8;
@@ -44,7 +44,7 @@ async fn send_until_gone(
     stopped: Arc<AtomicBool>,
     steps: watch::Sender<u64>,
 ) -> Sent {
-    let client = Client::new();
+    let client = patient_client();
     let mut sent = Sent::default();
     while !stopped.load(Ordering::Relaxed) {
         let number = next.fetch_add(1, Ordering::Relaxed);

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 use std::time::Duration;
 
+use reqwest::Client;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -16,6 +17,12 @@ use crate::server::{WIFI, batch};
 
 /// Timeout that only a program that hangs reaches, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A client of a program that may be killed while it answers. Once in many thousand kills a request never ends, although
+/// its connection is gone.
+pub(crate) fn patient_client() -> Client {
+    Client::builder().timeout(PATIENCE).build().unwrap()
+}
 
 pub(crate) fn scanpost() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_scanpost"));

@@ -20,9 +20,6 @@ use crate::metrics::ConnectionCounts;
 
 /// Pause after the operating system refuses to accept a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// Most clients without a place that are told so at the same time. Past it, the one that is idle longest is closed
-/// without an answer.
-const TURNED_AWAY_MAX: usize = 64;
 /// Longest time that refusing a client may take.
 const TURN_AWAY_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -37,13 +34,17 @@ pub(crate) async fn run(
     shutdown: CancellationToken,
 ) {
     let tasks = TaskTracker::new();
-    let turned_away = Places::of_the_turned_away(TURNED_AWAY_MAX);
+    let turned_away = Places::of_the_turned_away();
     let cut = CancellationToken::new();
     loop {
-        let (stream, client) = tokio::select! {
+        let accepted = async {
+            let socket = places.socket().await;
+            (socket, listener.accept().await)
+        };
+        let (socket, stream, client) = tokio::select! {
             () = shutdown.cancelled() => break,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => (stream, peer.ip()),
+            (socket, accepted) = accepted => match accepted {
+                Ok((stream, peer)) => (socket, stream, peer.ip()),
                 Err(error) => {
                     warn!(%error, "no connection could be accepted");
                     sleep(ACCEPT_PAUSE).await;
@@ -82,6 +83,7 @@ pub(crate) async fn run(
                 () = serving => {}
                 () = cut.cancelled() => {}
             }
+            drop(socket);
         });
     }
     drop(listener);

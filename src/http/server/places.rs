@@ -11,16 +11,25 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::http::request::forwarded::Proxies;
+
+/// Most clients without a place that are told so at the same time. Past it, the one that is idle longest is closed
+/// without an answer.
+const TURNED_AWAY_MAX: usize = 64;
 
 /// A share of the places if the configuration does not say how many: one in so many.
 const SHARE: usize = 4;
 
 /// How long a client may read nothing of a large answer before its connection counts as idle.
 const STALLED: Duration = Duration::from_secs(5);
+
+/// Most connections without a place that keep their sockets: those that are told so, and those that lost their places
+/// and have not ended yet.
+const SOCKETS_BESIDE_MAX: usize = TURNED_AWAY_MAX + 16;
 
 /// How many connections may be open.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +52,7 @@ struct Shared {
     /// The time that [`Activity::moved_at_ms`] counts from.
     since: Instant,
     open: Mutex<Open>,
+    sockets: Arc<Semaphore>,
 }
 
 /// Open connections by network. Only touched when a connection begins or ends.
@@ -231,16 +241,28 @@ impl Places {
             proxies: Proxies::new(proxies),
             since: Instant::now(),
             open: Mutex::default(),
+            sockets: Arc::new(Semaphore::new(
+                all_max
+                    .saturating_add(SOCKETS_BESIDE_MAX)
+                    .min(Semaphore::MAX_PERMITS),
+            )),
         }))
     }
 
     /// Places for clients that are only told that all places are taken.
-    pub(super) fn of_the_turned_away(max: usize) -> Self {
+    pub(super) fn of_the_turned_away() -> Self {
         let limits = PlaceLimits {
-            connections_max: max,
-            connections_per_network_max: max,
+            connections_max: TURNED_AWAY_MAX,
+            connections_per_network_max: TURNED_AWAY_MAX,
         };
         Self::new(limits, &[])
+    }
+
+    /// Waits until one more socket may be open. A connection that lost its place keeps its socket until its task runs
+    /// again, so on a busy machine there could otherwise be more sockets than the system allows.
+    pub(super) async fn socket(&self) -> Option<OwnedSemaphorePermit> {
+        // The semaphore is never closed.
+        Arc::clone(&self.0.sockets).acquire_owned().await.ok()
     }
 
     /// A place for a client. `None` if every connection that could give up its place has a request under way.

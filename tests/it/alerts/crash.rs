@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::OFTEN;
-use crate::program::Running;
+use crate::program::{Running, patient_client};
 use crate::server::{SOURCE, WIFI};
 
 const CLIENTS: u64 = 4;
@@ -36,7 +36,7 @@ async fn send_until_gone(
     next: Arc<AtomicU64>,
     steps: watch::Sender<u64>,
 ) -> Vec<u64> {
-    let client = Client::new();
+    let client = patient_client();
     let mut acknowledged = Vec::new();
     loop {
         let number = next.fetch_add(1, Ordering::Relaxed);
