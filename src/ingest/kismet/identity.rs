@@ -3,6 +3,8 @@
 //! It is computed from the content as sent, before the reports are judged. Only whether a batch has an identity depends
 //! on the server's clock, not which one it has.
 
+use std::mem;
+
 use super::wire::{Fields, Item, Value};
 use crate::report::{BatchIdentity, Phy, SourceId};
 
@@ -32,9 +34,17 @@ struct Content(Vec<u8>);
 
 impl Content {
     fn add_report(&mut self, fields: &Fields<'_>) {
+        // Most fields are absent: they are added together.
+        let mut absent = 0;
         for value in fields.plain() {
+            if matches!(value, Value::Absent) {
+                absent += 1;
+                continue;
+            }
+            self.add_absent(mem::take(&mut absent));
             self.add_value(value);
         }
+        self.add_absent(absent);
         for entries in [&fields.tags, &fields.service_data] {
             // Clients that keep objects in hash maps may send the same entries in another order.
             let mut sorted: Vec<_> = entries.as_slice().iter().collect();
@@ -46,6 +56,10 @@ impl Content {
             }
             self.0.push(b'.');
         }
+    }
+
+    fn add_absent(&mut self, count: usize) {
+        self.0.resize(self.0.len() + count, b'0');
     }
 
     fn add_value(&mut self, value: &Value<'_>) {
