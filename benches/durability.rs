@@ -1,7 +1,7 @@
 //! Cost of syncing to disk before the answer, and time of a start from the log.
 //!
 //! ```text
-//! cargo bench --bench durability -- [--seconds N] [--ceiling] [--full] [--index]
+//! cargo bench --bench durability -- [--seconds N] [--ceiling] [--full] [--index] [--database-index]
 //! ```
 #![expect(clippy::print_stdout, reason = "the tables are the result")]
 #![expect(
@@ -21,8 +21,8 @@ use std::time::Instant;
 
 use clap::Parser;
 use rusqlite::Connection;
-use scanpost::log::{HistoryQuery, Log, LogPosition};
-use scanpost::report::UnixTime;
+use scanpost::log::{HistoryQuery, Log, LogOptions, LogPosition, PointQuery};
+use scanpost::report::{MacAddr, UnixTime};
 use scanpost::snapshot::{LogRange, Snapshots};
 use support::access_point::AccessPoint;
 use support::compare::{self, Load, Subject, compare};
@@ -52,9 +52,12 @@ struct Arguments {
     /// Also restarts from 10 000 000 observations.
     #[arg(long)]
     full: bool,
-    /// Measures cost and gain of an index for the history of single devices.
+    /// Measures cost and gain of the index for the history of single devices.
     #[arg(long)]
     index: bool,
+    /// Measures an index in the database instead, which makes ingest many times slower.
+    #[arg(long)]
+    database_index: bool,
     /// Passed by `cargo bench`.
     #[arg(long, hide = true)]
     bench: bool,
@@ -79,7 +82,10 @@ fn main() -> Result<()> {
         measure_restart(RESTART_OBSERVATIONS_FULL)?;
     }
     if arguments.index {
-        measure_index(RESTART_OBSERVATIONS_FULL)?;
+        measure_indexes(&[Indexing::Off, Indexing::Runs, Indexing::Off, Indexing::Runs])?;
+    }
+    if arguments.database_index {
+        measure_indexes(&[Indexing::Database])?;
     }
     Ok(())
 }
@@ -155,14 +161,19 @@ fn measure_start(what: &str, data: &Path) -> Result<ServerProcess> {
 
 /// Reads the history of single devices.
 fn measure_history(server: &ServerProcess) -> Result<()> {
-    let mut reads_s = Vec::new();
-    for number in 0..5 {
-        let mac = AccessPoint::known(number * 1000).bssid;
-        let started = Instant::now();
-        server.get(&format!("/api/v1/devices/{mac}/observations"))?;
-        reads_s.push(started.elapsed().as_secs_f64());
-    }
-    println!("History of one device: {:.0} ms.", median(reads_s) * 1e3);
+    let read = |path: &str| {
+        median_s(|addr| {
+            let path = format!("/api/v1/devices/{addr}/{path}");
+            server.get(&path)?;
+            Ok(())
+        })
+    };
+    let (page_s, chart_s) = (read("observations")?, read("history?bucket=1h")?);
+    println!(
+        "History of one device over HTTP: {:.2} ms a page, {:.2} ms a chart.",
+        page_s * 1e3,
+        chart_s * 1e3
+    );
     Ok(())
 }
 
@@ -221,39 +232,97 @@ fn measure_stall() -> Result<()> {
     Ok(())
 }
 
-/// Cost of an index on the address for the writer, and its gain for the reader.
-fn measure_index(observations: u32) -> Result<()> {
-    println!("\nThe log with an index on the address and the time, and without:");
-    for index in [false, true] {
-        let data = data_directory()?;
-        drop(Log::in_directory(data.path())?);
-        if index {
-            let db = Connection::open(data.path().join("scanpost.db"))?;
-            db.execute_batch("CREATE INDEX by_address ON observations (address, time)")?;
-        }
-        let filled = fill::fill(data.path(), observations, RESTART_DEVICES)?;
-        let history = Log::in_directory(data.path())?
-            .history()
-            .ok_or("no history")?;
-        let mut reads_s = Vec::new();
-        for number in 0..5 {
-            let wanted = HistoryQuery {
-                addr: AccessPoint::known(number * 1000).bssid.parse()?,
-                since: UnixTime::new(0),
-                until: UnixTime::new(u32::MAX),
-                before: None,
-                count: 100,
-            };
-            let started = Instant::now();
-            history.read(&wanted, || false)?;
-            reads_s.push(started.elapsed().as_secs_f64());
-        }
-        println!(
-            "{:>7} index: {:.0} observations/s appended, {:.1} ms for the history of one device, among {observations}",
-            if index { "with" } else { "without" },
-            f64::from(observations) / filled.as_secs_f64(),
-            median(reads_s) * 1e3
-        );
+/// How the log finds the observations of a device.
+#[derive(Clone, Copy, Debug)]
+enum Indexing {
+    /// It reads all observations.
+    Off,
+    /// The index that the server has.
+    Runs,
+    /// An index of SQLite, which nothing uses but this.
+    Database,
+}
+
+/// Cost of indexes on the address for the writer, and their gain for the reader.
+fn measure_indexes(variants: &[Indexing]) -> Result<()> {
+    println!(
+        "\nHistory of one device among {RESTART_OBSERVATIONS_FULL} observations of {RESTART_DEVICES} devices:"
+    );
+    for indexing in variants {
+        measure_index(*indexing, RESTART_OBSERVATIONS_FULL)?;
     }
     Ok(())
+}
+
+fn measure_index(indexing: Indexing, observations: u32) -> Result<()> {
+    let data = data_directory()?;
+    let options = match indexing {
+        Indexing::Runs => LogOptions::default(),
+        Indexing::Off | Indexing::Database => LogOptions { index_rows: 0 },
+    };
+    let log = Log::in_directory_with(data.path(), options)?;
+    if matches!(indexing, Indexing::Database) {
+        let db = Connection::open(data.path().join("scanpost.db"))?;
+        db.execute_batch("CREATE INDEX by_address ON observations (address, time)")?;
+    }
+    let started = Instant::now();
+    let (log, filled) = fill::fill_log(log, observations, RESTART_DEVICES)?;
+    let whole = started.elapsed();
+    let history = log.history().ok_or("no history")?;
+    let page_s = median_s(|addr| {
+        let wanted = HistoryQuery {
+            addr,
+            since: UnixTime::new(0),
+            until: UnixTime::new(u32::MAX),
+            before: None,
+            count: 100,
+        };
+        history.read(&wanted, || false)?;
+        Ok(())
+    })?;
+    let points_s = median_s(|addr| {
+        let wanted = PointQuery {
+            addr,
+            since: UnixTime::new(0),
+            until: UnixTime::new(u32::MAX),
+            after: None,
+            count: 1 << 16,
+        };
+        history.points(&wanted, || false)?;
+        Ok(())
+    })?;
+    let (files, bytes) = index_files(data.path());
+    println!(
+        "{indexing:?}: {:.0} observations/s appended, {:.0}/s with the making of them; a page takes {:.2} ms, the points \
+         of a chart {:.2} ms; the index has {files} files and {:.1} bytes an observation",
+        f64::from(observations) / filled.as_secs_f64(),
+        f64::from(observations) / whole.as_secs_f64(),
+        page_s * 1e3,
+        points_s * 1e3,
+        bytes as f64 / f64::from(observations),
+    );
+    Ok(())
+}
+
+/// Reads the history of some devices.
+fn median_s(mut read: impl FnMut(MacAddr) -> Result<()>) -> Result<f64> {
+    let mut reads_s = Vec::new();
+    for number in 0..9 {
+        let addr = AccessPoint::known(number * 1000).bssid.parse()?;
+        let started = Instant::now();
+        read(addr)?;
+        reads_s.push(started.elapsed().as_secs_f64());
+    }
+    Ok(median(reads_s))
+}
+
+fn index_files(data: &Path) -> (usize, u64) {
+    let files = std::fs::read_dir(data.join("history"));
+    let lengths = files
+        .into_iter()
+        .flatten()
+        .filter_map(|file| file.ok()?.metadata().ok())
+        .map(|metadata| metadata.len());
+    let lengths: Vec<_> = lengths.collect();
+    (lengths.len(), lengths.iter().sum())
 }

@@ -21,7 +21,12 @@ const SCANNERS: u32 = 20;
 
 /// Fills a log in `directory` with observations of devices. Returns the time that appending took.
 pub(crate) fn fill(directory: &Path, observations: u32, devices: u32) -> Result<Duration> {
-    let mut log = Log::in_directory(directory)?;
+    let (_, appending) = fill_log(Log::in_directory(directory)?, observations, devices)?;
+    Ok(appending)
+}
+
+/// The same for a log that is open.
+pub(crate) fn fill_log(mut log: Log, observations: u32, devices: u32) -> Result<(Log, Duration)> {
     let mut appending = Duration::ZERO;
     let mut group = Vec::with_capacity(BATCHES_PER_COMMIT);
     for first in (0..observations).step_by(REPORTS_PER_BATCH as usize) {
@@ -33,7 +38,7 @@ pub(crate) fn fill(directory: &Path, observations: u32, devices: u32) -> Result<
         }
     }
     log.append(group)?;
-    Ok(appending)
+    Ok((log, appending))
 }
 
 /// The next hundred observations of a walk over the devices, received now.

@@ -82,7 +82,8 @@ pub struct Limits {
     pub history_buckets_max: usize,
     /// Sources, places and channels in all buckets of such a chart together. Default 100 000.
     pub history_entries_max: usize,
-    /// Newest observations that the index of histories keeps in memory before it writes them to a file. Default 65 536.
+    /// Newest observations that the index of histories keeps in memory before it writes them to a file. 0 means no
+    /// index: each history then reads the whole log. Default 65 536.
     pub history_memory_rows: usize,
     /// Requests that search or sort all devices at one time. Further ones wait. Default 2, which leaves the writer its
     /// share.
@@ -223,7 +224,10 @@ impl Limits {
         count(self.command_items_max, 1..=1_000_000)?;
         count(self.history_buckets_max, 1..=1_000_000)?;
         count(self.history_entries_max, 1..=10_000_000)?;
-        count(self.history_memory_rows, 16..=65_536)?;
+        if self.history_memory_rows != 0 {
+            count(self.history_memory_rows, 16..=65_536)
+                .map_err(|_| "must be 0 or 16 to 65536".to_owned())?;
+        }
         count(self.device_walks_max, 1..=1000)?;
         count(self.log_reads_max, 1..=1000)?;
         count(self.reads_waiting_max, 0..=100_000)?;

@@ -339,8 +339,8 @@ fn bounds_of_histories_hold_at_and_one_past() {
     );
     check(
         "limits.history_memory_rows",
-        &["16", "65536"],
-        &["15", "65537"],
+        &["0", "16", "65536"],
+        &["1", "15", "65537"],
     );
 }
 

@@ -190,7 +190,7 @@ pub struct Expired {
 #[derive(Clone, Copy, Debug)]
 pub struct LogOptions {
     /// How many of the newest observations the index of histories keeps in memory before it writes them to a file. At
-    /// most [`Self::INDEX_ROWS_MAX`].
+    /// most [`Self::INDEX_ROWS_MAX`]; 0 means no index.
     pub index_rows: usize,
 }
 

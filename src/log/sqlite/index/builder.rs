@@ -161,7 +161,7 @@ impl Builder {
     fn next_task(&mut self) -> Result<Option<Task>, LogError> {
         let in_log = bounds(&self.db)?;
         let mut state = self.index.lock();
-        if state.is_over {
+        if state.is_over || self.index.is_off() {
             return Ok(None);
         }
         let expired: Vec<_> = state

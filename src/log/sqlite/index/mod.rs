@@ -41,6 +41,7 @@ pub(super) struct Index {
     folder: PathBuf,
     data: DataDir,
     node: Uuid,
+    /// How many rows a full part of the memory has. 0 means no index.
     part_rows: usize,
     state: Mutex<State>,
     /// There is work for the builder.
@@ -83,10 +84,14 @@ impl Index {
         db: &Connection,
         part_rows: usize,
     ) -> Result<Self, LogError> {
-        let part_rows = part_rows.clamp(1, PART_ROWS_MAX);
+        let part_rows = part_rows.min(PART_ROWS_MAX);
         let folder = data.path_of(crate::data_dir::HISTORY);
         let in_log = bounds(db)?;
-        let runs = builder::open_runs(&folder, node, db, in_log)?;
+        let runs = if part_rows == 0 {
+            Vec::new()
+        } else {
+            builder::open_runs(&folder, node, db, in_log)?
+        };
         let next = in_log.last.saturating_add(1);
         let unread = RowRange {
             first: runs.last().map_or(in_log.first, |run| {
@@ -121,6 +126,11 @@ impl Index {
         })
     }
 
+    /// Whether there is no index, so that all reads scan the log.
+    fn is_off(&self) -> bool {
+        self.part_rows == 0
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -132,6 +142,9 @@ impl Index {
 
     /// Adds rows that were committed, in the order of the log.
     pub(super) fn append(&self, rows: &[IndexedRow]) {
+        if self.is_off() {
+            return;
+        }
         let mut state = self.lock();
         if !state.memory.is_continued_by(rows)
             && let Some(first) = rows.first()
