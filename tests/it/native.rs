@@ -164,10 +164,70 @@ async fn filters_choose_devices() {
         device["lon"].as_f64().is_some_and(|lon| lon < 0.0)
     })
     .await;
+    check("security=open,wpa2-personal", &|device| {
+        device["security"] == "open" || device["security"] == "wpa2-personal"
+    })
+    .await;
+    check("phy=bluetooth,wifi", &|_| true).await;
+    check("channel=36,6&phy=wifi", &|device| {
+        device["channel"] == "36" || device["channel"] == "6"
+    })
+    .await;
+    check("band=2.4,6&phy=wifi", &|device| {
+        device["frequency_khz"] == 2_437_000 || device["frequency_khz"] == 5_955_000
+    })
+    .await;
+    check(&format!("source=watch,%20{SOURCE}"), &|_| true).await;
+    check("near=40,179.5,1000", &|device| {
+        device["address"] == "02:00:00:00:00:00" && device["phy"] == "IEEE802.11"
+    })
+    .await;
+    // Over the date line: a degree of longitude has 85 km here.
+    check("near=40,179.9,55000", &|device| {
+        let (lat, lon) = (device["lat"].as_f64(), device["lon"].as_f64());
+        lat.is_some_and(|lat| lat < 40.15) || lon == Some(179.5)
+    })
+    .await;
+    check("near=0,0,20100000", &|device| device["lat"].is_number()).await;
     check("band=5&signal_min_dbm=-44&security=open", &|device| {
         device["frequency_khz"] == 5_180_000 && -44 <= device["signal_dbm"].as_i64().unwrap()
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_name_with_a_comma_can_be_asked_for() {
+    let server = TestServer::start().await;
+    for (number, name, bssid) in [
+        (1, "attic, east", "00:00:0C:00:00:01"),
+        (2, "attic", "00:00:5E:00:00:02"),
+        (3, "east", "02:00:00:00:00:03"),
+    ] {
+        let mut body = batch(json!([{ "bssid": bssid }]));
+        body["source_uuid"] = json!(format!("55555555-0000-0000-0000-00000000000{number}"));
+        body["source_name"] = json!(name);
+        server.post_json(WIFI, &body).await.expect_status(200);
+    }
+    let found = async |query: &str| {
+        let devices = devices(&server, &format!("sort=address&{query}")).await;
+        let addresses = devices.iter().map(|device| device["address"].clone());
+        addresses.collect::<Vec<_>>()
+    };
+    let (cisco, icann, random) = (
+        "00:00:0C:00:00:01",
+        "00:00:5E:00:00:02",
+        "02:00:00:00:00:03",
+    );
+    assert_eq!(found("source=attic,%20east").await, [cisco]);
+    assert_eq!(found("source=east,attic").await, [icann, random]);
+    assert_eq!(
+        found("source=55555555-0000-0000-0000-000000000001,east").await,
+        [cisco, random]
+    );
+    // The listing has "Cisco Systems, Inc", and other names with "Inc".
+    assert_eq!(found("manufacturer=systems,%20INC").await, [cisco]);
+    assert_eq!(found("manufacturer=icann,cisco").await, [cisco, icann]);
+    assert_eq!(found("manufacturer=nobody,nowhere").await, [""; 0]);
 }
 
 #[tokio::test]
@@ -197,6 +257,41 @@ async fn an_invalid_filter_is_named() {
     refused("bbox=1,2,3", "bbox: expected lat_min").await;
     refused("bbox=91,0,92,0", "bbox: expected lat_min").await;
     refused("bbox=2,0,1,0", "bbox: lat_min is greater").await;
+    refused(
+        "security=open,wpa9",
+        "security: `wpa9`: expected one of unknown, open",
+    )
+    .await;
+    refused("phy=wifi,,bluetooth", "phy: a value is empty").await;
+    refused("channel=1,x", "channel: `x`: ").await;
+    refused("source=phone,nobody", "source: `nobody`: no source has").await;
+    refused("manufacturer=zz,", "manufacturer: a value is empty").await;
+    let too_many = ["6"; 33].join(",");
+    refused(
+        &format!("channel={too_many}"),
+        "channel: expected at most 32 values",
+    )
+    .await;
+    let document = server.read("/api/openapi.json").await;
+    let parameters = &document["paths"][LIST]["get"]["parameters"];
+    let mut parameters = parameters.as_array().unwrap().iter();
+    let channel = parameters.find(|one| one["name"] == "channel").unwrap();
+    assert_eq!(channel["schema"]["maxItems"], 32);
+    assert_eq!(channel["explode"], false);
+    for near in ["1,2", "1,2,3,4", "1,2,x", ""] {
+        let reason = "near: expected lat,lon,radius_m";
+        refused(&format!("near={near},"), reason).await;
+    }
+    refused("near=90.1,0,1", "near: lat is out of range").await;
+    refused("near=nan,0,1", "near: lat is out of range").await;
+    refused("near=0,-180.1,1", "near: lon is out of range").await;
+    refused("near=0,0,-1", "near: radius_m is out of range").await;
+    refused(
+        "near=0,0,20100001",
+        "near: radius_m is out of range; expected 0 to 20100000 metres",
+    )
+    .await;
+    refused("near=0,0,inf", "near: radius_m is out of range").await;
     refused("sort=colour", "sort: expected last_seen").await;
     refused("order=up", "order: expected asc or desc").await;
     refused("cursor=x", "cursor: not one").await;

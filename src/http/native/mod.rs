@@ -31,6 +31,7 @@ const FILTERS: &[&str] = &[
     "since",
     "until",
     "bbox",
+    "near",
 ];
 const PAGE: &[&str] = &["limit", "cursor"];
 

@@ -1,8 +1,8 @@
 //! What stands in paths and queries, by its name. The same name means the same everywhere.
 
-use utoipa::openapi::Required;
-use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type};
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn, ParameterStyle};
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, Type};
+use utoipa::openapi::{RefOr, Required};
 
 use super::patterns;
 use crate::report::capabilities::SecurityClass;
@@ -42,12 +42,17 @@ fn parameter(
     required: Required,
     around: Surroundings<'_>,
 ) -> Parameter {
+    let schema = schema(name, around);
+    let is_list = matches!(schema, Schema::Array(_));
     ParameterBuilder::new()
         .name(name)
         .parameter_in(place)
         .required(required)
         .description(meaning(name))
-        .schema(Some(schema(name, around)))
+        .schema(Some(schema))
+        // Values stand in one parameter, separated by commas.
+        .style(is_list.then_some(ParameterStyle::Form))
+        .explode(is_list.then_some(false))
         .build()
 }
 
@@ -87,24 +92,31 @@ fn meaning(name: &str) -> Option<&'static str> {
              `address` or `changed`"
         }
         "order" => "`asc` or `desc`",
-        "phy" => "`wifi` or `bluetooth`",
+        "phy" => "`wifi`, `bluetooth`",
         "ssid" => "a network's name",
         "ssid_contains" => "a part of a network's name, in any case",
         "address_prefix" => "the first hex digits of the address",
-        "manufacturer" => "a part of the name of who made its radio, in any case",
-        "source" => "the UUID or the name of a scanner that saw it",
-        "security" => "the class of its security, such as `open` or `wpa2-personal`",
-        "channel" => "its channel",
+        "manufacturer" => {
+            "parts of names of manufacturers, in any case. A text with commas that is part of a name counts as one part"
+        }
+        "source" => {
+            "UUIDs or names of scanners, one of which saw it. A text with commas that is a name counts as one name"
+        }
+        "security" => "classes of security, such as `open` or `wpa2-personal`",
+        "channel" => "channels",
         "bucket" => {
             "the length of each span in whole seconds, such as `60s`, `5m`, `1h` or `1day`. Default: `1day`"
         }
-        "band" => "its band in GHz: `2.4`, `5`, `6` or `60`",
+        "band" => "bands in GHz: `2.4`, `5`, `6`, `60`",
         "signal_min_dbm" => "its last signal was at least this, in dBm",
         "texts" => {
             "of CSV: `guarded`, which it is without this, puts a `'` before a text that begins with one or that a \
              spreadsheet would run as a formula; `raw` gives texts as they are"
         }
         "bbox" => "`lat_min,lon_min,lat_max,lon_max` around its mean position",
+        "near" => {
+            "`lat,lon,radius_m`: its mean position is at most so many metres from there, on a great circle"
+        }
         "sort_dir" => {
             "`desc` begins with the smallest and `asc` with the largest: Kismet exchanges the words"
         }
@@ -150,15 +162,17 @@ fn schema(name: &str, around: Surroundings<'_>) -> Schema {
             "changed",
         ]),
         "order" | "sort_dir" => one_of(["asc", "desc"]),
-        "phy" => one_of(["wifi", "bluetooth"]),
+        "phy" => list(one_of(["wifi", "bluetooth"])),
         "address_prefix" => text("^[0-9A-Fa-f]([:.-]?[0-9A-Fa-f]){0,11}$"),
-        "security" => one_of(SecurityClass::ALL.map(SecurityClass::as_str)),
-        "channel" => text(patterns::CHANNEL),
+        "manufacturer" | "source" => list(text(patterns::LISTED)),
+        "security" => list(one_of(SecurityClass::ALL.map(SecurityClass::as_str))),
+        "channel" => list(text(patterns::CHANNEL)),
         "bucket" => text("^[1-9][0-9]{0,5} ?(s|m|h|days?|weeks?)$"),
-        "band" => one_of(["2.4", "5", "6", "60"]),
+        "band" => list(one_of(["2.4", "5", "6", "60"])),
         "signal_min_dbm" => integer(i16::MIN.into(), i16::MAX.into()),
         "texts" => one_of(["guarded", "raw"]),
         "bbox" => text(patterns::BBOX),
+        "near" => text(patterns::NEAR),
         "field" => ObjectBuilder::new()
             .schema_type(Type::String)
             .min_length(Some(1))
@@ -167,6 +181,8 @@ fn schema(name: &str, around: Surroundings<'_>) -> Schema {
     }
 }
 
+/// Most values of a filter of the native interface.
+const FILTER_VALUES_MAX: usize = 32;
 const MAX_U32: f64 = u32::MAX as f64;
 
 fn bound(number: usize) -> f64 {
@@ -184,6 +200,15 @@ fn one_of<const N: usize>(words: [&'static str; N]) -> Schema {
     ObjectBuilder::new()
         .schema_type(Type::String)
         .enum_values(Some(words))
+        .into()
+}
+
+/// Values that are separated by commas.
+fn list(item: Schema) -> Schema {
+    ArrayBuilder::new()
+        .items(RefOr::T(item))
+        .min_items(Some(1))
+        .max_items(Some(FILTER_VALUES_MAX))
         .into()
 }
 

@@ -1,6 +1,12 @@
 //! Which devices are wanted.
 
+mod area;
+mod values;
+
 use std::collections::HashSet;
+
+use self::area::{Bounds, Circle};
+use self::values::{read_each, split};
 
 use crate::http::request::bad_parameter::BadParameter;
 use crate::http::request::query::Query;
@@ -8,58 +14,45 @@ use crate::report::capabilities::{Security, SecurityClass};
 use crate::report::{Band, Channel, Manufacturer, Phy, UnixTime};
 use crate::tracker::{Device, Radio, SourceNumber, Tracker};
 
-/// All of these have to hold.
+/// All of these have to hold. Of several values of one, any.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Filter {
-    phy: Option<Phy>,
+    phys: Option<Vec<Phy>>,
     ssid: Option<Vec<u8>>,
     ssid_contains: Option<String>,
     address_prefix: Option<String>,
     made_by: Option<HashSet<Manufacturer>>,
     sources: Option<Vec<SourceNumber>>,
-    security: Option<SecurityClass>,
-    channel: Option<Channel>,
-    band: Option<Band>,
+    securities: Option<Vec<SecurityClass>>,
+    channels: Option<Vec<Channel>>,
+    bands: Option<Vec<Band>>,
     signal_min_dbm: Option<i16>,
     since: Option<UnixTime>,
     until: Option<UnixTime>,
     within: Option<Bounds>,
-}
-
-/// A rectangle on the map. It goes over the date line where its west is east of its east.
-#[derive(Clone, Copy, Debug)]
-struct Bounds {
-    lat_min: f64,
-    lon_min: f64,
-    lat_max: f64,
-    lon_max: f64,
+    near: Option<Circle>,
 }
 
 impl Filter {
     pub(super) fn take(query: &mut Query, tracker: &Tracker) -> Result<Self, BadParameter> {
         Ok(Self {
-            phy: query.take_with("phy", phy)?,
+            phys: query.take_with("phy", |text| read_each(text, phy))?,
             ssid: query.take("ssid")?.map(String::into_bytes),
             ssid_contains: query.take("ssid_contains")?.map(|text| text.to_lowercase()),
             address_prefix: query.take_with("address_prefix", address_prefix)?,
-            made_by: query
-                .take("manufacturer")?
-                .map(|text| makers_like(&text.to_lowercase())),
+            made_by: query.take_with("manufacturer", makers)?,
             sources: query.take_with("source", |text| sources(tracker, text))?,
-            security: query.take_with("security", security)?,
-            channel: query.take_with("channel", |text| match Channel::from_wire(text) {
-                Ok(Some(channel)) => Ok(channel),
-                Ok(None) => Err("expected a channel such as 6, 36 or 5W6e".to_owned()),
-                Err(error) => Err(error.to_string()),
-            })?,
-            band: query.take_with("band", band)?,
+            securities: query.take_with("security", |text| read_each(text, security))?,
+            channels: query.take_with("channel", |text| read_each(text, channel))?,
+            bands: query.take_with("band", |text| read_each(text, band))?,
             signal_min_dbm: query.take_with("signal_min_dbm", |text| {
                 text.parse()
                     .map_err(|_| "expected a number of dBm, such as -70")
             })?,
             since: query.take_time("since")?,
             until: query.take_time("until")?,
-            within: query.take_with("bbox", bounds)?,
+            within: query.take_with("bbox", Bounds::read)?,
+            near: query.take_with("near", Circle::read)?,
         })
     }
 
@@ -67,7 +60,7 @@ impl Filter {
         let signal = device.signal.map(|signal| signal.last.value.get());
         let seen_by =
             |number: &SourceNumber| device.seen_by.iter().any(|seen| seen.source == *number);
-        self.phy.is_none_or(|phy| device.id.phy == phy)
+        has_one(self.phys.as_deref(), || Some(device.id.phy))
             && self.since.is_none_or(|since| since <= device.last_time)
             && self.until.is_none_or(|until| device.last_time <= until)
             && self.is_tuned_to(device)
@@ -78,10 +71,10 @@ impl Filter {
                 .sources
                 .as_ref()
                 .is_none_or(|sources| sources.iter().any(seen_by))
-            && self.within.is_none_or(|bounds| bounds.hold(device))
-            && self
-                .security
-                .is_none_or(|class| device.security().map(Security::class) == Some(class))
+            && self.is_at_place_of(device)
+            && has_one(self.securities.as_deref(), || {
+                device.security().map(Security::class)
+            })
             && self
                 .address_prefix
                 .as_ref()
@@ -93,17 +86,28 @@ impl Filter {
     }
 
     fn is_tuned_to(&self, device: &Device) -> bool {
-        if self.band.is_none() && self.channel.is_none() {
+        if self.bands.is_none() && self.channels.is_none() {
             return true;
         }
         let tuning = device.tuning();
         let band = tuning.band();
-        self.band.is_none_or(|wanted| band == Some(wanted))
-            && self.channel.is_none_or(|wanted| {
+        has_one(self.bands.as_deref(), || band)
+            && self.channels.as_ref().is_none_or(|wanted| {
                 tuning
                     .channel
-                    .is_some_and(|channel| wanted.finds(channel, band))
+                    .is_some_and(|channel| wanted.iter().any(|one| one.finds(channel, band)))
             })
+    }
+
+    fn is_at_place_of(&self, device: &Device) -> bool {
+        if self.within.is_none() && self.near.is_none() {
+            return true;
+        }
+        let mean = device.place.as_ref().map(|place| place.mean_degrees());
+        mean.is_some_and(|mean| {
+            self.within.is_none_or(|bounds| bounds.contains(mean))
+                && self.near.is_none_or(|circle| circle.contains(mean))
+        })
     }
 
     fn has_ssid(&self, device: &Device) -> bool {
@@ -127,18 +131,9 @@ impl Filter {
     }
 }
 
-impl Bounds {
-    fn hold(self, device: &Device) -> bool {
-        let Some((lat, lon)) = device.place.as_ref().map(|place| place.mean_degrees()) else {
-            return false;
-        };
-        let is_between = if self.lon_min <= self.lon_max {
-            self.lon_min <= lon && lon <= self.lon_max
-        } else {
-            self.lon_min <= lon || lon <= self.lon_max
-        };
-        self.lat_min <= lat && lat <= self.lat_max && is_between
-    }
+/// Whether the device's value is one of the wanted ones, if any are wanted.
+fn has_one<T: PartialEq>(wanted: Option<&[T]>, value: impl FnOnce() -> Option<T>) -> bool {
+    wanted.is_none_or(|wanted| value().is_some_and(|value| wanted.contains(&value)))
 }
 
 fn phy(text: &str) -> Result<Phy, &'static str> {
@@ -168,25 +163,46 @@ fn address_prefix(text: &str) -> Result<String, &'static str> {
     Ok(prefix)
 }
 
-/// Those with `part` in their name, found once instead of at every device.
-fn makers_like(part: &str) -> HashSet<Manufacturer> {
+/// Those with the text in their name, or else with one of its values. Found once instead of at every device.
+fn makers(text: &str) -> Result<HashSet<Manufacturer>, String> {
+    let text = text.to_lowercase();
+    let whole = makers_like(&[&text]);
+    // Names may have commas.
+    if whole.is_empty() && text.contains(',') {
+        return Ok(makers_like(&split(&text)?));
+    }
+    Ok(whole)
+}
+
+fn makers_like(parts: &[&str]) -> HashSet<Manufacturer> {
     Manufacturer::all()
-        .filter(|maker| maker.name().to_lowercase().contains(part))
+        .filter(|maker| {
+            let name = maker.name().to_lowercase();
+            parts.iter().any(|part| name.contains(part))
+        })
         .collect()
 }
 
-/// By UUID or by name; several sources may have one name.
-fn sources(tracker: &Tracker, text: &str) -> Result<Vec<SourceNumber>, &'static str> {
+/// Those with this UUID or name, or else with those in the list. Several sources may have one name.
+fn sources(tracker: &Tracker, text: &str) -> Result<Vec<SourceNumber>, String> {
     let sources = tracker.sources();
-    let id = text.parse().ok();
-    let wanted = sources
-        .iter()
-        .filter(|source| Some(source.id) == id || &*source.name == text);
-    let numbers: Vec<_> = wanted.map(|source| source.number).collect();
-    if numbers.is_empty() {
-        return Err("no source has this UUID or name");
+    let find = |text: &str| {
+        let id = text.parse().ok();
+        let wanted = sources
+            .iter()
+            .filter(|source| Some(source.id) == id || &*source.name == text);
+        let numbers: Vec<_> = wanted.map(|source| source.number).collect();
+        if numbers.is_empty() {
+            return Err("no source has this UUID or name");
+        }
+        Ok(numbers)
+    };
+    // Names may have commas.
+    if let Ok(numbers) = find(text) {
+        return Ok(numbers);
     }
-    Ok(numbers)
+    let numbers = read_each(text, find)?;
+    Ok(numbers.into_iter().flatten().collect())
 }
 
 fn security(text: &str) -> Result<SecurityClass, String> {
@@ -197,30 +213,16 @@ fn security(text: &str) -> Result<SecurityClass, String> {
     })
 }
 
+fn channel(text: &str) -> Result<Channel, String> {
+    match Channel::from_wire(text) {
+        Ok(Some(channel)) => Ok(channel),
+        Ok(None) => Err("expected a channel such as 6, 36 or 5W6e".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 fn band(text: &str) -> Result<Band, &'static str> {
     let mut all = Band::ALL.into_iter();
     all.find(|band| band.ghz() == text)
         .ok_or("expected 2.4, 5, 6 or 60")
-}
-
-fn bounds(text: &str) -> Result<Bounds, &'static str> {
-    const EXPECTED: &str = "expected lat_min,lon_min,lat_max,lon_max in degrees";
-    let numbers: Result<Vec<f64>, _> = text.split(',').map(|part| part.trim().parse()).collect();
-    let [lat_min, lon_min, lat_max, lon_max] = numbers.map_err(|_| EXPECTED)?[..] else {
-        return Err(EXPECTED);
-    };
-    let is_lat = |lat: f64| (-90.0..=90.0).contains(&lat);
-    let is_lon = |lon: f64| (-180.0..=180.0).contains(&lon);
-    if !(is_lat(lat_min) && is_lat(lat_max) && is_lon(lon_min) && is_lon(lon_max)) {
-        return Err(EXPECTED);
-    }
-    if lat_max < lat_min {
-        return Err("lat_min is greater than lat_max");
-    }
-    Ok(Bounds {
-        lat_min,
-        lon_min,
-        lat_max,
-        lon_max,
-    })
 }
