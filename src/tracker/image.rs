@@ -5,6 +5,7 @@
 //! than a few hundred devices take, and the image is exact.
 
 use super::device::SourceNumber;
+use super::places::PlaceIndex;
 use super::shard::{ChangeNumber, Changed, Round, Shard};
 use super::sources::{DevicesBySource, GoneSources, Source, Sources};
 use super::{Clock, Tracker, lock, read, write};
@@ -199,6 +200,7 @@ impl Tracker {
         *lock(&self.clock) = Clock::default();
         *write(&self.sources) = Sources::default();
         self.tag_sets.clear();
+        *write(&self.places) = PlaceIndex::default();
         for shard in &self.shards {
             *write(shard) = Shard::default();
         }

@@ -119,13 +119,14 @@ mod tests {
     use crate::report::ServiceData;
     use crate::tracker::activity::{Counts, Sample};
     use crate::tracker::device::{ChannelLayout, PositionStats};
+    use crate::tracker::places::bytes_of_device;
     use crate::tracker::shard::bytes_of_slot;
     use crate::tracker::sources::Source;
 
     #[test]
     fn the_constants_are_what_things_take() {
         // A table of hashes is between 7/16 and 7/8 full, with five bytes an entry.
-        let of_device = bytes_of_slot() + 12;
+        let of_device = bytes_of_slot() + 12 + bytes_of_device();
         let of_source = size_of::<Source>() + size_of::<Counts>() + 64;
         let service = size_of::<Latest<ServiceData>>() + 2 * ROUNDING_BYTES;
         for (what, constant, bytes) in [

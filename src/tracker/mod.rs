@@ -11,6 +11,7 @@ mod follow;
 mod image;
 mod memory;
 mod merge;
+mod places;
 mod recent;
 mod related;
 mod shard;
@@ -32,6 +33,8 @@ pub use self::device::{
 pub use self::follow::{Changed, Follow};
 use self::image::Images;
 pub use self::image::{Image, ImageHead};
+use self::places::PlaceIndex;
+pub use self::places::{MapPoint, TileCell, TileContent, TileId};
 pub use self::recent::Seen;
 use self::recent::spread;
 pub use self::shard::ChangeNumber;
@@ -168,6 +171,8 @@ pub struct Tracker {
     shards: [RwLock<Shard>; SHARDS],
     sources: RwLock<Sources>,
     tag_sets: TagSets,
+    /// Taken before the lock of a shard, and never by the thread that merges.
+    places: RwLock<PlaceIndex>,
     clock: Mutex<Clock>,
     wifi: Totals,
     bluetooth: Totals,
@@ -245,6 +250,7 @@ impl Tracker {
             shards: std::array::from_fn(|_| RwLock::default()),
             sources: RwLock::default(),
             tag_sets: TagSets::default(),
+            places: RwLock::default(),
             clock: Mutex::default(),
             wifi: Totals::default(),
             bluetooth: Totals::default(),

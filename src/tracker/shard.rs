@@ -51,6 +51,25 @@ pub(super) struct Shard {
     /// Ends of the linked list: the least and the most recently changed device.
     chain: Option<(Slot, Slot)>,
     copying: Option<Copying>,
+    unread: Unread,
+}
+
+/// Smallest number of slots to list for the index by place.
+const UNREAD_MIN: usize = 1024;
+/// One in so many slots is listed at most. Reading all of them takes little longer than reading those.
+const UNREAD_SHARE: usize = 4;
+
+/// Slots that changed since the index by place read them.
+#[derive(Debug, Default)]
+pub(super) enum Unread {
+    /// All of them, or too many to list.
+    #[default]
+    All,
+    Listed {
+        /// The latest change that the index has. Slots that changed later are in the list already.
+        since: ChangeNumber,
+        slots: Vec<Slot>,
+    },
 }
 
 /// Progress of copying an image out of the shard.
@@ -65,7 +84,7 @@ struct Copying {
 
 /// Values by slot, in chunks of one size. Growth copies no value and reserves at most one chunk.
 #[derive(Debug)]
-struct Column<T>(Vec<Vec<T>>);
+pub(super) struct Column<T>(Vec<Vec<T>>);
 
 impl<T> Default for Column<T> {
     fn default() -> Self {
@@ -77,17 +96,17 @@ impl<T> Column<T> {
     /// Values per chunk: as many as fit into an allocation without waste.
     const PIECE: usize = (1 << 15) / size_of::<T>();
 
-    fn get(&self, slot: usize) -> Option<&T> {
+    pub(super) fn get(&self, slot: usize) -> Option<&T> {
         self.0.get(slot / Self::PIECE)?.get(slot % Self::PIECE)
     }
 
-    fn get_mut(&mut self, slot: usize) -> Option<&mut T> {
+    pub(super) fn get_mut(&mut self, slot: usize) -> Option<&mut T> {
         self.0
             .get_mut(slot / Self::PIECE)?
             .get_mut(slot % Self::PIECE)
     }
 
-    fn push(&mut self, value: T) {
+    pub(super) fn push(&mut self, value: T) {
         if self.0.last().is_none_or(|piece| piece.len() == Self::PIECE) {
             self.0.push(Vec::with_capacity(Self::PIECE));
         }
@@ -96,7 +115,7 @@ impl<T> Column<T> {
         }
     }
 
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         let last = self.0.last().map_or(0, Vec::len);
         self.0.len().saturating_sub(1) * Self::PIECE + last
     }
@@ -106,7 +125,7 @@ impl<T> Column<T> {
     }
 
     /// Values from a slot to the end of its chunk. `None` past the last slot.
-    fn piece_from(&self, start: usize) -> Option<&[T]> {
+    pub(super) fn piece_from(&self, start: usize) -> Option<&[T]> {
         let piece = self
             .0
             .get(start / Self::PIECE)?
@@ -301,6 +320,7 @@ impl Shard {
             .collect();
         order.sort_unstable();
         self.chain = None;
+        self.unread = Unread::All;
         for (changed, slot) in order {
             self.link_last(slot, changed);
         }
@@ -317,6 +337,7 @@ impl Shard {
     }
 
     fn take_out(&mut self, slot: Slot) -> Option<Device> {
+        self.list_unread(slot);
         self.unlink(slot);
         let id = self.device(slot)?.id;
         let hash = self.hasher.hash_one(id);
@@ -456,6 +477,7 @@ impl Shard {
     }
 
     fn link_last(&mut self, slot: Slot, changed: ChangeNumber) {
+        self.list_unread(slot);
         let before = self.chain.map_or(NONE, |(_, newest)| newest);
         if let Some(node) = self.node_mut(slot) {
             (node.before, node.after, node.changed) = (before, NONE, changed);
@@ -464,6 +486,46 @@ impl Shard {
             node.after = slot;
         }
         self.chain = Some((self.chain.map_or(slot, |(oldest, _)| oldest), slot));
+    }
+
+    /// Lists a slot that is about to change for the index by place, unless it is listed.
+    fn list_unread(&mut self, slot: Slot) {
+        let Unread::Listed { since, slots } = &mut self.unread else {
+            return;
+        };
+        let node = index(slot).and_then(|slot| self.nodes.get(slot));
+        if node.is_some_and(|node| *since < node.changed) {
+            return;
+        }
+        let max = (self.nodes.len() / UNREAD_SHARE).max(UNREAD_MIN);
+        if slots.len() < max {
+            slots.push(slot);
+        } else {
+            self.unread = Unread::All;
+        }
+    }
+
+    /// Number of slots that the index by place has to read.
+    pub(super) fn count_unread(&self) -> usize {
+        match &self.unread {
+            Unread::All => usize::MAX,
+            Unread::Listed { slots, .. } => slots.len(),
+        }
+    }
+
+    /// The slots that the index by place has to read, and begins a new list.
+    pub(super) fn take_unread(&mut self) -> Unread {
+        let newest = self.chain.and_then(|(_, newest)| self.node(newest));
+        let listed = Unread::Listed {
+            since: newest.map_or(ChangeNumber::default(), |node| node.changed),
+            slots: Vec::new(),
+        };
+        std::mem::replace(&mut self.unread, listed)
+    }
+
+    /// Number of slots, with the free ones.
+    pub(super) fn slots(&self) -> usize {
+        self.nodes.len()
     }
 
     fn set_seen(&mut self, slot: Slot, seen: SeenKey) {
