@@ -5,6 +5,7 @@ mod find;
 mod json;
 pub mod kismet;
 pub mod list;
+pub mod mvt;
 pub mod native;
 mod observation;
 mod pretty;

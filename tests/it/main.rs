@@ -39,6 +39,7 @@ mod log_command;
 mod manufacturers;
 mod metrics;
 mod migration;
+mod mvt;
 mod native;
 mod openapi;
 mod origin;
@@ -66,6 +67,7 @@ mod sources;
 mod stored;
 mod streams;
 mod tidy;
+mod tiles;
 mod tls;
 #[cfg(unix)]
 mod turns;

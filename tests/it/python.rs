@@ -15,7 +15,7 @@ use crate::skip::skip;
 /// Python interpreter with the packages. `.ci/run` installs it.
 const INTERPRETER: &str = "KISMET_REST_PYTHON";
 
-fn interpreter() -> Option<String> {
+pub(crate) fn interpreter() -> Option<String> {
     let interpreter = std::env::var(INTERPRETER).ok().filter(|it| !it.is_empty());
     if interpreter.is_none() {
         let missing = format!("{INTERPRETER} names no interpreter that has the packages");

@@ -8,6 +8,7 @@ pub(super) mod networks;
 pub(super) mod observations;
 pub(super) mod sources;
 pub(super) mod status;
+pub(super) mod tiles;
 pub(super) mod webhooks;
 
 use axum::handler::Handler;
@@ -33,6 +34,10 @@ const FILTERS: &[&str] = &[
     "bbox",
     "near",
 ];
+const TILES: &str = "The layer `aps` has points, with an extent of 4096 and no buffer. A tile with at most 1000 devices has one for each: \
+    `address`, `security`, `last_seen`, and if known `signal_dbm` and, from zoom 16 on, `ssid`. Other tiles have one for \
+    each of 32 × 32 cells that has devices: `count`, `signal_strongest_dbm`, and counts by class of security. A tile \
+    without devices is empty.";
 const PAGE: &[&str] = &["limit", "cursor"];
 
 pub(in crate::http) fn routes() -> Vec<Route> {
@@ -69,6 +74,7 @@ pub(in crate::http) fn routes() -> Vec<Route> {
         .asks(FILTERS)
         .asks(&["changed_since", "sort", "order"])
         .asks(PAGE),
+        tiles(),
         read(
             "/api/v1/ssids",
             networks::list,
@@ -130,6 +136,18 @@ pub(in crate::http) fn routes() -> Vec<Route> {
             Answer::Json(Described::of::<status::ServerStatus<'static>>()),
         ),
     ]
+}
+
+fn tiles() -> Route {
+    read(
+        "/api/v1/tiles/{z}/{x}/{y}",
+        tiles::tile,
+        "Devices on the map, as a Mapbox vector tile",
+        Answer::VectorTile,
+    )
+    .shown_as("/api/v1/tiles/{z}/{x}/{y}.mvt")
+    .explained(TILES)
+    .asks(FILTERS)
 }
 
 /// A read. Its path has no extension to be taken off.

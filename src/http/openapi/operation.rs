@@ -11,6 +11,7 @@ use super::parameters::Surroundings;
 use super::{errors, parameters};
 use crate::auth::RequiredRole;
 use crate::http::route::{Answer, Body, Described, Extension, Methods, Route};
+use crate::views::mvt;
 
 /// A route as an item of the document.
 pub(super) fn item(route: &Route, page_items_max: usize) -> PathItem {
@@ -147,6 +148,8 @@ impl Answer {
             Self::Text => ("A line for people", "text/plain", text()),
             Self::Page => ("A page for people", "text/html", text()),
             Self::Script => ("A script for a page", "application/javascript", text()),
+            // OpenAPI 3.1 describes octets by their media type alone.
+            Self::VectorTile => ("A Mapbox vector tile", mvt::CONTENT_TYPE, any()),
         };
         let mut response = ResponseBuilder::new()
             .description(description)
@@ -189,7 +192,7 @@ fn identifier(methods: Methods, method: &str, path: &str) -> String {
     let segments: Vec<_> = native.unwrap_or(path).split('/').skip(1).collect();
     let mut words = vec![verb.to_owned()];
     for (at, segment) in segments.iter().enumerate() {
-        let stem = [".{format}", ".cmd", ".ws", ".json", ".html"]
+        let stem = [".{format}", ".cmd", ".ws", ".json", ".html", ".mvt"]
             .into_iter()
             .find_map(|extension| segment.strip_suffix(extension))
             .unwrap_or(segment);

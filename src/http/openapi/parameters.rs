@@ -6,6 +6,7 @@ use utoipa::openapi::{RefOr, Required};
 
 use super::patterns;
 use crate::report::capabilities::SecurityClass;
+use crate::tracker::TileId;
 
 /// The forms of Kismet's answers, chosen by the extension of the path.
 const FORMATS: [&str; 7] = [
@@ -70,6 +71,9 @@ fn meaning(name: &str) -> Option<&'static str> {
         "hash" => "the hash by which the list of these names one",
         "view" => "`all`, `phydot11_accesspoints`, `phy-IEEE802.11`, `phy-Bluetooth`",
         "phyname" => "`IEEE802.11` or `Bluetooth`, as `phy/all_phys` names them",
+        "z" => "the zoom of a tile",
+        "x" => "the column of a tile, from the west: less than 2 to the power of `z`",
+        "y" => "the row of a tile, from the north: less than 2 to the power of `z`",
         "class" => "a class of logs, of which there is none",
         "kind" => "which of them",
         "timestamp" => "seconds since 1970; negative: seconds before now",
@@ -152,6 +156,8 @@ fn schema(name: &str, around: Surroundings<'_>) -> Schema {
         "since" | "until" | "changed_since" => time(),
         "limit" => integer(1.0, bound(around.page_items_max)),
         "hash" | "page" | "length" => integer(0.0, MAX_U32),
+        "z" => integer(0.0, TileId::ZOOM_MAX.into()),
+        "x" | "y" => integer(0.0, f64::from((1_u32 << TileId::ZOOM_MAX) - 1)),
         "severity_min" => one_of(["info", "low", "medium", "high", "critical"]),
         "sort" if around.path == "/api/v1/devices" => one_of([
             "last_seen",

@@ -18,3 +18,19 @@ impl<S: Send + Sync> FromRequestParts<S> for Argument {
         }
     }
 }
+
+/// The arguments of a route's path with several, decoded.
+pub(in crate::http) struct Arguments<const N: usize>(pub(in crate::http) [String; N]);
+
+impl<S: Send + Sync, const N: usize> FromRequestParts<S> for Arguments<N> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let Ok(Path(arguments)) = Path::<Vec<String>>::from_request_parts(parts, state).await
+        else {
+            return Err(ApiError::BadPath);
+        };
+        let arguments = arguments.try_into();
+        arguments.map(Self).map_err(|_| ApiError::BadPath)
+    }
+}

@@ -80,6 +80,8 @@ pub(in crate::http) enum Answer {
     Page,
     /// A script for a page.
     Script,
+    /// A Mapbox vector tile.
+    VectorTile,
 }
 
 impl Documentation {
@@ -95,7 +97,8 @@ impl Documentation {
             | Answer::Empty
             | Answer::Socket
             | Answer::Page
-            | Answer::Script => None,
+            | Answer::Script
+            | Answer::VectorTile => None,
         };
         bodies.chain(answer)
     }

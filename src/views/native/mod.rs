@@ -9,6 +9,7 @@ mod chart;
 mod device;
 mod security;
 mod source;
+mod tile;
 mod whole;
 
 use std::fmt;
@@ -21,6 +22,7 @@ pub use self::alert::{ALERT_COLUMNS, AlertRow};
 pub use self::chart::{ChartBounds, ChartMaker, ChartTooLarge, HistoryChart, fitting_bucket_s};
 pub use self::device::{COLUMNS, DeviceRow, name_of};
 pub use self::source::{SOURCE_COLUMNS, Scanner, SourceCells, SourceNames, SourceRow};
+pub use self::tile::tile;
 pub use self::whole::WholeDevice;
 use crate::report::{ChannelWidth, Position, UnixTime};
 use crate::tracker::SignalRange;

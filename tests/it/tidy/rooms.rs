@@ -140,6 +140,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "http::error",
             "views",
             "auth",
+            "tracker",
             "report",
         ],
     ),

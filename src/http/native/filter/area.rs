@@ -10,7 +10,7 @@ const EARTH_RADIUS_M: f64 = 6_371_008.8;
 const RADIUS_MAX_M: f64 = 20_100_000.0;
 
 /// A rectangle. It goes over the date line where its west is east of its east.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Bounds {
     lat_min: f64,
     lon_min: f64,
@@ -49,7 +49,7 @@ impl Bounds {
 }
 
 /// A circle.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Circle {
     lat: f64,
     lon: f64,

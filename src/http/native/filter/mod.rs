@@ -15,7 +15,7 @@ use crate::report::{Band, Channel, Manufacturer, Phy, UnixTime};
 use crate::tracker::{Device, Radio, SourceNumber, Tracker};
 
 /// All of these have to hold. Of several values of one, any.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Filter {
     phys: Option<Vec<Phy>>,
     ssid: Option<Vec<u8>>,
@@ -54,6 +54,11 @@ impl Filter {
             within: query.take_with("bbox", Bounds::read)?,
             near: query.take_with("near", Circle::read)?,
         })
+    }
+
+    /// Whether every device is wanted.
+    pub(super) fn is_none(&self) -> bool {
+        *self == Self::default()
     }
 
     pub(super) fn wants(&self, device: &Device) -> bool {

@@ -1,0 +1,95 @@
+//! Tiles of the map.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use tokio::task::spawn_blocking;
+
+use super::filter::Filter;
+use crate::http::error::ApiError;
+use crate::http::request::bad_parameter::BadParameter;
+use crate::http::request::path::Arguments;
+use crate::http::request::query::Query;
+use crate::http::response::etag::Version;
+use crate::http::response::heavy::Walks;
+use crate::http::state::ServerFacts;
+use crate::tracker::{Device, TileContent, TileId, Tracker};
+use crate::views::mvt;
+use crate::views::native::tile as written;
+
+/// Tiles that look at more devices wait in the queue of heavy reads: this takes a few milliseconds.
+const SHORT_EFFORT_MAX: usize = 10_000;
+
+/// `GET /api/v1/tiles/{z}/{x}/{y}.mvt`: the devices in a tile, or how many there are in each of its cells.
+pub(in crate::http) async fn tile(
+    State(tracker): State<Arc<Tracker>>,
+    State(server): State<Arc<ServerFacts>>,
+    walks: Walks,
+    Arguments([z, x, y]): Arguments<3>,
+    headers: HeaderMap,
+    mut query: Query,
+) -> Result<Response, ApiError> {
+    let y = y.strip_suffix(".mvt").ok_or(ApiError::NoSuchPath)?;
+    let id = read_id(&z, &x, y)?;
+    let filter = Filter::take(&mut query, &tracker)?;
+    query.finish()?;
+    // The same devices have the same number as long as the server runs.
+    let (start, change) = (server.started_at.micros(), tracker.latest_change().get());
+    let version = Version::new(&headers, format!("{start:x}-{change:x}"));
+    if let Some(known) = version.known() {
+        return Ok(known);
+    }
+    let content = read(tracker, walks, id, filter).await?;
+    Ok(version.answer(mvt::CONTENT_TYPE, written(id, &content)))
+}
+
+async fn read(
+    tracker: Arc<Tracker>,
+    walks: Walks,
+    id: TileId,
+    filter: Filter,
+) -> Result<TileContent, ApiError> {
+    let is_filtered = !filter.is_none();
+    if tracker.tile_effort(id, is_filtered) <= SHORT_EFFORT_MAX {
+        let work = move || {
+            let never = || Ok::<_, Infallible>(());
+            let Ok(content) = find(&tracker, id, &filter, never);
+            content
+        };
+        return spawn_blocking(work).await.map_err(|_| ApiError::Panicked);
+    }
+    let found = walks.walk(move |paced| find(&tracker, id, &filter, || paced.pause()));
+    found.await
+}
+
+fn find<E>(
+    tracker: &Tracker,
+    id: TileId,
+    filter: &Filter,
+    pause: impl FnMut() -> Result<(), E>,
+) -> Result<TileContent, E> {
+    if filter.is_none() {
+        return tracker.tile(id, pause);
+    }
+    tracker.tile_of(id, |device: &Device| filter.wants(device), pause)
+}
+
+fn read_id(z: &str, x: &str, y: &str) -> Result<TileId, BadParameter> {
+    let number = |name, text: &str, max: u32| match text.parse() {
+        Ok(number) if number <= max => Ok(number),
+        _ => {
+            let reason = format!("expected a number from 0 to {max}");
+            Err(BadParameter::new(name, &reason))
+        }
+    };
+    let zoom = number("z", z, TileId::ZOOM_MAX.into())?;
+    let max = (1_u32 << zoom) - 1;
+    let (x, y) = (number("x", x, max)?, number("y", y, max)?);
+    let tile = u8::try_from(zoom)
+        .ok()
+        .and_then(|zoom| TileId::new(zoom, x, y));
+    tile.ok_or_else(|| BadParameter::new("z", "there is no such tile"))
+}
