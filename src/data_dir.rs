@@ -195,7 +195,7 @@ impl DataDir {
             snapshots_bytes: snapshots.iter().map(Metadata::len).sum(),
             history_bytes: history.iter().map(Metadata::len).sum(),
             snapshot_written_at: newest.max(),
-            free_bytes: self.free_bytes(),
+            free_bytes: self.free_bytes().unwrap_or_default(),
         }
     }
 
@@ -208,16 +208,16 @@ impl DataDir {
             .collect()
     }
 
-    /// The free space of the file system for this user.
+    /// The free space of the file system for this user. `None` where the system does not say.
     #[cfg(unix)]
-    fn free_bytes(&self) -> u64 {
-        let system = rustix::fs::statvfs(&self.path);
-        system.map_or(0, |system| system.f_bavail.saturating_mul(system.f_frsize))
+    fn free_bytes(&self) -> Option<u64> {
+        let system = rustix::fs::statvfs(&self.path).ok()?;
+        Some(system.f_bavail.saturating_mul(system.f_frsize))
     }
 
     #[cfg(not(unix))]
-    fn free_bytes(&self) -> u64 {
-        0
+    fn free_bytes(&self) -> Option<u64> {
+        None
     }
 
     /// Creates the directory for its owner only. Returns whether it is empty; one that is not is left as it is.
@@ -267,10 +267,27 @@ impl DataDir {
         }
     }
 
+    /// Copies a database to the name of the log in this directory.
+    pub(crate) fn copy_in(&self, from: &Path, suffix: &str) -> io::Result<()> {
+        let to = with_suffix(&self.path_of(LOG), suffix);
+        let mut copy = private().create_new(true).open(to)?;
+        io::copy(&mut File::open(from)?, &mut copy).map(drop)
+    }
+
+    /// Removes the directory with everything in it.
+    pub(crate) fn remove(&self) -> io::Result<()> {
+        fs::remove_dir_all(&self.path)
+    }
+
     /// Gives a file its final name, once everything else is in the directory.
     pub(crate) fn finish(&self, unfinished: &str, name: &str) -> io::Result<()> {
         fs::rename(self.path_of(unfinished), self.path_of(name))?;
         sync_folder(&self.path)
+    }
+
+    /// Whether the disk has less free space than this. `false` where the system does not say.
+    pub(crate) fn has_less_than(&self, bytes: u64) -> bool {
+        self.free_bytes().is_some_and(|free| free < bytes)
     }
 
     /// Whether the disk or the quota is full. Tries to write as much as one group of batches needs.

@@ -85,4 +85,4 @@ pub mod webhook;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-pub use serve::{ServeError, StartOptions, TlsError, serve, serve_log, serve_with};
+pub use serve::{Reload, ServeError, StartOptions, TlsError, serve, serve_log, serve_with};

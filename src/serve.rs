@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::net::TcpListener;
+use tokio::sync::mpsc::Receiver;
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -57,9 +58,6 @@ pub enum ServeError {
     /// The webhooks cannot be started.
     #[error(transparent)]
     Webhook(#[from] WebhookError),
-    /// The signal to reload the certificate cannot be received.
-    #[error("cannot listen for the signal to reload the certificate")]
-    Signals(#[source] io::Error),
     /// The listener has no local address.
     #[error("the listener has no address")]
     Address(#[source] io::Error),
@@ -72,10 +70,21 @@ pub enum ServeError {
 }
 
 /// What the start does besides what its configuration says.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct StartOptions {
     /// Starts even if devices are missing whose reports the log has deleted.
     pub accepts_loss: bool,
+    /// Requests to use changed settings and files while the server runs.
+    pub reloads: Option<Receiver<Reload>>,
+}
+
+/// A request to use what has changed since the start. The certificate is read again in any case.
+#[derive(Debug)]
+pub enum Reload {
+    /// Uses those settings of this configuration that can change while the server runs.
+    Config(Box<Config>),
+    /// Leaves the settings as they are.
+    FilesOnly,
 }
 
 /// Serves on `listener` until `shutdown`. Then it stops accepting, finishes the requests under way, and returns.
@@ -133,8 +142,6 @@ async fn run(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
     let tls = Tls::open(&config.server)?.map(Arc::new);
-    let reloads = tls.clone().map(Tls::reloads).transpose();
-    let reloads = reloads.map_err(ServeError::Signals)?;
     let listens_on = listener.local_addr().map_err(ServeError::Address)?.ip();
     let (access, owners) = open_access(&config, data.as_deref(), listens_on)?;
     let access_at_end = access.clone();
@@ -200,10 +207,12 @@ async fn run(
     let app = App::new(&config, parts);
     spawn_until(&stop, tick(ingest, app.clone(), Arc::clone(&notifier)));
     spawn_until(&stop, save_uses(access_at_end.clone()));
-    let service = http::service(app);
-    if let Some(reloads) = reloads {
-        spawn_until(&stop, reloads);
+    if let Some(reloads) = options.reloads {
+        let reloading = reload(reloads, config.clone(), tls.clone(), app.clone());
+        spawn_until(&stop, reloading);
     }
+    // Nothing here keeps a handle: the writer ends with the last one.
+    let service = http::service(app);
     let serving = tokio::spawn(listener::run(
         listener,
         service,
@@ -316,6 +325,37 @@ fn tracker(config: &Config) -> Tracker {
 
 fn spawn_until(stop: &CancellationToken, task: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(stop.clone().run_until_cancelled_owned(task));
+}
+
+/// Uses changed settings and files on each request. `started` is the configuration of the start.
+async fn reload(mut reloads: Receiver<Reload>, started: Config, tls: Option<Arc<Tls>>, app: App) {
+    let mut current = started.clone();
+    while let Some(reload) = reloads.recv().await {
+        if let Reload::Config(config) = reload {
+            current = *config;
+        }
+        if let Some(tls) = &tls {
+            tls.reload(&current.server).await;
+        }
+        app.allow_origins(&current.server.cors_origins);
+        let has_tls = !current.server.tls_certificate.as_os_str().is_empty();
+        let mut expected = started.clone();
+        expected.logging.level.clone_from(&current.logging.level);
+        let server = &mut expected.server;
+        server.cors_origins.clone_from(&current.server.cors_origins);
+        if has_tls == tls.is_some() {
+            server
+                .tls_certificate
+                .clone_from(&current.server.tls_certificate);
+            server.tls_key.clone_from(&current.server.tls_key);
+        }
+        if expected != current {
+            warn!(
+                "some settings have changed that take effect at the next start: only logging.level, server.cors_origins and the certificate change while the server runs"
+            );
+        }
+        info!("the changed settings are in use");
+    }
 }
 
 /// Sends the writer a tick every second, so that rules about silence fire when no request arrives, and takes samples for

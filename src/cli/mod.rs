@@ -71,7 +71,7 @@ enum Command {
     Health(health::HealthArgs),
 }
 
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 struct ConfigArgs {
     /// Configuration file. Without one, the defaults and the environment apply.
     #[arg(long, value_name = "FILE")]

@@ -3,18 +3,22 @@
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 use std::{env, process};
 
 use clap::Args;
-use scanpost::StartOptions;
 use scanpost::auth::{Credentials, CredentialsError, FirstCredentials, Policy};
 use scanpost::config::{AuthMode, Config, ConfigError, LogFormat, Logging, Overrides};
+use scanpost::{Reload, StartOptions};
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
 use tracing::{error, info, warn};
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::{EnvFilter, reload};
 
 use super::{ConfigArgs, EXIT_FAILED, exit_misused, load, now, with_causes};
 
@@ -35,27 +39,80 @@ pub(super) struct ServeArgs {
 
 pub(super) fn run(args: ServeArgs) -> ExitCode {
     let ServeArgs {
-        config,
+        config: config_args,
         listen,
         data_dir,
         accept_loss,
     } = args;
-    let options = StartOptions {
-        accepts_loss: accept_loss,
-    };
-    let config = match load(&config, Overrides { listen, data_dir }) {
+    // First of all, because until then SIGHUP ends the process.
+    let program = Program::new();
+    let flags = Overrides { listen, data_dir };
+    let read = move || load(&config_args, flags.clone());
+    let config = match read() {
         Ok(config) => config,
         Err(error) => return exit_misused(&error),
     };
-    match log_filter(&config.logging) {
+    let set_level = match log_filter(&config.logging) {
         Ok(filter) => start_logging(config.logging.format, filter),
         Err(error) => return exit_misused(&error),
-    }
-    match run_with(config, options) {
+    };
+    let settings = Settings {
+        read: Arc::new(read),
+        set_level,
+    };
+    let result = program.and_then(|program| program.run(config, accept_loss, settings));
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             error!(error = with_causes(&error), "server failed");
             ExitCode::from(EXIT_FAILED)
+        }
+    }
+}
+
+/// Where the settings come from, and how the log level changes.
+struct Settings {
+    read: Arc<dyn Fn() -> Result<Config, ConfigError> + Send + Sync>,
+    set_level: SetLevel,
+}
+
+type SetLevel = Box<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>;
+
+impl Settings {
+    /// Reads the settings again at each SIGHUP, and passes them on.
+    async fn reload(self, mut hangups: Hangups, reloads: mpsc::Sender<Reload>) {
+        loop {
+            hangups.next().await;
+            let read = Arc::clone(&self.read);
+            let reload = match spawn_blocking(move || read()).await {
+                Ok(Ok(config)) => {
+                    info!("read the configuration again");
+                    self.change_level(&config.logging);
+                    Reload::Config(Box::new(config))
+                }
+                Ok(Err(error)) => {
+                    error!(
+                        error = with_causes(&error),
+                        "the configuration stays as it was, the new one cannot be used"
+                    );
+                    Reload::FilesOnly
+                }
+                Err(error) => {
+                    error!(%error, "the configuration stays as it was");
+                    Reload::FilesOnly
+                }
+            };
+            // A server that is stopping needs no new settings.
+            reloads.send(reload).await.ok();
+        }
+    }
+
+    fn change_level(&self, logging: &Logging) {
+        let filter = log_filter(logging).map_err(|error| error.to_string());
+        let changed =
+            filter.and_then(|filter| (self.set_level)(filter).map_err(|error| error.to_string()));
+        if let Err(error) = changed {
+            error!(error, "the log level stays as it was");
         }
     }
 }
@@ -79,13 +136,24 @@ enum LogFilterError {
     Malformed(ParseError), // No `#[source]`: the cause of this error repeats its text.
 }
 
-fn start_logging(format: LogFormat, filter: EnvFilter) {
+/// Returns a function that replaces the filter.
+fn start_logging(format: LogFormat, filter: EnvFilter) -> SetLevel {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr);
     match format {
-        LogFormat::Human => builder.with_ansi(wants_colour()).init(),
-        LogFormat::Json => builder.json().init(),
+        LogFormat::Human => {
+            let builder = builder.with_ansi(wants_colour()).with_filter_reloading();
+            let handle = builder.reload_handle();
+            builder.init();
+            Box::new(move |filter| handle.reload(filter))
+        }
+        LogFormat::Json => {
+            let builder = builder.json().with_filter_reloading();
+            let handle = builder.reload_handle();
+            builder.init();
+            Box::new(move |filter| handle.reload(filter))
+        }
     }
 }
 
@@ -120,18 +188,54 @@ enum RunError {
     Serve(#[from] scanpost::ServeError),
 }
 
-fn run_with(config: Config, options: StartOptions) -> Result<(), RunError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(RunError::Runtime)?;
-    let result = runtime.block_on(listen_and_serve(config, options));
-    runtime.shutdown_timeout(BLOCKING_WORK_TIMEOUT);
-    result
+/// The runtime and the signals, which are received from its start on.
+struct Program {
+    runtime: tokio::runtime::Runtime,
+    shutdown: Pin<Box<dyn Future<Output = ()> + Send>>,
+    hangups: Hangups,
 }
 
-async fn listen_and_serve(config: Config, options: StartOptions) -> Result<(), RunError> {
-    let shutdown = shutdown_signal().map_err(RunError::Signals)?;
+impl Program {
+    fn new() -> Result<Self, RunError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(RunError::Runtime)?;
+        let entered = runtime.enter();
+        let hangups = Hangups::new().map_err(RunError::Signals)?;
+        let shutdown = shutdown_signal().map_err(RunError::Signals)?;
+        drop(entered);
+        Ok(Self {
+            runtime,
+            shutdown: Box::pin(shutdown),
+            hangups,
+        })
+    }
+
+    fn run(self, config: Config, accept_loss: bool, settings: Settings) -> Result<(), RunError> {
+        let Self {
+            runtime,
+            shutdown,
+            hangups,
+        } = self;
+        // One request is enough: the next one waits.
+        let (sender, reloads) = mpsc::channel(1);
+        let options = StartOptions {
+            accepts_loss: accept_loss,
+            reloads: Some(reloads),
+        };
+        runtime.spawn(settings.reload(hangups, sender));
+        let result = runtime.block_on(listen_and_serve(config, options, shutdown));
+        runtime.shutdown_timeout(BLOCKING_WORK_TIMEOUT);
+        result
+    }
+}
+
+async fn listen_and_serve(
+    config: Config,
+    options: StartOptions,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), RunError> {
     let address = config.server.listen;
     let cannot_bind = |source| RunError::Bind { address, source };
     let listener = TcpListener::bind(address).await.map_err(cannot_bind)?;
@@ -200,6 +304,41 @@ fn shutdown_signal() -> io::Result<impl Future<Output = ()> + Send + 'static> {
             process::exit(signal.exit_code);
         });
     })
+}
+
+/// The signal to use changed settings. Once this exists, the signal no longer ends the process.
+#[cfg(unix)]
+struct Hangups(tokio::signal::unix::Signal);
+
+#[cfg(unix)]
+impl Hangups {
+    fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self(signal(SignalKind::hangup())?))
+    }
+
+    async fn next(&mut self) {
+        if self.0.recv().await.is_none() {
+            // The runtime is shutting down.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// There is no such signal here.
+#[cfg(not(unix))]
+struct Hangups;
+
+#[cfg(not(unix))]
+impl Hangups {
+    #[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+    fn new() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// A signal to stop, and the exit code that a shell reports for a process that it ends.

@@ -206,6 +206,11 @@ impl App {
 }
 
 impl App {
+    /// Replaces the list of pages that may use the server.
+    pub(crate) fn allow_origins(&self, allowed: &[String]) {
+        self.0.origins.allow(allowed);
+    }
+
     /// Takes the samples of a second, for graphs, and follows the file of the credentials.
     pub(crate) fn sample(&self, now: ReceivedAt) {
         let Handles {

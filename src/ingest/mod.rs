@@ -19,11 +19,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 use tracing::info;
 use uuid::Uuid;
 
@@ -112,6 +113,12 @@ pub enum IngestError {
     AlertOrder(#[from] AlertOrderError),
 }
 
+/// The reason why the log cannot take reports now.
+type CheckResult = Result<(), Box<str>>;
+
+/// Longest wait for the answer of the writer to a check.
+const CHECK_PATIENCE: Duration = Duration::from_secs(10);
+
 type SubmitResult = Result<Receipt, IngestError>;
 
 /// A task for the writer.
@@ -119,6 +126,7 @@ type SubmitResult = Result<Receipt, IngestError>;
 enum Work {
     Write(Job),
     Expire(Expiry, oneshot::Sender<Result<Expired, LogError>>),
+    Check(oneshot::Sender<CheckResult>),
     Tick(ReceivedAt),
 }
 
@@ -166,6 +174,24 @@ impl Ingest {
         let (done, expired) = oneshot::channel();
         self.queue.blocking_send(Work::Expire(expiry, done)).ok()?;
         expired.blocking_recv().ok()
+    }
+
+    /// Checks that the log can take reports now, as far as this shows without writing. The error is the reason.
+    ///
+    /// # Cancel safety
+    ///
+    /// The future may be dropped.
+    pub async fn check(&self) -> Result<(), Box<str>> {
+        let (done, checked) = oneshot::channel();
+        let asked = async {
+            self.queue.send(Work::Check(done)).await.ok()?;
+            checked.await.ok()
+        };
+        match timeout(CHECK_PATIENCE, asked).await {
+            Ok(Some(checked)) => checked,
+            Ok(None) => Err("the log failed, or the server is shutting down".into()),
+            Err(_) => Err("the log does not answer: its disk is too slow, or hangs".into()),
+        }
     }
 
     /// How many times the log was committed since the start. One commit syncs all batches that waited.
@@ -347,6 +373,8 @@ pub fn start(
                     waiting: waiting.clone(),
                     commits,
                     times: Arc::clone(&times),
+                    suspects_full_disk: false,
+                    fault: None,
                 };
                 let merger = Merger {
                     runtime,

@@ -82,6 +82,8 @@ async fn written_together(sources_max: usize, batches: Vec<Batch>) -> Vec<Submit
         waiting: waiting.clone(),
         commits: Arc::default(),
         times: Arc::default(),
+        suspects_full_disk: false,
+        fault: None,
     };
     let merger = Merger {
         runtime: Handle::current(),

@@ -8,10 +8,10 @@ use std::thread;
 use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::merger::{Merger, Written};
-use super::{IngestError, Job, Receipt, SubmitResult, Times, Work};
+use super::{CheckResult, IngestError, Job, Receipt, SubmitResult, Times, Work};
 use crate::events::{Events, Severity};
 use crate::fold::{Judge, Verdict, Waiting};
 use crate::log::{Expiry, Log, LogError, LogPosition, Record, RecordId, SourceForget, What};
@@ -38,6 +38,10 @@ pub(super) struct WriterLoop {
     /// How many groups were committed.
     pub(super) commits: Arc<AtomicU64>,
     pub(super) times: Arc<Times>,
+    /// Whether the last group found the disk full. A quota shows only when something is written.
+    pub(super) suspects_full_disk: bool,
+    /// What the last check found.
+    pub(super) fault: Option<Box<str>>,
 }
 
 /// The channel for the answer to a batch.
@@ -88,11 +92,13 @@ impl WriterLoop {
     ) -> Result<(), LogError> {
         while let Some(work) = gather(&mut queue) {
             let (mut jobs, mut expiries) = (Vec::with_capacity(work.len()), Vec::new());
+            let mut checks = Vec::new();
             let mut tick = None;
             for work in work {
                 match work {
                     Work::Write(job) => jobs.push(job),
                     Work::Expire(expiry, done) => expiries.push((expiry, done)),
+                    Work::Check(done) => checks.push(done),
                     Work::Tick(now) => tick = Some(now),
                 }
             }
@@ -105,6 +111,12 @@ impl WriterLoop {
                 // The merger has panicked. Joining its thread reports that.
                 return Ok(());
             }
+            if !checks.is_empty() {
+                let checked = self.check();
+                for done in checks {
+                    done.send(checked.clone()).ok();
+                }
+            }
             for (expiry, done) in expiries {
                 let expired = self.log.expire(&Expiry {
                     remembered_from: self.judge.oldest_recognised(),
@@ -114,6 +126,24 @@ impl WriterLoop {
             }
         }
         Ok(())
+    }
+
+    /// Checks the log, and logs what has changed since the last check.
+    fn check(&mut self) -> CheckResult {
+        let checked = self.log.check(self.suspects_full_disk);
+        let fault = checked
+            .err()
+            .map(|error| Box::<str>::from(error.to_string()));
+        self.suspects_full_disk &= fault.is_some();
+        if self.fault != fault {
+            if let Some(reason) = &fault {
+                warn!(reason, "the server is not ready: it cannot take reports");
+            } else {
+                info!("the server is ready again");
+            }
+            self.fault.clone_from(&fault);
+        }
+        fault.map_or(Ok(()), Err)
     }
 
     fn judge(&mut self, jobs: Vec<Job>) -> Group {
@@ -176,6 +206,7 @@ impl WriterLoop {
                 if !entries.is_empty() {
                     self.times.commit.observe(started.elapsed());
                     self.commits.fetch_add(1, Ordering::Relaxed);
+                    self.suspects_full_disk = false;
                 }
                 self.judge.confirm();
                 self.waiting.add(group.senders);
@@ -187,6 +218,7 @@ impl WriterLoop {
                     LogError::Locked => IngestError::Locked,
                     error => return Err(error),
                 };
+                self.suspects_full_disk = refused == IngestError::DiskFull;
                 warn!(%error, "reports are refused");
                 self.judge.revert();
                 self.events

@@ -303,6 +303,15 @@ impl Log {
         }
     }
 
+    /// Checks that the next append can succeed, as far as this shows without writing to the log. If the disk is
+    /// suspected to be full, writes a file beside the log.
+    pub fn check(&mut self, suspects_full_disk: bool) -> Result<(), LogError> {
+        match self {
+            Self::Memory(_) => Ok(()),
+            Self::Sqlite(log) => log.check(suspects_full_disk),
+        }
+    }
+
     /// Deletes the oldest of the observations that may be deleted. This is one small step: more may be left after it.
     pub fn expire(&mut self, expiry: &Expiry) -> Result<Expired, LogError> {
         match self {

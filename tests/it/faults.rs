@@ -446,3 +446,66 @@ async fn the_first_large_expiry_is_announced_and_leaves_the_newest_reports() {
     assert_eq!(reports(&running).await, 25_000);
     running.kill();
 }
+
+/// The status and the text of `/readyz`.
+async fn readiness(running: &Running) -> (u16, String) {
+    let answer = reqwest::get(format!("http://{}/readyz", running.addr)).await;
+    let answer = answer.unwrap();
+    (answer.status().as_u16(), answer.text().await.unwrap())
+}
+
+#[track_caller]
+fn expect_not_ready((status, text): (u16, String), reason: &str) {
+    assert_eq!(status, 503, "{text}");
+    assert!(text.contains(reason), "{text}");
+}
+
+#[tokio::test]
+async fn a_log_that_is_locked_or_fails_is_not_ready_and_the_reason_is_told() {
+    let mut running = Running::start(|_| {});
+    assert_eq!(readiness(&running).await.0, 200);
+    let db = rusqlite::Connection::open(running.data().join("scanpost.db")).unwrap();
+    db.execute_batch("BEGIN IMMEDIATE").unwrap();
+    expect_not_ready(readiness(&running).await, "locked the log's file");
+    db.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(readiness(&running).await.0, 200);
+    running.wait_for("the server is ready again");
+
+    db.execute_batch("ALTER TABLE records RENAME TO away")
+        .unwrap();
+    expect_not_ready(readiness(&running).await, "no such table");
+    db.execute_batch("ALTER TABLE away RENAME TO records")
+        .unwrap();
+    assert_eq!(readiness(&running).await.0, 200);
+    running.kill();
+}
+
+#[tokio::test]
+async fn a_full_disk_is_not_ready_until_there_is_room() {
+    let Some(disk) = small_disk(4096) else { return };
+    let running = Running::start_on(disk, |_| {});
+    assert_eq!(readiness(&running).await.0, 200);
+    let ballast = running.data().join("ballast");
+    std::fs::write(&ballast, vec![0; 5 << 20]).unwrap_err();
+    expect_not_ready(readiness(&running).await, "the disk is full");
+    std::fs::remove_file(&ballast).unwrap();
+    assert_eq!(readiness(&running).await.0, 200);
+    unmount(&running.kill());
+}
+
+#[tokio::test]
+async fn a_client_is_told_what_to_do_when_the_log_fails() {
+    let running = Running::start(|_| {});
+    let db = rusqlite::Connection::open(running.data().join("scanpost.db")).unwrap();
+    db.execute_batch("ALTER TABLE observations RENAME TO away")
+        .unwrap();
+    let body = batch(json!([{ "bssid": "00:00:00:00:00:01" }]));
+    let url = format!("http://{}{WIFI}", running.addr);
+    let answer = Client::new().post(url).json(&body).send().await.unwrap();
+    assert_eq!(answer.status(), 500);
+    let answer: Value = answer.json().await.unwrap();
+    let text = answer["status"].as_str().unwrap();
+    assert!(text.contains("send them again"), "{text}");
+    let (code, log) = running.end();
+    assert_eq!(code, Some(1), "{log}");
+}

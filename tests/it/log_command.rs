@@ -186,3 +186,69 @@ fn the_output_format_is_required() {
     assert_eq!(code, Some(2));
     assert!(err.contains("--to-json"), "{err}");
 }
+
+/// Copies a database and its journal to a data directory while a transaction has written to both, as a crash would leave
+/// them.
+fn crash_in_transaction(db: &rusqlite::Connection, change: &str, data: &Path) {
+    db.execute_batch("PRAGMA cache_size = 2; BEGIN IMMEDIATE")
+        .unwrap();
+    db.execute_batch(change).unwrap();
+    let from = Path::new(db.path().unwrap()).to_owned();
+    fs::create_dir_all(data).unwrap();
+    for suffix in ["", "-journal"] {
+        let from = format!("{}{suffix}", from.display());
+        let to = data.join(format!("scanpost.db{suffix}"));
+        assert!(0 < fs::copy(from, to).unwrap(), "{suffix} is empty");
+    }
+}
+
+#[tokio::test]
+async fn the_files_of_a_crash_in_the_first_start_are_read() {
+    const FILL: &str = "CREATE TABLE filler (x); INSERT INTO filler SELECT randomblob(3000)
+        FROM (WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100) SELECT i FROM n)";
+    let home = tempfile::tempdir().unwrap();
+    let is_empty = |data: &Path| {
+        let before = files(data);
+        let told = verify(data);
+        assert!(told.starts_with("batches: 0\nobservations: 0\n"), "{told}");
+        assert_eq!(replay(data).len(), 0);
+        assert_eq!(files(data), before);
+    };
+    // Before the tables.
+    let created = home.path().join("created");
+    fs::create_dir(&created).unwrap();
+    fs::write(created.join("scanpost.db"), "").unwrap();
+    is_empty(&created);
+    // Between the tables.
+    let db = rusqlite::Connection::open(home.path().join("first.db")).unwrap();
+    let between = home.path().join("between");
+    crash_in_transaction(&db, FILL, &between);
+    is_empty(&between);
+    // After the tables.
+    let running = Running::start(|_| {});
+    report(&running, "00:00:00:00:00:01").await;
+    let data = running.stop();
+    let db = rusqlite::Connection::open(data.path().join("scanpost.db")).unwrap();
+    db.execute_batch("PRAGMA journal_mode = delete").unwrap();
+    let after = home.path().join("after");
+    crash_in_transaction(&db, FILL, &after);
+    let before = files(&after);
+    assert!(verify(&after).starts_with("batches: 1\n"));
+    assert_eq!(replay(&after).len(), 1);
+    assert_eq!(files(&after), before);
+    drop(db);
+    // With the first header of a write-ahead log, and without anything in it.
+    let killed = Running::start(|_| {}).kill();
+    let wal = fs::read(killed.path().join("scanpost.db-wal")).unwrap();
+    let headed = home.path().join("headed");
+    fs::create_dir(&headed).unwrap();
+    fs::copy(
+        killed.path().join("scanpost.db"),
+        headed.join("scanpost.db"),
+    )
+    .unwrap();
+    fs::write(headed.join("scanpost.db-wal"), &wal[..32]).unwrap();
+    fs::write(headed.join("scanpost.db-shm"), vec![0; 32768]).unwrap();
+    let told = verify(&headed);
+    assert!(told.starts_with("batches: 0\n"), "{told}");
+}

@@ -440,3 +440,44 @@ fn connections_fit_the_open_files_that_the_system_allows() {
     assert!(!raised.start.contains("too few open files"));
     raised.stop();
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_hangup_changes_settings_and_never_ends_the_program() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("scanpost.toml");
+    let write = |text: &str| std::fs::write(&file, text).unwrap();
+    write("[logging]\nlevel = \"info\"\n");
+    let mut running = Running::start(|command| {
+        command.arg("--config").arg(&file);
+    });
+    let url = format!("http://{}/phy/all_phys.json", running.addr);
+    let from_page = async || {
+        let request = reqwest::Client::new().get(&url);
+        let answer = request.header("origin", "https://map.example").send().await;
+        answer.unwrap().status().as_u16()
+    };
+    assert_eq!(from_page().await, 403);
+
+    write("[logging]\nlevel = \"debug\"\n[server]\ncors_origins = [\"https://map.example\"]\n");
+    running.signal("HUP");
+    running.wait_for("the changed settings are in use");
+    assert_eq!(from_page().await, 200);
+    running.wait_for("answered");
+
+    for (text, message) in [
+        (
+            "[limits]\nconnections_max = 7\n",
+            "take effect at the next start",
+        ),
+        ("nonsense", "the configuration stays as it was"),
+    ] {
+        write(text);
+        running.signal("HUP");
+        running.wait_for(message);
+        running.wait_for("the changed settings are in use");
+    }
+    // The file before the broken one names no pages.
+    assert_eq!(from_page().await, 403);
+    running.stop();
+}

@@ -63,6 +63,7 @@ impl ApiError {
             Self::TooManyReads => "too_many_reads",
             Self::ClientGone => "client_gone",
             Self::Panicked => "internal_error",
+            Self::NotReady(_) => "not_ready",
         }
     }
 

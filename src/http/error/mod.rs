@@ -166,6 +166,9 @@ pub(super) enum ApiError {
     ClientGone,
     #[error("a handler panicked")]
     Panicked,
+    /// The log cannot take reports now.
+    #[error("the server takes no reports: {0}")]
+    NotReady(Box<str>),
 }
 
 impl ApiError {
@@ -211,6 +214,7 @@ impl ApiError {
             Self::TooManyReads
             | Self::TooManySubscribers
             | Self::TooManyConnections
+            | Self::NotReady(_)
             | Self::NoCredentials
             | Self::TooManyLogins => StatusCode::SERVICE_UNAVAILABLE,
             Self::HeadTooLong { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -241,19 +245,22 @@ impl ApiError {
         }
     }
 
-    /// Whether the server is still reading its log.
-    pub(super) fn is_starting(&self) -> bool {
-        matches!(self, Self::Ingest(IngestError::Starting))
+    /// Whether the server is not ready. Each request gets this error, and the reason is in the log already.
+    pub(super) fn is_not_ready(&self) -> bool {
+        matches!(
+            self,
+            Self::Ingest(IngestError::Starting) | Self::NotReady(_)
+        )
     }
 
     /// The text for the client.
     fn message(&self, status: StatusCode) -> String {
-        match status {
-            StatusCode::INTERNAL_SERVER_ERROR => {
-                "internal server error; see the log of the server".to_owned()
-            }
-            _ => self.to_string(),
+        // Errors of acceptance say what the client has to do. Others may tell of files or of memory.
+        let is_for_client = matches!(self, Self::Ingest(_));
+        if status == StatusCode::INTERNAL_SERVER_ERROR && !is_for_client {
+            return "internal server error; see the log of the server".to_owned();
         }
+        self.to_string()
     }
 
     /// Seconds after which the client may try again.

@@ -6,6 +6,7 @@
 //! this machine may, and with credentials it could guess passwords. Elsewhere `server.hosts` lists the names.
 
 use std::net::IpAddr;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use axum::extract::Request;
 use axum::http::header::{
@@ -45,7 +46,7 @@ pub(in crate::http) enum OtherPages {
 /// The pages that may use the server, and the names by which they may call it.
 #[derive(Debug)]
 pub(in crate::http) struct Origins {
-    allowed: Box<[String]>,
+    allowed: RwLock<Box<[String]>>,
     hosts: Hosts,
 }
 
@@ -73,16 +74,23 @@ enum Origin {
 
 impl Origins {
     pub(in crate::http) fn new(policy: Policy, is_local: bool, config: &config::Server) -> Self {
-        let lowercase =
-            |list: &[String]| list.iter().map(|text| text.to_ascii_lowercase()).collect();
         Self {
-            allowed: lowercase(&config.cors_origins),
+            allowed: RwLock::new(lowercase(&config.cors_origins)),
             hosts: Hosts {
                 listed: lowercase(&config.hosts),
                 is_local,
                 policy,
             },
         }
+    }
+
+    /// Replaces the list of pages that may use the server.
+    pub(in crate::http) fn allow(&self, allowed: &[String]) {
+        *self.allowed.write().unwrap_or_else(PoisonError::into_inner) = lowercase(allowed);
+    }
+
+    fn allowed(&self) -> RwLockReadGuard<'_, Box<[String]>> {
+        self.allowed.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn of(&self, request: &Request, other_pages: OtherPages) -> Origin {
@@ -116,7 +124,7 @@ impl Origins {
         };
         if is_own && came_alike {
             Origin::Own
-        } else if self.allowed.iter().any(|allowed| allowed == origin) {
+        } else if self.allowed().iter().any(|allowed| allowed == origin) {
             Origin::Allowed
         } else {
             Origin::Foreign
@@ -199,6 +207,10 @@ fn is_part_of_foreign_page(request: &Request, other_pages: OtherPages) -> bool {
     is_foreign && !is_followed_link
 }
 
+fn lowercase(list: &[String]) -> Box<[String]> {
+    list.iter().map(|text| text.to_ascii_lowercase()).collect()
+}
+
 /// Refuses requests of foreign pages, answers preflight requests, and marks answers that an allowed page may read.
 pub(in crate::http) async fn check<F: Future<Output = Response>>(
     origins: &Origins,
@@ -235,7 +247,7 @@ pub(in crate::http) async fn check<F: Future<Output = Response>>(
 }
 
 fn mark(headers: &mut HeaderMap, origins: &Origins, from: Option<HeaderValue>) {
-    if !origins.allowed.is_empty() {
+    if !origins.allowed().is_empty() {
         headers.append(VARY, HeaderValue::from_static("Origin"));
     }
     if let Some(origin) = from {

@@ -17,5 +17,6 @@ pub(super) async fn alive() -> impl IntoResponse {
 /// `/readyz`: the server takes reports, and its views are those of the log.
 pub(super) async fn ready(State(ingest): State<Ingest>) -> Result<impl IntoResponse, ApiError> {
     expect_ready(&ingest)?;
+    ingest.check().await.map_err(ApiError::NotReady)?;
     Ok(Json::kismet(&json!({ "status": "ready", "success": true })))
 }

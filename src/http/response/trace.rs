@@ -36,7 +36,7 @@ pub(in crate::http) async fn request<F: Future<Output = Response>>(
         let duration_us = duration.as_micros();
         match response.extensions().get::<Arc<ApiError>>() {
             // Whoever asks whether the server is ready does so often, and knows the answer.
-            Some(error) if status.is_server_error() && !error.is_starting() => {
+            Some(error) if status.is_server_error() && !error.is_not_ready() => {
                 error!(http.status = status.as_u16(), http.duration_us = duration_us, %error, "failed");
             }
             // The reason may quote what the client sent, so it goes to the client only.

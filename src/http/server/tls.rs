@@ -62,7 +62,6 @@ pub enum TlsError {
 /// Takes TLS connections.
 #[derive(Debug)]
 pub(crate) struct Tls {
-    files: Files,
     current: watch::Sender<Arc<ServerConfig>>,
 }
 
@@ -75,15 +74,11 @@ struct Files {
 impl Tls {
     /// With the files that are configured, if there are any.
     pub(crate) fn open(server: &Server) -> Result<Option<Self>, TlsError> {
-        if server.tls_certificate.as_os_str().is_empty() {
+        let Some(files) = Files::of(server) else {
             return Ok(None);
-        }
-        let files = Files {
-            certificate: server.tls_certificate.clone(),
-            key: server.tls_key.clone(),
         };
         let (current, _) = watch::channel(files.read()?);
-        Ok(Some(Self { files, current }))
+        Ok(Some(Self { current }))
     }
 
     /// Speaks TLS on a connection, below which `around` puts something.
@@ -102,28 +97,11 @@ impl Tls {
         TlsAcceptor::from(config).accept(around(stream)).await
     }
 
-    /// Reads the files again on each SIGHUP, for ever. What is open goes on with what it began with.
-    #[cfg(unix)]
-    pub(crate) fn reloads(self: Arc<Self>) -> io::Result<impl Future<Output = ()> + Send> {
-        use tokio::signal::unix::{SignalKind, signal};
-        // Caught from here on: the system's way with it would be to end the process.
-        let mut hangup = signal(SignalKind::hangup())?;
-        Ok(async move {
-            while hangup.recv().await.is_some() {
-                self.reload().await;
-            }
-        })
-    }
-
-    /// There is no such signal here.
-    #[cfg(not(unix))]
-    #[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
-    pub(crate) fn reloads(self: Arc<Self>) -> io::Result<impl Future<Output = ()> + Send> {
-        Ok(std::future::pending())
-    }
-
-    async fn reload(&self) {
-        let files = self.files.clone();
+    /// Reads the configured files again. Open connections go on with the certificate with which they began.
+    pub(crate) async fn reload(&self, server: &Server) {
+        let Some(files) = Files::of(server) else {
+            return;
+        };
         match spawn_blocking(move || files.read()).await {
             Ok(Ok(config)) => {
                 self.current.send_replace(config);
@@ -139,6 +117,15 @@ impl Tls {
 }
 
 impl Files {
+    /// The configured files. `None` without TLS.
+    fn of(server: &Server) -> Option<Self> {
+        let has_tls = !server.tls_certificate.as_os_str().is_empty();
+        has_tls.then(|| Self {
+            certificate: server.tls_certificate.clone(),
+            key: server.tls_key.clone(),
+        })
+    }
+
     fn read(&self) -> Result<Arc<ServerConfig>, TlsError> {
         let no_certificate = |source| TlsError::Pem {
             path: self.certificate.clone(),

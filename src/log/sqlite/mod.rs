@@ -29,7 +29,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, ffi, params};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior, ffi, params};
 use uuid::Uuid;
 
 use self::checkpoint::Checkpointer;
@@ -51,6 +51,8 @@ use crate::report::{ReceivedAt, SourceId};
 /// The keys in `meta` of the identity that clients see, and of the identity of this server alone.
 const SERVER_UUID: &str = "server_uuid";
 const NODE_UUID: &str = "node_uuid";
+/// With less free space, the disk is full: a commit of many reports needs about as much.
+const FREE_BYTES_MIN: u64 = 1 << 20;
 /// How long another program may lock the file before reports are refused.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -157,6 +159,21 @@ impl SqliteLog {
 
     pub(super) fn syncs(&self) -> Arc<Histogram> {
         Arc::clone(&self.syncs)
+    }
+
+    pub(super) fn check(&mut self, suspects_full_disk: bool) -> Result<(), LogError> {
+        if self.data.has_less_than(FREE_BYTES_MIN)
+            || (suspects_full_disk && self.data.has_no_room())
+        {
+            return Err(LogError::DiskFull);
+        }
+        // Takes the lock that a commit needs.
+        let transaction = self
+            .db
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let query = "SELECT ifnull(max(position), 0) FROM records";
+        transaction.query_row(query, [], |row| row.get::<_, i64>(0))?;
+        Ok(transaction.rollback()?)
     }
 
     pub(super) fn history(&self) -> History {

@@ -1,5 +1,6 @@
 //! Reads a log without changing it, whether a server runs or not.
 
+use std::env;
 use std::fs;
 use std::io;
 use std::ops::ControlFlow;
@@ -10,12 +11,14 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 use uuid::Uuid;
 
-use super::migrate::{VERSION, VERSION_OF_CHAIN, read_as_current};
+use super::migrate::{VERSION, VERSION_OF_CHAIN, migrate, read_as_current};
 use super::verify::{self, Verification};
 use super::{SERVER_UUID, copy_database, damaged, expire, position, read};
 use crate::data_dir::{self, DataDir, with_suffix};
 use crate::log::{Entry, LogError, LogPosition};
 
+/// Up to this size, a file with an interrupted change is copied to be read.
+const UNDO_BYTES_MAX: u64 = 256 << 20;
 /// The characters that need no escape in the path of a URI.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
@@ -43,9 +46,7 @@ impl LogReader {
         let at_rest = is_at_rest.then_some(at_rest);
         match db.pragma_query_value(None, "user_version", |row| row.get(0))? {
             ..0 => Err(damaged("the version is negative")),
-            0 => Err(damaged(
-                "the file has no tables: a server was ended while it created them",
-            )),
+            0 => Self::empty(&db),
             found if VERSION < found => Err(LogError::TooNew {
                 found,
                 known: VERSION,
@@ -59,6 +60,23 @@ impl LogReader {
                 })
             }
         }
+    }
+
+    /// A server was ended before it had created the tables. The next start creates them, so the log is empty.
+    fn empty(db: &Connection) -> Result<Self, LogError> {
+        let query = "SELECT count(*) FROM sqlite_schema";
+        let tables: i64 = db.query_row(query, [], |row| row.get(0))?;
+        if 0 < tables {
+            return Err(damaged("the file has tables, but no version"));
+        }
+        let mut db = Connection::open_in_memory()?;
+        migrate(&mut db)?;
+        db.execute_batch("BEGIN")?;
+        Ok(Self {
+            db,
+            version: VERSION,
+            at_rest: None,
+        })
     }
 
     /// Calls `visit` with each record after `after`, in order, until it fails.
@@ -173,12 +191,41 @@ pub(crate) fn open_read_only(path: &Path) -> rusqlite::Result<Connection> {
         // Otherwise SQLite would create the files of a write-ahead log, and leave them there.
         return connect(path, "immutable=1");
     }
-    connect(path, "readonly_shm=1").or_else(|error| match error.sqlite_error_code() {
+    let opened = connect(path, "readonly_shm=1").or_else(|error| match error.sqlite_error_code() {
         // Beside a copy the file of the shared memory is missing, and beside a starting server it is empty. SQLite then
         // has to write it. It holds no data.
-        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) => connect(path, ""),
+        Some(
+            ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::FileLockingProtocolFailed,
+        ) => connect(path, ""),
+        _ => Err(error),
+    });
+    opened.or_else(|error| match error.sqlite_error_code() {
+        Some(ErrorCode::ReadOnly) => open_undone(path).unwrap_or(Err(error)),
         _ => Err(error),
     })
+}
+
+/// Opens a copy of a database in which a program was ended in the middle of a change. SQLite undoes such a change when
+/// it opens the file, which it cannot do without writing. `None` if the file is too large for a copy, or cannot be
+/// copied.
+fn open_undone(path: &Path) -> Option<rusqlite::Result<Connection>> {
+    let is_small = fs::metadata(path).ok()?.len() <= UNDO_BYTES_MAX;
+    let folder = DataDir::at(&env::temp_dir().join(format!("scanpost-{}", Uuid::new_v4())));
+    if !is_small || !folder.make_empty().ok()? {
+        return None;
+    }
+    let opened = ["", "-journal"]
+        .into_iter()
+        .try_for_each(|suffix| folder.copy_in(&with_suffix(path, suffix), suffix))
+        .ok()
+        .map(|()| {
+            let db = Connection::open(folder.path_of(data_dir::LOG))?;
+            db.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema")?;
+            Ok(db)
+        });
+    // The open file stays readable.
+    folder.remove().ok();
+    opened
 }
 
 /// Whether this file has all of the log, and no server is about to append to another file.

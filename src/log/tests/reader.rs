@@ -157,11 +157,10 @@ fn a_log_of_a_later_version_and_a_file_without_one_are_refused() {
         matches!(refused, LogError::TooNew { found: 99, .. }),
         "{refused}"
     );
-    for content in ["", "no database, however long the file may be"] {
-        fs::write(directory.path().join("scanpost.db"), content).unwrap();
-        let refused = LogReader::open(directory.path()).unwrap_err();
-        assert!(matches!(refused, LogError::Damaged(_)), "{refused}");
-    }
+    let content = "no database, however long the file may be";
+    fs::write(directory.path().join("scanpost.db"), content).unwrap();
+    let refused = LogReader::open(directory.path()).unwrap_err();
+    assert!(matches!(refused, LogError::Damaged(_)), "{refused}");
 }
 
 #[test]
