@@ -11,9 +11,9 @@ use tokio::sync::mpsc::Receiver;
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
-use crate::alerts::{AlertKeeper, KeeperError};
+use crate::alerts::{AlertKeeper, AlertStore, KeeperError};
 use crate::auth::{Access, Credentials, CredentialsError, Policy, SourceOwners};
 use crate::config::{Config, ConfigError};
 use crate::data_dir::DataDir;
@@ -32,7 +32,7 @@ use crate::metrics::ConnectionCounts;
 use crate::notify::Notifier;
 use crate::process::Process;
 use crate::tracker::{Bounds, Tracker};
-use crate::webhook::{self, WebhookError};
+use crate::webhook::{self, WebhookError, Webhooks};
 
 /// How late a rule about silence may fire.
 const TICK_INTERVAL: Duration = Duration::from_secs(1);
@@ -189,6 +189,12 @@ async fn run(
     let process = Process::this();
     let places = Places::new(place_limits(&config, &process), &config.server.proxies);
     let connections = Arc::<ConnectionCounts>::default();
+    let reloader = Reloader {
+        started: config.clone(),
+        tls: tls.clone(),
+        webhooks: webhooks.clone(),
+        alerts: alerts.clone(),
+    };
     let parts = Parts {
         access,
         owners,
@@ -208,8 +214,7 @@ async fn run(
     spawn_until(&stop, tick(ingest, app.clone(), Arc::clone(&notifier)));
     spawn_until(&stop, save_uses(access_at_end.clone()));
     if let Some(reloads) = options.reloads {
-        let reloading = reload(reloads, config.clone(), tls.clone(), app.clone());
-        spawn_until(&stop, reloading);
+        spawn_until(&stop, reloader.run(reloads, app.clone()));
     }
     // Nothing here keeps a handle: the writer ends with the last one.
     let service = http::service(app);
@@ -327,34 +332,63 @@ fn spawn_until(stop: &CancellationToken, task: impl Future<Output = ()> + Send +
     tokio::spawn(stop.clone().run_until_cancelled_owned(task));
 }
 
-/// Uses changed settings and files on each request. `started` is the configuration of the start.
-async fn reload(mut reloads: Receiver<Reload>, started: Config, tls: Option<Arc<Tls>>, app: App) {
-    let mut current = started.clone();
-    while let Some(reload) = reloads.recv().await {
-        if let Reload::Config(config) = reload {
-            current = *config;
+/// Uses changed settings while the server runs.
+struct Reloader {
+    /// The configuration of the start. The settings that cannot change while the server runs are still those.
+    started: Config,
+    tls: Option<Arc<Tls>>,
+    webhooks: Webhooks,
+    alerts: AlertStore,
+}
+
+impl Reloader {
+    async fn run(self, mut reloads: Receiver<Reload>, app: App) {
+        let mut current = self.started.clone();
+        while let Some(reload) = reloads.recv().await {
+            if let Reload::Config(config) = reload {
+                current = *config;
+            }
+            if let Some(tls) = &self.tls {
+                tls.reload(&current.server).await;
+            }
+            app.allow_origins(&current.server.cors_origins);
+            self.replace_webhooks(&current).await;
+            self.warn_of_other_changes(&current);
+            info!("the changed settings are in use");
         }
-        if let Some(tls) = &tls {
-            tls.reload(&current.server).await;
+    }
+
+    async fn replace_webhooks(&self, config: &Config) {
+        let (webhooks, configured) = (self.webhooks.clone(), config.webhooks.clone());
+        let replaced = spawn_blocking(move || webhooks.replace(&configured)).await;
+        match replaced {
+            Ok(Ok(())) => webhook::warn_of_missing_rules(&config.webhooks, &self.alerts),
+            Ok(Err(error)) => error!(
+                error = &error as &(dyn std::error::Error + 'static),
+                "the webhooks stay as they were, the new ones cannot be used"
+            ),
+            Err(error) => error!(%error, "the webhooks stay as they were"),
         }
-        app.allow_origins(&current.server.cors_origins);
-        let has_tls = !current.server.tls_certificate.as_os_str().is_empty();
-        let mut expected = started.clone();
-        expected.logging.level.clone_from(&current.logging.level);
-        let server = &mut expected.server;
-        server.cors_origins.clone_from(&current.server.cors_origins);
-        if has_tls == tls.is_some() {
-            server
-                .tls_certificate
-                .clone_from(&current.server.tls_certificate);
-            server.tls_key.clone_from(&current.server.tls_key);
+    }
+
+    /// Names the changed keys that take effect at the next start only.
+    fn warn_of_other_changes(&self, config: &Config) {
+        let mut usable = config.clone();
+        usable.logging.level.clone_from(&self.started.logging.level);
+        let (server, started) = (&mut usable.server, &self.started.server);
+        server.cors_origins.clone_from(&started.cors_origins);
+        let has_tls = !server.tls_certificate.as_os_str().is_empty();
+        if has_tls == self.tls.is_some() {
+            server.tls_certificate.clone_from(&started.tls_certificate);
+            server.tls_key.clone_from(&started.tls_key);
         }
-        if expected != current {
+        let keys = self.started.differing_keys(&usable);
+        if !keys.is_empty() {
             warn!(
-                "some settings have changed that take effect at the next start: only logging.level, server.cors_origins and the certificate change while the server runs"
+                keys = keys.join(", "),
+                "these settings have changed, and take effect at the next start only"
             );
         }
-        info!("the changed settings are in use");
     }
 }
 

@@ -146,6 +146,18 @@ impl Layers {
     }
 }
 
+/// The keys whose values differ in two configurations.
+pub(super) fn differing_keys(one: &Config, other: &Config) -> Vec<String> {
+    let table = |config: &Config| Table::try_from(config).unwrap_or_default();
+    let (one, other) = (table(one), table(other));
+    let value = |table: &Table, key: &Key| -> Option<Value> {
+        table.get(&key.section)?.get(&key.name).cloned()
+    };
+    let keys = Layers::default();
+    let differing = keys.keys().filter(|key| value(&one, key) != value(&other, key));
+    differing.map(|key| key.to_string()).collect()
+}
+
 /// Checks one value with all others at their defaults.
 fn check_alone(key: &Key, default: &Value, value: &Value) -> Result<(), String> {
     let (wanted, found) = (default.type_str(), value.type_str());

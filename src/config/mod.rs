@@ -279,6 +279,11 @@ impl Config {
         layers.into_config().overridden(flags)
     }
 
+    /// The keys whose values differ, such as `limits.connections_max`. Webhooks are not among them.
+    pub fn differing_keys(&self, other: &Self) -> Vec<String> {
+        layers::differing_keys(self, other)
+    }
+
     fn overridden(mut self, flags: Overrides) -> Result<Self, ConfigError> {
         if let Some(listen) = flags.listen {
             self.server.listen = listen;

@@ -34,7 +34,7 @@ const EXCERPT_BYTES_MAX: usize = 1024;
 /// How many characters of an error are kept. Some errors quote certificates, which can be long.
 const ERROR_CHARS_MAX: usize = 512;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientSettings {
     /// A PEM file with certificates to trust, in addition to those that browsers trust. Empty for none.
     pub ca_file: PathBuf,

@@ -60,15 +60,32 @@ impl Cursors {
             data: DataDir::at(directory),
             file,
         });
-        let before = match &store {
+        let known = match &store {
             Some(kept) => kept.read()?,
             None => ProgressByName::new(),
         };
+        let cursors = Self {
+            store,
+            known: Mutex::new(known),
+        };
+        cursors.adopt(names, newest)?;
+        Ok(cursors)
+    }
+
+    /// Sets which destinations there are. A new one begins after the item `newest`, and those that are missing are
+    /// forgotten. Blocks.
+    pub(super) fn adopt<'n>(
+        &self,
+        names: impl Iterator<Item = &'n str>,
+        newest: u64,
+    ) -> Result<(), CursorError> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = &*known;
         let new = Progress {
             number: newest,
             ..Progress::default()
         };
-        let known: ProgressByName = names
+        let after: ProgressByName = names
             .map(|name| {
                 let mut progress = before.get(name).copied().unwrap_or(new);
                 if newest < progress.number {
@@ -82,24 +99,20 @@ impl Cursors {
                 (name.to_owned(), progress)
             })
             .collect();
-        for name in before.keys().filter(|&name| !known.contains_key(name)) {
+        for name in before.keys().filter(|&name| !after.contains_key(name)) {
             info!(
                 destination.name = name,
                 "the destination is no longer configured: its progress is forgotten"
             );
         }
-        let is_changed = known != before;
-        let cursors = Self {
-            store,
-            known: Mutex::new(known),
-        };
-        if let (true, Some(kept)) = (is_changed, &cursors.store) {
-            cursors.write(|_| {}).map_err(|source| CursorError::Write {
+        if let (true, Some(kept)) = (after != *before, &self.store) {
+            kept.write(&after).map_err(|source| CursorError::Write {
                 path: kept.data.path_of(kept.file.name),
                 source,
             })?;
         }
-        Ok(cursors)
+        *known = after;
+        Ok(())
     }
 
     pub(super) fn get(&self, name: &str) -> Progress {
@@ -109,14 +122,12 @@ impl Cursors {
 
     /// Stores the progress of one destination. It is on disk when this returns. Blocks.
     pub(super) fn set(&self, name: &str, progress: Progress) -> io::Result<()> {
-        self.write(|known| {
-            known.insert(name.to_owned(), progress);
-        })
-    }
-
-    fn write(&self, change: impl FnOnce(&mut ProgressByName)) -> io::Result<()> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        change(&mut known);
+        // A destination that was removed may have had an attempt under way.
+        let Some(before) = known.get_mut(name) else {
+            return Ok(());
+        };
+        *before = progress;
         // Written under the lock, because otherwise an older state could replace a newer one.
         self.store
             .as_ref()

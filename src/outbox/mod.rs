@@ -12,14 +12,16 @@ mod retry;
 
 use std::fmt;
 use std::io;
+use std::mem;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Request, Uri};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -55,7 +57,7 @@ pub trait Dispatch: Send + Sync + 'static {
     fn request(&self, target: &Uri, items: &[Self::Item], now: SystemTime) -> Request<Full<Bytes>>;
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Its name, which identifies it after a restart.
     pub name: String,
@@ -137,9 +139,22 @@ pub struct DestinationStatus {
 }
 
 /// All destinations of one feed. Cheap to clone.
-pub struct Outbox<D: Dispatch> {
-    destinations: Arc<[Arc<Destination<D>>]>,
+pub struct Outbox<D: Dispatch>(Arc<Shared<D>>);
+
+struct Shared<D: Dispatch> {
+    /// In the order in which they were given.
+    deliveries: RwLock<Vec<Delivery<D>>>,
     feed: Feed<D::Item>,
+    cursors: Arc<Cursors>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// The running delivery to one destination.
+struct Delivery<D> {
+    destination: Arc<Destination<D>>,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
 }
 
 #[derive(Debug)]
@@ -162,6 +177,10 @@ impl<D: Dispatch> Destination<D> {
 
     pub fn name(&self) -> &str {
         &self.settings.name
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// The URL of the receiver.
@@ -253,23 +272,63 @@ impl<D: Dispatch> Outbox<D> {
     ) -> Result<(Self, Deliveries), CursorError> {
         let names = destinations.iter().map(Destination::name);
         let cursors = Arc::new(Cursors::open(data, names, feed.newest())?);
-        let destinations: Arc<[_]> = destinations.into_iter().map(Arc::new).collect();
         let tasks = TaskTracker::new();
-        for destination in destinations.iter() {
-            destination.begin_at(cursors.get(destination.name()));
-            let (destination, cursors) = (Arc::clone(destination), Arc::clone(&cursors));
-            let deliverer = Deliverer::new(destination, feed.clone(), cursors);
-            tasks.spawn(deliverer.run(stop.clone()));
-        }
+        // Deliveries that start later count all the same.
         tasks.close();
-        Ok((Self { destinations, feed }, Deliveries(tasks)))
+        let mut shared = Shared {
+            deliveries: RwLock::default(),
+            feed,
+            cursors,
+            stop: stop.clone(),
+            tasks: tasks.clone(),
+        };
+        let deliveries = destinations.into_iter();
+        let deliveries = deliveries.map(|destination| shared.deliver(destination, None));
+        shared.deliveries = RwLock::new(deliveries.collect());
+        Ok((Self(Arc::new(shared)), Deliveries(tasks)))
+    }
+
+    /// Replaces all destinations. One that `is_same` as the running one of its name goes on undisturbed. Another one of
+    /// the same name continues at its cursor once the attempt under way has ended. A new one begins with new items, and
+    /// one that is gone ends after the attempt under way. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// When the cursors cannot be written. Then nothing changes.
+    pub fn replace(
+        &self,
+        destinations: Vec<Destination<D>>,
+        is_same: impl Fn(&Destination<D>, &Destination<D>) -> bool,
+    ) -> Result<(), CursorError> {
+        let shared = &*self.0;
+        let names = destinations.iter().map(Destination::name);
+        shared.cursors.adopt(names, shared.feed.newest())?;
+        let mut deliveries = shared
+            .deliveries
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut before = mem::take(&mut *deliveries);
+        for destination in destinations {
+            let is_named = |one: &Delivery<D>| one.destination.name() == destination.name();
+            let place = before.iter().position(is_named);
+            let delivery = match place.map(|place| before.swap_remove(place)) {
+                Some(running) if is_same(&running.destination, &destination) => running,
+                replaced => shared.deliver(destination, replaced),
+            };
+            deliveries.push(delivery);
+        }
+        for gone in before {
+            gone.stop.cancel();
+        }
+        Ok(())
     }
 
     /// The status of each destination, in the order in which they were given.
     pub fn statuses(&self) -> Vec<DestinationStatus> {
-        let newest = self.feed.newest();
-        let destinations = self.destinations.iter();
-        destinations.map(|one| one.status(newest)).collect()
+        let newest = self.0.feed.newest();
+        let deliveries = self.0.deliveries();
+        let statuses = deliveries.iter().map(|one| one.destination.status(newest));
+        statuses.collect()
     }
 
     /// Waits until the status of a destination satisfies `is_so`. `None` if there is no destination with this name.
@@ -284,7 +343,7 @@ impl<D: Dispatch> Outbox<D> {
         let mut changes = destination.state.subscribe();
         loop {
             changes.mark_unchanged();
-            let status = destination.status(self.feed.newest());
+            let status = destination.status(self.0.feed.newest());
             if is_so(&status) {
                 return Some(status);
             }
@@ -292,26 +351,62 @@ impl<D: Dispatch> Outbox<D> {
         }
     }
 
-    pub fn find(&self, name: &str) -> Option<&Destination<D>> {
-        let found = self.destinations.iter().find(|one| one.name() == name);
-        found.map(|destination| &**destination)
+    pub fn find(&self, name: &str) -> Option<Arc<Destination<D>>> {
+        let deliveries = self.0.deliveries();
+        let found = deliveries.iter().find(|one| one.destination.name() == name);
+        found.map(|one| Arc::clone(&one.destination))
+    }
+}
+
+impl<D: Dispatch> Shared<D> {
+    fn deliveries(&self) -> RwLockReadGuard<'_, Vec<Delivery<D>>> {
+        self.deliveries
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts a delivery. It begins when the one that it replaces has ended.
+    fn deliver(&self, destination: Destination<D>, replaced: Option<Delivery<D>>) -> Delivery<D> {
+        let replaced = replaced.map(|replaced| {
+            replaced.stop.cancel();
+            replaced.task
+        });
+        let stop = self.stop.child_token();
+        destination.begin_at(self.cursors.get(destination.name()));
+        let destination = Arc::new(destination);
+        let task = {
+            let (destination, stop) = (Arc::clone(&destination), stop.clone());
+            let (feed, cursors) = (self.feed.clone(), Arc::clone(&self.cursors));
+            async move {
+                if let Some(replaced) = replaced {
+                    // It failed if it panicked. Its cursor is right all the same.
+                    replaced.await.ok();
+                    destination.begin_at(cursors.get(destination.name()));
+                }
+                let deliverer = Deliverer::new(destination, feed, cursors);
+                deliverer.run(stop).await;
+            }
+        };
+        let task = self.tasks.spawn(task);
+        Delivery {
+            destination,
+            stop,
+            task,
+        }
     }
 }
 
 impl<D: Dispatch> Clone for Outbox<D> {
     fn clone(&self) -> Self {
-        Self {
-            destinations: Arc::clone(&self.destinations),
-            feed: self.feed.clone(),
-        }
+        Self(Arc::clone(&self.0))
     }
 }
 
 impl<D: Dispatch> fmt::Debug for Outbox<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list()
-            .entries(self.destinations.iter().map(|one| one.name()))
-            .finish()
+        let deliveries = self.0.deliveries();
+        let names = deliveries.iter().map(|one| one.destination.name());
+        f.debug_list().entries(names).finish()
     }
 }
 

@@ -8,6 +8,7 @@
 mod feed;
 mod signature;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -89,11 +90,13 @@ pub(crate) struct Tested {
 }
 
 /// Which alerts a webhook sends, and the key that signs them.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 struct Subscription {
     rules: Vec<String>,
     severity_min: Severity,
     key: SigningKey,
+    /// The content of `ca_file`, by which a change of it is recognised.
+    trusted: Vec<u8>,
 }
 
 impl Dispatch for Subscription {
@@ -176,6 +179,8 @@ fn destination(webhook: &Webhook) -> Result<Destination<Subscription>, WebhookEr
         rules: webhook.rules.clone(),
         severity_min: webhook.severity_min,
         key: SigningKey::read(webhook)?,
+        // The client reads the same file, and reports if it cannot.
+        trusted: fs::read(&webhook.ca_file).unwrap_or_default(),
     };
     Destination::new(settings, subscription).map_err(|error| WebhookError::CaFile {
         name: name(),
@@ -201,6 +206,20 @@ pub(crate) fn warn_of_missing_rules(webhooks: &[Webhook], store: &AlertStore) {
 }
 
 impl Webhooks {
+    /// Uses another list of webhooks. Those whose settings, secrets and certificates are the same go on undisturbed, and
+    /// the others of the same name continue at their position. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// Like [`start`]. Then nothing changes.
+    pub fn replace(&self, webhooks: &[Webhook]) -> Result<(), WebhookError> {
+        let destinations: Vec<_> = webhooks.iter().map(destination).collect::<Result<_, _>>()?;
+        self.outbox.replace(destinations, |running, new| {
+            running.settings() == new.settings() && running.dispatch() == new.dispatch()
+        })?;
+        Ok(())
+    }
+
     /// The status of each webhook, in the order of the configuration.
     pub fn statuses(&self) -> Vec<DestinationStatus> {
         self.outbox.statuses()

@@ -35,6 +35,13 @@ impl SigningKey {
     }
 }
 
+impl PartialEq for SigningKey {
+    /// Compares signatures, because keys cannot be read back.
+    fn eq(&self, other: &Self) -> bool {
+        self.sign("", 0, b"") == other.sign("", 0, b"")
+    }
+}
+
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SigningKey")

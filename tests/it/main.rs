@@ -53,6 +53,7 @@ mod python;
 mod readers;
 mod reads;
 mod related;
+mod reload;
 mod replay;
 mod revocation;
 mod rights;

@@ -151,14 +151,14 @@ impl Running {
         }
     }
 
-    /// Waits for the log line with this message.
-    pub(crate) fn wait_for(&mut self, message: &str) {
+    /// Waits for the log line with this message, and returns it.
+    pub(crate) fn wait_for(&mut self, message: &str) -> String {
         loop {
             let line = self.log.recv_timeout(PATIENCE);
             let line =
                 line.unwrap_or_else(|error| panic!("the log has no line {message:?}: {error}"));
             if line.contains(message) {
-                return;
+                return line;
             }
         }
     }
@@ -465,16 +465,30 @@ async fn a_hangup_changes_settings_and_never_ends_the_program() {
     assert_eq!(from_page().await, 200);
     running.wait_for("answered");
 
-    for (text, message) in [
+    let kept = "the configuration stays as it was";
+    for (text, message, named) in [
         (
-            "[limits]\nconnections_max = 7\n",
+            "[limits]\nconnections_max = 7\n[server]\nname = \"x\"\n",
             "take effect at the next start",
+            "limits.connections_max, server.name",
         ),
-        ("nonsense", "the configuration stays as it was"),
+        ("nonsense", kept, "is not valid TOML"),
+        (
+            "[limits]\nconnections_max = 0\n",
+            kept,
+            "limits.connections_max",
+        ),
+        (
+            "[limits]\nconections_max = 7\n",
+            kept,
+            "limits.conections_max",
+        ),
+        ("[[webhooks]]\nname = \"x y\"\n", kept, "name"),
     ] {
         write(text);
         running.signal("HUP");
-        running.wait_for(message);
+        let line = running.wait_for(message);
+        assert!(line.contains(named), "{line}");
         running.wait_for("the changed settings are in use");
     }
     // The file before the broken one names no pages.

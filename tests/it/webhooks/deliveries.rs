@@ -222,3 +222,103 @@ async fn progress_past_many_unwanted_alerts_is_stored_early() {
     alerts.raise(1500);
     running.until(|_| kept(dir.path()) == [1500]).await;
 }
+
+/// Replaces the list of webhooks, as the server does.
+async fn replace(running: &Running, webhooks: Vec<Webhook>) -> Result<(), String> {
+    let running = running.webhooks.clone();
+    let replaced = tokio::task::spawn_blocking(move || running.replace(&webhooks)).await;
+    replaced.unwrap().map_err(|error| error.to_string())
+}
+
+#[tokio::test]
+async fn webhooks_that_change_go_on_where_they_were() {
+    let alerts = Alerts::new();
+    let dir = tempfile::tempdir().unwrap();
+    let down = Receiver::start(|_| Reply::Status(503)).await;
+    let (moved, same) = (
+        Receiver::start(|_| Reply::Status(200)).await,
+        Receiver::start(|_| Reply::Status(200)).await,
+    );
+    let before = [webhook("a", down.addr), webhook("b", same.addr)];
+    let running = Running::start(&before, alerts.feed(), dir.path());
+    alerts.raise(3);
+    same.until(|got| got.len() == 3).await;
+    down.until(|got| !got.is_empty()).await;
+
+    let changed = vec![webhook("b", same.addr), webhook("a", moved.addr)];
+    replace(&running, changed).await.unwrap();
+    moved.until(|got| got.len() == 3).await;
+    assert_eq!(moved.ids(), ids(1..=3));
+    assert_eq!(same.ids(), ids(1..=3), "it went on undisturbed");
+    let names: Vec<_> = running
+        .webhooks
+        .statuses()
+        .into_iter()
+        .map(|status| status.name)
+        .collect();
+    assert_eq!(names, ["b", "a"]);
+
+    // A list with a fault changes nothing.
+    let bad = Webhook {
+        secret: "whsec_x".to_owned().into(),
+        ..webhook("a", down.addr)
+    };
+    let error = replace(&running, vec![bad]).await.unwrap_err();
+    assert!(error.contains("secret of the webhook `a`"), "{error}");
+    alerts.raise(1);
+    moved.until(|got| got.len() == 4).await;
+    same.until(|got| got.len() == 4).await;
+
+    // One that was removed in between begins with new alerts.
+    replace(&running, vec![webhook("b", same.addr)])
+        .await
+        .unwrap();
+    alerts.raise(1);
+    same.until(|got| got.len() == 5).await;
+    replace(
+        &running,
+        vec![webhook("a", moved.addr), webhook("b", same.addr)],
+    )
+    .await
+    .unwrap();
+    alerts.raise(1);
+    moved.until(|got| got.len() == 5).await;
+    assert_eq!(moved.ids()[4], id(6));
+    running.until_of("b", |status| status.waiting == 0).await;
+    running.stop().await;
+
+    // The positions are on disk.
+    let again = Running::start(
+        &[webhook("a", moved.addr), webhook("b", same.addr)],
+        alerts.feed(),
+        dir.path(),
+    );
+    alerts.raise(1);
+    moved.until(|got| got.len() == 6).await;
+    same.until(|got| got.len() == 7).await;
+    again.stop().await;
+    assert_eq!(same.ids(), ids(1..=7));
+}
+
+#[tokio::test]
+async fn a_secret_that_changes_in_its_file_signs_from_then_on() {
+    let alerts = Alerts::new();
+    let dir = tempfile::tempdir().unwrap();
+    let receiver = Receiver::start(|_| Reply::Status(200)).await;
+    let file = dir.path().join("secret");
+    std::fs::write(&file, "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3").unwrap();
+    let signed = Webhook {
+        secret: String::new().into(),
+        secret_file: file.clone(),
+        ..webhook("a", receiver.addr)
+    };
+    let running = Running::start(std::slice::from_ref(&signed), alerts.feed(), dir.path());
+    alerts.raise(1);
+    receiver.until(|got| got.len() == 1).await;
+    std::fs::write(&file, SECRET).unwrap();
+    replace(&running, vec![signed]).await.unwrap();
+    alerts.raise(1);
+    receiver.until(|got| got.len() == 2).await;
+    check_signed(&receiver.got()[1]);
+    running.stop().await;
+}
