@@ -134,8 +134,7 @@ impl App {
     pub(crate) fn new(config: &Config, parts: Parts) -> Self {
         let limits = &config.limits;
         let bodies = Bodies::new(body_limits(limits));
-        let policy = parts.access.policy();
-        let origins = Origins::new(policy, parts.is_local, &config.server);
+        let origins = Origins::new(parts.access.clone(), parts.is_local, &config.server);
         let health = SourceHealth::new(limits.sources_max);
         let outcomes = Outcomes::default();
         let history = parts.history.map(Arc::new);

@@ -26,7 +26,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use crate::auth::LOGIN;
 use crate::live::Subscriber;
 use crate::program::Running;
-use crate::server::{TestServer, WIFI, batch};
+use crate::server::{SOURCE, TestServer, WIFI, batch};
 
 const PATH: &str = "/phy/all_phys.json";
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -352,4 +352,25 @@ async fn without_files_there_is_no_tls() {
     let (_, client) = Files::new();
     assert!(status(&client, &server.addr.to_string()).await.is_err());
     server.get(PATH).await.expect_status(200);
+}
+
+#[tokio::test]
+async fn the_cookie_of_a_valid_key_proves_a_command_by_get_over_tls() {
+    let (files, client) = Files::new();
+    let running = files.program();
+    let key = Credentials::open(running.data()).unwrap();
+    let key = key.create_key("phone", scanpost::auth::Role::Admin, None, 0);
+    let live = format!("KISMET={}", key.unwrap().reveal());
+    let report = batch(json!([{ "bssid": "00:00:00:00:00:01" }]));
+    let post = client.post(format!("https://{}{WIFI}", running.addr));
+    assert_eq!(post.json(&report).send().await.unwrap().status(), 200);
+    let path = format!("/datasource/by-uuid/{SOURCE}/pause_source.cmd");
+    for (cookie, expected) in [("KISMET=x", 403), (live.as_str(), 200)] {
+        let command = client.get(format!("https://{}{path}", running.addr));
+        let command = command
+            .header("user-agent", "Mozilla/5.0")
+            .header("cookie", cookie);
+        assert_eq!(command.send().await.unwrap().status(), expected);
+    }
+    running.stop();
 }

@@ -101,7 +101,7 @@ pub(super) enum ApiError {
     #[error("cannot write the owner of a source: {0}")]
     OwnerNotWritten(io::Error),
     #[error(
-        "this GET changes something and may come from a page of others: send the session cookie, a bearer, or X-Requested-With, or use POST"
+        "this GET changes something and may come from a page of others: send a bearer or X-Requested-With, or use POST"
     )]
     UnprovenCommand,
     #[error("too many logins failed, try again later")]

@@ -7,6 +7,7 @@
 
 use std::net::IpAddr;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::time::Instant;
 
 use axum::extract::Request;
 use axum::http::header::{
@@ -18,12 +19,13 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use crate::auth::Policy;
+use crate::auth::{Access, Policy};
 use crate::config;
+use crate::http::clock::now;
 use crate::http::error::ApiError;
 use crate::http::request::peer::is_here;
 use crate::http::request::peer::{ForwardedHost, Scheme};
-use crate::http::request::proofs::has_deliberate_proof;
+use crate::http::request::proofs::{checked_cookies, has_bearer};
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, OPTIONS");
 const HEADERS: HeaderValue =
@@ -48,6 +50,7 @@ pub(in crate::http) enum OtherPages {
 pub(in crate::http) struct Origins {
     allowed: RwLock<Box<[String]>>,
     hosts: Hosts,
+    access: Access,
 }
 
 /// The names by which clients may call this server.
@@ -73,14 +76,15 @@ enum Origin {
 }
 
 impl Origins {
-    pub(in crate::http) fn new(policy: Policy, is_local: bool, config: &config::Server) -> Self {
+    pub(in crate::http) fn new(access: Access, is_local: bool, config: &config::Server) -> Self {
         Self {
             allowed: RwLock::new(lowercase(&config.cors_origins)),
             hosts: Hosts {
                 listed: lowercase(&config.hosts),
                 is_local,
-                policy,
+                policy: access.policy(),
             },
+            access,
         }
     }
 
@@ -153,12 +157,21 @@ impl Origins {
         let is_proven = ["sec-fetch-site", "x-requested-with"]
             .iter()
             .any(|name| headers.contains_key(*name))
-            || has_deliberate_proof(headers);
+            || has_bearer(headers)
+            || self.has_proving_cookie(request);
         if is_browser && !is_proven {
             Origin::Unproven
         } else {
             Origin::Own
         }
+    }
+
+    /// Whether a request has the cookie of a login. It counts over TLS only: over plain HTTP browsers do not say for
+    /// which page they ask, and `SameSite` keeps out no page on another port of the same host.
+    fn has_proving_cookie(&self, request: &Request) -> bool {
+        let (now, instant) = (now().time().seconds().into(), Instant::now());
+        let is_live = |token: String| self.access.bearer(&token, now, instant).is_some();
+        Scheme::is_https(request.extensions()) && checked_cookies(request.headers()).any(is_live)
     }
 }
 

@@ -20,8 +20,13 @@ const COOKIES_MAX: usize = 4;
 pub(in crate::http) fn tokens(parts: &Parts) -> Vec<String> {
     let bearer = scheme(&parts.headers, "bearer").map(str::to_owned);
     let query = query(&parts.uri, TOKEN);
-    let cookies = cookies(&parts.headers).take(COOKIES_MAX);
+    let cookies = checked_cookies(&parts.headers);
     bearer.into_iter().chain(query).chain(cookies).collect()
+}
+
+/// The values of the session cookies that are checked.
+pub(in crate::http) fn checked_cookies(headers: &HeaderMap) -> impl Iterator<Item = String> {
+    cookies(headers).take(COOKIES_MAX)
 }
 
 /// The values of the session cookies, whether or not they are valid.
@@ -36,10 +41,10 @@ pub(in crate::http) fn cookies(headers: &HeaderMap) -> impl Iterator<Item = Stri
         })
 }
 
-/// Whether a request has something that a page of others cannot make a browser send: a session cookie, which browsers keep
-/// from them, or a bearer. A query is a part of the address, which any page can write.
-pub(in crate::http) fn has_deliberate_proof(headers: &HeaderMap) -> bool {
-    cookies(headers).next().is_some() || scheme(headers, "bearer").is_some()
+/// Whether a request has a bearer, which a page of others cannot make a browser send. A query is a part of the address,
+/// which any page can write.
+pub(in crate::http) fn has_bearer(headers: &HeaderMap) -> bool {
+    scheme(headers, "bearer").is_some()
 }
 
 /// The name and password of a request: Basic, else in the query.
