@@ -16,8 +16,10 @@ use scanpost::{Reload, StartOptions};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
-use tracing::{error, info, warn};
-use tracing_subscriber::filter::ParseError;
+use tracing::{Level, error, info, warn};
+use tracing_subscriber::filter::{ParseError, filter_fn};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, reload};
 
 use super::{ConfigArgs, EXIT_FAILED, exit_misused, load, now, with_causes};
@@ -138,23 +140,27 @@ enum LogFilterError {
 
 /// Returns a function that replaces the filter.
 fn start_logging(format: LogFormat, filter: EnvFilter) -> SetLevel {
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr);
+    let (filter, handle) = reload::Layer::new(filter);
+    let registry = tracing_subscriber::registry()
+        .with(filter)
+        .with(filter_fn(|metadata| {
+            is_discreet(metadata.target(), *metadata.level())
+        }));
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
     match format {
-        LogFormat::Human => {
-            let builder = builder.with_ansi(wants_colour()).with_filter_reloading();
-            let handle = builder.reload_handle();
-            builder.init();
-            Box::new(move |filter| handle.reload(filter))
-        }
-        LogFormat::Json => {
-            let builder = builder.json().with_filter_reloading();
-            let handle = builder.reload_handle();
-            builder.init();
-            Box::new(move |filter| handle.reload(filter))
-        }
+        LogFormat::Human => registry.with(lines.with_ansi(wants_colour())).init(),
+        LogFormat::Json => registry.with(lines.json()).init(),
     }
+    Box::new(move |filter| handle.reload(filter))
+}
+
+/// Whether log lines of a module at this level have no headers and no bodies, which may hold credentials. Libraries write
+/// what they receive and send at the levels `debug` and `trace`.
+fn is_discreet(target: &str, level: Level) -> bool {
+    let is_own = target
+        .strip_prefix("scanpost")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"));
+    is_own || level <= Level::INFO
 }
 
 fn wants_colour() -> bool {

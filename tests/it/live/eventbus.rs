@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{EVENTBUS, Subscriber, addr, report};
+use crate::program::Running;
 use crate::server::{SOURCE, TestServer, timeless};
 
 async fn subscribed(server: &TestServer, topics: &[&str]) -> Subscriber {
@@ -149,4 +150,20 @@ async fn a_malformed_request_is_answered_and_the_socket_lives() {
     subscriber.settle().await;
     server.report(json!([report(1)])).await;
     assert!(subscriber.hear().await.get("NEW_DEVICE").is_some());
+}
+
+#[tokio::test]
+async fn what_a_subscriber_sends_is_in_no_log() {
+    let running = Running::start(|command| {
+        command.env("RUST_LOG", "trace");
+    });
+    let mut subscriber = Subscriber::connect_to(&running.addr, EVENTBUS)
+        .await
+        .unwrap();
+    subscriber.say(r#"{"hunter2": 1}"#).await;
+    subscriber.hear_notice().await;
+    drop(subscriber);
+    let mut log = running.start.clone();
+    running.stop_and_log(&mut log);
+    assert!(!log.contains("hunter2"), "{log}");
 }
