@@ -101,11 +101,13 @@ pub(crate) enum PasswordRefused {
 impl Access {
     pub(crate) fn new(policy: Policy, credentials: Credentials, config: &Auth) -> Self {
         let sessions = Sessions::new(config.session_timeout, config.sessions_max);
+        let known = credentials.known_clients();
+        let throttle = LoginThrottle::new(config.guesses_per_minute_max, known);
         Self(Arc::new(Inner {
             policy,
             credentials,
             sessions: Mutex::new(sessions),
-            throttle: Mutex::new(LoginThrottle::new(config.guesses_per_minute_max)),
+            throttle: Mutex::new(throttle),
             guess_key: GuessKey::random().ok(),
             checker: PasswordChecker::start(config.logins_waiting_max),
             failures: LoginFailures::default(),
@@ -173,6 +175,8 @@ impl Access {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let now = now.unwrap_or_default().as_secs();
         self.0.credentials.note_user(&user, now);
+        let network = ClientNetwork::of(client);
+        self.0.credentials.note_client(network, now);
         Ok(granted)
     }
 
@@ -343,6 +347,39 @@ mod tests {
         let token = login(&access, "admin", "another one").await.unwrap().token;
         let late = access.bearer(token.reveal(), 0, Instant::now() + day);
         assert!(late.is_none() && access.bearer("", 0, now).is_none());
+    }
+
+    #[tokio::test]
+    async fn an_address_that_somebody_logged_in_from_waits_for_no_stranger_after_a_restart() {
+        let (dir, access) = access(Duration::from_secs(60));
+        let from = |last: u8| IpAddr::from([192, 0, 2, last]);
+        let login = |access: &Access, client, password: &str| {
+            let password = password.to_owned();
+            let access = access.clone();
+            let user = "admin".to_owned();
+            async move { access.login(client, Login { user, password }).await }
+        };
+        login(&access, from(1), "the right one").await.unwrap();
+        // The unknown clients behind proxies are many.
+        let unknown = std::net::Ipv4Addr::UNSPECIFIED.into();
+        login(&access, unknown, "the right one").await.unwrap();
+        access.save_uses();
+
+        let config = Auth {
+            guesses_per_minute_max: 1,
+            ..Auth::default()
+        };
+        let credentials = Credentials::open(dir.path()).unwrap();
+        let access = Access::new(Policy::Required, credentials, &config);
+        let wrong = login(&access, from(2), "wrong").await.unwrap_err();
+        assert_eq!(wrong, PasswordRefused::Wrong);
+        for stranger in [from(3), unknown] {
+            let refused = login(&access, stranger, "the right one").await;
+            let refused = refused.unwrap_err();
+            assert!(matches!(refused, PasswordRefused::TooManyFailures { .. }));
+        }
+        login(&access, from(1), "the right one").await.unwrap();
+        login(&access, CLIENT, "the right one").await.unwrap();
     }
 
     #[tokio::test]

@@ -26,7 +26,7 @@ pub enum CredentialsError {
     },
     /// The name is not allowed for a user or a key.
     #[error(
-        "a name must have 1 to {NAME_CHARACTERS_MAX} characters, without whitespace at its ends; the name of a user must not contain `:`"
+        "a name must have 1 to {NAME_CHARACTERS_MAX} characters, without whitespace at its ends, and without control characters and others that are not shown or change the direction of text; the name of a user must not contain `:`"
     )]
     BadName,
     /// The password is too short, too long, or has control characters.

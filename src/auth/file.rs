@@ -65,6 +65,10 @@ pub(super) enum ReadError {
     )]
     Damaged(#[from] serde_json::Error),
     #[error(
+        "the file was removed while the server ran; restore it, or restart the server to begin without credentials"
+    )]
+    Removed,
+    #[error(
         "the file has format version {found}, but this program knows only version {VERSION}; use the later program that wrote it"
     )]
     TooNew { found: u32 },

@@ -8,6 +8,7 @@ mod access;
 mod checker;
 mod error;
 mod file;
+mod name;
 mod owners;
 mod password;
 mod role;
@@ -20,6 +21,7 @@ use std::net::IpAddr;
 
 pub(crate) use self::access::{Access, Granted, Login, PasswordRefused, Standing};
 pub use self::error::CredentialsError;
+pub use self::name::shown_name;
 pub(crate) use self::owners::{NotYours, SourceOwners};
 pub(crate) use self::role::RequiredRole;
 pub use self::role::{BadRole, Role};

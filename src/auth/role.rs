@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::name::{is_name, is_old_name};
+
 /// The role of a user or a key. Names are Kismet's. `admin` may do everything, and `readonly` may read what `metrics` may;
 /// otherwise no role includes another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,7 +27,7 @@ pub enum Role {
 /// The text cannot be the name of a role.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a role must be `admin`, `readonly`, `scanreport`, `metrics` or another name of 1 to {} characters, without whitespace at its ends",
+    "a role must be `admin`, `readonly`, `scanreport`, `metrics` or another name of 1 to {} characters, without whitespace at its ends and without characters that are not shown or change the direction of text",
     Role::CHARACTERS_MAX
 )]
 pub struct BadRole;
@@ -75,8 +77,14 @@ impl FromStr for Role {
 impl TryFrom<String> for Role {
     type Error = BadRole;
 
+    /// Takes also names that earlier versions took: a file with one stays readable.
     fn try_from(name: String) -> Result<Self, BadRole> {
-        name.parse()
+        match name.parse() {
+            Err(BadRole) if is_old_name(&name, Self::CHARACTERS_MAX) => {
+                Ok(Self::Custom(name.into()))
+            }
+            parsed => parsed,
+        }
     }
 }
 
@@ -90,14 +98,6 @@ impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
-}
-
-/// Whether a text is fit to be shown as a name: one line, no whitespace at the ends, not too long.
-pub(super) fn is_name(text: &str, characters_max: usize) -> bool {
-    !text.is_empty()
-        && text.trim() == text
-        && text.chars().count() <= characters_max
-        && !text.chars().any(char::is_control)
 }
 
 /// The role that a route requires.
@@ -161,8 +161,11 @@ mod tests {
     #[test]
     fn a_role_has_a_name_that_can_be_shown() {
         let long = "x".repeat(65);
-        for name in ["", " admin", "a\nb", &long] {
+        for name in ["", " admin", "a\nb", &long, "\u{202e}nimda"] {
             assert_eq!(name.parse::<Role>(), Err(BadRole), "{name:?}");
         }
+        let old = Role::try_from("\u{202e}nimda".to_owned());
+        assert_eq!(old, Ok(Role::Custom("\u{202e}nimda".into())));
+        assert_eq!(Role::try_from("a\nb".to_owned()), Err(BadRole));
     }
 }

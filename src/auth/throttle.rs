@@ -4,11 +4,14 @@
 //! others at its address.
 //!
 //! Each client is slowed by its own failures. Somebody with many addresses is slowed by all of them together: clients
-//! that nobody has logged in from share one rate.
+//! that nobody has logged in from share one rate. Whoever guesses at that rate without pause keeps new clients out, so
+//! clients that somebody has logged in from are remembered over a restart, and this machine never waits for others.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
 
 use super::secret::Guess;
 use crate::bounded::BoundedMap;
@@ -86,11 +89,16 @@ impl Failures {
 }
 
 impl LoginThrottle {
-    /// `strangers_max` is the number of guesses a minute of all clients that nobody has logged in from.
-    pub(super) fn new(strangers_max: u32) -> Self {
+    /// `strangers_max` is the number of guesses a minute of all clients that nobody has logged in from. `known` are
+    /// clients that somebody has logged in from, the latest one last.
+    pub(super) fn new(strangers_max: u32, known: impl IntoIterator<Item = ClientNetwork>) -> Self {
+        let mut known_clients = BoundedMap::new(CLIENTS_MAX);
+        for network in known {
+            known_clients.insert(network, ());
+        }
         Self {
             clients: BoundedMap::new(CLIENTS_MAX),
-            known: BoundedMap::new(CLIENTS_MAX),
+            known: known_clients,
             strangers: Strangers {
                 per_guess: STRANGERS_BURST / strangers_max.max(1),
                 until: None,
@@ -157,7 +165,9 @@ impl LoginThrottle {
     /// Resets the count, and keeps the guesses: another program at the address may go on sending them.
     pub(super) fn succeeded(&mut self, client: IpAddr) {
         let network = ClientNetwork::of(client);
-        self.known.insert(network, ());
+        if network.is_known_address() {
+            self.known.insert(network, ());
+        }
         if let Some(failures) = self.clients.get(&network) {
             failures.count = 0;
         }
@@ -165,10 +175,16 @@ impl LoginThrottle {
 }
 
 /// The network that counts as one client: an IPv4 address, or an IPv6 /64, whose owner has all of its addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub(crate) struct ClientNetwork(IpAddr);
 
 impl ClientNetwork {
+    /// Whether it is one client. The unknown clients behind proxies count as one, and are many.
+    pub(super) fn is_known_address(self) -> bool {
+        !self.0.is_unspecified()
+    }
+
     pub(crate) fn of(client: IpAddr) -> Self {
         match client.to_canonical() {
             IpAddr::V6(address) => {
@@ -196,7 +212,7 @@ mod tests {
 
     #[test]
     fn five_failures_are_free_and_then_the_wait_doubles() {
-        let (mut throttle, now) = (LoginThrottle::new(STRANGERS_MAX), Instant::now());
+        let (mut throttle, now) = (LoginThrottle::new(STRANGERS_MAX, []), Instant::now());
         for _ in 0..4 {
             throttle.failed(CLIENT, None, now);
             assert_eq!(throttle.wait(CLIENT, now), None);
@@ -213,7 +229,7 @@ mod tests {
 
     #[test]
     fn failures_are_forgotten() {
-        let (mut throttle, now) = (LoginThrottle::new(STRANGERS_MAX), Instant::now());
+        let (mut throttle, now) = (LoginThrottle::new(STRANGERS_MAX, []), Instant::now());
         for _ in 0..9 {
             throttle.failed(CLIENT, None, now);
         }
@@ -228,8 +244,11 @@ mod tests {
 
     #[test]
     fn a_guess_that_is_made_again_neither_counts_nor_prolongs_the_wait() {
-        let (mut throttle, now, mut guess) =
-            (LoginThrottle::new(STRANGERS_MAX), Instant::now(), guesses());
+        let (mut throttle, now, mut guess) = (
+            LoginThrottle::new(STRANGERS_MAX, []),
+            Instant::now(),
+            guesses(),
+        );
         let stale = guess(0).unwrap();
         for _ in 0..100 {
             throttle.failed(CLIENT, Some(stale), now);
@@ -248,8 +267,11 @@ mod tests {
 
     #[test]
     fn a_success_forgets_the_count_and_not_the_guesses() {
-        let (mut throttle, now, mut guess) =
-            (LoginThrottle::new(STRANGERS_MAX), Instant::now(), guesses());
+        let (mut throttle, now, mut guess) = (
+            LoginThrottle::new(STRANGERS_MAX, []),
+            Instant::now(),
+            guesses(),
+        );
         for number in 0..9 {
             throttle.failed(CLIENT, guess(number), now);
         }
@@ -260,8 +282,11 @@ mod tests {
 
     #[test]
     fn the_number_of_guesses_is_bounded_and_those_that_are_repeated_stay() {
-        let (mut throttle, now, mut guess) =
-            (LoginThrottle::new(STRANGERS_MAX), Instant::now(), guesses());
+        let (mut throttle, now, mut guess) = (
+            LoginThrottle::new(STRANGERS_MAX, []),
+            Instant::now(),
+            guesses(),
+        );
         let stale = guess(0).unwrap();
         for number in 0..1000 {
             throttle.failed(CLIENT, guess(number), now);
@@ -278,7 +303,7 @@ mod tests {
 
     #[test]
     fn a_network_of_ipv6_is_one_client() {
-        let (mut throttle, now) = (LoginThrottle::new(STRANGERS_MAX), Instant::now());
+        let (mut throttle, now) = (LoginThrottle::new(STRANGERS_MAX, []), Instant::now());
         for host in 1..=5 {
             throttle.failed(format!("2001:db8::{host}").parse().unwrap(), None, now);
         }
@@ -293,7 +318,7 @@ mod tests {
 
     #[test]
     fn the_number_of_clients_is_bounded() {
-        let (mut throttle, now) = (LoginThrottle::new(STRANGERS_MAX), Instant::now());
+        let (mut throttle, now) = (LoginThrottle::new(STRANGERS_MAX, []), Instant::now());
         for client in 0..20_000u32 {
             let client = std::net::Ipv4Addr::from_bits(client);
             throttle.failed(
@@ -307,9 +332,10 @@ mod tests {
 
     #[test]
     fn clients_that_nobody_logged_in_from_share_a_rate() {
-        let (mut throttle, now) = (LoginThrottle::new(60), Instant::now());
         let client = |number: u32| IpAddr::V4(std::net::Ipv4Addr::from_bits(number << 8));
-        let known = client(1_000_000);
+        let before_the_start = [ClientNetwork::of(client(1_000_001))];
+        let (mut throttle, now) = (LoginThrottle::new(60, before_the_start), Instant::now());
+        let (known, before) = (client(1_000_000), client(1_000_001));
         throttle.succeeded(known);
         for number in 0..60 {
             assert_eq!(throttle.wait(client(number), now), None, "{number}");
@@ -319,13 +345,14 @@ mod tests {
         assert_eq!(throttle.wait(stranger, now), Some(seconds(1)));
         assert_eq!(throttle.wait(stranger, now + seconds(1)), None);
         let here = "127.0.0.1".parse().unwrap();
-        for friend in [known, here, "::1".parse().unwrap()] {
+        for friend in [known, before, here, "::1".parse().unwrap()] {
             assert_eq!(throttle.wait(friend, now), None, "{friend}");
             throttle.failed(friend, None, now);
         }
         assert_eq!(throttle.wait(stranger, now), Some(seconds(1)));
-        // The unknown clients behind a proxy are strangers too.
+        // The unknown clients behind a proxy are strangers too, also if one of them knows a password.
         let unknown = std::net::Ipv4Addr::UNSPECIFIED.into();
+        throttle.succeeded(unknown);
         assert_eq!(throttle.wait(unknown, now), Some(seconds(1)));
     }
 }

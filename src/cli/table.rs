@@ -3,6 +3,8 @@
 use std::io::{self, ErrorKind, Write};
 use std::time::{Duration, UNIX_EPOCH};
 
+use scanpost::auth::shown_name;
+
 use super::CommandError;
 
 /// A line of the list.
@@ -23,10 +25,14 @@ pub(super) fn print(rows: &[Row<'_>]) -> Result<(), CommandError> {
 
 fn print_all(rows: &[Row<'_>]) -> io::Result<()> {
     let width = |texts: &mut dyn Iterator<Item = usize>| texts.max().unwrap_or_default();
-    let names = width(&mut rows.iter().map(|row| row.name.chars().count()));
-    let roles = width(&mut rows.iter().map(|row| row.role.chars().count()));
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|row| (shown_name(row.name), shown_name(row.role), &row.rest))
+        .collect();
+    let names = width(&mut rows.iter().map(|(name, ..)| name.chars().count()));
+    let roles = width(&mut rows.iter().map(|(_, role, _)| role.chars().count()));
     let mut out = io::stdout().lock();
-    for Row { name, role, rest } in rows {
+    for (name, role, rest) in rows {
         writeln!(out, "{name:names$}  {role:roles$}  {}", rest.join("  "))?;
     }
     Ok(())

@@ -6,7 +6,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use scanpost::auth::Credentials;
+use scanpost::auth::{Credentials, shown_name};
 
 use super::table::{Row, print, shown};
 use super::{CommandError, DataArgs};
@@ -77,8 +77,8 @@ fn offer_to_revoke(credentials: &Credentials, is_told_to: bool) -> Result<(), Co
     let mut out = io::stderr().lock();
     writeln!(out, "These keys exist already:")?;
     for key in &keys {
-        let (role, created) = (key.role.as_str(), shown(key.created));
-        writeln!(out, "  {}  {role}  made {created}", key.name)?;
+        let (name, role) = (shown_name(&key.name), shown_name(key.role.as_str()));
+        writeln!(out, "  {name}  {role}  made {}", shown(key.created))?;
     }
     let is_revoked = if is_told_to {
         true

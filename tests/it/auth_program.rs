@@ -332,3 +332,35 @@ fn credentials_that_cannot_be_read_keep_the_server_from_starting() {
         assert!(log.contains("auth.json") && log.contains(reason), "{log}");
     }
 }
+
+/// A name from which a terminal shows another one.
+const DECEPTIVE: &str = "ad\u{202e}nim";
+
+#[test]
+fn a_name_that_looks_like_another_is_refused_and_an_old_one_is_shown_as_it_is() {
+    let data = tempfile::tempdir().unwrap();
+    for words in [
+        [
+            "apikey", "create", "--role", "readonly", "--name", DECEPTIVE,
+        ],
+        ["apikey", "create", "--name", "plain", "--role", DECEPTIVE],
+    ] {
+        let (code, _, err) = run(scanpost().args(words).arg("--data-dir").arg(data.path()));
+        assert_ne!(code, Some(0), "{words:?}");
+        assert!(err.contains("direction of text"), "{err}");
+    }
+    create(data.path(), "plain", "readonly");
+    // Earlier versions took such names.
+    let path = data.path().join("auth.json");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("plain", DECEPTIVE)).unwrap();
+    let (code, list, _) = command(data.path(), "apikey list");
+    assert_eq!(code, Some(0));
+    assert!(list.contains(r"ad\u{202e}nim"), "{list}");
+    assert!(!list.contains(DECEPTIVE), "{list}");
+    let (code, told) = set_password_with(data.path(), &[], "long enough");
+    assert_eq!(code, Some(0), "{told}");
+    assert!(!told.contains(DECEPTIVE), "{told}");
+    let (code, ..) = command(data.path(), &format!("apikey revoke {DECEPTIVE}"));
+    assert_eq!(code, Some(0));
+}

@@ -116,6 +116,40 @@ async fn credentials_that_cannot_be_read_open_nothing_until_they_can() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_removed_opens_nothing_until_it_is_back() {
+    let mut running = Running::start(|command| {
+        command.env("SCANPOST_AUTH__MODE", "required");
+        command.env("SCANPOST_AUTH__STALE_MAX", "0s");
+    });
+    let key = key(&Credentials::open(running.data()).unwrap(), "readonly");
+    let url = format!("http://{}{STATUS}", running.addr);
+    let client = Client::new();
+    let ask = async || {
+        let answer = client.get(&url).bearer_auth(&key).send().await;
+        answer.unwrap().status().as_u16()
+    };
+    assert_eq!(ask().await, 200);
+    let path = running.data().join("auth.json");
+    let content = fs::read(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    until(503, ask).await;
+    let line = running.wait_for("cannot read the credentials");
+    assert!(line.contains("was removed while the server ran"), "{line}");
+    // Nobody is the first administrator again.
+    let first = client
+        .post(format!("http://{}/session/set_password", running.addr))
+        .form(&[("username", "new"), ("password", "long enough")])
+        .send()
+        .await
+        .unwrap();
+    assert_ne!(first.status(), 200);
+    assert!(!path.exists());
+    fs::write(&path, content).unwrap();
+    until(200, ask).await;
+    running.stop();
+}
+
+#[tokio::test]
 async fn a_new_key_of_a_command_opens_with_its_first_request() {
     let running = Running::start(|command| {
         command.env("SCANPOST_AUTH__MODE", "required");

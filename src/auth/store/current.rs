@@ -109,6 +109,11 @@ impl Current {
         Arc::clone(&self.read().loaded)
     }
 
+    /// Whether there has been a file.
+    pub(super) fn has_file(&self) -> bool {
+        self.read().loaded.stamp.is_some()
+    }
+
     /// Whether the credentials in memory are too old to be trusted, because the file cannot be read.
     pub(super) fn is_closed(&self, now: Instant) -> bool {
         let state = self.read();
@@ -161,6 +166,10 @@ impl Current {
             .map_err(ReadError::from)
             .and_then(|_| file::read(data));
         match read {
+            // No command removes the file. Without it, everybody on this machine could become the administrator.
+            Ok((None, _)) if state.loaded.stamp.is_some() => {
+                self.note_failure(&mut state, &ReadError::Removed, now);
+            }
             Ok((stamp, document)) => {
                 // Another request may have read it already.
                 if stamp != state.loaded.stamp {
@@ -230,6 +239,28 @@ mod tests {
         fs::remove_dir(&path).unwrap();
         current.look(&data, begun + LOG_EVERY * 2);
         assert!(!current.is_closed(begun + LOG_EVERY * 3));
+    }
+
+    #[test]
+    fn a_file_that_is_removed_is_one_that_cannot_be_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = DataDir::at(dir.path());
+        let (stamp, document) = file::read(&data).unwrap();
+        let current = Current::new(Loaded::new(stamp, document));
+        let begun = Instant::now();
+        current.look(&data, begun);
+        assert!(!current.is_closed(begun + STALE_MAX), "there was none");
+        let _lock = data.lock_credentials().unwrap();
+        file::write(&data, &Document::default()).unwrap();
+        current.look(&data, begun);
+        let path = dir.path().join(CREDENTIALS);
+        let text = fs::read(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        current.look(&data, begun);
+        assert!(current.is_closed(begun + STALE_MAX));
+        fs::write(&path, text).unwrap();
+        current.look(&data, begun);
+        assert!(!current.is_closed(begun + STALE_MAX));
     }
 
     #[test]

@@ -13,9 +13,11 @@ use self::current::{Current, Loaded};
 use self::uses::Uses;
 use super::error::CredentialsError;
 use super::file::{self, Document, Key, ReadError, User};
+use super::name::is_name;
 use super::password;
-use super::role::{Role, is_name};
+use super::role::Role;
 use super::secret::{Secret, TokenHash};
+use super::throttle::ClientNetwork;
 use crate::data_dir::{CREDENTIALS, DataDir};
 
 /// Largest number of characters in the name of a user or a key.
@@ -335,6 +337,15 @@ impl Credentials {
         self.uses.note_user(user, now);
     }
 
+    pub(super) fn note_client(&self, client: ClientNetwork, now: u64) {
+        self.uses.note_client(client, now);
+    }
+
+    /// The clients that somebody has logged in from, the latest one last.
+    pub(super) fn known_clients(&self) -> Vec<ClientNetwork> {
+        self.uses.clients()
+    }
+
     /// Reads the file again if another process changed it, however short ago.
     pub(super) fn refresh(&self) {
         self.current.get_fresh(self.data.as_ref());
@@ -365,7 +376,11 @@ impl Credentials {
             source,
         };
         let _lock = data.lock_credentials().map_err(unwritable)?;
-        let (_, mut document) = file::read(data).map_err(|e| read_error(data, &e))?;
+        let (stamp, mut document) = file::read(data).map_err(|e| read_error(data, &e))?;
+        if stamp.is_none() && self.current.has_file() {
+            // A new file would have only what is added now.
+            return Err(read_error(data, &ReadError::Removed));
+        }
         let changed = change(&mut document)?;
         if ENTRIES_MAX < document.users.len() + document.keys.len() {
             return Err(CredentialsError::TooMany);

@@ -72,9 +72,14 @@ fn what_one_process_changes_the_other_sees_and_loses_nothing() {
     }
     command_line.revoke_key("3").unwrap();
     assert!(holder(&server, &keys[3], NOW).is_none());
+    // No program removes the file.
     fs::remove_file(dir.path().join(CREDENTIALS)).unwrap();
     server.refresh();
-    assert!(holder(&server, &keys[0], NOW).is_none());
+    let soon = Instant::now() + Duration::from_secs(5);
+    assert!(holder(&server, &keys[0], NOW).is_some());
+    assert!(server.is_closed(soon) && !server.is_closed(Instant::now()));
+    let refused = server.create_key("new", Role::Admin, None, NOW);
+    assert!(matches!(refused, Err(CredentialsError::Read { .. })));
 }
 
 #[test]

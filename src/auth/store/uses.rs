@@ -1,9 +1,10 @@
-//! When keys and logins were used last.
+//! When keys and logins were used last, and where from people logged in.
 //!
 //! A use costs one write to memory. The file is written now and then, by the server only, and lags behind by that time.
 
 use std::borrow::Borrow;
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::hash::Hash;
 use std::io::{self, ErrorKind};
@@ -16,15 +17,20 @@ use tracing::warn;
 
 use super::super::file::Document;
 use super::super::secret::TokenHash;
+use super::super::throttle::ClientNetwork;
 use crate::data_dir::{CREDENTIAL_USES, DataDir};
 
 const VERSION: u32 = 1;
+/// Most addresses in the file. Past it, those that nobody has logged in from for the longest time are left out.
+const CLIENTS_MAX: usize = 1000;
 
 /// Times of last use, in seconds since 1970.
 #[derive(Debug, Default)]
 pub(super) struct Uses {
     keys: Times<[u8; 32]>,
     users: Times<String>,
+    /// Clients that somebody has logged in from with a password.
+    clients: Times<ClientNetwork>,
     is_changed: AtomicBool,
 }
 
@@ -43,6 +49,9 @@ struct Kept {
     version: u32,
     keys: HashMap<Box<str>, u64>,
     users: HashMap<Box<str>, u64>,
+    /// Added later.
+    #[serde(default)]
+    clients: HashMap<ClientNetwork, u64>,
 }
 
 impl Uses {
@@ -73,6 +82,9 @@ impl Uses {
         for (user, time) in kept.users {
             self.users.set(&*user, time);
         }
+        for (client, time) in kept.clients {
+            self.clients.set(&client, time);
+        }
     }
 
     pub(super) fn note_key(&self, hash: TokenHash, now: u64) {
@@ -85,6 +97,21 @@ impl Uses {
         if self.users.set(user, now) {
             self.is_changed.store(true, Ordering::Relaxed);
         }
+    }
+
+    pub(super) fn note_client(&self, client: ClientNetwork, now: u64) {
+        if client.is_known_address() && self.clients.set(&client, now) {
+            self.is_changed.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// The clients that somebody has logged in from, the latest one last. Others than these are forgotten.
+    pub(super) fn clients(&self) -> Vec<ClientNetwork> {
+        let mut clients = self.clients.newest(CLIENTS_MAX);
+        clients.reverse();
+        let kept: HashSet<_> = clients.iter().copied().collect();
+        self.clients.retain(|client| kept.contains(client));
+        clients
     }
 
     pub(super) fn of_key(&self, hash: TokenHash) -> Option<u64> {
@@ -106,10 +133,13 @@ impl Uses {
         });
         let users = document.users.iter();
         let users = users.filter_map(|user| Some((user.name.clone(), self.of_user(&user.name)?)));
+        let clients = self.clients().into_iter();
+        let clients = clients.filter_map(|client| Some((client, self.clients.get(&client)?)));
         let kept = Kept {
             version: VERSION,
             keys: keys.collect(),
             users: users.collect(),
+            clients: clients.collect(),
         };
         self.keys
             .retain(|hash| document.keys.iter().any(|key| key.hash.bytes() == *hash));
@@ -147,6 +177,22 @@ impl<K: Eq + Hash> Times<K> {
     {
         let times = self.0.read().unwrap_or_else(PoisonError::into_inner);
         Some(times.get(key)?.load(Ordering::Relaxed))
+    }
+
+    /// At most `count` keys, that of the latest time first.
+    fn newest(&self, count: usize) -> Vec<K>
+    where
+        K: Clone,
+    {
+        let times = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let mut keys: Vec<_> = times
+            .iter()
+            .map(|(key, time)| (Reverse(time.load(Ordering::Relaxed)), key.clone()))
+            .collect();
+        drop(times);
+        keys.sort_by_key(|(time, _)| *time);
+        keys.truncate(count);
+        keys.into_iter().map(|(_, key)| key).collect()
     }
 
     fn retain(&self, mut is_kept: impl FnMut(&K) -> bool) {
