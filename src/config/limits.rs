@@ -30,10 +30,12 @@ pub struct Limits {
     pub connections_per_network_max: usize,
     /// Longest head of a request in bytes. Default 64 KiB.
     pub head_bytes_max: usize,
-    /// Longest time a client may take to send a request's head. Default 10 seconds.
+    /// Longest time a client may take to send a request's head. Default 1 minute: a microcontroller with a bad connection
+    /// takes half of it.
     #[serde(with = "duration_text")]
     pub header_timeout: Duration,
-    /// Longest time a client may take to send a request's body. Default 30 seconds.
+    /// Longest time a client may take to send a body of up to 4 KiB, and longest time in which a larger one may be slower
+    /// than `body_bytes_per_second_min`. Default 30 seconds.
     #[serde(with = "duration_text")]
     pub body_timeout: Duration,
     /// Slowest that a body may arrive, in bytes a second on average. 0 means no limit. Default 1 000.
@@ -133,7 +135,7 @@ impl Default for Limits {
             connections_max: 1024,
             connections_per_network_max: 0,
             head_bytes_max: 64 << 10,
-            header_timeout: Duration::from_secs(10),
+            header_timeout: Duration::from_secs(60),
             body_timeout: Duration::from_secs(30),
             body_bytes_per_second_min: 1000,
             body_rate_after: Duration::from_secs(5),

@@ -554,3 +554,34 @@ async fn idle_clients_without_a_place_do_not_hold_up_health_checks() {
         .await
         .expect_error(503, "too many connections");
 }
+
+#[tokio::test]
+async fn a_request_that_is_none_gets_a_reason_as_all_errors_do() {
+    let server = TestServer::start().await;
+    // hyper takes 100.
+    let fields = "x-field: y\r\n".repeat(101);
+    for (request, status, code) in [
+        (
+            "GET / HTTP/1.1\r\nnonsense\r\n\r\n".to_owned(),
+            400,
+            "bad_request",
+        ),
+        ("\u{1}\r\n\r\n".to_owned(), 400, "bad_request"),
+        (
+            format!("GET / HTTP/1.1\r\nhost: localhost\r\n{fields}\r\n"),
+            431,
+            "head_too_long",
+        ),
+    ] {
+        let answer = say_and_wait(&server, &request).await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{answer}"
+        );
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains("Content-Type: application/json"), "{head}");
+        let body: serde_json::Value = serde_json::from_str(body).unwrap();
+        assert_eq!(body["code"], code, "{body}");
+        assert_eq!(body["success"], false);
+    }
+}

@@ -12,6 +12,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::body_memory::{BodyMemory, HeldMemory, NoRoom};
+use super::body_pace::BodyPace;
 use super::sender::Sender;
 
 /// Room for the beginning of a body that announces its length. The rest follows when this much has arrived.
@@ -77,7 +78,7 @@ pub(in crate::http) struct BodyLimits {
     pub(in crate::http) all_bytes_max: usize,
     /// The large bodies of one sender in memory.
     pub(in crate::http) sender_bytes_max: usize,
-    /// How long a client may take to send a body.
+    /// How long a small body may take, and how long another one may be slower than the rate. See [`BodyPace`].
     pub(in crate::http) timeout: Duration,
     /// The same for a body that nobody needs.
     pub(in crate::http) unwanted_timeout: Duration,
@@ -105,18 +106,6 @@ pub(in crate::http) enum Form {
     UrlEncoded,
     /// Not said.
     Guess,
-}
-
-impl BodyLimits {
-    /// When a body of which so much has arrived falls below the slowest rate.
-    fn due(&self, start: Instant, read_bytes: usize) -> Option<Instant> {
-        let read_bytes = u32::try_from(read_bytes).unwrap_or(u32::MAX);
-        let second = Duration::from_secs(1);
-        let time = second
-            .saturating_mul(read_bytes)
-            .checked_div(self.bytes_per_second_min)?;
-        Some(start + time.max(self.rate_after))
-    }
 }
 
 impl Bodies {
@@ -195,20 +184,14 @@ impl Bodies {
         bytes_max: usize,
         memory: &mut HeldMemory,
     ) -> Result<Vec<u8>, BodyError> {
-        let mut start = Instant::now();
-        let deadline = start + self.limits.timeout;
+        let mut pace = BodyPace::new(self.limits, declared, Instant::now());
         let declared = declared.unwrap_or_default().min(bytes_max);
         let mut bytes = Vec::with_capacity(declared.min(FIRST_BYTES));
         let mut read = 0usize;
         loop {
-            let due = self.limits.due(start, read).filter(|due| *due < deadline);
-            let Ok(frame) = timeout_at(due.unwrap_or(deadline), body.frame()).await else {
-                return Err(match due {
-                    None => BodyError::TooSlow,
-                    Some(_) => BodyError::BelowRate {
-                        bytes_per_second_min: self.limits.bytes_per_second_min,
-                    },
-                });
+            let (due, too_slow) = pace.due(read);
+            let Ok(frame) = timeout_at(due, body.frame()).await else {
+                return Err(too_slow);
             };
             let Some(frame) = frame else {
                 break;
@@ -218,23 +201,21 @@ impl Bodies {
             };
             let is_first = read == 0;
             read = read.saturating_add(data.len());
+            let arrived_at = Instant::now();
             if read <= bytes_max {
                 // Who holds nothing yet may wait: it keeps nobody from going on.
-                let wait_until = if is_first {
-                    deadline
+                let wait = if is_first {
+                    self.limits.timeout
                 } else {
-                    deadline.min(Instant::now() + MEMORY_WAIT)
+                    self.limits.timeout.min(MEMORY_WAIT)
                 };
-                let waits_from = Instant::now();
                 memory
-                    .grow_to(read, wait_until)
+                    .grow_to(read, arrived_at + wait)
                     .await
                     .map_err(|no_room| match no_room {
                         NoRoom::InAll => BodyError::NoMemory,
                         NoRoom::OfSender => BodyError::NoMemoryForSender,
                     })?;
-                // The client is not slow while it waits for the server.
-                start += waits_from.elapsed();
                 if bytes.capacity() < read {
                     bytes.reserve(data.len().max(declared.saturating_sub(bytes.len())));
                 }
@@ -246,6 +227,8 @@ impl Bodies {
                     break;
                 }
             }
+            // The client is not slow while it waits for the server.
+            pace.arrived(read, arrived_at.elapsed(), Instant::now());
         }
         if read <= bytes_max {
             Ok(bytes)

@@ -25,13 +25,15 @@ use tracing::debug;
 use super::idle::IdleTimeout;
 use super::lease::{ConnectionLimits, HttpService, Lease};
 use super::places::Busy;
+use super::reasons::WithReasons;
 use super::tls::Tls;
 use crate::http::error::ApiError;
 use crate::http::request::hang_up::HangUp;
 use crate::http::request::peer::{Client, Scheme};
 use crate::http::request::url::normalise_path;
 
-/// How much longer than allowed a head may be and still be read. Past it hyper answers 431 and closes.
+/// How much longer than allowed a head may be and still be read. Past it hyper answers 431 and closes, see
+/// [`WithReasons`].
 const HEAD_SLACK_BYTES: usize = 8192;
 
 /// Serves one connection until it ends or loses its place.
@@ -141,7 +143,7 @@ async fn serve_stream(
         .half_close(true)
         // As Kismet writes them: ArduinoHttpClient does not find `content-length`, and waits a second.
         .title_case_headers(true)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(WithReasons::new(stream)), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let result = tokio::select! {

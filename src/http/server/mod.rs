@@ -5,4 +5,5 @@ mod idle;
 pub(crate) mod lease;
 pub(crate) mod listener;
 pub(crate) mod places;
+mod reasons;
 pub(crate) mod tls;
