@@ -95,6 +95,9 @@ pub struct Limits {
     /// Requests that wait for one of the places of `device_walks_max`, and as many for one of `log_reads_max`. Further
     /// ones are refused. Default 32.
     pub reads_waiting_max: usize,
+    /// Reads of each of the two kinds that work or wait for one client: a key or a login, else an address. 0 means a
+    /// quarter of all that may. Default 0.
+    pub reads_per_client_max: usize,
     /// Open WebSockets. Default 64.
     pub subscribers_max: usize,
     /// Open WebSockets of one client: a key or a login, else a network. Default 16.
@@ -162,6 +165,7 @@ impl Default for Limits {
             device_walks_max: 2,
             log_reads_max: 2,
             reads_waiting_max: 32,
+            reads_per_client_max: 0,
             subscribers_max: 64,
             subscribers_per_client_max: 16,
             subscriber_bytes_per_second_max: 2 << 20,
@@ -233,6 +237,7 @@ impl Limits {
         count(self.device_walks_max, 1..=1000)?;
         count(self.log_reads_max, 1..=1000)?;
         count(self.reads_waiting_max, 0..=100_000)?;
+        count(self.reads_per_client_max, 0..=100_000)?;
         count(self.subscribers_max, 1..=1_000_000)?;
         count(self.subscribers_per_client_max, 1..=1_000_000)?;
         count(self.subscriptions_max, 1..=10_000)?;

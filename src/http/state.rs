@@ -21,8 +21,7 @@ use super::kismet::records::Records;
 use super::kismet::samples::Samples;
 use super::request::body::{Bodies, BodyLimits};
 use super::request::forwarded::Proxies;
-use super::request::hang_up::HangUp;
-use super::response::heavy::{HeavyReads, ReadQueue};
+use super::response::heavy::{HeavyReads, ReadLimits, ReadQueue, Reader};
 use super::response::pace::Pace;
 use crate::alerts::AlertStore;
 use crate::auth::{Access, SourceOwners};
@@ -34,7 +33,7 @@ use crate::ingest::format::Limits;
 use crate::ingest::health::SourceHealth;
 use crate::ingest::outcomes::Outcomes;
 use crate::log::History;
-use crate::metrics::{self, ConnectionCounts, Metrics, RequestCounts};
+use crate::metrics::{self, ConnectionCounts, Metrics, RefusedReads, RequestCounts};
 use crate::process::Process;
 use crate::report::{Phy, ReceivedAt};
 use crate::tracker::Tracker;
@@ -95,7 +94,7 @@ pub(super) struct RequestLimits {
 pub(super) struct HistoryReads {
     pub(super) history: Option<Arc<History>>,
     pub(super) queue: ReadQueue,
-    pub(super) client: HangUp,
+    pub(super) reader: Reader,
 }
 
 impl FromRequestParts<App> for HistoryReads {
@@ -105,7 +104,7 @@ impl FromRequestParts<App> for HistoryReads {
         Ok(Self {
             history: app.0.history.clone(),
             queue: app.0.log_reads.clone(),
-            client: HangUp::from_request_parts(parts, app).await?,
+            reader: Reader::from_request_parts(parts, app).await?,
         })
     }
 }
@@ -139,12 +138,14 @@ impl App {
         let outcomes = Outcomes::default();
         let history = parts.history.map(Arc::new);
         let requests = Arc::<RequestCounts>::default();
+        let refused = RefusedReads::default();
         let metrics = Metrics::new(metrics::MetricSources {
             data: parts.data,
             history: history.clone(),
             access: parts.access.clone(),
             outcomes: outcomes.clone(),
             requests: Arc::clone(&requests),
+            refused_reads: refused.clone(),
             health: health.clone(),
             tracker: Arc::clone(&parts.tracker),
             ingest: parts.ingest.clone(),
@@ -166,8 +167,12 @@ impl App {
             },
             live: Live::new(limits, &pace),
             history,
-            log_reads: ReadQueue::new(limits.log_reads_max, limits.reads_waiting_max),
-            heavy_reads: HeavyReads::new(limits.device_walks_max, limits.reads_waiting_max, pace),
+            log_reads: ReadQueue::new(read_limits(limits, limits.log_reads_max), &refused.log),
+            heavy_reads: HeavyReads::new(
+                read_limits(limits, limits.device_walks_max),
+                &refused.devices,
+                pace,
+            ),
             server: Arc::new(ServerFacts {
                 config: config.server.clone(),
                 uuid: parts.server_uuid,
@@ -238,6 +243,14 @@ impl RequestLimits {
             history_buckets_max: config.limits.history_buckets_max,
             history_entries_max: config.limits.history_entries_max,
         }
+    }
+}
+
+fn read_limits(limits: &config::Limits, at_once_max: usize) -> ReadLimits {
+    ReadLimits {
+        at_once_max,
+        waiting_max: limits.reads_waiting_max,
+        per_client_max: limits.reads_per_client_max,
     }
 }
 

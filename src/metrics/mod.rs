@@ -164,6 +164,9 @@ metrics! {
     REQUEST_DURATION: Histogram "scanpost_http_request_duration_seconds",
         "Time from the head of a request to the head of its answer, by the template of the path.",
         Read::DurationTable(&["route"], |of| of.requests.durations());
+    READS_REFUSED: Counter "scanpost_reads_refused_total",
+        "Reads that were refused because too many waited, or too many of their client, by what they read, since the start.",
+        Read::Each(&["of"], MetricSources::reads_refused);
     LOGINS_FAILED: Counter "scanpost_logins_failed_total",
         "Logins with a wrong user name or password, and those refused because too many failed, since the start.",
         Read::Each(&["reason"], MetricSources::logins_failed);
@@ -217,6 +220,13 @@ pub(crate) struct ConnectionCounts {
     pub(crate) websockets: AtomicU64,
 }
 
+/// How many heavy reads were refused.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RefusedReads {
+    pub(crate) devices: Arc<AtomicU64>,
+    pub(crate) log: Arc<AtomicU64>,
+}
+
 /// Handles to the parts that keep the numbers.
 #[derive(Clone, Debug)]
 pub(crate) struct MetricSources {
@@ -226,6 +236,7 @@ pub(crate) struct MetricSources {
     pub(crate) access: Access,
     pub(crate) outcomes: Outcomes,
     pub(crate) requests: Arc<RequestCounts>,
+    pub(crate) refused_reads: RefusedReads,
     pub(crate) health: SourceHealth,
     pub(crate) tracker: Arc<Tracker>,
     pub(crate) ingest: Ingest,
@@ -292,6 +303,13 @@ impl MetricSources {
         let written_at = self.usage().snapshot_written_at;
         let since = written_at.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
         since.map_or(0, |since| since.as_secs())
+    }
+
+    fn reads_refused(&self) -> BTreeMap<String, u64> {
+        let RefusedReads { devices, log } = &self.refused_reads;
+        let counts = [("devices", devices), ("log", log)];
+        let counts = counts.map(|(of, count)| (of.to_owned(), count.load(Ordering::Relaxed)));
+        BTreeMap::from(counts)
     }
 
     fn logins_failed(&self) -> BTreeMap<String, u64> {

@@ -17,7 +17,7 @@ use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::registry::{LookupSpan, Registry};
 use tracing_subscriber::{Layer, registry};
 
-use crate::server::TestServer;
+use crate::server::{Answer, TestServer};
 use crate::webhooks::receiver::PATIENCE;
 
 /// Sends the span of a request each time that it yields.
@@ -166,6 +166,7 @@ async fn so_many_reads_of_the_log_wait_and_one_more_is_503() {
     let server = with_device(|limits| {
         limits.log_reads_max = WORKING;
         limits.reads_waiting_max = WAITING;
+        limits.reads_per_client_max = WORKING + WAITING;
     })
     .await;
     let (log, aside) = blocked_log(&server);
@@ -186,6 +187,45 @@ async fn so_many_reads_of_the_log_wait_and_one_more_is_503() {
     drop(pipe);
     aside.end();
     server.get(AP).await.expect_status(200);
+    let metrics = server.get("/metrics").await.text;
+    let counted = "scanpost_reads_refused_total{of=\"log\"} 1\n";
+    assert!(metrics.contains(counted), "{metrics}");
+}
+
+#[tokio::test]
+async fn one_client_has_a_share_of_the_queue_and_a_proxy_is_the_clients_behind_it() {
+    const SHARE: usize = 2;
+    let server = TestServer::start_with(|config| {
+        config.auth.mode = scanpost::config::AuthMode::Off;
+        config.server.proxies = vec!["127.0.0.1".to_owned()];
+        config.limits.log_reads_max = 1;
+        config.limits.reads_waiting_max = 7;
+    })
+    .await;
+    server
+        .report(json!([{ "bssid": "02:00:00:00:00:01" }]))
+        .await;
+    let (log, aside) = blocked_log(&server);
+    let path = format!("http://{}{AP}", server.addr);
+    let from = |client: &str| server.client.get(&path).header("x-forwarded-for", client);
+    let yields = Yields::new();
+    let mut reads: Vec<_> = (0..SHARE)
+        .map(|_| tokio::spawn(from("192.0.2.1").send()))
+        .collect();
+    yields.of(SHARE).await;
+    let refused = Answer::of(from("192.0.2.1")).await;
+    assert_eq!(refused.headers["retry-after"], "1");
+    refused.expect_error(503, "limits.reads_per_client_max");
+    let yields = Yields::new();
+    reads.push(tokio::spawn(from("192.0.2.2").send()));
+    yields.of(1).await;
+
+    let pipe = unblock(&log);
+    for read in reads {
+        assert_eq!(read.await.unwrap().unwrap().status(), 500);
+    }
+    drop(pipe);
+    aside.end();
 }
 
 /// Writes a copy of the log whose observations have no end.
@@ -210,6 +250,7 @@ async fn a_read_of_the_log_ends_when_its_client_hangs_up() {
     let server = with_device(|limits| {
         limits.log_reads_max = 1;
         limits.reads_waiting_max = 1;
+        limits.reads_per_client_max = 2;
     })
     .await;
     let log = server.data().join("scanpost.db");
@@ -264,6 +305,7 @@ async fn all_reads_that_look_at_many_devices_share_their_places() {
         "/phy/phy80211/ssids/views/ssids.json",
         "/phy/phy80211/ssids/by-hash/1/ssid.json",
         "/channels/channels.json",
+        "/datasource/all_sources.json",
         "/api/v1/devices",
         "/api/v1/devices?sort=name",
         "/api/v1/devices?changed_since=0",
@@ -292,6 +334,7 @@ async fn whoever_reads_a_whole_sorted_list_slowly_keeps_only_such_lists_waiting(
     let server = with_devices(5000, |limits| {
         limits.device_walks_max = 1;
         limits.reads_waiting_max = 1;
+        limits.reads_per_client_max = 2;
     })
     .await;
     let whole = format!("{ALL}?sort={NAME}");

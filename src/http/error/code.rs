@@ -60,7 +60,7 @@ impl ApiError {
             Self::TooManyConnections => "too_many_connections",
             Self::HeadTooLong { .. } => "head_too_long",
             Self::TooManySubscribers | Self::TooManySubscribersOfClient => "too_many_websockets",
-            Self::TooManyReads => "too_many_reads",
+            Self::TooManyReads | Self::TooManyReadsOfClient => "too_many_reads",
             Self::ClientGone => "client_gone",
             Self::Panicked => "internal_error",
             Self::NotReady(_) => "not_ready",

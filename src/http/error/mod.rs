@@ -161,6 +161,10 @@ pub(super) enum ApiError {
     #[error("limits.reads_waiting_max reads of this kind wait already; try again later")]
     TooManyReads,
     #[error(
+        "limits.reads_per_client_max reads of this kind work or wait for this client already; try again later"
+    )]
+    TooManyReadsOfClient,
+    #[error(
         "the client closed the connection for sending, so the read was given up; keep it open until the answer has come"
     )]
     ClientGone,
@@ -212,6 +216,7 @@ impl ApiError {
             Self::Impossible(_) => StatusCode::NOT_IMPLEMENTED,
             Self::NotAWebSocket => StatusCode::UPGRADE_REQUIRED,
             Self::TooManyReads
+            | Self::TooManyReadsOfClient
             | Self::TooManySubscribers
             | Self::TooManyConnections
             | Self::NotReady(_)

@@ -7,6 +7,7 @@ use super::records::Records;
 use crate::http::clock::now;
 use crate::http::error::ApiError;
 use crate::http::request::path::Argument;
+use crate::http::response::heavy::Walks;
 use crate::http::response::json::Json;
 use crate::ingest::{Ingest, IngestError};
 use crate::log::{SourcePause, SourceState, What};
@@ -14,13 +15,21 @@ use crate::report::SourceId;
 use crate::tracker::Source;
 
 /// `/datasource/all_sources`: every scanner that has reported.
-pub(in crate::http) async fn all(State(records): State<Records>, read: Read) -> Json {
-    let sources = records.tracker.sources();
-    let sources: Vec<_> = sources
-        .iter()
-        .map(|source| records.source(source))
-        .collect();
-    read.list(&sources)
+pub(in crate::http) async fn all(
+    State(records): State<Records>,
+    walks: Walks,
+    read: Read,
+) -> Result<Json, ApiError> {
+    let list = walks.walk(move |paced| {
+        let known = records.tracker.sources();
+        let mut sources = Vec::with_capacity(known.len());
+        for source in &known {
+            paced.pause()?;
+            sources.push(records.source(source));
+        }
+        Ok(read.list(&sources))
+    });
+    list.await
 }
 
 /// `/datasource/by-uuid/{uuid}/source`: one scanner.

@@ -75,8 +75,8 @@ async fn read(reads: HistoryReads, wanted: Wanted) -> Result<HistoryChart, ApiEr
     let Some(history) = reads.history else {
         return Ok(ChartMaker::new(wanted.bucket_s, wanted.bounds).finish());
     };
-    let place = reads.queue.admit(&reads.client).await?;
-    let chart = heavy::run(place, &reads.client, move |interest| {
+    let place = reads.queue.admit(&reads.reader).await?;
+    let chart = heavy::run(place, &reads.reader, move |interest| {
         make(&history, wanted, interest)
     });
     chart.await?

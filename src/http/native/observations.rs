@@ -81,8 +81,8 @@ async fn read(
     let Some(history) = reads.history else {
         return Ok(Vec::new());
     };
-    let place = reads.queue.admit(&reads.client).await?;
-    let observed = heavy::run(place, &reads.client, move |interest| {
+    let place = reads.queue.admit(&reads.reader).await?;
+    let observed = heavy::run(place, &reads.reader, move |interest| {
         let interest = interest.clone();
         history.read(&wanted, move || interest.is_lost())
     });

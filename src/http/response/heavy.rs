@@ -1,11 +1,12 @@
 //! Reads that take long: they look at many devices, or read through the log.
 //!
-//! All of them pass a [`ReadQueue`]: so many work, so many wait, and others are refused. Those that look at devices
-//! also share processor time with reports, see [`Pace`].
+//! All of them pass a [`ReadQueue`]: so many work, so many wait, and others are refused. One client has a share of it
+//! only. Those that look at devices also share processor time with reports, see [`Pace`].
 
+use std::collections::HashMap;
 use std::convert::Infallible;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::extract::{FromRef, FromRequestParts};
@@ -17,16 +18,35 @@ use tokio::task::spawn_blocking;
 use super::pace::{Pace, YieldToIngest};
 use crate::http::error::ApiError;
 use crate::http::request::hang_up::HangUp;
+use crate::http::request::sender::Sender;
 
 /// How long a walk works before it gives way.
 const SLICE: Duration = Duration::from_millis(1);
+/// The share of one client if the configuration does not say how much: one in so many.
+const SHARE: usize = 4;
 
-/// Bounds reads of one kind: how many work at the same time, and how many wait for that.
+/// How many reads of one kind there may be.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_field_names, reason = "a limit is named as one")]
+pub(in crate::http) struct ReadLimits {
+    /// Work at the same time.
+    pub(in crate::http) at_once_max: usize,
+    /// Wait for that.
+    pub(in crate::http) waiting_max: usize,
+    /// Work or wait for one client. 0 stands for a quarter of both together.
+    pub(in crate::http) per_client_max: usize,
+}
+
+/// Bounds reads of one kind: how many work at the same time, how many wait for that, and how many of these are for one
+/// client.
 #[derive(Clone, Debug)]
 pub(in crate::http) struct ReadQueue {
     working: Arc<Semaphore>,
     /// Those that work and those that wait.
     admitted: Arc<Semaphore>,
+    by_client: Arc<Mutex<HashMap<Sender, usize>>>,
+    per_client_max: usize,
+    refused: Arc<AtomicU64>,
 }
 
 /// A place among the reads that work. Dropping it lets the next one in.
@@ -34,35 +54,105 @@ pub(in crate::http) struct ReadQueue {
 pub(in crate::http) struct ReadPlace {
     _working: OwnedSemaphorePermit,
     _admitted: OwnedSemaphorePermit,
+    _share: Share,
+}
+
+/// Counts for a client until it is dropped.
+#[derive(Debug)]
+struct Share {
+    by_client: Arc<Mutex<HashMap<Sender, usize>>>,
+    client: Sender,
+}
+
+/// Who asks for a read.
+#[derive(Clone, Debug)]
+pub(in crate::http) struct Reader {
+    /// A key or a login, else an address. Behind a configured proxy it is that of the proxy's client.
+    pub(in crate::http) client: Sender,
+    pub(in crate::http) hang_up: HangUp,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Reader {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self {
+            client: Sender::of(&parts.extensions),
+            hang_up: HangUp::from_request_parts(parts, state).await?,
+        })
+    }
 }
 
 impl ReadQueue {
-    pub(in crate::http) fn new(at_once_max: usize, waiting_max: usize) -> Self {
+    /// Counts the reads that it refuses in `refused`.
+    pub(in crate::http) fn new(limits: ReadLimits, refused: &Arc<AtomicU64>) -> Self {
+        let admitted_max = limits.at_once_max.saturating_add(limits.waiting_max);
         Self {
-            working: Arc::new(Semaphore::new(at_once_max)),
-            admitted: Arc::new(Semaphore::new(at_once_max.saturating_add(waiting_max))),
+            working: Arc::new(Semaphore::new(limits.at_once_max)),
+            admitted: Arc::new(Semaphore::new(admitted_max)),
+            by_client: Arc::default(),
+            per_client_max: match limits.per_client_max {
+                0 => (admitted_max / SHARE).max(1),
+                max => max,
+            },
+            refused: Arc::clone(refused),
         }
     }
 
-    /// Waits for a place, in the order of arrival. Refuses if too many wait already.
-    pub(in crate::http) async fn admit(&self, client: &HangUp) -> Result<ReadPlace, ApiError> {
+    /// Waits for a place, in the order of arrival. Refuses if too many wait already, or too many of the client.
+    pub(in crate::http) async fn admit(&self, reader: &Reader) -> Result<ReadPlace, ApiError> {
         tokio::select! {
             biased;
-            place = self.place() => place,
-            () = client.happens() => Err(ApiError::ClientGone),
+            place = self.place(&reader.client) => place,
+            () = reader.hang_up.happens() => Err(ApiError::ClientGone),
         }
     }
 
-    async fn place(&self) -> Result<ReadPlace, ApiError> {
-        let admitted = Arc::clone(&self.admitted).try_acquire_owned();
-        let admitted = admitted.map_err(|_| ApiError::TooManyReads)?;
+    async fn place(&self, client: &Sender) -> Result<ReadPlace, ApiError> {
+        let (admitted, share) = self.queue(client).inspect_err(|_| {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+        })?;
         let working = Arc::clone(&self.working).acquire_owned().await;
         Ok(ReadPlace {
             // The semaphore is never closed.
             _working: working.map_err(|_| ApiError::TooManyReads)?,
             _admitted: admitted,
+            _share: share,
         })
     }
+
+    fn queue(&self, client: &Sender) -> Result<(OwnedSemaphorePermit, Share), ApiError> {
+        let admitted = Arc::clone(&self.admitted).try_acquire_owned();
+        let admitted = admitted.map_err(|_| ApiError::TooManyReads)?;
+        let mut by_client = lock(&self.by_client);
+        let of_client = by_client.entry(client.clone()).or_default();
+        if self.per_client_max <= *of_client {
+            return Err(ApiError::TooManyReadsOfClient);
+        }
+        *of_client += 1;
+        drop(by_client);
+        let share = Share {
+            by_client: Arc::clone(&self.by_client),
+            client: client.clone(),
+        };
+        Ok((admitted, share))
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut by_client = lock(&self.by_client);
+        if let Some(of_client) = by_client.get_mut(&self.client) {
+            *of_client -= 1;
+            if *of_client == 0 {
+                by_client.remove(&self.client);
+            }
+        }
+    }
+}
+
+fn lock(by_client: &Mutex<HashMap<Sender, usize>>) -> MutexGuard<'_, HashMap<Sender, usize>> {
+    by_client.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Nobody waits for the answer any more.
@@ -92,7 +182,7 @@ impl Drop for EndsInterest {
 /// up, or when this future is dropped.
 pub(in crate::http) async fn run<T: Send + 'static>(
     place: ReadPlace,
-    client: &HangUp,
+    reader: &Reader,
     work: impl FnOnce(&Interest) -> T + Send + 'static,
 ) -> Result<T, ApiError> {
     let interest = Interest::default();
@@ -105,7 +195,7 @@ pub(in crate::http) async fn run<T: Send + 'static>(
     let done = tokio::select! {
         biased;
         done = work => done.map_err(|_| ApiError::Panicked),
-        () = client.happens() => Err(ApiError::ClientGone),
+        () = reader.hang_up.happens() => Err(ApiError::ClientGone),
     };
     drop(ends);
     done
@@ -122,18 +212,18 @@ pub(in crate::http) struct HeavyReads {
 }
 
 impl HeavyReads {
-    pub(in crate::http) fn new(at_once_max: usize, waiting_max: usize, pace: Pace) -> Self {
+    pub(in crate::http) fn new(limits: ReadLimits, refused: &Arc<AtomicU64>, pace: Pace) -> Self {
         Self {
-            walks: ReadQueue::new(at_once_max, waiting_max),
-            whole_lists: ReadQueue::new(at_once_max, waiting_max),
+            walks: ReadQueue::new(limits, refused),
+            whole_lists: ReadQueue::new(limits, refused),
             pace,
         }
     }
 
-    fn for_client(self, client: HangUp) -> Walks {
+    fn for_reader(self, reader: Reader) -> Walks {
         Walks {
             reads: self,
-            client,
+            reader,
         }
     }
 }
@@ -142,7 +232,7 @@ impl HeavyReads {
 #[derive(Clone, Debug)]
 pub(in crate::http) struct Walks {
     reads: HeavyReads,
-    client: HangUp,
+    reader: Reader,
 }
 
 impl<S> FromRequestParts<S> for Walks
@@ -153,15 +243,15 @@ where
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        let client = HangUp::from_request_parts(parts, state).await?;
-        Ok(HeavyReads::from_ref(state).for_client(client))
+        let reader = Reader::from_request_parts(parts, state).await?;
+        Ok(HeavyReads::from_ref(state).for_reader(reader))
     }
 }
 
 impl Walks {
     /// Waits for a place. For lists that are made while they are sent: they keep it until their first piece.
     pub(in crate::http) async fn admit(&self) -> Result<ReadPlace, ApiError> {
-        self.reads.walks.admit(&self.client).await
+        self.reads.walks.admit(&self.reader).await
     }
 
     /// Waits for a place for a list that is kept whole until it is sent, if it is one.
@@ -172,7 +262,7 @@ impl Walks {
         if !is_whole {
             return Ok(None);
         }
-        self.reads.whole_lists.admit(&self.client).await.map(Some)
+        self.reads.whole_lists.admit(&self.reader).await.map(Some)
     }
 
     /// Waits for a place, and walks over devices on a thread that may block.
@@ -182,7 +272,7 @@ impl Walks {
     ) -> Result<T, ApiError> {
         let place = self.admit().await?;
         let turns = self.reads.pace.of_one_answer();
-        let done = run(place, &self.client, move |interest| {
+        let done = run(place, &self.reader, move |interest| {
             let mut paced = Paced {
                 turns,
                 interest: interest.clone(),
@@ -225,57 +315,113 @@ impl Paced {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
     use std::sync::mpsc;
 
     use tokio::sync::oneshot;
 
     use super::*;
+    use crate::auth::ClientNetwork;
+
+    pub(crate) fn limits(at_once_max: usize, waiting_max: usize) -> ReadLimits {
+        ReadLimits {
+            at_once_max,
+            waiting_max,
+            per_client_max: usize::MAX,
+        }
+    }
+
+    pub(crate) fn reader(last: u8) -> Reader {
+        let address = IpAddr::V4(Ipv4Addr::new(192, 0, 2, last));
+        Reader {
+            client: Sender::Unknown(ClientNetwork::of(address)),
+            hang_up: HangUp::default(),
+        }
+    }
 
     fn is_refused(place: &Result<ReadPlace, ApiError>) -> bool {
         matches!(place, Err(ApiError::TooManyReads))
     }
 
+    async fn place(queue: &ReadQueue) -> Result<ReadPlace, ApiError> {
+        queue.admit(&reader(1)).await
+    }
+
     #[tokio::test]
     async fn so_many_work_so_many_wait_and_one_more_is_refused() {
-        let queue = ReadQueue::new(2, 1);
-        let first = queue.place().await.unwrap();
-        let _second = queue.place().await.unwrap();
+        let refused = Arc::default();
+        let queue = ReadQueue::new(limits(2, 1), &refused);
+        let first = place(&queue).await.unwrap();
+        let _second = place(&queue).await.unwrap();
         let waiting = tokio::spawn({
             let queue = queue.clone();
-            async move { queue.place().await }
+            async move { place(&queue).await }
         });
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
-        assert!(is_refused(&queue.place().await));
+        assert!(is_refused(&place(&queue).await));
+        assert_eq!(refused.load(Ordering::Relaxed), 1);
         drop(first);
         let third = waiting.await.unwrap().unwrap();
         // Both places are taken again, and one may wait.
         assert_eq!(queue.admitted.available_permits(), 1);
         drop(third);
         assert_eq!(queue.admitted.available_permits(), 2);
-        queue.place().await.unwrap();
+        place(&queue).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn one_client_has_its_share_and_leaves_the_rest_to_others() {
+        let refused = Arc::default();
+        let quarter = ReadLimits {
+            per_client_max: 0,
+            ..limits(2, 6)
+        };
+        let queue = ReadQueue::new(quarter, &refused);
+        let (one, other) = (reader(1), reader(2));
+        let first = queue.admit(&one).await.unwrap();
+        let second = queue.admit(&one).await.unwrap();
+        let third = queue.admit(&one).await;
+        assert!(matches!(third, Err(ApiError::TooManyReadsOfClient)));
+        assert_eq!(refused.load(Ordering::Relaxed), 1);
+        drop(first);
+        let of_other = queue.admit(&other).await.unwrap();
+        drop(second);
+        let again = queue.admit(&one).await.unwrap();
+        drop((of_other, again));
+        assert!(lock(&queue.by_client).is_empty());
+        assert_eq!(queue.admitted.available_permits(), 8);
+        // There is always one.
+        let least = ReadLimits {
+            per_client_max: 0,
+            ..limits(1, 0)
+        };
+        place(&ReadQueue::new(least, &refused)).await.unwrap();
     }
 
     #[tokio::test]
     async fn whoever_stops_waiting_leaves_the_queue() {
-        let queue = ReadQueue::new(1, 1);
-        let _working = queue.place().await.unwrap();
+        let queue = ReadQueue::new(limits(1, 1), &Arc::default());
+        let _working = place(&queue).await.unwrap();
         let waiting = tokio::spawn({
             let queue = queue.clone();
-            async move { queue.place().await }
+            async move { place(&queue).await }
         });
         tokio::task::yield_now().await;
-        assert!(is_refused(&queue.place().await));
+        assert!(is_refused(&place(&queue).await));
         waiting.abort();
         waiting.await.unwrap_err();
         assert_eq!(queue.admitted.available_permits(), 1);
     }
 
+    fn heavy_reads() -> HeavyReads {
+        HeavyReads::new(limits(1, 1), &Arc::default(), Pace::new(Arc::default(), 1))
+    }
+
     #[tokio::test]
     async fn a_walk_ends_when_its_request_is_dropped() {
-        let reads = HeavyReads::new(1, 1, Pace::new(Arc::default(), 1));
-        let reads = reads.for_client(HangUp::default());
+        let reads = heavy_reads().for_reader(reader(1));
         let (began, begins) = mpsc::sync_channel(1);
         let endless = tokio::spawn({
             let reads = reads.clone();
@@ -300,9 +446,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_walk_ends_when_its_client_hangs_up() {
-        let client = HangUp::of_connection();
-        let reads = HeavyReads::new(1, 1, Pace::new(Arc::default(), 1));
-        let reads = reads.for_client(client.clone());
+        let hang_up = HangUp::of_connection();
+        let leaving = Reader {
+            hang_up: hang_up.clone(),
+            ..reader(1)
+        };
+        let reads = heavy_reads().for_reader(leaving);
         let (began, begins) = oneshot::channel();
         let endless = reads.walk(move |paced| -> Result<(), Abandoned> {
             began.send(()).ok();
@@ -312,11 +461,11 @@ mod tests {
         });
         let hung_up = async {
             begins.await.unwrap();
-            client.set();
+            hang_up.set();
         };
         let (done, ()) = tokio::join!(endless, hung_up);
         assert!(matches!(done, Err(ApiError::ClientGone)));
-        let next = HeavyReads::for_client(reads.reads.clone(), HangUp::default());
+        let next = HeavyReads::for_reader(reads.reads.clone(), reader(1));
         next.walk(|_| Ok(())).await.unwrap();
     }
 }

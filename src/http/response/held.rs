@@ -49,12 +49,13 @@ mod tests {
     use http_body_util::BodyExt;
 
     use super::*;
-    use crate::http::request::hang_up::HangUp;
     use crate::http::response::heavy::ReadQueue;
+    use crate::http::response::heavy::tests::{limits, reader};
 
     #[tokio::test]
     async fn an_answer_is_sent_in_pieces_and_then_its_place_is_free() {
-        let (queue, client) = (ReadQueue::new(1, 0), HangUp::default());
+        let queue = ReadQueue::new(limits(1, 0), &std::sync::Arc::default());
+        let client = reader(1);
         let answer: Vec<u8> = (0..=u8::MAX).cycle().take(3 * PIECE_BYTES + 1).collect();
         let mut body = Held::new(answer.clone(), queue.admit(&client).await.unwrap());
         let (mut sent, mut pieces) = (Vec::new(), 0);
