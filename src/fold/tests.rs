@@ -509,6 +509,14 @@ fn compare(steps: &[Step]) -> Result<(), TestCaseError> {
     for (one, other) in rebuilt.seen(now_s).iter().zip(whole.seen(now_s)) {
         prop_assert_eq!(one, &other);
     }
+    for node in [&whole, &rebuilt] {
+        let tracker = node.state.as_ref().unwrap().fold.tracker();
+        let mut unused = tracker.sources();
+        unused.retain(|source| source.devices == 0);
+        unused.sort_by_key(|source| (source.last_contact, source.number));
+        let unused: Vec<_> = unused.into_iter().map(|source| source.id).collect();
+        prop_assert_eq!(tracker.unused_sources(usize::MAX, |_, _| true), unused);
+    }
     Ok(())
 }
 

@@ -178,13 +178,10 @@ impl WriterLoop {
     /// behind the log: a source that has reported since may have devices, and stays.
     fn make_room(&mut self, group: &mut Group, at: ReceivedAt) -> bool {
         let count = self.judge.sources_to_go();
-        let (position, unused) = self.tracker.unused_sources(usize::MAX);
         let judge = &self.judge;
-        let going: Vec<_> = unused
-            .into_iter()
-            .filter(|source| !judge.has_reported_after(*source, position))
-            .take(count)
-            .collect();
+        let going = self.tracker.unused_sources(count, |source, position| {
+            !judge.has_reported_after(source, position)
+        });
         if going.len() < count {
             return false;
         }

@@ -506,11 +506,17 @@ impl Tracker {
         read(&self.sources).contains(id)
     }
 
-    /// At most `count` sources without devices, the one that is silent longest first, and the position of the log up to
-    /// which this is certain.
-    pub fn unused_sources(&self, count: usize) -> (LogPosition, Vec<SourceId>) {
+    /// At most `count` sources without devices that `may_go` accepts, the one that is silent longest first. It is told
+    /// the position of the log up to which they are known to have none.
+    pub fn unused_sources(
+        &self,
+        count: usize,
+        may_go: impl Fn(SourceId, LogPosition) -> bool,
+    ) -> Vec<SourceId> {
         let position = lock(&self.clock).position;
-        (position, read(&self.sources).unused(count))
+        let sources = read(&self.sources);
+        let going = sources.unused().filter(|source| may_go(*source, position));
+        going.take(count).collect()
     }
 
     /// The paused sources.

@@ -1,6 +1,6 @@
 //! The registry of sources: virtual datasources, created by their first report.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::activity::Activity;
@@ -51,6 +51,8 @@ pub(super) struct Sources {
     by_number: BTreeMap<SourceNumber, Source>,
     /// The greatest number that was given out.
     last: u32,
+    /// Those without devices, the one that is silent longest first.
+    unused: BTreeSet<(ReceivedAt, SourceNumber)>,
     /// Length of all names.
     name_bytes: usize,
     /// Which of them somebody paused. Their reports are taken all the same.
@@ -79,6 +81,10 @@ impl Sources {
             source.name.clone_from(name);
         }
         source.reports += u64::try_from(batch.reports.len()).unwrap_or_default();
+        if source.devices == 0 && source.last_contact != received_at {
+            self.unused.remove(&(source.last_contact, number));
+            self.unused.insert((received_at, number));
+        }
         source.last_contact = received_at;
         source.changed = changed;
         for together in batch.reports.chunk_by(|one, other| one.time == other.time) {
@@ -123,8 +129,12 @@ impl Sources {
     /// Adds to the number of tracked devices that the source has seen.
     pub(super) fn count(&mut self, number: SourceNumber, devices: i64, changed: ChangeNumber) {
         if let Some(source) = self.by_number.get_mut(&number) {
+            let was_unused = source.devices == 0;
             source.devices = source.devices.saturating_add_signed(devices);
             source.changed = changed;
+            if was_unused != (source.devices == 0) {
+                note_use(&mut self.unused, source);
+            }
         }
     }
 
@@ -159,6 +169,7 @@ impl Sources {
     pub(super) fn forget(&mut self, id: SourceId) -> Option<Source> {
         let number = self.by_id.remove(&id)?;
         let source = self.by_number.remove(&number)?;
+        self.unused.remove(&(source.last_contact, number));
         self.name_bytes -= source.name.len();
         if self.paused.contains(&id) {
             Arc::make_mut(&mut self.paused).remove(&id);
@@ -166,15 +177,10 @@ impl Sources {
         Some(source)
     }
 
-    /// At most `count` sources without devices, the one that is silent longest first.
-    pub(super) fn unused(&self, count: usize) -> Vec<SourceId> {
-        let unused = self.all().filter(|source| source.devices == 0);
-        let mut unused: Vec<_> = unused
-            .map(|source| (source.last_contact, source.number, source.id))
-            .collect();
-        unused.sort_unstable();
-        unused.truncate(count);
-        unused.into_iter().map(|(_, _, id)| id).collect()
+    /// The sources without devices, the one that is silent longest first.
+    pub(super) fn unused(&self) -> impl Iterator<Item = SourceId> {
+        let numbers = self.unused.iter();
+        numbers.filter_map(|(_, number)| Some(self.by_number.get(number)?.id))
     }
 
     /// Restores a source from an image.
@@ -182,9 +188,12 @@ impl Sources {
         self.last = self.last.max(source.number.0);
         self.name_bytes += source.name.len();
         self.by_id.insert(source.id, source.number);
-        if let Some(before) = self.by_number.insert(source.number, source) {
+        if let Some(before) = self.by_number.get(&source.number) {
             self.name_bytes -= before.name.len();
+            self.unused.remove(&(before.last_contact, before.number));
         }
+        note_use(&mut self.unused, &source);
+        self.by_number.insert(source.number, source);
     }
 
     /// Removes the sources that an image lists as gone.
@@ -194,6 +203,7 @@ impl Sources {
             let Some(source) = self.by_number.remove(number) else {
                 continue;
             };
+            self.unused.remove(&(source.last_contact, source.number));
             self.name_bytes -= source.name.len();
             // The same scanner may have come again, under another number.
             if self.by_id.get(&source.id) == Some(number) {
@@ -216,6 +226,7 @@ impl Sources {
         let counts = devices.counts.iter().copied();
         for (source, count) in self.by_number.values_mut().zip(counts) {
             source.devices = count;
+            note_use(&mut self.unused, source);
         }
     }
 
@@ -238,6 +249,16 @@ impl Sources {
     /// Puts back which sources were paused.
     pub(super) fn restore_paused(&mut self, paused: impl IntoIterator<Item = SourceId>) {
         self.paused = Arc::new(paused.into_iter().collect());
+    }
+}
+
+/// Notes whether a source has devices.
+fn note_use(unused: &mut BTreeSet<(ReceivedAt, SourceNumber)>, source: &Source) {
+    let entry = (source.last_contact, source.number);
+    if source.devices == 0 {
+        unused.insert(entry);
+    } else {
+        unused.remove(&entry);
     }
 }
 
