@@ -178,3 +178,46 @@ async fn all_shapes_of_format_1_say_the_same_as_their_logs() {
         );
     }
 }
+
+/// A program wrote the file in two runs. It had forgotten one source before the first image, and two before the second.
+#[tokio::test]
+async fn sources_that_a_snapshot_lists_as_gone_stay_gone() {
+    const SOURCES: &str = "/datasource/all_sources.json";
+    let known = async |server: &TestServer| {
+        let sources = server.read(SOURCES).await;
+        let sources = sources.as_array().unwrap().iter();
+        let known = sources.map(|source| {
+            let number = source["kismet.datasource.source_number"].as_u64().unwrap();
+            (number, source["kismet.datasource.name"].clone())
+        });
+        known.collect::<Vec<_>>()
+    };
+    // What the snapshot has is not read from the log.
+    let by_snapshot = copy_of_fixture("gone-sources");
+    let by_log = copy_of_fixture("gone-sources");
+    fs::remove_dir_all(by_log.path().join("snapshots")).unwrap();
+    for data in [by_snapshot, by_log] {
+        let server = TestServer::start_on(data, Config::default()).await;
+        assert_eq!(known(&server).await, [(1, json!("attic"))]);
+        let before = devices(&server).await;
+        assert_eq!(before.len(), 4);
+        let seen_by = |device: &Value| {
+            device["kismet.device.base.seenby"]
+                .as_array()
+                .unwrap()
+                .len()
+        };
+        assert_eq!(seen_by(&before["02:00:5E:79:00:01"]), 1);
+        assert_eq!(seen_by(&before["02:00:5E:79:00:02"]), 0);
+        // Devices still have the numbers that are gone, so a new source gets another one.
+        server
+            .report(json!([{ "bssid": "02:00:5E:79:00:05" }]))
+            .await;
+        let expected = [(1, json!("attic")), (5, json!("phone"))];
+        assert_eq!(known(&server).await, expected);
+        let server = server.restart().await;
+        assert_eq!(known(&server).await, expected);
+        let after = devices(&server).await;
+        assert_eq!(seen_by(&after["02:00:5E:79:00:04"]), 0);
+    }
+}
