@@ -85,4 +85,7 @@ pub mod webhook;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-pub use serve::{Reload, ServeError, StartOptions, TlsError, serve, serve_log, serve_with};
+pub use serve::{
+    BindError, Listeners, Reload, ServeError, StartOptions, TlsError, ip_addresses, serve,
+    serve_log, serve_with,
+};

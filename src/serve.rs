@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::net::TcpListener;
 use tokio::sync::mpsc::Receiver;
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
@@ -15,13 +14,14 @@ use tracing::{error, info, warn};
 
 use crate::alerts::{AlertKeeper, AlertStore, KeeperError};
 use crate::auth::{Access, Credentials, CredentialsError, Policy, SourceOwners};
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, ListenAddress};
 use crate::data_dir::DataDir;
 use crate::events::Events;
 use crate::fold::ResendWindow;
 use crate::http::server::lease::ConnectionLimits;
 use crate::http::server::listener;
 use crate::http::server::places::{PlaceLimits, Places};
+pub use crate::http::server::sockets::{BindError, Listeners};
 use crate::http::server::tls::Tls;
 pub use crate::http::server::tls::TlsError;
 use crate::http::{self, App, Parts};
@@ -58,8 +58,8 @@ pub enum ServeError {
     /// The webhooks cannot be started.
     #[error(transparent)]
     Webhook(#[from] WebhookError),
-    /// The listener has no local address.
-    #[error("the listener has no address")]
+    /// A listener has no local address.
+    #[error("a listener has no address")]
     Address(#[source] io::Error),
     /// The operating system cannot start a thread.
     #[error("cannot start a thread for the writer or the housekeeping")]
@@ -87,17 +87,17 @@ pub enum Reload {
     FilesOnly,
 }
 
-/// Serves on `listener` until `shutdown`. Then it stops accepting, finishes the requests under way, and returns.
+/// Serves on `listeners` until `shutdown`. Then it stops accepting, finishes the requests under way, and returns.
 ///
 /// # Errors
 ///
 /// When the server cannot start, or when the writer fails, because then no more reports can be stored.
 pub async fn serve(
-    listener: TcpListener,
+    listeners: impl Into<Listeners>,
     config: Config,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
-    serve_with(listener, config, StartOptions::default(), shutdown).await
+    serve_with(listeners, config, StartOptions::default(), shutdown).await
 }
 
 /// Like [`serve`], with options.
@@ -106,7 +106,7 @@ pub async fn serve(
 ///
 /// Like [`serve`].
 pub async fn serve_with(
-    listener: TcpListener,
+    listeners: impl Into<Listeners>,
     config: Config,
     options: StartOptions,
     shutdown: impl Future<Output = ()> + Send + 'static,
@@ -116,7 +116,8 @@ pub async fn serve_with(
         index_rows: config.limits.history_memory_rows,
     };
     let log = Log::in_directory_with(&data, options_of_log)?;
-    run(listener, config, (log, Some(data)), options, shutdown).await
+    let listeners = listeners.into();
+    run(listeners, config, (log, Some(data)), options, shutdown).await
 }
 
 /// Like [`serve`], but with a log that is open already, and without snapshots.
@@ -125,25 +126,26 @@ pub async fn serve_with(
 ///
 /// Like [`serve`].
 pub async fn serve_log(
-    listener: TcpListener,
+    listeners: impl Into<Listeners>,
     config: Config,
     log: Log,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
     let options = StartOptions::default();
-    run(listener, config, (log, None), options, shutdown).await
+    let listeners = listeners.into();
+    run(listeners, config, (log, None), options, shutdown).await
 }
 
 async fn run(
-    listener: TcpListener,
+    listeners: Listeners,
     config: Config,
     (log, data): (Log, Option<PathBuf>),
     options: StartOptions,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
     let tls = Tls::open(&config.server)?.map(Arc::new);
-    let listens_on = listener.local_addr().map_err(ServeError::Address)?.ip();
-    let (access, owners) = open_access(&config, data.as_deref(), listens_on)?;
+    let listens_on = ip_addresses(&listeners.addresses().map_err(ServeError::Address)?);
+    let (access, owners) = open_access(&config, data.as_deref(), &listens_on)?;
     let access_at_end = access.clone();
     let (server_uuid, history) = (log.server_uuid(), log.history());
     let keeper = AlertKeeper::open(data.as_deref(), &config.alerts, server_uuid)?;
@@ -189,16 +191,11 @@ async fn run(
     let process = Process::this();
     let places = Places::new(place_limits(&config, &process), &config.server.proxies);
     let connections = Arc::<ConnectionCounts>::default();
-    let reloader = Reloader {
-        started: config.clone(),
-        tls: tls.clone(),
-        webhooks: webhooks.clone(),
-        alerts: alerts.clone(),
-    };
+    let reloader = Reloader::new(&config, tls.as_ref(), &webhooks, &alerts);
     let parts = Parts {
         access,
         owners,
-        is_local: listens_on.to_canonical().is_loopback(),
+        is_local: is_local(&listens_on),
         server_uuid,
         data: data_files,
         ingest: ingest.clone(),
@@ -213,13 +210,11 @@ async fn run(
     let app = App::new(&config, parts);
     spawn_until(&stop, tick(ingest, app.clone(), Arc::clone(&notifier)));
     spawn_until(&stop, save_uses(access_at_end.clone()));
-    if let Some(reloads) = options.reloads {
-        spawn_until(&stop, reloader.run(reloads, app.clone()));
-    }
+    spawn_until(&stop, reloader.run(options.reloads, app.clone()));
     // Nothing here keeps a handle: the writer ends with the last one.
     let service = http::service(app);
     let serving = tokio::spawn(listener::run(
-        listener,
+        listeners,
         service,
         connection_limits(&config),
         places,
@@ -249,17 +244,33 @@ async fn run(
     Ok(())
 }
 
+/// The addresses without ports, and without Unix domain sockets.
+pub fn ip_addresses(addresses: &[ListenAddress]) -> Vec<IpAddr> {
+    let addresses = addresses.iter();
+    let addresses = addresses.filter_map(|address| match address {
+        ListenAddress::Tcp(address) => Some(address.ip()),
+        ListenAddress::Unix(_) => None,
+    });
+    addresses.collect()
+}
+
+/// Whether only this machine reaches the addresses, and a browser does.
+fn is_local(listens_on: &[IpAddr]) -> bool {
+    let mut addresses = listens_on.iter();
+    !listens_on.is_empty() && addresses.all(|address| address.to_canonical().is_loopback())
+}
+
 /// Opens the credentials, and the owners of sources if sources are bound to keys.
 fn open_access(
     config: &Config,
     data: Option<&Path>,
-    listens_on: IpAddr,
+    listens_on: &[IpAddr],
 ) -> Result<(Access, Option<SourceOwners>), CredentialsError> {
     let credentials = match data {
         Some(data) => Credentials::open(data)?.closing_after(config.auth.stale_max),
         None => Credentials::none(),
     };
-    let policy = Policy::of(config.auth.mode, listens_on);
+    let policy = Policy::of_all(config.auth.mode, listens_on);
     let owners = config.auth.bind_sources;
     let owners = owners.then(|| SourceOwners::open(data, config.limits.sources_max));
     let access = Access::new(policy, credentials, &config.auth);
@@ -342,7 +353,24 @@ struct Reloader {
 }
 
 impl Reloader {
-    async fn run(self, mut reloads: Receiver<Reload>, app: App) {
+    fn new(
+        config: &Config,
+        tls: Option<&Arc<Tls>>,
+        webhooks: &Webhooks,
+        alerts: &AlertStore,
+    ) -> Self {
+        Self {
+            started: config.clone(),
+            tls: tls.cloned(),
+            webhooks: webhooks.clone(),
+            alerts: alerts.clone(),
+        }
+    }
+
+    async fn run(self, reloads: Option<Receiver<Reload>>, app: App) {
+        let Some(mut reloads) = reloads else {
+            return;
+        };
         let mut current = self.started.clone();
         while let Some(reload) = reloads.recv().await {
             if let Reload::Config(config) = reload {

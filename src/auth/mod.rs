@@ -43,6 +43,19 @@ pub enum Policy {
 }
 
 impl Policy {
+    /// The policy of a server in this mode that listens on these addresses: credentials are required as soon as one of
+    /// them can be reached from elsewhere, and if there are none.
+    pub fn of_all(mode: AuthMode, listens_on: &[IpAddr]) -> Self {
+        let mut policies = listens_on.iter().map(|address| Self::of(mode, *address));
+        match mode {
+            AuthMode::Auto if listens_on.is_empty() => Self::Required,
+            AuthMode::Auto if policies.any(|policy| policy == Self::Required) => Self::Required,
+            AuthMode::Auto => Self::OpenHere,
+            AuthMode::Required => Self::Required,
+            AuthMode::Off => Self::Open,
+        }
+    }
+
     /// The policy of a server in this mode that listens on this address.
     pub fn of(mode: AuthMode, listens_on: IpAddr) -> Self {
         match mode {
@@ -68,6 +81,16 @@ mod tests {
         }
         for local in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
             check(local, Policy::OpenHere);
+        }
+        let (local, reachable) = ("::1".parse().unwrap(), "10.0.0.1".parse().unwrap());
+        for (addresses, auto) in [
+            (&[local][..], Policy::OpenHere),
+            (&[local, reachable], Policy::Required),
+            // Only a Unix domain socket.
+            (&[], Policy::Required),
+        ] {
+            assert_eq!(Policy::of_all(AuthMode::Auto, addresses), auto);
+            assert_eq!(Policy::of_all(AuthMode::Off, addresses), Policy::Open);
         }
         for reachable in ["0.0.0.0", "::", "192.168.1.2", "::ffff:10.0.0.1"] {
             check(reachable, Policy::Required);

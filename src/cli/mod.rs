@@ -209,7 +209,7 @@ mod tests {
         };
         for args in [bare.serve, named] {
             assert_eq!(args.config.config, Some("a.toml".into()));
-            assert_eq!(args.listen, Some(([127, 0, 0, 1], 0).into()));
+            assert_eq!(args.listen, Some("127.0.0.1:0".parse().unwrap()));
             assert_eq!(args.data_dir, Some("data".into()));
         }
     }

@@ -1,7 +1,7 @@
 //! `scanpost serve`: runs the server until a signal stops it.
 
 use std::io::{self, IsTerminal, Write};
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::ExitCode;
@@ -11,9 +11,10 @@ use std::{env, process};
 
 use clap::Args;
 use scanpost::auth::{Credentials, CredentialsError, FirstCredentials, Policy};
-use scanpost::config::{AuthMode, Config, ConfigError, LogFormat, Logging, Overrides};
-use scanpost::{Reload, StartOptions};
-use tokio::net::TcpListener;
+use scanpost::config::{
+    AuthMode, Config, ConfigError, Listen, ListenAddress, LogFormat, Logging, Overrides,
+};
+use scanpost::{BindError, Listeners, Reload, StartOptions};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tracing::{Level, error, info, warn};
@@ -28,9 +29,10 @@ use super::{ConfigArgs, EXIT_FAILED, exit_misused, load, now, with_causes};
 pub(super) struct ServeArgs {
     #[command(flatten)]
     pub(super) config: ConfigArgs,
-    /// Address and port to listen on, instead of `server.listen`; with port 0 the system chooses one.
+    /// Address and port to listen on, instead of `server.listen`; with port 0 the system chooses one. Also `unix:` and the
+    /// path of a socket, and several with commas between them.
     #[arg(long, value_name = "ADDR")]
-    pub(super) listen: Option<SocketAddr>,
+    pub(super) listen: Option<Listen>,
     /// Folder that holds the server's data, instead of `server.data_dir`.
     #[arg(long, value_name = "DIR")]
     pub(super) data_dir: Option<PathBuf>,
@@ -177,11 +179,10 @@ enum RunError {
     Runtime(#[source] io::Error),
     #[error("cannot listen for signals")]
     Signals(#[source] io::Error),
-    #[error("cannot listen on {address}")]
-    Bind {
-        address: SocketAddr,
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    #[error("a socket has no address")]
+    Address(#[source] io::Error),
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error(transparent)]
@@ -242,27 +243,35 @@ async fn listen_and_serve(
     options: StartOptions,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), RunError> {
-    let address = config.server.listen;
-    let cannot_bind = |source| RunError::Bind { address, source };
-    let listener = TcpListener::bind(address).await.map_err(cannot_bind)?;
-    let address = listener.local_addr().map_err(cannot_bind)?;
-
-    if Policy::of(config.auth.mode, address.ip()) == Policy::Required {
+    let listeners = Listeners::bind(&config.server).await?;
+    let addresses = listeners.addresses().map_err(RunError::Address)?;
+    let ip_addresses = scanpost::ip_addresses(&addresses);
+    if Policy::of_all(config.auth.mode, &ip_addresses) == Policy::Required {
         make_first_credentials(&config)?;
     }
-    // With port 0, scripts read the port from this line.
-    info!(server.address = %address, server.version = env!("CARGO_PKG_VERSION"), "listening");
-    if config.auth.mode == AuthMode::Off {
-        warn!(server.address = %address, "auth.mode is off: everyone who reaches this address may report and read");
-        if !address.ip().to_canonical().is_loopback() && config.server.hosts.is_empty() {
-            warn!(
-                "web pages can let a name of their own lead to this server: list the names of this server in server.hosts"
-            );
-        }
+    for address in &addresses {
+        // With port 0, scripts read the port from this line.
+        info!(server.address = %address, server.version = env!("CARGO_PKG_VERSION"), "listening");
     }
-    scanpost::serve_with(listener, config, options, shutdown).await?;
+    if config.auth.mode == AuthMode::Off {
+        warn_of_no_credentials(&config, &addresses);
+    }
+    scanpost::serve_with(listeners, config, options, shutdown).await?;
     info!("stopped");
     Ok(())
+}
+
+fn warn_of_no_credentials(config: &Config, addresses: &[ListenAddress]) {
+    for address in addresses {
+        warn!(server.address = %address, "auth.mode is off: everyone who reaches this address may report and read");
+    }
+    let is_reachable = |address: &IpAddr| !address.to_canonical().is_loopback();
+    let is_reached = scanpost::ip_addresses(addresses).iter().any(is_reachable);
+    if is_reached && config.server.hosts.is_empty() {
+        warn!(
+            "web pages can let a name of their own lead to this server: list the names of this server in server.hosts"
+        );
+    }
 }
 
 /// Creates an administrator and a key if there are no credentials. Otherwise nobody could log in.

@@ -154,26 +154,28 @@ pub(super) fn differing_keys(one: &Config, other: &Config) -> Vec<String> {
         table.get(&key.section)?.get(&key.name).cloned()
     };
     let keys = Layers::default();
-    let differing = keys.keys().filter(|key| value(&one, key) != value(&other, key));
+    let differing = keys
+        .keys()
+        .filter(|key| value(&one, key) != value(&other, key));
     differing.map(|key| key.to_string()).collect()
 }
 
 /// Checks one value with all others at their defaults.
 fn check_alone(key: &Key, default: &Value, value: &Value) -> Result<(), String> {
     let (wanted, found) = (default.type_str(), value.type_str());
-    if wanted != found {
-        return Err(format!(
-            "must be of type {wanted}, such as {default}, but it is of type {found}"
-        ));
-    }
     if value.as_integer().is_some_and(i64::is_negative) {
         return Err("must not be negative".to_owned());
     }
     let section = Table::from_iter([(key.name.clone(), value.clone())]);
     let alone = Table::from_iter([(key.section.clone(), Value::Table(section))]);
-    let config: Config = alone
-        .try_into()
-        .map_err(|error: toml::de::Error| error.message().to_owned())?;
+    let config: Config = alone.try_into().map_err(|error: toml::de::Error| {
+        // Keys that take several types have texts of their own.
+        if wanted == found || error.message().starts_with("must ") {
+            error.message().to_owned()
+        } else {
+            format!("must be of type {wanted}, such as {default}, but it is of type {found}")
+        }
+    })?;
     config.check_each()
 }
 

@@ -7,12 +7,12 @@
 pub mod alerts;
 mod layers;
 mod limits;
+mod listen;
 mod server;
 pub(crate) mod webhook;
 
 use std::ffi::OsString;
 use std::io;
-use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -25,8 +25,9 @@ use crate::setting_text::{duration_text, size_text, span_text};
 use alerts::Alerts;
 use layers::Layers;
 pub use limits::Limits;
+pub use listen::{BadListen, Listen, ListenAddress};
 pub use server::Server;
-pub(crate) use server::proxy;
+pub(crate) use server::{SOCKET_PROXY, proxy};
 pub use webhook::{HiddenText, Webhook};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -209,7 +210,7 @@ impl Retention {
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
     /// Replaces `server.listen`.
-    pub listen: Option<SocketAddr>,
+    pub listen: Option<Listen>,
     /// Replaces `server.data_dir`.
     pub data_dir: Option<PathBuf>,
 }

@@ -8,15 +8,21 @@ use etcetera::BaseStrategy;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, DAY, HOUR, time};
+use super::{ConfigError, DAY, HOUR, Listen, time};
 use crate::setting_text::duration_text;
+
+/// Stands in the list of proxies for those that come by a Unix domain socket.
+pub(crate) const SOCKET_PROXY: &str = "unix:";
 
 /// `[server]`
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Server {
-    /// Address and port to listen on. With port 0 the system chooses one. Default `127.0.0.1:2501`, Kismet's port.
-    pub listen: SocketAddr,
+    /// Addresses to listen on, one or a list: an address and a port, or `unix:` and the path of a socket. With port 0 the
+    /// system chooses one. Default `127.0.0.1:2501`, Kismet's port.
+    pub listen: Listen,
+    /// Mode of the files of Unix domain sockets, in octal. Default `0660`.
+    pub unix_socket_mode: String,
     /// Data directory, as configured. Default empty: see [`Server::data_dir`].
     pub data_dir: PathBuf,
     /// The server's name, shown as `kismet.system.server_name`. Default `scanpost`.
@@ -32,7 +38,8 @@ pub struct Server {
     pub cors_origins: Vec<String>,
     /// Prefix of all paths, such as `/kismet`, if a proxy passes one on. Default empty.
     pub uri_prefix: String,
-    /// Addresses and networks of proxies whose `X-Forwarded-*` headers are trusted. Default none.
+    /// Addresses and networks of proxies whose `X-Forwarded-*` headers are trusted, and `unix:` for those that come by a
+    /// Unix domain socket. Default none.
     pub proxies: Vec<String>,
     /// Names by which clients may call this server, in `Host`. Default none: the names of this machine on a loopback
     /// address, any name elsewhere.
@@ -53,6 +60,12 @@ impl Server {
         self.data_dir_within(home.map(|home| home.data_dir()))
     }
 
+    /// The mode of the files of Unix domain sockets.
+    pub(crate) fn socket_mode(&self) -> u32 {
+        // The configuration has been checked.
+        socket_mode(&self.unix_socket_mode).unwrap_or(0o600)
+    }
+
     pub(super) fn data_dir_within(
         &self,
         data_home: Option<PathBuf>,
@@ -71,9 +84,10 @@ impl Server {
         time(self.shutdown_grace, Duration::ZERO..=HOUR)?;
         self.cors_origins.iter().try_for_each(|text| origin(text))?;
         uri_prefix(&self.uri_prefix)?;
-        self.proxies
-            .iter()
-            .try_for_each(|text| proxy(text).map(drop))?;
+        socket_mode(&self.unix_socket_mode)?;
+        let addresses = self.proxies.iter().filter(|text| **text != SOCKET_PROXY);
+        let mut addresses = addresses.map(|text| proxy(text));
+        addresses.try_for_each(|network| network.map(drop))?;
         self.hosts.iter().try_for_each(|text| host(text))?;
         time(self.hsts_max_age, Duration::ZERO..=DAY * 730)
     }
@@ -82,7 +96,8 @@ impl Server {
 impl Default for Server {
     fn default() -> Self {
         Self {
-            listen: (Ipv4Addr::LOCALHOST, 2501).into(),
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 2501)).into(),
+            unix_socket_mode: "0660".to_owned(),
             data_dir: PathBuf::new(),
             name: "scanpost".to_owned(),
             description: String::new(),
@@ -96,6 +111,18 @@ impl Default for Server {
             tls_certificate: PathBuf::new(),
             tls_key: PathBuf::new(),
         }
+    }
+}
+
+/// Parses the mode of a file. The owner has to be able to use it.
+fn socket_mode(text: &str) -> Result<u32, String> {
+    let is_octal = (3..=4).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    let mode = u32::from_str_radix(text, 8).ok().filter(|_| is_octal);
+    match mode {
+        Some(mode) if mode <= 0o777 && mode & 0o600 == 0o600 => Ok(mode),
+        _ => Err(format!(
+            "must be the mode of a file in octal that lets its owner read and write, such as \"0660\", not `{text}`"
+        )),
     }
 }
 
@@ -159,7 +186,7 @@ fn network(text: &str) -> Result<IpNet, String> {
     let network = address.or_else(|| text.parse().ok());
     network.ok_or_else(|| {
         format!(
-            "must be addresses or networks such as \"127.0.0.1\" or \"10.0.0.0/8\", not `{text}`"
+            "must be addresses or networks such as \"127.0.0.1\" or \"10.0.0.0/8\", or \"unix:\", not `{text}`"
         )
     })
 }

@@ -159,6 +159,54 @@ fn a_variable_is_read_as_the_kind_of_its_key() {
 }
 
 #[test]
+fn the_server_listens_on_one_address_or_several() {
+    let several = "127.0.0.1:1, unix:/run/s.sock".parse().unwrap();
+    let file =
+        "[server]\nlisten = [\"127.0.0.1:1\", \"unix:/run/s.sock\"]\nunix_socket_mode = \"0600\"";
+    let server = from_file(file).unwrap().server;
+    assert_eq!(server.listen, several);
+    assert_eq!(server.socket_mode(), 0o600);
+    let set = |text| from_environment("SCANPOST_SERVER__LISTEN", text);
+    let server = set("127.0.0.1:1,unix:/run/s.sock").unwrap().server;
+    assert_eq!(server.listen, several);
+    for (listen, reason) in [
+        ("[]", "1 to 16 addresses"),
+        ("[\"localhost\"]", "socket address"),
+        ("\"unix:run\"", "absolute path"),
+        ("[1]", "type string"),
+        ("2501", "type string"),
+    ] {
+        let file = format!("[server]\nlisten = {listen}");
+        refused(from_file(&file), &["`server.listen`", reason]);
+    }
+    for mode in ["660", "0777", "600"] {
+        from_file(&format!("[server]\nunix_socket_mode = \"{mode}\"")).unwrap();
+    }
+    for mode in [
+        "",
+        "0",
+        "0400",
+        "1777",
+        "0888",
+        "rw-rw----",
+        "+660",
+        "00660",
+    ] {
+        let file = format!("[server]\nunix_socket_mode = \"{mode}\"");
+        refused(from_file(&file), &["`server.unix_socket_mode`", "in octal"]);
+    }
+    // Several addresses are no reason to take lists elsewhere.
+    let list = "[server]\nname = [\"x\"]";
+    refused(from_file(list), &["`server.name`", "type string"]);
+    from_file("[server]\nproxies = [\"unix:\", \"10.0.0.0/8\"]").unwrap();
+    let path = "[server]\nproxies = [\"unix:/run/x\"]";
+    refused(
+        from_file(path),
+        &["`server.proxies`", "addresses or networks"],
+    );
+}
+
+#[test]
 fn flags_win_over_the_environment_and_that_over_the_file() {
     let file = "[server]\nlisten = \"127.0.0.1:1\"\ndata_dir = \"/file\"\nname = \"file\"";
     let environment = [
@@ -170,7 +218,7 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
         data_dir: None,
     };
     let server = load(file, &environment, flags).unwrap().server;
-    assert_eq!(server.listen.port(), 3);
+    assert_eq!(server.listen, "127.0.0.1:3".parse().unwrap());
     assert_eq!(server.data_dir, Path::new("/environment"));
     assert_eq!(server.name, "file");
 }

@@ -34,6 +34,7 @@ mod history;
 mod history_index;
 mod ingest;
 mod limits;
+mod listeners;
 mod live;
 mod log_command;
 mod manufacturers;

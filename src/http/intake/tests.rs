@@ -185,7 +185,7 @@ impl TestServer {
         };
         let stop = CancellationToken::new();
         tokio::spawn(listener::run(
-            listener,
+            listener.into(),
             router,
             limits,
             Places::new(places, &[]),

@@ -27,26 +27,42 @@ const TRACES: [HeaderName; 5] = [FORWARDED, FORWARDED_PROTO, FORWARDED_HOST, REA
 
 /// The proxies that are believed.
 #[derive(Clone, Debug)]
-pub(in crate::http) struct Proxies(Arc<[IpNet]>);
+pub(in crate::http) struct Proxies {
+    networks: Arc<[IpNet]>,
+    /// Whether those that come by a Unix domain socket are.
+    has_sockets: bool,
+}
 
 impl Proxies {
     pub(in crate::http) fn new(proxies: &[String]) -> Self {
         let networks = proxies.iter().map(|text| config::proxy(text));
-        // The configuration has been checked: all of them are.
-        Self(networks.filter_map(Result::ok).collect())
+        Self {
+            // The configuration has been checked: all others are networks.
+            networks: networks.filter_map(Result::ok).collect(),
+            has_sockets: proxies.iter().any(|text| text == config::SOCKET_PROXY),
+        }
     }
 
-    pub(in crate::http) fn contain(&self, address: IpAddr) -> bool {
-        self.0.iter().any(|network| network.contains(&address))
+    fn contain(&self, address: IpAddr) -> bool {
+        let mut networks = self.networks.iter();
+        networks.any(|network| network.contains(&address))
+    }
+
+    /// Whether the other end of a connection is a proxy.
+    pub(in crate::http) fn are_at(&self, peer: Client) -> bool {
+        match peer {
+            Client::At(address) => self.contain(address.to_canonical()),
+            Client::Socket => self.has_sockets,
+            Client::Unknown => false,
+        }
     }
 
     /// Adds what its proxy says about the client to the extensions of a request.
     pub(in crate::http) fn see_through<B>(&self, mut request: Request<B>) -> Request<B> {
-        let Some(&Client::At(peer)) = request.extensions().get() else {
+        let Some(&peer) = request.extensions().get::<Client>() else {
             return request;
         };
-        let peer = peer.to_canonical();
-        if !self.contain(peer) {
+        if !self.are_at(peer) {
             warn_of_unknown_proxy(peer, request.headers());
             return request;
         }
@@ -75,13 +91,17 @@ impl Proxies {
 
     /// The client by `X-Forwarded-For`, by `Forwarded`, or by both if they agree. A proxy that adds one of them may pass
     /// on the other one as its client made it up, so neither is believed if they differ.
-    fn client(&self, peer: IpAddr, headers: &HeaderMap, elements: &[&str]) -> Client {
+    fn client(&self, peer: Client, headers: &HeaderMap, elements: &[&str]) -> Client {
+        let address = match peer {
+            Client::At(address) => Some(address.to_canonical()),
+            Client::Socket | Client::Unknown => None,
+        };
         let is_listed = headers.contains_key(FORWARDED_FOR);
-        let listed = || self.walk(peer, values(headers, &FORWARDED_FOR).rev());
+        let listed = || self.walk(address, values(headers, &FORWARDED_FOR).rev());
         let told = elements.iter().rev();
         let told = || {
             self.walk(
-                peer,
+                address,
                 told.map(|element| parameter(element, "for").unwrap_or("")),
             )
         };
@@ -100,22 +120,26 @@ impl Proxies {
             (false, false) if TRACES.iter().any(|name| headers.contains_key(name)) => {
                 Client::Unknown
             }
-            (false, false) => Client::At(peer),
+            (false, false) => address.map_or(peer, Client::At),
         }
     }
 
     /// The last address that is not a proxy's, from the newest to the oldest. Proxies added all that follow it; the client
-    /// may have made up all before.
-    fn walk<'h>(&self, peer: IpAddr, newest_first: impl Iterator<Item = &'h str>) -> Client {
+    /// may have made up all before. `peer` is absent for a Unix domain socket.
+    fn walk<'h>(
+        &self,
+        peer: Option<IpAddr>,
+        newest_first: impl Iterator<Item = &'h str>,
+    ) -> Client {
         let mut client = peer;
         // The newest hop outside of this machine. A loopback address that it tells is its own, and not that of this
         // machine.
-        let mut outside = (!peer.is_loopback()).then_some(peer);
+        let mut outside = peer.filter(|peer| !peer.is_loopback());
         for text in newest_first {
             let Some(address) = address(text) else {
                 return Client::Unknown;
             };
-            client = address;
+            client = Some(address);
             if !address.is_loopback() {
                 outside = Some(address);
             }
@@ -123,24 +147,38 @@ impl Proxies {
                 break;
             }
         }
-        match outside {
-            Some(outside) if client.is_loopback() => Client::At(outside),
-            _ => Client::At(client),
+        match (client, outside) {
+            (Some(client), Some(outside)) if client.is_loopback() => Client::At(outside),
+            // Who comes by a Unix domain socket does not become this machine by a header.
+            (Some(client), None) if client.is_loopback() && peer.is_none() => Client::Unknown,
+            (Some(client), _) => Client::At(client),
+            (None, _) => Client::Unknown,
         }
     }
 }
 
-/// Warns once of a proxy on this machine that is not configured. Its clients count as this machine.
-fn warn_of_unknown_proxy(peer: IpAddr, headers: &HeaderMap) {
+/// Warns once of a proxy on this machine that is not configured. Its clients count as this machine, and by a Unix domain
+/// socket as one.
+fn warn_of_unknown_proxy(peer: Client, headers: &HeaderMap) {
     static WARNED: Once = Once::new();
+    static WARNED_OF_SOCKET: Once = Once::new();
     let names = [FORWARDED_FOR, FORWARDED];
-    if peer.is_loopback() && names.iter().any(|name| headers.contains_key(name)) {
-        WARNED.call_once(|| {
+    if !names.iter().any(|name| headers.contains_key(name)) {
+        return;
+    }
+    match peer {
+        Client::At(address) if address.to_canonical().is_loopback() => WARNED.call_once(|| {
             warn!(
-                proxy.address = %peer,
+                proxy.address = %address,
                 "a proxy that is not in server.proxies forwards requests: all of its clients count as this machine"
             );
-        });
+        }),
+        Client::Socket => WARNED_OF_SOCKET.call_once(|| {
+            warn!(
+                "a proxy forwards requests by a Unix domain socket, and server.proxies does not list \"unix:\": all of its clients count as one"
+            );
+        }),
+        Client::At(_) | Client::Unknown => {}
     }
 }
 
@@ -257,7 +295,10 @@ mod tests {
             let name: HeaderName = name.parse().unwrap();
             request.headers_mut().append(name, value.parse().unwrap());
         }
-        let peer = Client::At(peer.parse().unwrap());
+        let peer = match peer {
+            "unix" => Client::Socket,
+            peer => Client::At(peer.parse().unwrap()),
+        };
         request.extensions_mut().insert(peer);
         Proxies::new(&proxies).see_through(request)
     }
@@ -378,6 +419,42 @@ mod tests {
         assert!(Scheme::is_https(request.extensions()));
         let host = ForwardedHost("scan.example:8443".to_owned());
         assert_eq!(request.extensions().get(), Some(&host));
+    }
+
+    #[test]
+    fn a_header_makes_nobody_this_machine_who_comes_by_a_socket() {
+        let from = |proxies: &[&str], headers: &[(&str, &str)]| client_of(proxies, "unix", headers);
+        let told = |text| [("x-forwarded-for", text)];
+        // A proxy only if that is configured.
+        for proxies in [&[][..], &["127.0.0.1"], &["0.0.0.0/1", "::/1"]] {
+            assert_eq!(from(proxies, &told("1.2.3.4")), "unix socket");
+            assert_eq!(from(proxies, &told("127.0.0.1")), "unix socket");
+        }
+        let proxies = ["unix:", "10.0.0.0/8"];
+        for (text, expected) in [
+            ("1.2.3.4", "1.2.3.4"),
+            ("6.6.6.6, 1.2.3.4", "1.2.3.4"),
+            ("1.2.3.4, 10.1.1.1", "1.2.3.4"),
+            ("127.0.0.1", "unknown"),
+            ("::1", "unknown"),
+            ("127.0.0.1, 10.1.1.1", "10.1.1.1"),
+            ("unix:", "unknown"),
+            ("", "unknown"),
+        ] {
+            assert_eq!(from(&proxies, &told(text)), expected, "{text:?}");
+            let forwarded = format!("for=\"{text}\"");
+            if !text.contains(',') {
+                let client = from(&proxies, &[("forwarded", &forwarded)]);
+                let expected = if text == "::1" { "unknown" } else { expected };
+                assert_eq!(client, expected, "{forwarded}");
+            }
+        }
+        assert_eq!(from(&proxies, &[("x-forwarded-proto", "https")]), "unknown");
+        assert_eq!(from(&proxies, &[]), "unix socket");
+        let request = seen(&proxies, "unix", &[("x-forwarded-proto", "https")]);
+        assert!(Scheme::is_https(request.extensions()));
+        let request = seen(&[], "unix", &[("x-forwarded-proto", "https")]);
+        assert!(!Scheme::is_https(request.extensions()));
     }
 
     #[test]

@@ -17,7 +17,6 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tower::ServiceExt;
 use tracing::debug;
@@ -26,6 +25,7 @@ use super::idle::IdleTimeout;
 use super::lease::{ConnectionLimits, HttpService, Lease};
 use super::places::Busy;
 use super::reasons::WithReasons;
+use super::stream::Stream;
 use super::tls::Tls;
 use crate::http::error::ApiError;
 use crate::http::request::hang_up::HangUp;
@@ -38,7 +38,7 @@ const HEAD_SLACK_BYTES: usize = 8192;
 
 /// Serves one connection until it ends or loses its place.
 pub(super) async fn serve(
-    stream: TcpStream,
+    stream: Stream,
     client: Client,
     service: impl HttpService,
     limits: ConnectionLimits,
@@ -47,10 +47,8 @@ pub(super) async fn serve(
 ) {
     let shutdown = lease.shutdown();
     let activity = Arc::clone(lease.activity());
-    // Answers are written whole; waiting for more to put in a packet only delays them.
-    stream.set_nodelay(true).ok();
     let hang_up = HangUp::of_connection();
-    let with_timeout = |stream| {
+    let with_timeout = |stream: Stream| {
         let (activity, hang_up) = (Arc::clone(&activity), hang_up.clone());
         let (idle, head) = (limits.idle_timeout, limits.header_timeout);
         IdleTimeout::new(stream, (activity, hang_up), idle, head)
@@ -60,9 +58,14 @@ pub(super) async fn serve(
         scheme,
         hang_up: hang_up.clone(),
     };
-    let Some(tls) = tls else {
-        return serve_stream(with_timeout(stream), peer(None), service, limits, lease).await;
+    let (stream, tls) = match (stream, tls) {
+        (Stream::Tcp(stream), Some(tls)) => (stream, tls),
+        // A Unix domain socket does not leave the machine, so it needs no TLS.
+        (stream, _) => {
+            return serve_stream(with_timeout(stream), peer(None), service, limits, lease).await;
+        }
     };
+    let with_timeout = |stream| with_timeout(Stream::Tcp(stream));
     // No request is under way yet, so nothing is lost by leaving.
     let accepted = tokio::select! {
         accepted = timeout(limits.header_timeout, tls.accept(stream, with_timeout)) => accepted,

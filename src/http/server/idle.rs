@@ -7,15 +7,15 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::places::Activity;
+use super::stream::Stream;
 use crate::http::request::hang_up::HangUp;
 
 /// A stream that fails if no bytes move in either direction for too long, or if the head of a request takes too long.
 pub(super) struct IdleTimeout {
-    stream: TcpStream,
+    stream: Stream,
     activity: Arc<Activity>,
     hang_up: HangUp,
     idle_max: Duration,
@@ -30,7 +30,7 @@ pub(super) struct IdleTimeout {
 
 impl IdleTimeout {
     pub(super) fn new(
-        stream: TcpStream,
+        stream: Stream,
         (activity, hang_up): (Arc<Activity>, HangUp),
         idle_max: Duration,
         head_max: Duration,
@@ -93,11 +93,8 @@ impl IdleTimeout {
         if !self.hang_up.is_watched() {
             return;
         }
-        let mut byte = [0];
-        match self.stream.poll_peek(context, &mut ReadBuf::new(&mut byte)) {
-            Poll::Ready(Ok(0) | Err(_)) => self.hang_up.set(),
-            // Nothing came, or the next request.
-            Poll::Pending | Poll::Ready(Ok(_)) => {}
+        if self.stream.poll_hang_up(context) {
+            self.hang_up.set();
         }
     }
 }

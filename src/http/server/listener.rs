@@ -1,11 +1,10 @@
 //! Accepts connections up to a limit, and closes them in order at shutdown.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -14,6 +13,8 @@ use tracing::warn;
 use super::connection;
 use super::lease::{ConnectionLimits, HttpService, Lease};
 use super::places::{Admitted, Place, Places};
+use super::sockets::{Listener, Listeners};
+use super::stream::Stream;
 use super::tls::Tls;
 use crate::http::request::peer::Client;
 use crate::metrics::ConnectionCounts;
@@ -23,9 +24,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Longest time that refusing a client may take.
 const TURN_AWAY_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Serves `service` on `listener` until `shutdown`, then lets what is under way finish, for a bounded time.
+/// Serves `service` on all listeners until `shutdown`, then lets what is under way finish, for a bounded time.
 pub(crate) async fn run(
-    listener: TcpListener,
+    listeners: Listeners,
     service: impl HttpService,
     limits: ConnectionLimits,
     places: Places,
@@ -33,45 +34,83 @@ pub(crate) async fn run(
     counts: Arc<ConnectionCounts>,
     shutdown: CancellationToken,
 ) {
-    let tasks = TaskTracker::new();
-    let turned_away = Places::of_the_turned_away();
-    let cut = CancellationToken::new();
-    loop {
-        let accepted = async {
-            let socket = places.socket().await;
-            (socket, listener.accept().await)
-        };
-        let (socket, stream, client) = tokio::select! {
-            () = shutdown.cancelled() => break,
-            (socket, accepted) = accepted => match accepted {
-                Ok((stream, peer)) => (socket, stream, peer.ip()),
-                Err(error) => {
-                    warn!(%error, "no connection could be accepted");
-                    sleep(ACCEPT_PAUSE).await;
-                    continue;
-                }
-            },
-        };
-        let (place, is_turned_away) = match place(&places, client, &counts) {
+    let acceptor = Acceptor {
+        service,
+        limits,
+        places,
+        turned_away: Places::of_the_turned_away(),
+        tls,
+        counts,
+        shutdown,
+        cut: CancellationToken::new(),
+        tasks: TaskTracker::new(),
+    };
+    let accepting = TaskTracker::new();
+    for listener in listeners.into_each() {
+        accepting.spawn(acceptor.clone().accept_on(listener));
+    }
+    accepting.close();
+    accepting.wait().await;
+    acceptor.finish().await;
+}
+
+/// What accepts connections, on one listener or several.
+#[derive(Clone)]
+struct Acceptor<S> {
+    service: S,
+    limits: ConnectionLimits,
+    places: Places,
+    turned_away: Places,
+    tls: Option<Arc<Tls>>,
+    counts: Arc<ConnectionCounts>,
+    shutdown: CancellationToken,
+    cut: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl<S: HttpService> Acceptor<S> {
+    /// Accepts connections until the shutdown.
+    async fn accept_on(self, listener: Listener) {
+        loop {
+            let accepted = async {
+                let socket = self.places.socket().await;
+                (socket, listener.accept().await)
+            };
+            let (socket, (stream, client)) = tokio::select! {
+                () = self.shutdown.cancelled() => return,
+                (socket, accepted) = accepted => match accepted {
+                    Ok(accepted) => (socket, accepted),
+                    Err(error) => {
+                        warn!(%error, "no connection could be accepted");
+                        sleep(ACCEPT_PAUSE).await;
+                        continue;
+                    }
+                },
+            };
+            self.serve(stream, client, socket);
+        }
+    }
+
+    /// Serves a connection, which counts for the sockets until it has ended.
+    fn serve(&self, stream: Stream, client: Client, socket: Option<OwnedSemaphorePermit>) {
+        let (place, is_turned_away) = match place(&self.places, client, &self.counts) {
             Some(place) => (place, false),
-            None => match turned_away.admit(client) {
+            None => match self.turned_away.admit(client) {
                 Some(admitted) => (admitted.place, true),
-                None => continue,
+                None => return,
             },
         };
-        let service = service.clone();
-        let tls = tls.clone();
         let lease = Lease::new(
-            &shutdown,
-            &cut,
+            &self.shutdown,
+            &self.cut,
             (place, is_turned_away),
-            &counts,
-            tasks.token(),
+            &self.counts,
+            self.tasks.token(),
         );
-        let cut = cut.clone();
-        tasks.spawn(async move {
-            let serving =
-                connection::serve(stream, Client::At(client), service, limits, tls, lease);
+        let (service, tls, cut) = (self.service.clone(), self.tls.clone(), self.cut.clone());
+        let limits = self.limits;
+        self.tasks.spawn(async move {
+            let serving = connection::serve(stream, client, service, limits, tls, lease);
             let serving = async {
                 if is_turned_away {
                     timeout(TURN_AWAY_TIMEOUT, serving).await.unwrap_or(());
@@ -86,19 +125,29 @@ pub(crate) async fn run(
             drop(socket);
         });
     }
-    drop(listener);
-    tasks.close();
-    if timeout(limits.shutdown_grace, tasks.wait()).await.is_err() {
-        warn!(
-            server.open_connections = counts.open.load(Ordering::Relaxed),
-            "connections are cut, they took too long to finish"
-        );
-        cut.cancel();
-        tasks.wait().await;
+
+    /// Waits for the open connections, and cuts them when that takes too long.
+    async fn finish(self) {
+        let Self {
+            limits,
+            counts,
+            cut,
+            tasks,
+            ..
+        } = self;
+        tasks.close();
+        if timeout(limits.shutdown_grace, tasks.wait()).await.is_err() {
+            warn!(
+                server.open_connections = counts.open.load(Ordering::Relaxed),
+                "connections are cut, they took too long to finish"
+            );
+            cut.cancel();
+            tasks.wait().await;
+        }
     }
 }
 
-fn place(places: &Places, client: IpAddr, counts: &ConnectionCounts) -> Option<Place> {
+fn place(places: &Places, client: Client, counts: &ConnectionCounts) -> Option<Place> {
     let Some(Admitted { place, has_evicted }) = places.admit(client) else {
         counts.refused.fetch_add(1, Ordering::Relaxed);
         return None;

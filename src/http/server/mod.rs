@@ -6,4 +6,6 @@ pub(crate) mod lease;
 pub(crate) mod listener;
 pub(crate) mod places;
 mod reasons;
+pub(crate) mod sockets;
+mod stream;
 pub(crate) mod tls;

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::http::request::forwarded::Proxies;
+use crate::http::request::peer::Client;
 
 /// Most clients without a place that are told so at the same time. Past it, the one that is idle longest is closed
 /// without an answer.
@@ -70,12 +71,17 @@ enum Network {
     V4([u8; 3]),
     /// A /64.
     V6([u8; 8]),
+    /// All that come by a Unix domain socket.
+    Socket,
     /// The configured proxies. Their clients are many, and not known before a request is read.
     Proxies,
 }
 
 impl Network {
-    fn of(address: IpAddr) -> Self {
+    fn of(client: Client) -> Self {
+        let Client::At(address) = client else {
+            return Self::Socket;
+        };
         match address.to_canonical() {
             IpAddr::V4(address) => {
                 let [a, b, c, _] = address.octets();
@@ -93,7 +99,7 @@ impl Network {
 #[derive(Debug)]
 pub(super) struct Activity {
     since: Instant,
-    client: IpAddr,
+    client: Client,
     moved_at_ms: AtomicU64,
     has_answered: AtomicBool,
     /// Requests under way, and 1 more for a WebSocket.
@@ -107,7 +113,7 @@ pub(super) struct Activity {
 }
 
 impl Activity {
-    fn new(client: IpAddr, since: Instant) -> Self {
+    fn new(client: Client, since: Instant) -> Self {
         Self {
             since,
             client,
@@ -266,9 +272,9 @@ impl Places {
     }
 
     /// A place for a client. `None` if every connection that could give up its place has a request under way.
-    pub(super) fn admit(&self, client: IpAddr) -> Option<Admitted> {
+    pub(super) fn admit(&self, client: Client) -> Option<Admitted> {
         let shared = &*self.0;
-        let network = if shared.proxies.contain(client.to_canonical()) {
+        let network = if shared.proxies.are_at(client) {
             Network::Proxies
         } else {
             Network::of(client)
@@ -285,7 +291,7 @@ impl Places {
         if let Some(network) = evict_from {
             open.evict_idle_longest(network)?;
         }
-        let activity = Arc::new(Activity::new(client.to_canonical(), shared.since));
+        let activity = Arc::new(Activity::new(client.canonical(), shared.since));
         activity.moved(Instant::now());
         let number = open.insert(network, Arc::clone(&activity));
         drop(open);
@@ -343,7 +349,7 @@ impl Open {
 
     fn evict_idle_longest(&mut self, network: Network) -> Option<()> {
         let connections = self.networks.get(&network)?;
-        let mut of_address: HashMap<IpAddr, usize> = HashMap::new();
+        let mut of_address: HashMap<Client, usize> = HashMap::new();
         for activity in connections.values() {
             *of_address.entry(activity.client).or_default() += 1;
         }
@@ -379,7 +385,11 @@ mod tests {
     }
 
     fn admit(places: &Places, client: &str) -> Option<Admitted> {
-        places.admit(client.parse().unwrap())
+        let client = match client {
+            "unix" => Client::Socket,
+            address => Client::At(address.parse().unwrap()),
+        };
+        places.admit(client)
     }
 
     fn has_left(admitted: &Admitted) -> bool {
