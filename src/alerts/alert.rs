@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::kind::{Class, Severity};
-use crate::log::LogPosition;
+use crate::log::{AlertNote, LogPosition};
 use crate::report::{DeviceId, MacAddr, Phy, Position, ReceivedAt, SourceId, UnixTime};
 
 /// A stored alert.
@@ -13,6 +13,62 @@ pub struct Alert {
     pub number: u64,
     /// The content.
     pub raised: Raised,
+    /// What people did about it.
+    pub handling: Handling,
+}
+
+/// What people did about an alert.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handling {
+    /// Who acknowledged it. `None` while nobody has.
+    pub acknowledged: Option<Signature>,
+    /// The comments, oldest first.
+    pub comments: Vec<Comment>,
+}
+
+/// Who did something about an alert, and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signature {
+    /// Name of the user or key. `None` if the client showed none.
+    pub by: Option<Box<str>>,
+    /// When, by the clock of the server that accepted it.
+    pub at: ReceivedAt,
+}
+
+/// A comment on an alert.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Comment {
+    /// Who wrote it, and when.
+    #[serde(flatten)]
+    pub signature: Signature,
+    /// The text.
+    pub text: Box<str>,
+}
+
+impl Handling {
+    /// Whether nobody did anything.
+    pub fn is_empty(&self) -> bool {
+        self.acknowledged.is_none() && self.comments.is_empty()
+    }
+
+    /// Applies a note. Whoever acknowledged the alert first stays.
+    pub(super) fn apply(&mut self, note: &AlertNote, at: ReceivedAt) {
+        let signature = Signature {
+            by: note.by.clone(),
+            at,
+        };
+        if let Some(text) = &note.comment {
+            self.comments.push(Comment {
+                signature: signature.clone(),
+                text: text.clone(),
+            });
+        }
+        match note.acknowledged {
+            Some(true) => drop(self.acknowledged.get_or_insert(signature)),
+            Some(false) => self.acknowledged = None,
+            None => {}
+        }
+    }
 }
 
 /// An alert as it was raised.

@@ -1,12 +1,13 @@
 //! The SQLite file of alerts.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde::de::DeserializeOwned;
 
-use super::alert::{Alert, Raised};
+use super::alert::{Alert, Handling, Raised};
 use super::kind::Definition;
 use crate::data_dir::{self, DataDir};
 use crate::log::{AlertOrder, LogPosition, WatchOrder, copy_database, open_read_only};
@@ -15,10 +16,12 @@ use crate::report::{MacMask, ReceivedAt};
 /// Longest wait for another writer of the file. Reports wait as long; then the alerts stay pending for the next
 /// attempt.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(100);
-const VERSION: i64 = 1;
+/// Version 2 has the table `handling` too.
+const VERSION: i64 = 2;
 /// Key in `meta`: the log position up to which all orders are applied to the file.
 const ORDERS_KEY: &str = "orders_position";
 const SCHEMA: &str = include_str!("schema.sql");
+const MIGRATION: &str = include_str!("migration.sql");
 
 /// The file of alerts cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +48,8 @@ pub(super) struct Addition<'a> {
     /// Number of alerts that stay. Older ones are deleted.
     pub(super) kept_max: usize,
     pub(super) mark: &'a Mark,
+    /// Stored alerts whose handling changed.
+    pub(super) handled: &'a [Arc<Alert>],
     /// New kinds of alerts and changes of the watched addresses, in the order of the log.
     pub(super) orders: &'a [AlertOrder],
     /// Log position up to which the file has all orders afterwards.
@@ -108,12 +113,17 @@ impl AlertFile {
         // Snapshots rely on stored alerts, so a commit must be on disk before a snapshot is written.
         db.pragma_update(None, "synchronous", "full")?;
         let file = Self { db };
-        match file.version()? {
-            0 => {
-                let schema = format!("BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;");
-                file.db.execute_batch(&schema)?;
+        let step = match file.version()? {
+            0 => Some(SCHEMA),
+            1 => Some(MIGRATION),
+            found => {
+                check_version(found)?;
+                None
             }
-            found => check_version(found)?,
+        };
+        if let Some(step) = step {
+            let step = format!("BEGIN; {step} PRAGMA user_version = {VERSION}; COMMIT;");
+            file.db.execute_batch(&step)?;
         }
         Ok(file)
     }
@@ -156,14 +166,16 @@ impl AlertFile {
     pub(super) fn newest(&self, count: usize) -> Result<Vec<Alert>, AlertFileError> {
         let mut query = self
             .db
-            .prepare("SELECT number, alert FROM alerts ORDER BY number DESC LIMIT ?1")?;
+            .prepare("SELECT number, alert, handling FROM alerts LEFT JOIN handling USING (number) ORDER BY number DESC LIMIT ?1")?;
         let mut rows = query.query([signed(count)])?;
         let mut alerts = Vec::new();
         while let Some(row) = rows.next()? {
             let number: i64 = row.get(0)?;
+            let handling = row.get_ref(2)?.as_str_or_null().ok().flatten();
             alerts.push(Alert {
                 number: u64::try_from(number).unwrap_or_default(),
-                raised: serde_json::from_str(row.get_ref(1)?.as_str().unwrap_or_default())?,
+                raised: from_json(row.get_ref(1)?.as_str().unwrap_or_default())?,
+                handling: handling.map(from_json).transpose()?.unwrap_or_default(),
             });
         }
         alerts.reverse();
@@ -178,12 +190,23 @@ impl AlertFile {
             next,
             kept_max,
             mark,
+            handled,
             orders,
             orders_to,
         } = *addition;
         let transaction = self.db.transaction()?;
         for order in orders {
             apply(&transaction, order)?;
+        }
+        for alert in handled {
+            transaction
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO handling (number, handling) VALUES (?1, ?2)",
+                )?
+                .execute(params![
+                    signed(alert.number),
+                    serde_json::to_string(&alert.handling)?
+                ])?;
         }
         let mut alerts = Vec::with_capacity(raised.len());
         let mut number = next;
@@ -201,14 +224,22 @@ impl AlertFile {
                     serde_json::to_string(one)?
                 ])?;
             if 0 < inserted {
-                let raised = one.clone();
-                alerts.push(Alert { number, raised });
+                alerts.push(Alert {
+                    number,
+                    raised: one.clone(),
+                    handling: Handling::default(),
+                });
                 number += 1;
             }
         }
-        transaction
-            .prepare_cached("DELETE FROM alerts WHERE number < ?1 - ?2")?
-            .execute(params![signed(number), signed(kept_max)])?;
+        for statement in [
+            "DELETE FROM alerts WHERE number < ?1 - ?2",
+            "DELETE FROM handling WHERE number < ?1 - ?2",
+        ] {
+            transaction
+                .prepare_cached(statement)?
+                .execute(params![signed(number), signed(kept_max)])?;
+        }
         for (key, value) in [
             ("position", mark.position.get().to_string()),
             ("settled_at_us", mark.settled_at.micros().to_string()),
@@ -315,18 +346,18 @@ fn apply(transaction: &Transaction<'_>, order: &AlertOrder) -> Result<(), AlertF
                 }
             }
         }
-        // Raised alerts are in the table of alerts.
-        AlertOrder::Raise(_) => {}
+        // Raised alerts and notes about them have tables of their own.
+        AlertOrder::Raise(_) | AlertOrder::Note(_) => {}
     }
     Ok(())
 }
 
 fn check_version(found: i64) -> Result<(), AlertFileError> {
-    if found == VERSION {
+    if (1..=VERSION).contains(&found) {
         return Ok(());
     }
     let reason = format!(
-        "the file has version {found}, but this program knows only version {VERSION}; use the later program that wrote it"
+        "the file has version {found}, but this program reads only up to {VERSION}; use the later program that wrote it"
     );
     Err(AlertFileError(reason.into()))
 }

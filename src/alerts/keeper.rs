@@ -1,5 +1,6 @@
 //! The alert engine with its store: applies the rules to folded records, and stores the alerts on disk.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use super::rules::{Rules, Watched};
 use super::settings::Settings;
 use super::store::AlertStore;
 use crate::log::{
-    AlertKind, AlertOrder, Entry, HandRaised, Log, LogError, LogPosition, WatchOrder,
+    AlertKind, AlertNote, AlertOrder, Entry, HandRaised, Log, LogError, LogPosition, WatchOrder,
 };
 use crate::report::{MacMask, ReceivedAt, Report};
 use crate::tracker::{Device, Tracker, Walk};
@@ -46,6 +47,9 @@ pub enum AlertOrderError {
         /// The limit.
         max: usize,
     },
+    /// No stored alert has this identity.
+    #[error("no alert has the id {0}")]
+    NoSuchAlert(Box<str>),
 }
 
 /// The alert engine, its alerts and their file. Owned by the fold.
@@ -58,6 +62,8 @@ pub struct AlertKeeper {
     pending: Vec<Raised>,
     /// Applied orders that are not in the file yet.
     pending_orders: Vec<AlertOrder>,
+    /// Numbers of the alerts whose handling changed and is not in the file yet.
+    pending_handled: BTreeSet<u64>,
     /// Log position up to which all orders are applied. At the start this is the position of the file.
     orders_to: LogPosition,
     mark: Mark,
@@ -97,7 +103,8 @@ impl AlertKeeper {
         let store = AlertStore::default();
         let mut definitions = rules.definitions();
         definitions.extend(file.definitions()?);
-        store.begin(file.newest(config.kept_max)?, definitions, config.backlog);
+        let alerts = file.newest(config.kept_max)?;
+        store.begin(alerts, definitions, rules.states(config), config.backlog);
         store.watch(rules.found.clone(), rules.lost.clone());
         Ok(Self {
             is_new_basis: mark.is_none(),
@@ -112,6 +119,7 @@ impl AlertKeeper {
             store,
             pending: Vec::new(),
             pending_orders: Vec::new(),
+            pending_handled: BTreeSet::new(),
             kept_max: config.kept_max,
             definitions_max: config.definitions_max,
             last_warning: None,
@@ -195,7 +203,7 @@ impl AlertKeeper {
     pub fn settle(&mut self, position: LogPosition) -> Vec<Arc<Alert>> {
         self.pending.append(&mut self.engine.take());
         self.orders_to = self.orders_to.max(position);
-        if self.pending.is_empty() && self.pending_orders.is_empty() {
+        if !self.has_pending() {
             self.store.settle(position);
             return Vec::new();
         }
@@ -216,12 +224,18 @@ impl AlertKeeper {
     /// Stores the position even if there are no new alerts, so that the next start need not replay up to it.
     pub fn close(&mut self, position: LogPosition) {
         self.settle(position);
-        if self.pending.is_empty()
-            && self.pending_orders.is_empty()
+        if !self.has_pending()
             && let Err(error) = self.keep(position)
         {
             self.warn(&error);
         }
+    }
+
+    /// Whether anything is not in the file yet.
+    fn has_pending(&self) -> bool {
+        !(self.pending.is_empty()
+            && self.pending_orders.is_empty()
+            && self.pending_handled.is_empty())
     }
 
     /// Advances the clock of the rules about silence. Only a fleet logs it.
@@ -231,7 +245,7 @@ impl AlertKeeper {
         }
     }
 
-    /// Applies the order of the current entry, unless the file has it already.
+    /// Applies the order of an entry that was accepted at `at`, unless the file has it already.
     ///
     /// The file is a snapshot of all orders up to a position. Later orders are applied again from the log, so that file
     /// and log together restore the state before a crash.
@@ -239,6 +253,7 @@ impl AlertKeeper {
         &mut self,
         order: &AlertOrder,
         position: LogPosition,
+        at: ReceivedAt,
         tracker: &Tracker,
     ) -> Result<(), AlertOrderError> {
         if let AlertOrder::Raise(raised) = order {
@@ -250,6 +265,7 @@ impl AlertKeeper {
         match order {
             AlertOrder::Define(kind) => self.define(kind)?,
             AlertOrder::Watch(order) => self.watch(order, tracker)?,
+            AlertOrder::Note(note) => return self.note(note, at),
             AlertOrder::Raise(_) => {}
         }
         self.pending_orders.push(order.clone());
@@ -276,6 +292,13 @@ impl AlertKeeper {
         };
         let is_raised = self.engine.raise(&definition, raised);
         is_raised.then_some(()).ok_or(AlertOrderError::Limited)
+    }
+
+    fn note(&mut self, note: &AlertNote, at: ReceivedAt) -> Result<(), AlertOrderError> {
+        let noted = self.store.note(note, at);
+        let number = noted.ok_or_else(|| AlertOrderError::NoSuchAlert(note.alert.clone()))?;
+        self.pending_handled.insert(number);
+        Ok(())
     }
 
     fn define(&mut self, kind: &AlertKind) -> Result<(), AlertOrderError> {
@@ -339,17 +362,24 @@ impl AlertKeeper {
             basis: self.mark.basis.clone(),
         };
         let next = self.store.newest_number() + 1;
+        let handled: Vec<_> = self
+            .pending_handled
+            .iter()
+            .filter_map(|number| self.store.by_number(*number))
+            .collect();
         let kept = self.file.append(&Addition {
             raised: &self.pending,
             next,
             kept_max: self.kept_max,
             mark: &mark,
+            handled: &handled,
             orders: &self.pending_orders,
             orders_to: self.orders_to,
         })?;
         self.mark = mark;
         self.pending.clear();
         self.pending_orders.clear();
+        self.pending_handled.clear();
         let alerts: Vec<_> = kept.into_iter().map(Arc::new).collect();
         self.store.add(&alerts, self.kept_max);
         Ok(alerts)

@@ -24,13 +24,13 @@ mod setting;
 pub(crate) mod settings;
 mod store;
 
-pub use self::alert::{Addresses, Alert, Raised};
+pub use self::alert::{Addresses, Alert, Comment, Handling, Raised, Signature};
 pub use self::engine::rule::Rule;
 pub use self::file::{AlertFileError, WatchList};
 pub(crate) use self::file::{check as check_file, copy as copy_file};
 pub use self::keeper::{AlertKeeper, AlertOrderError, KeeperError};
 pub use self::kind::{Class, Definition, Severity};
-pub use self::rules::{Rules, Watched};
+pub use self::rules::{RuleState, Rules, Watched};
 pub use self::setting::{Limit, Rate, Unit};
 pub use self::settings::Settings;
 pub use self::store::AlertStore;

@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 
 use regex::bytes::{Regex, RegexBuilder};
+use serde_json::{Map, Value};
 
 use super::engine::rule::Rule;
-use super::kind::Definition;
+use super::kind::{Definition, Severity};
 use super::setting::Setting;
 use super::settings::{Network, ProtectedNetwork, Settings};
 use crate::report::{MacAddr, MacMask, Ssid};
@@ -30,6 +31,23 @@ pub struct Rules {
     pub(super) moved_distance_m: u32,
     pub(super) ssids_max: usize,
     pub(super) watched_max: usize,
+}
+
+/// A built-in rule as it is set up.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RuleState {
+    /// The rule.
+    pub rule: Rule,
+    /// The text of its setting, such as `10/min,1/sec` or `off`.
+    pub rate: Box<str>,
+    /// Severity of its alerts.
+    pub severity: Severity,
+    /// Whether it is on.
+    pub is_on: bool,
+    /// Whether its settings name anything to look for. Rules about networks need names, and others need addresses.
+    pub has_subject: bool,
+    /// Its further settings, by their keys in `[alerts]`.
+    pub settings: Map<String, Value>,
 }
 
 /// A pattern for network names.
@@ -100,6 +118,54 @@ impl Rules {
 
     pub(super) fn is_on(&self, rule: Rule) -> bool {
         self.setting(rule).is_some()
+    }
+
+    /// Whether a rule has anything to look for, if it is on.
+    pub(super) fn has_subject(&self, rule: Rule) -> bool {
+        match rule {
+            Rule::SsidCanary => !self.canaries.is_empty(),
+            Rule::ApSpoof => !self.spoofs.is_empty(),
+            Rule::EvilTwin => !self.twins.is_empty(),
+            Rule::WeakCrypto => !self.never_weak.is_empty(),
+            Rule::DeviceFound => !self.found.is_empty(),
+            Rule::DeviceLost => !self.lost.is_empty(),
+            Rule::CryptoDrop
+            | Rule::AdvCryptChange
+            | Rule::ChanChange
+            | Rule::SourceSilent
+            | Rule::ApMoved
+            | Rule::FlipperZero => true,
+        }
+    }
+
+    /// All rules as they are set up.
+    pub(super) fn states(&self, config: &Settings) -> Vec<RuleState> {
+        let all = match serde_json::to_value(config) {
+            Ok(Value::Object(all)) => all,
+            _ => Map::new(),
+        };
+        let rates = Rule::ALL.into_iter().zip(config.rates());
+        let state = |(rule, rate): (Rule, &String)| {
+            let setting = self.setting(rule);
+            let is_its_own = |key: &str| {
+                let rest = key.strip_prefix(rule.key());
+                rest.is_some_and(|rest| rest.starts_with('_'))
+            };
+            let settings = all.iter().filter(|(key, _)| is_its_own(key));
+            RuleState {
+                rule,
+                rate: rate.as_str().into(),
+                severity: setting
+                    .and_then(|setting| setting.severity)
+                    .unwrap_or(rule.severity()),
+                is_on: setting.is_some(),
+                has_subject: self.has_subject(rule),
+                settings: settings
+                    .map(|(key, value)| (key.clone(), value.clone()))
+                    .collect(),
+            }
+        };
+        rates.map(state).collect()
     }
 
     /// The kinds of alerts that the enabled rules raise.

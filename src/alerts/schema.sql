@@ -1,4 +1,4 @@
--- Version 1.
+-- Version 2.
 
 CREATE TABLE meta (
     key   TEXT PRIMARY KEY,
@@ -11,6 +11,12 @@ CREATE TABLE alerts (
     header       TEXT NOT NULL,
     raised_at_us INTEGER NOT NULL,      -- microseconds since 1970, by the log's clock
     alert        TEXT NOT NULL          -- JSON: all of it
+) STRICT;
+
+-- What people did about alerts. An alert that nobody touched has no row.
+CREATE TABLE handling (
+    number   INTEGER PRIMARY KEY,       -- of the alert
+    handling TEXT NOT NULL              -- JSON: who acknowledged it, and the comments
 ) STRICT;
 
 -- Kinds of alerts that people defined.

@@ -48,8 +48,8 @@ macro_rules! settings {
             pub backlog: usize,
             /// Largest number of kinds that clients may define. Default 100.
             pub definitions_max: usize,
-            /// Longest text of an alert that a client raises, and longest description of a kind, in bytes.
-            /// Default 1 024.
+            /// Longest text of an alert that a client raises, longest description of a kind, and longest comment on an
+            /// alert, in bytes. Default 1 024.
             pub text_bytes_max: usize,
             /// Names that SSIDCANARY watches for. Default none.
             pub ssidcanary_networks: Vec<Network>,

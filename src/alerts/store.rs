@@ -7,10 +7,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::alert::Alert;
+use super::engine::rule::Rule;
 use super::file::WatchList;
 use super::kind::Definition;
-use super::rules::Watched;
-use crate::log::LogPosition;
+use super::rules::{RuleState, Watched};
+use crate::log::{AlertNote, LogPosition};
 use crate::report::{DeviceId, ReceivedAt};
 
 /// Longest time a snapshot waits until its alerts are stored.
@@ -33,7 +34,10 @@ struct Contents {
     /// In ascending order of their numbers.
     alerts: VecDeque<Arc<Alert>>,
     by_device: HashMap<DeviceId, u64>,
+    /// How many of the alerts are acknowledged.
+    acknowledged: usize,
     definitions: Vec<Definition>,
+    rules: Vec<RuleState>,
     found: Watched,
     lost: Watched,
     backlog: usize,
@@ -86,6 +90,41 @@ impl AlertStore {
     /// The number of the newest alert. The receiver is notified when it changes.
     pub fn subscribe(&self) -> watch::Receiver<u64> {
         self.0.newest.subscribe()
+    }
+
+    /// The newest alert with an identity.
+    pub fn by_id(&self, id: &str) -> Option<Arc<Alert>> {
+        let contents = self.contents();
+        let mut alerts = contents.alerts.iter().rev();
+        alerts.find(|alert| *alert.raised.id == *id).cloned()
+    }
+
+    pub(super) fn by_number(&self, number: u64) -> Option<Arc<Alert>> {
+        let contents = self.contents();
+        let at = contents
+            .alerts
+            .binary_search_by_key(&number, |alert| alert.number);
+        contents.alerts.get(at.ok()?).cloned()
+    }
+
+    /// Number of stored alerts that nobody has acknowledged.
+    pub fn open_count(&self) -> usize {
+        let contents = self.contents();
+        contents.alerts.len() - contents.acknowledged
+    }
+
+    /// The built-in rules, in their order.
+    pub fn rules(&self) -> Vec<RuleState> {
+        let contents = self.contents();
+        let mut rules = contents.rules.clone();
+        for state in &mut rules {
+            match state.rule {
+                Rule::DeviceFound => state.has_subject = !contents.found.is_empty(),
+                Rule::DeviceLost => state.has_subject = !contents.lost.is_empty(),
+                _ => {}
+            }
+        }
+        rules
     }
 
     /// Number of stored alerts about a device.
@@ -148,8 +187,16 @@ impl AlertStore {
         self.0.settles.notify_all();
     }
 
-    pub(super) fn begin(&self, alerts: Vec<Alert>, definitions: Vec<Definition>, backlog: usize) {
-        self.contents_mut().backlog = backlog;
+    pub(super) fn begin(
+        &self,
+        alerts: Vec<Alert>,
+        definitions: Vec<Definition>,
+        rules: Vec<RuleState>,
+        backlog: usize,
+    ) {
+        let mut contents = self.contents_mut();
+        (contents.backlog, contents.rules) = (backlog, rules);
+        drop(contents);
         self.add(
             &alerts.into_iter().map(Arc::new).collect::<Vec<_>>(),
             usize::MAX,
@@ -166,6 +213,24 @@ impl AlertStore {
         (contents.found, contents.lost) = (found, lost);
     }
 
+    /// Applies a note to its alert, and returns the alert's number. `None` if the alert is not stored.
+    pub(super) fn note(&self, note: &AlertNote, at: ReceivedAt) -> Option<u64> {
+        let mut contents = self.contents_mut();
+        let mut alerts = contents.alerts.iter_mut().rev();
+        let alert = alerts.find(|alert| alert.raised.id == note.alert)?;
+        // Readers may hold the alert as it was.
+        let alert = Arc::make_mut(alert);
+        let before = alert.handling.acknowledged.is_some();
+        alert.handling.apply(note, at);
+        let (after, number) = (alert.handling.acknowledged.is_some(), alert.number);
+        match (before, after) {
+            (false, true) => contents.acknowledged += 1,
+            (true, false) => contents.acknowledged -= 1,
+            _ => {}
+        }
+        Some(number)
+    }
+
     pub(super) fn newest_number(&self) -> u64 {
         *self.0.newest.borrow()
     }
@@ -178,11 +243,15 @@ impl AlertStore {
             if let Some(device) = alert.raised.device {
                 *contents.by_device.entry(device).or_default() += 1;
             }
+            contents.acknowledged += usize::from(alert.handling.acknowledged.is_some());
             contents.alerts.push_back(Arc::clone(alert));
         }
         while kept_max < contents.alerts.len() {
-            let oldest = contents.alerts.pop_front();
-            let Some(device) = oldest.and_then(|alert| alert.raised.device) else {
+            let Some(oldest) = contents.alerts.pop_front() else {
+                break;
+            };
+            contents.acknowledged -= usize::from(oldest.handling.acknowledged.is_some());
+            let Some(device) = oldest.raised.device else {
                 continue;
             };
             if let Some(count) = contents.by_device.get_mut(&device) {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::settings::{Network, ProtectedNetwork, Settings as Alerts};
 use super::*;
-use crate::log::{Entry, Log, LogPosition, Record, What};
+use crate::log::{AlertNote, AlertOrder, Entry, Log, LogPosition, Record, What};
 use crate::report::{
     Batch, Bssid, Capabilities, MacAddr, Position, ReceivedAt, Report, Sighting, SourceId, Ssid,
     UnixTime, WifiSighting,
@@ -311,6 +311,53 @@ fn what_is_kept_has_a_bound_and_numbers_go_on() {
         let device = |number| report(number, 1, 9, 0).device();
         assert_eq!([4, 8].map(|number| store.count_of(device(number))), [0, 1]);
     }
+}
+
+#[test]
+fn a_note_is_there_after_a_start_from_the_log_and_after_one_from_the_file() {
+    let data = tempfile::tempdir().unwrap();
+    let raising = batch(1, 0, vec![report(4, 1, 9, 0)]);
+    let (log, entries) = logged(vec![raising]);
+    let mut keeper = open(Some(data.path()), &config());
+    run(&mut keeper, &tracker(), &entries);
+    let alert = keeper.store().newest(None, 1, |_| true).pop().unwrap();
+    let note = AlertOrder::Note(Box::new(AlertNote {
+        alert: alert.raised.id.clone(),
+        by: Some("ann".into()),
+        acknowledged: Some(true),
+        comment: Some("mine".into()),
+    }));
+    let noted = |keeper: &mut AlertKeeper| {
+        let position = LogPosition::new(2);
+        keeper.order(&note, position, received(9), &tracker())
+    };
+    noted(&mut keeper).unwrap();
+    let expected = keeper.store().newest(None, 1, |_| true);
+    assert_eq!(expected[0].handling.comments.len(), 1);
+    assert_eq!(keeper.store().open_count(), 0);
+    // The first keeper ends before it writes to the file, and the second one after it.
+    drop(keeper);
+    for is_in_file in [false, true, true] {
+        let mut keeper = open(Some(data.path()), &config());
+        let untouched = usize::from(!is_in_file);
+        assert_eq!(keeper.store().open_count(), untouched, "{is_in_file}");
+        keeper.recall(&log, &tracker(), LogPosition::START).unwrap();
+        run(&mut keeper, &tracker(), &entries);
+        noted(&mut keeper).unwrap();
+        keeper.settle(LogPosition::new(2));
+        assert_eq!(keeper.store().newest(None, 1, |_| true), expected);
+        assert_eq!(keeper.store().open_count(), 0);
+    }
+    let unknown = AlertOrder::Note(Box::new(AlertNote {
+        alert: "nobody".into(),
+        by: None,
+        acknowledged: Some(true),
+        comment: None,
+    }));
+    let mut keeper = open(Some(data.path()), &config());
+    let refused = keeper.order(&unknown, LogPosition::new(3), received(9), &tracker());
+    let id = "nobody".into();
+    assert_eq!(refused, Err(AlertOrderError::NoSuchAlert(id)));
 }
 
 #[test]

@@ -82,7 +82,8 @@ impl Fold {
         let applied = self.tracker.apply_observed(entry, &mut observers);
         let refused = match &entry.record.what {
             What::AlertOrder(order) => {
-                let followed = self.alerts.order(order, entry.position, &self.tracker);
+                let (position, at) = (entry.position, entry.record.at);
+                let followed = self.alerts.order(order, position, at, &self.tracker);
                 followed.err()
             }
             _ => None,

@@ -1,5 +1,6 @@
 //! The table of all routes, and the service that is made from it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::extract::{FromRef, Request, State};
@@ -67,6 +68,7 @@ fn router(table: Vec<Route>, app: &App) -> Router<App> {
     let nowhere =
         any(async || ApiError::NoSuchPath).layer(around(OtherPages::Links, "none".to_owned()));
     let router = Router::new().fallback_service(nowhere);
+    let mut paths = HashSet::new();
     table.into_iter().fold(router, |router, route| {
         let shown_path = route.shown_path();
         let mut handler = route.handler;
@@ -85,7 +87,10 @@ fn router(table: Vec<Route>, app: &App) -> Router<App> {
             );
             handler = handler.route_layer(middleware::from_fn_with_state(gate, gate::check));
         }
-        let handler = handler.fallback(async || ApiError::MethodNotAllowed);
+        // Routes of one path, with a method each, are merged. One of them has the answer to other methods.
+        if paths.insert(route.path) {
+            handler = handler.fallback(async || ApiError::MethodNotAllowed);
+        }
         router.route(
             route.path,
             handler.layer(around(route.other_pages, shown_path)),

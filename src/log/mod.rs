@@ -20,8 +20,8 @@ use uuid::Uuid;
 pub use self::encoding::{EncodingError, decode, encode};
 pub use self::memory::MemoryLog;
 pub use self::record::{
-    AlertKind, AlertOrder, AlertRate, Entry, Erasure, HandRaised, Import, Origin, Record, RecordId,
-    Settings, SourceForget, SourcePause, SourceState, WatchOrder, What,
+    AlertKind, AlertNote, AlertOrder, AlertRate, Entry, Erasure, HandRaised, Import, Origin,
+    Record, RecordId, Settings, SourceForget, SourcePause, SourceState, WatchOrder, What,
 };
 pub use self::sqlite::{Finding, Findings, History, LogReader, SqliteLog, Verification};
 pub(crate) use self::sqlite::{copy_database, open_read_only};

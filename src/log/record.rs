@@ -93,6 +93,8 @@ pub enum AlertOrder {
     Watch(WatchOrder),
     /// Raises an alert of a kind that exists.
     Raise(Box<HandRaised>),
+    /// Acknowledges an alert, takes that back, or adds a comment to it.
+    Note(Box<AlertNote>),
 }
 
 /// A kind of alert.
@@ -155,6 +157,19 @@ pub struct HandRaised {
     pub addresses: [MacAddr; 4],
     /// The channel, if any.
     pub channel: Option<Box<str>>,
+}
+
+/// What somebody notes about an alert.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlertNote {
+    /// The identity of the alert.
+    pub alert: Box<str>,
+    /// The name of the user or key, if the client showed one.
+    pub by: Option<Box<str>>,
+    /// `true` acknowledges the alert, and `false` takes that back. Without a value, neither happens.
+    pub acknowledged: Option<bool>,
+    /// A comment to add.
+    pub comment: Option<Box<str>>,
 }
 
 /// A new state for a source.

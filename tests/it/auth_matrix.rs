@@ -84,6 +84,10 @@ pub(crate) fn expected() -> impl Iterator<Item = Expected> {
 }
 
 impl Expected {
+    fn has(self, method: &str) -> bool {
+        self.methods.split(' ').any(|known| known == method)
+    }
+
     /// The path with a value for each of its parameters.
     pub(crate) fn asked(self) -> String {
         let mut asked = String::new();
@@ -100,7 +104,7 @@ impl Expected {
                 "phyname" => "IEEE802.11",
                 "timestamp" | "x" | "y" | "z" => "0",
                 "view" => "all",
-                "class" | "hash" | "key" | "name" | "uuid" => "1",
+                "class" | "hash" | "id" | "key" | "name" | "uuid" => "1",
                 _ => panic!("{}: no value for {{{name}}} is known", self.path),
             };
             rest = after;
@@ -229,8 +233,12 @@ async fn each_route_opens_to_its_role_and_to_no_other() {
                 let answer = Answer::of(prove(request)).await;
                 let status = answer.status.as_u16();
                 let what = format!("{method} {path} by {who}: {status} {}", answer.text);
-                if !route.methods.split(' ').any(|known| known == method) {
-                    assert_eq!(status, 405, "{what}");
+                if !route.has(method) {
+                    // Another route may have the path with this method.
+                    let mut others = routes.iter().filter(|other| other.path == route.path);
+                    if !others.any(|other| other.has(method)) {
+                        assert_eq!(status, 405, "{what}");
+                    }
                 } else if opened.contains(&demand) {
                     assert!(!matches!(status, 401 | 403 | 405 | 429), "{what}");
                     assert!(answer.json_or_text(), "{what}");

@@ -369,11 +369,25 @@ async fn alerts_match_the_document() {
     server.post_json(raise, &raised).await.expect_status(200);
     let page = server.read("/api/v1/alerts").await;
     check_record(&properties(&document, "Alerts"), &page);
-    let alert = properties(&document, "Alert");
+    let alert = properties(&document, "AlertFacts");
     let mut shown = BTreeSet::new();
     for record in page["alerts"].as_array().unwrap() {
         check_record(&alert, record);
         shown.extend(record.as_object().unwrap().keys().cloned());
     }
     assert_eq!(shown, alert.keys().cloned().collect());
+
+    let id = page["alerts"][0]["id"].as_str().unwrap();
+    let path = format!("/api/v1/alerts/{id}/acknowledge");
+    let handled = server.post_json(&path, &json!({ "comment": "a" })).await;
+    let mut checker = Checker::new(&document);
+    checker.check("post", "/api/v1/alerts/{id}/acknowledge", &handled);
+    for path in ["/api/v1/alerts", "/api/v1/alerts/rules"] {
+        checker.check("get", path, &server.get(path).await);
+    }
+    let first = server.get("/api/v1/alerts?limit=1").await;
+    checker.check("get", "/api/v1/alerts", &first);
+    // The server requires no login, so it knows no names.
+    let names = ["AlertAcknowledgement.acknowledged_by", "AlertComment.by"];
+    assert_eq!(checker.never_shown(&["/api/v1/alerts"]), names);
 }

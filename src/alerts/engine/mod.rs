@@ -80,16 +80,19 @@ impl Engine {
 
     fn plan(&mut self) {
         let rules = &self.rules;
-        let is_on = |rule, is_needed: bool| is_needed && rules.is_on(rule);
-        self.looks_at_networks = is_on(Rule::SsidCanary, !rules.canaries.is_empty())
-            || is_on(Rule::ApSpoof, !rules.spoofs.is_empty())
-            || is_on(Rule::WeakCrypto, !rules.never_weak.is_empty())
-            || is_on(Rule::EvilTwin, !rules.twins.is_empty())
-            || is_on(Rule::CryptoDrop, true)
-            || is_on(Rule::AdvCryptChange, true)
-            || is_on(Rule::ChanChange, true);
-        self.looks_at_devices = is_on(Rule::DeviceFound, !rules.found.is_empty())
-            || is_on(Rule::DeviceLost, !rules.lost.is_empty());
+        let is_needed = |rule: &Rule| rules.is_on(*rule) && rules.has_subject(*rule);
+        self.looks_at_networks = [
+            Rule::SsidCanary,
+            Rule::ApSpoof,
+            Rule::WeakCrypto,
+            Rule::EvilTwin,
+            Rule::CryptoDrop,
+            Rule::AdvCryptChange,
+            Rule::ChanChange,
+        ]
+        .iter()
+        .any(is_needed);
+        self.looks_at_devices = [Rule::DeviceFound, Rule::DeviceLost].iter().any(is_needed);
         let report_rules = |phy| {
             let on = Rule::ALL.into_iter().filter(|rule| rules.is_on(*rule));
             let fitting = on.filter(|rule| rule.phy().is_none_or(|wanted| wanted == phy));

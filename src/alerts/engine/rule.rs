@@ -73,6 +73,13 @@ macro_rules! rules {
             /// All rules, in the order of the table.
             pub const ALL: [Self; [$($header),*].len()] = [$(Self::$rule),*];
 
+            /// Key of the rule in `[alerts]`.
+            pub const fn key(self) -> &'static str {
+                match self {
+                    $(Self::$rule => stringify!($key),)*
+                }
+            }
+
             /// Kind of the alerts that the rule raises, as Kismet's clients see it.
             pub const fn header(self) -> &'static str {
                 match self {

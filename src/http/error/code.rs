@@ -34,7 +34,8 @@ impl ApiError {
             Self::NotPaused => "source_not_paused",
             Self::Impossible(_) => "not_supported",
             Self::NoReceiver => "no_gps_receiver",
-            Self::NoSuchAlert(_) => "no_such_alert",
+            Self::NoSuchAlert(_) | Self::NoSuchAlertId(_) => "no_such_alert",
+            Self::TooManyComments { .. } => "too_many_comments",
             Self::NoSuchWebhook(_) => "no_such_webhook",
             Self::NoSuchSsid(_) => "no_such_ssid",
             Self::NoSuchView => "no_such_view",
@@ -144,6 +145,7 @@ fn of_ingest(error: &IngestError) -> &'static str {
         IngestError::TooManyNewSources { .. } => "too_many_new_sources",
         IngestError::AlertOrder(error) => match error {
             AlertOrderError::NoSuchKind(_) => "no_such_alert_kind",
+            AlertOrderError::NoSuchAlert(_) => "no_such_alert",
             AlertOrderError::Limited => "alert_rate_exceeded",
             AlertOrderError::Taken(_) => "alert_kind_taken",
             AlertOrderError::TooMany { .. } => "too_many_entries",

@@ -76,6 +76,10 @@ pub(super) enum ApiError {
     NoReceiver,
     #[error("no alert has the hash {0}")]
     NoSuchAlert(String),
+    #[error("no alert has the id {0}")]
+    NoSuchAlertId(String),
+    #[error("the alert has {max} comments already, which is limits.alert_comments_max")]
+    TooManyComments { max: usize },
     #[error("no webhook has the name `{0}`")]
     NoSuchWebhook(String),
     #[error("no network has the hash {0}")]
@@ -203,6 +207,7 @@ impl ApiError {
             Self::NoSuchPath
             | Self::NoSuchAddress(_)
             | Self::NoSuchAlert(_)
+            | Self::NoSuchAlertId(_)
             | Self::NoSuchSsid(_)
             | Self::NoSuchDevice(_)
             | Self::NoSuchField(_)
@@ -210,9 +215,10 @@ impl ApiError {
             | Self::NoSuchWebhook(_)
             | Self::NoReceiver
             | Self::NoSuchView => StatusCode::NOT_FOUND,
-            Self::AlreadyPaused | Self::NotPaused | Self::TooManyOwnedSources => {
-                StatusCode::CONFLICT
-            }
+            Self::AlreadyPaused
+            | Self::NotPaused
+            | Self::TooManyComments { .. }
+            | Self::TooManyOwnedSources => StatusCode::CONFLICT,
             Self::Impossible(_) => StatusCode::NOT_IMPLEMENTED,
             Self::NotAWebSocket => StatusCode::UPGRADE_REQUIRED,
             Self::TooManyReads
@@ -320,6 +326,7 @@ fn status_of_ingest(error: &IngestError) -> StatusCode {
         IngestError::Unknown => StatusCode::INTERNAL_SERVER_ERROR,
         IngestError::AlertOrder(refused) => match refused {
             AlertOrderError::NoSuchKind(_) => StatusCode::BAD_REQUEST,
+            AlertOrderError::NoSuchAlert(_) => StatusCode::NOT_FOUND,
             AlertOrderError::Limited => StatusCode::TOO_MANY_REQUESTS,
             AlertOrderError::Taken(_) | AlertOrderError::TooMany { .. } => StatusCode::CONFLICT,
         },

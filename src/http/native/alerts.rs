@@ -15,13 +15,14 @@ use crate::http::response::pace::Pace;
 use crate::http::response::page;
 use crate::http::state::RequestLimits;
 use crate::report::{MacAddr, UnixTime};
-use crate::views::native::AlertRow;
+use crate::views::native::HandledAlert;
 
 /// A page of alerts.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Alerts)]
 pub(super) struct Alerts<'a> {
-    alerts: Vec<AlertRow<'a>>,
+    /// The newest first.
+    alerts: Vec<HandledAlert<'a>>,
     /// Asks for the next page; absent on the last.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -35,6 +36,7 @@ struct Filter {
     since: Option<UnixTime>,
     until: Option<UnixTime>,
     address: Option<MacAddr>,
+    acknowledged: Option<bool>,
 }
 
 impl Filter {
@@ -47,6 +49,9 @@ impl Filter {
             && self.since.is_none_or(|since| since <= at)
             && self.until.is_none_or(|until| at <= until)
             && self.address.is_none_or(|addr| raised.addresses.name(addr))
+            && self
+                .acknowledged
+                .is_none_or(|wanted| wanted == alert.handling.acknowledged.is_some())
     }
 }
 
@@ -71,6 +76,9 @@ pub(in crate::http) async fn list(
         since: query.take_time("since")?,
         until: query.take_time("until")?,
         address: query.take_with("address", str::parse::<MacAddr>)?,
+        acknowledged: query.take_with("acknowledged", |text| {
+            text.parse::<bool>().map_err(|_| "expected true or false")
+        })?,
     };
     let csv = page::take_texts(&mut query, &headers)?;
     query.finish()?;
@@ -83,7 +91,7 @@ pub(in crate::http) async fn list(
         return Ok(page::csv(alerts, texts, next_cursor, &pace).await);
     }
     page::json(&Alerts {
-        alerts: alerts.iter().map(|alert| AlertRow::of(alert)).collect(),
+        alerts: alerts.iter().map(|alert| HandledAlert::of(alert)).collect(),
         next_cursor,
     })
 }

@@ -1,5 +1,7 @@
 //! The native interface: small, typed, paged.
 
+mod alert_notes;
+mod alert_rules;
 pub(super) mod alerts;
 pub(super) mod devices;
 mod filter;
@@ -13,10 +15,10 @@ pub(super) mod webhooks;
 
 use axum::handler::Handler;
 
-use super::route::{Answer, Described, Extension, Route, Tag};
+use super::route::{Answer, Body, Described, Extension, Route, Tag};
 use super::state::App;
 use crate::auth::RequiredRole::{Admin, Readonly};
-use crate::views::native::{HistoryChart, WholeDevice};
+use crate::views::native::{HandledAlert, HistoryChart, WholeDevice};
 
 const FILTERS: &[&str] = &[
     "phy",
@@ -92,7 +94,34 @@ pub(in crate::http) fn routes() -> Vec<Route> {
         )
         .asks(&["texts"])
         .asks(&["rule", "severity_min", "address", "since", "until"])
+        .asks(&["acknowledged"])
         .asks(PAGE),
+        read(
+            "/api/v1/alerts/rules",
+            alert_rules::list,
+            "The built-in rules: their settings, and how often each raised an alert",
+            Answer::Json(Described::of::<alert_rules::Rules>()),
+        ),
+        on_alert(Route::post(
+            "/api/v1/alerts/{id}/acknowledge",
+            alert_notes::acknowledge,
+            "Acknowledges an alert, with or without a comment; answers the alert",
+        ))
+        .explained(
+            "Who acknowledged an alert first stays; another acknowledgement adds its comment only.",
+        )
+        .takes(Body::Command(Described::of::<alert_notes::Acknowledge>())),
+        on_alert(Route::delete(
+            "/api/v1/alerts/{id}/acknowledge",
+            alert_notes::reopen,
+            "Takes the acknowledgement of an alert back; its comments stay; answers the alert",
+        )),
+        on_alert(Route::post(
+            "/api/v1/alerts/{id}/comments",
+            alert_notes::add_comment,
+            "Adds a comment to an alert; answers the alert",
+        ))
+        .takes(Body::Json(Described::of::<alert_notes::NewComment>())),
         read(
             "/api/v1/webhooks",
             webhooks::list,
@@ -163,6 +192,18 @@ fn read<T: 'static>(
         .needs(Readonly)
         .answers(answer)
         .fails(&[400, 404, 503])
+}
+
+/// A note about an alert. Everybody sees it, so the role is that of who raises and defines alerts. Credentials that a
+/// request shows are checked even where none are required, because the note names their holder.
+fn on_alert(route: Route) -> Route {
+    route
+        .extension(Extension::InPath)
+        .tag(Tag::Native)
+        .needs(Admin)
+        .judges_credentials()
+        .answers(Answer::Json(Described::of::<HandledAlert<'static>>()))
+        .fails(&[400, 404, 409, 413, 503, 507])
 }
 
 /// The text that a cursor has in hex.

@@ -68,6 +68,10 @@ fn meaning(name: &str) -> Option<&'static str> {
         "key" => "a device's key, as `kismet.device.base.key` has it",
         "name" => "the name of a webhook, as the configuration has it",
         "uuid" => "the UUID of a source",
+        "id" => "the `id` of an alert, as the list of alerts has it",
+        "acknowledged" => {
+            "`true`: only alerts that somebody acknowledged; `false`: only the others"
+        }
         "hash" => "the hash by which the list of these names one",
         "view" => "`all`, `phydot11_accesspoints`, `phy-IEEE802.11`, `phy-Bluetooth`",
         "phyname" => "`IEEE802.11` or `Bluetooth`, as `phy/all_phys` names them",
@@ -136,6 +140,8 @@ fn schema(name: &str, around: Surroundings<'_>) -> Schema {
         "key" => text(patterns::KEY),
         "uuid" => text(patterns::UUID),
         "name" => text("^[A-Za-z0-9_-]{1,64}$"),
+        "id" => text("^[A-Za-z0-9-]{1,128}$"),
+        "acknowledged" => one_of(["true", "false"]),
         "view" => one_of([
             "all",
             "phydot11_accesspoints",

@@ -103,6 +103,12 @@ fn of_every_kind() -> Vec<Record> {
             addresses: [addr; 4],
             channel: None,
         }))),
+        What::AlertOrder(AlertOrder::Note(Box::new(AlertNote {
+            alert: "1".into(),
+            by: Some("admin".into()),
+            acknowledged: Some(true),
+            comment: Some("\"é\"".into()),
+        }))),
         What::SourcePause(SourcePause {
             source,
             state: SourceState::Paused,
@@ -187,7 +193,7 @@ fn contract(log: &mut Log) {
 
     let Resendable { clock, batches } = log.resendable(4).unwrap();
     let positions: Vec<_> = batches.iter().map(|seen| seen.position.get()).collect();
-    assert_eq!(positions, [2, 3, 5, 16]);
+    assert_eq!(positions, [2, 3, 5, 17]);
     assert_eq!(Some(batches[2].identity), wifi_batch(4).identity);
     let clocks = all.iter().map(|entry| entry.record.at);
     assert_eq!(clock, clocks.max().unwrap());
@@ -215,7 +221,7 @@ fn the_log_on_disk_keeps_the_contract_and_is_the_same_when_opened_again() {
     let mut log = Log::in_directory(directory.path()).unwrap();
     assert_eq!(replayed(&log, LogPosition::START), before);
     assert_eq!(log.server_uuid(), server);
-    assert_eq!(log.append(vec![wifi(9)]).unwrap()[0].position.get(), 17);
+    assert_eq!(log.append(vec![wifi(9)]).unwrap()[0].position.get(), 18);
 }
 
 /// Expires until there is nothing left to do.

@@ -13,7 +13,7 @@ use crate::alerts::Alert;
 use crate::log::LoggedObservation;
 use crate::tracker::Device;
 use crate::views::native::{
-    ALERT_COLUMNS, AlertRow, COLUMNS, DeviceRow, SOURCE_COLUMNS, Scanner, SourceCells,
+    ALERT_COLUMNS, AlertCells, COLUMNS, DeviceRow, SOURCE_COLUMNS, Scanner, SourceCells,
 };
 use crate::views::{OBSERVATION_COLUMNS, ObservationRecord};
 
@@ -83,7 +83,7 @@ impl Rows for Alert {
     const COLUMNS: &'static [&'static str] = &ALERT_COLUMNS;
 
     fn rows(&self) -> impl Iterator<Item: Serialize> {
-        std::iter::once(AlertRow::of(self))
+        std::iter::once(AlertCells::of(self))
     }
 }
 

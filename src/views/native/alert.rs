@@ -8,7 +8,7 @@ use crate::alerts::{Addresses, Alert};
 use crate::report::{DeviceId, DeviceKey, MacAddr, Phy};
 
 /// The names of a row's values, in their order.
-pub const ALERT_COLUMNS: [&str; 20] = [
+pub const ALERT_COLUMNS: [&str; 24] = [
     "number",
     "id",
     "rule",
@@ -29,11 +29,121 @@ pub const ALERT_COLUMNS: [&str; 20] = [
     "lon",
     "alt_m",
     "text",
+    "acknowledged",
+    "acknowledged_utc",
+    "acknowledged_by",
+    "comments",
 ];
 
-/// An alert.
+/// An alert, and what people did about it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = Alert)]
+pub struct HandledAlert<'a> {
+    #[serde(flatten)]
+    row: AlertRow<'a>,
+    #[serde(flatten)]
+    acknowledgement: Acknowledgement<'a>,
+    /// Oldest first. Absent if there are none. In CSV they are one text with a line for each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(nullable = false, required = false)]
+    comments: Vec<CommentRow<'a>>,
+}
+
+/// Who acknowledged an alert, and when. Everything is absent while nobody has.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = AlertAcknowledgement)]
+struct Acknowledgement<'a> {
+    /// When somebody acknowledged it, in seconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    acknowledged: Option<u64>,
+    /// The same, in ISO 8601.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, value_type = Option<String>)]
+    acknowledged_utc: Option<Utc>,
+    /// Name of the user or key that acknowledged it. Absent if the client showed none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    acknowledged_by: Option<&'a str>,
+}
+
+/// A comment on an alert.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = AlertComment)]
+struct CommentRow<'a> {
+    /// When it was written, in seconds since 1970.
+    written: u64,
+    /// The same, in ISO 8601.
+    #[schema(value_type = String)]
+    written_utc: Utc,
+    /// Name of the user or key that wrote it. Absent if the client showed none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    by: Option<&'a str>,
+    /// The text.
+    text: &'a str,
+}
+
+/// An alert in one row of a table, with nothing inside of anything.
+#[derive(Clone, Debug, Serialize)]
+pub struct AlertCells<'a> {
+    #[serde(flatten)]
+    row: AlertRow<'a>,
+    #[serde(flatten)]
+    acknowledgement: Acknowledgement<'a>,
+    comments: String,
+}
+
+impl<'a> HandledAlert<'a> {
+    /// The alert with its handling.
+    pub fn of(alert: &'a Alert) -> Self {
+        let handling = &alert.handling;
+        let acknowledged = handling.acknowledged.as_ref();
+        let at = acknowledged.map(|signature| signature.at.time());
+        let comments = handling.comments.iter().map(|comment| {
+            let at = comment.signature.at.time();
+            CommentRow {
+                written: at.seconds().into(),
+                written_utc: Utc(at),
+                by: comment.signature.by.as_deref(),
+                text: &comment.text,
+            }
+        });
+        Self {
+            row: AlertRow::of(alert),
+            acknowledgement: Acknowledgement {
+                acknowledged: at.map(|at| at.seconds().into()),
+                acknowledged_utc: at.map(Utc),
+                acknowledged_by: acknowledged.and_then(|signature| signature.by.as_deref()),
+            },
+            comments: comments.collect(),
+        }
+    }
+}
+
+impl<'a> AlertCells<'a> {
+    /// The cells of an alert.
+    pub fn of(alert: &'a Alert) -> Self {
+        let HandledAlert {
+            row,
+            acknowledgement,
+            comments,
+        } = HandledAlert::of(alert);
+        let lines = comments.iter().map(|comment| {
+            let by = comment.by.map(|by| format!(" {by}")).unwrap_or_default();
+            format!("{}{by}: {}", comment.written_utc, comment.text)
+        });
+        Self {
+            row,
+            acknowledgement,
+            comments: lines.collect::<Vec<_>>().join("\n"),
+        }
+    }
+}
+
+/// What raised an alert.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = AlertFacts)]
 pub struct AlertRow<'a> {
     /// Counts alerts as they are kept; no number is given twice.
     number: u64,
@@ -106,7 +216,7 @@ pub struct AlertRow<'a> {
 impl<'a> AlertRow<'a> {
     /// The row of an alert.
     pub fn of(alert: &'a Alert) -> Self {
-        let Alert { number, raised } = alert;
+        let Alert { number, raised, .. } = alert;
         let Addresses {
             source,
             dest,

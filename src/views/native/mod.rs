@@ -18,7 +18,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
-pub use self::alert::{ALERT_COLUMNS, AlertRow};
+pub use self::alert::{ALERT_COLUMNS, AlertCells, AlertRow, HandledAlert};
 pub use self::chart::{ChartBounds, ChartMaker, ChartTooLarge, HistoryChart, fitting_bucket_s};
 pub use self::device::{COLUMNS, DeviceRow, name_of};
 pub use self::source::{SOURCE_COLUMNS, Scanner, SourceCells, SourceNames, SourceRow};
@@ -29,7 +29,7 @@ use crate::tracker::SignalRange;
 
 /// A time in ISO 8601, for people.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Utc(pub(super) UnixTime);
+pub struct Utc(pub UnixTime);
 
 impl fmt::Display for Utc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,6 +1,7 @@
 //! Alerts: their causes, their storage, and their readers.
 
 mod crash;
+mod handling;
 mod reads;
 mod scenarios;
 
@@ -9,10 +10,10 @@ use serde_json::{Value, json};
 
 use crate::server::TestServer;
 
-const OFTEN: &str = "1000000/day,1000000/sec";
+pub(crate) const OFTEN: &str = "1000000/day,1000000/sec";
 
 /// Raises an alert for every network whose name starts with `Canary`.
-fn canaries(alerts: &mut Alerts, limit: &str) {
+pub(crate) fn canaries(alerts: &mut Alerts, limit: &str) {
     limit.clone_into(&mut alerts.ssidcanary);
     alerts.ssidcanary_networks = vec![Network {
         name: "bird".to_owned(),
@@ -20,7 +21,7 @@ fn canaries(alerts: &mut Alerts, limit: &str) {
     }];
 }
 
-fn canary(number: u32) -> Value {
+pub(crate) fn canary(number: u32) -> Value {
     json!({ "bssid": format!("0200{number:08x}"), "ssid": format!("Canary {number}") })
 }
 

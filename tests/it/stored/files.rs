@@ -91,6 +91,29 @@ async fn alerts_definitions_and_watched_addresses_of_version_1_are_there() {
     assert_eq!(json!(rules[..2]), json!(["DEVICEFOUND", "FIXTURE"]));
 }
 
+#[tokio::test]
+async fn alerts_of_version_1_can_be_acknowledged_and_those_of_version_2_are() {
+    let server = TestServer::start_on_fixture("kept-1").await;
+    let path = "/api/v1/alerts/c499f31f-SSIDCANARY-20-1/acknowledge";
+    server
+        .post_json(path, &json!({ "comment": "ours" }))
+        .await
+        .expect_status(200);
+    let server = server.restart().await;
+    let later = TestServer::start_on_fixture("alerts-2").await;
+    for server in [&server, &later] {
+        let page = server.read("/api/v1/alerts?acknowledged=true").await;
+        let [alert] = page["alerts"].as_array().unwrap().as_slice() else {
+            panic!("{page}");
+        };
+        assert_eq!(alert["id"], "c499f31f-SSIDCANARY-20-1");
+        assert_eq!(alert["comments"][0]["text"], "ours");
+    }
+    let page = later.read("/api/v1/alerts").await;
+    assert_eq!(page["alerts"].as_array().unwrap().len(), 4);
+    assert_eq!(page["alerts"][0]["comments"][0]["text"], "and this one?");
+}
+
 /// Two alerts were delivered, and the receiver refused the third.
 #[tokio::test]
 async fn a_webhook_continues_after_its_cursor_of_version_1() {
