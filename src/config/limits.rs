@@ -118,6 +118,8 @@ pub struct Limits {
     pub ping_interval: Duration,
     /// Values that one answer names because they were left out of their reports. Default 100.
     pub ignored_max: usize,
+    /// Places in one track of a source. Default 10 000.
+    pub track_points_max: usize,
     /// Comments on one alert. Default 20.
     pub alert_comments_max: usize,
     /// Longest name of a source in bytes. Default 256.
@@ -177,6 +179,7 @@ impl Default for Limits {
             subscriber_timeout: Duration::from_secs(10),
             ping_interval: Duration::from_secs(30),
             ignored_max: 100,
+            track_points_max: 10_000,
             alert_comments_max: 20,
             source_name_bytes_max: 256,
             capabilities_bytes_max: 1024,
@@ -248,6 +251,7 @@ impl Limits {
         count(self.subscriber_message_bytes_max, 64..=1 << 24)?;
         count(self.ignored_max, 0..=100_000)?;
         count(self.alert_comments_max, 0..=1000)?;
+        count(self.track_points_max, 2..=10_000)?;
         for entries in [
             self.ssids_per_device_max,
             self.sources_per_device_max,

@@ -83,6 +83,9 @@ pub(super) struct RequestLimits {
     pub(super) command_items_max: usize,
     pub(super) alert_text_bytes_max: usize,
     pub(super) alert_comments_max: usize,
+    pub(super) track_points_max: usize,
+    /// How far the time of a report may be after its receipt, with a margin for reports from before the setting changed.
+    pub(super) clock_ahead_max_s: u32,
     pub(super) tags_max: usize,
     pub(super) tag_bytes_max: usize,
     pub(super) tags_bytes_max: usize,
@@ -234,11 +237,16 @@ impl App {
 
 impl RequestLimits {
     fn of(config: &Config) -> Self {
+        const DAY_S: u32 = 86_400;
         Self {
             page_items_max: config.limits.page_items_max,
             command_items_max: config.limits.command_items_max,
             alert_text_bytes_max: config.alerts.text_bytes_max,
             alert_comments_max: config.limits.alert_comments_max,
+            track_points_max: config.limits.track_points_max,
+            clock_ahead_max_s: u32::try_from(config.ingest.clock_skew_max.as_secs())
+                .unwrap_or(u32::MAX)
+                .saturating_add(DAY_S),
             tags_max: config.limits.tags_per_device_max,
             tag_bytes_max: config.limits.tag_bytes_max,
             tags_bytes_max: config.limits.tags_bytes_per_device_max,

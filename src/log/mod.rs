@@ -9,6 +9,7 @@ mod record;
 mod sqlite;
 #[cfg(test)]
 mod tests;
+mod track;
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -25,6 +26,7 @@ pub use self::record::{
 };
 pub use self::sqlite::{Finding, Findings, History, LogReader, SqliteLog, Verification};
 pub(crate) use self::sqlite::{copy_database, open_read_only};
+pub use self::track::{LoggedTrack, TrackPoint, TrackQuery};
 use crate::histogram::Histogram;
 use crate::report::capabilities::SecurityClass;
 use crate::report::{

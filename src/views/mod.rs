@@ -9,8 +9,10 @@ pub mod mvt;
 pub mod native;
 mod observation;
 mod pretty;
+mod track;
 
 pub use find::find;
 pub use json::{Style, to_json, to_json_as};
 pub use observation::{OBSERVATION_COLUMNS, ObservationRecord};
 pub use pretty::Spreader;
+pub use track::{GEO_JSON, TrackFeature};

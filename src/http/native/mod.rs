@@ -11,6 +11,7 @@ pub(super) mod observations;
 pub(super) mod sources;
 pub(super) mod status;
 pub(super) mod tiles;
+mod track;
 pub(super) mod webhooks;
 
 use axum::handler::Handler;
@@ -18,6 +19,7 @@ use axum::handler::Handler;
 use super::route::{Answer, Body, Described, Extension, Route, Tag};
 use super::state::App;
 use crate::auth::RequiredRole::{Admin, Readonly};
+use crate::views::TrackFeature;
 use crate::views::native::{HandledAlert, HistoryChart, WholeDevice};
 
 const FILTERS: &[&str] = &[
@@ -148,6 +150,17 @@ pub(in crate::http) fn routes() -> Vec<Route> {
         )
         .asks(&["texts"])
         .asks(PAGE),
+        read(
+            "/api/v1/sources/{uuid}/track",
+            track::track,
+            "Where a scanner was, out of the log, as GeoJSON",
+            Answer::GeoJson(Described::of::<TrackFeature>()),
+        )
+        .explained(
+            "The line is simplified to `points_max` places (Visvalingam and Whyatt); its ends stay. Late reports have \
+             their places by their own time.",
+        )
+        .asks(&["since", "until", "points_max"]),
         Route::delete(
             "/api/v1/sources/{uuid}",
             sources::forget,

@@ -49,7 +49,7 @@ pub(super) fn routes(table: fn() -> Vec<Route>) -> Vec<Route> {
 /// `GET /api/openapi.json`.
 fn document(table: fn() -> Vec<Route>, server: &ServerFacts, limits: RequestLimits) -> Response {
     let prefix = &server.config.uri_prefix;
-    let make = || serde_json::to_vec(&describe(table(), prefix, limits.page_items_max)).ok();
+    let make = || serde_json::to_vec(&describe(table(), prefix, limits)).ok();
     match server.document.get_or_init(|| make().map(Bytes::from)) {
         Some(document) => {
             let content_type = [(header::CONTENT_TYPE, "application/json")];
@@ -59,7 +59,7 @@ fn document(table: fn() -> Vec<Route>, server: &ServerFacts, limits: RequestLimi
     }
 }
 
-fn describe(table: Vec<Route>, prefix: &str, page_items_max: usize) -> OpenApi {
+fn describe(table: Vec<Route>, prefix: &str, limits: RequestLimits) -> OpenApi {
     let license = LicenseBuilder::new()
         .name(env!("CARGO_PKG_LICENSE"))
         .identifier(Some(env!("CARGO_PKG_LICENSE")));
@@ -78,7 +78,7 @@ fn describe(table: Vec<Route>, prefix: &str, page_items_max: usize) -> OpenApi {
         for (name, schema) in described.flat_map(Described::schemas) {
             components = components.schema(name, schema);
         }
-        paths = paths.path(route.shown_path(), operation::item(&route, page_items_max));
+        paths = paths.path(route.shown_path(), operation::item(&route, limits));
     }
     let address = if prefix.is_empty() { "/" } else { prefix };
     let server = ServerBuilder::new()

@@ -11,10 +11,11 @@ use super::parameters::Surroundings;
 use super::{errors, parameters};
 use crate::auth::RequiredRole;
 use crate::http::route::{Answer, Body, Described, Extension, Methods, Route};
+use crate::http::state::RequestLimits;
 use crate::views::mvt;
 
 /// A route as an item of the document.
-pub(super) fn item(route: &Route, page_items_max: usize) -> PathItem {
+pub(super) fn item(route: &Route, limits: RequestLimits) -> PathItem {
     let mut item = PathItem::default();
     let (is_get, is_post) = match route.methods {
         Methods::Get => (true, false),
@@ -22,20 +23,20 @@ pub(super) fn item(route: &Route, page_items_max: usize) -> PathItem {
         Methods::GetOrPost => (true, true),
         Methods::Delete => (false, false),
     };
-    item.get = is_get.then(|| operation(route, page_items_max, "get"));
-    item.post = is_post.then(|| operation(route, page_items_max, "post"));
-    item.delete =
-        (route.methods == Methods::Delete).then(|| operation(route, page_items_max, "delete"));
+    item.get = is_get.then(|| operation(route, limits, "get"));
+    item.post = is_post.then(|| operation(route, limits, "post"));
+    item.delete = (route.methods == Methods::Delete).then(|| operation(route, limits, "delete"));
     item
 }
 
-fn operation(route: &Route, page_items_max: usize, method: &str) -> Operation {
+fn operation(route: &Route, limits: RequestLimits, method: &str) -> Operation {
     let is_post = method == "post";
     let documentation = &route.documentation;
     let path = route.shown_path();
     let around = Surroundings {
         path: &path,
-        page_items_max,
+        page_items_max: limits.page_items_max,
+        track_points_max: limits.track_points_max,
     };
     let in_path = path.split('{').skip(1);
     let in_path = in_path.filter_map(|text| text.split_once('}'));
@@ -134,6 +135,7 @@ impl Answer {
                 let response = ResponseBuilder::new();
                 return response.description("Done; there is no body").build();
             }
+            Self::GeoJson(described) => ("GeoJSON", "application/geo+json", reference(described)),
             Self::Any => ("A JSON document", "application/json", any()),
             Self::Json(described) | Self::Table(described) => (
                 "What was asked for",

@@ -26,6 +26,8 @@ pub(super) struct Surroundings<'r> {
     pub(super) path: &'r str,
     /// `limits.page_items_max`.
     pub(super) page_items_max: usize,
+    /// `limits.track_points_max`.
+    pub(super) track_points_max: usize,
 }
 
 /// A parameter of a path, in braces there.
@@ -89,6 +91,7 @@ fn meaning(name: &str) -> Option<&'static str> {
         "changed_since" => {
             "changed at this time or later, by the server's clock: seconds since 1970, or like `2026-01-31T12:00:00Z`"
         }
+        "points_max" => "largest number of places. Default: 1 000",
         "limit" => {
             "largest number of items on a page. Default: 100, but all sources and all webhooks"
         }
@@ -161,6 +164,7 @@ fn schema(name: &str, around: Surroundings<'_>) -> Schema {
         "timestamp" => ObjectBuilder::new().schema_type(Type::Number).into(),
         "since" | "until" | "changed_since" => time(),
         "limit" => integer(1.0, bound(around.page_items_max)),
+        "points_max" => integer(2.0, bound(around.track_points_max)),
         "hash" | "page" | "length" => integer(0.0, MAX_U32),
         "z" => integer(0.0, TileId::ZOOM_MAX.into()),
         "x" | "y" => integer(0.0, f64::from((1_u32 << TileId::ZOOM_MAX) - 1)),

@@ -66,6 +66,8 @@ pub(in crate::http) enum Answer {
     Any,
     /// JSON of this schema.
     Json(Described),
+    /// GeoJSON of this schema.
+    GeoJson(Described),
     /// JSON of this schema, or CSV.
     Table(Described),
     /// Records of Kismet's, in the form that the extension chooses.
@@ -90,7 +92,9 @@ impl Documentation {
         let bodies = self.body.map(Body::media_types);
         let bodies = bodies.into_iter().flatten().map(|(_, described)| described);
         let answer = match self.answer {
-            Answer::Json(described) | Answer::Table(described) => Some(described),
+            Answer::Json(described) | Answer::Table(described) | Answer::GeoJson(described) => {
+                Some(described)
+            }
             Answer::Kismet
             | Answer::Any
             | Answer::Text

@@ -20,7 +20,7 @@ const IDLE_MAX: usize = 2;
 
 /// How many instructions of SQLite's virtual machine are run between two looks whether the answer is still wanted: about
 /// 100 µs.
-const INSTRUCTIONS_PER_QUESTION: i32 = 10_000;
+pub(super) const INSTRUCTIONS_PER_QUESTION: i32 = 10_000;
 
 /// Reads a log that this process writes.
 #[derive(Debug)]
@@ -131,6 +131,12 @@ impl History {
                 OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
             )?),
         }
+    }
+
+    /// A connection that only reads.
+    pub(super) fn connect(&self) -> Result<Connection, LogError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        Ok(Connection::open_with_flags(&self.path, flags)?)
     }
 
     /// When the oldest report that has not expired was received. `None` if there is none.

@@ -18,6 +18,7 @@ mod reader;
 mod rows;
 mod search;
 mod sweep;
+mod track;
 mod verify;
 mod write;
 

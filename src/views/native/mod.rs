@@ -161,6 +161,6 @@ impl From<Position> for Fix {
     }
 }
 
-pub(super) fn degrees(e7: i32) -> f64 {
+pub(in crate::views) fn degrees(e7: i32) -> f64 {
     f64::from(e7) / 1e7
 }
