@@ -19,6 +19,9 @@ use crate::log::{Entry, Log, LogError, LogPosition, What};
 use crate::report::{ReceivedAt, Report};
 use crate::tracker::{Change, Device, Observer, Tracker};
 
+/// Number of the log's last batches from which the pace of sources is restored.
+const CONTACTS_MAX: usize = 10_000;
+
 /// What applying an entry did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
@@ -119,6 +122,8 @@ impl Fold {
 
     /// Begins a replay of the entries behind `from`, up to which the tracker was restored.
     pub fn begin_replay(&mut self, log: &Log, from: LogPosition) -> Result<(), LogError> {
+        let contacts = log.contacts(from, CONTACTS_MAX)?;
+        self.tracker.recall_contacts(&contacts);
         self.alerts.recall(log, &self.tracker, from)
     }
 

@@ -36,7 +36,7 @@ use crate::log::History;
 use crate::metrics::{self, ConnectionCounts, Metrics, RefusedReads, RequestCounts};
 use crate::process::Process;
 use crate::report::{Phy, ReceivedAt};
-use crate::tracker::Tracker;
+use crate::tracker::{SilenceRule, Tracker};
 use crate::webhook::Webhooks;
 
 /// All parts. Each layer of each request has a clone, so it is one counted pointer.
@@ -86,6 +86,8 @@ pub(super) struct RequestLimits {
     pub(super) track_points_max: usize,
     /// How far the time of a report may be after its receipt, with a margin for reports from before the setting changed.
     pub(super) clock_ahead_max_s: u32,
+    /// When a source counts as silent.
+    pub(super) silence: SilenceRule,
     pub(super) tags_max: usize,
     pub(super) tag_bytes_max: usize,
     pub(super) tags_bytes_max: usize,
@@ -244,6 +246,10 @@ impl RequestLimits {
             alert_text_bytes_max: config.alerts.text_bytes_max,
             alert_comments_max: config.limits.alert_comments_max,
             track_points_max: config.limits.track_points_max,
+            silence: SilenceRule {
+                least_s: config.alerts.sourcesilent_least.as_secs(),
+                factor: config.alerts.sourcesilent_factor,
+            },
             clock_ahead_max_s: u32::try_from(config.ingest.clock_skew_max.as_secs())
                 .unwrap_or(u32::MAX)
                 .saturating_add(DAY_S),

@@ -6,6 +6,7 @@
 
 mod activity;
 mod checksum;
+mod contacts;
 mod device;
 mod follow;
 mod image;
@@ -26,6 +27,8 @@ use std::time::Duration;
 pub use self::activity::{Activity, Counts};
 pub(crate) use self::activity::{Kept as ActivityKept, Sample as ActivitySample};
 pub use self::checksum::checksum;
+use self::contacts::Contacts;
+pub use self::contacts::{Pace, SilenceRule};
 pub use self::device::{
     Advertised, AdvertisedName, Bluetooth, ChannelLayout, Device, Latest, Peak, PositionStats,
     Radio, SeenBy, SignalRange, SourceNumber, SsidRecord, Tuning, Wifi,
@@ -170,6 +173,7 @@ pub struct Tracker {
     bounds: Bounds,
     shards: [RwLock<Shard>; SHARDS],
     sources: RwLock<Sources>,
+    contacts: Contacts,
     tag_sets: TagSets,
     /// Taken before the lock of a shard, and never by the thread that merges.
     places: RwLock<PlaceIndex>,
@@ -249,6 +253,7 @@ impl Tracker {
             bounds,
             shards: std::array::from_fn(|_| RwLock::default()),
             sources: RwLock::default(),
+            contacts: Contacts::default(),
             tag_sets: TagSets::default(),
             places: RwLock::default(),
             clock: Mutex::default(),
@@ -283,7 +288,10 @@ impl Tracker {
         clock.change.0 += 1;
         let mut applied = Applied::default();
         match &record.what {
-            What::Reports(batch) => applied = self.merge(clock, batch, observer),
+            What::Reports(batch) => {
+                self.contacts.add(batch.source, record.at);
+                applied = self.merge(clock, batch, observer);
+            }
             What::Annotation(annotation) => self.annotate(clock, annotation),
             What::SourcePause(pause) => {
                 let is_paused = pause.state == SourceState::Paused;
@@ -313,6 +321,7 @@ impl Tracker {
     }
 
     fn forget<'b>(&self, clock: &mut Clock, id: SourceId, observer: &mut impl Observer<'b>) {
+        self.contacts.forget(id);
         if let Some(source) = write(&self.sources).forget(id) {
             clock.images.note_gone_source(source.number);
             let name = source.name;
@@ -527,6 +536,42 @@ impl Tracker {
     /// A copy of the source.
     pub fn source(&self, id: SourceId) -> Option<Source> {
         read(&self.sources).get(id).cloned()
+    }
+
+    /// How regularly a source reports. `None` while that is not known.
+    pub fn pace(&self, id: SourceId) -> Option<Pace> {
+        self.contacts.pace(id)
+    }
+
+    /// Restores the pace of the sources from their contacts before a replay, in the order of the log. What a source
+    /// reported before it was forgotten does not count.
+    pub fn recall_contacts(&self, contacts: &[(SourceId, ReceivedAt)]) {
+        let sources = read(&self.sources);
+        for &(id, at) in contacts {
+            let source = sources.get(id);
+            if source.is_some_and(|source| source.first_contact <= at) {
+                self.contacts.add(id, at);
+            }
+        }
+    }
+
+    /// The sources that are silent at `now`, and how many are not. Time before `started_at` does not count: the server
+    /// did not hear them.
+    pub fn silent_sources(
+        &self,
+        rule: SilenceRule,
+        started_at: ReceivedAt,
+        now: ReceivedAt,
+    ) -> (Vec<SourceId>, usize) {
+        let sources = read(&self.sources);
+        let silent = sources.all().filter(|source| {
+            let counts_from = source.last_contact.max(started_at);
+            let pace = self.contacts.pace(source.id);
+            pace.is_some_and(|pace| pace.is_silent(rule, counts_from, now))
+        });
+        let silent: Vec<_> = silent.map(|source| source.id).collect();
+        let up = sources.len() - silent.len();
+        (silent, up)
     }
 
     /// The source with a number.

@@ -58,6 +58,7 @@ mod reload;
 mod replay;
 mod revocation;
 mod rights;
+mod scanners;
 mod schema;
 mod security;
 mod server;

@@ -142,7 +142,8 @@ impl<'d> Checker<'d> {
             };
             assert!(is_one, "{at}: {value} is not of type {types}");
         }
-        if let Some(minimum) = schema["minimum"].as_f64() {
+        // A value that may be absent is null then.
+        if let (Some(minimum), false) = (schema["minimum"].as_f64(), value.is_null()) {
             assert!(minimum <= value.as_f64().unwrap(), "{at}: {value}");
         }
         if let Some(values) = schema["enum"].as_array() {

@@ -5,6 +5,7 @@ mod routes;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
+use axum::http::header::USER_AGENT;
 use axum::http::{Extensions, HeaderMap, HeaderValue};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
@@ -22,7 +23,7 @@ use crate::http::request::sender::Sender;
 use crate::http::response::json::Json;
 use crate::ingest::decode::{DecodeError, Ignored, Notes};
 use crate::ingest::format::{Context, Format, Limits, Upload, UploadEntry, UploadReceipt};
-use crate::ingest::health::SourceHealth;
+use crate::ingest::health::{Arrival, Refusal, SourceHealth};
 use crate::ingest::outcomes::Outcomes;
 use crate::ingest::{Ingest, IngestError, Receipt};
 use crate::log::What;
@@ -72,17 +73,59 @@ pub(super) async fn upload<F: Format>(
     State(intake): State<Arc<Intake>>,
     request: Request,
 ) -> Result<Json, ApiError> {
-    let taken = take::<F>(&intake, request).await;
+    let user_agent = request.headers().get(USER_AGENT).cloned();
+    let mut claimed = None;
+    let taken = take::<F>(&intake, request, user_agent.as_ref(), &mut claimed).await;
     if let Err(refused) = &taken {
-        intake.outcomes.refuse(refused.code());
-        if let ApiError::Decode(DecodeError::NothingValid(rejected)) = refused {
-            intake.outcomes.reject(rejected);
-        }
+        refuse(&intake, refused, claimed, user_agent.as_ref());
     }
     taken
 }
 
-async fn take<F: Format>(intake: &Intake, request: Request) -> Result<Json, ApiError> {
+/// Counts a request that was refused as a whole, for the source that it names.
+fn refuse(
+    intake: &Intake,
+    refused: &ApiError,
+    claimed: Option<SourceId>,
+    user_agent: Option<&HeaderValue>,
+) {
+    intake.outcomes.refuse(refused.code());
+    let rejected = match refused {
+        ApiError::Decode(DecodeError::NothingValid(rejected)) => rejected.as_slice(),
+        _ => &[],
+    };
+    intake.outcomes.reject(rejected);
+    let user_agent = user_agent.map(HeaderValue::as_bytes);
+    let refusal = Refusal::new(now(), refused.code(), &refused.to_string());
+    match claimed.filter(|source| intake.tracker.has_source(*source)) {
+        Some(source) => intake.health.refuse(source, refusal, rejected, user_agent),
+        // Other refusals are not about what was sent.
+        None if matches!(refused, ApiError::Decode(_) | ApiError::Body(_)) => {
+            intake.health.refuse_unattributed(refusal, user_agent);
+        }
+        None => {}
+    }
+}
+
+/// The source that a body names which cannot be decoded.
+fn claimed_source(body: &[u8]) -> Option<SourceId> {
+    const NAME: &[u8] = b"source_uuid";
+    /// Quotes, a colon, blanks, or escapes of a form.
+    const BETWEEN_MAX: usize = 16;
+    const UUID_BYTES: usize = 36;
+    let at = body.windows(NAME.len()).position(|part| part == NAME)?;
+    let behind = body.get(at + NAME.len()..)?;
+    let behind = behind.get(..behind.len().min(BETWEEN_MAX + UUID_BYTES))?;
+    let mut texts = behind.windows(UUID_BYTES);
+    texts.find_map(|text| std::str::from_utf8(text).ok()?.parse().ok())
+}
+
+async fn take<F: Format>(
+    intake: &Intake,
+    request: Request,
+    user_agent: Option<&HeaderValue>,
+    claimed: &mut Option<SourceId>,
+) -> Result<Json, ApiError> {
     let sender = Sender::of(request.extensions());
     admit(intake, &sender)?;
     let key = idempotency_key(request.headers())?;
@@ -100,7 +143,14 @@ async fn take<F: Format>(intake: &Intake, request: Request) -> Result<Json, ApiE
         Err(refused) => Err(refused.into()),
     };
     let (bytes, decoded) = match decoded {
-        Ok((bytes, decoded)) => (bytes, decoded),
+        Ok(Decoded {
+            bytes,
+            upload,
+            source,
+        }) => {
+            *claimed = source;
+            (bytes, upload)
+        }
         Err(refused) => (refused_bytes(intake, &refused), Err(refused)),
     };
     say_refused::<F>(intake, received_at, &decoded);
@@ -114,11 +164,19 @@ async fn take<F: Format>(intake: &Intake, request: Request) -> Result<Json, ApiE
         claim_sources(&owners, &intake.tracker, identity, &upload).await?;
     }
     let notes: Vec<_> = upload.take_notes().collect();
+    let arrivals = upload.entries();
+    let arrivals: Vec<_> = arrivals
+        .map(|entry| Arrival::of(&entry.batch, received_at))
+        .collect();
     let receipt = submit(intake, &sender, received_at, upload).await?;
     intake.outcomes.accept(&receipt);
     if !receipt.is_duplicate {
         for (source, notes) in &notes {
             intake.health.note(*source, notes);
+        }
+        for arrival in &arrivals {
+            let user_agent = user_agent.map(HeaderValue::as_bytes);
+            intake.health.arrive(arrival, user_agent);
         }
     }
     let told = told(notes, intake.limits.ignored_max);
@@ -253,20 +311,37 @@ fn refused_bytes(intake: &Intake, refused: &ApiError) -> usize {
     }
 }
 
-/// Decompresses a body and decodes it. Also returns its length after decompression.
+/// A body after decompression.
+struct Decoded {
+    /// Its length.
+    bytes: usize,
+    upload: Result<Upload, ApiError>,
+    /// The source that it names, also if it cannot be decoded.
+    source: Option<SourceId>,
+}
+
+/// Decompresses a body and decodes it.
 async fn decode<F: Format>(
     intake: &Intake,
     received: Received,
     received_at: ReceivedAt,
-) -> Result<(usize, Result<Upload, ApiError>), ApiError> {
+) -> Result<Decoded, ApiError> {
     let context = Context {
         received_at,
         limits: intake.limits,
     };
     let heavy = received.is_heavy();
     let read = move |body: &[u8]| {
-        let decoded = F::decode(body, &context).map_err(ApiError::from);
-        Ok((body.len(), decoded))
+        let upload = F::decode(body, &context).map_err(ApiError::from);
+        let source = match &upload {
+            Ok(upload) => upload.entries().next().map(|entry| entry.batch.source),
+            Err(_) => claimed_source(body),
+        };
+        Ok(Decoded {
+            bytes: body.len(),
+            upload,
+            source,
+        })
     };
     let decode = move || {
         if F::IS_JSON {

@@ -161,6 +161,12 @@ pub(in crate::http) fn routes() -> Vec<Route> {
              their places by their own time.",
         )
         .asks(&["since", "until", "points_max"]),
+        read(
+            "/api/v1/sources/{uuid}",
+            sources::one,
+            "A scanner, and how well it reports",
+            Answer::Json(Described::of::<sources::WholeSource<'static>>()),
+        ),
         Route::delete(
             "/api/v1/sources/{uuid}",
             sources::forget,

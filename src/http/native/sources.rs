@@ -1,5 +1,6 @@
 //! The scanners that have reported.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -17,13 +18,13 @@ use crate::http::request::query::Query;
 use crate::http::response::json::Json;
 use crate::http::response::pace::Pace;
 use crate::http::response::page::{self, Slice};
-use crate::http::state::RequestLimits;
+use crate::http::state::{RequestLimits, ServerFacts};
 use crate::ingest::Ingest;
-use crate::ingest::health::SourceHealth;
+use crate::ingest::health::{Health, Refusal, SourceHealth, Unattributed};
 use crate::log::{SourceForget, What};
-use crate::report::SourceId;
-use crate::tracker::{Source, Tracker};
-use crate::views::native::{Scanner, SourceRow};
+use crate::report::{ReceivedAt, SourceId};
+use crate::tracker::{Counts, SilenceRule, Source, Tracker};
+use crate::views::native::{Scanner, SourceRow, Utc};
 
 /// The scanners that have reported.
 #[derive(Serialize, ToSchema)]
@@ -31,10 +32,59 @@ use crate::views::native::{Scanner, SourceRow};
 pub(super) struct Sources<'s> {
     /// In the order in which they were seen first.
     sources: Vec<SourceRow<'s>>,
+    /// The latest requests since the start that were refused and named no known scanner, the newest first. A scanner
+    /// that has never succeeded is among them.
+    unattributed_refusals: Vec<UnattributedRow>,
     /// Asks for the next page; absent on the last.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     next_cursor: Option<String>,
+}
+
+/// A refused request that named no known scanner.
+#[derive(Serialize, ToSchema)]
+#[schema(as = UnattributedRefusal)]
+struct UnattributedRow {
+    /// When, in seconds since 1970.
+    refused: u64,
+    /// The same, in ISO 8601.
+    #[schema(value_type = String)]
+    refused_utc: Utc,
+    /// The code of the error.
+    code: &'static str,
+    /// The text of the error, at most 256 bytes of it.
+    error: String,
+    /// The program that sent it, as it calls itself, at most 256 bytes of it.
+    user_agent: Option<String>,
+}
+
+impl UnattributedRow {
+    fn of(unattributed: &Unattributed) -> Self {
+        let refusal = &unattributed.refusal;
+        Self {
+            refused: refusal.at.time().seconds().into(),
+            refused_utc: Utc(refusal.at.time()),
+            code: refusal.code,
+            error: refusal.error.to_string(),
+            user_agent: unattributed.user_agent.as_deref().map(str::to_owned),
+        }
+    }
+}
+
+/// A scanner, with its counts by reason.
+#[derive(Serialize, ToSchema)]
+#[schema(as = WholeSource)]
+pub(super) struct WholeSource<'s> {
+    #[serde(flatten)]
+    row: SourceRow<'s>,
+    /// Reports of each of the last 24 hours by their own time, the oldest first. The last one is the present hour of UTC.
+    reports_by_hour: Vec<u32>,
+    /// How many of its requests were refused as a whole since the start, by the code of the error.
+    requests_refused_by_code: BTreeMap<&'static str, u64>,
+    /// How many of its reports were refused since the start, by the field that is wrong.
+    reports_refused_by_field: BTreeMap<String, u64>,
+    /// How many values were left out of its reports since the start, by field.
+    values_ignored_by_field: BTreeMap<&'static str, u64>,
 }
 
 /// A scanner that is forgotten now.
@@ -79,6 +129,7 @@ pub(in crate::http) async fn list(
     State(tracker): State<Arc<Tracker>>,
     State(limits): State<RequestLimits>,
     State(health): State<SourceHealth>,
+    State(server): State<Arc<ServerFacts>>,
     State(pace): State<Pace>,
     headers: HeaderMap,
     mut query: Query,
@@ -87,20 +138,115 @@ pub(in crate::http) async fn list(
     let slice = Slice::take(&mut query, limits.page_items_max)?;
     query.finish()?;
     let (sources, next_cursor) = slice.cut(tracker.sources());
-    let scanner = |source: Source| {
-        let health = health.of(source.id);
-        Scanner {
-            source,
-            clock_offset_s: health.clock_offset_s,
-            values_ignored: health.ignored_by_field.values().sum(),
-        }
+    let view = ScannerView {
+        tracker: &tracker,
+        rule: limits.silence,
+        started_at: server.started_at,
+        now: now(),
     };
-    let sources: Vec<_> = sources.into_iter().map(scanner).collect();
+    let sources = sources.into_iter();
+    let sources: Vec<_> = sources
+        .map(|source| {
+            let health = health.of(source.id);
+            view.scanner(source, &health)
+        })
+        .collect();
     if let Some(texts) = csv {
         return Ok(page::csv(sources, texts, next_cursor, &pace).await);
     }
     page::json(&Sources {
         sources: sources.iter().map(SourceRow::of).collect(),
+        unattributed_refusals: health
+            .unattributed()
+            .iter()
+            .map(UnattributedRow::of)
+            .collect(),
         next_cursor,
     })
+}
+
+/// `GET /api/v1/sources/{uuid}`: a scanner.
+pub(in crate::http) async fn one(
+    State(tracker): State<Arc<Tracker>>,
+    State(limits): State<RequestLimits>,
+    State(health): State<SourceHealth>,
+    State(server): State<Arc<ServerFacts>>,
+    Argument(uuid): Argument,
+    query: Query,
+) -> Result<Json, ApiError> {
+    query.finish()?;
+    let id: SourceId = uuid.parse()?;
+    let source = tracker.source(id).ok_or(ApiError::NoSuchSource(id))?;
+    let now = now();
+    let view = ScannerView {
+        tracker: &tracker,
+        rule: limits.silence,
+        started_at: server.started_at,
+        now,
+    };
+    let health = health.of(id);
+    let counts = source.activity.counts();
+    let counts = counts.map(|counts| counts.as_of(now.time()));
+    let scanner = view.scanner(source, &health);
+    Json::compact(&WholeSource {
+        row: SourceRow::of(&scanner),
+        reports_by_hour: counts.map_or_else(|| vec![0; HOURS], |counts| by_hour(&counts)),
+        requests_refused_by_code: health.requests_refused,
+        reports_refused_by_field: health
+            .reports_refused
+            .into_iter()
+            .map(|(field, count)| (field.into(), count))
+            .collect(),
+        values_ignored_by_field: health.ignored_by_field,
+    })
+}
+
+/// Hours of a source's activity.
+const HOURS: usize = 24;
+
+/// Reports of the last hours, the oldest first.
+fn by_hour(counts: &Counts) -> Vec<u32> {
+    let newest = usize::try_from(counts.newest.seconds() / 3600).unwrap_or_default();
+    let hours = (0..HOURS).rev().map(|back| {
+        let at = newest.saturating_sub(back) % HOURS;
+        counts.hours.get(at).copied().unwrap_or_default()
+    });
+    hours.collect()
+}
+
+/// What a scanner's state depends on besides the scanner.
+struct ScannerView<'t> {
+    tracker: &'t Tracker,
+    rule: SilenceRule,
+    started_at: ReceivedAt,
+    now: ReceivedAt,
+}
+
+impl ScannerView<'_> {
+    fn scanner(&self, source: Source, health: &Health) -> Scanner {
+        let pace = self.tracker.pace(source.id);
+        let counts_from = source.last_contact.max(self.started_at);
+        let is_silent = pace.is_some_and(|pace| pace.is_silent(self.rule, counts_from, self.now));
+        let counts = source.activity.counts();
+        let counts = counts.map(|counts| counts.as_of(self.now.time()));
+        let minutes = counts.iter().flat_map(|counts| counts.minutes);
+        Scanner {
+            reports_last_hour: minutes.map(u64::from).sum(),
+            source,
+            clock_offset_s: health.clock_offset_s,
+            values_ignored: health.ignored_by_field.values().sum(),
+            expected_interval_s: pace.map(|pace| pace.interval_s),
+            is_silent,
+            accepted: (health.reports, health.late),
+            refused: (
+                health.requests_refused.values().sum(),
+                health.reports_refused.values().sum(),
+            ),
+            last_refusal: health.last_refusal.clone().map(|refusal| {
+                let Refusal { at, code, error } = refusal;
+                (at, code, error)
+            }),
+            user_agent: health.user_agent.clone(),
+        }
+    }
 }
