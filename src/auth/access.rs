@@ -147,6 +147,22 @@ impl Access {
         holder.is_some_and(|holder| holder == standing.identity)
     }
 
+    /// When a token ends, in seconds since 1970. `now` is in the same seconds, and at `instant`. `None` if it does not
+    /// end.
+    pub(crate) fn expires(&self, standing: &Standing, now: u64, instant: Instant) -> Option<u64> {
+        match &standing.identity.principal {
+            Principal::User(_) => {
+                let left = self.0.sessions().left(standing.hash, instant)?;
+                Some(now.saturating_add(left.as_secs()))
+            }
+            Principal::Key(name) => {
+                let keys = self.0.credentials.keys().into_iter();
+                let mut keys = keys.filter(|key| *key.name == **name);
+                keys.next()?.expires
+            }
+        }
+    }
+
     /// Ends the session of a token. Keys are no sessions.
     pub(crate) fn log_out(&self, token: &str) {
         self.0.sessions().end(TokenHash::of(token));

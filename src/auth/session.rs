@@ -77,6 +77,12 @@ impl Sessions {
         Some((Arc::clone(&session.user), Arc::clone(&session.password)))
     }
 
+    /// How long a session lasts yet.
+    pub(super) fn left(&self, hash: TokenHash, now: Instant) -> Option<Duration> {
+        let session = self.by_hash.peek(&hash.bytes())?;
+        Some(session.ends.saturating_duration_since(now))
+    }
+
     pub(super) fn end(&mut self, hash: TokenHash) {
         self.by_hash.remove(&hash.bytes());
     }

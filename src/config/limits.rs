@@ -98,12 +98,14 @@ pub struct Limits {
     /// Reads of each of the two kinds that work or wait for one client: a key or a login, else an address. 0 means a
     /// quarter of all that may. Default 0.
     pub reads_per_client_max: usize,
-    /// Open WebSockets. Default 64.
+    /// Open WebSockets and live streams. Default 64.
     pub subscribers_max: usize,
-    /// Open WebSockets of one client: a key or a login, else a network. Default 16.
+    /// Open WebSockets and live streams of one client: a key or a login, else a network. Default 16.
     pub subscribers_per_client_max: usize,
     /// Bytes a second that one WebSocket is sent. 0 means no limit. Default 2 MiB.
     pub subscriber_bytes_per_second_max: u32,
+    /// New devices a second that one live stream tells. The others are only counted. Default 10.
+    pub live_devices_per_second_max: usize,
     /// Subscriptions of one WebSocket. Default 64.
     pub subscriptions_max: usize,
     /// Events that a WebSocket may fall behind, rounded up to a power of two. Default 16 384.
@@ -173,6 +175,7 @@ impl Default for Limits {
             subscribers_max: 64,
             subscribers_per_client_max: 16,
             subscriber_bytes_per_second_max: 2 << 20,
+            live_devices_per_second_max: 10,
             subscriptions_max: 64,
             events_queue_max: 16_384,
             subscriber_message_bytes_max: 64 << 10,
@@ -246,6 +249,7 @@ impl Limits {
         count(self.reads_per_client_max, 0..=100_000)?;
         count(self.subscribers_max, 1..=1_000_000)?;
         count(self.subscribers_per_client_max, 1..=1_000_000)?;
+        count(self.live_devices_per_second_max, 0..=1000)?;
         count(self.subscriptions_max, 1..=10_000)?;
         count(self.events_queue_max, 1..=1_000_000)?;
         count(self.subscriber_message_bytes_max, 64..=1 << 24)?;

@@ -14,11 +14,13 @@ use super::clock::now;
 use super::guard::gate::Guard;
 use super::guard::origin::Origins;
 use super::guard::rate::{NewSources, Rates};
+use super::guard::subscribers::Places;
 use super::guard::turns::Turns;
 use super::intake::Intake;
 use super::kismet::live::{Feed, Live};
 use super::kismet::records::Records;
 use super::kismet::samples::Samples;
+use super::native::live::{LivePage, PageParts};
 use super::request::body::{Bodies, BodyLimits};
 use super::request::forwarded::Proxies;
 use super::response::heavy::{HeavyReads, ReadLimits, ReadQueue, Reader};
@@ -51,6 +53,7 @@ struct Handles {
     intake: Arc<Intake>,
     records: Records,
     live: Live,
+    page: LivePage,
     events: Events,
     webhooks: Webhooks,
     history: Option<Arc<History>>,
@@ -77,7 +80,6 @@ pub(super) struct ServerFacts {
 
 /// What bounds single requests.
 #[derive(Clone, Copy, Debug)]
-#[expect(clippy::struct_field_names, reason = "a limit is named as one")]
 pub(super) struct RequestLimits {
     pub(super) page_items_max: usize,
     pub(super) command_items_max: usize,
@@ -160,6 +162,9 @@ impl App {
             connections: parts.connections,
             process: parts.process.clone(),
         });
+        let places = Places::new(limits.subscribers_max, limits.subscribers_per_client_max);
+        let (alerts, request_limits, started_at) =
+            (parts.alerts.clone(), RequestLimits::of(config), now());
         let tracker = Arc::clone(&parts.tracker);
         let pace = Pace::new(parts.ingest.commit_counter(), limits.device_walks_max);
         Self(Arc::new(Handles {
@@ -171,7 +176,20 @@ impl App {
                 server_uuid: parts.server_uuid,
                 pace: pace.clone(),
             },
-            live: Live::new(limits, &pace),
+            live: Live::new(limits, &pace, places.clone()),
+            page: LivePage::new(
+                limits,
+                PageParts {
+                    places,
+                    events: parts.events.clone(),
+                    tracker: Arc::clone(&tracker),
+                    alerts: alerts.clone(),
+                    access: parts.access.clone(),
+                    pace: pace.clone(),
+                    silence: request_limits.silence,
+                    started_at,
+                },
+            ),
             history,
             log_reads: ReadQueue::new(read_limits(limits, limits.log_reads_max), &refused.log),
             heavy_reads: HeavyReads::new(
@@ -182,14 +200,14 @@ impl App {
             server: Arc::new(ServerFacts {
                 config: config.server.clone(),
                 uuid: parts.server_uuid,
-                started_at: now(),
+                started_at,
                 metrics,
                 requests,
                 process: parts.process,
                 samples: Samples::default(),
                 document: OnceLock::new(),
             }),
-            limits: RequestLimits::of(config),
+            limits: request_limits,
             guard: Guard {
                 access: parts.access,
                 session_timeout: config.auth.session_timeout,
@@ -330,6 +348,7 @@ part!(Bodies, app => app.guard.bodies.clone());
 part!(Option<Arc<SourceOwners>>, app => app.intake.owners.clone());
 part!(Events, app => app.events.clone());
 part!(Guard, app => app.guard.clone());
+part!(LivePage, app => app.page.clone());
 part!(HeavyReads, app => app.heavy_reads.clone());
 part!(Ingest, app => app.intake.ingest.clone());
 part!(Pace, app => app.records.pace.clone());

@@ -28,6 +28,7 @@ mod faults;
 mod field;
 mod fields;
 mod fill;
+mod forms;
 mod fuzz;
 mod histories;
 mod history;

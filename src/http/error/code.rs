@@ -47,6 +47,7 @@ impl ApiError {
             Self::TooManyOwnedSources => "too_many_sources",
             Self::OwnerNotWritten(_) => "source_owner_not_written",
             Self::UnprovenCommand => "unproven_command",
+            Self::WrongPassword => "wrong_password",
             Self::TooManyFailures { .. } => "too_many_failed_logins",
             Self::TooManyReports { .. } => "report_rate_exceeded",
             Self::TooManyBytes { .. } => "byte_rate_exceeded",

@@ -108,6 +108,8 @@ pub(super) enum ApiError {
         "this GET changes something and may come from a page of others: send a bearer or X-Requested-With, or use POST"
     )]
     UnprovenCommand,
+    #[error("the user name or the password is wrong")]
+    WrongPassword,
     #[error("too many logins failed, try again later")]
     TooManyFailures { retry_after: Duration },
     #[error(
@@ -157,10 +159,10 @@ pub(super) enum ApiError {
     )]
     HeadTooLong { bytes_max: usize },
     #[error(
-        "this client has limits.subscribers_per_client_max WebSockets open already; close one first"
+        "this client has limits.subscribers_per_client_max WebSockets and live streams open already; close one first"
     )]
     TooManySubscribersOfClient,
-    #[error("limits.subscribers_max WebSockets are open already; try again later")]
+    #[error("limits.subscribers_max WebSockets and live streams are open already; try again later")]
     TooManySubscribers,
     #[error("limits.reads_waiting_max reads of this kind wait already; try again later")]
     TooManyReads,
@@ -191,7 +193,7 @@ impl ApiError {
                 DecodeError::NothingValid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             },
             Self::Ingest(error) => status_of_ingest(error),
-            Self::Unauthorised(_) => StatusCode::UNAUTHORIZED,
+            Self::Unauthorised(_) | Self::WrongPassword => StatusCode::UNAUTHORIZED,
             Self::TooManyFailures { .. }
             | Self::TooManyReports { .. }
             | Self::TooManyBytes { .. }
@@ -372,7 +374,12 @@ impl IntoResponse for ApiError {
         }
         if status == StatusCode::UNAUTHORIZED {
             let headers = response.headers_mut();
-            for challenge in [BASIC, BEARER] {
+            // A page with a form asked, and a browser would open its own window.
+            let challenges: &[_] = match self {
+                Self::WrongPassword => &[BEARER],
+                _ => &[BASIC, BEARER],
+            };
+            for challenge in challenges {
                 headers.append(
                     header::WWW_AUTHENTICATE,
                     HeaderValue::from_static(challenge),

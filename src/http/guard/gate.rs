@@ -237,7 +237,7 @@ async fn prove(guard: &Guard, parts: &Parts, demand: RequiredRole) -> Result<Pas
 
 /// Whether no credentials are required. Credentials themselves are managed with the rights of an administrator only: a key
 /// that somebody on this machine made before there was one would stay valid.
-fn is_open(guard: &Guard, parts: &Parts, demand: RequiredRole) -> bool {
+pub(in crate::http) fn is_open(guard: &Guard, parts: &Parts, demand: RequiredRole) -> bool {
     match (guard.access.policy(), demand) {
         (Policy::Required, _) | (_, RequiredRole::Credentials) => false,
         // A proxy on this machine forwards requests from elsewhere.
@@ -259,7 +259,12 @@ fn make_private(headers: &mut HeaderMap) {
 }
 
 /// Sets the session cookie. Scripts cannot read it, and browsers do not send it for pages of other sites.
-fn set_cookie(session_timeout: Duration, headers: &mut HeaderMap, token: &Secret, is_https: bool) {
+pub(in crate::http) fn set_cookie(
+    session_timeout: Duration,
+    headers: &mut HeaderMap,
+    token: &Secret,
+    is_https: bool,
+) {
     let seconds = session_timeout.as_secs();
     let secure = if is_https { "; Secure" } else { "" };
     let cookie = format!(

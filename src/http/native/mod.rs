@@ -6,8 +6,10 @@ pub(super) mod alerts;
 pub(super) mod devices;
 mod filter;
 pub(super) mod history;
+pub(super) mod live;
 pub(super) mod networks;
 pub(super) mod observations;
+mod session;
 pub(super) mod sources;
 pub(super) mod status;
 pub(super) mod tiles;
@@ -45,6 +47,16 @@ const TILES: &str = "The layer `aps` has points, with an extent of 4096 and no b
 const PAGE: &[&str] = &["limit", "cursor"];
 
 pub(in crate::http) fn routes() -> Vec<Route> {
+    [
+        routes_of_devices(),
+        routes_of_alerts(),
+        routes_of_sources(),
+        routes_of_server(),
+    ]
+    .concat()
+}
+
+fn routes_of_devices() -> Vec<Route> {
     vec![
         read(
             "/api/v1/devices/{mac}/observations",
@@ -88,6 +100,11 @@ pub(in crate::http) fn routes() -> Vec<Route> {
         .asks(&["texts"])
         .asks(FILTERS)
         .asks(PAGE),
+    ]
+}
+
+fn routes_of_alerts() -> Vec<Route> {
+    vec![
         read(
             "/api/v1/alerts",
             alerts::list,
@@ -124,24 +141,11 @@ pub(in crate::http) fn routes() -> Vec<Route> {
             "Adds a comment to an alert; answers the alert",
         ))
         .takes(Body::Json(Described::of::<alert_notes::NewComment>())),
-        read(
-            "/api/v1/webhooks",
-            webhooks::list,
-            "How each webhook is",
-            Answer::Json(Described::of::<webhooks::List<'static>>()),
-        )
-        .asks(PAGE)
-        .needs(Admin),
-        Route::post(
-            "/api/v1/webhooks/{name}/test",
-            webhooks::test,
-            "Sends a test event to a webhook now, and answers what came back",
-        )
-        .extension(Extension::InPath)
-        .tag(Tag::Native)
-        .needs(Admin)
-        .answers(Answer::Json(Described::of::<webhooks::Outcome<'static>>()))
-        .fails(&[400, 404, 503]),
+    ]
+}
+
+fn routes_of_sources() -> Vec<Route> {
+    vec![
         read(
             "/api/v1/sources",
             sources::list,
@@ -177,6 +181,54 @@ pub(in crate::http) fn routes() -> Vec<Route> {
         .needs(Admin)
         .answers(Answer::Json(Described::of::<sources::Forgotten>()))
         .fails(&[400, 404, 503, 507]),
+    ]
+}
+
+fn routes_of_server() -> Vec<Route> {
+    vec![
+        read(
+            "/api/v1/webhooks",
+            webhooks::list,
+            "How each webhook is",
+            Answer::Json(Described::of::<webhooks::List<'static>>()),
+        )
+        .asks(PAGE)
+        .needs(Admin),
+        Route::post(
+            "/api/v1/webhooks/{name}/test",
+            webhooks::test,
+            "Sends a test event to a webhook now, and answers what came back",
+        )
+        .extension(Extension::InPath)
+        .tag(Tag::Native)
+        .needs(Admin)
+        .answers(Answer::Json(Described::of::<webhooks::Outcome<'static>>()))
+        .fails(&[400, 404, 503]),
+        read(
+            "/api/v1/live",
+            live::live,
+            "What happens from now on, as server-sent events",
+            Answer::Events,
+        )
+        .explained(LIVE)
+        .fails(&[400, 503]),
+        session(Route::get(
+            "/api/v1/session",
+            session::show,
+            "Who the client is, and whether it has to log in",
+        )),
+        session(Route::post(
+            "/api/v1/session",
+            session::log_in,
+            "Logs in with a name and a password, and sets the session cookie",
+        ))
+        .takes(Body::Json(Described::of::<session::NewSession>()))
+        .fails(&[400, 401, 413, 429, 503]),
+        session(Route::delete(
+            "/api/v1/session",
+            session::log_out,
+            "Logs out: ends the session and takes the cookie back; keys stay valid",
+        )),
         read(
             "/api/v1/status",
             status::status,
@@ -211,6 +263,24 @@ fn read<T: 'static>(
         .needs(Readonly)
         .answers(answer)
         .fails(&[400, 404, 503])
+}
+
+/// What a live stream tells.
+const LIVE: &str = "Each event has JSON as its data. `counters`: `devices`, `reports_per_second`, `sources_up`, \
+    `sources_silent`, `alerts_open`, at most once a second and only when one changed. `device`: a new device, as the \
+    list of devices has it; past `limits.live_devices_per_second_max` of them, `devices` has the number of those \
+    `left_out`. `alert`: a new alert, as the list of alerts has it. `source`: `source`, `name`, `last_contact` and \
+    `state`, which is `new`, `up`, `silent`, `paused` or `resumed`. `lagged`: the number of `events` that were lost \
+    because the client read too slowly. `heartbeat`: the server's `time`. `end`: the `reason`, when the login or key \
+    is no longer valid.";
+
+/// A login by a form. Everybody may ask, and the password counts.
+fn session(route: Route) -> Route {
+    route
+        .extension(Extension::InPath)
+        .tag(Tag::Credentials)
+        .answers(Answer::Json(Described::of::<session::Session>()))
+        .fails(&[400])
 }
 
 /// A note about an alert. Everybody sees it, so the role is that of who raises and defines alerts. Credentials that a

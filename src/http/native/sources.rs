@@ -29,6 +29,10 @@ use crate::views::native::{Scanner, SourceRow, Utc};
 /// The scanners that have reported.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Sources)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the names are those of the interface"
+)]
 pub(super) struct Sources<'s> {
     /// In the order in which they were seen first.
     sources: Vec<SourceRow<'s>>,

@@ -148,6 +148,7 @@ impl Answer {
                 kismet_record::answer(),
             ),
             Self::Text => ("A line for people", "text/plain", text()),
+            Self::Events => ("Events as they happen", "text/event-stream", text()),
             Self::Page => ("A page for people", "text/html", text()),
             Self::Script => ("A script for a page", "application/javascript", text()),
             // OpenAPI 3.1 describes octets by their media type alone.

@@ -78,6 +78,8 @@ pub(in crate::http) enum Answer {
     Empty,
     /// No answer: from then on both sides speak WebSocket.
     Socket,
+    /// Server-sent events.
+    Events,
     /// A page for people.
     Page,
     /// A script for a page.
@@ -100,6 +102,7 @@ impl Documentation {
             | Answer::Text
             | Answer::Empty
             | Answer::Socket
+            | Answer::Events
             | Answer::Page
             | Answer::Script
             | Answer::VectorTile => None,

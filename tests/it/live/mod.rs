@@ -5,6 +5,7 @@ mod bounds;
 mod eventbus;
 mod messages;
 mod monitor;
+mod page;
 
 use std::time::Duration;
 

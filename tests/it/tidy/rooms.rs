@@ -97,6 +97,8 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "http::route",
             "http::state",
+            "http::guard",
+            "http::server",
             "http::response",
             "http::request",
             "http::error",
@@ -106,7 +108,9 @@ const ROOMS: &[(&str, &[&str])] = &[
             "views",
             "ingest",
             "auth",
+            "events",
             "alerts",
+            "config",
             "tracker",
             "log",
             "report",
@@ -158,6 +162,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "http::state",
         &[
             "http::kismet",
+            "http::native",
             "http::intake",
             "http::guard",
             "http::response",
@@ -312,6 +317,11 @@ const TURNED: &[(&str, &str, &str)] = &[
     (
         "http::state",
         "http::kismet",
+        "the state is made of the parts of the handlers",
+    ),
+    (
+        "http::state",
+        "http::native",
         "the state is made of the parts of the handlers",
     ),
 ];

@@ -6,11 +6,9 @@
 mod eventbus;
 mod handshake;
 mod monitor;
-mod places;
 mod socket;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -18,8 +16,7 @@ use hyper::upgrade::OnUpgrade;
 use serde_json::{Map, Value};
 use tracing::debug;
 
-use self::places::Places;
-use self::socket::{End, Right, Socket, SocketLimits};
+use self::socket::{End, Socket, SocketLimits};
 use super::command::Shape;
 use super::device_view::Viewed;
 use super::records::Records;
@@ -28,6 +25,7 @@ use crate::config::Limits;
 use crate::events::{Events, Message, Severity};
 use crate::http::clock::now;
 use crate::http::error::ApiError;
+use crate::http::guard::subscribers::{Places, Right, ping_interval};
 use crate::http::request::sender::Sender;
 use crate::http::response::pace::Pace;
 use crate::http::server::lease::Lease;
@@ -45,19 +43,15 @@ pub(in crate::http) struct Live {
 }
 
 impl Live {
-    pub(in crate::http) fn new(limits: &Limits, pace: &Pace) -> Self {
+    pub(in crate::http) fn new(limits: &Limits, pace: &Pace, places: Places) -> Self {
         Self {
-            places: Places::new(limits.subscribers_max, limits.subscribers_per_client_max),
+            places,
             pace: pace.clone(),
             socket: SocketLimits {
                 message_bytes_max: limits.subscriber_message_bytes_max,
                 timeout: limits.subscriber_timeout,
                 bytes_per_second_max: limits.subscriber_bytes_per_second_max,
-                // A connection on which nothing moves is closed, so something has to move in time.
-                ping_interval: limits
-                    .ping_interval
-                    .min(limits.idle_timeout / 2)
-                    .max(Duration::from_millis(1)),
+                ping_interval: ping_interval(limits),
             },
             subscriptions_max: limits.subscriptions_max,
         }

@@ -13,8 +13,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{self, Message, Utf8Bytes};
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::{Access, Standing};
-use crate::http::clock::now;
+use crate::http::guard::subscribers::Right;
 
 /// How long a client may take to say goodbye too.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -49,20 +48,6 @@ pub(super) enum End {
     NoRight,
     /// The server stops.
     Shutdown,
-}
-
-/// What opened a socket. Without credentials nothing can end.
-pub(super) struct Right {
-    pub(super) access: Access,
-    pub(super) standing: Standing,
-}
-
-impl Right {
-    fn holds(&self) -> bool {
-        let now = now().time().seconds().into();
-        let instant = Instant::now().into_std();
-        self.access.still_holds(&self.standing, now, instant)
-    }
 }
 
 pub(in crate::http) struct Socket {
