@@ -27,7 +27,7 @@ pub use capabilities::Capabilities;
 pub use channel::{BadChannel, Channel};
 pub use device::{DeviceId, DeviceKey, ParseDeviceKeyError, Phy};
 pub use mac::{BluetoothAddr, Bssid, MacAddr, NotAStation, ParseMacError};
-pub use manufacturer::Manufacturer;
+pub use manufacturer::{MacBlock, Manufacturer};
 pub use mask::MacMask;
 pub use position::{Accuracy, BadPosition, Position};
 pub use radio::{BadFrequency, Band, ChannelWidth, Dbm, Frequency};

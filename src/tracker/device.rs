@@ -67,6 +67,45 @@ pub struct Tuning {
 }
 
 impl Tuning {
+    /// The tuning of a device with this channel and this frequency.
+    pub(super) fn of(
+        channel: Option<Channel>,
+        frequency: Option<Frequency>,
+        is_channel_later: bool,
+    ) -> Self {
+        let channel = channel.and_then(Channel::canonical);
+        let Some(frequency) = frequency else {
+            return Self {
+                channel,
+                frequency: None,
+            };
+        };
+        let measured = Self {
+            channel: frequency.channel().canonical(),
+            frequency: Some(frequency),
+        };
+        let Some(channel) = channel else {
+            return measured;
+        };
+        let fits = channel.may_be_at(frequency)
+            // A scanner that sends no frequency does not receive 6 GHz, whose channels have the same numbers.
+            && (!is_channel_later
+                || channel
+                    .band()
+                    .is_none_or(|band| frequency.band() == Some(band)));
+        match (fits, is_channel_later) {
+            (true, _) => Self {
+                channel: Some(channel),
+                frequency: Some(frequency),
+            },
+            (false, false) => measured,
+            (false, true) => Self {
+                channel: Some(channel),
+                frequency: None,
+            },
+        }
+    }
+
     /// The band by the frequency, or else by the channel.
     pub fn band(self) -> Option<Band> {
         self.frequency
@@ -257,40 +296,17 @@ impl Device {
     /// The later one counts. Of one time they are from one report, or from two reports between which nothing decides;
     /// there the frequency counts, because it is measured.
     pub fn tuning(&self) -> Tuning {
-        let channel = self
-            .channel
-            .and_then(|latest| Some((latest.time, latest.value.canonical()?)));
-        let Some(frequency) = self.frequency else {
-            return Tuning {
-                channel: channel.map(|(_, channel)| channel),
-                frequency: None,
-            };
-        };
-        let measured = Tuning {
-            channel: frequency.value.channel().canonical(),
-            frequency: Some(frequency.value),
-        };
-        let Some((time, channel)) = channel else {
-            return measured;
-        };
-        let are_of_one_time = time <= frequency.time;
-        let fits = channel.may_be_at(frequency.value)
-            // A scanner that sends no frequency does not receive 6 GHz, whose channels have the same numbers.
-            && (are_of_one_time
-                || channel
-                    .band()
-                    .is_none_or(|band| frequency.value.band() == Some(band)));
-        match (fits, are_of_one_time) {
-            (true, _) => Tuning {
-                channel: Some(channel),
-                frequency: Some(frequency.value),
-            },
-            (false, true) => measured,
-            (false, false) => Tuning {
-                channel: Some(channel),
-                frequency: None,
-            },
-        }
+        Tuning::of(
+            self.channel.map(|latest| latest.value),
+            self.frequency.map(|latest| latest.value),
+            self.is_channel_later(),
+        )
+    }
+
+    /// Whether the latest channel is from a later report than the latest frequency.
+    pub(super) fn is_channel_later(&self) -> bool {
+        let both = self.channel.zip(self.frequency);
+        both.is_some_and(|(channel, frequency)| frequency.time < channel.time)
     }
 
     /// Touches every heap block of the device to pull it into cache. The sum keeps the reads from being optimised away.
@@ -330,11 +346,29 @@ impl Device {
         let Radio::Wifi(wifi) = &self.radio else {
             return None;
         };
+        // Nearly all devices have one network, and each report asks for this.
+        if let [record] = wifi.ssids.as_slice() {
+            return record.security.map(|latest| latest.value.security);
+        }
         let latest = wifi.ssids.iter().filter_map(|record| record.security);
         let shown = self.main_ssid().and_then(|record| record.security);
         shown
             .or(latest.max_by_key(|latest| latest.time))
             .map(|latest| latest.value.security)
+    }
+
+    /// Width of the channel, as it was stated last for any network of the device.
+    pub fn width(&self) -> Option<ChannelWidth> {
+        let Radio::Wifi(wifi) = &self.radio else {
+            return None;
+        };
+        let layouts = wifi.ssids.iter().filter_map(|record| {
+            let layout = record.layout.as_deref()?;
+            Some((layout.time, layout.value.width?))
+        });
+        // The latest network stands last.
+        let latest = layouts.max_by_key(|(time, _)| *time);
+        latest.map(|(_, width)| width)
     }
 
     /// Whether the capabilities state an ad-hoc network.

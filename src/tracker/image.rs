@@ -8,6 +8,7 @@ use super::device::SourceNumber;
 use super::places::PlaceIndex;
 use super::shard::{ChangeNumber, Changed, Round, Shard};
 use super::sources::{DevicesBySource, GoneSources, Source, Sources};
+use super::summary::{Counts, Sums};
 use super::{Clock, Tracker, lock, read, write};
 use crate::log::LogPosition;
 use crate::report::{DeviceId, Phy, ReceivedAt, SourceId};
@@ -200,6 +201,7 @@ impl Tracker {
         *lock(&self.clock) = Clock::default();
         *write(&self.sources) = Sources::default();
         self.tag_sets.clear();
+        *lock(&self.counts) = Counts::default();
         *write(&self.places) = PlaceIndex::default();
         for shard in &self.shards {
             *write(shard) = Shard::default();
@@ -235,6 +237,7 @@ impl Tracker {
         // The first snapshots did not say how many devices a source has seen.
         let mut sources = write(&self.sources);
         let mut seen_by_source = DevicesBySource::new(&sources);
+        let mut sums = Sums::default();
         clock.devices_bytes = 0;
         for shard in &self.shards {
             let mut shard = write(shard);
@@ -246,9 +249,11 @@ impl Tracker {
                 for seen in &device.seen_by {
                     seen_by_source.add(seen.source);
                 }
+                sums.add(device);
                 clock.devices_bytes += self.counted_bytes(device);
             }
         }
+        *lock(&self.counts) = sums.counts();
         sources.set_devices(&seen_by_source);
         for (phy, count) in Phy::ALL.into_iter().zip(devices) {
             self.totals_of(phy).set_devices(count);

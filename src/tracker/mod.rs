@@ -17,6 +17,7 @@ mod recent;
 mod related;
 mod shard;
 mod sources;
+mod summary;
 mod tags;
 
 use std::collections::HashSet;
@@ -44,6 +45,8 @@ pub use self::shard::ChangeNumber;
 use self::shard::{ChangeMark, Shard};
 use self::sources::Sources;
 pub use self::sources::{GoneSources, Source};
+use self::summary::{Counts as DeviceCounts, Move, Traits};
+pub use self::summary::{Summary, SummaryTimes, Sums, Tally};
 use self::tags::TagSets;
 pub use self::tags::Tags;
 use crate::log::{Entry, LogPosition, SourceState, What};
@@ -180,6 +183,7 @@ pub struct Tracker {
     clock: Mutex<Clock>,
     wifi: Totals,
     bluetooth: Totals,
+    counts: Mutex<DeviceCounts>,
     evicted: AtomicU64,
 }
 
@@ -259,6 +263,7 @@ impl Tracker {
             clock: Mutex::default(),
             wifi: Totals::default(),
             bluetooth: Totals::default(),
+            counts: Mutex::default(),
             evicted: AtomicU64::new(0),
         }
     }
@@ -354,6 +359,7 @@ impl Tracker {
         }
         drop(sources);
         let (mut newly_seen, mut unseen) = (0, Vec::new());
+        let mut moves = Vec::new();
         let mut applied = Applied::default();
         self.for_each_shard(&batch.reports, |shard, report| {
             clock.change.0 += 1;
@@ -368,8 +374,10 @@ impl Tracker {
                 } else {
                     self.counted_bytes(device)
                 };
+                let traits = (!is_new).then(|| Traits::of(device));
                 let shared = (&self.bounds, &self.tag_sets);
                 let seers = device.merge(report, source, clock.now, shared);
+                moves.extend(Move::of_merge(traits, device));
                 newly_seen += i64::from(seers.is_new);
                 unseen.extend(seers.gone);
                 clock.devices_bytes = clock.devices_bytes - before + self.counted_bytes(device);
@@ -390,6 +398,12 @@ impl Tracker {
             };
             shard.change(id, clock.change, || Device::new(id, report), merge);
         });
+        if !moves.is_empty() {
+            let mut counts = lock(&self.counts);
+            for change in moves {
+                counts.apply(change);
+            }
+        }
         if newly_seen != 0 || !unseen.is_empty() {
             let mut sources = write(&self.sources);
             sources.count(source, newly_seen, clock.change);
@@ -731,6 +745,7 @@ impl Tracker {
         clock.images.note_gone(device.id);
         observer.gone(&device);
         device.tags.leave(&self.tag_sets);
+        lock(&self.counts).apply(Move::of_gone(&device));
         clock.devices_bytes -= self.counted_bytes(&device);
         let devices = &self.totals_of(device.id.phy).devices;
         devices.fetch_sub(1, Ordering::Relaxed);

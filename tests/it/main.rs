@@ -70,6 +70,7 @@ mod source_bounds;
 mod sources;
 mod stored;
 mod streams;
+mod summary;
 mod tidy;
 mod tiles;
 mod tls;

@@ -12,6 +12,7 @@ pub(super) mod observations;
 mod session;
 pub(super) mod sources;
 pub(super) mod status;
+pub(super) mod summary;
 pub(super) mod tiles;
 mod track;
 pub(super) mod webhooks;
@@ -229,6 +230,7 @@ fn routes_of_server() -> Vec<Route> {
             session::log_out,
             "Logs out: ends the session and takes the cookie back; keys stay valid",
         )),
+        summary(),
         read(
             "/api/v1/status",
             status::status,
@@ -236,6 +238,17 @@ fn routes_of_server() -> Vec<Route> {
             Answer::Json(Described::of::<status::ServerStatus<'static>>()),
         ),
     ]
+}
+
+fn summary() -> Route {
+    read(
+        "/api/v1/summary",
+        summary::summary,
+        "Counts of devices by what they are",
+        Answer::Json(Described::of::<summary::Counted>()),
+    )
+    .asks(FILTERS)
+    .asks(&["new_since"])
 }
 
 fn tiles() -> Route {

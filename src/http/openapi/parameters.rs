@@ -69,6 +69,9 @@ fn meaning(name: &str) -> Option<&'static str> {
         "field" => "the name of a field; slashes lead to fields within it",
         "key" => "a device's key, as `kismet.device.base.key` has it",
         "name" => "the name of a webhook, as the configuration has it",
+        "new_since" => {
+            "counts devices that were first seen then or later: seconds since 1970, or like `2026-01-31T12:00:00Z`"
+        }
         "uuid" => "the UUID of a source",
         "id" => "the `id` of an alert, as the list of alerts has it",
         "acknowledged" => {
@@ -162,7 +165,7 @@ fn schema(name: &str, around: Surroundings<'_>) -> Schema {
         ]),
         "kind" => one_of(["found", "lost", "both"]),
         "timestamp" => ObjectBuilder::new().schema_type(Type::Number).into(),
-        "since" | "until" | "changed_since" => time(),
+        "since" | "until" | "changed_since" | "new_since" => time(),
         "limit" => integer(1.0, bound(around.page_items_max)),
         "points_max" => integer(2.0, bound(around.track_points_max)),
         "hash" | "page" | "length" => integer(0.0, MAX_U32),

@@ -65,6 +65,11 @@ impl Query {
         })
     }
 
+    /// Whether all parameters have been taken.
+    pub(in crate::http) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Refuses parameters that nobody took: a filter that is not known must not seem to work.
     pub(in crate::http) fn finish(self) -> Result<(), BadParameter> {
         match self.0.into_iter().next() {

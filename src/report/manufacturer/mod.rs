@@ -16,6 +16,40 @@ pub struct Manufacturer {
     at: usize,
 }
 
+/// Who owns the addresses that begin with the same three octets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MacBlock {
+    /// One organisation, or none.
+    Whole(Option<Manufacturer>),
+    /// Several: [`Manufacturer::of`] knows whose a single address is.
+    Divided,
+}
+
+impl MacBlock {
+    /// The block of an address.
+    pub fn of(addr: MacAddr) -> Self {
+        let Some(parts) = Parts::read() else {
+            return Self::Whole(None);
+        };
+        let prefix = addr.to_u64() >> 24;
+        if has_part::<8>(parts.small, prefix << 12, 12)
+            || has_part::<7>(parts.medium, prefix << 4, 4)
+        {
+            return Self::Divided;
+        }
+        Self::Whole(find::<6>(parts.large, prefix))
+    }
+}
+
+/// Whether there is a block whose prefix is `first` but for the last `bits`.
+fn has_part<const SIZE: usize>(blocks: &[u8], first: u64, bits: u32) -> bool {
+    let (blocks, _) = blocks.as_chunks::<SIZE>();
+    let at = blocks.partition_point(|block| read(block).0 < first);
+    blocks
+        .get(at)
+        .is_some_and(|block| read(block).0 >> bits == first >> bits)
+}
+
 /// The sections of the table.
 struct Parts {
     small: &'static [u8],
@@ -32,6 +66,11 @@ impl Manufacturer {
         find::<8>(parts.small, number >> 12)
             .or_else(|| find::<7>(parts.medium, number >> 20))
             .or_else(|| find::<6>(parts.large, number >> 24))
+    }
+
+    /// Whether an address can be a manufacturer's. Group addresses and locally administered ones cannot.
+    pub const fn may_own(addr: MacAddr) -> bool {
+        !addr.is_local() && !addr.is_multicast()
     }
 
     /// All manufacturers, sorted by name.
@@ -128,6 +167,38 @@ mod tests {
         check("c0:ff:ee:00:00:01", None);
         check("01:00:5e:00:00:01", None);
         check("02:60:8c:00:00:01", None);
+    }
+
+    #[test]
+    fn a_block_is_divided_if_parts_of_it_have_owners() {
+        let block = |addr: &str| MacBlock::of(addr.parse().unwrap());
+        let owner = |addr: &str| Manufacturer::of(addr.parse().unwrap());
+        let whole = "b8:27:eb:12:34:56";
+        assert_eq!(block(whole), MacBlock::Whole(owner(whole)));
+        assert_eq!(block("c0:ff:ee:00:00:01"), MacBlock::Whole(None));
+        for divided in [
+            "c8:5c:e2:00:00:00",
+            "8c:1f:64:ff:ff:ff",
+            "40:d8:55:ff:f0:00",
+        ] {
+            assert_eq!(block(divided), MacBlock::Divided, "{divided}");
+        }
+    }
+
+    #[test]
+    fn no_block_has_addresses_that_cannot_be_a_manufacturers() {
+        let parts = Parts::read().unwrap();
+        let blocks = [
+            (parts.small, 8, 12),
+            (parts.medium, 7, 20),
+            (parts.large, 6, 24),
+        ];
+        for (blocks, size, bits) in blocks {
+            for block in blocks.chunks(size) {
+                let first = MacAddr::from_u64(read(block).0 << bits).unwrap();
+                assert!(Manufacturer::may_own(first), "{first}");
+            }
+        }
     }
 
     #[test]

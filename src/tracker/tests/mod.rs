@@ -18,6 +18,7 @@ mod follow;
 mod places;
 mod recent;
 mod related;
+mod summary;
 
 const RECEIVED_AT: ReceivedAt = ReceivedAt::from_micros(1_700_100_000_000_000);
 
