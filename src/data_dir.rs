@@ -30,6 +30,8 @@ pub(crate) const SMALL_FILES: [&str; 4] = [CREDENTIALS, CREDENTIAL_USES, SOURCE_
 pub(crate) const UNFINISHED_LOG: &str = "scanpost.db.unfinished";
 /// The folder of the snapshots.
 pub(crate) const SNAPSHOTS: &str = "snapshots";
+/// The folder of the base maps. The user makes it and puts files into it.
+pub(crate) const MAPS: &str = "maps";
 /// The folder of the history's index. It can be built again from the log, so a backup leaves it out.
 pub(crate) const HISTORY: &str = "history";
 
@@ -322,6 +324,18 @@ pub(crate) fn private() -> OpenOptions {
         options.mode(0o600).custom_flags(no_follow());
     }
     options
+}
+
+/// Opens a file for reading. A symbolic link is not followed.
+pub(crate) fn open_for_reading(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.custom_flags(no_follow());
+    }
+    options.open(path)
 }
 
 #[cfg(unix)]

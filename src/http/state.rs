@@ -11,6 +11,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::clock::now;
+use super::error::ApiError;
 use super::guard::gate::Guard;
 use super::guard::origin::Origins;
 use super::guard::rate::{NewSources, Rates};
@@ -23,7 +24,7 @@ use super::kismet::samples::Samples;
 use super::native::live::{LivePage, PageParts};
 use super::request::body::{Bodies, BodyLimits};
 use super::request::forwarded::Proxies;
-use super::response::heavy::{HeavyReads, ReadLimits, ReadQueue, Reader};
+use super::response::heavy::{self, HeavyReads, ReadLimits, ReadQueue, Reader};
 use super::response::pace::Pace;
 use crate::alerts::AlertStore;
 use crate::auth::{Access, SourceOwners};
@@ -35,11 +36,15 @@ use crate::ingest::format::Limits;
 use crate::ingest::health::SourceHealth;
 use crate::ingest::outcomes::Outcomes;
 use crate::log::History;
+use crate::maps::BaseMaps;
 use crate::metrics::{self, ConnectionCounts, Metrics, RefusedReads, RequestCounts};
 use crate::process::Process;
 use crate::report::{Phy, ReceivedAt};
 use crate::tracker::{SilenceRule, Tracker};
 use crate::webhook::Webhooks;
+
+/// How many files are read at the same time.
+const FILE_READS_MAX: usize = 4;
 
 /// All parts. Each layer of each request has a clone, so it is one counted pointer.
 #[derive(Clone, Debug)]
@@ -60,6 +65,9 @@ struct Handles {
     /// Reads of the log have places of their own, because they take longer than those of devices.
     log_reads: ReadQueue,
     heavy_reads: HeavyReads,
+    /// Reads of files, such as base maps.
+    file_reads: ReadQueue,
+    maps: BaseMaps,
     server: Arc<ServerFacts>,
     limits: RequestLimits,
 }
@@ -117,6 +125,34 @@ impl FromRequestParts<App> for HistoryReads {
     }
 }
 
+/// Reads of files for one request: on threads that may block, and a few at a time.
+#[derive(Clone, Debug)]
+pub(super) struct FileReads {
+    queue: ReadQueue,
+    reader: Reader,
+}
+
+impl FileReads {
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let place = self.queue.admit(&self.reader).await?;
+        heavy::run(place, &self.reader, |_| read()).await
+    }
+}
+
+impl FromRequestParts<App> for FileReads {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut RequestParts, app: &App) -> Result<Self, Infallible> {
+        Ok(Self {
+            queue: app.0.file_reads.clone(),
+            reader: Reader::from_request_parts(parts, app).await?,
+        })
+    }
+}
+
 /// What is started before requests are served.
 pub(crate) struct Parts {
     pub(crate) access: Access,
@@ -147,6 +183,7 @@ impl App {
         let history = parts.history.map(Arc::new);
         let requests = Arc::<RequestCounts>::default();
         let refused = RefusedReads::default();
+        let maps = BaseMaps::of(parts.data.as_ref());
         let metrics = Metrics::new(metrics::MetricSources {
             data: parts.data,
             history: history.clone(),
@@ -197,6 +234,8 @@ impl App {
                 &refused.devices,
                 pace,
             ),
+            file_reads: ReadQueue::new(read_limits(limits, FILE_READS_MAX), &Arc::default()),
+            maps,
             server: Arc::new(ServerFacts {
                 config: config.server.clone(),
                 uuid: parts.server_uuid,
@@ -343,6 +382,7 @@ part!(AlertStore, app => app.records.alerts.clone());
 part!(Arc<Intake>, app => Arc::clone(&app.intake));
 part!(Arc<Origins>, app => Arc::clone(&app.origins));
 part!(Arc<ServerFacts>, app => Arc::clone(&app.server));
+part!(BaseMaps, app => app.maps.clone());
 part!(Arc<Tracker>, app => Arc::clone(&app.records.tracker));
 part!(Bodies, app => app.guard.bodies.clone());
 part!(Option<Arc<SourceOwners>>, app => app.intake.owners.clone());

@@ -12,6 +12,7 @@ mod auth;
 mod auth_matrix;
 mod auth_program;
 mod backup;
+mod basemaps;
 mod bluetooth;
 mod captures;
 mod channels;

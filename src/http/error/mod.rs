@@ -18,6 +18,7 @@ use crate::http::response::json::Json;
 use crate::ingest::IngestError;
 use crate::ingest::decode::DecodeError;
 use crate::log::LogError;
+use crate::maps::MapError;
 use crate::report::{
     DeviceKey, MacAddr, ParseDeviceKeyError, ParseMacError, ParseSourceIdError, SourceId,
 };
@@ -82,6 +83,14 @@ pub(super) enum ApiError {
     TooManyComments { max: usize },
     #[error("no webhook has the name `{0}`")]
     NoSuchWebhook(String),
+    #[error("no base map has the name `{0}`; /api/v1/basemaps lists them")]
+    NoSuchBaseMap(String),
+    #[error("the base map has no such tile")]
+    NoSuchTile,
+    #[error("the outline is TopoJSON, for which there is no style")]
+    NoSuchStyle,
+    #[error("cannot read the base map: {0}")]
+    BaseMap(#[from] MapError),
     #[error("no network has the hash {0}")]
     NoSuchSsid(u32),
     #[error("there is no view of that name; /devices/views/all_views.json lists the views")]
@@ -215,6 +224,9 @@ impl ApiError {
             | Self::NoSuchField(_)
             | Self::NoSuchSource(_)
             | Self::NoSuchWebhook(_)
+            | Self::NoSuchBaseMap(_)
+            | Self::NoSuchTile
+            | Self::NoSuchStyle
             | Self::NoReceiver
             | Self::NoSuchView => StatusCode::NOT_FOUND,
             Self::AlreadyPaused
@@ -252,7 +264,7 @@ impl ApiError {
             {
                 StatusCode::INSUFFICIENT_STORAGE
             }
-            Self::OwnerNotWritten(_) | Self::History(_) | Self::Panicked => {
+            Self::OwnerNotWritten(_) | Self::History(_) | Self::BaseMap(_) | Self::Panicked => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
         }
@@ -268,8 +280,9 @@ impl ApiError {
 
     /// The text for the client.
     fn message(&self, status: StatusCode) -> String {
-        // Errors of acceptance say what the client has to do. Others may tell of files or of memory.
-        let is_for_client = matches!(self, Self::Ingest(_));
+        // Errors of acceptance say what the client has to do, and those of base maps what is wrong with a file that the
+        // user put there. Others may tell of files or of memory.
+        let is_for_client = matches!(self, Self::Ingest(_) | Self::BaseMap(_));
         if status == StatusCode::INTERNAL_SERVER_ERROR && !is_for_client {
             return "internal server error; see the log of the server".to_owned();
         }

@@ -3,6 +3,7 @@
 mod alert_notes;
 mod alert_rules;
 pub(super) mod alerts;
+pub(super) mod basemaps;
 pub(super) mod devices;
 mod filter;
 pub(super) mod history;
@@ -53,8 +54,40 @@ pub(in crate::http) fn routes() -> Vec<Route> {
         routes_of_alerts(),
         routes_of_sources(),
         routes_of_server(),
+        base_maps(),
     ]
     .concat()
+}
+
+fn base_maps() -> Vec<Route> {
+    vec![
+        read(
+            "/api/v1/basemaps",
+            basemaps::list,
+            "The base maps that the server has",
+            Answer::Json(Described::of::<basemaps::List>()),
+        ),
+        read(
+            "/api/v1/basemaps/outline",
+            basemaps::outline_json,
+            "Land and borders of the world, as TopoJSON",
+            Answer::Any,
+        ),
+        read(
+            "/api/v1/basemaps/{name}/style.json",
+            basemaps::map_style,
+            "A MapLibre style for a base map",
+            Answer::Any,
+        )
+        .asks(&["theme"]),
+        read(
+            "/api/v1/basemaps/{name}/{z}/{x}/{y}",
+            basemaps::tile,
+            "A tile of a base map, in its format",
+            Answer::MapTile,
+        )
+        .fails(&[400, 404, 500, 503]),
+    ]
 }
 
 fn routes_of_devices() -> Vec<Route> {

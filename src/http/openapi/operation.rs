@@ -135,6 +135,20 @@ impl Answer {
                 let response = ResponseBuilder::new();
                 return response.description("Done; there is no body").build();
             }
+            Self::MapTile => {
+                let types = [
+                    "image/png",
+                    "image/jpeg",
+                    "image/webp",
+                    "image/avif",
+                    "application/vnd.mapbox-vector-tile",
+                ];
+                let response = ResponseBuilder::new().description("The tile");
+                let response = types.into_iter().fold(response, |response, media| {
+                    response.content(media, Content::new(Some(bytes())))
+                });
+                return response.build();
+            }
             Self::GeoJson(described) => ("GeoJSON", "application/geo+json", reference(described)),
             Self::Any => ("A JSON document", "application/json", any()),
             Self::Json(described) | Self::Table(described) => (
@@ -174,6 +188,11 @@ impl Answer {
 
 fn text() -> RefOr<Schema> {
     Schema::Object(Object::with_type(Type::String)).into()
+}
+
+/// Octets as they are have no type in `OpenAPI` 3.1.
+fn bytes() -> RefOr<Schema> {
+    Schema::Object(Object::with_type(SchemaType::AnyValue)).into()
 }
 
 fn any() -> RefOr<Schema> {

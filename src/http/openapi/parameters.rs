@@ -19,6 +19,9 @@ const FORMATS: [&str; 7] = [
     "jcmd",
 ];
 
+/// How the paths of base maps begin. They may have deeper zooms than other tiles.
+const BASE_MAPS: &str = "/api/v1/basemaps/";
+
 /// What the description of a parameter depends on besides its name.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Surroundings<'r> {
@@ -68,7 +71,8 @@ fn meaning(name: &str) -> Option<&'static str> {
         "mac" => "an address: `AA:BB:CC:DD:EE:FF`, with `-`, as `aabb.ccdd.eeff`, or bare",
         "field" => "the name of a field; slashes lead to fields within it",
         "key" => "a device's key, as `kismet.device.base.key` has it",
-        "name" => "the name of a webhook, as the configuration has it",
+        "name" => "the name of a webhook, as the configuration has it, or of a base map",
+        "theme" => "`light` or `dark`. Default: light",
         "new_since" => {
             "counts devices that were first seen then or later: seconds since 1970, or like `2026-01-31T12:00:00Z`"
         }
@@ -166,6 +170,11 @@ fn schema(name: &str, around: Surroundings<'_>) -> Schema {
         "kind" => one_of(["found", "lost", "both"]),
         "timestamp" => ObjectBuilder::new().schema_type(Type::Number).into(),
         "since" | "until" | "changed_since" | "new_since" => time(),
+        "z" if around.path.starts_with(BASE_MAPS) => integer(0.0, 30.0),
+        "x" | "y" if around.path.starts_with(BASE_MAPS) => {
+            integer(0.0, f64::from((1_u32 << 30) - 1))
+        }
+        "theme" => one_of(["light", "dark"]),
         "limit" => integer(1.0, bound(around.page_items_max)),
         "points_max" => integer(2.0, bound(around.track_points_max)),
         "hash" | "page" | "length" => integer(0.0, MAX_U32),

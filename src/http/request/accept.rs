@@ -32,6 +32,19 @@ pub(in crate::http) fn preferred(headers: &HeaderMap, offered: &[&str]) -> Optio
     best.map(|(_, index)| index)
 }
 
+/// Whether the client takes gzip (RFC 9110, section 12.5.3).
+pub(in crate::http) fn takes_gzip(headers: &HeaderMap) -> bool {
+    let quality_of = |wanted: &str| {
+        let values = headers.get_all(header::ACCEPT_ENCODING).into_iter();
+        let values = values.filter_map(|value| value.to_str().ok());
+        let mut codings = values.flat_map(|value| value.split(','));
+        let coding = codings.find(|coding| essence(coding).eq_ignore_ascii_case(wanted));
+        coding.map(quality_per_mille)
+    };
+    let quality = quality_of("gzip").or_else(|| quality_of("*"));
+    quality.is_some_and(|quality| 0 < quality)
+}
+
 fn ranges(headers: &HeaderMap) -> Vec<Range> {
     let values = headers.get_all(header::ACCEPT).into_iter();
     let values = values.filter_map(|value| value.to_str().ok());

@@ -84,6 +84,8 @@ pub(in crate::http) enum Answer {
     Page,
     /// A script for a page.
     Script,
+    /// A tile of a base map.
+    MapTile,
     /// A Mapbox vector tile.
     VectorTile,
 }
@@ -105,6 +107,7 @@ impl Documentation {
             | Answer::Events
             | Answer::Page
             | Answer::Script
+            | Answer::MapTile
             | Answer::VectorTile => None,
         };
         bodies.chain(answer)

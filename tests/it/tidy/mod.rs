@@ -47,8 +47,8 @@ fn only_the_http_layer_names_axum() {
 }
 
 #[test]
-fn only_the_log_and_the_file_of_the_alerts_name_sqlite() {
-    const MAY: [&str; 2] = ["log::sqlite", "alerts::file"];
+fn only_those_that_keep_databases_name_sqlite() {
+    const MAY: [&str; 3] = ["log::sqlite", "alerts::file", "maps::mbtiles"];
     expect_none(named(
         |module| !MAY.iter().any(|room| is_in(module, room)),
         |path| path[0] == "rusqlite",
@@ -113,7 +113,7 @@ fn every_queue_has_a_bound() {
 #[test]
 fn nothing_is_inflated_without_a_bound() {
     /// Modules that limit the size of the output.
-    const CAPPED: [&str; 2] = ["http::request::body", "log::encoding"];
+    const CAPPED: [&str; 3] = ["http::request::body", "log::encoding", "maps::inflate"];
     const DECODERS: [&str; 8] = [
         "DeflateDecoder",
         "GzDecoder",

@@ -1,0 +1,232 @@
+//! Base maps: archives of map tiles in the data directory, and an outline of the world in the program.
+//!
+//! Archives come from elsewhere and may be damaged or made to harm, so each size that they state has a limit.
+//! Everything here blocks; callers run it on a thread that may.
+
+mod archive;
+mod inflate;
+mod mbtiles;
+mod pmtiles;
+pub(crate) mod style;
+
+use std::collections::{HashMap, HashSet};
+use std::fs::{self, Metadata};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use tracing::{info, warn};
+
+pub(crate) use self::archive::{Archive, Facts, MapError, Place, Tile};
+use self::inflate::Compression;
+use self::mbtiles::MbTiles;
+use self::pmtiles::PmTiles;
+use crate::data_dir::{DataDir, MAPS};
+
+/// The name of the embedded map.
+pub(crate) const OUTLINE: &str = "outline";
+/// Most entries of the folder that are looked at.
+const FILES_MAX: usize = 256;
+const NAME_BYTES_MAX: usize = 64;
+
+/// Land and borders of Natural Earth at 1:50 million, as gzip of `TopoJSON`. `data/naturalearth` tells where it is from.
+static OUTLINE_GZIP: &[u8] = include_bytes!("../../data/naturalearth/countries-50m.json.gz");
+
+/// The embedded map.
+pub(crate) fn outline() -> Tile {
+    Tile::new(OUTLINE_GZIP.to_vec(), Compression::Gzip)
+}
+
+/// The folder of archives. Clones share the files that are open.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct BaseMaps {
+    folder: Option<PathBuf>,
+    open: Arc<Mutex<HashMap<String, Opened>>>,
+}
+
+/// An archive, or why it cannot be used.
+pub(crate) type Opening = Result<Arc<Archive>, MapError>;
+
+#[derive(Debug)]
+struct Opened {
+    stamp: Stamp,
+    archive: Opening,
+}
+
+/// Tells whether a file is still the one that was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    bytes: u64,
+    modified_at: Option<SystemTime>,
+}
+
+/// What a file is, by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    PmTiles,
+    MbTiles,
+}
+
+/// A file of the folder.
+#[derive(Debug)]
+struct Candidate {
+    path: PathBuf,
+    kind: Kind,
+}
+
+impl BaseMaps {
+    /// The maps of a data directory. Logs which there are.
+    pub(crate) fn of(data: Option<&DataDir>) -> Self {
+        let maps = Self {
+            folder: data.map(|data| data.path_of(MAPS)),
+            open: Arc::default(),
+        };
+        for (name, opening) in maps.all() {
+            match opening {
+                Ok(_) => info!(map.name = name, "base map"),
+                Err(error) => warn!(map.name = name, %error, "cannot use a base map"),
+            }
+        }
+        maps
+    }
+
+    /// All archives in the order of their names, each with its facts or the reason why it cannot be used.
+    pub(crate) fn all(&self) -> Vec<(String, Opening)> {
+        let mut found = HashSet::new();
+        let mut maps = Vec::new();
+        for (path, kind) in self.files() {
+            let name = name_of(&path);
+            let refused = if !is_name(&name) {
+                Some(
+                    "its name may have letters, digits, - and _ only, at most 64 of them: rename the file",
+                )
+            } else if name == OUTLINE {
+                Some("the name outline is that of the embedded map: rename the file")
+            } else if found.contains(&name) {
+                Some("another file has the same name but for the extension: rename one of them")
+            } else {
+                None
+            };
+            if let Some(reason) = refused {
+                let file = path.file_name().unwrap_or_default().to_string_lossy();
+                let error = MapError::new(format!("{file}: {reason}"));
+                maps.push((name, Err(error)));
+                continue;
+            }
+            let opening = self.open(&name, &Candidate { path, kind });
+            found.insert(name.clone());
+            maps.push((name, opening));
+        }
+        // Files that are gone are closed.
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|name, _| found.contains(name));
+        maps
+    }
+
+    /// The archive with a name. `None` if there is none.
+    pub(crate) fn get(&self, name: &str) -> Option<Opening> {
+        if !is_name(name) || name == OUTLINE {
+            return None;
+        }
+        let folder = self.folder.as_ref()?;
+        let mut kinds = [Kind::MbTiles, Kind::PmTiles].into_iter();
+        let candidate = kinds.find_map(|kind| {
+            let path = folder.join(format!("{name}.{}", kind.extension()));
+            path.symlink_metadata()
+                .is_ok()
+                .then_some(Candidate { path, kind })
+        })?;
+        Some(self.open(name, &candidate))
+    }
+
+    /// Files with the extension of an archive, in the order of their names.
+    fn files(&self) -> Vec<(PathBuf, Kind)> {
+        let Some(folder) = &self.folder else {
+            return Vec::new();
+        };
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        let paths = entries.take(FILES_MAX).map(|entry| entry.path());
+        let mut files: Vec<_> = paths
+            .filter_map(|path| Some((Kind::of(&path)?, path)))
+            .map(|(kind, path)| (path, kind))
+            .collect();
+        files.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        files
+    }
+
+    /// The archive that is open already if its file did not change, else the file as it is now.
+    fn open(&self, name: &str, candidate: &Candidate) -> Opening {
+        let stamp = candidate.stamp()?;
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(opened) = open.get(name).filter(|opened| opened.stamp == stamp) {
+            return opened.archive.clone();
+        }
+        let archive = candidate.open().map(Arc::new);
+        let opened = Opened {
+            stamp,
+            archive: archive.clone(),
+        };
+        open.insert(name.to_owned(), opened);
+        archive
+    }
+}
+
+impl Candidate {
+    /// Refuses what is not a file of the folder itself: a link could lead to any file that the server may read.
+    fn stamp(&self) -> Result<Stamp, MapError> {
+        let metadata = fs::symlink_metadata(&self.path).map_err(MapError::read)?;
+        if !metadata.is_file() {
+            return Err(MapError::new(
+                "a symbolic link or a folder: put the file itself there",
+            ));
+        }
+        Ok(Stamp::of(&metadata))
+    }
+
+    fn open(&self) -> Result<Archive, MapError> {
+        match self.kind {
+            Kind::PmTiles => PmTiles::open(&self.path).map(Archive::PmTiles),
+            Kind::MbTiles => MbTiles::open(&self.path).map(Archive::MbTiles),
+        }
+    }
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            bytes: metadata.len(),
+            modified_at: metadata.modified().ok(),
+        }
+    }
+}
+
+impl Kind {
+    const fn extension(self) -> &'static str {
+        match self {
+            Self::PmTiles => "pmtiles",
+            Self::MbTiles => "mbtiles",
+        }
+    }
+
+    fn of(path: &Path) -> Option<Self> {
+        let extension = path.extension()?;
+        let mut kinds = [Self::PmTiles, Self::MbTiles].into_iter();
+        kinds.find(|kind| extension == kind.extension())
+    }
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// Whether a text may name a map. None of them leads out of the folder.
+fn is_name(text: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    !text.is_empty() && text.len() <= NAME_BYTES_MAX && text.bytes().all(is_part)
+}
+
+#[cfg(test)]
+mod tests;
