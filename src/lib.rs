@@ -88,6 +88,6 @@ pub mod webhook;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 pub use serve::{
-    BindError, Listeners, Reload, ServeError, StartOptions, TlsError, ip_addresses, serve,
-    serve_log, serve_with,
+    BindError, Listeners, PageError, Reload, ServeError, StartOptions, TlsError, ip_addresses,
+    serve, serve_log, serve_with,
 };

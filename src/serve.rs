@@ -18,13 +18,14 @@ use crate::config::{Config, ConfigError, ListenAddress};
 use crate::data_dir::DataDir;
 use crate::events::Events;
 use crate::fold::ResendWindow;
+pub use crate::http::PageError;
 use crate::http::server::lease::ConnectionLimits;
 use crate::http::server::listener;
 use crate::http::server::places::{PlaceLimits, Places};
 pub use crate::http::server::sockets::{BindError, Listeners};
 use crate::http::server::tls::Tls;
 pub use crate::http::server::tls::TlsError;
-use crate::http::{self, App, Parts};
+use crate::http::{self, App, PageFiles, Parts};
 use crate::ingest::housekeeping::{self, Schedule};
 use crate::ingest::{self, Ingest, Stores, WriterBounds, WriterError};
 use crate::log::{Log, LogError, LogOptions};
@@ -55,6 +56,9 @@ pub enum ServeError {
     /// The certificate or its key cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// Kismet's page cannot be served.
+    #[error(transparent)]
+    KismetPage(#[from] PageError),
     /// The webhooks cannot be started.
     #[error(transparent)]
     Webhook(#[from] WebhookError),
@@ -143,6 +147,7 @@ async fn run(
     options: StartOptions,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
+    let kismet_page = PageFiles::open(&config.ui.kismet_dir)?;
     let tls = Tls::open(&config.server)?.map(Arc::new);
     let listens_on = ip_addresses(&listeners.addresses().map_err(ServeError::Address)?);
     let (access, owners) = open_access(&config, data.as_deref(), &listens_on)?;
@@ -158,7 +163,6 @@ async fn run(
     webhook::warn_of_missing_rules(&config.webhooks, &alerts);
     let feed = webhook::alert_feed(alerts.clone());
     let (webhooks, deliveries) = webhook::start(&config.webhooks, feed, data.as_deref(), &stop)?;
-    let now = SystemTime::now().into();
     let data_files = data.as_deref().map(DataDir::at);
     let (housekeeper, messages) = housekeeping::channel();
     let notifier = Arc::new(Notifier::of_environment());
@@ -172,7 +176,7 @@ async fn run(
         },
         Arc::clone(&tracker),
         events.clone(),
-        now,
+        SystemTime::now().into(),
         writer_bounds(&config),
         move |snapshots, arrived_last| {
             begin.begin(snapshots, arrived_last);
@@ -206,16 +210,16 @@ async fn run(
         webhooks,
         connections: Arc::clone(&connections),
         process,
+        kismet_page,
     };
     let app = App::new(&config, parts);
     spawn_until(&stop, tick(ingest, app.clone(), Arc::clone(&notifier)));
     spawn_until(&stop, save_uses(access_at_end.clone()));
     spawn_until(&stop, reloader.run(options.reloads, app.clone()));
-    // Nothing here keeps a handle: the writer ends with the last one.
-    let service = http::service(app);
     let serving = tokio::spawn(listener::run(
         listeners,
-        service,
+        // Nothing here keeps a handle: the writer ends with the last one.
+        http::service(app),
         connection_limits(&config),
         places,
         tls,

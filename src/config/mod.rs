@@ -9,6 +9,7 @@ mod layers;
 mod limits;
 mod listen;
 mod server;
+mod ui;
 pub(crate) mod webhook;
 
 use std::ffi::OsString;
@@ -28,6 +29,7 @@ pub use limits::Limits;
 pub use listen::{BadListen, Listen, ListenAddress};
 pub use server::Server;
 pub(crate) use server::{SOCKET_PROXY, proxy};
+pub use ui::Ui;
 pub use webhook::{HiddenText, Webhook};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -55,6 +57,8 @@ pub struct Config {
     pub alerts: Alerts,
     /// Limits for everything that comes from outside.
     pub limits: Limits,
+    /// Pages for browsers.
+    pub ui: Ui,
     /// Receivers of alerts.
     pub webhooks: Vec<Webhook>,
 }
@@ -307,6 +311,7 @@ impl Config {
             retention,
             alerts,
             limits,
+            ui: _,       // The start checks the folder.
             webhooks: _, // `webhook::check_list` checks them: its errors name the entry and the key.
         } = self;
         server.check_each()?;

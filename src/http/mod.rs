@@ -15,5 +15,7 @@ mod routes;
 pub(crate) mod server;
 mod state;
 
+pub use self::kismet::files::PageError;
+pub(crate) use self::kismet::files::PageFiles;
 pub(crate) use self::routes::service;
 pub(crate) use self::state::{App, Parts};

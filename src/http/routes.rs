@@ -16,6 +16,7 @@ use super::error::ApiError;
 use super::guard::gate::{self, Admission, Gate, Guard};
 use super::guard::origin::{self, Origins, OtherPages};
 use super::kismet::command::ExtensionSplitter;
+use super::kismet::files::PageFiles;
 use super::request::forwarded::Proxies;
 use super::response::panic::caught;
 use super::response::{compress, etag, pace, trace};
@@ -43,7 +44,8 @@ pub(super) fn table() -> Vec<Route> {
 pub(crate) fn service(app: App) -> impl HttpService {
     let table = table();
     let server = Arc::<ServerFacts>::from_ref(&app);
-    let splitter = ExtensionSplitter::new(&table, &server.config.uri_prefix);
+    let has_page = Option::<PageFiles>::from_ref(&app).is_some();
+    let splitter = ExtensionSplitter::new(&table, &server.config.uri_prefix, has_page);
     let proxies = Proxies::from_ref(&app);
     let routes = router(table, &app).with_state(app);
     // Around the routes as a whole: what stands around each of them is boxed for every request.

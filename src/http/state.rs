@@ -18,6 +18,7 @@ use super::guard::rate::{NewSources, Rates};
 use super::guard::subscribers::Places;
 use super::guard::turns::Turns;
 use super::intake::Intake;
+use super::kismet::files::PageFiles;
 use super::kismet::live::{Feed, Live};
 use super::kismet::records::Records;
 use super::kismet::samples::Samples;
@@ -68,6 +69,7 @@ struct Handles {
     /// Reads of files, such as base maps.
     file_reads: ReadQueue,
     maps: BaseMaps,
+    kismet_page: Option<PageFiles>,
     server: Arc<ServerFacts>,
     limits: RequestLimits,
 }
@@ -171,6 +173,8 @@ pub(crate) struct Parts {
     pub(crate) webhooks: Webhooks,
     pub(crate) connections: Arc<ConnectionCounts>,
     pub(crate) process: Process,
+    /// Absent if Kismet's page is not served.
+    pub(crate) kismet_page: Option<PageFiles>,
 }
 
 impl App {
@@ -236,6 +240,7 @@ impl App {
             ),
             file_reads: ReadQueue::new(read_limits(limits, FILE_READS_MAX), &Arc::default()),
             maps,
+            kismet_page: parts.kismet_page,
             server: Arc::new(ServerFacts {
                 config: config.server.clone(),
                 uuid: parts.server_uuid,
@@ -383,6 +388,7 @@ part!(Arc<Intake>, app => Arc::clone(&app.intake));
 part!(Arc<Origins>, app => Arc::clone(&app.origins));
 part!(Arc<ServerFacts>, app => Arc::clone(&app.server));
 part!(BaseMaps, app => app.maps.clone());
+part!(Option<PageFiles>, app => app.kismet_page.clone());
 part!(Arc<Tracker>, app => Arc::clone(&app.records.tracker));
 part!(Bodies, app => app.guard.bodies.clone());
 part!(Option<Arc<SourceOwners>>, app => app.intake.owners.clone());

@@ -108,6 +108,7 @@ impl Expected {
                 "kind" => "found",
                 "mac" => "00:00:00:00:00:01",
                 "phyname" => "IEEE802.11",
+                "path" => "index.html",
                 "timestamp" | "x" | "y" | "z" => "0",
                 "view" => "all",
                 "class" | "hash" | "id" | "key" | "name" | "uuid" => "1",

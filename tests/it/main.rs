@@ -35,6 +35,7 @@ mod histories;
 mod history;
 mod history_index;
 mod ingest;
+mod kismet_page;
 mod limits;
 mod listeners;
 mod live;

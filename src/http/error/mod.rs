@@ -91,6 +91,14 @@ pub(super) enum ApiError {
     NoSuchStyle,
     #[error("cannot read the base map: {0}")]
     BaseMap(#[from] MapError),
+    #[error(
+        "Kismet's page is not served here: set ui.kismet_dir to the folder with its files, such as /usr/share/kismet/httpd"
+    )]
+    NoKismetPage,
+    #[error("Kismet's page has no such file")]
+    NoSuchFile,
+    #[error("cannot read a file of Kismet's page: {0}")]
+    File(io::Error),
     #[error("no network has the hash {0}")]
     NoSuchSsid(u32),
     #[error("there is no view of that name; /devices/views/all_views.json lists the views")]
@@ -227,6 +235,8 @@ impl ApiError {
             | Self::NoSuchBaseMap(_)
             | Self::NoSuchTile
             | Self::NoSuchStyle
+            | Self::NoKismetPage
+            | Self::NoSuchFile
             | Self::NoReceiver
             | Self::NoSuchView => StatusCode::NOT_FOUND,
             Self::AlreadyPaused
@@ -264,9 +274,11 @@ impl ApiError {
             {
                 StatusCode::INSUFFICIENT_STORAGE
             }
-            Self::OwnerNotWritten(_) | Self::History(_) | Self::BaseMap(_) | Self::Panicked => {
-                StatusCode::INTERNAL_SERVER_ERROR
-            }
+            Self::OwnerNotWritten(_)
+            | Self::History(_)
+            | Self::BaseMap(_)
+            | Self::File(_)
+            | Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 

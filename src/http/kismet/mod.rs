@@ -8,6 +8,7 @@ pub(super) mod device_field;
 pub(super) mod device_list;
 pub(super) mod device_view;
 pub(super) mod devices;
+pub(crate) mod files;
 pub(super) mod live;
 pub(super) mod messages;
 pub(super) mod networks;

@@ -3,8 +3,8 @@
 use axum::handler::Handler;
 
 use super::{
-    absent, alerts, annotations, device_field, devices, live, messages, networks, page, session,
-    sources, system,
+    absent, alerts, annotations, device_field, devices, files, live, messages, networks, page,
+    session, sources, system,
 };
 use crate::auth::RequiredRole::{Admin, Credentials, Login, Readonly};
 use crate::http::guard::origin::OtherPages;
@@ -28,6 +28,7 @@ pub(in crate::http) fn routes() -> Vec<Route> {
         annotations(),
         sessions(),
         page(),
+        page_files(),
     ]
     .concat()
 }
@@ -515,6 +516,32 @@ fn page() -> Vec<Route> {
     ]
     .into_iter()
     .map(|route| route.open().before_ready())
+    .collect()
+}
+
+/// The files of Kismet's page, if the server has a folder with them.
+fn page_files() -> Vec<Route> {
+    vec![
+        Route::get(files::PAGE, files::redirect, "Leads to `/kismet/`").answers(Answer::Redirect),
+        Route::get(
+            "/kismet/",
+            files::index,
+            "Kismet's own page, if `ui.kismet_dir` names its files",
+        )
+        .shown_as("/kismet/index.html")
+        .answers(Answer::Page)
+        .fails(&[404, 503]),
+        Route::get(
+            "/kismet/{*path}",
+            files::file,
+            "A file of Kismet's own page",
+        )
+        .shown_as("/kismet/{path}")
+        .answers(Answer::File)
+        .fails(&[404, 503]),
+    ]
+    .into_iter()
+    .map(|route| route.extension(Extension::InPath).open().before_ready())
     .collect()
 }
 

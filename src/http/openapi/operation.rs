@@ -121,6 +121,7 @@ impl Answer {
     fn status(self) -> &'static str {
         match self {
             Self::Socket => "101",
+            Self::Redirect => "307",
             _ => "200",
         }
     }
@@ -130,6 +131,10 @@ impl Answer {
             Self::Socket => {
                 let response = ResponseBuilder::new();
                 return response.description("The WebSocket is open").build();
+            }
+            Self::Redirect => {
+                let response = ResponseBuilder::new();
+                return response.description("`Location` has the address").build();
             }
             Self::Empty => {
                 let response = ResponseBuilder::new();
@@ -149,6 +154,7 @@ impl Answer {
                 });
                 return response.build();
             }
+            Self::File => ("The file", "*/*", bytes()),
             Self::GeoJson(described) => ("GeoJSON", "application/geo+json", reference(described)),
             Self::Any => ("A JSON document", "application/json", any()),
             Self::Json(described) | Self::Table(described) => (

@@ -86,6 +86,10 @@ pub(in crate::http) enum Answer {
     Script,
     /// A tile of a base map.
     MapTile,
+    /// A file of a page, of any type.
+    File,
+    /// No answer but another address.
+    Redirect,
     /// A Mapbox vector tile.
     VectorTile,
 }
@@ -108,6 +112,8 @@ impl Documentation {
             | Answer::Page
             | Answer::Script
             | Answer::MapTile
+            | Answer::File
+            | Answer::Redirect
             | Answer::VectorTile => None,
         };
         bodies.chain(answer)

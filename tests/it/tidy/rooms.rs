@@ -34,7 +34,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "data_dir",
         ],
     ),
-    ("http", &["http::routes", "http::state"]),
+    ("http", &["http::routes", "http::state", "http::kismet"]),
     (
         "http::routes",
         &[

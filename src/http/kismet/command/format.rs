@@ -6,9 +6,10 @@ use axum::extract::Request;
 use axum::http::Uri;
 
 use crate::http::error::ApiError;
+use crate::http::kismet::files::PAGE;
 use crate::http::request::url::{with_path, without_prefix};
 use crate::http::response::json::NDJSON;
-use crate::http::route::{Extension, Route};
+use crate::http::route::{Extension, Route, Tag};
 use crate::views::{Spreader, Style};
 
 /// A form of an answer (`json_adapter.h`).
@@ -106,10 +107,13 @@ pub(in crate::http) struct ExtensionSplitter {
     prefix: Arc<str>,
     /// How the paths begin of which the extension is a part.
     whole: Arc<[&'static str]>,
+    /// What the paths of Kismet's interface begin with, if they answer below [`PAGE`] too.
+    below_page: Arc<[&'static str]>,
 }
 
 impl ExtensionSplitter {
-    pub(in crate::http) fn new(table: &[Route], prefix: &str) -> Self {
+    /// `has_page` tells whether Kismet's page is served.
+    pub(in crate::http) fn new(table: &[Route], prefix: &str, has_page: bool) -> Self {
         let whole = table
             .iter()
             .filter(|route| route.extension == Extension::InPath);
@@ -120,6 +124,11 @@ impl ExtensionSplitter {
         Self {
             prefix: prefix.into(),
             whole: whole.into(),
+            below_page: if has_page {
+                below_page(table)
+            } else {
+                Arc::default()
+            },
         }
     }
 
@@ -136,10 +145,21 @@ impl ExtensionSplitter {
 
     fn split_uri(&self, uri: &Uri) -> Option<(Uri, Option<Format>)> {
         let path = uri.path();
-        let shown = without_prefix(path, &self.prefix);
+        let shown = self.without_page(without_prefix(path, &self.prefix));
         match self.form_of(shown) {
             Some((stem, format)) => Some((with_path(uri, stem), Some(format))),
             None => (shown != path).then(|| (with_path(uri, shown), None)),
+        }
+    }
+
+    /// Takes [`PAGE`] off a path of Kismet's interface. Other paths below it are files.
+    fn without_page<'p>(&self, path: &'p str) -> &'p str {
+        let Some(below) = path.strip_prefix(PAGE) else {
+            return path;
+        };
+        match first_word(below) {
+            Some(word) if self.below_page.binary_search(&word).is_ok() => below,
+            _ => path,
         }
     }
 
@@ -150,6 +170,26 @@ impl ExtensionSplitter {
         let is_whole = self.whole.iter().any(|whole| path.starts_with(whole));
         (is_named && !is_whole).then_some((stem, format))
     }
+}
+
+/// The first words of all paths of Kismet's interface, in order.
+fn below_page(table: &[Route]) -> Arc<[&'static str]> {
+    let is_kismets = |route: &&Route| {
+        let tag = route.documentation.tag;
+        matches!(tag, Tag::Kismet | Tag::Credentials | Tag::Reports)
+            && !route.path.starts_with(PAGE)
+    };
+    let words = table.iter().filter(is_kismets);
+    let mut words: Vec<_> = words.filter_map(|route| first_word(route.path)).collect();
+    words.sort_unstable();
+    words.dedup();
+    words.into()
+}
+
+/// The first part of a path without its extension. `None` for the root, and for what does not begin with a slash.
+fn first_word(path: &str) -> Option<&str> {
+    let word = path.strip_prefix('/')?.split(['/', '.']).next()?;
+    (!word.is_empty()).then_some(word)
 }
 
 /// What stands before the first argument of a path.
@@ -175,7 +215,7 @@ mod tests {
     #[track_caller]
     fn check_with(prefix: &str, from: &str, to: &str, format: Option<Format>) {
         let uri: Uri = from.parse().unwrap();
-        let splitter = ExtensionSplitter::new(&table(), prefix);
+        let splitter = ExtensionSplitter::new(&table(), prefix, true);
         let (split, found) = splitter.split_uri(&uri).unwrap_or((uri, None));
         assert_eq!((split.to_string().as_str(), found), (to, format), "{from}");
     }
@@ -218,11 +258,35 @@ mod tests {
         check("/k/s/api/v1/ssids.json", "/api/v1/ssids.json", None);
     }
 
+    #[test]
+    fn the_interface_answers_below_the_page_and_files_stay_files() {
+        let json = Some(Format::Json);
+        check("/kismet/system/status.json?a", "/system/status?a", json);
+        check("/kismet/devices/monitor.ws", "/devices/monitor.ws", None);
+        check("/kismet/dynamic.js", "/dynamic.js", None);
+        check("/kismet/session/check_login", "/session/check_login", None);
+        for file in [
+            "/kismet/",
+            "/kismet",
+            "/kismet/js/kismet.ui.js",
+            "/kismet/index.html",
+            "/kismet/systems.json",
+            "/kismet/api/v1/devices",
+            "/kismet/kismet/system/status.json",
+        ] {
+            check(file, file, None);
+        }
+        check_with("/k", "/k/kismet/gps/location.json", "/gps/location", json);
+        let without = ExtensionSplitter::new(&table(), "", false);
+        let uri: Uri = "/kismet/system/status.json".parse().unwrap();
+        assert_eq!(without.split_uri(&uri), None);
+    }
+
     /// Else a route whose form the extension chooses would never see it.
     #[test]
     fn no_path_that_is_taken_whole_begins_like_one_that_is_split() {
         let table = table();
-        let splitter = ExtensionSplitter::new(&table, "");
+        let splitter = ExtensionSplitter::new(&table, "", true);
         for route in &table {
             let begins_alike = splitter
                 .whole
