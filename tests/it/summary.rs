@@ -76,7 +76,8 @@ async fn each_number_is_that_of_the_list_under_the_same_filter() {
         ("manufacturer", "manufacturer"),
     ] {
         for (key, count) in whole[name].as_object().unwrap() {
-            if key == "unknown" || key == "FHSS" {
+            let is_no_value = key == "FHSS" || key == "unknown" && name != "security";
+            if is_no_value {
                 continue;
             }
             let key = key.split(' ').next().unwrap();

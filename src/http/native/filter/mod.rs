@@ -78,7 +78,8 @@ impl Filter {
                 .is_none_or(|sources| sources.iter().any(seen_by))
             && self.is_at_place_of(device)
             && has_one(self.securities.as_deref(), || {
-                device.security().map(Security::class)
+                // As counts have it: what nobody said is unknown too.
+                Some(device.security().map(Security::class).unwrap_or_default())
             })
             && self
                 .address_prefix
