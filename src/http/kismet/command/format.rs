@@ -176,8 +176,10 @@ impl ExtensionSplitter {
 fn below_page(table: &[Route]) -> Arc<[&'static str]> {
     let is_kismets = |route: &&Route| {
         let tag = route.documentation.tag;
+        // The native interface has a login too.
         matches!(tag, Tag::Kismet | Tag::Credentials | Tag::Reports)
             && !route.path.starts_with(PAGE)
+            && !route.path.starts_with("/api/")
     };
     let words = table.iter().filter(is_kismets);
     let mut words: Vec<_> = words.filter_map(|route| first_word(route.path)).collect();
