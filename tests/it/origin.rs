@@ -227,7 +227,7 @@ async fn a_page_of_an_allowed_origin_may_send_and_read() {
     assert_eq!(answer.headers["access-control-allow-origin"], MAP);
     assert_eq!(answer.headers["access-control-max-age"], "86400");
     for (header, word) in [
-        ("access-control-allow-methods", "POST"),
+        ("access-control-allow-methods", "POST, DELETE"),
         ("access-control-allow-headers", "Authorization"),
         ("access-control-expose-headers", "X-Next-Cursor"),
         ("access-control-expose-headers", "Retry-After"),

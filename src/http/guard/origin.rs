@@ -27,7 +27,7 @@ use crate::http::request::peer::is_here;
 use crate::http::request::peer::{ForwardedHost, Scheme};
 use crate::http::request::proofs::{checked_cookies, has_bearer};
 
-const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, OPTIONS");
+const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, DELETE, OPTIONS");
 const HEADERS: HeaderValue =
     HeaderValue::from_static("Content-Type, Content-Encoding, Authorization, Idempotency-Key");
 /// Headers that pages of other origins may read besides the few that they always may.
