@@ -81,6 +81,23 @@ async fn a_request_of_a_page_opens_no_window_of_the_browser() {
 }
 
 #[tokio::test]
+async fn who_logs_out_with_a_password_gets_no_new_login() {
+    let (server, _) = guarded().await;
+    let right = ("authorization", "Basic YWRtaW46cmlnaHQgaG9yc2U=");
+    for (method, path) in [
+        (Method::POST, "/session/logout"),
+        (Method::DELETE, "/api/v1/session"),
+    ] {
+        let out = with(&server, method, path, &[right])
+            .await
+            .expect_status(200);
+        let set: Vec<_> = out.headers.get_all("set-cookie").iter().collect();
+        assert_eq!(set.len(), 1, "{path}: {set:?}");
+        assert!(set[0].to_str().unwrap().starts_with("KISMET=; "), "{set:?}");
+    }
+}
+
+#[tokio::test]
 async fn who_logs_out_is_logged_out() {
     let (server, credentials) = guarded().await;
     let session = cookie(&log_in(&server, "right horse").await.expect_status(200));

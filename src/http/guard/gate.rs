@@ -91,7 +91,12 @@ pub(in crate::http) async fn check(
             if is_private {
                 make_private(response.headers_mut());
             }
-            if let Pass::LoggedIn(Granted { token, .. }) = &pass {
+            let Pass::LoggedIn(Granted { token, .. }) = &pass else {
+                return response;
+            };
+            if response.extensions().get::<LoggedOut>().is_some() {
+                guard.access.log_out(token.reveal());
+            } else {
                 set_cookie(
                     guard.session_timeout,
                     response.headers_mut(),
@@ -277,11 +282,16 @@ pub(in crate::http) fn set_cookie(
     }
 }
 
-/// Takes the session cookie back.
-pub(in crate::http) fn clear_cookie(headers: &mut HeaderMap, is_https: bool) {
+/// Marks the answer to a logout: a password that came with the request gets no new login.
+#[derive(Clone, Copy)]
+struct LoggedOut;
+
+/// Takes the session cookie back, in the answer to a logout.
+pub(in crate::http) fn clear_cookie(answer: &mut Response, is_https: bool) {
+    answer.extensions_mut().insert(LoggedOut);
     let secure = if is_https { "; Secure" } else { "" };
     let cookie = format!("{TOKEN}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict{secure}");
     if let Ok(cookie) = HeaderValue::try_from(cookie) {
-        headers.append(SET_COOKIE, cookie);
+        answer.headers_mut().append(SET_COOKIE, cookie);
     }
 }

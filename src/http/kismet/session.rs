@@ -97,7 +97,7 @@ pub(super) async fn logout(State(access): State<Access>, request: Request) -> Re
         access.log_out(&token);
     }
     let mut answer = text(StatusCode::OK, "Logged out\n");
-    clear_cookie(answer.headers_mut(), Scheme::is_https(&parts.extensions));
+    clear_cookie(&mut answer, Scheme::is_https(&parts.extensions));
     answer
 }
 

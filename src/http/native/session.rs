@@ -116,7 +116,7 @@ pub(in crate::http) async fn log_out(
         guard.access.log_out(&token);
     }
     let mut answer = answer(&guard, &parts, None)?;
-    clear_cookie(answer.headers_mut(), Scheme::is_https(&parts.extensions));
+    clear_cookie(&mut answer, Scheme::is_https(&parts.extensions));
     Ok(answer)
 }
 
