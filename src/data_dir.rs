@@ -55,6 +55,29 @@ pub(crate) struct DataDir {
     path: PathBuf,
 }
 
+/// Identifies one version of a file, to detect changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FileStamp {
+    modified: Option<SystemTime>,
+    bytes: u64,
+    /// Inode number. A file that replaces another may have its size and time.
+    number: u64,
+}
+
+impl FileStamp {
+    pub(crate) fn of(metadata: &Metadata) -> Self {
+        #[cfg(unix)]
+        let number = std::os::unix::fs::MetadataExt::ino(metadata);
+        #[cfg(not(unix))]
+        let number = 0;
+        Self {
+            modified: metadata.modified().ok(),
+            bytes: metadata.len(),
+            number,
+        }
+    }
+}
+
 /// How much space the data takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Usage {

@@ -1,14 +1,13 @@
 //! The credentials file. It is read and written as a whole; a lock admits one writer at a time.
 
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
-use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
 use super::role::Role;
 use super::secret::TokenHash;
-use crate::data_dir::{CREDENTIALS, DataDir};
+use crate::data_dir::{CREDENTIALS, DataDir, FileStamp};
 
 /// Version of the format that this program writes. A later format gets another number, and a reader for this one stays.
 const VERSION: u32 = 1;
@@ -74,40 +73,17 @@ pub(super) enum ReadError {
     TooNew { found: u32 },
 }
 
-/// Identifies one version of the file, to detect changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stamp {
-    modified: Option<SystemTime>,
-    bytes: u64,
-    /// Inode number. Each write creates a new file, so two writes within one clock tick still differ.
-    number: u64,
-}
-
-impl Stamp {
-    fn of(metadata: &Metadata) -> Self {
-        #[cfg(unix)]
-        let number = std::os::unix::fs::MetadataExt::ino(metadata);
-        #[cfg(not(unix))]
-        let number = 0;
-        Self {
-            modified: metadata.modified().ok(),
-            bytes: metadata.len(),
-            number,
-        }
-    }
-}
-
 /// Stamp of the current file. `None` if there is no file.
-pub(super) fn stamp(data: &DataDir) -> io::Result<Option<Stamp>> {
+pub(super) fn stamp(data: &DataDir) -> io::Result<Option<FileStamp>> {
     match fs::metadata(data.path_of(CREDENTIALS)) {
-        Ok(metadata) => Ok(Some(Stamp::of(&metadata))),
+        Ok(metadata) => Ok(Some(FileStamp::of(&metadata))),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
 }
 
 /// Reads the file. A missing file holds no credentials.
-pub(super) fn read(data: &DataDir) -> Result<(Option<Stamp>, Document), ReadError> {
+pub(super) fn read(data: &DataDir) -> Result<(Option<FileStamp>, Document), ReadError> {
     let mut file = match File::open(data.path_of(CREDENTIALS)) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -116,7 +92,7 @@ pub(super) fn read(data: &DataDir) -> Result<(Option<Stamp>, Document), ReadErro
         Err(error) => return Err(error.into()),
     };
     // Taken from the open file: another file may have this name by now.
-    let stamp = Stamp::of(&file.metadata()?);
+    let stamp = FileStamp::of(&file.metadata()?);
     let mut json = Vec::new();
     file.read_to_end(&mut json)?;
     Ok((Some(stamp), parse(&json)?))
@@ -134,11 +110,11 @@ fn parse(json: &[u8]) -> Result<Document, ReadError> {
 }
 
 /// Replaces the file atomically.
-pub(super) fn write(data: &DataDir, document: &Document) -> io::Result<Stamp> {
+pub(super) fn write(data: &DataDir, document: &Document) -> io::Result<FileStamp> {
     let mut json = serde_json::to_vec_pretty(document)?;
     json.push(b'\n');
     let metadata = data.replace(CREDENTIALS, &json)?;
-    Ok(Stamp::of(&metadata))
+    Ok(FileStamp::of(&metadata))
 }
 
 #[cfg(test)]

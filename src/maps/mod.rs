@@ -10,10 +10,10 @@ mod pmtiles;
 pub(crate) mod style;
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, Metadata};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, Instant};
 
 use tracing::{info, warn};
 
@@ -21,13 +21,15 @@ pub(crate) use self::archive::{Archive, Facts, MapError, Place, Tile};
 use self::inflate::Compression;
 use self::mbtiles::MbTiles;
 use self::pmtiles::PmTiles;
-use crate::data_dir::{DataDir, MAPS};
+use crate::data_dir::{DataDir, FileStamp, MAPS};
 
 /// The name of the embedded map.
 pub(crate) const OUTLINE: &str = "outline";
 /// Most entries of the folder that are looked at.
 const FILES_MAX: usize = 256;
 const NAME_BYTES_MAX: usize = 64;
+/// How long the reason why an archive cannot be used stands before it is opened again.
+const RETRY_PAUSE: Duration = Duration::from_secs(10);
 
 /// Land and borders of Natural Earth at 1:50 million, as gzip of `TopoJSON`. `data/naturalearth` tells where it is from.
 static OUTLINE_GZIP: &[u8] = include_bytes!("../../data/naturalearth/countries-50m.json.gz");
@@ -49,15 +51,9 @@ pub(crate) type Opening = Result<Arc<Archive>, MapError>;
 
 #[derive(Debug)]
 struct Opened {
-    stamp: Stamp,
+    stamp: FileStamp,
     archive: Opening,
-}
-
-/// Tells whether a file is still the one that was opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
-    bytes: u64,
-    modified_at: Option<SystemTime>,
+    at: Instant,
 }
 
 /// What a file is, by its name.
@@ -158,44 +154,46 @@ impl BaseMaps {
     fn open(&self, name: &str, candidate: &Candidate) -> Opening {
         let stamp = candidate.stamp()?;
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(opened) = open.get(name).filter(|opened| opened.stamp == stamp) {
+        if let Some(opened) = open.get(name).filter(|opened| opened.is_of(stamp)) {
             return opened.archive.clone();
         }
+        // Opening may take long, and other maps do not wait for it.
+        drop(open);
         let archive = candidate.open().map(Arc::new);
         let opened = Opened {
             stamp,
             archive: archive.clone(),
+            at: Instant::now(),
         };
+        open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.insert(name.to_owned(), opened);
         archive
     }
 }
 
+impl Opened {
+    /// Whether it is still what the file is. What was wrong may be over, such as too many open files.
+    fn is_of(&self, stamp: FileStamp) -> bool {
+        self.stamp == stamp && (self.archive.is_ok() || self.at.elapsed() < RETRY_PAUSE)
+    }
+}
+
 impl Candidate {
     /// Refuses what is not a file of the folder itself: a link could lead to any file that the server may read.
-    fn stamp(&self) -> Result<Stamp, MapError> {
+    fn stamp(&self) -> Result<FileStamp, MapError> {
         let metadata = fs::symlink_metadata(&self.path).map_err(MapError::read)?;
         if !metadata.is_file() {
             return Err(MapError::new(
                 "a symbolic link or a folder: put the file itself there",
             ));
         }
-        Ok(Stamp::of(&metadata))
+        Ok(FileStamp::of(&metadata))
     }
 
     fn open(&self) -> Result<Archive, MapError> {
         match self.kind {
             Kind::PmTiles => PmTiles::open(&self.path).map(Archive::PmTiles),
             Kind::MbTiles => MbTiles::open(&self.path).map(Archive::MbTiles),
-        }
-    }
-}
-
-impl Stamp {
-    fn of(metadata: &Metadata) -> Self {
-        Self {
-            bytes: metadata.len(),
-            modified_at: metadata.modified().ok(),
         }
     }
 }

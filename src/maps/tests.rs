@@ -100,3 +100,61 @@ fn a_tile_is_sent_as_the_client_takes_it() {
     let (json, is_gzip) = outline(false);
     assert!(!is_gzip && json.starts_with(b"{\"type\":\"Topology\""));
 }
+
+fn mbtiles(path: &Path, schema: &str) {
+    let database = rusqlite::Connection::open(path).unwrap();
+    let metadata = "CREATE TABLE metadata (name TEXT, value TEXT);
+         INSERT INTO metadata VALUES ('format', 'png'), ('minzoom', '0'), ('maxzoom', '0');";
+    database
+        .execute_batch(&format!("{metadata}{schema}"))
+        .unwrap();
+}
+
+/// One call of a function can take minutes, and nothing interrupts it.
+#[test]
+fn a_schema_that_calls_functions_is_refused_and_a_join_is_not() {
+    let (data, maps) = folder();
+    let path = |name: &str| data.path().join(format!("maps/{name}.mbtiles"));
+    mbtiles(
+        &path("called"),
+        "CREATE VIEW tiles AS SELECT 0 zoom_level, 0 tile_column, 0 tile_row, lower('TILE') tile_data;",
+    );
+    mbtiles(
+        &path("endless"),
+        "CREATE VIEW tiles AS WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n)
+             SELECT 0 zoom_level, 0 tile_column, i + 1 tile_row, x'00' tile_data FROM n;",
+    );
+    mbtiles(
+        &path("joined"),
+        "CREATE TABLE map (zoom_level, tile_column, tile_row, tile_id);
+         CREATE TABLE images (tile_id, tile_data);
+         INSERT INTO map VALUES (0, 0, 0, 'a');
+         INSERT INTO images VALUES ('a', x'74696c65');
+         CREATE VIEW tiles AS SELECT zoom_level, tile_column, tile_row, tile_data
+             FROM map JOIN images ON images.tile_id = map.tile_id;",
+    );
+    for name in ["called", "endless"] {
+        let error = first_tile(&maps, name).unwrap_err().to_string();
+        assert!(error.contains("not authorized"), "{error}");
+    }
+    let tile = first_tile(&maps, "joined").unwrap().unwrap();
+    assert_eq!(tile.encoded(true).unwrap(), (b"tile".to_vec(), false));
+}
+
+#[test]
+fn another_file_of_the_same_size_and_time_is_read() {
+    let (data, maps) = folder();
+    let path = |name: &str| data.path().join(name);
+    fs::write(path("maps/one.pmtiles"), archive()).unwrap();
+    let tile = || first_tile(&maps, "one").unwrap().unwrap().encoded(true);
+    assert_eq!(tile().unwrap().0, b"tile");
+    let mut other = archive();
+    let end = other.len() - 4;
+    other[end..].copy_from_slice(b"tale");
+    fs::write(path("other"), other).unwrap();
+    let modified = fs::metadata(path("maps/one.pmtiles")).unwrap().modified();
+    let file = fs::File::options().write(true).open(path("other")).unwrap();
+    file.set_modified(modified.unwrap()).unwrap();
+    fs::rename(path("other"), path("maps/one.pmtiles")).unwrap();
+    assert_eq!(tile().unwrap().0, b"tale");
+}

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use tracing::{error, info};
 
-use super::super::file::{self, Document, Key, ReadError, Stamp};
+use super::super::file::{self, Document, Key, ReadError};
 use super::super::secret::TokenHash;
-use crate::data_dir::DataDir;
+use crate::data_dir::{DataDir, FileStamp};
 
 /// Longest time for which a change by another process is not seen. Looking at the file for every request would cost
 /// more than the rest of the check.
@@ -49,14 +49,14 @@ struct Unreadable {
 /// What one version of the file holds.
 #[derive(Debug, Default)]
 pub(super) struct Loaded {
-    stamp: Option<Stamp>,
+    stamp: Option<FileStamp>,
     pub(super) document: Document,
     /// Places in the document. A lookup by a hash reveals nothing about tokens.
     keys: HashMap<[u8; 32], usize>,
 }
 
 impl Loaded {
-    pub(super) fn new(stamp: Option<Stamp>, document: Document) -> Self {
+    pub(super) fn new(stamp: Option<FileStamp>, document: Document) -> Self {
         let keys = document.keys.iter().enumerate();
         let keys = keys.map(|(place, key)| (key.hash.bytes(), place)).collect();
         Self {
