@@ -184,6 +184,7 @@ async fn what_there_is_not_is_told_apart() {
     check("outline/style.json", 404, "no_such_style").await;
     check("..%2Fauth/0/0/0", 404, "no_such_basemap").await;
     check("town.pmtiles/style.json", 404, "no_such_basemap").await;
+    check("%ff/0/0/0", 400, "path_not_utf8").await;
     check("town/1/2/0", 400, "bad_parameter").await;
     check("town/31/0/0", 400, "bad_parameter").await;
     check("town/-1/0/0", 400, "bad_parameter").await;

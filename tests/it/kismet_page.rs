@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 use reqwest::Method;
 use reqwest::header::{
@@ -38,6 +39,9 @@ fn http_data() -> (TempDir, PathBuf) {
         use std::os::unix::fs::symlink;
         symlink("../secret.txt", root.join("out.txt")).unwrap();
         symlink("css/kismet.css", root.join("in.css")).unwrap();
+        symlink(".hidden", root.join("shown.txt")).unwrap();
+        let made = Command::new("mkfifo").arg(root.join("pipe.js")).status();
+        assert!(made.unwrap().success());
     }
     (folder, root)
 }
@@ -129,7 +133,12 @@ async fn nothing_outside_of_the_folder_is_served() {
     }
     if cfg!(unix) {
         server.get("/kismet/in.css").await.expect_status(200);
+        for path in ["/kismet/shown.txt", "/kismet/pipe.js"] {
+            server.get(path).await.expect_error(404, "");
+        }
     }
+    let odd = server.get("/kismet/%ff").await;
+    assert_eq!(odd.expect_error(400, "")["code"], "path_not_utf8");
 }
 
 #[tokio::test]

@@ -9,12 +9,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use axum::extract::{Path as PathOf, State};
+use axum::extract::State;
 use axum::http::header::{CONTENT_TYPE, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use crate::http::error::ApiError;
+use crate::http::request::path::Argument;
 use crate::http::state::FileReads;
 
 /// Where the page is served.
@@ -75,13 +76,16 @@ impl PageFiles {
         Ok(Some(Self { root: root.into() }))
     }
 
-    /// Reads a file. `None` if there is none, or if it lies outside of the folder.
+    /// Reads a file. `None` if there is none, or if a link leads to one that is hidden or outside of the folder.
     fn read(&self, path: &str) -> Result<Option<Content>, ApiError> {
         // Links within the folder are followed: packages of distributions have some.
         let Ok(real) = self.root.join(path).canonicalize() else {
             return Ok(None);
         };
-        if !real.starts_with(&*self.root) {
+        let is_shown = |below: &Path| below.to_str().is_some_and(is_plain);
+        let below = real.strip_prefix(&*self.root);
+        // A pipe would be waited for.
+        if !below.is_ok_and(is_shown) || !real.is_file() {
             return Ok(None);
         }
         let file = File::open(&real).map_err(ApiError::File)?;
@@ -117,7 +121,7 @@ pub(in crate::http) async fn index(
 pub(in crate::http) async fn file(
     page: State<Option<PageFiles>>,
     files: FileReads,
-    PathOf(path): PathOf<String>,
+    Argument(path): Argument,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     answer(page, files, path, &headers).await

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HOST, VARY};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use crate::http::error::ApiError;
 use crate::http::request::accept::takes_gzip;
 use crate::http::request::bad_parameter::BadParameter;
-use crate::http::request::path::Argument;
+use crate::http::request::path::{Argument, Arguments};
 use crate::http::request::peer::{ForwardedHost, Scheme};
 use crate::http::request::query::Query;
 use crate::http::response::json::Json;
@@ -169,7 +169,7 @@ pub(in crate::http) async fn outline_json(
 pub(in crate::http) async fn tile(
     State(maps): State<BaseMaps>,
     files: FileReads,
-    Path((name, z, x, y)): Path<(String, String, String, String)>,
+    Arguments([name, z, x, y]): Arguments<4>,
     headers: HeaderMap,
     query: Query,
 ) -> Result<Response, ApiError> {
