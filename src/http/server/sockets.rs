@@ -3,11 +3,10 @@
 use std::fs::{self, Metadata, Permissions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process;
 
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, UnixListener, UnixStream};
 
 use super::stream::Stream;
 use crate::config::{ListenAddress, Server};
@@ -60,7 +59,8 @@ impl Listeners {
             let bound = match address {
                 ListenAddress::Tcp(address) => TcpListener::bind(address).await.map(Listener::Tcp),
                 ListenAddress::Unix(path) => {
-                    UnixSocket::bind(path, server.socket_mode()).map(Listener::Unix)
+                    let bound = UnixSocket::bind(path, server.socket_mode()).await;
+                    bound.map(Listener::Unix)
                 }
             };
             listeners.push(bound.map_err(|source| BindError {
@@ -109,8 +109,8 @@ impl Listener {
 
 impl UnixSocket {
     /// Binds a path. A socket that no program listens on any more is replaced.
-    fn bind(path: &Path, mode: u32) -> io::Result<Self> {
-        expect_replaceable(path)?;
+    async fn bind(path: &Path, mode: u32) -> io::Result<Self> {
+        expect_replaceable(path).await?;
         // The socket gets its name when its mode is set: until then nobody may connect whom the mode keeps out.
         let mut unfinished = path.as_os_str().to_owned();
         unfinished.push(format!(".{}", process::id() % 100_000));
@@ -152,7 +152,7 @@ impl Drop for UnixSocket {
 }
 
 /// Refuses what is not a socket, and a socket that a program listens on.
-fn expect_replaceable(path: &Path) -> io::Result<()> {
+async fn expect_replaceable(path: &Path) -> io::Result<()> {
     let metadata = match fs::symlink_metadata(path) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -164,15 +164,20 @@ fn expect_replaceable(path: &Path) -> io::Result<()> {
             "a file that is not a socket has this name",
         ));
     }
-    match UnixStream::connect(path) {
+    let in_use = || {
+        io::Error::new(
+            ErrorKind::AddrInUse,
+            "another program listens on this socket",
+        )
+    };
+    match UnixStream::connect(path).await {
+        // Its program accepts nobody at present, and as many wait as may.
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Err(in_use()),
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => Ok(()),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         // Another one may be in the way, such as the rights of the file.
         Err(error) => Err(error),
-        Ok(_) => Err(io::Error::new(
-            ErrorKind::AddrInUse,
-            "another program listens on this socket",
-        )),
+        Ok(_) => Err(in_use()),
     }
 }
 
@@ -193,9 +198,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("scanpost.sock");
         for mode in [0o660, 0o600, 0o666] {
-            let socket = UnixSocket::bind(&path, mode).unwrap();
+            let socket = UnixSocket::bind(&path, mode).await.unwrap();
             assert_eq!(mode_of(&path), mode);
-            UnixStream::connect(&path).unwrap();
+            UnixStream::connect(&path).await.unwrap();
             drop(socket);
             assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
         }
@@ -207,17 +212,36 @@ mod tests {
         let path = dir.path().join("scanpost.sock");
         // Closing it leaves the file.
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
-        let socket = UnixSocket::bind(&path, 0o660).unwrap();
-        let error = UnixSocket::bind(&path, 0o660).unwrap_err();
+        let socket = UnixSocket::bind(&path, 0o660).await.unwrap();
+        let error = UnixSocket::bind(&path, 0o660).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::AddrInUse);
-        UnixStream::connect(&path).unwrap();
+        UnixStream::connect(&path).await.unwrap();
 
         // Another program has replaced the file.
         fs::remove_file(&path).unwrap();
         let other = std::os::unix::net::UnixListener::bind(&path).unwrap();
         drop(socket);
-        UnixStream::connect(&path).unwrap();
+        UnixStream::connect(&path).await.unwrap();
         drop(other);
+    }
+
+    #[tokio::test]
+    async fn a_socket_whose_program_accepts_nobody_is_in_use() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("scanpost.sock");
+        let socket = tokio::net::UnixSocket::new_stream().unwrap();
+        socket.bind(&path).unwrap();
+        let _listener = socket.listen(0).unwrap();
+        let mut waiting = Vec::new();
+        let full = loop {
+            match UnixStream::connect(&path).await {
+                Ok(stream) => waiting.push(stream),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(full.kind(), ErrorKind::WouldBlock);
+        let error = UnixSocket::bind(&path, 0o660).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::AddrInUse);
     }
 
     #[tokio::test]
@@ -228,7 +252,7 @@ mod tests {
         let link = dir.path().join("link");
         std::os::unix::fs::symlink(dir.path().join("nowhere"), &link).unwrap();
         for path in [&path, &link] {
-            let error = UnixSocket::bind(path, 0o660).unwrap_err();
+            let error = UnixSocket::bind(path, 0o660).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::AlreadyExists);
         }
         assert_eq!(fs::read_to_string(&path).unwrap(), "notes");
