@@ -377,6 +377,7 @@ impl Reloader {
         };
         let mut current = self.started.clone();
         while let Some(reload) = reloads.recv().await {
+            let is_new = matches!(reload, Reload::Config(_));
             if let Reload::Config(config) = reload {
                 current = *config;
             }
@@ -384,9 +385,14 @@ impl Reloader {
                 tls.reload(&current.server).await;
             }
             app.allow_origins(&current.server.cors_origins);
+            // The file of a secret may have changed.
             self.replace_webhooks(&current).await;
-            self.warn_of_other_changes(&current);
-            info!("the changed settings are in use");
+            if is_new {
+                self.warn_of_other_changes(&current);
+                info!("the changed settings are in use");
+            } else {
+                info!("only the files that the settings name were read again");
+            }
         }
     }
 

@@ -77,7 +77,7 @@ async fn a_hangup_replaces_webhooks_and_their_positions_stay() {
     let line = running.wait_for("the configuration stays as it was");
     assert!(line.contains("secret"), "{line}");
     assert!(!line.contains("nonsense"), "{line}");
-    running.wait_for("the changed settings are in use");
+    running.wait_for("only the files that the settings name were read again");
     report(&running, 3).await;
     up.until(|got| got.len() == 3).await;
 
