@@ -26,7 +26,7 @@ pub type Tally<K> = HashMap<Option<K>, u64>;
 /// Which times a summary counts new devices by.
 #[derive(Clone, Copy, Debug)]
 pub struct SummaryTimes {
-    /// Hours from this one on are counted singly.
+    /// New devices are counted by hour from this hour on. Earlier ones are counted by day only.
     pub hours_since: UnixTime,
     /// Devices first seen at this time or later are counted. Its seconds are ignored.
     pub new_since: Option<UnixTime>,

@@ -35,7 +35,7 @@ pub(super) struct NewSession {
     password: Option<String>,
 }
 
-/// Who the client is.
+/// The login or key of the client.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Session)]
 pub(super) struct Session {

@@ -21,7 +21,7 @@ use crate::tracker::{Device, Summary, SummaryTimes, Sums, Tally, Tracker, Walk};
 /// The key of devices without a value.
 const UNKNOWN: &str = "unknown";
 const HOUR_S: u32 = 60 * 60;
-/// How many hours are counted singly, with the present one.
+/// The object `hours` has the present hour and those before it, so many in all.
 const HOURS: u32 = 48;
 
 type Numbers = BTreeMap<String, u64>;
@@ -110,7 +110,7 @@ impl From<Summary> for Counted {
     }
 }
 
-/// The start of the first hour that is counted singly.
+/// The start of the first hour in the object `hours`.
 fn hours_since(now: UnixTime) -> UnixTime {
     let hour = now.seconds() / HOUR_S;
     UnixTime::new(hour.saturating_sub(HOURS - 1) * HOUR_S)

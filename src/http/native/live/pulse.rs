@@ -1,4 +1,5 @@
-//! The counters of live streams, counted once a second for all of them, and not at all while there is none.
+//! The counters that live streams send. One task counts them once a second for all streams. It rests while no stream is
+//! open.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
