@@ -150,6 +150,9 @@ async fn run(
     let kismet_page = PageFiles::open(&config.ui.kismet_dir)?;
     let tls = Tls::open(&config.server)?.map(Arc::new);
     let listens_on = ip_addresses(&listeners.addresses().map_err(ServeError::Address)?);
+    // Before anything is said to be ready: these warnings belong to the start.
+    let process = Process::this();
+    let places = Places::new(place_limits(&config, &process), &config.server.proxies);
     let (access, owners) = open_access(&config, data.as_deref(), &listens_on)?;
     let access_at_end = access.clone();
     let (server_uuid, history) = (log.server_uuid(), log.history());
@@ -192,8 +195,6 @@ async fn run(
         schedule(&config),
     )
     .map_err(ServeError::Thread)?;
-    let process = Process::this();
-    let places = Places::new(place_limits(&config, &process), &config.server.proxies);
     let connections = Arc::<ConnectionCounts>::default();
     let reloader = Reloader::new(&config, tls.as_ref(), &webhooks, &alerts);
     let parts = Parts {
