@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,10 @@ pub(super) struct Progress {
     pub(super) delivered: u64,
     /// How many items were given up, or evicted before anybody could see whether they are wanted.
     pub(super) lost: u64,
+    /// Which of the lists that this process had was the first with the destination. One that is removed and comes back
+    /// differs in it from the one before, whose last attempt may still be under way.
+    #[serde(skip)]
+    pub(super) list: u64,
 }
 
 /// The progress of each destination, by its name.
@@ -40,6 +45,8 @@ pub(super) struct Cursors {
     /// `None` if the progress is not kept over a restart.
     store: Option<CursorStore>,
     known: Mutex<ProgressByName>,
+    /// How many lists of destinations there were.
+    lists: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -67,6 +74,7 @@ impl Cursors {
         let cursors = Self {
             store,
             known: Mutex::new(known),
+            lists: AtomicU64::default(),
         };
         cursors.adopt(names, newest)?;
         Ok(cursors)
@@ -83,6 +91,7 @@ impl Cursors {
         let before = &*known;
         let new = Progress {
             number: newest,
+            list: self.lists.fetch_add(1, Ordering::Relaxed),
             ..Progress::default()
         };
         let after: ProgressByName = names
@@ -123,8 +132,9 @@ impl Cursors {
     /// Stores the progress of one destination. It is on disk when this returns. Blocks.
     pub(super) fn set(&self, name: &str, progress: Progress) -> io::Result<()> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        // A destination that was removed may have had an attempt under way.
-        let Some(before) = known.get_mut(name) else {
+        // A destination that was removed may have had an attempt under way. Its name may be in use again.
+        let before = known.get_mut(name);
+        let Some(before) = before.filter(|before| before.list == progress.list) else {
             return Ok(());
         };
         *before = progress;
@@ -192,6 +202,7 @@ mod tests {
             number: 7,
             delivered: 2,
             lost: 1,
+            ..Progress::default()
         };
         cursors.set("a", progress).unwrap();
         let again = open(dir.path(), &["b", "a"], 9);
@@ -237,6 +248,24 @@ mod tests {
         drop(open(dir.path(), &["a"], 5));
         drop(open(dir.path(), &[], 6));
         assert_eq!(open(dir.path(), &["a"], 8).get("a").number, 8);
+    }
+
+    #[test]
+    fn the_last_attempt_of_one_that_was_removed_does_not_move_its_successor() {
+        let dir = tempfile::tempdir().unwrap();
+        let cursors = open(dir.path(), &["a"], 5);
+        let removed = cursors.get("a");
+        cursors.adopt([].into_iter(), 6).unwrap();
+        cursors.set("a", removed).unwrap();
+        cursors.adopt(["a"].into_iter(), 8).unwrap();
+        cursors.set("a", removed).unwrap();
+        assert_eq!(cursors.get("a").number, 8);
+        let moved = Progress {
+            number: 9,
+            ..cursors.get("a")
+        };
+        cursors.set("a", moved).unwrap();
+        assert_eq!(cursors.get("a"), moved);
     }
 
     #[test]
