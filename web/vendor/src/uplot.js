@@ -1,0 +1,2 @@
+// Charts of lines on a canvas.
+export { default } from "uplot";
