@@ -1,0 +1,307 @@
+// The shell of the page: header, navigation, live line, shortcuts, and the view that the address names.
+import { ApiError, onLoginNeeded, prefix } from "./lib/api.js";
+import { duration } from "./lib/format.js";
+import { forgetTexts, language, loadTexts, number, t } from "./lib/i18n.js";
+import { icon } from "./lib/icons.js";
+import * as stream from "./lib/live.js";
+import { go, href, load, onNavigate, route, watchLinks } from "./lib/router.js";
+import { current, logOut, mayRead, onSession, refresh } from "./lib/session.js";
+import { applyTheme, onChange, settings } from "./lib/settings.js";
+import { listen } from "./lib/shortcuts.js";
+import { shownText } from "./lib/text.js";
+import { announce, empty, failed, loading } from "./lib/ui.js";
+import { html, nothing, render } from "./vendor/lit.js";
+
+/** @typedef {import("./lib/router.js").Context} Context */
+/** @typedef {import("./lib/router.js").Mounted} Mounted */
+
+const NAVIGATION = ["overview", "map", "devices", "ssids", "channels", "sources", "alerts"];
+/** Views that are shown without the right to read. */
+const OPEN_VIEWS = ["login", "settings"];
+
+const app = /** @type {HTMLElement} */ (document.getElementById("app"));
+
+/** What is shown now. */
+/** @type {{name: string, param: string, context?: Context, mounted?: Mounted, stop?: AbortController}} */
+let shown = { name: "", param: "" };
+let isMenuOpen = false;
+let wasLost = false;
+
+function shell() {
+  const { live } = stream;
+  const session = current();
+  /** @param {string} name */
+  const link = (name) => html`<li>
+    <a href=${href(name)} aria-current=${shown.name === name ? "page" : nothing} @click=${closeMenu}
+      >${t(`nav.${name}`)}${name === "alerts" && live.counters?.alerts_open
+        ? html` <span class="count">${number(live.counters.alerts_open)}</span>`
+        : nothing}</a
+    >
+  </li>`;
+  render(
+    html`<a class="skip" href="#main" @click=${skip}>${t("skip")}</a>
+      <header class="top">
+        <a class="brand" href=${href("overview")}>scanpost</a>
+        <button type="button" class="menu" aria-expanded=${isMenuOpen} aria-controls="nav" @click=${toggleMenu}>
+          ${icon("menu")} ${t("menu")}
+        </button>
+        ${mayRead()
+          ? html`<form role="search" class="search" @submit=${search}>
+                <label for="search" class="sr">${t("search.label")}</label>
+                <input id="search" name="q" type="search" placeholder=${t("search.placeholder")} autocomplete="off" />
+              </form>
+              <nav id="nav" aria-label=${t("nav.label")} class=${isMenuOpen ? "open" : ""}>
+                <ul>
+                  ${NAVIGATION.map(link)}
+                </ul>
+              </nav>`
+          : nothing}
+        <div class="tools">
+          <button type="button" class="plain" @click=${showHelp} aria-label=${t("help.title")}>${icon("question")}</button>
+          <a class="button plain" href=${href("settings")} aria-label=${t("nav.settings")}>${icon("settings")}</a>
+          ${account(session)}
+        </div>
+      </header>
+      <p class=${live.connected || !mayRead() ? "live" : "live live-lost"}>${liveLine()}</p>
+      <div id="announcer" class="sr" role="status" aria-live="polite"></div>
+      <main id="main" tabindex="-1" class="view-${shown.name}">
+        <h1 id="title"></h1>
+        <div id="view"></div>
+      </main>`,
+    app,
+  );
+}
+
+/** @param {import("./lib/session.js").Session} session */
+function account(session) {
+  if (session.name !== null && session.kind === "user") {
+    return html`<span class="who">${shownText(session.name)}</span>
+      <button type="button" @click=${leave}>${t("logout")}</button>`;
+  }
+  if (!session.login_possible || shown.name === "login") return nothing;
+  return html`<a class="button" href=${loginAddress()}>${t("login")}</a>`;
+}
+
+function liveLine() {
+  const { live } = stream;
+  if (!mayRead()) return nothing;
+  if (!live.connected) {
+    if (live.heard === undefined) return html`<span class="dot" aria-hidden="true"></span> ${t("live.connecting")}`;
+    const since = duration((Date.now() - live.heard) / 1000);
+    return html`<span class="dot" aria-hidden="true"></span> ${t("live.lost", { since })}`;
+  }
+  const counters = live.counters;
+  if (!counters) return nothing;
+  const rate = number(counters.reports_per_second, { maximumFractionDigits: 1 });
+  return html`<span class="dot" aria-hidden="true"></span> ${t("live.line", { n: counters.devices, rate })}`;
+}
+
+/** @param {Event} event */
+function skip(event) {
+  event.preventDefault();
+  document.getElementById("main")?.focus();
+}
+
+function toggleMenu() {
+  isMenuOpen = !isMenuOpen;
+  shell();
+}
+
+function closeMenu() {
+  isMenuOpen = false;
+}
+
+/** @param {SubmitEvent} event */
+function search(event) {
+  event.preventDefault();
+  const field = /** @type {HTMLInputElement} */ (document.getElementById("search"));
+  const text = field.value.trim();
+  if (text === "") return;
+  const isAddress = /^([0-9a-f]{2}[:-]){2,5}[0-9a-f]{0,2}$/i.test(text);
+  const filter = isAddress ? { address_prefix: text } : { ssid_contains: text };
+  field.value = "";
+  go(href("devices", "", filter));
+}
+
+async function showHelp() {
+  const { help } = await import("./lib/help.js");
+  help();
+}
+
+async function leave() {
+  stream.stop();
+  try {
+    await logOut();
+  } catch (error) {
+    announce(String(error instanceof Error ? error.message : error));
+  }
+  if (mayRead()) stream.start();
+  go(mayRead() ? href("overview") : href("login"));
+}
+
+/** The form, which leads back to where one is now. */
+function loginAddress() {
+  const here = location.pathname + location.search;
+  const isThere = route(location)?.name === "login";
+  return isThere ? location.href : href("login", "", { next: here === `${prefix}/` ? "" : here });
+}
+
+/**
+ * Shows the view that the address names.
+ * @param {{focus?: boolean, replace?: boolean}} [options]
+ */
+async function show({ focus = false } = {}) {
+  const wanted = route(location) ?? { name: "missing", param: "" };
+  if (!mayRead() && !OPEN_VIEWS.includes(wanted.name)) {
+    go(loginAddress(), { replace: true });
+    return;
+  }
+  const { mounted, context } = shown;
+  if (wanted.name === shown.name && wanted.param === shown.param && mounted?.update && context) {
+    context.query = new URLSearchParams(location.search);
+    mounted.update(context);
+    shell();
+    return;
+  }
+  leaveView();
+  const stop = new AbortController();
+  shown = { ...wanted, stop };
+  shell();
+  const root = freshRoot();
+  render(loading(), root);
+  try {
+    const [view] = await Promise.all([
+      load(wanted.name),
+      wanted.name === "missing" ? undefined : loadTexts(wanted.name),
+    ]);
+    if (stop.signal.aborted) return;
+    render(nothing, root);
+    if (view) mount(view, root, stop);
+    else showMissing(root);
+  } catch (error) {
+    if (!stop.signal.aborted) {
+      setTitle(t("error.title"));
+      render(failed(error, () => location.reload()), root);
+    }
+  }
+  if (focus && !stop.signal.aborted) {
+    scrollTo(0, 0);
+    document.getElementById("main")?.focus({ preventScroll: true });
+    announce(document.title);
+  }
+}
+
+function leaveView() {
+  shown.stop?.abort();
+  shown.mounted?.unmount?.();
+}
+
+/** An element for a view that no other view has rendered into. */
+function freshRoot() {
+  const old = /** @type {HTMLElement} */ (document.getElementById("view"));
+  const root = document.createElement("div");
+  root.id = "view";
+  old.replaceWith(root);
+  return root;
+}
+
+/**
+ * @param {import("./lib/router.js").View} view
+ * @param {HTMLElement} root
+ * @param {AbortController} stop
+ */
+function mount(view, root, stop) {
+  /** @type {Context} */
+  const context = {
+    name: shown.name,
+    param: shown.param,
+    query: new URLSearchParams(location.search),
+    signal: stop.signal,
+    setTitle: (title) => {
+      if (!stop.signal.aborted) setTitle(title);
+    },
+    setQuery: (changes, { push = false } = {}) => {
+      if (stop.signal.aborted) return;
+      const query = new URLSearchParams(location.search);
+      for (const [name, value] of Object.entries(changes)) {
+        if (value === null || value === undefined || value === "") query.delete(name);
+        else query.set(name, String(value));
+      }
+      go(href(shown.name, shown.param, query), { replace: !push });
+    },
+  };
+  shown.context = context;
+  setTitle(view.title(context));
+  shown.mounted = view.mount(root, context) ?? undefined;
+}
+
+/** @param {string} title */
+function setTitle(title) {
+  document.title = `${title} · scanpost`;
+  const heading = document.getElementById("title");
+  if (heading) heading.textContent = title;
+}
+
+/** @param {HTMLElement} root */
+function showMissing(root) {
+  setTitle(t("missing.title"));
+  render(empty(t("missing.body"), html`<p><a href=${href("overview")}>${t("nav.overview")}</a></p>`), root);
+}
+
+/** Draws everything again in another language. */
+async function changeLanguage() {
+  forgetTexts();
+  await loadTexts("common");
+  shown = { name: "", param: "", stop: shown.stop };
+  await show();
+}
+
+async function begin() {
+  applyTheme();
+  let known = language();
+  onChange(() => {
+    applyTheme();
+    if (known !== language()) {
+      known = language();
+      changeLanguage();
+    }
+  });
+  // Nothing can be shown without the texts; the session decides what is shown.
+  const session = refresh().catch((error) => error);
+  await loadTexts("common");
+  const error = await session;
+  if (error) {
+    shell();
+    setTitle(t("error.title"));
+    const root = freshRoot();
+    render(failed(error instanceof ApiError ? error : new Error(String(error)), () => location.reload()), root);
+    return;
+  }
+  onLoginNeeded(async () => {
+    stream.stop();
+    await refresh().catch(() => undefined);
+    if (!mayRead() && route(location)?.name !== "login") go(loginAddress(), { replace: true });
+  });
+  onSession(() => {
+    if (mayRead()) stream.start();
+    shell();
+  });
+  onNavigate(show);
+  watchLinks();
+  listen({ help: showHelp, isOn: () => settings.shortcuts });
+  stream.on("counters", shell);
+  stream.on("alert", (alert) => announce(`${t("live.alert")} ${shownText(alert.text)}`));
+  stream.on("state", () => {
+    shell();
+    if (!stream.live.connected && stream.live.heard !== undefined) announce(t("live.gone"));
+    else if (wasLost) announce(t("live.back"));
+    wasLost = !stream.live.connected;
+  });
+  setInterval(() => {
+    if (!document.hidden && !stream.live.connected) shell();
+  }, 5000);
+  await show();
+  if (mayRead()) stream.start();
+}
+
+begin();

@@ -1,0 +1,79 @@
+// Texts in the chosen language, and numbers and dates as its readers write them.
+import { settings } from "./settings.js";
+
+const LANGUAGES = ["en", "de"];
+
+/** @type {Record<string, string>} */
+const texts = {};
+/** @type {Set<string>} */
+const loaded = new Set();
+/** @type {Intl.PluralRules} */
+let plural;
+
+/** The language of the texts, such as "de". */
+export function language() {
+  if (settings.language !== "system") return settings.language;
+  const wanted = navigator.languages.map((tag) => tag.split("-")[0] ?? "");
+  return wanted.find((tag) => LANGUAGES.includes(tag)) ?? "en";
+}
+
+/** The locale for numbers and dates: the browser's, if it is one of the language of the texts. */
+export function locale() {
+  const chosen = language();
+  return navigator.languages.find((tag) => tag.split("-")[0] === chosen) ?? chosen;
+}
+
+/**
+ * Loads the texts of a view, or with "common" those of the page.
+ * @param {string} name
+ */
+export async function loadTexts(name) {
+  const chosen = language();
+  document.documentElement.lang = chosen;
+  plural = new Intl.PluralRules(chosen);
+  const key = `${chosen}/${name}`;
+  if (loaded.has(key)) return;
+  const file = name === "common" ? `../lang/${chosen}.json` : `../lang/${key}.json`;
+  const response = await fetch(new URL(file, import.meta.url));
+  if (!response.ok) throw new Error(`${file}: ${response.status}`);
+  Object.assign(texts, await response.json());
+  loaded.add(key);
+}
+
+/** Forgets all texts. The page loads those of another language then. */
+export function forgetTexts() {
+  for (const key of Object.keys(texts)) delete texts[key];
+  loaded.clear();
+}
+
+/**
+ * The text of a key, with `{name}` replaced by values. With a number `n`, the keys `key_one` and `key_other` are used
+ * if they exist. Numbers are written as readers of the language write them.
+ * @param {string} key
+ * @param {Record<string, string | number>} [values]
+ */
+export function t(key, values = {}) {
+  let text = texts[key];
+  if (typeof values.n === "number") {
+    text = texts[`${key}_${plural.select(values.n)}`] ?? texts[`${key}_other`] ?? text;
+  }
+  if (text === undefined) return key;
+  return text.replace(/\{(\w+)\}/g, (whole, name) => {
+    const value = values[name];
+    if (value === undefined) return whole;
+    return typeof value === "number" ? number(value) : value;
+  });
+}
+
+/** Whether there is a text for a key. */
+export function has(/** @type {string} */ key) {
+  return key in texts;
+}
+
+/**
+ * @param {number} value
+ * @param {Intl.NumberFormatOptions} [options]
+ */
+export function number(value, options) {
+  return new Intl.NumberFormat(locale(), options).format(value);
+}
