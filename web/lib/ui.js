@@ -99,7 +99,7 @@ export function table({ caption, columns, rows, sorted, sort, rowClass }) {
     const isSorted = sorted !== undefined && column.sort === sorted.by;
     const order = isSorted ? (sorted.descending ? "descending" : "ascending") : undefined;
     const arrow = isSorted ? icon(sorted.descending ? "down" : "up") : nothing;
-    return html`<th scope="col" class=${column.numeric ? "numeric" : ""} aria-sort=${order ?? nothing}>
+    return html`<th scope="col" role="columnheader" class=${column.numeric ? "numeric" : ""} aria-sort=${order ?? nothing}>
       ${column.sort && sort
         ? html`<button type="button" class="sort" @click=${() => sort(column.sort ?? "")}>
             ${column.label}${arrow}
@@ -113,23 +113,24 @@ export function table({ caption, columns, rows, sorted, sort, rowClass }) {
     const isBlank = content === nothing || content === "" || content === undefined || content === null;
     const classes = `${column.numeric ? "numeric" : ""} ${isBlank ? "blank" : ""}`;
     return column.heading
-      ? html`<th scope="row" class=${classes} data-label=${column.label}>${content}</th>`
-      : html`<td class=${classes} data-label=${column.label}>${content}</td>`;
+      ? html`<th scope="row" role="rowheader" class=${classes} data-label=${column.label}><div>${content}</div></th>`
+      : html`<td role="cell" class=${classes} data-label=${column.label}><div>${content}</div></td>`;
   };
+  // The roles are those that the elements have anyway: some browsers forget them where rows are shown as cards.
   return html`<div class="table-frame">
-    <table class="cards">
+    <table class="cards" role="table">
       <caption>
         ${caption}
       </caption>
-      <thead>
-        <tr>
+      <thead role="rowgroup">
+        <tr role="row">
           ${columns.map(head)}
         </tr>
       </thead>
-      <tbody>
+      <tbody role="rowgroup">
         ${rows.map(
           (row) =>
-            html`<tr class=${rowClass?.(row) ?? ""}>
+            html`<tr role="row" class=${rowClass?.(row) ?? ""}>
               ${columns.map((column) => cell(row, column))}
             </tr>`,
         )}
