@@ -1,0 +1,121 @@
+// Parts of devices that several views show: name, link, maker, and the columns of their table.
+import { html, live, nothing } from "../vendor/lit.js";
+import { channel, place, signal, when } from "../lib/format.js";
+import { number, t } from "../lib/i18n.js";
+import { href } from "../lib/router.js";
+import { settings } from "../lib/settings.js";
+import { shownAddress, shownName, shownText } from "../lib/text.js";
+import { securityChip } from "../lib/ui.js";
+
+/** Columns of the table that can be chosen, in their order. The name always comes first. */
+export const COLUMNS = /** @type {const} */ ([
+  "address",
+  "maker",
+  "security",
+  "channel",
+  "signal",
+  "strongest",
+  "last_seen",
+  "first_seen",
+  "reports",
+  "sources",
+  "position",
+]);
+
+export const DEFAULT_COLUMNS = ["address", "maker", "security", "channel", "signal", "last_seen"];
+
+/** Orders of the interface, and the direction that each begins with. */
+export const SORTS = /** @type {Record<string, "asc" | "desc">} */ ({
+  last_seen: "desc",
+  signal: "desc",
+  name: "asc",
+  reports: "desc",
+  address: "asc",
+  changed: "asc",
+});
+
+/** @type {Record<string, (row: any) => unknown>} */
+const CELLS = {
+  address: (row) => html`<span class="mono">${shownAddress(row.address)}</span>`,
+  maker,
+  security: (row) => (row.security ? securityChip(row.security) : nothing),
+  channel: (row) => channel(row),
+  signal: (row) => signal(row.signal_dbm),
+  strongest: (row) => signal(row.signal_strongest_dbm),
+  last_seen: (row) => when(row.last_seen),
+  first_seen: (row) => when(row.first_seen, { exact: true }),
+  reports: (row) => number(row.reports),
+  sources: (row) => number(row.sources),
+  position: (row) => (row.lat === undefined ? nothing : place(row.lat, row.lon)),
+};
+
+const NUMERIC = ["reports", "sources"];
+
+/**
+ * The columns of a table of devices.
+ * @param {readonly string[]} chosen
+ * @returns {import("../lib/ui.js").Column<any>[]}
+ */
+export function columnsOf(chosen) {
+  const others = COLUMNS.filter((name) => chosen.includes(name)).map((name) => ({
+    key: name,
+    label: t(`devices.column.${name}`),
+    cell: CELLS[name] ?? (() => nothing),
+    numeric: NUMERIC.includes(name),
+    sort: name in SORTS ? name : undefined,
+  }));
+  const name = { key: "name", label: t("devices.column.name"), cell: deviceLink, heading: true, sort: "name" };
+  return [name, ...others];
+}
+
+/**
+ * @param {readonly string[]} chosen
+ * @param {(name: string) => void} toggle
+ */
+export function columnChooser(chosen, toggle) {
+  const box = (/** @type {string} */ name) =>
+    html`<label class="check"
+      ><input type="checkbox" .checked=${live(chosen.includes(name))} @change=${() => toggle(name)} /><span
+        >${t(`devices.column.${name}`)}</span
+      ></label
+    >`;
+  return html`<details class="columns">
+    <summary>${t("devices.columns")}</summary>
+    <fieldset>
+      <legend class="sr">${t("devices.columns")}</legend>
+      ${COLUMNS.map(box)}
+    </fieldset>
+  </details>`;
+}
+
+/**
+ * Who made a device, as far as its address tells.
+ * @param {any} row
+ */
+export function maker(row) {
+  if (row.manufacturer) return shownText(row.manufacturer);
+  return row.randomised ? html`<span class="muted">${t("devices.random")}</span>` : nothing;
+}
+
+/**
+ * What a device is called: its name, else that it hides one or has none.
+ * @param {any} row
+ */
+export function deviceName(row) {
+  if (row.name) return shownName(row.name);
+  return row.phy === "Bluetooth" ? t("devices.unnamed") : t("devices.hidden");
+}
+
+/** @param {any} row */
+export function deviceLink(row) {
+  const classes = row.name ? "name" : "name muted";
+  return html`<a class=${classes} href=${href("device", row.address)}>${deviceName(row)}</a>`;
+}
+
+/**
+ * Whether a device shows the name of one of one's own networks, as the settings list them.
+ * @param {any} row
+ */
+export function isOwn(row) {
+  return row.name !== undefined && settings.own.includes(row.name);
+}

@@ -1,0 +1,150 @@
+// The CSV of a list: the pages that the server writes, put together. The browser keeps them as parts of one file, and
+// never as one text.
+import { html } from "../vendor/lit.js";
+import { ApiError, address, isAborted } from "../lib/api.js";
+import { t } from "../lib/i18n.js";
+import { icon } from "../lib/icons.js";
+import { announce, reason } from "../lib/ui.js";
+
+/** Pages are long, because each of them is a look at all devices. */
+const PAGE_ROWS = 1000;
+
+/**
+ * The rows of a CSV text. Quoted fields may hold commas, quotes and line breaks.
+ * @param {string} text
+ * @returns {{cells: string[], text: string}[]}
+ */
+export function rowsOfCsv(text) {
+  const rows = [];
+  /** @type {string[]} */
+  let cells = [];
+  let cell = "";
+  let start = 0;
+  let isQuoted = false;
+  for (let at = 0; at < text.length; at += 1) {
+    const character = text[at];
+    if (isQuoted) {
+      if (character !== '"') cell += character;
+      else if (text[at + 1] === '"') cell += text[(at += 1)];
+      else isQuoted = false;
+    } else if (character === '"') isQuoted = true;
+    else if (character === ",") {
+      cells.push(cell);
+      cell = "";
+    } else if (character === "\n") {
+      cells.push(cell.replace(/\r$/, ""));
+      rows.push({ cells, text: text.slice(start, at + 1) });
+      [cells, cell, start] = [[], "", at + 1];
+    } else cell += character;
+  }
+  if (start < text.length) rows.push({ cells: [...cells, cell], text: text.slice(start) });
+  return rows;
+}
+
+/**
+ * Reads all pages of a list as CSV.
+ * @param {string} path
+ * @param {Record<string, string>} params
+ * @param {object} options
+ * @param {AbortSignal} options.signal
+ * @param {(rows: number) => void} options.progress
+ * @param {(cell: (column: string) => string) => boolean} [options.keep] Whether a row is wanted; all are without it.
+ * @returns {Promise<Blob>}
+ */
+export async function readCsv(path, params, { signal, progress, keep }) {
+  /** @type {string[]} */
+  const parts = [];
+  let count = 0;
+  /** @type {string | null} */
+  let cursor = null;
+  do {
+    const asked = { ...params, limit: String(PAGE_ROWS), ...(cursor ? { cursor } : {}) };
+    const answer = await readPage(address(path, asked), signal);
+    const [head, ...rows] = rowsOfCsv(await answer.text());
+    if (head && parts.length === 0) parts.push(head.text);
+    const columns = new Map((head?.cells ?? []).map((name, index) => [name, index]));
+    const kept = rows.filter(
+      (row) => !keep || keep((column) => row.cells[columns.get(column) ?? -1] ?? ""),
+    );
+    parts.push(kept.map((row) => row.text).join(""));
+    count += kept.length;
+    progress(count);
+    cursor = answer.headers.get("X-Next-Cursor");
+  } while (cursor);
+  return new Blob(parts, { type: "text/csv;charset=utf-8" });
+}
+
+/**
+ * @param {string} url
+ * @param {AbortSignal} signal
+ */
+async function readPage(url, signal) {
+  const answer = await fetch(url, { headers: { Accept: "text/csv" }, credentials: "same-origin", signal });
+  if (answer.ok) return answer;
+  const told = await answer.json().catch(() => ({}));
+  throw new ApiError(String(told.status ?? answer.statusText), { status: answer.status, code: told.code });
+}
+
+/**
+ * Hands a file to the browser's downloads.
+ * @param {Blob} blob
+ * @param {string} name
+ */
+export function save(blob, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  // The browser reads the address when the download starts, which is after this call.
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+/**
+ * The button of an export, which counts the rows while they come and stops them on another click.
+ * @param {() => void} draw Draws the view anew.
+ */
+export function exporter(draw) {
+  /** @type {AbortController | undefined} */
+  let running;
+  let rows = 0;
+  /** @type {string} */
+  let told = "";
+
+  /**
+   * @param {string} path
+   * @param {Record<string, string>} params
+   * @param {string} name
+   * @param {((cell: (column: string) => string) => boolean) | undefined} keep
+   */
+  const run = async (path, params, name, keep) => {
+    const own = new AbortController();
+    running = own;
+    [rows, told] = [0, ""];
+    const progress = (/** @type {number} */ count) => {
+      rows = count;
+      draw();
+    };
+    try {
+      const blob = await readCsv(path, params, { signal: own.signal, progress, keep });
+      save(blob, `scanpost-${name}-${new Date().toISOString().slice(0, 10)}.csv`);
+      told = t("export.done", { n: rows });
+    } catch (error) {
+      if (!isAborted(error)) told = t("export.failed", { message: reason(error) });
+    }
+    if (running === own) running = undefined;
+    if (told) announce(told);
+    draw();
+  };
+
+  return {
+    stop: () => running?.abort(),
+    /** @type {(path: string, params: Record<string, string>, name: string, keep?: (cell: (column: string) => string) => boolean) => unknown} */
+    button(path, params, name, keep) {
+      const click = () => (running ? running.abort() : void run(path, params, name, keep));
+      return html`<button type="button" @click=${click}>
+          ${icon(running ? "close" : "download")} ${running ? t("export.running", { n: rows }) : t("export.csv")}
+        </button>
+        <span class="muted">${told}</span>`;
+    },
+  };
+}
