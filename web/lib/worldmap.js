@@ -1,0 +1,351 @@
+// The map itself: OpenLayers with the tiles of devices, what is selected, tracks, and outlining with the pointer.
+import {
+  circular,
+  CircleStyle,
+  createXYZ,
+  Feature,
+  Fill,
+  fromLonLat,
+  getPointResolution,
+  ImageTile,
+  interactions,
+  LineString,
+  Map as OlMap,
+  Point,
+  PointerInteraction,
+  Polygon,
+  Stroke,
+  Style,
+  TileLayer,
+  toLonLat,
+  VectorLayer,
+  VectorSource,
+  View,
+} from "../vendor/ol.js";
+import { nearest, TILE_PX, EXTENT } from "./tiles.js";
+
+/** @typedef {[number, number]} Place longitude and latitude */
+/** @typedef {{lat_min: number, lon_min: number, lat_max: number, lon_max: number}} Bounds */
+
+const ZOOM_MAX = 20;
+const grid = createXYZ({ tileSize: TILE_PX, maxZoom: ZOOM_MAX });
+
+/** Draws a box or a free line while the pointer is down. */
+class Outliner extends PointerInteraction {
+  /** @param {(ring: Place[]) => void} done */
+  constructor(done) {
+    super({
+      handleDownEvent: (/** @type {any} */ event) => {
+        if (!this.kind) return false;
+        this.points = [event.pixel];
+        this.draw(event.map);
+        return true;
+      },
+      handleDragEvent: (/** @type {any} */ event) => {
+        if (this.kind === "box") this.points[1] = event.pixel;
+        else this.points.push(event.pixel);
+        this.draw(event.map);
+      },
+      handleUpEvent: (/** @type {any} */ event) => {
+        const ring = this.ring().map((pixel) => toLonLat(event.map.getCoordinateFromPixel(pixel)));
+        this.shape?.remove();
+        this.shape = null;
+        if (ring.length > 3) done(ring);
+        return false;
+      },
+    });
+    /** @type {"box" | "lasso" | null} */
+    this.kind = null;
+    /** @type {number[][]} */
+    this.points = [];
+    /** @type {SVGSVGElement | null} */
+    this.shape = null;
+  }
+
+  /** @returns {number[][]} pixels */
+  ring() {
+    const [from, to] = this.points;
+    if (this.kind === "box") return to ? [from, [to[0], from[1]], to, [from[0], to[1]]] : [];
+    // A link has room for some forty corners.
+    const step = Math.max(1, Math.ceil(this.points.length / 40));
+    return this.points.filter((_, index) => index % step === 0);
+  }
+
+  /** @param {any} map */
+  draw(map) {
+    const name = "http://www.w3.org/2000/svg";
+    if (!this.shape) {
+      this.shape = document.createElementNS(name, "svg");
+      this.shape.setAttribute("class", "map-outlining");
+      this.shape.setAttribute("aria-hidden", "true");
+      this.shape.append(document.createElementNS(name, "polygon"));
+      map.getOverlayContainer().append(this.shape);
+    }
+    this.shape.firstElementChild?.setAttribute("points", this.ring().map((pixel) => pixel.join(",")).join(" "));
+  }
+}
+
+export class WorldMap {
+  /**
+   * @param {HTMLElement} target
+   * @param {object} options
+   * @param {import("./tiles.js").DeviceTiles} options.tiles
+   * @param {(token: string) => string} options.colour
+   * @param {() => void} options.moved
+   * @param {(hit: {address: string} | {bounds: Bounds} | null) => void} options.picked
+   * @param {(ring: Place[]) => void} options.outlined
+   * @param {number} options.zoomMax
+   */
+  constructor(target, { tiles, colour, moved, picked, outlined, zoomMax }) {
+    this.tiles = tiles;
+    this.colour = colour;
+    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.duration = still ? 0 : 200;
+    this.view = new View({ center: [0, 0], zoom: 1, minZoom: 0, maxZoom: zoomMax, enableRotation: false, multiWorld: true });
+    this.source = this.#source();
+    this.devices = new TileLayer({ source: this.source, cacheSize: devicePixelRatio > 1 ? 32 : 64, zIndex: 1, visible: false });
+    this.marks = new VectorSource();
+    this.ground = null;
+    const marks = new VectorLayer({ source: this.marks, zIndex: 2, updateWhileInteracting: true });
+    this.outliner = new Outliner(outlined);
+    this.map = new OlMap({
+      target,
+      view: this.view,
+      layers: [this.devices, marks],
+      controls: [],
+      interactions: interactions({ altShiftDragRotate: false, pinchRotate: false, shiftDragZoom: false }).extend([this.outliner]),
+      moveTolerance: 4,
+    });
+    this.map.on("moveend", moved);
+    this.map.on("singleclick", (/** @type {any} */ event) => picked(this.#pick(event)));
+  }
+
+  #source() {
+    return new ImageTile({
+      tileGrid: grid,
+      tileSize: TILE_PX * this.tiles.options.scale,
+      transition: 0,
+      loader: (/** @type {number} */ z, /** @type {number} */ x, /** @type {number} */ y) => this.tiles.load(z, x, y),
+    });
+  }
+
+  remove() {
+    this.map.setTarget(undefined);
+    this.map.dispose();
+  }
+
+  /** Reads all tiles again, because they are others now. */
+  reset() {
+    this.tiles.reset();
+    this.source = this.#source();
+    this.devices.setSource(this.source);
+  }
+
+  redraw() {
+    this.devices.changed();
+  }
+
+  /** @param {any} layer what lies below, or null */
+  setGround(layer) {
+    if (this.ground) this.map.removeLayer(this.ground);
+    this.ground = layer;
+    if (layer) this.map.getLayers().insertAt(0, layer);
+  }
+
+  /** @param {"box" | "lasso" | null} kind */
+  outline(kind) {
+    this.outliner.kind = kind;
+  }
+
+  /** Where the map is: latitude, longitude and zoom. */
+  at() {
+    const [lon, lat] = toLonLat(this.view.getCenter() ?? [0, 0]);
+    return { lat, lon, zoom: this.view.getZoom() ?? 0 };
+  }
+
+  /** @param {{lat: number, lon: number, zoom: number}} at */
+  go({ lat, lon, zoom }) {
+    this.view.cancelAnimations();
+    this.view.setCenter(fromLonLat([lon, lat]));
+    this.view.setZoom(zoom);
+  }
+
+  /** @param {number} step */
+  zoom(step) {
+    const zoom = (this.view.getZoom() ?? 0) + step;
+    this.view.animate({ zoom, duration: this.duration });
+  }
+
+  /** @param {Bounds} bounds @param {number} [maxZoom] */
+  fit({ lat_min, lon_min, lat_max, lon_max }, maxZoom = 17) {
+    const [west, south] = fromLonLat([lon_min, Math.max(-85, lat_min)]);
+    const [east, north] = fromLonLat([lon_max, Math.min(85, lat_max)]);
+    this.map.updateSize();
+    this.view.fit([west, south, east, north], { maxZoom, padding: [50, 50, 50, 50] });
+  }
+
+  /** What the screen shows. @returns {Bounds} */
+  bounds() {
+    const [west, south, east, north] = this.view.calculateExtent(this.map.getSize());
+    const [lonMin, latMin] = toLonLat([west, south]);
+    const [lonMax, latMax] = toLonLat([east, north]);
+    const isAll = east - west >= 2 * 20037508;
+    return { lat_min: latMin, lon_min: isAll ? -180 : lonMin, lat_max: latMax, lon_max: isAll ? 180 : lonMax };
+  }
+
+  /** The tiles that the screen shows. */
+  visible() {
+    const z = grid.getZForResolution(this.view.getResolution() ?? 1);
+    const side = 2 ** z;
+    /** @type {{key: string, entry: import("./tiles.js").Entry, column: number}[]} */
+    const found = [];
+    grid.forEachTileCoord(this.view.calculateExtent(this.map.getSize()), z, (/** @type {number[]} */ [, column, y]) => {
+      const x = ((column % side) + side) % side;
+      const entry = this.tiles.entries.get(`${z}/${x}/${y}`);
+      if (entry) found.push({ key: entry.key, entry, column });
+    });
+    return found;
+  }
+
+  /** How many devices the screen shows, as far as its tiles are there. */
+  count() {
+    const extent = this.view.calculateExtent(this.map.getSize());
+    let count = 0;
+    for (const { entry, column } of this.visible()) {
+      const [west, , east, north] = grid.getTileCoordExtent([entry.z, column, entry.y]);
+      const unit = (east - west) / EXTENT;
+      for (const { x, y, count: n } of entry.parts[0]?.items ?? []) {
+        const [right, up] = [west + x * unit, north - y * unit];
+        if (extent[0] <= right && right <= extent[2] && extent[1] <= up && up <= extent[3]) count += n ?? 1;
+      }
+    }
+    return count;
+  }
+
+  /** A round length, and how wide it is on the screen. */
+  scale() {
+    const resolution = this.view.getResolution();
+    if (!resolution) return null;
+    const metresPerPixel = getPointResolution("EPSG:3857", resolution, this.view.getCenter() ?? [0, 0]);
+    const most = metresPerPixel * 100;
+    const power = 10 ** Math.floor(Math.log10(most));
+    const metres = [5, 2, 1].map((step) => step * power).find((one) => one <= most) ?? power;
+    return { width: metres / metresPerPixel, metres };
+  }
+
+  /** @param {any} event */
+  #pick({ pixel, originalEvent }) {
+    const reach = originalEvent.pointerType === "touch" ? 22 : 10;
+    const [right, up] = this.map.getCoordinateFromPixel(pixel);
+    for (const { entry, column } of this.visible()) {
+      const extent = grid.getTileCoordExtent([entry.z, column, entry.y]);
+      const unit = (extent[2] - extent[0]) / EXTENT;
+      const item = nearest(entry.parts, (right - extent[0]) / unit, (extent[3] - up) / unit, reach);
+      if (!item) continue;
+      if (item.address) return { address: item.address };
+      const half = unit * (EXTENT / 64);
+      const [x, y] = [extent[0] + item.x * unit, extent[3] - item.y * unit];
+      const [lonMin, latMin] = toLonLat([x - half, y - half]);
+      const [lonMax, latMax] = toLonLat([x + half, y + half]);
+      return { bounds: { lat_min: latMin, lon_min: lonMin, lat_max: latMax, lon_max: lonMax } };
+    }
+    return null;
+  }
+
+  /**
+   * Shows what is not in tiles.
+   * @param {object} marks
+   * @param {{place: Place, radiusM: number} | null} marks.selected
+   * @param {{place: Place, accuracyM: number} | null} marks.here
+   * @param {{token: string, line: Place[]}[]} marks.tracks
+   * @param {Place[] | null} marks.area
+   */
+  mark({ selected, here, tracks, area }) {
+    this.marks.clear(true);
+    const add = (/** @type {any} */ geometry, /** @type {any} */ style) => {
+      const feature = new Feature(geometry);
+      feature.setStyle(style);
+      this.marks.addFeature(feature);
+    };
+    const line = (/** @type {string} */ token, /** @type {number} */ width, /** @type {number[]} */ lineDash = []) =>
+      new Stroke({ color: this.colour(token), width, lineDash });
+    if (area) {
+      const ring = area.map((place) => fromLonLat(place));
+      add(new Polygon([[...ring, ring[0]]]), new Style({ stroke: line("--accent", 2, [6, 4]) }));
+    }
+    for (const { token, line: places } of tracks) {
+      const geometry = places.length > 1 ? new LineString(places.map((place) => fromLonLat(place))) : new Point(fromLonLat(places[0]));
+      add(geometry, [new Style({ stroke: line("--map-halo", 6) }), new Style({ stroke: line(token, 3) })]);
+      const end = new Point(fromLonLat(places[places.length - 1]));
+      const image = new CircleStyle({ radius: 5, fill: new Fill({ color: this.colour(token) }), stroke: line("--map-halo", 2) });
+      add(end, new Style({ image }));
+    }
+    if (here) {
+      add(circular(here.place, here.accuracyM).transform("EPSG:4326", "EPSG:3857"), new Style({ stroke: line("--focus", 1) }));
+      const image = new CircleStyle({ radius: 7, fill: new Fill({ color: this.colour("--focus") }), stroke: line("--map-halo", 3) });
+      add(new Point(fromLonLat(here.place)), new Style({ image }));
+    }
+    if (selected) {
+      if (selected.radiusM > 0) {
+        const circle = circular(selected.place, selected.radiusM).transform("EPSG:4326", "EPSG:3857");
+        add(circle, new Style({ stroke: line("--accent", 2, [4, 4]) }));
+      }
+      const ring = (/** @type {number} */ radius, /** @type {any} */ stroke) => new Style({ image: new CircleStyle({ radius, stroke }) });
+      add(new Point(fromLonLat(selected.place)), [ring(11, line("--map-halo", 6)), ring(11, line("--accent", 3))]);
+    }
+  }
+}
+
+/**
+ * Whether a place is within a ring.
+ * @param {Place} place
+ * @param {Place[]} ring
+ */
+export function isWithin([x, y], ring) {
+  let inside = false;
+  for (let at = 0, before = ring.length - 1; at < ring.length; before = at, at += 1) {
+    const [x1, y1] = ring[at];
+    const [x2, y2] = ring[before];
+    if (y1 > y !== y2 > y && x < ((x2 - x1) * (y - y1)) / (y2 - y1) + x1) inside = !inside;
+  }
+  return inside;
+}
+
+/** @param {Place[]} ring @returns {Bounds} */
+export function boundsOf(ring) {
+  const lons = ring.map(([lon]) => lon);
+  const lats = ring.map(([, lat]) => lat);
+  return { lat_min: Math.min(...lats), lon_min: Math.min(...lons), lat_max: Math.max(...lats), lon_max: Math.max(...lons) };
+}
+
+/**
+ * Where the devices are: looks from tiles of the whole world into those that have any.
+ * @param {(z: number, x: number, y: number) => Promise<import("./tiles.js").Decoded>} read
+ * @returns {Promise<Bounds | null>}
+ */
+export async function extentOfData(read) {
+  let tiles = [[0, 0, 0]];
+  for (;;) {
+    const box = { left: Infinity, top: Infinity, right: -Infinity, bottom: -Infinity };
+    /** @type {number[][]} */
+    const cells = [];
+    for (const [z, x, y] of tiles) {
+      for (const item of (await read(z, x, y)).items) {
+        const half = item.count === undefined ? 0 : EXTENT / 64;
+        const side = EXTENT * 2 ** z;
+        box.left = Math.min(box.left, (x * EXTENT + item.x - half) / side);
+        box.right = Math.max(box.right, (x * EXTENT + item.x + half) / side);
+        box.top = Math.min(box.top, (y * EXTENT + item.y - half) / side);
+        box.bottom = Math.max(box.bottom, (y * EXTENT + item.y + half) / side);
+        if (half) cells.push([z + 5, x * 32 + Math.floor(item.x / (EXTENT / 32)), y * 32 + Math.floor(item.y / (EXTENT / 32))]);
+      }
+    }
+    if (box.left > box.right) return null;
+    // A cell is a tile five zooms further in. While all devices are in a few of them, those tell more.
+    if (cells.length === 0 || cells.length > 4 || cells[0][0] > ZOOM_MAX - 5) {
+      const lat = (/** @type {number} */ y) => (Math.atan(Math.sinh(Math.PI * (1 - 2 * y))) * 180) / Math.PI;
+      return { lat_min: lat(box.bottom), lon_min: box.left * 360 - 180, lat_max: lat(box.top), lon_max: box.right * 360 - 180 };
+    }
+    tiles = cells;
+  }
+}

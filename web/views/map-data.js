@@ -1,0 +1,129 @@
+// What the map reads besides its tiles: the list of what it shows, the selected device, tracks and counts.
+import { get, isAborted } from "../lib/api.js";
+import { boundsOf, isWithin } from "../lib/worldmap.js";
+import { bbox } from "./map-state.js";
+
+/** @typedef {import("../lib/worldmap.js").Place} Place */
+/** @typedef {import("./map-state.js").MapState} MapState */
+
+const PAGE = 100;
+/** An outlined area is a part of the rectangle around it, of which so many pages are read at once. */
+const AREA_PAGES = 5;
+
+export class MapData {
+  /**
+   * @param {AbortSignal} signal
+   * @param {() => void} changed
+   */
+  constructor(signal, changed) {
+    this.signal = signal;
+    this.changed = changed;
+    /** @type {any[] | null} */
+    this.rows = null;
+    /** @type {string | null} */
+    this.cursor = null;
+    /** @type {unknown} */
+    this.listError = null;
+    this.isBusy = false;
+    /** Whether there may be newer rows. */
+    this.isOld = false;
+    /** @type {AbortController | null} */
+    this.reading = null;
+    /** @type {any} */
+    this.device = null;
+    /** @type {unknown} */
+    this.deviceError = null;
+    /** @type {Map<string, Place[]>} */
+    this.tracks = new Map();
+    /** @type {any} */
+    this.summary = null;
+  }
+
+  /** @param {Record<string, string>} filters */
+  async loadSummary(filters) {
+    this.summary = await get("/api/v1/summary", filters, { signal: this.signal }).catch(() => null);
+    this.changed();
+  }
+
+  /** @param {string} address */
+  async loadDevice(address) {
+    this.device = null;
+    this.deviceError = null;
+    if (!address) return;
+    this.changed();
+    try {
+      this.device = await get(`/api/v1/devices/${encodeURIComponent(address)}`, {}, { signal: this.signal });
+    } catch (error) {
+      if (!isAborted(error)) this.deviceError = error;
+    }
+    this.changed();
+  }
+
+  /** How far from its mean position the selected device was heard. */
+  get radiusM() {
+    const position = this.device?.position;
+    if (!position) return 0;
+    const up = (position.lat_max - position.lat_min) * 111_320;
+    const right = (position.lon_max - position.lon_min) * 111_320 * Math.cos((position.lat * Math.PI) / 180);
+    return Math.hypot(up, right) / 2;
+  }
+
+  /** @param {MapState} state */
+  async loadTracks({ tracks, since, until }) {
+    const from = since.startsWith("-") ? Math.floor(Date.now() / 1000) + Number(since) : since;
+    const params = { since: from, until, points_max: 1000 };
+    const lines = tracks.map(async (uuid) => {
+      const path = `/api/v1/sources/${encodeURIComponent(uuid)}/track`;
+      const { geometry } = await get(path, params, { signal: this.signal });
+      if (!geometry) return null;
+      const places = geometry.type === "Point" ? [geometry.coordinates] : geometry.coordinates;
+      return /** @type {[string, Place[]]} */ ([uuid, places]);
+    });
+    const found = await Promise.all(lines.map((line) => line.catch(() => null)));
+    this.tracks = new Map(found.filter((line) => line !== null));
+    this.changed();
+  }
+
+  /**
+   * @param {MapState} state
+   * @param {import("../lib/worldmap.js").Bounds} view
+   */
+  listFilters({ filters, area }, view) {
+    return { ...filters, bbox: bbox(area ? boundsOf(area) : view) };
+  }
+
+  /**
+   * Reads the list from its beginning, or with `more` the rows behind those that are there.
+   * @param {MapState} state
+   * @param {import("../lib/worldmap.js").Bounds} view
+   * @param {boolean} more
+   */
+  async loadList(state, view, more) {
+    this.reading?.abort();
+    const reading = new AbortController();
+    this.reading = reading;
+    this.isBusy = true;
+    this.listError = null;
+    this.changed();
+    const { area } = state;
+    const rows = more ? [...(this.rows ?? [])] : [];
+    let cursor = more ? this.cursor : null;
+    try {
+      for (let pages = 0; pages < (area ? AREA_PAGES : 1); pages += 1) {
+        const params = { ...this.listFilters(state, view), limit: PAGE, cursor };
+        const answer = await get("/api/v1/devices", params, { signal: reading.signal });
+        rows.push(...answer.devices.filter((/** @type {any} */ { lon, lat }) => !area || isWithin([lon, lat], area)));
+        cursor = answer.next_cursor ?? null;
+        if (!cursor) break;
+      }
+      this.rows = rows;
+      this.cursor = cursor;
+      this.isOld = false;
+    } catch (error) {
+      if (isAborted(error)) return;
+      this.listError = error;
+    }
+    this.isBusy = false;
+    this.changed();
+  }
+}
