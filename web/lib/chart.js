@@ -25,6 +25,7 @@
 const DASHES = [[], [8, 4], [2, 3], [10, 3, 2, 3], [5, 2], [1, 5]];
 export const LINES_MAX = DASHES.length;
 const HEIGHT_PX = 260;
+const HOUR_S = 3600;
 
 /** @type {Promise<any> | undefined} */
 let loading;
@@ -136,7 +137,7 @@ function optionsOf(host, data) {
     height: HEIGHT_PX,
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false } },
-    scales: { x: { range: rangeOfTimes } },
+    scales: { x: { range: () => rangeOf(data.times) } },
     axes: [
       {
         ...axis,
@@ -144,7 +145,7 @@ function optionsOf(host, data) {
         values: (/** @type {any} */ _, /** @type {number[]} */ at, _axis, _space, /** @type {number} */ step) =>
           at.map((seconds) => data.time(seconds, step)),
       },
-      { ...axis, size: 64, values: (/** @type {any} */ _, /** @type {number[]} */ at) => at.map(point) },
+      { ...axis, size: 72, incrs: [1, 2, 5, 10, 20, 50], values: (/** @type {any} */ _, /** @type {number[]} */ at) => at.map(point) },
     ],
     series: [{}, ...series],
     bands: data.lines.map((_, index) => ({
@@ -157,13 +158,12 @@ function optionsOf(host, data) {
 }
 
 /**
- * A single point gets an hour on each side.
- * @param {any} _
- * @param {number} min
- * @param {number} max
+ * A single point has room on both sides.
+ * @param {number[]} times
  */
-function rangeOfTimes(_, min, max) {
-  return min === max ? [min - 3600, max + 3600] : [min, max];
+function rangeOf(times) {
+  const [first = 0, last = first] = [times[0], times.at(-1)];
+  return first === last ? [first - HOUR_S, last + HOUR_S] : [first, last];
 }
 
 /**
