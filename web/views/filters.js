@@ -39,8 +39,9 @@ export function filtersOf(query) {
   /** @type {Record<string, string>} */
   const filters = {};
   for (const { name } of FIELDS) {
-    const value = query.get(name)?.trim();
-    if (value) filters[name] = value;
+    const value = query.get(name) ?? "";
+    // Blanks around the name of a network belong to it.
+    if (value.trim()) filters[name] = name === "ssid" ? value : value.trim();
   }
   return filters;
 }
