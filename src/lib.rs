@@ -33,6 +33,7 @@
 //! | [`backup`] | consistent copies of a data directory, and their check | how anything is stored |
 //! | `data_dir` | the names, modes and locks of all files in the data directory | what is in them |
 //! | [`metrics`] | the list of all counters and gauges | who reads them |
+//! | `page` | the files of the web page | HTTP |
 //! | `maps` | base maps: archives of tiles, and styles for them | HTTP |
 //! | `described` | types as the `OpenAPI` document describes them | routes |
 //! | [`config`] | file, environment and flags to one checked value | what it is for |
@@ -74,6 +75,7 @@ mod maps;
 pub mod metrics;
 mod notify;
 pub mod outbox;
+mod page;
 mod process;
 pub mod report;
 mod serve;

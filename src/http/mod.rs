@@ -8,6 +8,7 @@ mod kismet;
 mod native;
 mod openapi;
 mod ops;
+mod page;
 mod request;
 mod response;
 mod route;

@@ -23,7 +23,7 @@ use super::response::{compress, etag, pace, trace};
 use super::route::Route;
 use super::server::lease::HttpService;
 use super::state::{App, ServerFacts};
-use super::{intake, kismet, native, openapi, ops};
+use super::{intake, kismet, native, openapi, ops, page};
 use crate::config;
 use crate::ingest::Ingest;
 use crate::metrics::RouteCounts;
@@ -32,6 +32,7 @@ use crate::metrics::RouteCounts;
 pub(super) fn table() -> Vec<Route> {
     [
         ops::routes(),
+        page::routes(),
         intake::routes(),
         native::routes(),
         openapi::routes(table),

@@ -39,6 +39,7 @@ use crate::ingest::outcomes::Outcomes;
 use crate::log::History;
 use crate::maps::BaseMaps;
 use crate::metrics::{self, ConnectionCounts, Metrics, RefusedReads, RequestCounts};
+use crate::page::WebPage;
 use crate::process::Process;
 use crate::report::{Phy, ReceivedAt};
 use crate::tracker::{SilenceRule, Tracker};
@@ -70,6 +71,7 @@ struct Handles {
     file_reads: ReadQueue,
     maps: BaseMaps,
     kismet_page: Option<PageFiles>,
+    web_page: WebPage,
     server: Arc<ServerFacts>,
     limits: RequestLimits,
 }
@@ -241,6 +243,7 @@ impl App {
             file_reads: ReadQueue::new(read_limits(limits, FILE_READS_MAX), &Arc::default()),
             maps,
             kismet_page: parts.kismet_page,
+            web_page: WebPage::new(&config.server.uri_prefix),
             server: Arc::new(ServerFacts {
                 config: config.server.clone(),
                 uuid: parts.server_uuid,
@@ -388,6 +391,7 @@ part!(Arc<Intake>, app => Arc::clone(&app.intake));
 part!(Arc<Origins>, app => Arc::clone(&app.origins));
 part!(Arc<ServerFacts>, app => Arc::clone(&app.server));
 part!(BaseMaps, app => app.maps.clone());
+part!(WebPage, app => app.web_page.clone());
 part!(Option<PageFiles>, app => app.kismet_page.clone());
 part!(Arc<Tracker>, app => Arc::clone(&app.records.tracker));
 part!(Bodies, app => app.guard.bodies.clone());

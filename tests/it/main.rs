@@ -50,6 +50,7 @@ mod origin;
 mod outbox;
 #[cfg(unix)]
 mod packaging;
+mod page;
 mod paging;
 mod program;
 mod proxy;

@@ -73,7 +73,8 @@ fn meaning(name: &str) -> Option<&'static str> {
         "key" => "a device's key, as `kismet.device.base.key` has it",
         "name" => "the name of a webhook, as the configuration has it, or of a base map",
         "theme" => "`light` or `dark`. Default: light",
-        "path" => "the path of a file",
+        "path" => "the path of a file, or of a view of the page",
+        "version" => "the version of the page's files",
         "new_since" => {
             "counts devices that were first seen then or later: seconds since 1970, or like `2026-01-31T12:00:00Z`"
         }

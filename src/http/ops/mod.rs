@@ -2,7 +2,6 @@
 
 mod health;
 mod metrics;
-mod root;
 
 use super::guard::origin::OtherPages;
 use super::openapi::sent;
@@ -18,10 +17,6 @@ pub(super) fn routes() -> Vec<Route> {
             .answers(Answer::Json(Described::of::<sent::Status>()))
     };
     vec![
-        Route::get("/", root::root, "A line that says that the server runs")
-            .tag(Tag::Operation)
-            .before_ready()
-            .answers(Answer::Text),
         watched(Route::get("/healthz", health::alive, "The server runs")),
         watched(Route::get(
             "/readyz",

@@ -9,6 +9,7 @@ pub(in crate::http) enum Tag {
     Kismet,
     Native,
     Operation,
+    Page,
     Reports,
 }
 
@@ -121,12 +122,13 @@ impl Documentation {
 }
 
 impl Tag {
-    pub(in crate::http) const ALL: [Self; 5] = [
+    pub(in crate::http) const ALL: [Self; 6] = [
         Self::Reports,
         Self::Native,
         Self::Kismet,
         Self::Credentials,
         Self::Operation,
+        Self::Page,
     ];
 
     /// A sentence for the document.
@@ -137,6 +139,7 @@ impl Tag {
             Self::Kismet => "The paths of the Kismet wireless server",
             Self::Credentials => "Logins, sessions and API keys",
             Self::Operation => "Health and metrics",
+            Self::Page => "The web page for people",
         }
     }
 
@@ -146,6 +149,7 @@ impl Tag {
             Self::Kismet => "kismet",
             Self::Native => "native",
             Self::Operation => "operation",
+            Self::Page => "page",
             Self::Reports => "reports",
         }
     }

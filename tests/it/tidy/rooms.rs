@@ -41,6 +41,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "http::ops",
             "http::kismet",
             "http::native",
+            "http::page",
             "http::intake",
             "http::openapi",
             "http::route",
@@ -120,6 +121,16 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "http::page",
+        &[
+            "http::route",
+            "http::state",
+            "http::request",
+            "http::error",
+            "page",
+        ],
+    ),
+    (
         "http::intake",
         &[
             "http::openapi",
@@ -182,6 +193,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "process",
             "data_dir",
             "maps",
+            "page",
             "http::error",
         ],
     ),
@@ -293,6 +305,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("report", &["bounded"]),
     ("setting_text", &[]),
     ("maps", &["data_dir"]),
+    ("page", &[]),
     ("process", &[]),
     ("notify", &[]),
     ("hex", &[]),
