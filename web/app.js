@@ -31,13 +31,16 @@ function shell() {
   const { live } = stream;
   const session = current();
   /** @param {string} name */
-  const link = (name) => html`<li>
-    <a href=${href(name)} aria-current=${shown.name === name ? "page" : nothing} @click=${closeMenu}
-      >${t(`nav.${name}`)}${name === "alerts" && live.counters?.alerts_open
-        ? html` <span class="count">${number(live.counters.alerts_open)}</span>`
-        : nothing}</a
-    >
-  </li>`;
+  const link = (name) =>
+    html`<li>
+      <a href=${href(name)} aria-current=${shown.name === name ? "page" : nothing} @click=${closeMenu}
+        >${t(`nav.${name}`)}${
+          name === "alerts" && live.counters?.alerts_open
+            ? html` <span class="count">${number(live.counters.alerts_open)}</span>`
+            : nothing
+        }</a
+      >
+    </li>`;
   render(
     html`<a class="skip" href="#main" @click=${skip}>${t("skip")}</a>
       <header class="top">
@@ -45,19 +48,23 @@ function shell() {
         <button type="button" class="menu" aria-expanded=${isMenuOpen} aria-controls="nav" @click=${toggleMenu}>
           ${icon("menu")} ${t("menu")}
         </button>
-        ${mayRead()
-          ? html`<form role="search" class="search" @submit=${search}>
-                <label for="search" class="sr">${t("search.label")}</label>
-                <input id="search" name="q" type="search" placeholder=${t("search.placeholder")} autocomplete="off" />
-              </form>
-              <nav id="nav" aria-label=${t("nav.label")} class=${isMenuOpen ? "open" : ""}>
-                <ul>
-                  ${NAVIGATION.map(link)}
-                </ul>
-              </nav>`
-          : nothing}
+        ${
+          mayRead()
+            ? html`<form role="search" class="search" @submit=${search}>
+                  <label for="search" class="sr">${t("search.label")}</label>
+                  <input id="search" name="q" type="search" placeholder=${t("search.placeholder")} autocomplete="off" />
+                </form>
+                <nav id="nav" aria-label=${t("nav.label")} class=${isMenuOpen ? "open" : ""}>
+                  <ul>
+                    ${NAVIGATION.map(link)}
+                  </ul>
+                </nav>`
+            : nothing
+        }
         <div class="tools">
-          <button type="button" class="plain" @click=${showHelp} aria-label=${t("help.title")}>${icon("question")}</button>
+          <button type="button" class="plain" @click=${showHelp} aria-label=${t("help.title")}>
+            ${icon("question")}
+          </button>
           <a class="button plain" href=${href("settings")} aria-label=${t("nav.settings")}>${icon("settings")}</a>
           ${account(session)}
         </div>
@@ -181,7 +188,10 @@ async function show({ focus = false } = {}) {
   } catch (error) {
     if (!stop.signal.aborted) {
       setTitle(t("error.title"));
-      render(failed(error, () => location.reload()), root);
+      render(
+        failed(error, () => location.reload()),
+        root,
+      );
     }
   }
   if (focus && !stop.signal.aborted) {
@@ -274,7 +284,10 @@ async function begin() {
     shell();
     setTitle(t("error.title"));
     const root = freshRoot();
-    render(failed(error instanceof ApiError ? error : new Error(String(error)), () => location.reload()), root);
+    render(
+      failed(error instanceof ApiError ? error : new Error(String(error)), () => location.reload()),
+      root,
+    );
     return;
   }
   onLoginNeeded(async () => {

@@ -2,6 +2,7 @@
 import { html, nothing } from "../vendor/lit.js";
 import { locale, number, t } from "./i18n.js";
 import { settings } from "./settings.js";
+import { shownText } from "./text.js";
 
 /** Signals from here on are called excellent, good, fair and weak. */
 const STRENGTHS = /** @type {const} */ ([
@@ -33,11 +34,10 @@ export function signalText(dbm) {
 export function signal(dbm) {
   if (dbm === undefined || dbm === null) return nothing;
   const { bars, label } = strength(dbm);
-  const bar = (/** @type {number} */ at) =>
-    html`<i class=${at < bars ? "bar bar-on" : "bar"}></i>`;
+  const bar = (/** @type {number} */ at) => html`<i class=${at < bars ? "bar bar-on" : "bar"}></i>`;
   return html`<span class="signal" title=${label}
-    ><span class="bars" aria-hidden="true">${[0, 1, 2, 3].map(bar)}</span
-    ><span class="number">${signalText(dbm)}</span> <span class="sr">${label}</span></span
+    ><span class="bars" aria-hidden="true">${[0, 1, 2, 3].map(bar)}</span><span class="number">${signalText(dbm)}</span>
+    <span class="sr">${label}</span></span
   >`;
 }
 
@@ -48,7 +48,11 @@ for (const [group, icon, classes] of [
   ["weak", "warning", "wep wpa-unstated wpa-personal wpa-enterprise"],
   ["mixed", "half", "wpa-wpa2-unstated wpa-wpa2-personal wpa-wpa2-enterprise mixed-personal-enterprise"],
   ["good", "locked", "wpa2-unstated wpa2-personal wpa2-enterprise wapi-personal wapi-enterprise secured-unknown osen"],
-  ["strong", "shield", "wpa2-wpa3-personal wpa2-wpa3-enterprise wpa3-unstated wpa3-personal wpa3-enterprise wpa3-enterprise-192 owe dpp"],
+  [
+    "strong",
+    "shield",
+    "wpa2-wpa3-personal wpa2-wpa3-enterprise wpa3-unstated wpa3-personal wpa3-enterprise wpa3-enterprise-192 owe dpp",
+  ],
 ]) {
   for (const name of (classes ?? "").split(" ")) {
     SECURITY[name] = { group: group ?? "", icon: icon ?? "" };
@@ -83,7 +87,10 @@ function securityLabel(name) {
     if (word === "personal" || word === "enterprise") return word[0]?.toUpperCase() + word.slice(1);
     return word === "unstated" ? "" : word;
   });
-  return words.join(" ").replace(/(WPA\d?) (WPA\d)/, "$1/$2").trim();
+  return words
+    .join(" ")
+    .replace(/(WPA\d?) (WPA\d)/, "$1/$2")
+    .trim();
 }
 
 /** Lengths of time in words: the largest unit that fits. */
@@ -147,12 +154,13 @@ export function when(time, { exact = false } = {}) {
 }
 
 /**
- * The channel with its band, such as "36 (5 GHz)".
+ * The number of the channel with its band, such as "36 (5 GHz)". Kismet's notation has the width too, as in `36HT40+`.
  * @param {{channel?: string, band_ghz?: string}} device
  */
 export function channel({ channel: name, band_ghz: band }) {
   if (!name) return band ? bandText(band) : "";
-  return band ? `${name} (${bandText(band)})` : name;
+  const plain = /^\d+/.exec(name)?.[0] ?? shownText(name);
+  return band ? `${plain} (${bandText(band)})` : plain;
 }
 
 /** @param {string} ghz such as "2.4" */

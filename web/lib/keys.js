@@ -96,26 +96,27 @@ function add(/** @type {() => void} */ changed) {
     }
     dialog.update();
   };
-  const form = () => html`<form @submit=${submit}>
-    <div class="field">
-      <label for="key-name">${t("keys.name")}</label>
-      <input id="key-name" name="name" required maxlength="64" autocomplete="off" />
-    </div>
-    <div class="field">
-      <label for="key-role">${t("keys.role")}</label>
-      <select id="key-role" name="role">
-        ${ROLES.map((role) => html`<option value=${role}>${t(`keys.role.${role}`)}</option>`)}
-      </select>
-    </div>
-    <div class="field">
-      <label for="key-days">${t("keys.duration")}</label>
-      <select id="key-days" name="days">
-        ${DURATIONS.map((days) => html`<option value=${days}>${days ? t("keys.days", { n: days }) : t("keys.forever")}</option>`)}
-      </select>
-    </div>
-    <p class="error-text" role="alert">${error ? reason(error) : nothing}</p>
-    <button type="submit" class="primary">${t("keys.make")}</button>
-  </form>`;
+  const form = () =>
+    html`<form @submit=${submit}>
+      <div class="field">
+        <label for="key-name">${t("keys.name")}</label>
+        <input id="key-name" name="name" required maxlength="64" autocomplete="off" />
+      </div>
+      <div class="field">
+        <label for="key-role">${t("keys.role")}</label>
+        <select id="key-role" name="role">
+          ${ROLES.map((role) => html`<option value=${role}>${t(`keys.role.${role}`)}</option>`)}
+        </select>
+      </div>
+      <div class="field">
+        <label for="key-days">${t("keys.duration")}</label>
+        <select id="key-days" name="days">
+          ${DURATIONS.map((days) => html`<option value=${days}>${days ? t("keys.days", { n: days }) : t("keys.forever")}</option>`)}
+        </select>
+      </div>
+      <p class="error-text" role="alert">${error ? reason(error) : nothing}</p>
+      <button type="submit" class="primary">${t("keys.make")}</button>
+    </form>`;
   const made = (/** @type {string} */ secret, /** @type {() => void} */ close) => html`
     <p role="status">${t("keys.once")}</p>
     <p><code class="secret">${secret}</code> ${copyButton(secret)}</p>

@@ -50,7 +50,10 @@ void report() {
 /** @param {string} title @param {string} text */
 function block(title, text) {
   return html`<section class="panel">
-    <div class="row"><h3>${title}</h3>${copyButton(text)}</div>
+    <div class="row">
+      <h3>${title}</h3>
+      ${copyButton(text)}
+    </div>
     <pre tabindex="0" aria-label=${title}><code>${text}</code></pre>
   </section>`;
 }
@@ -59,12 +62,14 @@ export function firstSteps() {
   const needsKey = current().login_required;
   return html`
     <p>${t("start.intro")}</p>
-    ${needsKey
-      ? html`<p>
-          ${t("start.key")}
-          ${mayManage() ? html`<a href=${href("settings")}>${t("start.key.make")}</a>` : t("start.key.ask")}
-        </p>`
-      : nothing}
+    ${
+      needsKey
+        ? html`<p>
+            ${t("start.key")}
+            ${mayManage() ? html`<a href=${href("settings")}>${t("start.key.make")}</a>` : t("start.key.ask")}
+          </p>`
+        : nothing
+    }
     ${block(t("start.curl"), curl())}
     <div class="grid">
       <section class="panel">

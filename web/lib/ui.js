@@ -87,24 +87,32 @@ export function chip(label, remove) {
  * @template Row
  * @param {object} options
  * @param {string} options.caption
+ * @param {boolean} [options.hiddenCaption] where a heading says the same
  * @param {readonly Column<Row>[]} options.columns
  * @param {readonly Row[]} options.rows
  * @param {{by: string, descending: boolean}} [options.sorted]
  * @param {(by: string) => void} [options.sort]
  * @param {(row: Row) => string} [options.rowClass]
  */
-export function table({ caption, columns, rows, sorted, sort, rowClass }) {
+export function table({ caption, hiddenCaption = false, columns, rows, sorted, sort, rowClass }) {
   /** @param {Column<Row>} column */
   const head = (column) => {
     const isSorted = sorted !== undefined && column.sort === sorted.by;
     const order = isSorted ? (sorted.descending ? "descending" : "ascending") : undefined;
     const arrow = isSorted ? icon(sorted.descending ? "down" : "up") : nothing;
-    return html`<th scope="col" role="columnheader" class=${column.numeric ? "numeric" : ""} aria-sort=${order ?? nothing}>
-      ${column.sort && sort
-        ? html`<button type="button" class="sort" @click=${() => sort(column.sort ?? "")}>
-            ${column.label}${arrow}
-          </button>`
-        : column.label}
+    return html`<th
+      scope="col"
+      role="columnheader"
+      class=${column.numeric ? "numeric" : ""}
+      aria-sort=${order ?? nothing}
+    >
+      ${
+        column.sort && sort
+          ? html`<button type="button" class="sort" @click=${() => sort(column.sort ?? "")}>
+              ${column.label}${arrow}
+            </button>`
+          : column.label
+      }
     </th>`;
   };
   /** @param {Row} row @param {Column<Row>} column */
@@ -119,7 +127,7 @@ export function table({ caption, columns, rows, sorted, sort, rowClass }) {
   // The roles are those that the elements have anyway: some browsers forget them where rows are shown as cards.
   return html`<div class="table-frame">
     <table class="cards" role="table">
-      <caption>
+      <caption class=${hiddenCaption ? "sr" : ""}>
         ${caption}
       </caption>
       <thead role="rowgroup">

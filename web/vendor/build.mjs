@@ -27,8 +27,7 @@ for (const entry of entries) {
     write: false,
     metafile: true,
   });
-  for (const file of result.outputFiles)
-    outputs.set(file.path.slice(here.length + 1), file.contents);
+  for (const file of result.outputFiles) outputs.set(file.path.slice(here.length + 1), file.contents);
   for (const input of Object.keys(result.metafile.inputs)) {
     const found = /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(input);
     if (found) packages.add(found[1]);

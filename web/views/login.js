@@ -68,8 +68,15 @@ export default {
           <form class="login" method="post" @submit=${submit}>
             <div class="field">
               <label for="username">${t("login.name")}</label>
-              <input id="username" name="username" autocomplete="username" autocapitalize="none" spellcheck="false" required
-                aria-describedby=${error ? "login-error" : nothing} />
+              <input
+                id="username"
+                name="username"
+                autocomplete="username"
+                autocapitalize="none"
+                spellcheck="false"
+                required
+                aria-describedby=${error ? "login-error" : nothing}
+              />
             </div>
             <div class="field">
               <label for="password">${t("login.password")}</label>

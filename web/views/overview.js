@@ -33,11 +33,12 @@ export default {
       if (gone.aborted) return;
       if (error && !data) render(failed(error, read), root);
       else if (!data) render(loading(), root);
-      else if (data.summary.devices === 0) import("../lib/start.js").then(({ firstSteps }) => {
-        if (!gone.aborted && data?.summary.devices === 0) {
-          render(empty(t("overview.empty"), firstSteps()), root);
-        }
-      });
+      else if (data.summary.devices === 0)
+        import("../lib/start.js").then(({ firstSteps }) => {
+          if (!gone.aborted && data?.summary.devices === 0) {
+            render(empty(t("overview.empty"), firstSteps()), root);
+          }
+        });
       else render(page(data), root);
     };
 
@@ -101,23 +102,32 @@ function page({ summary, latest }) {
     <ul class="cards-row">
       ${card(t("overview.devices"), number(summary.devices), href("devices"))}
       ${card(t("overview.new"), number(summary.new_since ?? 0), href("devices", "", { since: midnight }))}
-      ${counters
-        ? html`${card(
-            t("overview.rate"),
-            number(counters.reports_per_second, { maximumFractionDigits: 1 }),
-            href("sources"),
-          )}
-          ${card(t("overview.up"), number(counters.sources_up), href("sources"))}
-          ${counters.sources_silent
-            ? card(t("overview.silent"), html`${icon("warning")} ${number(counters.sources_silent)}`, href("sources"), "card-warning")
-            : nothing}
-          ${card(
-            t("overview.alerts"),
-            html`${counters.alerts_open ? icon("bell") : nothing} ${number(counters.alerts_open)}`,
-            href("alerts"),
-            counters.alerts_open ? "card-warning" : "",
-          )}`
-        : nothing}
+      ${
+        counters
+          ? html`${card(
+              t("overview.rate"),
+              number(counters.reports_per_second, { maximumFractionDigits: 1 }),
+              href("sources"),
+            )}
+            ${card(t("overview.up"), number(counters.sources_up), href("sources"))}
+            ${
+              counters.sources_silent
+                ? card(
+                    t("overview.silent"),
+                    html`${icon("warning")} ${number(counters.sources_silent)}`,
+                    href("sources"),
+                    "card-warning",
+                  )
+                : nothing
+            }
+            ${card(
+              t("overview.alerts"),
+              html`${counters.alerts_open ? icon("bell") : nothing} ${number(counters.alerts_open)}`,
+              href("alerts"),
+              counters.alerts_open ? "card-warning" : "",
+            )}`
+          : nothing
+      }
     </ul>
     <div class="grid">
       <section class="panel">
@@ -131,7 +141,7 @@ function page({ summary, latest }) {
     </div>
     <section class="panel">
       <h2>${t("overview.latest")}</h2>
-      ${table({ caption: t("overview.latest.caption"), columns: columns(), rows: latest })}
+      ${table({ caption: t("overview.latest.caption"), hiddenCaption: true, columns: columns(), rows: latest })}
       <p><a href=${href("devices")}>${t("overview.all")}</a></p>
     </section>
   `;
@@ -179,27 +189,40 @@ function hours(/** @type {Record<string, number>} */ counts) {
   const seen = list.filter(({ count }) => 0 < count);
   const total = list.reduce((sum, { count }) => sum + count, 0);
   return html`
-    <svg class="hours" viewBox="0 0 ${HOURS * 10} 60" preserveAspectRatio="none" role="img"
-      aria-label=${t("overview.hours.label", { n: total })}>
+    <svg
+      class="hours"
+      viewBox="0 0 ${HOURS * 10} 60"
+      preserveAspectRatio="none"
+      role="img"
+      aria-label=${t("overview.hours.label", { n: total })}
+    >
       ${list.map(
         ({ count }, at) =>
           svg`<rect x=${at * 10 + 1} y=${60 - height(count)} width="8" height=${height(count)}></rect>`,
       )}
     </svg>
     <p class="hours-ends muted"><span>${when(list[0]?.start)}</span><span>${t("overview.now")}</span></p>
-    ${seen.length
-      ? html`<details>
-          <summary>${t("overview.hours.table")}</summary>
-          ${table({
-            caption: t("overview.hours"),
-            columns: [
-              { key: "hour", label: t("overview.hour"), heading: true, cell: (row) => when(row.start, { exact: true }) },
-              { key: "count", label: t("overview.new.devices"), numeric: true, cell: (row) => number(row.count) },
-            ],
-            rows: seen.reverse(),
-          })}
-        </details>`
-      : html`<p>${t("overview.hours.none")}</p>`}
+    ${
+      seen.length
+        ? html`<details>
+            <summary>${t("overview.hours.table")}</summary>
+            ${table({
+              caption: t("overview.hours"),
+              hiddenCaption: true,
+              columns: [
+                {
+                  key: "hour",
+                  label: t("overview.hour"),
+                  heading: true,
+                  cell: (row) => when(row.start, { exact: true }),
+                },
+                { key: "count", label: t("overview.new.devices"), numeric: true, cell: (row) => number(row.count) },
+              ],
+              rows: seen.reverse(),
+            })}
+          </details>`
+        : html`<p>${t("overview.hours.none")}</p>`
+    }
   `;
 }
 
@@ -215,7 +238,11 @@ function columns() {
           >${device.name ? shownName(device.name) : shownAddress(device.address)}</a
         >`,
     },
-    { key: "address", label: t("overview.address"), cell: (device) => html`<span class="mono">${shownAddress(device.address)}</span>` },
+    {
+      key: "address",
+      label: t("overview.address"),
+      cell: (device) => html`<span class="mono">${shownAddress(device.address)}</span>`,
+    },
     {
       key: "security",
       label: t("overview.security"),

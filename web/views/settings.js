@@ -19,9 +19,7 @@ export default {
       if (gone.aborted) return;
       render(
         html`
-          <div class="grid">
-            ${display()} ${networks()}
-          </div>
+          <div class="grid">${display()} ${networks()}</div>
           ${mayManage() ? keyPart.template() : nothing} ${server(status)}
         `,
         root,
@@ -88,8 +86,10 @@ function check(name) {
     change(/** @type {Partial<Settings>} */ ({ [name]: field.checked }));
   };
   return html`<div class="field">
-    <label class="check"><input type="checkbox" .checked=${settings[name]} aria-describedby="about-${name}"
-      @change=${choose} /> ${t(`settings.${name}`)}</label>
+    <label class="check"
+      ><input type="checkbox" .checked=${settings[name]} aria-describedby="about-${name}" @change=${choose} />
+      ${t(`settings.${name}`)}</label
+    >
     <span id="about-${name}" class="muted">${t(`settings.${name}.about`)}</span>
   </div>`;
 }
@@ -113,8 +113,14 @@ function networks() {
     <h2>${t("settings.own")}</h2>
     <div class="field">
       <label for="own">${t("settings.own.label")}</label>
-      <textarea id="own" rows="5" spellcheck="false" .value=${settings.own.join("\n")} @change=${save}
-        aria-describedby="own-about"></textarea>
+      <textarea
+        id="own"
+        rows="5"
+        spellcheck="false"
+        .value=${settings.own.join("\n")}
+        @change=${save}
+        aria-describedby="own-about"
+      ></textarea>
       <span id="own-about" class="muted">${t("settings.own.about")}</span>
     </div>
     ${check("hideOwn")}
@@ -127,16 +133,20 @@ function server(status) {
   return html`<section class="panel">
     <h2>${t("settings.server")}</h2>
     <dl class="facts">
-      ${name === null
-        ? nothing
-        : html`<dt>${t("settings.who")}</dt>
-            <dd>${name} (${role})</dd>`}
-      ${status
-        ? html`<dt>${t("settings.version")}</dt>
-            <dd>scanpost ${status.version}</dd>
-            <dt>${t("settings.name")}</dt>
-            <dd>${status.name}</dd>`
-        : nothing}
+      ${
+        name === null
+          ? nothing
+          : html`<dt>${t("settings.who")}</dt>
+              <dd>${name} (${role})</dd>`
+      }
+      ${
+        status
+          ? html`<dt>${t("settings.version")}</dt>
+              <dd>scanpost ${status.version}</dd>
+              <dt>${t("settings.name")}</dt>
+              <dd>${status.name}</dd>`
+          : nothing
+      }
       <dt>${t("settings.secure")}</dt>
       <dd>${isSecureContext ? t("settings.secure.yes") : t("settings.secure.no")}</dd>
     </dl>
