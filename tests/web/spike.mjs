@@ -91,7 +91,11 @@ async function start() {
     }
   }
   if (batch.length) await post(origin, batch);
-  return { origin, stop: () => new Promise((done) => server.on("exit", done).kill() && undefined).then(() => rm(folder, { recursive: true })) };
+  return {
+    origin,
+    stop: () =>
+      new Promise((done) => server.on("exit", done).kill() && undefined).then(() => rm(folder, { recursive: true })),
+  };
 }
 
 /** Runs in the page: shows an area, waits for its tiles, and moves the map about. */
@@ -99,7 +103,13 @@ async function measure({ x, y, zoom }) {
   const ol = await import("/spike/vendor/ol.js");
   const { DeviceTiles, TILE_PX } = await import("/spike/lib/tiles.js");
   const { painter, plan } = await import("/spike/lib/paint.js");
-  const colours = { "--map-edge": "#fff", "--map-open": "#c00", "--map-weak": "#d80", "--map-wpa2": "#27c", "--map-wpa3": "#072" };
+  const colours = {
+    "--map-edge": "#fff",
+    "--map-open": "#c00",
+    "--map-weak": "#d80",
+    "--map-wpa2": "#27c",
+    "--map-wpa3": "#072",
+  };
   const decodeTimes = [];
   const tiles = new DeviceTiles({
     scale: 1,
@@ -111,14 +121,24 @@ async function measure({ x, y, zoom }) {
       return { etag: answer.headers.get("ETag"), body: await answer.arrayBuffer() };
     },
     changed: () => layer.changed(),
-    failed: (error) => { throw error; },
+    failed: (error) => {
+      throw error;
+    },
   });
   const side = 2 ** 12;
-  const middle = ol.fromLonLat([((x + 2.5) / side) * 360 - 180, (Math.atan(Math.sinh(Math.PI * (1 - (2 * (y + 2)) / side))) * 180) / Math.PI]);
+  const middle = ol.fromLonLat([
+    ((x + 2.5) / side) * 360 - 180,
+    (Math.atan(Math.sinh(Math.PI * (1 - (2 * (y + 2)) / side))) * 180) / Math.PI,
+  ]);
   // Between two zooms tiles are smallest: 20 of them are on the screen.
   const view = new ol.View({ center: middle, zoom, minZoom: 2, maxZoom: 22 });
   const layer = new ol.TileLayer({
-    source: new ol.ImageTile({ tileGrid: ol.createXYZ({ tileSize: TILE_PX, maxZoom: 20 }), tileSize: TILE_PX, loader: (z, x, y) => tiles.load(z, x, y), transition: 0 }),
+    source: new ol.ImageTile({
+      tileGrid: ol.createXYZ({ tileSize: TILE_PX, maxZoom: 20 }),
+      tileSize: TILE_PX,
+      loader: (z, x, y) => tiles.load(z, x, y),
+      transition: 0,
+    }),
   });
   document.getElementById("map")?.remove();
   const target = document.body.appendChild(document.createElement("div"));
@@ -152,7 +172,8 @@ async function measure({ x, y, zoom }) {
   return { drawn, shown, frames, work };
 }
 
-const percentile = (values, share) => [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))];
+const percentile = (values, share) =>
+  [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))];
 const round = (value) => Math.round(value * 10) / 10;
 
 const { origin, stop } = await start();
@@ -164,7 +185,11 @@ try {
   const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
   await page.route("**/spike/**", async (route) => {
     const path = new URL(route.request().url()).pathname.slice("/spike/".length);
-    if (!path) return route.fulfill({ contentType: "text/html", body: "<!doctype html><style>body{margin:0}#map{width:1280px;height:800px}</style>" });
+    if (!path)
+      return route.fulfill({
+        contentType: "text/html",
+        body: "<!doctype html><style>body{margin:0}#map{width:1280px;height:800px}</style>",
+      });
     const types = { ".js": "text/javascript", ".css": "text/css" };
     await route.fulfill({ contentType: types[extname(path)], body: await readFile(join(root, "web", path)) });
   });

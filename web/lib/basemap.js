@@ -220,7 +220,10 @@ function vectorStyle(colour) {
     let style = roads.get(key);
     if (!style) {
       const width = Math.max(0.6, (ROADS[kind] ?? 1) * 2 ** ((zoom - 16) / 2));
-      style = new Style({ stroke: new Stroke({ color: colour(kind === "rail" ? "--map-border" : "--map-road"), width }), zIndex: 4 });
+      style = new Style({
+        stroke: new Stroke({ color: colour(kind === "rail" ? "--map-border" : "--map-road"), width }),
+        zIndex: 4,
+      });
       roads.set(key, style);
     }
     return style;
@@ -249,7 +252,9 @@ function vectorStyle(colour) {
         const text = feature.get("name") ?? feature.get("name:en");
         if (!text) return undefined;
         const isLarge = kind === "country" || Number(feature.get("population_rank") ?? 0) > 10;
-        return new Style({ text: new Text({ text: String(text), font: isLarge ? FONT_LARGE : FONT, fill: ink, stroke: halo }) });
+        return new Style({
+          text: new Text({ text: String(text), font: isLarge ? FONT_LARGE : FONT, fill: ink, stroke: halo }),
+        });
       }
       default:
         return undefined;

@@ -22,7 +22,11 @@ const SHAPE_ORDER = ["triangle", "diamond", "circle", "square", "down", "plus"];
 
 /** Groups of each mode, with the custom property of their colour. @type {Record<Mode, Group[]>} */
 export const GROUPS = {
-  security: SECURITY_GROUPS.map((id, index) => ({ id, shape: SHAPE_ORDER[index] ?? "circle", token: `--security-${id}` })),
+  security: SECURITY_GROUPS.map((id, index) => ({
+    id,
+    shape: SHAPE_ORDER[index] ?? "circle",
+    token: `--security-${id}`,
+  })),
   signal: ["excellent", "good", "fair", "weak", "faint", "unknown"].map((id, index) => ({
     id,
     shape: SHAPE_ORDER[index] ?? "circle",
@@ -207,10 +211,11 @@ export function cellShares(parts, mode) {
       found.count += count;
       if (mode === "source") shares[String(index)] = (shares[String(index)] ?? 0) + count;
       else if (mode === "signal") shares[signalGroup(item.signal)] = count;
-      else for (const [word, n] of Object.entries(item.classes ?? {})) {
-        const group = securityGroup(word);
-        shares[group] = (shares[group] ?? 0) + n;
-      }
+      else
+        for (const [word, n] of Object.entries(item.classes ?? {})) {
+          const group = securityGroup(word);
+          shares[group] = (shares[group] ?? 0) + n;
+        }
     }
   });
   return cells;

@@ -69,7 +69,7 @@ export function decode(body) {
   const decoded = { cells: false, items: [] };
   if (body.byteLength === 0) return decoded;
   const pbf = new PbfReader(new Uint8Array(body));
-  pbf.readFields((tag) => {
+  pbf.readFields((/** @type {number} */ tag) => {
     if (tag === 3) readLayer(pbf, pbf.readVarint() + pbf.pos, decoded);
   }, null);
   return decoded;
@@ -342,7 +342,12 @@ export class DeviceTiles {
     const least = -((from.z >= LABEL_ZOOM ? 160 : 10) * EXTENT) / TILE_PX;
     const most = EXTENT - least;
     context.setTransform(scale, 0, 0, scale, right * TILE_PX * scale, (from.y - onto.y) * TILE_PX * scale);
-    paint(context, from.parts, from.z, ({ x, y }) => x + dx < least || x + dx > most || y + dy < least || y + dy > most);
+    paint(
+      context,
+      from.parts,
+      from.z,
+      ({ x, y }) => x + dx < least || x + dx > most || y + dy < least || y + dy > most,
+    );
   }
 }
 

@@ -47,7 +47,8 @@ class Outliner extends PointerInteraction {
         this.draw(event.map);
       },
       handleUpEvent: (/** @type {any} */ event) => {
-        const ring = this.ring().map((pixel) => toLonLat(event.map.getCoordinateFromPixel(pixel)));
+        const places = this.ring().map((pixel) => toLonLat(event.map.getCoordinateFromPixel(pixel)));
+        const ring = /** @type {Place[]} */ (places);
         this.shape?.remove();
         this.shape = null;
         if (ring.length > 3) done(ring);
@@ -81,7 +82,12 @@ class Outliner extends PointerInteraction {
       this.shape.append(document.createElementNS(name, "polygon"));
       map.getOverlayContainer().append(this.shape);
     }
-    this.shape.firstElementChild?.setAttribute("points", this.ring().map((pixel) => pixel.join(",")).join(" "));
+    this.shape.firstElementChild?.setAttribute(
+      "points",
+      this.ring()
+        .map((pixel) => pixel.join(","))
+        .join(" "),
+    );
   }
 }
 
@@ -101,9 +107,21 @@ export class WorldMap {
     this.colour = colour;
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.duration = still ? 0 : 200;
-    this.view = new View({ center: [0, 0], zoom: 1, minZoom: 0, maxZoom: zoomMax, enableRotation: false, multiWorld: true });
+    this.view = new View({
+      center: [0, 0],
+      zoom: 1,
+      minZoom: 0,
+      maxZoom: zoomMax,
+      enableRotation: false,
+      multiWorld: true,
+    });
     this.source = this.#source();
-    this.devices = new TileLayer({ source: this.source, cacheSize: devicePixelRatio > 1 ? 32 : 64, zIndex: 1, visible: false });
+    this.devices = new TileLayer({
+      source: this.source,
+      cacheSize: devicePixelRatio > 1 ? 32 : 64,
+      zIndex: 1,
+      visible: false,
+    });
     this.marks = new VectorSource();
     this.ground = null;
     const marks = new VectorLayer({ source: this.marks, zIndex: 2, updateWhileInteracting: true });
@@ -113,7 +131,9 @@ export class WorldMap {
       view: this.view,
       layers: [this.devices, marks],
       controls: [],
-      interactions: interactions({ altShiftDragRotate: false, pinchRotate: false, shiftDragZoom: false }).extend([this.outliner]),
+      interactions: interactions({ altShiftDragRotate: false, pinchRotate: false, shiftDragZoom: false }).extend([
+        this.outliner,
+      ]),
       moveTolerance: 4,
     });
     this.map.on("moveend", moved);
@@ -274,15 +294,27 @@ export class WorldMap {
       add(new Polygon([[...ring, ring[0]]]), new Style({ stroke: line("--accent", 2, [6, 4]) }));
     }
     for (const { token, line: places } of tracks) {
-      const geometry = places.length > 1 ? new LineString(places.map((place) => fromLonLat(place))) : new Point(fromLonLat(places[0]));
+      const geometry =
+        places.length > 1 ? new LineString(places.map((place) => fromLonLat(place))) : new Point(fromLonLat(places[0]));
       add(geometry, [new Style({ stroke: line("--map-halo", 6) }), new Style({ stroke: line(token, 3) })]);
       const end = new Point(fromLonLat(places[places.length - 1]));
-      const image = new CircleStyle({ radius: 5, fill: new Fill({ color: this.colour(token) }), stroke: line("--map-halo", 2) });
+      const image = new CircleStyle({
+        radius: 5,
+        fill: new Fill({ color: this.colour(token) }),
+        stroke: line("--map-halo", 2),
+      });
       add(end, new Style({ image }));
     }
     if (here) {
-      add(circular(here.place, here.accuracyM).transform("EPSG:4326", "EPSG:3857"), new Style({ stroke: line("--focus", 1) }));
-      const image = new CircleStyle({ radius: 7, fill: new Fill({ color: this.colour("--focus") }), stroke: line("--map-halo", 3) });
+      add(
+        circular(here.place, here.accuracyM).transform("EPSG:4326", "EPSG:3857"),
+        new Style({ stroke: line("--focus", 1) }),
+      );
+      const image = new CircleStyle({
+        radius: 7,
+        fill: new Fill({ color: this.colour("--focus") }),
+        stroke: line("--map-halo", 3),
+      });
       add(new Point(fromLonLat(here.place)), new Style({ image }));
     }
     if (selected) {
@@ -290,7 +322,8 @@ export class WorldMap {
         const circle = circular(selected.place, selected.radiusM).transform("EPSG:4326", "EPSG:3857");
         add(circle, new Style({ stroke: line("--accent", 2, [4, 4]) }));
       }
-      const ring = (/** @type {number} */ radius, /** @type {any} */ stroke) => new Style({ image: new CircleStyle({ radius, stroke }) });
+      const ring = (/** @type {number} */ radius, /** @type {any} */ stroke) =>
+        new Style({ image: new CircleStyle({ radius, stroke }) });
       add(new Point(fromLonLat(selected.place)), [ring(11, line("--map-halo", 6)), ring(11, line("--accent", 3))]);
     }
   }
@@ -315,7 +348,12 @@ export function isWithin([x, y], ring) {
 export function boundsOf(ring) {
   const lons = ring.map(([lon]) => lon);
   const lats = ring.map(([, lat]) => lat);
-  return { lat_min: Math.min(...lats), lon_min: Math.min(...lons), lat_max: Math.max(...lats), lon_max: Math.max(...lons) };
+  return {
+    lat_min: Math.min(...lats),
+    lon_min: Math.min(...lons),
+    lat_max: Math.max(...lats),
+    lon_max: Math.max(...lons),
+  };
 }
 
 /**
@@ -337,14 +375,20 @@ export async function extentOfData(read) {
         box.right = Math.max(box.right, (x * EXTENT + item.x + half) / side);
         box.top = Math.min(box.top, (y * EXTENT + item.y - half) / side);
         box.bottom = Math.max(box.bottom, (y * EXTENT + item.y + half) / side);
-        if (half) cells.push([z + 5, x * 32 + Math.floor(item.x / (EXTENT / 32)), y * 32 + Math.floor(item.y / (EXTENT / 32))]);
+        if (half)
+          cells.push([z + 5, x * 32 + Math.floor(item.x / (EXTENT / 32)), y * 32 + Math.floor(item.y / (EXTENT / 32))]);
       }
     }
     if (box.left > box.right) return null;
     // A cell is a tile five zooms further in. While all devices are in a few of them, those tell more.
     if (cells.length === 0 || cells.length > 4 || cells[0][0] > ZOOM_MAX - 5) {
       const lat = (/** @type {number} */ y) => (Math.atan(Math.sinh(Math.PI * (1 - 2 * y))) * 180) / Math.PI;
-      return { lat_min: lat(box.bottom), lon_min: box.left * 360 - 180, lat_max: lat(box.top), lon_max: box.right * 360 - 180 };
+      return {
+        lat_min: lat(box.bottom),
+        lon_min: box.left * 360 - 180,
+        lat_max: lat(box.top),
+        lon_max: box.right * 360 - 180,
+      };
     }
     tiles = cells;
   }

@@ -93,10 +93,7 @@ class ChannelsView {
     /** Devices that came in since the counts were read. */
     this.fresh = 0;
     this.drawSoon = debounce(() => this.draw(), 100);
-    this.ends = [
-      on("device", () => this.arrived(1)),
-      on("devices", ({ left_out: count }) => this.arrived(count)),
-    ];
+    this.ends = [on("device", () => this.arrived(1)), on("devices", ({ left_out: count }) => this.arrived(count))];
   }
 
   async start() {
@@ -196,13 +193,20 @@ class ChannelsView {
     const isFiltered = Object.keys(this.filters).length > 0;
     const none = () =>
       isFiltered
-        ? empty(t("channels.none.filtered"), html`<button type="button" @click=${() => apply({})}>${t("filters.clear")}</button>`)
+        ? empty(
+            t("channels.none.filtered"),
+            html`<button type="button" @click=${() => apply({})}>${t("filters.clear")}</button>`,
+          )
         : empty(t("channels.none"), html`<p>${t("channels.none.hint")}</p>`);
     render(
       html`${chips(choice)} ${panel(choice)}
-      ${this.fresh
-        ? html`<p><button type="button" @click=${() => void this.load()}>${t("channels.fresh", { n: this.fresh })}</button></p>`
-        : nothing}
+      ${
+        this.fresh
+          ? html`<p>
+              <button type="button" @click=${() => void this.load()}>${t("channels.fresh", { n: this.fresh })}</button>
+            </p>`
+          : nothing
+      }
       ${error ? failed(error, () => void this.load()) : bands === null ? loading() : shown.length === 0 ? none() : nothing}
       ${error ? nothing : shown.map((band) => this.band(band))}`,
       this.root,
@@ -225,14 +229,18 @@ class ChannelsView {
         numeric: true,
         cell: (/** @type {Row} */ { widths, isRead }) => (isRead && widths[width] ? number(widths[width]) : ""),
       })),
-      { key: "reach", label: t("channels.reach"), numeric: true, cell: ({ channel }) => number(reaching(band, channel)) },
+      {
+        key: "reach",
+        label: t("channels.reach"),
+        numeric: true,
+        cell: ({ channel }) => number(reaching(band, channel)),
+      },
       { key: "strongest", label: t("channels.strongest"), cell: ({ strongest }) => signal(strongest?.signal_dbm) },
     ]);
     const name = bandText(band.band);
     return html`<section class="panel channels-band" aria-labelledby="band-${band.band}">
       <h2 id="band-${band.band}">${t("channels.band", { band: name, n: band.devices })}</h2>
-      ${this.chart(band)}
-      ${table({ caption: t("channels.caption", { band: name }), columns, rows: band.rows })}
+      ${this.chart(band)} ${table({ caption: t("channels.caption", { band: name }), columns, rows: band.rows })}
     </section>`;
   }
 
@@ -248,7 +256,10 @@ class ChannelsView {
     const most = Math.max(1, ...counts.map(({ count }) => count));
     const y = (/** @type {number} */ count) => height - (count / most) * (height - 18);
     const outline = counts.map(({ mhz, count }) => `H${x(mhz).toFixed(1)}V${y(count).toFixed(1)}`).join("");
-    const labelled = spread(rows.map(({ channel }) => x(middle(band.band, channel))), 24);
+    const labelled = spread(
+      rows.map(({ channel }) => x(middle(band.band, channel))),
+      24,
+    );
     const bar = (/** @type {Row} */ row, /** @type {number} */ index) => {
       const at = x(middle(band.band, row.channel));
       const side = Math.max(6, x(from + (band.band === "2.4" ? 4 : 14)));
@@ -259,8 +270,19 @@ class ChannelsView {
         ${labelled[index] ? svg`<text x=${at} y=${height + 15}>${row.channel}</text>` : nothing}
       </g>`;
     };
-    return html`<div class="channels-chart" tabindex="0" role="group" aria-label=${t("channels.chart", { band: bandText(band.band) })}>
-        <svg class="channels-svg" width=${width} viewBox="0 0 ${width} ${height + foot}" aria-hidden="true" focusable="false">
+    return html`<div
+        class="channels-chart"
+        tabindex="0"
+        role="group"
+        aria-label=${t("channels.chart", { band: bandText(band.band) })}
+      >
+        <svg
+          class="channels-svg"
+          width=${width}
+          viewBox="0 0 ${width} ${height + foot}"
+          aria-hidden="true"
+          focusable="false"
+        >
           ${svg`<path class="channels-reach" d="M0 ${height}${outline}H${width}V${height}Z"></path>
             ${rows.map(bar)}
             <line x1="0" x2=${width} y1=${height} y2=${height}></line>

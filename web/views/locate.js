@@ -108,9 +108,16 @@ class LocateView {
   /** What was heard before, so that the chart does not begin empty. */
   async readPast() {
     try {
-      const { observations } = await get(`${this.path}/observations`, { limit: READINGS_MAX }, { signal: this.context.signal });
+      const { observations } = await get(
+        `${this.path}/observations`,
+        { limit: READINGS_MAX },
+        { signal: this.context.signal },
+      );
       this.readings = observations
-        .filter((/** @type {any} */ { signal_dbm: dbm, source }) => dbm !== undefined && (!this.source || source === this.source))
+        .filter(
+          (/** @type {any} */ { signal_dbm: dbm, source }) =>
+            dbm !== undefined && (!this.source || source === this.source),
+        )
         .map(reading)
         .reverse();
     } catch {
@@ -261,7 +268,9 @@ class LocateView {
               <option value="" .selected=${this.source === ""}>${t("locate.source.all")}</option>
               ${device.seen_by?.map(
                 (/** @type {any} */ { source, source_name: words }) =>
-                  html`<option value=${source} .selected=${this.source === source}>${words ? shownName(words) : source}</option>`,
+                  html`<option value=${source} .selected=${this.source === source}>
+                    ${words ? shownName(words) : source}
+                  </option>`,
               )}
             </select>
           </label>
@@ -271,12 +280,15 @@ class LocateView {
       this.root,
     );
     const bar = this.root.querySelector(".locate-bar-in");
-    if (bar instanceof HTMLElement && heard?.signal_dbm !== undefined) bar.style.width = `${100 * share(heard.signal_dbm)}%`;
+    if (bar instanceof HTMLElement && heard?.signal_dbm !== undefined)
+      bar.style.width = `${100 * share(heard.signal_dbm)}%`;
   }
 
   buttons() {
     const button = (/** @type {boolean} */ isOn, /** @type {string} */ key, /** @type {() => void} */ toggle) =>
-      html`<button type="button" aria-pressed=${isOn ? "true" : "false"} @click=${toggle}>${t(`locate.${key}`)}</button>`;
+      html`<button type="button" aria-pressed=${isOn ? "true" : "false"} @click=${toggle}>
+        ${t(`locate.${key}`)}
+      </button>`;
     return html`<div class="row" role="group" aria-label=${t("locate.tools")}>
       ${button(this.sounds, "sound", this.toggleSound)}
       ${"vibrate" in navigator ? button(this.vibrates, "vibration", this.toggleVibration) : nothing}
@@ -296,15 +308,19 @@ class LocateView {
       </p>
       <div class="locate-bar" aria-hidden="true"><div class="locate-bar-in"></div></div>
       <p class="locate-trend">${arrow ? icon(arrow) : nothing} ${t(`locate.trend.${trend}`)}</p>
-      <p>${t("locate.heard", { age: ageS < 60 ? t("locate.seconds", { n: Math.round(ageS) }) : age(heard.last_seen) })}</p>
+      <p>
+        ${t("locate.heard", { age: ageS < 60 ? t("locate.seconds", { n: Math.round(ageS) }) : age(heard.last_seen) })}
+      </p>
       ${ageS > SELDOM_S ? html`<p class="locate-hint">${t("locate.seldom", { age: duration(ageS) })}</p>` : nothing}
       <p class="row locate-best">
-        ${best
-          ? html`<span
-                >${t("locate.best", { signal: signalText(best.dbm), time: clock(best.time) })}
-                ${best.lat === undefined || best.lon === undefined ? nothing : t("locate.best.at", { place: place(best.lat, best.lon) })}</span
-              ><button type="button" @click=${this.again}>${t("locate.again")}</button>`
-          : t("locate.best.none")}
+        ${
+          best
+            ? html`<span
+                  >${t("locate.best", { signal: signalText(best.dbm), time: clock(best.time) })}
+                  ${best.lat === undefined || best.lon === undefined ? nothing : t("locate.best.at", { place: place(best.lat, best.lon) })}</span
+                ><button type="button" @click=${this.again}>${t("locate.again")}</button>`
+            : t("locate.best.none")
+        }
       </p>`;
   }
 
@@ -327,12 +343,23 @@ class LocateView {
       <details>
         <summary>${t("locate.table")}</summary>
         <table>
-          <caption class="sr">${t("locate.table")}</caption>
-          <thead><tr><th scope="col">${t("locate.time")}</th><th scope="col" class="numeric">${t("locate.signal")}</th></tr></thead>
+          <caption class="sr">
+            ${t("locate.table")}
+          </caption>
+          <thead>
+            <tr>
+              <th scope="col">${t("locate.time")}</th>
+              <th scope="col" class="numeric">${t("locate.signal")}</th>
+            </tr>
+          </thead>
           <tbody>
-            ${[...readings]
-              .reverse()
-              .map(({ time, dbm }) => html`<tr><td>${when(time, { exact: true })}</td><td class="numeric">${signalText(dbm)}</td></tr>`)}
+            ${[...readings].reverse().map(
+              ({ time, dbm }) =>
+                html`<tr>
+                  <td>${when(time, { exact: true })}</td>
+                  <td class="numeric">${signalText(dbm)}</td>
+                </tr>`,
+            )}
           </tbody>
         </table>
       </details>

@@ -6,15 +6,73 @@ import { t } from "../lib/i18n.js";
 import { icon } from "../lib/icons.js";
 import { GROUPS, SHAPES } from "../lib/paint.js";
 import { href } from "../lib/router.js";
+import { settings } from "../lib/settings.js";
 import { shownAddress, shownName, shownText } from "../lib/text.js";
-import { failed, loading, securityChip } from "../lib/ui.js";
+import { failed, loading, reason, securityChip } from "../lib/ui.js";
+import { panel } from "./filter-panel.js";
 
 /** @typedef {import("../lib/paint.js").Mode} Mode */
-/** @typedef {import("./map-state.js").MapState} MapState */
+/** @typedef {import("./map-data.js").MapState} MapState */
 /** @typedef {{source: string, name?: string, position?: object}} Source */
 
 /** How many rows of the list are shown at most. */
-export const ROWS_MAX = 500;
+const ROWS_MAX = 500;
+
+/**
+ * The map with what lies over it, and what stands beside it.
+ * @param {import("./map.js").MapView} view
+ * @param {import("./filter-panel.js").Choice} choice
+ * @param {{width: number, metres: number} | null} scale
+ * @param {string} credit
+ * @param {(changes: Record<string, string | null>) => void} set
+ */
+export function frame(view, choice, scale, credit, set) {
+  const { state, data, map } = view;
+  const { summary, rows, device } = data;
+  const { apply } = choice;
+  const isFiltered = Object.keys(state.filters).length > 0;
+  const table = href("devices", "", state.filters);
+  const canLocate = isSecureContext && "geolocation" in navigator && !settings.demo;
+  const isOpen = view.isOpen ? "true" : "false";
+  return html`<div class="map-frame">
+    <div class="map-stage ${view.outlining ? "map-outlines" : ""}">
+      <div class="map-canvas" tabindex="0" role="application" aria-label=${t("map.label")}></div>
+      ${buttons({
+        zoom: (step) => map?.zoom(step),
+        fit: view.fit,
+        here: canLocate ? view.locate : null,
+        outlining: view.outlining,
+        outline: view.outline,
+      })}
+      ${legend(state.by, view.coloured)} ${foot(credit, scale)}
+      ${summary?.with_position === 0 ? nothingHere(summary, isFiltered, () => apply({}), table) : nothing}
+      ${view.tileError ? tilesFailed(reason(view.tileError), view.again) : nothing}
+    </div>
+    <div class="map-side ${view.isOpen ? "map-side-open" : ""}">
+      <button type="button" class="map-handle" aria-expanded=${isOpen} @click=${view.toggle}>
+        ${t(view.isOpen ? "map.sheet.close" : "map.sheet.open")}
+      </button>
+      ${state.sel ? selected(view) : nothing}
+      ${list({
+        rows,
+        error: data.listError,
+        busy: data.isBusy,
+        count: map?.count() ?? 0,
+        isArea: state.area !== null,
+        sel: device?.address ?? state.sel,
+        link: href("devices", "", map ? data.listFilters(state, map.bounds()) : state.filters),
+        select: view.select,
+        more: data.cursor && rows && rows.length < ROWS_MAX ? () => void view.loadList(true) : null,
+        update: data.isOld ? () => void view.loadList() : null,
+        closeArea: state.area ? () => set({ area: null }) : null,
+        again: () => void view.loadList(),
+      })}
+      ${summary ? without(summary.devices - summary.with_position, table) : nothing}
+      ${layers({ state, basemaps: view.basemaps, base: view.base, sources: view.sources, set })} ${panel(choice)}
+      ${settings.demo ? html`<p class="muted">${t("map.demo")}</p>` : nothing}
+    </div>
+  </div>`;
+}
 
 /** @param {string} shape @param {string} token */
 function mark(shape, token) {
@@ -33,16 +91,14 @@ function sourceName({ source, name }) {
  * @param {Mode} mode
  * @param {Source[]} sources
  */
-export function legend(mode, sources) {
+function legend(mode, sources) {
   const groups = mode === "source" ? GROUPS.source.slice(0, sources.length) : GROUPS[mode];
   return html`<div class="map-legend">
     <h2 id="map-legend">${t(`map.by.${mode}`)}</h2>
     <ul aria-labelledby="map-legend">
       ${groups.map(
         ({ id, shape, token }, index) =>
-          html`<li>
-            ${mark(shape, token)} ${mode === "source" ? sourceName(sources[index]) : label(mode, id)}
-          </li>`,
+          html`<li>${mark(shape, token)} ${mode === "source" ? sourceName(sources[index]) : label(mode, id)}</li>`,
       )}
       <li class="map-legend-note">${t(mode === "signal" ? "map.cells.signal" : "map.cells")}</li>
     </ul>
@@ -67,7 +123,7 @@ function label(mode, id) {
  * @param {"box" | "lasso" | null} options.outlining
  * @param {(kind: "box" | "lasso" | null) => void} options.outline
  */
-export function buttons({ zoom, fit, here, outlining, outline }) {
+function buttons({ zoom, fit, here, outlining, outline }) {
   const tool = (/** @type {"box" | "lasso"} */ kind, /** @type {string} */ path) =>
     html`<button
       type="button"
@@ -86,9 +142,13 @@ export function buttons({ zoom, fit, here, outlining, outline }) {
         ${svg`<path d="M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5"></path>`}
       </svg>
     </button>
-    ${here
-      ? html`<button type="button" aria-label=${t("map.here")} title=${t("map.here")} @click=${here}>${icon("target")}</button>`
-      : nothing}
+    ${
+      here
+        ? html`<button type="button" aria-label=${t("map.here")} title=${t("map.here")} @click=${here}>
+            ${icon("target")}
+          </button>`
+        : nothing
+    }
     ${tool("box", "M4 5h16v14H4z")} ${tool("lasso", "M12 4c5 0 9 2 9 5s-4 5-9 5-9-2-9-5 4-5 9-5M8 14c0 3 1 4 3 6")}
   </div>`;
 }
@@ -102,7 +162,7 @@ export function buttons({ zoom, fit, here, outlining, outline }) {
  * @param {Source[]} options.sources
  * @param {(changes: Record<string, string | null>) => void} options.set
  */
-export function layers({ state, basemaps, base, sources, set }) {
+function layers({ state, basemaps, base, sources, set }) {
   const choice = (/** @type {string} */ name, /** @type {string} */ value, /** @type {[string, string][]} */ entries) =>
     html`<label class="field"
       >${t(`map.${name}`)}
@@ -119,57 +179,69 @@ export function layers({ state, basemaps, base, sources, set }) {
   return html`<details class="panel filters">
     <summary>${icon("settings")} ${t("map.layers")}</summary>
     <div class="filters-body">
-      ${choice("by", state.by, Object.keys(GROUPS).map((mode) => [mode, t(`map.by.${mode}`)]))}
+      ${choice(
+        "by",
+        state.by,
+        Object.keys(GROUPS).map((mode) => [mode, t(`map.by.${mode}`)]),
+      )}
       ${choice("base", base, [
-        ...basemaps.map(({ name }) => /** @type {[string, string]} */ ([name, name === "outline" ? t("map.base.outline") : name])),
+        ...basemaps.map(
+          ({ name }) => /** @type {[string, string]} */ ([name, name === "outline" ? t("map.base.outline") : name]),
+        ),
         ["none", t("map.base.none")],
       ])}
-      ${sources.length
-        ? html`<fieldset>
-              <legend>${t("map.tracks")}</legend>
-              ${sources.map(
-                (source) =>
-                  html`<label class="check">
-                    <input
-                      type="checkbox"
-                      .checked=${live(state.tracks.includes(source.source))}
-                      @change=${() => toggle(source.source)}
-                    />
-                    ${sourceName(source)}
-                  </label>`,
-              )}
-            </fieldset>
-            ${choice("track_since", since && `-${since}`, spans.map((span) => [span && `-${span}`, t(`map.span.${span || "all"}`)]))}`
-        : nothing}
+      ${
+        sources.length
+          ? html`<fieldset>
+                <legend>${t("map.tracks")}</legend>
+                ${sources.map(
+                  (source) =>
+                    html`<label class="check">
+                      <input
+                        type="checkbox"
+                        .checked=${live(state.tracks.includes(source.source))}
+                        @change=${() => toggle(source.source)}
+                      />
+                      ${sourceName(source)}
+                    </label>`,
+                )}
+              </fieldset>
+              ${choice(
+                "track_since",
+                since && `-${since}`,
+                spans.map((span) => [span && `-${span}`, t(`map.span.${span || "all"}`)]),
+              )}`
+          : nothing
+      }
       ${isSecureContext ? nothing : html`<p class="muted">${t("map.insecure")}</p>`}
     </div>
   </details>`;
 }
 
-/**
- * The selected device.
- * @param {any} device
- * @param {unknown} error
- * @param {{close: () => void, show: (() => void) | null, again: () => void, radiusM: number}} options
- */
-export function selected(device, error, { close, show, again, radiusM }) {
+/** The selected device. @param {import("./map.js").MapView} view */
+function selected(view) {
+  const { device, deviceError: error, radiusM } = view.data;
+  const show = device?.position ? view.show : null;
   const fact = (/** @type {string} */ name, /** @type {unknown} */ value) =>
-    value === nothing || value === "" ? nothing : html`<dt>${t(`map.fact.${name}`)}</dt><dd>${value}</dd>`;
+    value === nothing || value === ""
+      ? nothing
+      : html`<dt>${t(`map.fact.${name}`)}</dt>
+          <dd>${value}</dd>`;
   const body = () => html`
     <dl class="facts">
       ${fact("address", html`<span class="mono">${shownAddress(device.address)}</span>`)}
       ${fact("security", device.phy === "Bluetooth" ? "" : securityChip(device.security))}
-      ${fact("signal", signal(device.signal_dbm))}
-      ${fact("channel", channel(device))}
-      ${fact("maker", shownText(device.manufacturer ?? ""))}
-      ${fact("last_seen", when(device.last_seen))}
-      ${device.position
-        ? fact(
-            "place",
-            html`${place(device.position.lat, device.position.lon)}
-            ${radiusM > 1 ? t("map.within", { distance: distance(radiusM) }) : nothing}`,
-          )
-        : fact("place", t("map.no_place"))}
+      ${fact("signal", signal(device.signal_dbm))} ${fact("channel", channel(device))}
+      ${fact("maker", shownText(device.manufacturer ?? ""))} ${fact("last_seen", when(device.last_seen))}
+      ${
+        device.position
+          ? fact(
+              "place",
+              html`${place(device.position.lat, device.position.lon)}
+              ${radiusM > 1 ? t("map.within", { distance: distance(radiusM) }) : nothing}`,
+            )
+          : fact("place", t("map.no_place"))
+      }
     </dl>
     <p class="row">
       ${show ? html`<button type="button" @click=${show}>${icon("pin")} ${t("map.show")}</button>` : nothing}
@@ -182,9 +254,11 @@ export function selected(device, error, { close, show, again, radiusM }) {
       <h2 id="map-selected" tabindex="-1">
         ${device ? (device.name ? shownName(device.name) : t("map.no_name")) : t("map.selected")}
       </h2>
-      <button type="button" class="plain" aria-label=${t("map.unselect")} @click=${close}>${icon("close")}</button>
+      <button type="button" class="plain" aria-label=${t("map.unselect")} @click=${() => view.select(null)}>
+        ${icon("close")}
+      </button>
     </div>
-    ${error ? failed(error, again) : device ? body() : loading()}
+    ${error ? failed(error, () => void view.loadDevice()) : device ? body() : loading()}
   </section>`;
 }
 
@@ -204,7 +278,7 @@ export function selected(device, error, { close, show, again, radiusM }) {
  * @param {(() => void) | null} options.closeArea
  * @param {() => void} options.again
  */
-export function list(options) {
+function list(options) {
   const { rows, error, busy, count, isArea, sel, link, select, more, update, closeArea, again } = options;
   const row = (/** @type {any} */ device) => {
     const name = device.name ? shownName(device.name) : shownAddress(device.address);
@@ -232,9 +306,14 @@ export function list(options) {
       <a href=${link}>${t("map.list.table")}</a>
       ${update ? html`<button type="button" @click=${update}>${t("map.list.update")}</button>` : nothing}
     </div>
-    ${error ? failed(error, again) : nothing}
-    ${rows === null && !error ? loading() : nothing}
-    ${rows?.length ? html`<ul>${rows.map(row)}</ul>` : nothing}
+    ${error ? failed(error, again) : nothing} ${rows === null && !error ? loading() : nothing}
+    ${
+      rows?.length
+        ? html`<ul>
+            ${rows.map(row)}
+          </ul>`
+        : nothing
+    }
     ${rows?.length === 0 && !busy && !error ? html`<p class="muted">${t("map.list.none")}</p>` : nothing}
     ${more ? html`<button type="button" @click=${more}>${t("more")}</button>` : nothing}
     ${rows && rows.length >= ROWS_MAX ? html`<p class="muted">${t("map.list.max", { n: ROWS_MAX })}</p>` : nothing}
@@ -245,16 +324,18 @@ export function list(options) {
  * @param {string} text of the base map
  * @param {{width: number, metres: number} | null} scale
  */
-export function foot(text, scale) {
+function foot(text, scale) {
   return html`<div class="map-foot">
     ${scale ? html`<span class="map-scale"><span class="map-scale-bar"></span>${distance(scale.metres)}</span>` : nothing}
-    ${text
-      ? html`<span
-          >${attribution(text).map(({ text: words, href: to }) =>
-            to ? html`<a href=${to} rel="noreferrer">${shownText(words)}</a>` : shownText(words),
-          )}</span
-        >`
-      : nothing}
+    ${
+      text
+        ? html`<span
+            >${attribution(text).map(({ text: words, href: to }) =>
+              to ? html`<a href=${to} rel="noreferrer">${shownText(words)}</a>` : shownText(words),
+            )}</span
+          >`
+        : nothing
+    }
   </div>`;
 }
 
@@ -265,20 +346,22 @@ export function foot(text, scale) {
  * @param {() => void} clear
  * @param {string} link
  */
-export function nothingHere({ devices }, isFiltered, clear, link) {
+function nothingHere({ devices }, isFiltered, clear, link) {
   return html`<div class="map-empty state state-empty">
     <h2>${t(isFiltered ? "map.empty.filtered" : "map.empty")}</h2>
     ${isFiltered ? html`<button type="button" @click=${clear}>${t("filters.clear")}</button>` : nothing}
-    ${devices
-      ? html`<p><a href=${link}>${t("map.without", { n: devices })}</a></p>`
-      : isFiltered
-        ? nothing
-        : html`<p>${t("map.empty.hint")}</p>`}
+    ${
+      devices
+        ? html`<p><a href=${link}>${t("map.without", { n: devices })}</a></p>`
+        : isFiltered
+          ? nothing
+          : html`<p>${t("map.empty.hint")}</p>`
+    }
   </div>`;
 }
 
 /** @param {string} why @param {() => void} again */
-export function tilesFailed(why, again) {
+function tilesFailed(why, again) {
   return html`<p class="map-error state-error" role="alert">
     ${t("map.tiles.failed", { reason: why })}
     <button type="button" @click=${again}>${t("error.again")}</button>
@@ -286,7 +369,6 @@ export function tilesFailed(why, again) {
 }
 
 /** How many devices are on no map. @param {number} n @param {string} link */
-export function without(n, link) {
+function without(n, link) {
   return n > 0 ? html`<p class="muted map-without"><a href=${link}>${t("map.without", { n })}</a></p>` : nothing;
 }
-

@@ -1,20 +1,19 @@
 // The map: devices as tiles, and beside it the same devices as a list. All state is in the address.
-import { html, nothing, render } from "../vendor/lit.js";
+import { html, render } from "../vendor/lit.js";
 import { get, isAborted } from "../lib/api.js";
 import * as basemap from "../lib/basemap.js";
 import { loadTexts, t } from "../lib/i18n.js";
 import { on } from "../lib/live.js";
 import { painter, plan, SOURCES_MAX } from "../lib/paint.js";
-import { href, style } from "../lib/router.js";
+import { style } from "../lib/router.js";
 import { onChange, settings } from "../lib/settings.js";
 import { shownText } from "../lib/text.js";
 import { decode, DeviceTiles, readTile } from "../lib/tiles.js";
-import { announce, debounce, failed, loading, reason } from "../lib/ui.js";
+import { announce, debounce, failed, loading } from "../lib/ui.js";
 import { boundsOf, extentOfData, WorldMap } from "../lib/worldmap.js";
-import { chips, panel } from "./filter-panel.js";
-import { MapData } from "./map-data.js";
+import { chips } from "./filter-panel.js";
+import { MapData, read, writePlace, writeRing } from "./map-data.js";
 import * as parts from "./map-parts.js";
-import { read, writePlace, writeRing } from "./map-state.js";
 
 /** @typedef {import("../lib/router.js").Context} Context */
 /** @typedef {import("../lib/worldmap.js").Place} Place */
@@ -30,13 +29,17 @@ export default {
   mount(root, context) {
     const view = new MapView(root, context);
     view.start().catch((error) => {
-      if (!isAborted(error)) render(failed(error, () => location.reload()), root);
+      if (!isAborted(error))
+        render(
+          failed(error, () => location.reload()),
+          root,
+        );
     });
     return { update: (changed) => view.update(changed), unmount: () => view.stop() };
   },
 };
 
-class MapView {
+export class MapView {
   /** @param {HTMLElement} root @param {Context} context */
   constructor(root, context) {
     this.root = root;
@@ -72,7 +75,7 @@ class MapView {
       loadTexts("filters"),
       style("styles/devices.css"),
       basemap.list(signal).catch(() => []),
-      get("/api/v1/sources", {}, { signal }),
+      get("/api/v1/sources", {}, { signal }).catch(() => ({ sources: [] })),
     ]);
     if (signal.aborted) return;
     this.basemaps = basemaps;
@@ -115,7 +118,13 @@ class MapView {
     const tiles = new DeviceTiles({
       scale: Math.min(2, devicePixelRatio || 1),
       max: 96,
-      plan: (first) => plan(this.state.by, this.coloured.map(({ source }) => source), Date.now() / 1000, first),
+      plan: (first) =>
+        plan(
+          this.state.by,
+          this.coloured.map(({ source }) => source),
+          Date.now() / 1000,
+          first,
+        ),
       paint: this.painter(),
       fetch: (z, x, y, params, etag) => this.tile(z, x, y, params, etag),
       changed: () => {
@@ -292,20 +301,23 @@ class MapView {
   newer() {
     const wait = this.refreshedAt + REFRESH_MS - Date.now();
     if (this.refreshing) return;
-    this.refreshing = setTimeout(async () => {
-      this.refreshing = undefined;
-      this.refreshedAt = Date.now();
-      if (!this.map || document.hidden) return;
-      this.map.tiles.markStale();
-      this.tileError = null;
-      await this.map.tiles.refresh(this.map.visible().map(({ key }) => key));
-      this.data.isOld = this.data.rows !== null;
-      if (this.data.summary?.with_position === 0) {
-        await this.data.loadSummary(this.state.filters);
-        if (this.data.summary?.with_position) await this.fit();
-      }
-      this.draw();
-    }, Math.max(0, wait));
+    this.refreshing = setTimeout(
+      async () => {
+        this.refreshing = undefined;
+        this.refreshedAt = Date.now();
+        if (!this.map || document.hidden) return;
+        this.map.tiles.markStale();
+        this.tileError = null;
+        await this.map.tiles.refresh(this.map.visible().map(({ key }) => key));
+        this.data.isOld = this.data.rows !== null;
+        if (this.data.summary?.with_position === 0) {
+          await this.data.loadSummary(this.state.filters);
+          if (this.data.summary?.with_position) await this.fit();
+        }
+        this.draw();
+      },
+      Math.max(0, wait),
+    );
   }
 
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -357,61 +369,7 @@ class MapView {
     const choice = { filters: state.filters, summary: this.data.summary ?? undefined, sources: names, apply };
     const found = this.basemaps.find(({ name }) => name === this.base);
     const scale = this.map?.scale() ?? null;
-    const { data } = this;
-    const { summary, rows, device } = data;
-    const isEmpty = summary?.with_position === 0;
-    const isFiltered = Object.keys(state.filters).length > 0;
-    const table = href("devices", "", state.filters);
-    const canLocate = isSecureContext && "geolocation" in navigator && !settings.demo;
-    render(
-      html`${chips(choice)}
-        <div class="map-frame">
-          <div class="map-stage ${this.outlining ? "map-outlines" : ""}">
-            <div class="map-canvas" tabindex="0" role="application" aria-label=${t("map.label")}></div>
-            ${parts.buttons({
-              zoom: (step) => this.map?.zoom(step),
-              fit: this.fit,
-              here: canLocate ? this.locate : null,
-              outlining: this.outlining,
-              outline: this.outline,
-            })}
-            ${parts.legend(state.by, this.coloured)} ${parts.foot(found?.attribution ?? "", scale)}
-            ${isEmpty ? parts.nothingHere(summary, isFiltered, () => apply({}), table) : nothing}
-            ${this.tileError ? parts.tilesFailed(reason(this.tileError), this.again) : nothing}
-          </div>
-          <div class="map-side ${this.isOpen ? "map-side-open" : ""}">
-            <button type="button" class="map-handle" aria-expanded=${this.isOpen ? "true" : "false"} @click=${this.toggle}>
-              ${t(this.isOpen ? "map.sheet.close" : "map.sheet.open")}
-            </button>
-            ${state.sel
-              ? parts.selected(device, data.deviceError, {
-                  close: () => this.select(null),
-                  show: device?.position ? this.show : null,
-                  again: () => void this.loadDevice(),
-                  radiusM: data.radiusM,
-                })
-              : nothing}
-            ${parts.list({
-              rows,
-              error: data.listError,
-              busy: data.isBusy,
-              count: this.map?.count() ?? 0,
-              isArea: state.area !== null,
-              sel: device?.address ?? state.sel,
-              link: href("devices", "", this.map ? data.listFilters(state, this.map.bounds()) : state.filters),
-              select: this.select,
-              more: data.cursor && rows && rows.length < parts.ROWS_MAX ? () => void this.loadList(true) : null,
-              update: data.isOld ? () => void this.loadList() : null,
-              closeArea: state.area ? () => set({ area: null }) : null,
-              again: () => void this.loadList(),
-            })}
-            ${summary ? parts.without(summary.devices - summary.with_position, table) : nothing}
-            ${parts.layers({ state, basemaps: this.basemaps, base: this.base, sources: this.sources, set })} ${panel(choice)}
-            ${settings.demo ? html`<p class="muted">${t("map.demo")}</p>` : nothing}
-          </div>
-        </div>`,
-      this.root,
-    );
+    render(html`${chips(choice)} ${parts.frame(this, choice, scale, found?.attribution ?? "", set)}`, this.root);
     const bar = this.root.querySelector(".map-scale-bar");
     if (bar instanceof HTMLElement && scale) bar.style.width = `${scale.width}px`;
   }
@@ -427,4 +385,3 @@ class MapView {
     if (this.map) void this.map.tiles.refresh(this.map.visible().map(({ key }) => key));
   };
 }
-

@@ -20,7 +20,7 @@ export { default as Stroke } from "ol/style/Stroke.js";
 export { default as CircleStyle } from "ol/style/Circle.js";
 export { default as Text } from "ol/style/Text.js";
 export { createXYZ } from "ol/tilegrid.js";
-export { fromLonLat, toLonLat, transformExtent, getPointResolution } from "ol/proj.js";
+export { fromLonLat, toLonLat, getPointResolution } from "ol/proj.js";
 // Heights of fonts by their CSS text. A font that is not in it is measured by innerHTML, which the page's policy forbids.
 export { textHeights } from "ol/render/canvas.js";
 export { PbfReader } from "pbf";
