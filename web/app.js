@@ -196,7 +196,9 @@ async function show({ focus = false } = {}) {
   }
   if (focus && !stop.signal.aborted) {
     scrollTo(0, 0);
-    document.getElementById("main")?.focus({ preventScroll: true });
+    const main = document.getElementById("main");
+    // A form may have put it into its first field.
+    if (!main?.contains(document.activeElement)) main?.focus({ preventScroll: true });
     announce(document.title);
   }
 }

@@ -41,8 +41,13 @@ pub(super) fn routes() -> Vec<Route> {
     .into_iter()
     .map(|route| {
         let is_file = route.path.contains("{version}");
+        // Every path begins with that of the root.
+        let extension = match route.path {
+            "/" => Extension::Ignored,
+            _ => Extension::InPath,
+        };
         route
-            .extension(Extension::InPath)
+            .extension(extension)
             .tag(Tag::Page)
             .before_ready()
             .answers(if is_file { Answer::File } else { Answer::Page })

@@ -1,0 +1,106 @@
+// A page that fails its test if anything odd happens: an error on the console, a CSP report, a request to elsewhere, or
+// a script out of a name.
+import AxeBuilder from "@axe-core/playwright";
+import { test as base, expect } from "@playwright/test";
+import { seed } from "./seed.mjs";
+import { startServer } from "./server.mjs";
+
+export { expect };
+
+const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+
+export const test = base.extend({
+  /** Messages that a test expects on the console. */
+  expected: async ({}, use) => use([]),
+
+  // The servers of the test stand longer than the page: it would report that they are gone.
+  page: async ({ page, expected, start: _ }, use) => {
+    /** @type {string[]} */
+    const odd = [];
+    page.on("console", (message) => {
+      if (message.type() === "error" || message.type() === "warning") {
+        const text = `${message.text()} ${message.location().url}`;
+        if (!expected.some((/** @type {RegExp} */ known) => known.test(text))) odd.push(`console: ${text}`);
+      }
+    });
+    page.on("pageerror", (error) => odd.push(`error: ${error.stack ?? error}`));
+    page.on("request", (request) => {
+      const { hostname, protocol } = new URL(request.url());
+      const isOwn = hostname === "127.0.0.1" || ["data:", "blob:"].includes(protocol);
+      if (!isOwn) odd.push(`request to ${request.url()}`);
+    });
+    await page.exposeFunction("reportViolation", (/** @type {string} */ text) => odd.push(`CSP: ${text}`));
+    await page.addInitScript(() => {
+      document.addEventListener("securitypolicyviolation", (event) => {
+        // @ts-expect-error Playwright puts it there.
+        window.reportViolation(`${event.violatedDirective} ${event.blockedURI} ${event.sample}`);
+      });
+    });
+    await use(page);
+    const hacked = await page.evaluate(() => "hacked" in window).catch(() => false);
+    expect(hacked, "a name ran as a script").toBe(false);
+    expect(odd).toEqual([]);
+  },
+
+  /** A server with simulated data, for tests that only read. */
+  full: [
+    async ({}, use) => {
+      const server = await startServer();
+      await seed(server.url);
+      await use(server);
+      await server.stop();
+    },
+    { scope: "worker" },
+  ],
+
+  /** A server without data, for tests that only read. */
+  bare: [
+    async ({}, use) => {
+      const server = await startServer();
+      await use(server);
+      await server.stop();
+    },
+    { scope: "worker" },
+  ],
+
+  /** Starts servers of the test's own. */
+  start: async ({}, use) => {
+    /** @type {Awaited<ReturnType<typeof startServer>>[]} */
+    const servers = [];
+    await use(async (/** @type {Parameters<typeof startServer>[0]} */ options) => {
+      const server = await startServer(options);
+      servers.push(server);
+      return server;
+    });
+    for (const server of servers) await server.stop();
+  },
+});
+
+/** Fails if axe finds anything. @param {import("@playwright/test").Page} page @param {string} where */
+export async function expectAccessible(page, where) {
+  const { violations } = await new AxeBuilder({ page }).withTags(TAGS).analyze();
+  const told = violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ target, failureSummary }) => `${where}: ${id} ${target.join(" ")}\n${failureSummary}`),
+  );
+  expect(told).toEqual([]);
+}
+
+/** Fails if the page can be scrolled sideways. @param {import("@playwright/test").Page} page @param {string} where */
+export async function expectNoSidewaysScroll(page, where) {
+  const over = await page.evaluate(() => {
+    const root = document.documentElement;
+    if (root.scrollWidth <= root.clientWidth) return [];
+    const wide = [...document.querySelectorAll("main *, header *")];
+    return wide
+      .filter((element) => root.clientWidth < element.getBoundingClientRect().right)
+      .slice(0, 5)
+      .map((element) => element.outerHTML.slice(0, 150));
+  });
+  expect(over, `${where}: wider than the window`).toEqual([]);
+}
+
+/** Waits until a view has shown what it has. @param {import("@playwright/test").Page} page */
+export async function settled(page) {
+  await expect(page.locator("main h1")).not.toBeEmpty();
+  await expect(page.locator("main .spinner")).toHaveCount(0);
+}

@@ -1,0 +1,62 @@
+// Every view in every state, in dark and light, at three widths: accessible, quiet, and not wider than the window.
+import { mkdir } from "node:fs/promises";
+import { expect, expectAccessible, expectNoSidewaysScroll, settled, test } from "./fixtures.mjs";
+
+const DEVICE = "02:00:5E:AA:00:01";
+const VIEWS = {
+  overview: "/ui/",
+  map: "/ui/map",
+  devices: "/ui/devices",
+  device: `/ui/device/${DEVICE}`,
+  locate: `/ui/locate/${DEVICE}`,
+  channels: "/ui/channels",
+  ssids: "/ui/ssids",
+  sources: "/ui/sources",
+  alerts: "/ui/alerts",
+  settings: "/ui/settings",
+  login: "/ui/login",
+};
+const SIZES = [
+  { width: 360, height: 740 },
+  { width: 768, height: 1024 },
+  { width: 1280, height: 800 },
+];
+const SCHEMES = /** @type {const} */ (["light", "dark"]);
+/** Where pictures of full views are kept, if they are wanted. */
+const PICTURES = process.env.SCREENSHOTS;
+
+for (const [view, path] of Object.entries(VIEWS)) {
+  for (const state of ["full", "empty", "error"]) {
+    test(`${view}, ${state}`, async ({ page, full, bare, expected }) => {
+      const server = state === "empty" ? bare : full;
+      if (state === "error") {
+        const isData = /\/api\/v1\/(?!session|live)|\/devices\//;
+        const body = JSON.stringify({ code: "internal_error", status: "internal server error", success: false });
+        await page.route(isData, (route) => route.fulfill({ status: 500, contentType: "application/json", body }));
+      }
+      // The browser reports each answer that is an error. A device that nobody saw is one.
+      if (state === "error") expected.push(/Failed to load resource.*500/);
+      if (state === "empty") expected.push(/Failed to load resource.*404/);
+      for (const size of SIZES) {
+        await page.setViewportSize(size);
+        for (const scheme of SCHEMES) {
+          const where = `${view}, ${state}, ${scheme}, ${size.width}`;
+          await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
+          // Dark and light follow the system without a reload; a width may make a view arrange itself anew.
+          if (scheme === "light") {
+            await page.goto(server.url + path);
+            await settled(page);
+          }
+          await expectNoSidewaysScroll(page, where);
+          await expectAccessible(page, where);
+          if (PICTURES && (state === "full" || process.env.ALL_STATES)) {
+            await mkdir(PICTURES, { recursive: true });
+            const name = state === "full" ? view : `${view}-${state}`;
+            await page.screenshot({ path: `${PICTURES}/${name}-${size.width}-${scheme}.png` });
+          }
+        }
+      }
+      await expect(page.locator("main")).toBeVisible();
+    });
+  }
+}

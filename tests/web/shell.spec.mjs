@@ -1,0 +1,242 @@
+// Journeys through the shell: the first report, login, and a server that goes away.
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import { expect, expectAccessible, settled, test } from "./fixtures.mjs";
+import { PROGRAM, report, startServer } from "./server.mjs";
+
+const SOURCE = { id: "6e6d010f-5ca9-4000-8000-0000000000b1", name: "first" };
+const PASSWORD = "correct horse";
+
+/** A server that asks for a login, with an administrator and a key. @param {Function} start */
+async function guarded(start, config = "") {
+  const server = await start({ config: `[auth]\nmode = "required"\n${config}` });
+  const files = ["--config", join(server.folder, "config.toml"), "--data-dir", join(server.folder, "data")];
+  execFileSync(PROGRAM, ["user", "set-password", ...files], { input: PASSWORD });
+  const make = (/** @type {string} */ role) =>
+    execFileSync(PROGRAM, ["apikey", "create", "--name", role, "--role", role, ...files])
+      .toString()
+      .trim()
+      .split(/\s+/)
+      .at(-1);
+  return { server, key: make("scanreport"), reader: make("readonly") };
+}
+
+/** Presses Tab until an element has the focus. */
+async function tabTo(page, locator, key = "Tab") {
+  for (let presses = 0; presses < 60; presses += 1) {
+    if (await locator.evaluate((element) => element === document.activeElement)) return;
+    await page.keyboard.press(key);
+  }
+  throw new Error("the keyboard does not reach it");
+}
+
+test("the first report appears on an empty page by itself", async ({ page, start }) => {
+  const server = await start();
+  await page.goto(`${server.url}/`);
+  await expect(page.getByRole("heading", { name: "Nothing reported yet" })).toBeVisible();
+  await expect(page.getByRole("img", { name: /QR code/ })).toBeVisible();
+  // The command on the page is the one that works.
+  const command = await page
+    .getByRole("heading", { name: "From a shell" })
+    .locator("xpath=../..")
+    .locator("code")
+    .innerText();
+  execFileSync("sh", ["-c", command]);
+  await expect(page.getByRole("link", { name: "CoffeeShop" })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "Nothing reported yet" })).toHaveCount(0);
+  await expect(page.getByRole("main").getByRole("link", { name: "1 devices" })).toBeVisible();
+});
+
+for (const way of ["mouse", "keyboard"]) {
+  test(`login, back to where one wanted to go, logout: by ${way}`, async ({ page, start, expected }) => {
+    expected.push(/status of 401/);
+    const { server, key } = await guarded(start);
+    await report(server.url, "wifi", SOURCE, [{ bssid: "02:00:5E:10:00:01", ssid: "Secret Garden" }], {
+      Authorization: `Bearer ${key}`,
+    });
+    await page.goto(`${server.url}/ui/devices?security=unknown`);
+    await expect(page).toHaveURL(/\/ui\/login\?next=/);
+    await expectAccessible(page, "login");
+    // Without a login there is nothing to be seen, and nothing to be clicked that would need one.
+    await expect(page.getByRole("navigation")).toHaveCount(0);
+    await expect(page.locator("body")).not.toContainText("Secret Garden");
+
+    const name = page.getByLabel("Name");
+    const password = page.getByLabel("Password", { exact: true });
+    await expect(name).toBeFocused();
+    if (way === "mouse") {
+      await name.fill("admin");
+      await password.fill("wrong password");
+      await page.getByRole("main").getByRole("button", { name: "Log in" }).click();
+    } else {
+      await page.keyboard.type("admin");
+      await page.keyboard.press("Tab");
+      await page.keyboard.type("wrong password");
+      await page.keyboard.press("Enter");
+    }
+    await expect(page.getByRole("alert")).toHaveText(/wrong/);
+    if (way === "mouse") {
+      await password.fill(PASSWORD);
+      await page.getByRole("main").getByRole("button", { name: "Log in" }).click();
+    } else {
+      await tabTo(page, password);
+      await page.keyboard.press("Control+a");
+      await page.keyboard.type(PASSWORD);
+      await page.keyboard.press("Enter");
+    }
+    await expect(page).toHaveURL(/\/ui\/devices\?security=unknown/);
+    await expect(page.getByRole("link", { name: "Secret Garden" })).toBeVisible();
+
+    const leave = page.getByRole("button", { name: "Log out" });
+    if (way === "mouse") await leave.click();
+    else {
+      await tabTo(page, leave, "Shift+Tab");
+      await page.keyboard.press("Enter");
+    }
+    await expect(page).toHaveURL(/\/ui\/login/);
+    await expect(page.locator("body")).not.toContainText("Secret Garden");
+  });
+}
+
+test("a login that ends in mid-work leads to the form and back", async ({ page, start, expected }) => {
+  expected.push(/status of 401/);
+  const { server, key } = await guarded(start);
+  await report(server.url, "wifi", SOURCE, [{ bssid: "02:00:5E:10:00:01", ssid: "Secret Garden" }], {
+    Authorization: `Bearer ${key}`,
+  });
+  await page.goto(`${server.url}/ui/login`);
+  await page.getByLabel("Name").fill("admin");
+  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("link", { name: "Secret Garden" })).toBeVisible();
+  await page.context().clearCookies();
+  await page.getByRole("link", { name: "Devices", exact: true }).click();
+  await expect(page).toHaveURL(/\/ui\/login\?next=%2Fui%2Fdevices/);
+  await page.getByLabel("Name").fill("admin");
+  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await page.keyboard.press("Enter");
+  await expect(page).toHaveURL(/\/ui\/devices/);
+  await expect(page.getByRole("link", { name: "Secret Garden" })).toBeVisible();
+});
+
+test("who may only read sees nothing that writes", async ({ page, start }) => {
+  const { server, key, reader } = await guarded(start);
+  await report(server.url, "wifi", SOURCE, [{ bssid: "02:00:5E:10:00:01", ssid: "Secret Garden" }], {
+    Authorization: `Bearer ${key}`,
+  });
+  await page.context().addCookies([{ name: "KISMET", value: String(reader), url: server.url }]);
+  await page.goto(`${server.url}/ui/settings`);
+  await settled(page);
+  await expect(page.getByRole("heading", { name: "Display" })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "Keys" })).toHaveCount(0);
+  await page.goto(`${server.url}/ui/devices`);
+  await expect(page.getByRole("link", { name: "Secret Garden" })).toBeVisible();
+});
+
+test("a new key is shown once, with a QR code, and can be revoked", async ({ page, start, expected }) => {
+  expected.push(/status of 401/);
+  const { server } = await guarded(start);
+  await page.goto(`${server.url}/ui/login?next=/ui/settings`);
+  await page.getByLabel("Name").fill("admin");
+  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await page.keyboard.press("Enter");
+  await page.getByRole("button", { name: "New key" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Name").fill("roof scanner");
+  await dialog.getByRole("button", { name: "Make the key" }).click();
+  await expect(dialog.getByRole("img", { name: /QR code/ })).toBeVisible();
+  const key = await dialog.locator(".secret").innerText();
+  await report(server.url, "wifi", SOURCE, [{ bssid: "02:00:5E:10:00:01" }], { Authorization: `Bearer ${key}` });
+  await expectAccessible(page, "new key");
+  await page.keyboard.press("Escape");
+  await expect(page.locator("body")).not.toContainText(key);
+  await page.getByRole("button", { name: "Revoke roof scanner" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Revoke" }).click();
+  await expect(page.getByRole("rowheader", { name: "roof scanner" })).toHaveCount(0);
+});
+
+test("a server that goes away is noticed, and one that comes back is used", async ({ page, expected }) => {
+  expected.push(
+    /ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|Failed to fetch/,
+  );
+  const first = await startServer();
+  await report(first.url, "wifi", SOURCE, [{ bssid: "02:00:5E:10:00:01", ssid: "Before" }]);
+  await page.goto(`${first.url}/`);
+  await expect(page.getByRole("link", { name: "Before" })).toBeVisible();
+  await expect(page.getByText(/Live · /)).toBeVisible();
+  await first.kill();
+  await expect(page.getByText(/Connection lost/)).toBeVisible();
+  await expect(page.getByRole("link", { name: "Before" })).toBeVisible();
+  const again = await startServer({ listen: first.address, data: first.folder });
+  await report(again.url, "wifi", SOURCE, [{ bssid: "02:00:5E:10:00:02", ssid: "After" }]);
+  await expect(page.getByText(/Live · /)).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByRole("link", { name: "After" })).toBeVisible({ timeout: 30_000 });
+  await again.stop();
+});
+
+test("keys lead everywhere, and can be turned off", async ({ page, full }) => {
+  await page.goto(`${full.url}/`);
+  await settled(page);
+  await page.keyboard.press("g");
+  await page.keyboard.press("d");
+  await expect(page).toHaveURL(/\/ui\/devices/);
+  await settled(page);
+  await page.keyboard.press("j");
+  await page.keyboard.press("j");
+  await expect(page.locator("main tbody tr").nth(1).locator(":focus")).toHaveCount(1);
+  await page.keyboard.press("k");
+  await page.keyboard.press("Enter");
+  await expect(page).toHaveURL(/\/ui\/device\//);
+  await page.keyboard.press("?");
+  await expect(page.getByRole("dialog", { name: "Keys" })).toBeVisible();
+  await expectAccessible(page, "help");
+  await page.keyboard.press("Escape");
+  await expect(page.getByRole("dialog")).toHaveCount(0);
+  await page.keyboard.press("/");
+  await page.keyboard.type("CoffeeShop");
+  await page.keyboard.press("Enter");
+  await expect(page).toHaveURL(/\/ui\/devices\?ssid_contains=CoffeeShop/);
+
+  await page.goto(`${full.url}/ui/settings`);
+  await page.getByLabel("Single keys").uncheck();
+  await page.getByRole("heading", { name: "Settings" }).click();
+  await page.keyboard.press("g");
+  await page.keyboard.press("m");
+  await page.keyboard.press("?");
+  await expect(page.getByRole("dialog")).toHaveCount(0);
+  await expect(page).toHaveURL(/\/ui\/settings/);
+});
+
+test("the first press of Tab leads past the navigation", async ({ page, full }) => {
+  await page.goto(`${full.url}/`);
+  await settled(page);
+  await page.keyboard.press("Tab");
+  await expect(page.getByRole("link", { name: "Skip to content" })).toBeFocused();
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("main")).toBeFocused();
+});
+
+test("language and colours change at once and stay", async ({ page, full }) => {
+  await page.goto(`${full.url}/ui/settings`);
+  await page.getByLabel("Language").selectOption("de");
+  await expect(page.getByRole("heading", { level: 1, name: "Einstellungen" })).toBeVisible();
+  await expect(page.locator("html")).toHaveAttribute("lang", "de");
+  await page.getByLabel("Farben").selectOption("dark");
+  const colour = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+  const dark = await colour();
+  await page.reload();
+  await expect(page.getByRole("heading", { level: 1, name: "Einstellungen" })).toBeVisible();
+  expect(await colour()).toBe(dark);
+  await page.getByLabel("Farben").selectOption("light");
+  expect(await colour()).not.toBe(dark);
+});
+
+test("demo mode shows no name and no whole address", async ({ page, full }) => {
+  await page.goto(`${full.url}/ui/settings`);
+  await page.getByLabel("Demo mode").check();
+  await page.goto(`${full.url}/ui/`);
+  await settled(page);
+  const latest = page.getByRole("table", { name: /seen last/ });
+  await expect(latest).toContainText("··");
+  await expect(latest).not.toContainText(/([0-9A-F]{2}:){5}[0-9A-F]{2}/);
+});
