@@ -78,7 +78,8 @@ function ageGroup(lastSeen, now) {
  * @returns {Record<string, string>[]}
  */
 export function plan(mode, sources, now, first) {
-  if (mode === "source") return sources.slice(0, SOURCES_MAX).map((source) => ({ source }));
+  // All devices come first: they are counted and found by clicks, but only those of each source are drawn.
+  if (mode === "source") return [{}, ...sources.slice(0, SOURCES_MAX).map((source) => ({ source }))];
   if (mode !== "age" || !first?.cells) return [{}];
   // Cells do not say how old their devices are, so each age is asked for. Whole hours let answers be kept.
   const hour = Math.floor(now / 3600) * 3600;
@@ -114,7 +115,7 @@ export function painter({ mode, colour, now, label }) {
   const byId = new Map(groups.map((group) => [group.id, group]));
   /** @param {Item} item @param {number} part */
   const groupOf = (item, part) => {
-    if (mode === "source") return byId.get(String(part));
+    if (mode === "source") return byId.get(String(part - 1));
     if (mode === "signal") return byId.get(signalGroup(item.signal));
     if (mode === "age") return byId.get(ageGroup(item.lastSeen, now()));
     return byId.get(securityGroup(item.security));
@@ -125,9 +126,9 @@ export function painter({ mode, colour, now, label }) {
     if (parts.some((part) => part?.cells)) drawCells(context, parts, mode, groups, edge, cut);
     context.strokeStyle = edge;
     parts.forEach((part, index) => {
-      if (!part || part.cells || (mode === "age" && index > 0)) return;
+      if (!part || part.cells || (mode === "age" && index > 0) || (mode === "source" && index === 0)) return;
       // A device that several sources saw would hide behind the last of them: each source has a place of its own.
-      const aside = mode === "source" && parts.length > 1 ? (index - (parts.length - 1) / 2) * 4 : 0;
+      const aside = mode === "source" ? (index - parts.length / 2) * 4 : 0;
       for (const item of part.items) {
         if (cut(item)) continue;
         const group = groupOf(item, index);
@@ -190,7 +191,7 @@ export function cellShares(parts, mode) {
   const ages = ["older", "week", "day", "hour"];
   parts.forEach((part, index) => {
     for (const item of part?.items ?? []) {
-      if (mode === "source" && !part.cells) continue;
+      if (mode === "source" && (index === 0 || !part.cells)) continue;
       const column = Math.min(31, Math.floor(item.x / width));
       const row = Math.min(31, Math.floor(item.y / width));
       const key = row * 32 + column;
@@ -209,7 +210,7 @@ export function cellShares(parts, mode) {
         continue;
       }
       found.count += count;
-      if (mode === "source") shares[String(index)] = (shares[String(index)] ?? 0) + count;
+      if (mode === "source") shares[String(index - 1)] = (shares[String(index - 1)] ?? 0) + count;
       else if (mode === "signal") shares[signalGroup(item.signal)] = count;
       else
         for (const [word, n] of Object.entries(item.classes ?? {})) {

@@ -366,20 +366,22 @@ function spills(entry) {
  */
 export function nearest(parts, x, y, reachPx) {
   const reach = (reachPx * EXTENT) / TILE_PX;
-  let best = null;
+  const half = EXTENT / 64;
+  let point = null;
+  let cell = null;
   let least = reach * reach;
   for (const part of parts) {
-    const half = EXTENT / 64;
     for (const item of part?.items ?? []) {
       const dx = item.x - x;
       const dy = item.y - y;
-      if (item.count !== undefined && Math.abs(dx) <= half && Math.abs(dy) <= half) return item;
       const distance = dx * dx + dy * dy;
-      if (item.count === undefined && distance < least) {
+      if (item.count !== undefined) {
+        if (Math.abs(dx) <= half && Math.abs(dy) <= half) cell = item;
+      } else if (distance < least) {
         least = distance;
-        best = item;
+        point = item;
       }
     }
   }
-  return best;
+  return point ?? cell;
 }

@@ -356,8 +356,11 @@ export function boundsOf(ring) {
   };
 }
 
+/** The deepest zoom whose tiles tell where devices are. A unit of such a tile is less than a metre. */
+const EXTENT_ZOOM_MAX = 14;
+
 /**
- * Where the devices are: looks from tiles of the whole world into those that have any.
+ * Where the devices are. Tiles of the whole world tell that roughly, so it looks closer as long as few tiles hold them all.
  * @param {(z: number, x: number, y: number) => Promise<import("./tiles.js").Decoded>} read
  * @returns {Promise<Bounds | null>}
  */
@@ -365,31 +368,31 @@ export async function extentOfData(read) {
   let tiles = [[0, 0, 0]];
   for (;;) {
     const box = { left: Infinity, top: Infinity, right: -Infinity, bottom: -Infinity };
-    /** @type {number[][]} */
-    const cells = [];
-    for (const [z, x, y] of tiles) {
-      for (const item of (await read(z, x, y)).items) {
-        const half = item.count === undefined ? 0 : EXTENT / 64;
-        const side = EXTENT * 2 ** z;
+    const z = tiles[0][0];
+    const side = EXTENT * 2 ** z;
+    const decoded = await Promise.all(tiles.map(([, x, y]) => read(z, x, y)));
+    decoded.forEach(({ items, cells }, index) => {
+      const [, x, y] = tiles[index];
+      const half = cells ? EXTENT / 64 : 1;
+      for (const item of items) {
         box.left = Math.min(box.left, (x * EXTENT + item.x - half) / side);
         box.right = Math.max(box.right, (x * EXTENT + item.x + half) / side);
         box.top = Math.min(box.top, (y * EXTENT + item.y - half) / side);
         box.bottom = Math.max(box.bottom, (y * EXTENT + item.y + half) / side);
-        if (half)
-          cells.push([z + 5, x * 32 + Math.floor(item.x / (EXTENT / 32)), y * 32 + Math.floor(item.y / (EXTENT / 32))]);
       }
-    }
+    });
     if (box.left > box.right) return null;
-    // A cell is a tile five zooms further in. While all devices are in a few of them, those tell more.
-    if (cells.length === 0 || cells.length > 4 || cells[0][0] > ZOOM_MAX - 5) {
+    const size = Math.max(box.right - box.left, box.bottom - box.top);
+    const closer = Math.min(EXTENT_ZOOM_MAX, Math.floor(-Math.log2(size)));
+    if (closer <= z) {
       const lat = (/** @type {number} */ y) => (Math.atan(Math.sinh(Math.PI * (1 - 2 * y))) * 180) / Math.PI;
-      return {
-        lat_min: lat(box.bottom),
-        lon_min: box.left * 360 - 180,
-        lat_max: lat(box.top),
-        lon_max: box.right * 360 - 180,
-      };
+      const [lonMin, lonMax] = [box.left * 360 - 180, box.right * 360 - 180];
+      return { lat_min: lat(box.bottom), lon_min: lonMin, lat_max: lat(box.top), lon_max: lonMax };
     }
-    tiles = cells;
+    tiles = [];
+    const at = (/** @type {number} */ share) => Math.max(0, Math.min(2 ** closer - 1, Math.floor(share * 2 ** closer)));
+    for (let x = at(box.left); x <= at(box.right); x += 1) {
+      for (let y = at(box.top); y <= at(box.bottom); y += 1) tiles.push([closer, x, y]);
+    }
   }
 }

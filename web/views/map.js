@@ -55,7 +55,7 @@ export class MapView {
     this.tileError = null;
     /** Before the map is where it should be, it shows and tells nothing. */
     this.isPlaced = false;
-    this.isOpen = false;
+    this.isOpen = this.state.sel !== "";
     /** @type {{place: Place, accuracyM: number} | null} */
     this.here = null;
     /** @type {"box" | "lasso" | null} */
