@@ -142,10 +142,15 @@ function optionsOf(host, data) {
       {
         ...axis,
         space: 90,
-        values: (/** @type {any} */ _, /** @type {number[]} */ at, _axis, _space, /** @type {number} */ step) =>
+        values: (/** @type {[any, number[], number, number, number]} */ ...[, at, , , step]) =>
           at.map((seconds) => data.time(seconds, step)),
       },
-      { ...axis, size: 72, incrs: [1, 2, 5, 10, 20, 50], values: (/** @type {any} */ _, /** @type {number[]} */ at) => at.map(point) },
+      {
+        ...axis,
+        size: 72,
+        incrs: [1, 2, 5, 10, 20, 50],
+        values: (/** @type {any} */ _, /** @type {number[]} */ at) => at.map(point),
+      },
     ],
     series: [{}, ...series],
     bands: data.lines.map((_, index) => ({
@@ -182,5 +187,5 @@ function tell(plot, data) {
   const values = data.lines
     .filter((line) => line.mean[at] !== null && line.mean[at] !== undefined)
     .map((line) => `${line.label} ${data.value(/** @type {number} */ (line.mean[at]))}`);
-  place.textContent = [data.moment(data.times[at]), ...values].join(" · ");
+  place.textContent = [data.moment(data.times[at] ?? 0), ...values].join(" · ");
 }

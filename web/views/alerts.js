@@ -3,23 +3,20 @@
 import { html, nothing, render } from "../vendor/lit.js";
 import { get, isAborted, send } from "../lib/api.js";
 import { dateTime, place, when } from "../lib/format.js";
-import { has, number, t } from "../lib/i18n.js";
+import { t } from "../lib/i18n.js";
 import { icon } from "../lib/icons.js";
 import { on } from "../lib/live.js";
 import { href } from "../lib/router.js";
 import { mayWrite } from "../lib/session.js";
 import { onChange, settings } from "../lib/settings.js";
 import { shownAddress, shownName, shownText } from "../lib/text.js";
-import { announce, empty, failed, loading, reason, table } from "../lib/ui.js";
+import { announce, empty, failed, loading, reason } from "../lib/ui.js";
+import { SEVERITY_ICONS, ruleTable } from "./alert-rules.js";
 
 const PAGE = 100;
 const ALERTS_MAX = 500;
 const STATES = /** @type {const} */ (["open", "acknowledged", "all"]);
 const SEVERITIES = ["info", "low", "medium", "high", "critical"];
-/** @type {Record<string, string>} */
-const SEVERITY_ICONS = { info: "info", low: "info", medium: "bell", high: "warning", critical: "warning" };
-/** @type {Record<string, string>} */
-const RULE_ICONS = { on: "ok", idle: "pause", off: "close" };
 const COMMENT_MAX = 1024;
 
 /** @typedef {import("../lib/router.js").Context} Context */
@@ -143,7 +140,8 @@ class AlertsView {
   async more() {
     const before = this.alerts?.length ?? 0;
     await this.readPage(this.reading?.signal ?? this.context.signal, false);
-    this.root.querySelectorAll("[data-row]")[before]?.querySelector("a, button")?.focus();
+    const next = this.root.querySelectorAll("[data-row]")[before]?.querySelector("a, button");
+    if (next instanceof HTMLElement) next.focus();
   }
 
   /** @param {any} alert */
@@ -189,11 +187,15 @@ class AlertsView {
     if (this.context.signal.aborted) return;
     render(
       html`${this.filters()}
-      ${this.fresh
-        ? html`<p class="fresh">
-            <button type="button" class="primary" @click=${() => this.load(true)}>${t("alerts.new", { n: this.fresh })}</button>
-          </p>`
-        : nothing}
+      ${
+        this.fresh
+          ? html`<p class="fresh">
+              <button type="button" class="primary" @click=${() => this.load(true)}>
+                ${t("alerts.new", { n: this.fresh })}
+              </button>
+            </p>`
+          : nothing
+      }
       ${this.body()} ${this.rules.length ? ruleTable(this.rules) : nothing}`,
       this.root,
     );
@@ -233,11 +235,18 @@ class AlertsView {
           ${this.rules.map(({ rule }) => option(rule, rule, query.get("rule")))}
         </select></label
       >
-      ${address
-        ? html`<button type="button" class="chip chip-button" @click=${() => this.context.setQuery({ address: null }, { push: true })} aria-label=${t("alerts.address_remove", { address: shownAddress(address) })}>
-            ${t("alerts.address", { address: shownAddress(address) })} ${icon("close")}
-          </button>`
-        : nothing}
+      ${
+        address
+          ? html`<button
+              type="button"
+              class="chip chip-button"
+              @click=${() => this.context.setQuery({ address: null }, { push: true })}
+              aria-label=${t("alerts.address_remove", { address: shownAddress(address) })}
+            >
+              ${t("alerts.address", { address: shownAddress(address) })} ${icon("close")}
+            </button>`
+          : nothing
+      }
     </div>`;
   }
 
@@ -248,19 +257,25 @@ class AlertsView {
     return html`<ol class="alerts" aria-label=${t("alerts.list")} aria-busy=${this.isLoading}>
         ${this.alerts.map((alert) => this.alert(alert))}
       </ol>
-      ${this.cursor && this.alerts.length < ALERTS_MAX
-        ? html`<button type="button" ?disabled=${this.isLoading} @click=${() => this.more()}>${t("more")}</button>`
-        : nothing}`;
+      ${
+        this.cursor && this.alerts.length < ALERTS_MAX
+          ? html`<button type="button" ?disabled=${this.isLoading} @click=${() => this.more()}>${t("more")}</button>`
+          : nothing
+      }`;
   }
 
   none() {
     const active = this.rules.filter(({ state }) => state === "on").length;
-    const isFiltered = ["severity_min", "rule", "address", "since", "until"].some((name) => this.context.query.get(name));
+    const isFiltered = ["severity_min", "rule", "address", "since", "until"].some((name) =>
+      this.context.query.get(name),
+    );
     if (isFiltered || this.state === "acknowledged") {
       const all = { severity_min: null, rule: null, address: null, since: null, until: null, state: "all" };
       return empty(
         t("alerts.nothing"),
-        html`<button type="button" @click=${() => this.context.setQuery(all, { push: true })}>${t("alerts.show_all")}</button>`,
+        html`<button type="button" @click=${() => this.context.setQuery(all, { push: true })}>
+          ${t("alerts.show_all")}
+        </button>`,
       );
     }
     const last = Math.max(0, ...this.rules.map(({ last_raised: at }) => at ?? 0));
@@ -278,33 +293,53 @@ class AlertsView {
       <p class="alert-head">
         <span class="severity">${icon(SEVERITY_ICONS[severity] ?? "bell")} ${t(`alerts.severity.${severity}`)}</span>
         <span class="mono">${shownText(alert.rule)}</span>
-        ${when(alert.raised)} ${acknowledged ? html`<span class="settled">${icon("ok")} ${t("alerts.acknowledged")}</span>` : nothing}
+        ${when(alert.raised)}
+        ${acknowledged ? html`<span class="settled">${icon("ok")} ${t("alerts.acknowledged")}</span>` : nothing}
       </p>
       <p class="alert-text">${settings.demo ? t("alerts.text_hidden") : shownText(alert.text)}</p>
       <ul class="links">
         ${device ? html`<li><a href=${href("device", device)}>${t("alerts.device", { address: shownAddress(device) })}</a></li>` : nothing}
-        ${alert.source
-          ? html`<li><a href=${href("sources", "", { source: alert.source })}>${t("alerts.source", { name: shownName(this.sources.get(alert.source) ?? alert.source) })}</a></li>`
-          : nothing}
-        ${alert.lat === undefined
-          ? nothing
-          : html`<li><a href=${href("map", "", { at: `${alert.lat},${alert.lon},17`, sel: device })}>${t("alerts.place", { place: place(alert.lat, alert.lon) })}</a></li>`}
+        ${
+          alert.source
+            ? html`<li>
+                <a href=${href("sources", "", { source: alert.source })}
+                  >${t("alerts.source", { name: shownName(this.sources.get(alert.source) ?? alert.source) })}</a
+                >
+              </li>`
+            : nothing
+        }
+        ${
+          alert.lat === undefined
+            ? nothing
+            : html`<li>
+                <a href=${href("map", "", { at: `${alert.lat},${alert.lon},17`, sel: device })}
+                  >${t("alerts.place", { place: place(alert.lat, alert.lon) })}</a
+                >
+              </li>`
+        }
         ${alert.seen === alert.raised ? nothing : html`<li class="muted">${t("alerts.seen")} ${when(alert.seen, { exact: true })}</li>`}
       </ul>
-      ${acknowledged
-        ? html`<p class="muted">
-            ${alert.acknowledged_by ? t("alerts.acknowledged_by", { name: shownText(alert.acknowledged_by) }) : t("alerts.acknowledged")}
-            ${when(acknowledged)}
-          </p>`
-        : nothing}
-      ${comments.length
-        ? html`<ul class="comments" aria-label=${t("alerts.comments")}>
-            ${comments.map(
-              (/** @type {any} */ one) =>
-                html`<li>${shownText(one.text)} <span class="muted">${one.by ? `${shownText(one.by)}, ` : ""}${when(one.written)}</span></li>`,
-            )}
-          </ul>`
-        : nothing}
+      ${
+        acknowledged
+          ? html`<p class="muted">
+              ${alert.acknowledged_by ? t("alerts.acknowledged_by", { name: shownText(alert.acknowledged_by) }) : t("alerts.acknowledged")}
+              ${when(acknowledged)}
+            </p>`
+          : nothing
+      }
+      ${
+        comments.length
+          ? html`<ul class="comments" aria-label=${t("alerts.comments")}>
+              ${comments.map(
+                (/** @type {any} */ one) =>
+                  html`<li>
+                    ${shownText(one.text)}
+                    <span class="muted">${one.by ? `${shownText(one.by)}, ` : ""}${when(one.written)}</span>
+                  </li>`,
+              )}
+            </ul>`
+          : nothing
+      }
       ${mayWrite() ? this.handling(alert) : nothing}
       ${trouble ? html`<p class="error-text" role="alert">${trouble}</p>` : nothing}
     </li>`;
@@ -324,10 +359,20 @@ class AlertsView {
     };
     const about = html`<span class="sr">${shownText(alert.text)}</span>`;
     return html`<form class="row handling" @submit=${submit}>
-      <input name="comment" maxlength=${COMMENT_MAX} autocomplete="off" aria-label=${t("alerts.comment")} placeholder=${t("alerts.comment")} />
-      ${alert.acknowledged
-        ? html`<button type="button" @click=${() => this.handle(alert, "DELETE", "acknowledge")}>${t("alerts.reopen")} ${about}</button>`
-        : html`<button type="button" @click=${settle}>${icon("ok")} ${t("alerts.acknowledge")} ${about}</button>`}
+      <input
+        name="comment"
+        maxlength=${COMMENT_MAX}
+        autocomplete="off"
+        aria-label=${t("alerts.comment")}
+        placeholder=${t("alerts.comment")}
+      />
+      ${
+        alert.acknowledged
+          ? html`<button type="button" @click=${() => this.handle(alert, "DELETE", "acknowledge")}>
+              ${t("alerts.reopen")} ${about}
+            </button>`
+          : html`<button type="button" @click=${settle}>${icon("ok")} ${t("alerts.acknowledge")} ${about}</button>`
+      }
       <button type="submit">${t("alerts.add_comment")} ${about}</button>
     </form>`;
   }
@@ -341,28 +386,4 @@ function takeComment(form) {
   const comment = String(new FormData(form).get("comment")).trim();
   form.reset();
   return comment;
-}
-
-/** @param {any[]} rules */
-function ruleTable(rules) {
-  /** @type {import("../lib/ui.js").Column<any>[]} */
-  const columns = [
-    { key: "rule", label: t("alerts.rule"), cell: (row) => html`<span class="mono">${row.rule}</span>`, heading: true },
-    {
-      key: "state",
-      label: t("alerts.rule_state"),
-      cell: (row) => html`<span class="rule-${row.state}" title=${t(`alerts.rule_note.${row.state}`)}>${icon(RULE_ICONS[row.state] ?? "question")} ${t(`alerts.rule_state.${row.state}`)}</span>`,
-    },
-    { key: "description", label: t("alerts.what"), cell: (row) => (has(`alerts.what.${row.rule}`) ? t(`alerts.what.${row.rule}`) : row.description) },
-    { key: "severity", label: t("alerts.severity"), cell: (row) => html`${icon(SEVERITY_ICONS[row.severity] ?? "bell")} ${t(`alerts.severity.${row.severity}`)}` },
-    { key: "rate", label: t("alerts.rate"), cell: (row) => (row.state === "off" ? nothing : html`<span class="mono">${row.rate}</span>`) },
-    { key: "alerts", label: t("alerts.raised"), cell: (row) => (row.alerts ? number(row.alerts) : nothing), numeric: true },
-    { key: "last", label: t("alerts.last"), cell: (row) => when(row.last_raised) },
-  ];
-  const active = rules.filter(({ state }) => state === "on").length;
-  return html`<details class="panel rules">
-    <summary><h2>${t("alerts.rules")}</h2> <span class="muted">${t("alerts.rules_on", { n: active })}</span></summary>
-    <p class="muted">${t("alerts.rules_note")}</p>
-    ${table({ caption: t("alerts.rules_caption"), columns, rows: rules })}
-  </details>`;
 }

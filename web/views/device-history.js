@@ -42,8 +42,7 @@ export function linesOf(history, nameOf) {
   const counts = new Map();
   for (const bucket of history.buckets)
     for (const [source, part] of Object.entries(bucket.sources ?? {}))
-      if (part.signal_mean_dbm !== undefined)
-        counts.set(source, (counts.get(source) ?? 0) + part.count);
+      if (part.signal_mean_dbm !== undefined) counts.set(source, (counts.get(source) ?? 0) + part.count);
   const sources = [...counts].sort((a, b) => b[1] - a[1]).map(([source]) => source);
   const times = [];
   /** @type {any[]} */

@@ -76,7 +76,13 @@ export function notes({ device, changed, draw, signal }) {
   const tag = (/** @type {[string, string]} */ [name, value]) =>
     html`<li>
       <span>${shownText(name)}: ${shownText(value)}</span>
-      <button type="button" class="plain" ?disabled=${isBusy} @click=${() => removeTag(name)} aria-label=${t("device.tag_remove", { tag: shownText(name) })}>
+      <button
+        type="button"
+        class="plain"
+        ?disabled=${isBusy}
+        @click=${() => removeTag(name)}
+        aria-label=${t("device.tag_remove", { tag: shownText(name) })}
+      >
         ${icon("close")}
       </button>
     </li>`;
@@ -87,13 +93,23 @@ export function notes({ device, changed, draw, signal }) {
     return html`<section class="panel" aria-labelledby="notes">
       <h2 id="notes">${t("device.notes")}</h2>
       <form class="row" @submit=${rename}>
-        <label class="inline">${t("device.name_own")} <input name="name" maxlength="255" autocomplete="off" .defaultValue=${given ?? ""} /></label>
+        <label class="inline"
+          >${t("device.name_own")} <input name="name" maxlength="255" autocomplete="off" .defaultValue=${given ?? ""}
+        /></label>
         <button type="submit" ?disabled=${isBusy}>${t("save")}</button>
       </form>
-      ${shownTags.length ? html`<ul class="tags" aria-label=${t("device.tags")}>${shownTags.map(tag)}</ul>` : nothing}
+      ${
+        shownTags.length
+          ? html`<ul class="tags" aria-label=${t("device.tags")}>
+              ${shownTags.map(tag)}
+            </ul>`
+          : nothing
+      }
       <form class="row" @submit=${addTag}>
         <label class="inline">${t("device.tag")} <input name="tag" required maxlength="64" autocomplete="off" /></label>
-        <label class="inline">${t("device.tag_value")} <input name="value" required maxlength="255" autocomplete="off" /></label>
+        <label class="inline"
+          >${t("device.tag_value")} <input name="value" required maxlength="255" autocomplete="off"
+        /></label>
         <button type="submit" ?disabled=${isBusy}>${t("device.tag_add")}</button>
       </form>
       <fieldset>
@@ -101,9 +117,12 @@ export function notes({ device, changed, draw, signal }) {
         ${LISTS.filter((list) => list in watched).map(
           (list) =>
             html`<label class="check"
-              ><input type="checkbox" .checked=${watched[list] ?? false} ?disabled=${isBusy} @change=${() => watch(list)} /><span
-                >${t(`device.watch_${list}`)}</span
-              ></label
+              ><input
+                type="checkbox"
+                .checked=${watched[list] ?? false}
+                ?disabled=${isBusy}
+                @change=${() => watch(list)}
+              /><span>${t(`device.watch_${list}`)}</span></label
             >`,
         )}
       </fieldset>
@@ -118,8 +137,7 @@ export function notes({ device, changed, draw, signal }) {
  */
 export function ownSwitch(name) {
   const isOwn = settings.own.includes(name);
-  const toggle = () =>
-    change({ own: isOwn ? settings.own.filter((one) => one !== name) : [...settings.own, name] });
+  const toggle = () => change({ own: isOwn ? settings.own.filter((one) => one !== name) : [...settings.own, name] });
   return html`<button type="button" aria-pressed=${isOwn} @click=${toggle}>
     ${icon("eye")} ${t(isOwn ? "device.own" : "device.own_add")}
   </button>`;

@@ -106,7 +106,12 @@ function body(history, { lines, sources }, host, nameOf) {
   if (lines.length === 0) return html`<p>${t("device.signal_none")}</p>`;
   const rows = rowsOf(history);
   const columns = [
-    { key: "start", label: t("device.bucket_start"), cell: (/** @type {any} */ row) => when(row.start, { exact: true }), heading: true },
+    {
+      key: "start",
+      label: t("device.bucket_start"),
+      cell: (/** @type {any} */ row) => when(row.start, { exact: true }),
+      heading: true,
+    },
     { key: "source", label: t("device.source"), cell: (/** @type {any} */ row) => nameOf(row.source) },
     ...["min", "mean", "max"].map((kind) => ({
       key: kind,
@@ -173,7 +178,11 @@ function axisTime(seconds, stepS) {
   /** @type {Intl.DateTimeFormatOptions} */
   const style =
     stepS < DAY_S
-      ? { hour: "numeric", minute: "2-digit", ...(new Date(seconds * 1000).getHours() === 0 ? { day: "numeric", month: "short" } : {}) }
+      ? {
+          hour: "numeric",
+          minute: "2-digit",
+          ...(new Date(seconds * 1000).getHours() === 0 ? { day: "numeric", month: "short" } : {}),
+        }
       : { day: "numeric", month: "short" };
   return new Intl.DateTimeFormat(locale(), style).format(seconds * 1000);
 }

@@ -1,7 +1,7 @@
 // One device with all that is known of it. What was never reported is left out.
 import { html, nothing, render } from "../vendor/lit.js";
 import { ApiError, address as urlOf, get, isAborted } from "../lib/api.js";
-import { channel, place, signal, signalText, when } from "../lib/format.js";
+import { place, signal, signalText, when } from "../lib/format.js";
 import { loadTexts, number, t } from "../lib/i18n.js";
 import { icon } from "../lib/icons.js";
 import { href } from "../lib/router.js";
@@ -9,9 +9,10 @@ import { mayWrite } from "../lib/session.js";
 import { onChange } from "../lib/settings.js";
 import { shownAddress, shownName, shownText } from "../lib/text.js";
 import { empty, failed, loading, reason, securityChip, table } from "../lib/ui.js";
-import { channelsOf, placesOf } from "./device-history.js";
+import { bluetooth, channels, facts, range, securities, tuning, twins } from "./device-facts.js";
+import { placesOf } from "./device-history.js";
 import { notes, ownSwitch } from "./device-notes.js";
-import { deviceName, maker } from "./device-parts.js";
+import { deviceName } from "./device-parts.js";
 import { signalHistory } from "./device-signal.js";
 
 const REFRESH_MS = 10_000;
@@ -136,9 +137,10 @@ class DeviceView {
     if (!device && error) return failed(error, () => void this.start());
     if (!device) return loading();
     return html`${this.actions(device)} ${facts(device)} ${device.ssids?.length ? securities(device) : nothing}
-      ${this.changes()} ${this.history.template((span) => this.context.setQuery({ span: span === "7d" ? null : span }, { push: true }))}
-      ${this.heardBy(device)} ${this.whereHeard()} ${channels(device, this.history.history)} ${bluetooth(device)}
-      ${twins(device)} ${this.notes?.() ?? nothing} ${this.observations(device)}`;
+    ${this.changes()}
+    ${this.history.template((span) => this.context.setQuery({ span: span === "7d" ? null : span }, { push: true }))}
+    ${this.heardBy(device)} ${this.whereHeard()} ${channels(device, this.history.history)} ${bluetooth(device)}
+    ${twins(device)} ${this.notes?.() ?? nothing} ${this.observations(device)}`;
   }
 
   /** @param {any} device */
@@ -147,7 +149,9 @@ class DeviceView {
     return html`<div class="row">
       <a class="button primary" href=${href("locate", device.address)}>${icon("target")} ${t("device.locate")}</a>
       ${map ? html`<a class="button" href=${map}>${icon("pin")} ${t("devices.map")}</a>` : nothing}
-      <a class="button" href=${href("alerts", "", { address: device.address, state: "all" })}>${icon("bell")} ${t("device.alerts")}</a>
+      <a class="button" href=${href("alerts", "", { address: device.address, state: "all" })}
+        >${icon("bell")} ${t("device.alerts")}</a
+      >
       ${device.name && device.phy !== "Bluetooth" ? ownSwitch(device.name) : nothing}
       <a class="button" href=${urlOf(`/api/v1/devices/${device.address}`)}>${icon("external")} JSON</a>
     </div>`;
@@ -158,7 +162,12 @@ class DeviceView {
     const changes = this.history.history?.security_changes ?? [];
     if (changes.length === 0) return nothing;
     const columns = [
-      { key: "time", label: t("device.time"), cell: (/** @type {any} */ row) => when(row.time, { exact: true }), heading: true },
+      {
+        key: "time",
+        label: t("device.time"),
+        cell: (/** @type {any} */ row) => when(row.time, { exact: true }),
+        heading: true,
+      },
       { key: "before", label: t("device.before"), cell: (/** @type {any} */ row) => securityChip(row.before) },
       { key: "after", label: t("device.after"), cell: (/** @type {any} */ row) => securityChip(row.after) },
       { key: "source", label: t("device.source"), cell: (/** @type {any} */ row) => this.sourceName(row.source) },
@@ -176,13 +185,26 @@ class DeviceView {
         key: "source",
         label: t("device.source"),
         cell: (/** @type {any} */ row) =>
-          row.source ? html`<a href=${href("sources", "", { source: row.source })}>${shownName(row.source_name ?? row.source)}</a>` : t("device.forgotten"),
+          row.source
+            ? html`<a href=${href("sources", "", { source: row.source })}
+                >${shownName(row.source_name ?? row.source)}</a
+              >`
+            : t("device.forgotten"),
         heading: true,
       },
       { key: "signal", label: t("device.signal_last"), cell: (/** @type {any} */ row) => signal(row.signal_dbm) },
       { key: "range", label: t("device.signal_range"), cell: range },
-      { key: "reports", label: t("device.reports"), cell: (/** @type {any} */ row) => number(row.reports), numeric: true },
-      { key: "first", label: t("device.first"), cell: (/** @type {any} */ row) => when(row.first_seen, { exact: true }) },
+      {
+        key: "reports",
+        label: t("device.reports"),
+        cell: (/** @type {any} */ row) => number(row.reports),
+        numeric: true,
+      },
+      {
+        key: "first",
+        label: t("device.first"),
+        cell: (/** @type {any} */ row) => when(row.first_seen, { exact: true }),
+      },
       { key: "last", label: t("device.last"), cell: (/** @type {any} */ row) => when(row.last_seen) },
     ];
     return html`<section class="panel" aria-labelledby="heard-by">
@@ -200,11 +222,19 @@ class DeviceView {
         key: "place",
         label: t("device.place"),
         cell: (/** @type {any} */ row) =>
-          html`<a href=${href("map", "", { at: `${row.lat.toFixed(5)},${row.lon.toFixed(5)},17`, sel: this.device.address })}>${place(row.lat, row.lon)}</a>`,
+          html`<a
+            href=${href("map", "", { at: `${row.lat.toFixed(5)},${row.lon.toFixed(5)},17`, sel: this.device.address })}
+            >${place(row.lat, row.lon)}</a
+          >`,
         heading: true,
       },
       { key: "signal", label: t("device.signal_best"), cell: (/** @type {any} */ row) => signal(row.signal_max_dbm) },
-      { key: "reports", label: t("device.reports"), cell: (/** @type {any} */ row) => number(row.count), numeric: true },
+      {
+        key: "reports",
+        label: t("device.reports"),
+        cell: (/** @type {any} */ row) => number(row.count),
+        numeric: true,
+      },
       { key: "last", label: t("device.last"), cell: (/** @type {any} */ row) => when(row.last, { exact: true }) },
     ];
     const more = () => {
@@ -214,9 +244,11 @@ class DeviceView {
     return html`<section class="panel" aria-labelledby="where">
       <h2 id="where">${t("device.where")}</h2>
       ${table({ caption: t("device.where_caption", { n: places.length }), columns, rows: places.slice(0, this.places) })}
-      ${this.places < places.length
-        ? html`<button type="button" @click=${more}>${t("device.places_all", { n: places.length })}</button>`
-        : nothing}
+      ${
+        this.places < places.length
+          ? html`<button type="button" @click=${more}>${t("device.places_all", { n: places.length })}</button>`
+          : nothing
+      }
     </section>`;
   }
 
@@ -226,173 +258,48 @@ class DeviceView {
     const isShown = this.context.query.get("reports") === "shown";
     const toggle = () => this.context.setQuery({ reports: isShown ? null : "shown" });
     const columns = [
-      { key: "time", label: t("device.time"), cell: (/** @type {any} */ row) => when(row.time, { exact: true }), heading: true },
-      { key: "source", label: t("device.source"), cell: (/** @type {any} */ row) => shownName(row.source_name ?? row.source) },
+      {
+        key: "time",
+        label: t("device.time"),
+        cell: (/** @type {any} */ row) => when(row.time, { exact: true }),
+        heading: true,
+      },
+      {
+        key: "source",
+        label: t("device.source"),
+        cell: (/** @type {any} */ row) => shownName(row.source_name ?? row.source),
+      },
       { key: "signal", label: t("device.signal_short"), cell: (/** @type {any} */ row) => signalText(row.signal_dbm) },
       { key: "channel", label: t("devices.column.channel"), cell: tuning },
       { key: "ssid", label: t("device.ssid"), cell: (/** @type {any} */ row) => shownName(row.ssid ?? row.name ?? "") },
-      { key: "capabilities", label: t("device.capabilities"), cell: (/** @type {any} */ row) => html`<span class="mono wrap">${shownText(row.capabilities)}</span>` },
-      { key: "place", label: t("device.place"), cell: (/** @type {any} */ row) => (row.lat === undefined ? nothing : place(row.lat, row.lon)) },
+      {
+        key: "capabilities",
+        label: t("device.capabilities"),
+        cell: (/** @type {any} */ row) => html`<span class="mono wrap">${shownText(row.capabilities)}</span>`,
+      },
+      {
+        key: "place",
+        label: t("device.place"),
+        cell: (/** @type {any} */ row) => (row.lat === undefined ? nothing : place(row.lat, row.lon)),
+      },
     ];
     const path = `/api/v1/devices/${device.address}/observations`;
     return html`<section class="panel" aria-labelledby="raw">
       <h2 id="raw">${t("device.raw")}</h2>
       <div class="row">
-        <button type="button" aria-expanded=${isShown} @click=${toggle}>${t(isShown ? "device.raw_hide" : "device.raw_show")}</button>
+        <button type="button" aria-expanded=${isShown} @click=${toggle}>
+          ${t(isShown ? "device.raw_hide" : "device.raw_show")}
+        </button>
         <a class="button" href=${urlOf(path)}>${icon("external")} JSON</a>
       </div>
       ${isShown && rows.length ? table({ caption: t("device.raw_caption"), columns, rows }) : nothing}
       ${isShown && error ? html`<p class="error-text" role="alert">${reason(error)}</p>` : nothing}
       ${isShown && isLoading ? loading() : nothing}
-      ${isShown && cursor && !isLoading && rows.length < OBSERVATIONS_MAX
-        ? html`<button type="button" @click=${() => this.readRaw()}>${t("devices.more")}</button>`
-        : nothing}
+      ${
+        isShown && cursor && !isLoading && rows.length < OBSERVATIONS_MAX
+          ? html`<button type="button" @click=${() => this.readRaw()}>${t("devices.more")}</button>`
+          : nothing
+      }
     </section>`;
   }
-}
-
-/** @param {any} row */
-function range(row) {
-  if (row.signal_weakest_dbm === undefined) return nothing;
-  return t("device.range", { min: signalText(row.signal_weakest_dbm), max: signalText(row.signal_strongest_dbm) });
-}
-
-/** @param {any} row */
-function tuning(row) {
-  const parts = [row.channel, row.frequency_khz && t("device.mhz", { value: number(row.frequency_khz / 1000) })];
-  return parts.filter(Boolean).map(shownText).join(" · ");
-}
-
-/** @param {any} device */
-function facts(device) {
-  const { position, strongest } = device;
-  const rows = [
-    ["devices.column.address", html`<span class="mono">${shownAddress(device.address)}</span>`],
-    ["devices.column.maker", maker(device)],
-    ["device.radio", t(device.phy === "Bluetooth" ? "device.bluetooth" : "device.wifi")],
-    ["devices.column.security", device.security ? securityChip(device.security) : nothing],
-    ["devices.column.channel", channel(device)],
-    ["device.signal_last", signal(device.signal_dbm)],
-    ["device.signal_range", range(device)],
-    ["devices.column.first_seen", when(device.first_seen, { exact: true })],
-    ["devices.column.last_seen", when(device.last_seen)],
-    ["devices.column.reports", number(device.reports)],
-    ["device.topology", device.topology && device.topology !== "AP" ? shownText(device.topology) : nothing],
-    ["devices.column.position", position ? place(position.lat, position.lon) : nothing],
-    ["device.strongest_at", strongest?.lat === undefined ? nothing : html`${place(strongest.lat, strongest.lon)} (${signalText(strongest.signal_dbm)})`],
-  ];
-  return html`<section class="panel" aria-labelledby="facts">
-    <h2 id="facts">${t("device.facts")}</h2>
-    ${definitions(rows)}
-  </section>`;
-}
-
-/** A list of facts without those that nobody reported. @param {any[][]} rows */
-function definitions(rows) {
-  const known = rows.filter(([, value]) => value !== nothing && value !== "" && value !== undefined);
-  return html`<dl class="facts">${known.map(([key, value]) => html`<dt>${t(key)}</dt><dd>${value}</dd>`)}</dl>`;
-}
-
-/** @param {any} device */
-function securities(device) {
-  return html`<section class="panel" aria-labelledby="security">
-    <h2 id="security">${t("device.security")}</h2>
-    ${device.ssids.map(network)}
-  </section>`;
-}
-
-/** @param {any} record */
-function network(record) {
-  const { security: secured } = record;
-  const columns = [
-    { key: "protocol", label: t("device.protocol"), cell: (/** @type {any} */ row) => row.protocol, heading: true },
-    { key: "akms", label: t("device.akms"), cell: (/** @type {any} */ row) => row.akms.join(", ") },
-    { key: "pairwise", label: t("device.ciphers"), cell: (/** @type {any} */ row) => row.pairwise.join(", ") },
-  ];
-  const rows = [
-    ["device.class", securityChip(secured.class)],
-    ["device.mfp", secured.mfp ? t(`device.mfp.${secured.mfp}`) : nothing],
-    ["device.wps", secured.wps ? shownText(secured.wps) : nothing],
-    ["device.flags", secured.flags.join(", ")],
-    ["device.width", record.channel_width_mhz ? t("device.mhz", { value: shownText(record.channel_width_mhz) }) : nothing],
-    ["devices.column.first_seen", when(record.first_seen, { exact: true })],
-    ["devices.column.last_seen", when(record.last_seen)],
-    ["devices.column.reports", number(record.reports)],
-    ["device.auth_mode", secured.auth_mode ? html`<span class="mono wrap">${shownText(secured.auth_mode)}</span>` : nothing],
-  ];
-  const name = record.hidden || record.ssid === "" ? t("devices.hidden") : shownName(record.ssid);
-  return html`<article class="network">
-    <h3>${name}</h3>
-    ${definitions(rows)}
-    ${secured.by_protocol.length
-      ? table({ caption: t("device.by_protocol", { name }), columns, rows: secured.by_protocol })
-      : nothing}
-    ${secured.has_leftovers || secured.is_damaged ? html`<p class="muted">${t("device.leftovers")}</p>` : nothing}
-  </article>`;
-}
-
-/** @param {any} device @param {any} history */
-function channels(device, history) {
-  const named = history ? channelsOf(history) : [];
-  const rows = named.length ? named : device.frequencies;
-  if (rows.length === 0) return nothing;
-  const seen = named.length
-    ? [
-        { key: "first", label: t("device.first"), cell: (/** @type {any} */ row) => when(row.first, { exact: true }) },
-        { key: "last", label: t("device.last"), cell: (/** @type {any} */ row) => when(row.last, { exact: true }) },
-      ]
-    : [];
-  const columns = [
-    {
-      key: "channel",
-      label: t(named.length ? "devices.column.channel" : "device.frequency"),
-      cell: (/** @type {any} */ row) => (named.length ? shownText(row.channel) : t("device.mhz", { value: number(row.frequency_khz / 1000) })),
-      heading: true,
-    },
-    { key: "reports", label: t("device.reports"), cell: (/** @type {any} */ row) => number(row.count ?? row.reports), numeric: true },
-    ...seen,
-  ];
-  return html`<section class="panel" aria-labelledby="channels">
-    <h2 id="channels">${t("device.channels")}</h2>
-    ${table({ caption: t("device.channels_caption"), columns, rows })}
-  </section>`;
-}
-
-/** @param {any} device */
-function bluetooth({ bluetooth: told }) {
-  if (!told) return nothing;
-  const advertised = told.advertising ?? {};
-  const list = (/** @type {unknown[] | undefined} */ values) => (values?.length ? values.map(shownText).join(", ") : nothing);
-  const data = (/** @type {Record<string, string> | undefined} */ values) =>
-    list(Object.entries(values ?? {}).map(([name, hex]) => `${name}: ${hex}`));
-  const rows = [
-    ["device.bt_name", told.name ? shownName(told.name) : nothing],
-    ["device.bt_type", told.device_type ? shownText(told.device_type) : nothing],
-    ["device.bt_power", told.tx_power_dbm === undefined ? nothing : signalText(told.tx_power_dbm)],
-    ["device.bt_flags", list(advertised.flags)],
-    ["device.bt_services", list(advertised.services)],
-    ["device.bt_service_data", data(told.service_data)],
-    ["device.bt_maker_data", data(advertised.manufacturer_data)],
-    ["device.bt_raw", told.scan_data ? html`<span class="mono wrap">${shownText(told.scan_data)}</span>` : nothing],
-  ];
-  return html`<section class="panel" aria-labelledby="bluetooth">
-    <h2 id="bluetooth">${t("device.bluetooth")}</h2>
-    ${definitions(rows)}
-  </section>`;
-}
-
-/** Devices that may belong to the same hardware. @param {any} device */
-function twins(device) {
-  const all = [...(device.related ?? []), ...(device.others ?? [])];
-  if (all.length === 0) return nothing;
-  return html`<section class="panel" aria-labelledby="twins">
-    <h2 id="twins">${t("device.twins")}</h2>
-    <p class="muted">${t("device.twins_note")}</p>
-    <ul>
-      ${all.map(
-        (twin) =>
-          html`<li data-row><a href=${href("device", twin.address)}>${deviceName(twin)}</a> <span class="mono">${shownAddress(twin.address)}</span></li>`,
-      )}
-    </ul>
-  </section>`;
 }

@@ -146,8 +146,7 @@ class DevicesView {
       this.cursor = page.next_cursor;
       this.isLoading = false;
       this.draw();
-      const shown = t("devices.shown", { n: page.devices.length });
-      announce(shown);
+      announce(t("devices.shown", { n: page.devices.length }));
       if (page.devices.length === 0) await this.tryFilters(signal);
     } catch (error) {
       this.failed(error, signal);
@@ -214,8 +213,7 @@ class DevicesView {
     if (this.hidesOwn && isOwn(row)) return;
     const wanted = wants(row, this.filters);
     if (wanted === false) return;
-    if (wanted) this.fresh += 1;
-    else this.fresh = Infinity;
+    this.fresh += wanted ? 1 : Infinity;
     this.drawSoon();
   }
 
@@ -272,13 +270,15 @@ class DevicesView {
         ${this.export.button("/api/v1/devices", { ...this.filters, sort: "address" }, "devices", this.keep())}
       </div>
       ${panel(choice)} ${this.options()} ${chips(choice)}
-      ${this.fresh
-        ? html`<p class="fresh">
-            <button type="button" class="primary" @click=${() => this.load(true)}>
-              ${this.fresh === Infinity ? t("devices.new_many") : t("devices.new", { n: this.fresh })}
-            </button>
-          </p>`
-        : nothing}
+      ${
+        this.fresh
+          ? html`<p class="fresh">
+              <button type="button" class="primary" @click=${() => this.load(true)}>
+                ${this.fresh === Infinity ? t("devices.new_many") : t("devices.new", { n: this.fresh })}
+              </button>
+            </p>`
+          : nothing
+      }
       ${this.body(choice)}`;
   }
 
@@ -306,8 +306,7 @@ class DevicesView {
           )}
         </select></label
       >
-      ${columnChooser(this.columns, (name) => this.toggleColumn(name))}
-      ${this.ownSwitch()}
+      ${columnChooser(this.columns, (name) => this.toggleColumn(name))} ${this.ownSwitch()}
     </div>`;
   }
 
@@ -334,22 +333,27 @@ class DevicesView {
     const { by, descending } = this.order;
     const order = t(`devices.sort.${by}.${descending ? "desc" : "asc"}`);
     return html`<div aria-busy=${this.isLoading}>
-        ${rows.length === 0
-          ? empty(t("devices.only_own"))
-          : table({
-              caption: t("devices.caption", { order }),
-              columns: columnsOf(this.columns),
-              rows,
-              sorted: { by, descending },
-              sort: (name) => this.sortBy(name),
-            })}
+        ${
+          rows.length === 0
+            ? empty(t("devices.only_own"))
+            : table({
+                caption: t("devices.caption", { order }),
+                hiddenCaption: true,
+                columns: columnsOf(this.columns),
+                rows,
+                sorted: { by, descending },
+                sort: (name) => this.sortBy(name),
+              })
+        }
       </div>
-      ${hidden
-        ? html`<p class="muted">
-            ${t("devices.own_hidden", { n: hidden })}
-            <button type="button" class="plain" @click=${() => this.showOwn()}>${t("devices.own_show")}</button>
-          </p>`
-        : nothing}
+      ${
+        hidden
+          ? html`<p class="muted">
+              ${t("devices.own_hidden", { n: hidden })}
+              <button type="button" class="plain" @click=${() => this.showOwn()}>${t("devices.own_show")}</button>
+            </p>`
+          : nothing
+      }
       ${this.footer(rows.length)}`;
   }
 

@@ -63,9 +63,7 @@ export async function readCsv(path, params, { signal, progress, keep }) {
     const [head, ...rows] = rowsOfCsv(await answer.text());
     if (head && parts.length === 0) parts.push(head.text);
     const columns = new Map((head?.cells ?? []).map((name, index) => [name, index]));
-    const kept = rows.filter(
-      (row) => !keep || keep((column) => row.cells[columns.get(column) ?? -1] ?? ""),
-    );
+    const kept = rows.filter((row) => !keep || keep((column) => row.cells[columns.get(column) ?? -1] ?? ""));
     parts.push(kept.map((row) => row.text).join(""));
     count += kept.length;
     progress(count);

@@ -77,16 +77,23 @@ export function chips({ filters, sources, apply }) {
   const one = (/** @type {ReturnType<typeof chipsOf>[number]} */ { name, value, without }) => {
     const text = filterText(name, value, sources);
     return html`<li>
-      <button type="button" class="chip chip-button" @click=${() => apply(without)} aria-label=${t("filters.remove", { filter: text })}>
+      <button
+        type="button"
+        class="chip chip-button"
+        @click=${() => apply(without)}
+        aria-label=${t("filters.remove", { filter: text })}
+      >
         <span class="chip-text">${text}</span>${icon("close")}
       </button>
     </li>`;
   };
   return html`<ul class="chips" aria-label=${t("filters.list")}>
     ${all.map(one)}
-    ${1 < all.length
-      ? html`<li><button type="button" class="plain" @click=${() => apply({})}>${t("filters.clear")}</button></li>`
-      : nothing}
+    ${
+      1 < all.length
+        ? html`<li><button type="button" class="plain" @click=${() => apply({})}>${t("filters.clear")}</button></li>`
+        : nothing
+    }
   </ul>`;
 }
 
@@ -99,7 +106,9 @@ export function noneLeft({ sources, apply }, trials) {
   const one = (/** @type {(typeof trials)[number]} */ { filter, count }) => {
     const text = filterText(filter.name, filter.value, sources);
     return html`<li>
-      <button type="button" @click=${() => apply(filter.without)}>${t("filters.without", { filter: text, n: count })}</button>
+      <button type="button" @click=${() => apply(filter.without)}>
+        ${t("filters.without", { filter: text, n: count })}
+      </button>
     </li>`;
   };
   return empty(
@@ -124,7 +133,10 @@ export function panel(choice) {
   const sourceLabel = (/** @type {string} */ uuid) => shownName(sources.get(uuid) ?? uuid);
   const active = Object.keys(filters).length;
   return html`<details class="panel filters">
-    <summary>${icon("settings")} ${t("filters.title")}${active ? html` <span class="filters-count">${number(active)}</span>` : nothing}</summary>
+    <summary>
+      ${icon("settings")}
+      ${t("filters.title")}${active ? html` <span class="filters-count">${number(active)}</span>` : nothing}
+    </summary>
     <form class="filters-body" @submit=${(/** @type {Event} */ event) => event.preventDefault()}>
       ${boxes("security", SECURITY_CLASSES, counts("security"), (value) => security(value).label, choice)}
       ${boxes("band", ["2.4", "5", "6", "60"], counts("band"), bandText, choice)}
@@ -162,7 +174,8 @@ function boxes(name, values, counts, label, { filters, apply }) {
       (value) =>
         html`<label class="check"
           ><input type="checkbox" .checked=${live(chosen.includes(value))} @change=${() => toggle(value)} />
-          <span>${label(value)}</span>${counts?.[value] ? html` <span class="muted">${number(counts[value])}</span>` : nothing}</label
+          <span>${label(value)}</span
+          >${counts?.[value] ? html` <span class="muted">${number(counts[value])}</span>` : nothing}</label
         >`,
     )}
   </fieldset>`;
@@ -191,9 +204,11 @@ function field(name, { list, type = "text", min, max, step, unit }, { filters, a
       .value=${live(filters[name] ?? "")}
       @change=${change}
     />
-    ${list
-      ? html`<datalist id="list-${name}">${list.map((value) => html`<option value=${value}></option>`)}</datalist>`
-      : nothing}
+    ${
+      list
+        ? html`<datalist id="list-${name}">${list.map((value) => html`<option value=${value}></option>`)}</datalist>`
+        : nothing
+    }
   </label>`;
 }
 
@@ -218,14 +233,16 @@ function times(name, { filters, apply }) {
   return html`<div class="field">
     <label for="field-${name}">${t(`filters.${name}`)}</label>
     <input id="field-${name}" type="datetime-local" .value=${live(localTime(filters[name]))} @change=${exact} />
-    ${name === "since"
-      ? html`<span class="spans"
-          >${spans.map(
-            ([key, seconds]) =>
-              html`<button type="button" class="plain" @click=${ago(seconds)}>${t(`filters.${key}`)}</button>`,
-          )}</span
-        >`
-      : nothing}
+    ${
+      name === "since"
+        ? html`<span class="spans"
+            >${spans.map(
+              ([key, seconds]) =>
+                html`<button type="button" class="plain" @click=${ago(seconds)}>${t(`filters.${key}`)}</button>`,
+            )}</span
+          >`
+        : nothing
+    }
   </div>`;
 }
 

@@ -98,8 +98,7 @@ const isOneOf = (/** @type {string} */ list, /** @type {string | undefined} */ v
 /** @type {Record<string, (row: any, value: string) => boolean | undefined>} */
 const TESTS = {
   ssid: (row, value) => (row.name === value ? true : undefined),
-  ssid_contains: (row, value) =>
-    row.name?.toLowerCase().includes(value.toLowerCase()) ? true : undefined,
+  ssid_contains: (row, value) => (row.name?.toLowerCase().includes(value.toLowerCase()) ? true : undefined),
   address_prefix: (row, value) =>
     row.address.replaceAll(":", "").startsWith(value.replaceAll(/[:.-]/g, "").toUpperCase()),
   phy: (row, value) => isOneOf(value, row.phy === "Bluetooth" ? "bluetooth" : "wifi"),

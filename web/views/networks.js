@@ -140,6 +140,7 @@ class NetworksView {
   }
 
   shownRows() {
+    /** @type {any[]} */
     const rows = this.rows ?? [];
     return this.hidesOwn ? rows.filter((row) => !settings.own.includes(row.ssid)) : rows;
   }
@@ -161,11 +162,15 @@ class NetworksView {
     const own = () => this.context.setQuery({ own: this.hidesOwn ? "show" : "hide" });
     render(
       html`<div class="toolbar">
-          ${settings.own.length
-            ? html`<label class="check total"
-                ><input type="checkbox" .checked=${this.hidesOwn} @change=${own} /><span>${t("devices.hide_own")}</span></label
-              >`
-            : nothing}
+          ${
+            settings.own.length
+              ? html`<label class="check total"
+                  ><input type="checkbox" .checked=${this.hidesOwn} @change=${own} /><span
+                    >${t("devices.hide_own")}</span
+                  ></label
+                >`
+              : nothing
+          }
           ${this.export.button("/api/v1/ssids", this.filters, "networks", this.keep())}
         </div>
         ${panel(choice)} ${chips(choice)} ${this.body(choice)}`,
@@ -188,12 +193,14 @@ class NetworksView {
     }
     const rows = this.shownRows();
     return html`<div aria-busy=${this.isLoading}>
-        ${table({ caption: t("ssids.caption"), columns: this.columns(), rows })}
+        ${table({ caption: t("ssids.caption"), hiddenCaption: true, columns: this.columns(), rows })}
       </div>
       <p class="more">
-        ${this.cursor && this.rows.length < ROWS_MAX
-          ? html`<button type="button" ?disabled=${this.isLoading} @click=${() => this.more()}>${t("more")}</button>`
-          : nothing}
+        ${
+          this.cursor && this.rows.length < ROWS_MAX
+            ? html`<button type="button" ?disabled=${this.isLoading} @click=${() => this.more()}>${t("more")}</button>`
+            : nothing
+        }
         <span class="muted"
           >${t("ssids.shown", { n: rows.length })}
           ${this.cursor && ROWS_MAX <= this.rows.length ? t("ssids.more_limit", { n: ROWS_MAX }) : nothing}</span
@@ -205,7 +212,12 @@ class NetworksView {
   columns() {
     return [
       { key: "ssid", label: t("ssids.name"), cell: (row) => this.link(row), heading: true },
-      { key: "access_points", label: t("ssids.access_points"), cell: (row) => number(row.access_points), numeric: true },
+      {
+        key: "access_points",
+        label: t("ssids.access_points"),
+        cell: (row) => number(row.access_points),
+        numeric: true,
+      },
       { key: "security", label: t("ssids.security"), cell: mix },
       { key: "reports", label: t("ssids.reports"), cell: (row) => number(row.reports), numeric: true },
       { key: "first", label: t("ssids.first_seen"), cell: (row) => when(row.first_seen, { exact: true }) },

@@ -26,12 +26,18 @@ export function sourceDetail(source, { state, actions, close }) {
       ${close}
     </div>
     <p>${state}</p>
-    ${troubles.length
-      ? html`<ul class="troubles">${troubles.map(([what, todo]) => html`<li><strong>${what}</strong> ${todo}</li>`)}</ul>`
-      : nothing}
+    ${
+      troubles.length
+        ? html`<ul class="troubles">
+            ${troubles.map(([what, todo]) => html`<li><strong>${what}</strong> ${todo}</li>`)}
+          </ul>`
+        : nothing
+    }
     <div class="row">
       ${tracks(source)}
-      <a class="button" href=${href("devices", "", { source: source.source })}>${icon("wifi")} ${t("sources.its_devices")}</a>
+      <a class="button" href=${href("devices", "", { source: source.source })}
+        >${icon("wifi")} ${t("sources.its_devices")}</a
+      >
       ${actions}
       <a class="button" href=${urlOf(`/api/v1/sources/${source.source}`)}>${icon("external")} JSON</a>
     </div>
@@ -51,10 +57,7 @@ function troublesOf(source) {
   const troubles = [];
   if (source.silent_since) {
     const usual = source.expected_interval_s === null ? "" : duration(source.expected_interval_s);
-    troubles.push([
-      t("sources.trouble.silent", { since: age(source.silent_since), usual }),
-      t("sources.todo.silent"),
-    ]);
+    troubles.push([t("sources.trouble.silent", { since: age(source.silent_since), usual }), t("sources.todo.silent")]);
   }
   if (source.clock_offset_s !== null) {
     const key = source.clock_offset_s < 0 ? "sources.trouble.behind" : "sources.trouble.ahead";
@@ -82,7 +85,9 @@ function tracks(source) {
   ]);
   return days.map(
     ([name, since, until]) =>
-      html`<a class="button" href=${href("map", "", { track: source.source, track_since: since, track_until: until - 1 })}
+      html`<a
+        class="button"
+        href=${href("map", "", { track: source.source, track_since: since, track_until: until - 1 })}
         >${icon("pin")} ${t(`sources.track_${name}`)}</a
       >`,
   );
@@ -107,7 +112,13 @@ function facts(source) {
     ["uuid", html`<span class="mono wrap">${shownText(source.source)}</span>`],
   ];
   return html`<dl class="facts">
-    ${rows.filter(([, value]) => value !== nothing).map(([key, value]) => html`<dt>${t(`sources.${key}`)}</dt><dd>${value}</dd>`)}
+    ${rows
+      .filter(([, value]) => value !== nothing)
+      .map(
+        ([key, value]) =>
+          html`<dt>${t(`sources.${key}`)}</dt>
+            <dd>${value}</dd>`,
+      )}
   </dl>`;
 }
 
@@ -124,7 +135,12 @@ function hours(counts) {
   const hour = new Intl.DateTimeFormat(locale(), { hour: "2-digit", minute: "2-digit" });
   /** @type {import("../lib/ui.js").Column<any>[]} */
   const columns = [
-    { key: "hour", label: t("sources.hour"), cell: (row) => html`<time title=${dateTime(row.start)}>${hour.format(row.start * 1000)}</time>`, heading: true },
+    {
+      key: "hour",
+      label: t("sources.hour"),
+      cell: (row) => html`<time title=${dateTime(row.start)}>${hour.format(row.start * 1000)}</time>`,
+      heading: true,
+    },
     { key: "count", label: t("sources.reports"), cell: (row) => number(row.count), numeric: true },
   ];
   const total = counts.reduce((sum, count) => sum + count, 0);
@@ -155,7 +171,12 @@ function reasons(name, kind, counts) {
   if (rows.length === 0) return nothing;
   /** @type {import("../lib/ui.js").Column<[string, number]>[]} */
   const columns = [
-    { key: kind, label: t(`sources.${kind}`), cell: ([word]) => html`<span class="mono">${shownText(word)}</span>`, heading: true },
+    {
+      key: kind,
+      label: t(`sources.${kind}`),
+      cell: ([word]) => html`<span class="mono">${shownText(word)}</span>`,
+      heading: true,
+    },
     { key: "count", label: t("sources.number"), cell: ([, count]) => number(count), numeric: true },
   ];
   return table({ caption: t(`sources.${name}`), columns, rows });

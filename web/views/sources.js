@@ -126,7 +126,9 @@ class SourcesView {
       const forget = () => {
         close();
         const path = `/api/v1/sources/${source.source}`;
-        void this.run(() => send("DELETE", path), t("sources.done.forget")).then(() => this.context.setQuery({ source: null }));
+        void this.run(() => send("DELETE", path), t("sources.done.forget")).then(() =>
+          this.context.setQuery({ source: null }),
+        );
       };
       return html`<p>${t("sources.forget_note")}</p>
         <div class="row">
@@ -171,7 +173,9 @@ class SourcesView {
       ? html`<button type="button" aria-pressed=${isPaused} @click=${() => this.pause(source)}>
             ${icon("pause")} ${t(isPaused ? "sources.resume" : "sources.pause")}
           </button>
-          <button type="button" class="danger" @click=${() => this.forget(source)}>${icon("trash")} ${t("sources.forget")}</button>`
+          <button type="button" class="danger" @click=${() => this.forget(source)}>
+            ${icon("trash")} ${t("sources.forget")}
+          </button>`
       : nothing;
     const close = html`<a class="button plain" href=${href("sources")} aria-label=${t("close")}>${icon("close")}</a>`;
     return sourceDetail(source, { state: this.state(source), actions, close });
@@ -196,18 +200,41 @@ class SourcesView {
       {
         key: "name",
         label: t("sources.name"),
-        cell: (row) => html`<a class="name" href=${href("sources", "", { source: row.source })}>${shownName(row.name)}</a>`,
+        cell: (row) =>
+          html`<a class="name" href=${href("sources", "", { source: row.source })}>${shownName(row.name)}</a>`,
         heading: true,
       },
       { key: "state", label: t("sources.state"), cell: (row) => this.state(row) },
       { key: "contact", label: t("sources.last_contact"), cell: (row) => when(row.last_contact) },
-      { key: "interval", label: t("sources.interval"), cell: (row) => (row.expected_interval_s === null ? nothing : duration(row.expected_interval_s)) },
-      { key: "hour", label: t("sources.reports_last_hour"), cell: (row) => number(row.reports_last_hour), numeric: true },
+      {
+        key: "interval",
+        label: t("sources.interval"),
+        cell: (row) => (row.expected_interval_s === null ? nothing : duration(row.expected_interval_s)),
+      },
+      {
+        key: "hour",
+        label: t("sources.reports_last_hour"),
+        cell: (row) => number(row.reports_last_hour),
+        numeric: true,
+      },
       { key: "refused", label: t("sources.refused"), cell: refused },
-      { key: "late", label: t("sources.late"), cell: (row) => (row.late_share ? percent(row.late_share) : nothing), numeric: true },
-      { key: "clock", label: t("sources.clock"), cell: (row) => (row.clock_offset_s === null ? nothing : clockText(row.clock_offset_s)) },
+      {
+        key: "late",
+        label: t("sources.late"),
+        cell: (row) => (row.late_share ? percent(row.late_share) : nothing),
+        numeric: true,
+      },
+      {
+        key: "clock",
+        label: t("sources.clock"),
+        cell: (row) => (row.clock_offset_s === null ? nothing : clockText(row.clock_offset_s)),
+      },
       { key: "devices", label: t("sources.devices"), cell: (row) => number(row.devices), numeric: true },
-      { key: "program", label: t("sources.program"), cell: (row) => (row.user_agent ? shownText(row.user_agent) : nothing) },
+      {
+        key: "program",
+        label: t("sources.program"),
+        cell: (row) => (row.user_agent ? shownText(row.user_agent) : nothing),
+      },
     ];
   }
 
@@ -219,7 +246,11 @@ class SourcesView {
       { key: "time", label: t("sources.time"), cell: (row) => when(row.refused), heading: true },
       { key: "error", label: t("sources.error"), cell: (row) => shownText(row.error) },
       { key: "code", label: t("sources.code"), cell: (row) => html`<span class="mono">${shownText(row.code)}</span>` },
-      { key: "program", label: t("sources.program"), cell: (row) => (row.user_agent ? shownText(row.user_agent) : nothing) },
+      {
+        key: "program",
+        label: t("sources.program"),
+        cell: (row) => (row.user_agent ? shownText(row.user_agent) : nothing),
+      },
     ];
     return html`<section class="panel strangers" aria-labelledby="strangers">
       <h2 id="strangers">${t("sources.strangers")}</h2>
@@ -233,7 +264,9 @@ class SourcesView {
 function refused(row) {
   const count = row.requests_refused + row.reports_refused;
   if (count === 0) return nothing;
-  return html`<span title=${shownText(row.last_refused_error)}>${number(count)} <span class="mono muted">${shownText(row.last_refused_code)}</span></span>`;
+  return html`<span title=${shownText(row.last_refused_error)}
+    >${number(count)} <span class="mono muted">${shownText(row.last_refused_code)}</span></span
+  >`;
 }
 
 /** @param {number} seconds */
