@@ -19,8 +19,8 @@ import { TILE_PX } from "./tiles.js";
  * @typedef {{name: string, kind: string, format: string, zoom_min: number, zoom_max: number, attribution?: string,
  *   bounds?: {lat_min: number, lon_min: number, lat_max: number, lon_max: number}, error?: string}} Basemap
  * @typedef {(token: string) => string} Colour the value of a custom property
- * @typedef {{points: Float64Array, box: [number, number, number, number]}} Arc
- * @typedef {{rings: number[][], box: [number, number, number, number]}} Area
+ * @typedef {[number, number, number, number]} Box
+ * @typedef {{lines: Float64Array[], box: Box}} Shape lines in parts of the world's width, and the box around the first
  */
 
 /** Beyond this zoom the outline is only magnified. */
@@ -77,7 +77,7 @@ export function attribution(html) {
   return parts;
 }
 
-/** @type {Promise<{arcs: Arc[], areas: Area[]}> | undefined} */
+/** @type {Promise<{borders: Shape[], areas: Shape[]}> | undefined} */
 let outline;
 
 /** @param {Colour} colour */
@@ -90,11 +90,11 @@ function outlineLayer(colour) {
     loader: async (/** @type {number} */ z, /** @type {number} */ x, /** @type {number} */ y) => {
       outline ??= readOutline();
       outline.catch(() => (outline = undefined));
-      const { arcs, areas } = await outline;
+      const { borders, areas } = await outline;
       const canvas = document.createElement("canvas");
       canvas.width = canvas.height = side;
       const context = canvas.getContext("2d");
-      if (context) drawOutline(context, arcs, areas, { z, x, y, side }, colour);
+      if (context) drawOutline(context, borders, areas, { z, x, y, side }, colour);
       return canvas;
     },
   });
@@ -104,89 +104,121 @@ function outlineLayer(colour) {
 async function readOutline() {
   const topology = await get("/api/v1/basemaps/outline");
   const { scale, translate } = topology.transform;
-  /** @type {Arc[]} */
+  /** @type {number[][]} */
   const arcs = topology.arcs.map((/** @type {number[][]} */ deltas) => {
-    const points = new Float64Array(deltas.length * 2);
     let [lon, lat] = [0, 0];
-    deltas.forEach(([right, up], index) => {
+    return deltas.flatMap(([right, up]) => {
       lon += right;
       lat += up;
       const limited = Math.max(-85.06, Math.min(85.06, lat * scale[1] + translate[1]));
-      points[2 * index] = (lon * scale[0] + translate[0] + 180) / 360;
-      points[2 * index + 1] = (1 - Math.asinh(Math.tan((limited * Math.PI) / 180)) / Math.PI) / 2;
+      const y = (1 - Math.asinh(Math.tan((limited * Math.PI) / 180)) / Math.PI) / 2;
+      return [(lon * scale[0] + translate[0] + 180) / 360, y];
     });
-    return { points, box: boxOf([points]) };
   });
-  /** @type {Area[]} */
-  const areas = [];
   const geometries = topology.objects.land.geometries ?? [topology.objects.land];
-  for (const geometry of geometries) {
-    const polygons = geometry.type === "Polygon" ? [geometry.arcs] : geometry.arcs;
-    for (const rings of polygons) {
-      const used = rings[0].map((/** @type {number} */ index) => arcs[index < 0 ? ~index : index].points);
-      areas.push({ rings, box: boxOf(used) });
-    }
-  }
-  return { arcs, areas };
+  /** @type {number[][][]} */
+  const polygons = geometries.flatMap((/** @type {any} */ { type, arcs: used }) =>
+    type === "Polygon" ? [used] : used,
+  );
+  const areas = polygons.map((rings) =>
+    shape(
+      rings.map((ring) =>
+        unwrapped(
+          ring.map((index) => arcOf(arcs, index)),
+          true,
+        ),
+      ),
+    ),
+  );
+  return { areas, borders: arcs.map((arc) => shape([unwrapped([arc], false)])) };
 }
 
-/** @param {Float64Array[]} lines @returns {[number, number, number, number]} */
-function boxOf(lines) {
-  /** @type {[number, number, number, number]} */
-  const box = [1, 1, 0, 0];
-  for (const points of lines) {
-    for (let at = 0; at < points.length; at += 2) {
-      box[0] = Math.min(box[0], points[at]);
-      box[1] = Math.min(box[1], points[at + 1]);
-      box[2] = Math.max(box[2], points[at]);
-      box[3] = Math.max(box[3], points[at + 1]);
+/** An arc of a topology; a negative index means it backwards. @param {number[][]} arcs @param {number} index */
+function arcOf(arcs, index) {
+  if (index >= 0) return arcs[index];
+  const arc = arcs[~index];
+  const back = [];
+  for (let at = arc.length - 2; at >= 0; at -= 2) back.push(arc[at], arc[at + 1]);
+  return back;
+}
+
+/**
+ * One line of several, which goes on beyond the edge of the world where it crosses the date line.
+ * @param {number[][]} lines
+ * @param {boolean} isRing
+ */
+function unwrapped(lines, isRing) {
+  const points = [];
+  let [turns, last] = [0, lines[0][0]];
+  for (const line of lines) {
+    for (let at = 0; at < line.length; at += 2) {
+      if (Math.abs(line[at] - last) > 0.5) turns += Math.sign(last - line[at]);
+      last = line[at];
+      points.push(last + turns, line[at + 1]);
     }
   }
-  return box;
+  // A ring around a pole does not come back to its beginning: it is closed along the edge of the map.
+  if (isRing && turns !== 0) points.push(last + turns, 1.1, points[0], 1.1);
+  return Float64Array.from(points);
+}
+
+/** @param {Float64Array[]} lines @returns {Shape} */
+function shape(lines) {
+  /** @type {Box} */
+  const box = [Infinity, Infinity, -Infinity, -Infinity];
+  const [points] = lines;
+  for (let at = 0; at < points.length; at += 2) {
+    box[0] = Math.min(box[0], points[at]);
+    box[1] = Math.min(box[1], points[at + 1]);
+    box[2] = Math.max(box[2], points[at]);
+    box[3] = Math.max(box[3], points[at + 1]);
+  }
+  return { lines, box };
 }
 
 /**
  * @param {CanvasRenderingContext2D} context
- * @param {Arc[]} arcs
- * @param {Area[]} areas
+ * @param {Shape[]} borders
+ * @param {Shape[]} areas
  * @param {{z: number, x: number, y: number, side: number}} tile
  * @param {Colour} colour
  */
-function drawOutline(context, arcs, areas, { z, x, y, side }, colour) {
+function drawOutline(context, borders, areas, { z, x, y, side }, colour) {
   const scale = side * 2 ** z;
   const margin = 4 / scale;
-  const left = x / 2 ** z - margin;
-  const top = y / 2 ** z - margin;
-  const right = (x + 1) / 2 ** z + margin;
-  const bottom = (y + 1) / 2 ** z + margin;
-  const isNear = (/** @type {number[]} */ box) => box[0] < right && left < box[2] && box[1] < bottom && top < box[3];
-  let [lastX, lastY] = [NaN, NaN];
-  const trace = (/** @type {Float64Array} */ points, /** @type {boolean} */ back, /** @type {boolean} */ begins) => {
-    const count = points.length / 2;
-    for (let at = 0; at < count; at += 1) {
-      const index = 2 * (back ? count - 1 - at : at);
-      const px = points[index] * scale - x * side;
-      const py = points[index + 1] * scale - y * side;
-      if (begins && at === 0) context.moveTo(px, py);
+  const [left, right] = [x / 2 ** z - margin, (x + 1) / 2 ** z + margin];
+  const [top, bottom] = [y / 2 ** z - margin, (y + 1) / 2 ** z + margin];
+  /** @param {Float64Array} points @param {number} aside */
+  const trace = (points, aside) => {
+    let [lastX, lastY] = [NaN, NaN];
+    for (let at = 0; at < points.length; at += 2) {
+      const px = (points[at] + aside) * scale - x * side;
+      const py = points[at + 1] * scale - y * side;
+      if (at === 0) context.moveTo(px, py);
       // Points closer than this would be drawn for nothing.
-      else if (at < count - 1 && Math.abs(px - lastX) + Math.abs(py - lastY) < 0.7) continue;
+      else if (at < points.length - 2 && Math.abs(px - lastX) + Math.abs(py - lastY) < 0.7) continue;
       else context.lineTo(px, py);
       lastX = px;
       lastY = py;
     }
   };
-  context.beginPath();
-  for (const { rings, box } of areas) {
-    if (!isNear(box)) continue;
-    for (const ring of rings) {
-      ring.forEach((index, order) => trace(arcs[index < 0 ? ~index : index].points, index < 0, order === 0));
-      context.closePath();
+  /** @param {Shape[]} shapes @param {boolean} isClosed */
+  const traceAll = (shapes, isClosed) => {
+    context.beginPath();
+    for (const { lines, box } of shapes) {
+      for (const aside of [-1, 0, 1]) {
+        if (right < box[0] + aside || box[2] + aside < left || bottom < box[1] || box[3] < top) continue;
+        for (const line of lines) {
+          trace(line, aside);
+          if (isClosed) context.closePath();
+        }
+      }
     }
-  }
+  };
+  traceAll(areas, true);
   context.fillStyle = colour("--map-land");
   context.fill("evenodd");
-  context.beginPath();
-  for (const { points, box } of arcs) if (isNear(box)) trace(points, false, true);
+  traceAll(borders, false);
   context.strokeStyle = colour("--map-border");
   context.lineWidth = 1;
   context.stroke();

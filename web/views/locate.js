@@ -338,7 +338,7 @@ class LocateView {
       <h2 id="locate-past">${t("locate.past", { n: readings.length })}</h2>
       <svg class="locate-chart" viewBox="-4 0 308 64" preserveAspectRatio="none" aria-hidden="true" focusable="false">
         ${svg`<polyline points=${points.map((point) => point.join(",")).join(" ")}></polyline>
-          <circle cx=${last[0]} cy=${last[1]} r="3"></circle>`}
+          <line x1=${last[0]} x2=${last[0]} y1=${last[1]} y2=${last[1]}></line>`}
       </svg>
       <details>
         <summary>${t("locate.table")}</summary>
