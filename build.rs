@@ -23,6 +23,7 @@ fn main() -> io::Result<()> {
         for file in files {
             let name = file.strip_prefix(&root).unwrap_or(&file);
             let name = name.to_string_lossy().replace('\\', "/");
+            let file = file.to_string_lossy();
             writeln!(list, "    ({name:?}, include_bytes!({file:?}).as_slice()),")
                 .map_err(io::Error::other)?;
         }

@@ -110,16 +110,17 @@ fn content(
     kept: Option<&OnceLock<Bytes>>,
     takes_gzip: bool,
 ) -> io::Result<Content> {
-    let bytes = match (takes_gzip, kept) {
+    let known = kept.and_then(OnceLock::get);
+    let bytes = match (takes_gzip, known) {
         (false, _) => bytes,
-        (true, None) => gzip(&bytes)?,
-        (true, Some(kept)) => match kept.get() {
-            Some(gzip) => gzip.clone(),
-            None => {
-                let made = gzip(&bytes)?;
-                kept.get_or_init(|| made).clone()
+        (true, Some(gzip)) => gzip.clone(),
+        (true, None) => {
+            let made = gzip(&bytes)?;
+            match kept {
+                Some(kept) => kept.get_or_init(|| made).clone(),
+                None => made,
             }
-        },
+        }
     };
     Ok(Content {
         bytes,
