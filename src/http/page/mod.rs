@@ -29,7 +29,7 @@ pub(super) fn routes() -> Vec<Route> {
     [
         Route::get("/", shell, "The web page"),
         Route::get("/ui", shell, "The web page"),
-        Route::get("/ui/", shell, "The web page"),
+        Route::get("/ui/", shell, "The web page").shown_as("/ui/overview"),
         Route::get("/ui/{*path}", view, "A view of the web page").shown_as("/ui/{path}"),
         Route::get(
             "/ui/assets/{version}/{*path}",
