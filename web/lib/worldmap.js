@@ -114,6 +114,8 @@ export class WorldMap {
       maxZoom: zoomMax,
       enableRotation: false,
       multiWorld: true,
+      // Tiles as large as they were drawn are copied; others are scaled in each frame, which takes four times as long.
+      constrainResolution: true,
     });
     this.source = this.#source();
     this.devices = new TileLayer({
