@@ -187,6 +187,30 @@ async fn streams_have_places_and_the_signs_of_life_keep_them_open() {
         .expect_error(400, "since: there is no such parameter here");
 }
 
+/// A page that is loaded again and again would use up the places of its client, if they were free with the next piece only.
+#[tokio::test]
+async fn the_place_of_a_client_that_left_is_free_while_nothing_happens() {
+    let server = TestServer::start_with(|config| {
+        config.limits.subscribers_per_client_max = 1;
+        config.limits.ping_interval = std::time::Duration::from_secs(3600);
+    })
+    .await;
+    let mut stream = Stream::open(&server).await;
+    stream.until("counters").await;
+    drop(stream);
+    let again = async {
+        loop {
+            let request = server.request(reqwest::Method::GET, LIVE);
+            let response = request.send().await.unwrap();
+            if response.status() == 200 {
+                break;
+            }
+            assert_eq!(response.status(), 429);
+        }
+    };
+    timeout(PATIENCE, again).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_client_that_falls_behind_is_told_so() {
     let server = TestServer::start_with(|config| config.limits.events_queue_max = 2).await;

@@ -27,6 +27,7 @@ use crate::config::Limits;
 use crate::events::Events;
 use crate::http::error::ApiError;
 use crate::http::guard::subscribers::{Places, Right, ping_interval};
+use crate::http::request::hang_up::HangUp;
 use crate::http::request::query::Query;
 use crate::http::request::sender::Sender;
 use crate::http::response::pace::Pace;
@@ -100,6 +101,7 @@ pub(in crate::http) async fn live(
     // Every connection has one.
     let lease = extensions.remove::<Lease>().ok_or(ApiError::Panicked)?;
     let standing = extensions.remove::<Standing>();
+    let hang_up = extensions.remove::<HangUp>().unwrap_or_default();
     let right = standing.map(|standing| Right {
         access: page.0.parts.access.clone(),
         standing,
@@ -123,11 +125,19 @@ pub(in crate::http) async fn live(
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         (UNBUFFERED, HeaderValue::from_static("no")),
     ];
-    Ok((headers, Body::new(Pieces(received))).into_response())
+    let pieces = Pieces {
+        received,
+        // Until something is written, nothing else tells that a reader left: its place would stay taken.
+        hang_up: Box::pin(async move { hang_up.happens().await }),
+    };
+    Ok((headers, Body::new(pieces)).into_response())
 }
 
-/// The body: pieces as they come.
-struct Pieces(mpsc::Receiver<Bytes>);
+/// The body: pieces as they come, until the client leaves.
+struct Pieces {
+    received: mpsc::Receiver<Bytes>,
+    hang_up: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
 
 impl HttpBody for Pieces {
     type Data = Bytes;
@@ -137,7 +147,9 @@ impl HttpBody for Pieces {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let piece = self.0.poll_recv(context);
-        piece.map(|piece| piece.map(|bytes| Ok(Frame::data(bytes))))
+        if let Poll::Ready(piece) = self.received.poll_recv(context) {
+            return Poll::Ready(piece.map(|bytes| Ok(Frame::data(bytes))));
+        }
+        self.hang_up.as_mut().poll(context).map(|()| None)
     }
 }
