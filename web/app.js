@@ -81,7 +81,7 @@ function shell() {
 
 /** @param {import("./lib/session.js").Session} session */
 function account(session) {
-  if (session.name !== null && session.kind === "user") {
+  if (session.name && session.kind === "user") {
     return html`<span class="who">${shownText(session.name)}</span>
       <button type="button" @click=${leave}>${t("logout")}</button>`;
   }

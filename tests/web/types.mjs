@@ -5,6 +5,7 @@ import { startServer } from "./server.mjs";
 
 const server = await startServer();
 const document = await (await fetch(`${server.url}/api/openapi.json`)).json();
+
 await server.stop();
 await writeFile(new URL("api.d.ts", import.meta.url), astToString(await openapiTS(document)));
 console.log("api.d.ts written");

@@ -56,12 +56,23 @@ export function address(path, params = {}) {
   return prefix + path + (text ? `?${text}` : "");
 }
 
+/** @typedef {import("../../tests/web/api").paths} Paths as the server's OpenAPI document describes them */
+
+/**
+ * What a read of a path answers. Paths with arguments are not known by their text.
+ * @template {string} P
+ * @typedef {P extends keyof Paths
+ *   ? Paths[P] extends {get: {responses: {200: {content: {"application/json": infer A}}}}} ? (unknown extends A ? any : A) : any
+ *   : any} Answer
+ */
+
 /**
  * Reads JSON.
- * @param {string} path
+ * @template {string} P
+ * @param {P} path
  * @param {Params | URLSearchParams} [params]
  * @param {{signal?: AbortSignal}} [options]
- * @returns {Promise<any>}
+ * @returns {Promise<Answer<P>>}
  */
 export async function get(path, params, { signal } = {}) {
   for (let tries = 0; ; tries += 1) {

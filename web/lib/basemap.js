@@ -33,7 +33,7 @@ textHeights[FONT_LARGE] = 16;
 /** All base maps that can be used. @param {AbortSignal} [signal] @returns {Promise<Basemap[]>} */
 export async function list(signal) {
   const { basemaps } = await get("/api/v1/basemaps", {}, { signal });
-  return basemaps.filter((/** @type {Basemap} */ map) => !map.error);
+  return /** @type {Basemap[]} */ (basemaps.filter((map) => !map.error));
 }
 
 /**

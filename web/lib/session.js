@@ -3,10 +3,10 @@ import { get, send } from "./api.js";
 
 /**
  * @typedef {object} Session
- * @property {string | null} name
- * @property {string | null} kind
- * @property {string | null} role
- * @property {number | null} expires
+ * @property {string | null} [name]
+ * @property {string | null} [kind]
+ * @property {string | null} [role]
+ * @property {number | null} [expires]
  * @property {boolean} login_required
  * @property {boolean} login_possible
  */
@@ -36,7 +36,7 @@ export function mayRead() {
 
 /** Whether this client may change what others see. Where nobody has to log in, everybody may. */
 export function mayWrite() {
-  return session.role === "admin" || (session.role === null && !session.login_required);
+  return session.role === "admin" || (!session.role && !session.login_required);
 }
 
 /** Whether this client may manage keys and passwords, which takes a login in any case. */
