@@ -1,29 +1,8 @@
 // Every view in every state, in dark and light, at three widths: accessible, quiet, and not wider than the window.
-import { mkdir } from "node:fs/promises";
 import { expect, expectAccessible, expectNoSidewaysScroll, settled, test } from "./fixtures.mjs";
+import { SIZES, VIEWS } from "./views.mjs";
 
-const DEVICE = "02:00:5E:AA:00:01";
-const VIEWS = {
-  overview: "/ui/",
-  map: "/ui/map",
-  devices: "/ui/devices",
-  device: `/ui/device/${DEVICE}`,
-  locate: `/ui/locate/${DEVICE}`,
-  channels: "/ui/channels",
-  ssids: "/ui/ssids",
-  sources: "/ui/sources",
-  alerts: "/ui/alerts",
-  settings: "/ui/settings",
-  login: "/ui/login",
-};
-const SIZES = [
-  { width: 360, height: 740 },
-  { width: 768, height: 1024 },
-  { width: 1280, height: 800 },
-];
 const SCHEMES = /** @type {const} */ (["light", "dark"]);
-/** Where pictures of full views are kept, if they are wanted. */
-const PICTURES = process.env.SCREENSHOTS;
 
 for (const [view, path] of Object.entries(VIEWS)) {
   for (const state of ["full", "empty", "error"]) {
@@ -49,11 +28,6 @@ for (const [view, path] of Object.entries(VIEWS)) {
           }
           await expectNoSidewaysScroll(page, where);
           await expectAccessible(page, where);
-          if (PICTURES && (state === "full" || process.env.ALL_STATES)) {
-            await mkdir(PICTURES, { recursive: true });
-            const name = state === "full" ? view : `${view}-${state}`;
-            await page.screenshot({ path: `${PICTURES}/${name}-${size.width}-${scheme}.png` });
-          }
         }
       }
       await expect(page.locator("main")).toBeVisible();

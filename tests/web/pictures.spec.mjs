@@ -1,0 +1,28 @@
+// Pictures of the views with simulated data, for people to look at: SCREENSHOTS names the folder.
+import { settled, test } from "./fixtures.mjs";
+import { SIZES, VIEWS } from "./views.mjs";
+
+const folder = process.env.SCREENSHOTS;
+/** The documentation shows these; ALL=1 keeps a picture of every view in every width, dark and light. */
+const SHOWN = ["overview-1280-light", "map-1280-dark", "devices-1280-light", "device-1280-light", "map-360-light"];
+
+test.skip(!folder, "SCREENSHOTS is not set");
+
+for (const [view, path] of Object.entries(VIEWS)) {
+  test(`pictures of ${view}`, async ({ page, full }) => {
+    for (const size of SIZES) {
+      const names = ["light", "dark"].map((scheme) => `${view}-${size.width}-${scheme}`);
+      if (!process.env.ALL && !names.some((name) => SHOWN.includes(name))) continue;
+      await page.setViewportSize(size);
+      for (const scheme of /** @type {const} */ (["light", "dark"])) {
+        const name = `${view}-${size.width}-${scheme}`;
+        if (!process.env.ALL && !SHOWN.includes(name)) continue;
+        await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
+        await page.goto(full.url + path);
+        await settled(page);
+        await page.waitForLoadState("networkidle").catch(() => undefined);
+        await page.screenshot({ path: `${folder}/${name}.png`, timeout: 20_000 });
+      }
+    }
+  });
+}
