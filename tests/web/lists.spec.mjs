@@ -1,17 +1,19 @@
 // Journeys through the lists: find and hide, share a link, export, alerts, sources.
+import { execFileSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expect, expectAccessible, settled, test } from "./fixtures.mjs";
-import { report } from "./server.mjs";
+import { PROGRAM, report } from "./server.mjs";
 
 const SOURCE = { id: "6e6d010f-5ca9-4000-8000-0000000000c1", name: "hall" };
 
 /** Reports that make an access point lose its protection. */
-async function drop(/** @type {string} */ url, name = "Bank") {
+async function drop(/** @type {string} */ url, name = "Bank", headers = {}) {
   const network = { bssid: "02:00:5E:20:00:01", ssid: name, freqkhz: 2_437_000, signal: -50 };
   const now = Math.floor(Date.now() / 1000);
   const before = { ...network, capabilities: "[WPA2-PSK-CCMP][ESS]", timestamp: now - 60 };
-  await report(url, "wifi", SOURCE, [before]);
-  await report(url, "wifi", SOURCE, [{ ...network, capabilities: "[ESS]", timestamp: now - 5 }]);
+  await report(url, "wifi", SOURCE, [before], headers);
+  await report(url, "wifi", SOURCE, [{ ...network, capabilities: "[ESS]", timestamp: now - 5 }], headers);
 }
 
 /**
@@ -156,26 +158,59 @@ for (const way of ["mouse", "keyboard"]) {
   });
 }
 
-test("a link opens the same for somebody else", async ({ page, full, browser }) => {
-  await page.goto(`${full.url}/ui/devices`);
-  await settled(page);
-  await page.locator("summary", { hasText: "Filters" }).click();
-  await page.getByRole("checkbox", { name: /^WEP/ }).check();
-  await page.getByLabel("Order").selectOption("signal.desc");
-  await page.locator("summary", { hasText: "Columns" }).click();
-  await page.getByRole("checkbox", { name: "Maker" }).uncheck();
-  await expect(page).toHaveURL(/security=wep.*sort=signal.*columns=/);
-  await expect(page.getByRole("columnheader", { name: "Maker" })).toHaveCount(0);
-  const other = await browser.newContext();
-  const colleague = await other.newPage();
-  await colleague.goto(page.url());
-  await settled(colleague);
-  await expect(colleague.getByRole("columnheader", { name: "Maker" })).toHaveCount(0);
-  await expect(colleague.getByRole("columnheader", { name: "Signal" })).toHaveAttribute("aria-sort", "descending");
-  const names = (/** @type {import("@playwright/test").Page} */ one) =>
-    rows(one).getByRole("rowheader").allInnerTexts();
-  expect(await names(colleague)).toEqual(await names(page));
-  await other.close();
+for (const way of ["mouse", "keyboard"]) {
+  test(`a link opens the same for somebody else: by ${way}`, async ({ page, full, browser }) => {
+    test.slow(way === "keyboard", "each press of Tab is a round trip to the browser");
+    await page.goto(`${full.url}/ui/devices`);
+    await settled(page);
+    await use(page, way, page.locator("summary", { hasText: "Filters" }));
+    await use(page, way, page.getByRole("checkbox", { name: /^WEP/ }), "Space");
+    const order = page.getByLabel("Order");
+    if (way === "mouse") await order.selectOption("signal.desc");
+    else {
+      await tabTo(page, order);
+      await page.keyboard.type("Strongest");
+    }
+    await expect(page).toHaveURL(/sort=signal/);
+    await use(page, way, page.locator("summary", { hasText: "Columns" }));
+    await use(page, way, page.getByRole("checkbox", { name: "Maker" }), "Space");
+    await expect(page).toHaveURL(/security=wep.*sort=signal.*columns=/);
+    await expect(page.getByRole("columnheader", { name: "Maker" })).toHaveCount(0);
+    const other = await browser.newContext();
+    const colleague = await other.newPage();
+    await colleague.goto(page.url());
+    await settled(colleague);
+    await expect(colleague.getByRole("columnheader", { name: "Maker" })).toHaveCount(0);
+    await expect(colleague.getByRole("columnheader", { name: "Signal" })).toHaveAttribute("aria-sort", "descending");
+    const names = (/** @type {import("@playwright/test").Page} */ one) =>
+      rows(one).getByRole("rowheader").allInnerTexts();
+    expect(await names(colleague)).toEqual(await names(page));
+    await other.close();
+  });
+}
+
+test("who may only read finds nothing that writes in the lists", async ({ page, start }) => {
+  const server = await start({ config: '[auth]\nmode = "required"\n' });
+  const files = ["--config", join(server.folder, "config.toml"), "--data-dir", join(server.folder, "data")];
+  const [admin, reader] = ["admin", "readonly"].map((role) =>
+    execFileSync(PROGRAM, ["apikey", "create", "--name", role, "--role", role, ...files])
+      .toString()
+      .trim()
+      .split(/\s+/)
+      .at(-1),
+  );
+  await drop(server.url, "Bank", { Authorization: `Bearer ${admin}` });
+  await page.context().addCookies([{ name: "KISMET", value: String(reader), url: server.url }]);
+  await page.goto(`${server.url}/ui/alerts`);
+  await expect(page.getByRole("listitem").filter({ hasText: "CRYPTODROP" })).toBeVisible();
+  await expect(page.getByRole("button", { name: /^Acknowledge / })).toHaveCount(0);
+  await expect(page.getByRole("textbox", { name: "Comment" })).toHaveCount(0);
+  await page.goto(`${server.url}/ui/device/02:00:5E:20:00:01`);
+  await expect(page.getByRole("region", { name: "Changes of security" })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "Notes" })).toHaveCount(0);
+  await page.goto(`${server.url}/ui/sources?source=${SOURCE.id}`);
+  await expect(page.getByRole("link", { name: "Its devices" })).toBeVisible();
+  await expect(page.getByRole("button", { name: /Forget|paused/ })).toHaveCount(0);
 });
 
 test("rows do not jump: new devices are counted and shown on request", async ({ page, start }) => {
