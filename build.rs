@@ -45,8 +45,9 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
         names.any(|name| path.ends_with(name))
     };
     for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if is_skipped(&path) {
+        let entry = entry?;
+        let path = entry.path();
+        if is_skipped(&path) || entry.file_name().to_string_lossy().starts_with('.') {
             continue;
         }
         if path.is_dir() {

@@ -110,6 +110,7 @@ impl Expected {
                 "phyname" => "IEEE802.11",
                 "path" => "index.html",
                 "timestamp" | "x" | "y" | "z" => "0",
+                "version" => "dev",
                 "view" => "all",
                 "class" | "hash" | "id" | "key" | "name" | "uuid" => "1",
                 _ => panic!("{}: no value for {{{name}}} is known", self.path),

@@ -33,6 +33,7 @@ fn files() -> BTreeSet<String> {
                 }
             } else if ["js", "css", "svg", "json"].contains(&extension)
                 && !name.starts_with("vendor/package")
+                && !name.starts_with('.')
             {
                 files.insert(name.to_owned());
             }
