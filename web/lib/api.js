@@ -56,7 +56,7 @@ export function address(path, params = {}) {
   return prefix + path + (text ? `?${text}` : "");
 }
 
-/** @typedef {import("../../tests/web/api").paths} Paths as the server's OpenAPI document describes them */
+/** @typedef {import('../../tests/web/api').paths} Paths as the server's OpenAPI document describes them */
 
 /**
  * What a read of a path answers. Paths with arguments are not known by their text.
