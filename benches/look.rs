@@ -18,8 +18,9 @@ use std::time::{Instant, SystemTime};
 
 use clap::Parser;
 use scanpost::log::Log;
-use scanpost::report::capabilities::{Security, SecurityClass};
-use scanpost::tracker::{Device, TileId, Tracker};
+use scanpost::report::capabilities::SecurityClass;
+use scanpost::report::{Band, UnixTime};
+use scanpost::tracker::{Device, TileFilter, TileId, Tracker, TraitSet};
 use scanpost::views::native;
 use support::access_point::AccessPoint;
 use support::random::Random;
@@ -59,31 +60,68 @@ fn main() -> Result<()> {
     let filled = Instant::now();
     report(&tracker, &mut log, 0..count)?;
     let reports_per_s = f64::from(count) / filled.elapsed().as_secs_f64();
-    println!("{count} devices, merged at {reports_per_s:.0} a second before a tile was read.");
+    println!("{count} devices, merged at {reports_per_s:.0} a second before the index was built.");
     let bytes = || memory::of_process(std::process::id()).unwrap_or_default();
     let before_bytes = bytes();
-    let world = TileId::new(0, 0, 0).ok_or("no world")?;
-    let first_ms = time_ms(|| read(&tracker, world, None).len());
+    let built_ms = time_ms(|| follow(&tracker));
     let index_bytes = bytes().saturating_sub(before_bytes) as f64 / f64::from(count);
-    println!("The first tile: {first_ms:.0} ms. The index takes {index_bytes:.1} bytes a device.");
-    let open =
-        |device: &Device| device.security().map(Security::class) == Some(SecurityClass::Open);
-    measure("Unfiltered", &tracker, None);
-    measure("Open ones", &tracker, Some(&open));
-    let merged = Instant::now();
-    report(&tracker, &mut log, 0..CHANGES.min(count))?;
-    let reports_per_s = f64::from(CHANGES) / merged.elapsed().as_secs_f64();
-    let later_ms = time_ms(|| read(&tracker, world, None).len());
     println!(
-        "{CHANGES} reports more, merged at {reports_per_s:.0} a second. The tile after them: {later_ms:.1} ms."
+        "Building the index: {built_ms:.0} ms. The process has {index_bytes:.1} bytes a device more than before."
     );
+    for (what, filter) in filters() {
+        measure(what, &tracker, &filter);
+    }
+    let has_name = |device: &Device| device.ssid_count() == 1;
+    let by_device = TileFilter {
+        wanted: Some(&has_name),
+        ..TileFilter::NONE
+    };
+    measure("By what only devices tell", &tracker, &by_device);
+    for changes in [CHANGES.min(count), count / 2] {
+        let merged = Instant::now();
+        report(&tracker, &mut log, 0..changes)?;
+        let reports_per_s = f64::from(changes) / merged.elapsed().as_secs_f64();
+        let followed_ms = time_ms(|| follow(&tracker));
+        println!(
+            "{changes} reports more, merged at {reports_per_s:.0} a second. Following them: {followed_ms:.1} ms."
+        );
+    }
     Ok(())
 }
 
-type Wanted<'w> = Option<&'w dyn Fn(&Device) -> bool>;
+/// Filters that the index answers.
+fn filters() -> [(&'static str, TileFilter<'static>); 4] {
+    let with = |traits| TileFilter {
+        traits,
+        ..TileFilter::NONE
+    };
+    let now = since_1970(SystemTime::now()).as_secs();
+    let now = UnixTime::new(u32::try_from(now).unwrap_or(u32::MAX));
+    [
+        ("Unfiltered", TileFilter::NONE),
+        (
+            "Open ones",
+            with(TraitSet::ALL.of_classes(&[SecurityClass::Open])),
+        ),
+        ("5 GHz", with(TraitSet::ALL.of_bands(&[Band::Ghz5]))),
+        (
+            "Seen before now",
+            TileFilter {
+                seen: Some(UnixTime::new(0)..=now),
+                ..TileFilter::NONE
+            },
+        ),
+    ]
+}
+
+/// Brings the index up to date.
+fn follow(tracker: &Tracker) -> usize {
+    let Ok(()) = tracker.follow_places(|| Ok::<_, Infallible>(()));
+    tracker.device_count()
+}
 
 /// Reads the tiles of a screen at each zoom, around a town.
-fn measure(what: &str, tracker: &Tracker, wanted: Wanted<'_>) {
+fn measure(what: &str, tracker: &Tracker, filter: &TileFilter<'_>) {
     let (lat, lon) = town(7);
     let mut all_ms = Vec::new();
     let mut largest = 0;
@@ -91,7 +129,7 @@ fn measure(what: &str, tracker: &Tracker, wanted: Wanted<'_>) {
         let mut of_zoom_ms = Vec::new();
         for tile in screen(zoom, lat, lon) {
             of_zoom_ms.push(time_ms(|| {
-                let length = read(tracker, tile, wanted).len();
+                let length = read(tracker, tile, filter).len();
                 largest = largest.max(length);
                 length
             }));
@@ -126,13 +164,8 @@ fn screen(zoom: u8, lat: f64, lon: f64) -> impl Iterator<Item = TileId> {
     })
 }
 
-fn read(tracker: &Tracker, tile: TileId, wanted: Wanted<'_>) -> Vec<u8> {
-    let never = || Ok::<_, Infallible>(());
-    let content = match wanted {
-        None => tracker.tile(tile, never),
-        Some(wanted) => tracker.tile_of(tile, wanted, never),
-    };
-    let Ok(content) = content;
+fn read(tracker: &Tracker, tile: TileId, filter: &TileFilter<'_>) -> Vec<u8> {
+    let Ok(content) = tracker.tile(tile, filter, || Ok::<_, Infallible>(()));
     native::tile(tile, &content)
 }
 

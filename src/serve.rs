@@ -215,6 +215,7 @@ async fn run(
     };
     let app = App::new(&config, parts);
     spawn_until(&stop, tick(ingest, app.clone(), Arc::clone(&notifier)));
+    spawn_until(&stop, app.clone().follow_places());
     spawn_until(&stop, save_uses(access_at_end.clone()));
     spawn_until(&stop, reloader.run(options.reloads, app.clone()));
     let serving = tokio::spawn(listener::run(

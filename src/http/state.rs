@@ -23,6 +23,7 @@ use super::kismet::live::{Feed, Live};
 use super::kismet::records::Records;
 use super::kismet::samples::Samples;
 use super::native::live::{LivePage, PageParts};
+use super::native::tile_index::TileIndex;
 use super::request::body::{Bodies, BodyLimits};
 use super::request::forwarded::Proxies;
 use super::response::heavy::{self, HeavyReads, ReadLimits, ReadQueue, Reader};
@@ -70,6 +71,7 @@ struct Handles {
     /// Reads of files, such as base maps.
     file_reads: ReadQueue,
     maps: BaseMaps,
+    tile_index: TileIndex,
     kismet_page: Option<PageFiles>,
     web_page: WebPage,
     server: Arc<ServerFacts>,
@@ -210,6 +212,7 @@ impl App {
             (parts.alerts.clone(), RequestLimits::of(config), now());
         let tracker = Arc::clone(&parts.tracker);
         let pace = Pace::new(parts.ingest.commit_counter(), limits.device_walks_max);
+        let tile_index = TileIndex::new(Arc::clone(&tracker), parts.ingest.clone(), pace.clone());
         Self(Arc::new(Handles {
             origins: Arc::new(origins),
             proxies: Proxies::new(&config.server.proxies),
@@ -242,6 +245,7 @@ impl App {
             ),
             file_reads: ReadQueue::new(read_limits(limits, FILE_READS_MAX), &Arc::default()),
             maps,
+            tile_index,
             kismet_page: parts.kismet_page,
             web_page: WebPage::new(&config.server.uri_prefix),
             server: Arc::new(ServerFacts {
@@ -284,6 +288,11 @@ impl App {
     /// Replaces the list of pages that may use the server.
     pub(crate) fn allow_origins(&self, allowed: &[String]) {
         self.0.origins.allow(allowed);
+    }
+
+    /// Keeps the index by place current. Does not end.
+    pub(crate) async fn follow_places(self) {
+        self.0.tile_index.follow().await;
     }
 
     /// Takes the samples of a second, for graphs, and follows the file of the credentials.
@@ -406,6 +415,7 @@ part!(Proxies, app => app.proxies.clone());
 part!(Records, app => app.records.clone());
 part!(RequestLimits, app => app.limits);
 part!(SourceHealth, app => app.intake.health.clone());
+part!(TileIndex, app => app.tile_index.clone());
 part!(Webhooks, app => app.webhooks.clone());
 part!(Feed, app => Feed {
     live: app.live.clone(),

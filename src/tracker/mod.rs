@@ -38,7 +38,7 @@ pub use self::follow::{Changed, Follow};
 use self::image::Images;
 pub use self::image::{Image, ImageHead};
 use self::places::PlaceIndex;
-pub use self::places::{MapPoint, TileCell, TileContent, TileId};
+pub use self::places::{MapPoint, TileCell, TileContent, TileFilter, TileId, TraitSet};
 pub use self::recent::Seen;
 use self::recent::spread;
 pub use self::shard::ChangeNumber;

@@ -60,6 +60,10 @@ impl PartialOrd for Seen {
 impl SeenKey {
     /// Smaller than the key of any device; for free slots.
     pub(super) const NOBODY: Self = Self(0);
+
+    pub(super) fn time(self) -> UnixTime {
+        UnixTime::new(u32::try_from(self.0 >> 32).unwrap_or_default())
+    }
 }
 
 /// A unique number for each device, the same on every machine. Addresses that differ in an octet differ in the top bits.

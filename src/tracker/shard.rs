@@ -363,6 +363,11 @@ impl Shard {
         self.seen.piece_from(start)
     }
 
+    /// When the device in a slot was seen last. 1970 for a free slot.
+    pub(super) fn seen_at(&self, slot: usize) -> Option<UnixTime> {
+        self.seen.get(slot).map(|seen| seen.time())
+    }
+
     /// The device in a slot.
     pub(super) fn at(&self, slot: usize) -> Option<&Device> {
         self.nodes.get(slot)?.device.as_ref()
@@ -521,11 +526,6 @@ impl Shard {
             slots: Vec::new(),
         };
         std::mem::replace(&mut self.unread, listed)
-    }
-
-    /// Number of slots, with the free ones.
-    pub(super) fn slots(&self) -> usize {
-        self.nodes.len()
     }
 
     fn set_seen(&mut self, slot: Slot, seen: SeenKey) {

@@ -70,6 +70,7 @@ impl ApiError {
             Self::HeadTooLong { .. } => "head_too_long",
             Self::TooManySubscribers | Self::TooManySubscribersOfClient => "too_many_websockets",
             Self::TooManyReads | Self::TooManyReadsOfClient => "too_many_reads",
+            Self::NoTilesYet => "no_tiles_yet",
             Self::ClientGone => "client_gone",
             Self::Panicked => "internal_error",
             Self::NotReady(_) => "not_ready",

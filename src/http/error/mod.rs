@@ -188,6 +188,10 @@ pub(super) enum ApiError {
     )]
     TooManyReadsOfClient,
     #[error(
+        "the index for tiles is being built since the start of the server; try again in a few seconds"
+    )]
+    NoTilesYet,
+    #[error(
         "the client closed the connection for sending, so the read was given up; keep it open until the answer has come"
     )]
     ClientGone,
@@ -247,6 +251,7 @@ impl ApiError {
             Self::NotAWebSocket => StatusCode::UPGRADE_REQUIRED,
             Self::TooManyReads
             | Self::TooManyReadsOfClient
+            | Self::NoTilesYet
             | Self::TooManySubscribers
             | Self::TooManyConnections
             | Self::NotReady(_)

@@ -14,6 +14,7 @@ mod session;
 pub(super) mod sources;
 pub(super) mod status;
 pub(super) mod summary;
+pub(super) mod tile_index;
 pub(super) mod tiles;
 mod track;
 pub(super) mod webhooks;

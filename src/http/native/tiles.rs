@@ -9,6 +9,7 @@ use axum::response::Response;
 use tokio::task::spawn_blocking;
 
 use super::filter::Filter;
+use super::tile_index::TileIndex;
 use crate::http::error::ApiError;
 use crate::http::request::bad_parameter::BadParameter;
 use crate::http::request::path::Arguments;
@@ -16,17 +17,21 @@ use crate::http::request::query::Query;
 use crate::http::response::etag::Version;
 use crate::http::response::heavy::Walks;
 use crate::http::state::ServerFacts;
-use crate::tracker::{Device, TileContent, TileId, Tracker};
+use crate::tracker::{Device, TileContent, TileFilter, TileId, Tracker};
 use crate::views::mvt;
 use crate::views::native::tile as written;
 
 /// Tiles that look at more devices wait in the queue of heavy reads: this takes a few milliseconds.
 const SHORT_EFFORT_MAX: usize = 10_000;
+/// So many changes of devices are applied to the index before a tile is read. While more are missing, such as under full
+/// load, a tile shows the devices of the follower's last round.
+const CHANGES_MAX: usize = 20_000;
 
 /// `GET /api/v1/tiles/{z}/{x}/{y}.mvt`: the devices in a tile, or how many there are in each of its cells.
 pub(in crate::http) async fn tile(
     State(tracker): State<Arc<Tracker>>,
     State(server): State<Arc<ServerFacts>>,
+    State(index): State<TileIndex>,
     walks: Walks,
     Arguments([z, x, y]): Arguments<3>,
     headers: HeaderMap,
@@ -36,8 +41,15 @@ pub(in crate::http) async fn tile(
     let id = read_id(&z, &x, y)?;
     let filter = Filter::take(&mut query, &tracker)?;
     query.finish()?;
+    index.is_built().await?;
+    if tracker.places_as_of() != Some(tracker.latest_change()) {
+        let tracker = Arc::clone(&tracker);
+        let following = spawn_blocking(move || tracker.follow_few_places(CHANGES_MAX));
+        following.await.map_err(|_| ApiError::Panicked)?;
+    }
+    let as_of = tracker.places_as_of().ok_or(ApiError::NoTilesYet)?;
     // The same devices have the same number as long as the server runs.
-    let (start, change) = (server.started_at.micros(), tracker.latest_change().get());
+    let (start, change) = (server.started_at.micros(), as_of.get());
     let version = Version::new(&headers, format!("{start:x}-{change:x}"));
     if let Some(known) = version.known() {
         return Ok(known);
@@ -52,8 +64,8 @@ async fn read(
     id: TileId,
     filter: Filter,
 ) -> Result<TileContent, ApiError> {
-    let is_filtered = !filter.is_none();
-    if tracker.tile_effort(id, is_filtered) <= SHORT_EFFORT_MAX {
+    let effort = with(&filter, |filter| tracker.tile_effort(id, filter));
+    if effort <= SHORT_EFFORT_MAX {
         let work = move || {
             let never = || Ok::<_, Infallible>(());
             let Ok(content) = find(&tracker, id, &filter, never);
@@ -71,10 +83,17 @@ fn find<E>(
     filter: &Filter,
     pause: impl FnMut() -> Result<(), E>,
 ) -> Result<TileContent, E> {
-    if filter.is_none() {
-        return tracker.tile(id, pause);
-    }
-    tracker.tile_of(id, |device: &Device| filter.wants(device), pause)
+    with(filter, |filter| tracker.tile(id, filter, pause))
+}
+
+/// The filter, as the index answers it.
+fn with<T>(filter: &Filter, find: impl FnOnce(&TileFilter<'_>) -> T) -> T {
+    let wanted = |device: &Device| filter.wants(device);
+    find(&TileFilter {
+        traits: filter.traits(),
+        seen: filter.seen(),
+        wanted: filter.needs_devices().then_some(&wanted),
+    })
 }
 
 fn read_id(z: &str, x: &str, y: &str) -> Result<TileId, BadParameter> {

@@ -248,6 +248,24 @@ where
     }
 }
 
+/// Walks over devices for no request, until this future is dropped. It shares time with the walks of requests, and has no
+/// place in their queue. `None` if it was given up.
+pub(in crate::http) async fn in_background<T: Send + 'static>(
+    pace: &Pace,
+    walk: impl FnOnce(&mut Paced) -> Result<T, Abandoned> + Send + 'static,
+) -> Option<T> {
+    let interest = Interest::default();
+    let mut paced = Paced::new(pace, interest.clone());
+    let ends = EndsInterest(interest);
+    let walked = spawn_blocking(move || {
+        paced.pause()?;
+        walk(&mut paced)
+    });
+    let walked = walked.await;
+    drop(ends);
+    walked.ok()?.ok()
+}
+
 impl Walks {
     /// Waits for a place. For lists that are made while they are sent: they keep it until their first piece.
     pub(in crate::http) async fn admit(&self) -> Result<ReadPlace, ApiError> {
@@ -271,14 +289,9 @@ impl Walks {
         walk: impl FnOnce(&mut Paced) -> Result<T, Abandoned> + Send + 'static,
     ) -> Result<T, ApiError> {
         let place = self.admit().await?;
-        let turns = self.reads.pace.of_one_answer();
+        let pace = self.reads.pace.clone();
         let done = run(place, &self.reader, move |interest| {
-            let mut paced = Paced {
-                turns,
-                interest: interest.clone(),
-                runtime: Handle::current(),
-                started: None,
-            };
+            let mut paced = Paced::new(&pace, interest.clone());
             paced.pause()?;
             walk(&mut paced)
         });
@@ -296,6 +309,15 @@ pub(in crate::http) struct Paced {
 }
 
 impl Paced {
+    fn new(pace: &Pace, interest: Interest) -> Self {
+        Self {
+            turns: pace.of_one_answer(),
+            interest,
+            runtime: Handle::current(),
+            started: None,
+        }
+    }
+
     /// To be called often, and without a lock: gives way when it is time to.
     pub(in crate::http) fn pause(&mut self) -> Result<(), Abandoned> {
         if let Some(started) = self.started {

@@ -1,6 +1,8 @@
 //! Devices near each other, and their sum.
 
-use super::entry::{CLASSES, Entries, Entry, Level, Member};
+use std::ops::AddAssign;
+
+use super::entry::{CLASSES, Entries, Entry, Level, Member, TraitSet};
 
 /// Most devices of a chunk. A device that leaves is searched for in its chunk.
 const DEVICES_MAX: usize = 512;
@@ -10,6 +12,8 @@ const DEVICES_MIN: usize = 128;
 const JOINED_MAX: usize = 384;
 /// Room that a chunk gets at a time: little is unused.
 const ROOM: usize = 64;
+/// Devices of each chunk of a new index: it has room for more before it is split, and can lose some before it is joined.
+pub(super) const DEVICES_AT_FIRST: usize = 384;
 
 /// Order of devices in the index. No two devices have the same key, so any number of them may be at one place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,11 +22,11 @@ pub(super) struct Key {
     pub(super) member: Member,
 }
 
-/// How many devices there are of each class, and the strongest signal of all.
+/// How many devices there are of each class, and the strongest signal of each class.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sum<N> {
     pub(super) classes: [N; CLASSES],
-    pub(super) strongest: Level,
+    strongest: [Level; CLASSES],
 }
 
 /// The devices between its key and that of the next chunk, in no order.
@@ -36,28 +40,54 @@ impl<N: Copy + Default> Default for Sum<N> {
     fn default() -> Self {
         Self {
             classes: [N::default(); CLASSES],
-            strongest: Level::NONE,
+            strongest: [Level::NONE; CLASSES],
         }
     }
 }
 
-impl Sum<u32> {
+impl<N: Copy + Default + AddAssign + From<u8>> Sum<N> {
     pub(super) fn add(&mut self, entry: Entry) {
         if let Some(count) = self.classes.get_mut(entry.class()) {
-            *count += 1;
+            *count += N::from(1);
         }
-        self.strongest = self.strongest.max(entry.level);
-    }
-
-    pub(super) fn add_all(&mut self, other: &Sum<u16>) {
-        for (count, other) in self.classes.iter_mut().zip(other.classes) {
-            *count += u32::from(other);
+        if let Some(strongest) = self.strongest.get_mut(entry.class()) {
+            *strongest = entry.level.max(*strongest);
         }
-        self.strongest = self.strongest.max(other.strongest);
     }
+}
 
+impl<N: Copy + Default + AddAssign> Sum<N> {
+    /// Adds those of another sum that are of wanted classes.
+    pub(super) fn add_all<M: Copy + Into<N>>(&mut self, other: &Sum<M>, wanted: TraitSet) {
+        for class in (0..CLASSES).filter(|&class| wanted.has_class(class)) {
+            if let (Some(count), Some(&other)) =
+                (self.classes.get_mut(class), other.classes.get(class))
+            {
+                *count += other.into();
+            }
+            if let (Some(strongest), Some(&other)) =
+                (self.strongest.get_mut(class), other.strongest.get(class))
+            {
+                *strongest = other.max(*strongest);
+            }
+        }
+    }
+}
+
+impl<N: Copy + Into<u32>> Sum<N> {
     pub(super) fn count(&self) -> u32 {
-        self.classes.iter().sum()
+        self.classes.iter().map(|&count| count.into()).sum()
+    }
+
+    /// Number of devices of wanted classes.
+    pub(super) fn count_of(&self, wanted: TraitSet) -> u32 {
+        let counts = self.classes.iter().enumerate();
+        let counts = counts.filter(|&(class, _)| wanted.has_class(class));
+        counts.map(|(_, &count)| count.into()).sum()
+    }
+
+    pub(super) fn strongest(&self) -> Level {
+        self.strongest.iter().copied().max().unwrap_or_default()
     }
 }
 
@@ -67,7 +97,7 @@ impl Chunk {
             members: Vec::new(),
             sum: Sum {
                 classes: [0; CLASSES],
-                strongest: Level::NONE,
+                strongest: [Level::NONE; CLASSES],
             },
         }
     }
@@ -78,10 +108,23 @@ impl Chunk {
             ..Self::empty()
         };
         for &member in &members {
-            chunk.count(entries.get(member));
+            chunk.sum.add(entries.get(member));
         }
         chunk.members = members;
         chunk
+    }
+
+    /// Adds a device of a new index. `false` if the next chunk has to take it.
+    pub(super) fn fill(&mut self, member: Member, entry: Entry) -> bool {
+        if DEVICES_AT_FIRST <= self.members.len() {
+            return false;
+        }
+        if self.members.is_empty() {
+            self.members.reserve_exact(DEVICES_AT_FIRST);
+        }
+        self.members.push(member);
+        self.sum.add(entry);
+        true
     }
 
     pub(super) fn members(&self) -> &[Member] {
@@ -105,10 +148,7 @@ impl Chunk {
     pub(super) fn join(&mut self, other: &Self) {
         self.members.reserve_exact(other.members.len());
         self.members.extend_from_slice(&other.members);
-        for (count, other) in self.sum.classes.iter_mut().zip(other.sum.classes) {
-            *count += other;
-        }
-        self.sum.strongest = self.sum.strongest.max(other.sum.strongest);
+        self.sum.add_all(&other.sum, TraitSet::ALL);
     }
 
     /// Adds a device. A full chunk returns the upper half of its devices, with the least key of them.
@@ -122,7 +162,7 @@ impl Chunk {
             self.members.reserve_exact(ROOM);
         }
         self.members.push(member);
-        self.count(entry);
+        self.sum.add(entry);
         if self.members.len() <= DEVICES_MAX {
             return None;
         }
@@ -149,34 +189,33 @@ impl Chunk {
 
     /// The entry of a device in it is another one now.
     pub(super) fn change(&mut self, before: Entry, entry: Entry, entries: &Entries) {
-        self.count(entry);
+        self.sum.add(entry);
         self.uncount(before, entries);
     }
 
-    fn count(&mut self, entry: Entry) {
-        if let Some(count) = self.sum.classes.get_mut(entry.class()) {
-            *count += 1;
-        }
-        self.sum.strongest = self.sum.strongest.max(entry.level);
-    }
-
     fn uncount(&mut self, entry: Entry, entries: &Entries) {
-        if let Some(count) = self.sum.classes.get_mut(entry.class()) {
+        let class = entry.class();
+        if let Some(count) = self.sum.classes.get_mut(class) {
             *count -= 1;
         }
-        let strongest = self.sum.strongest;
-        if strongest == Level::NONE || entry.level < strongest {
+        let Some(strongest) = self.sum.strongest.get_mut(class) else {
+            return;
+        };
+        if *strongest == Level::NONE || entry.level < *strongest {
             return;
         }
         let mut rest = Level::NONE;
         for &member in &self.members {
-            rest = rest.max(entries.get(member).level);
+            let other = entries.get(member);
+            if other.class() == class {
+                rest = rest.max(other.level);
+            }
             // Another one is as strong.
-            if rest == strongest {
+            if rest == *strongest {
                 break;
             }
         }
-        self.sum.strongest = rest;
+        *strongest = rest;
     }
 }
 

@@ -3,30 +3,39 @@
 //! Devices stand in chunks in Morton order, each with a sum, so a tile of millions adds up sums. A column by slot has
 //! what the index knows of each device. So the index can find a device again that has moved since, or is gone.
 //!
-//! Merging does not touch the index. A shard only lists the slots that changed, and whoever reads a tile applies these
-//! changes first, a bounded piece at a time. A shard whose list became too long is read as a whole. So the index costs
-//! nothing before somebody reads a tile.
+//! Merging does not touch the index. Once the index was built, a shard lists the slots that changed. Somebody has to call
+//! [`Tracker::follow_places`] now and then, which applies these changes, a bounded piece at a time. If most devices have
+//! changed, it builds the index again, because sorting is quicker than many insertions in random order.
 
+mod build;
 mod chunk;
 mod entry;
 mod grid;
+mod search;
 mod tile;
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::ops::Range;
 use std::sync::RwLock;
 
 #[cfg(test)]
 pub(super) use self::chunk::bytes_of_device;
 use self::chunk::{Chunk, Key};
+pub use self::entry::TraitSet;
 use self::entry::{Entries, Entry, Member};
 pub use self::grid::{MapPoint, TileId};
+pub use self::search::TileFilter;
 pub use self::tile::{TileCell, TileContent};
 use super::shard::{Shard, Slot, Unread};
-use super::{Tracker, read, write};
+use super::{ChangeNumber, SHARDS, Tracker, read, write};
 
 /// Devices that one step reads under a shard's lock: less than 100 µs.
 const SLOTS_PER_STEP: usize = 256;
+/// The index is built again if more than one in so many devices has changed.
+const BUILD_SHARE: usize = 4;
+/// So many changes are always applied one by one.
+const CHANGES_MIN: usize = 10_000;
 
 /// The devices by place, as of the last time that somebody brought it up to date.
 #[derive(Debug)]
@@ -35,15 +44,21 @@ pub(super) struct PlaceIndex {
     /// By the least key that a chunk may have. The first chunk has the least key of all.
     chunks: BTreeMap<Key, Chunk>,
     /// Changes that each shard has listed, and the index does not have yet.
-    pending: Vec<Pending>,
+    pending: [Pending; SHARDS],
     devices: usize,
+    /// The index has all changes up to this one. `None` before it was built.
+    as_of: Option<ChangeNumber>,
+    /// How often it was built.
+    pub(super) builds: u64,
+    /// Another index is being built, and replaces this one.
+    is_being_replaced: bool,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 enum Pending {
     Slots(Vec<Slot>),
-    /// All slots from this one on.
-    From(Slot),
+    /// Too many to list: the index has to be built.
+    All,
 }
 
 impl Default for PlaceIndex {
@@ -51,8 +66,11 @@ impl Default for PlaceIndex {
         Self {
             entries: Entries::default(),
             chunks: BTreeMap::from([(LEAST, Chunk::empty())]),
-            pending: Vec::new(),
+            pending: std::array::from_fn(|_| Pending::NONE),
             devices: 0,
+            as_of: None,
+            builds: 0,
+            is_being_replaced: false,
         }
     }
 }
@@ -79,8 +97,8 @@ impl PlaceIndex {
     /// Applies a piece of the changes of a shard. The first call of a caller also takes what the shard has listed since.
     /// Returns whether there may be more.
     fn follow(&mut self, number: usize, shard: &RwLock<Shard>, is_taken: &mut bool) -> bool {
-        if self.pending.len() <= number {
-            self.pending.resize(number + 1, Pending::NONE);
+        if self.is_being_replaced {
+            return false;
         }
         let Some(pending) = self.pending.get_mut(number) else {
             return false;
@@ -90,29 +108,16 @@ impl PlaceIndex {
                 return false;
             }
             *pending = match write(shard).take_unread() {
-                Unread::All => Pending::From(0),
+                Unread::All => Pending::All,
                 Unread::Listed { slots, .. } => Pending::Slots(slots),
             };
         }
-        let shard = read(shard);
-        let slots = match pending {
-            Pending::Slots(slots) => {
-                let rest = slots.len().saturating_sub(SLOTS_PER_STEP);
-                slots.split_off(rest)
-            }
-            Pending::From(next) => {
-                let end = shard.slots().max(self.entries.slots(number));
-                let slots = (*next..).take(SLOTS_PER_STEP);
-                let slots =
-                    slots.take_while(|&slot| usize::try_from(slot).is_ok_and(|slot| slot < end));
-                let slots: Vec<_> = slots.collect();
-                *pending = match slots.last() {
-                    Some(&last) => Pending::From(last + 1),
-                    None => Pending::NONE,
-                };
-                slots
-            }
+        let Pending::Slots(listed) = pending else {
+            return false;
         };
+        let rest = listed.len().saturating_sub(SLOTS_PER_STEP);
+        let slots = listed.split_off(rest);
+        let shard = read(shard);
         let entry = |&slot: &Slot| {
             let device = usize::try_from(slot).ok().and_then(|slot| shard.at(slot));
             (
@@ -206,15 +211,44 @@ impl PlaceIndex {
         })
     }
 
-    fn code_of(&self, member: Member) -> Option<u64> {
-        self.entries.get(member).code()
+    fn has_given_up(&self) -> bool {
+        let mut pending = self.pending.iter();
+        self.is_being_replaced || pending.any(|pending| matches!(pending, Pending::All))
     }
 }
 
 impl Tracker {
-    /// Brings the index up to date with all changes of before the call. Calls `pause` often, without a lock, and ends
-    /// with its error.
-    fn follow_places<E>(&self, pause: &mut impl FnMut() -> Result<(), E>) -> Result<(), E> {
+    /// Brings the index by place up to date with all changes of before the call. Calls `pause` often, without a lock,
+    /// and ends with its error. One thread at a time calls it.
+    pub fn follow_places<E>(&self, mut pause: impl FnMut() -> Result<(), E>) -> Result<(), E> {
+        if self.places_need_build() {
+            self.build_places(&mut pause)?;
+        }
+        self.apply_changes_of_places(&mut pause)
+    }
+
+    /// Applies the changes that the index by place misses, unless they are too many.
+    pub fn follow_few_places(&self, changes_max: usize) {
+        if self.places_behind() <= changes_max {
+            let mut never = || Ok::<_, Infallible>(());
+            let Ok(()) = self.apply_changes_of_places(&mut never);
+        }
+    }
+
+    /// Tiles have all changes up to this one. `None` until the index by place was built.
+    pub fn places_as_of(&self) -> Option<ChangeNumber> {
+        read(&self.places).as_of
+    }
+
+    fn apply_changes_of_places<E>(
+        &self,
+        pause: &mut impl FnMut() -> Result<(), E>,
+    ) -> Result<(), E> {
+        let builds = read(&self.places).builds;
+        let change = self.latest_change();
+        if self.places_as_of() == Some(change) {
+            return Ok(());
+        }
         for (number, shard) in self.shards.iter().enumerate() {
             if read(&self.places).has_all_of(number) && read(shard).count_unread() == 0 {
                 continue;
@@ -224,18 +258,30 @@ impl Tracker {
                 pause()?;
             }
         }
+        let mut index = write(&self.places);
+        if index.builds == builds && !index.has_given_up() {
+            index.as_of = index.as_of.max(Some(change));
+        }
         Ok(())
     }
 
-    /// Number of changes that the index does not have yet. Very large if shards have to be read as a whole.
-    fn places_behind(&self) -> usize {
+    fn places_need_build(&self) -> bool {
+        let devices = read(&self.places).devices;
+        let changes_max = CHANGES_MIN.max(devices / BUILD_SHARE);
+        self.places_as_of().is_none() || changes_max < self.places_behind()
+    }
+
+    /// Number of changes that the index does not have yet. Very large if it has to be built.
+    pub(super) fn places_behind(&self) -> usize {
         let index = read(&self.places);
-        let shards = self.shards.iter().enumerate();
-        let behind = shards.map(|(number, shard)| {
-            let pending = match index.pending.get(number) {
-                Some(Pending::From(_)) => usize::MAX,
-                Some(Pending::Slots(slots)) => slots.len(),
-                None => 0,
+        if index.as_of.is_none() || index.has_given_up() {
+            return usize::MAX;
+        }
+        let shards = self.shards.iter().zip(&index.pending);
+        let behind = shards.map(|(shard, pending)| {
+            let pending = match pending {
+                Pending::Slots(slots) => slots.len(),
+                Pending::All => usize::MAX,
             };
             read(shard).count_unread().saturating_add(pending)
         });

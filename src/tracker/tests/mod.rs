@@ -79,14 +79,14 @@ fn tagged(last: u8, seconds: u32, value: u8) -> Report {
 
 /// A tracker and the log in front of it.
 struct Folded {
-    tracker: Tracker,
+    tracker: Arc<Tracker>,
     log: Log,
 }
 
 impl Folded {
     fn new(bounds: Bounds) -> Self {
         Self {
-            tracker: Tracker::new(bounds),
+            tracker: Arc::new(Tracker::new(bounds)),
             log: Log::in_memory(usize::MAX),
         }
     }

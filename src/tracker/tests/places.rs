@@ -1,15 +1,18 @@
 //! Tiles, compared with a slow counter that knows neither the index nor its codes.
 
+use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::f64::consts::PI;
+use std::ops::RangeInclusive;
 
 use super::*;
 use crate::report::capabilities::{Security, SecurityClass};
-use crate::report::{BluetoothAddr, BluetoothSighting};
+use crate::report::{Band, BluetoothAddr, BluetoothSighting};
 
 const ZOOMS: [u8; 7] = [0, 1, 3, 9, 14, 18, 22];
 const CAPABILITIES: [&str; 4] = ["[ESS]", "[WEP][ESS]", "[WPA2-PSK-CCMP][ESS]", ""];
+const CHANNELS: [Option<&str>; 4] = [Some("6"), Some("36"), Some("149"), None];
 /// Around these, at a crossing of tiles, at the date line, beyond the edges of the map.
 const CENTRES: [(f64, f64); 6] = [
     (52.5, 13.4),
@@ -31,10 +34,91 @@ enum Step {
         /// Devices are so far from each other, in 10⁻⁷ degrees.
         spread_e7: i32,
     },
-    /// All tiles of some zooms, of devices whose number divides by this.
-    Look { divisor: u16 },
+    /// All tiles of some zooms.
+    Look(Choice),
+    /// A new index, with a report of each of these devices between any two steps of it.
+    Build {
+        first: u16,
+        seed: u32,
+        spread_e7: i32,
+    },
+    /// A new index that is given up after so many steps.
+    GiveUp { after: usize },
     /// A start from an image.
     Restart,
+}
+
+/// Which devices are looked at.
+#[derive(Clone, Debug)]
+struct Choice {
+    /// Those whose number divides by this.
+    divisor: u16,
+    classes: Option<Vec<SecurityClass>>,
+    bands: Option<Vec<Band>>,
+    phys: Option<Vec<Phy>>,
+    seen: Option<RangeInclusive<UnixTime>>,
+}
+
+impl Choice {
+    const ALL: Self = Self {
+        divisor: 1,
+        classes: None,
+        bands: None,
+        phys: None,
+        seen: None,
+    };
+
+    fn has(&self, device: &Device) -> bool {
+        let class = device
+            .security()
+            .map_or(SecurityClass::Unknown, Security::class);
+        let band = device.tuning().band();
+        let is_of_band = |bands: &Vec<Band>| band.is_some_and(|band| bands.contains(&band));
+        number_of(device).is_multiple_of(self.divisor)
+            && self
+                .classes
+                .as_ref()
+                .is_none_or(|classes| classes.contains(&class))
+            && self.bands.as_ref().is_none_or(is_of_band)
+            && self
+                .phys
+                .as_ref()
+                .is_none_or(|phys| phys.contains(&device.id.phy))
+            && self
+                .seen
+                .as_ref()
+                .is_none_or(|seen| seen.contains(&device.last_time))
+    }
+}
+
+fn choice() -> impl Strategy<Value = Choice> {
+    let some = |all: &'static [SecurityClass]| prop::sample::subsequence(all, 1..=all.len());
+    let classes = prop::option::weighted(
+        0.4,
+        some(&[
+            SecurityClass::Unknown,
+            SecurityClass::Open,
+            SecurityClass::Wep,
+        ]),
+    );
+    let bands = prop::sample::subsequence(Band::ALL.to_vec(), 1..=2);
+    let phys = prop::sample::subsequence(Phy::ALL.to_vec(), 1..=2);
+    let seen = (1000..1256_u32, 0..200_u32)
+        .prop_map(|(since, length)| UnixTime::new(since)..=UnixTime::new(since + length));
+    (
+        prop::sample::select(vec![1_u16, 1, 1, 2, 7]),
+        classes,
+        prop::option::weighted(0.3, bands),
+        prop::option::weighted(0.3, phys),
+        prop::option::weighted(0.3, seen),
+    )
+        .prop_map(|(divisor, classes, bands, phys, seen)| Choice {
+            divisor,
+            classes,
+            bands,
+            phys,
+            seen,
+        })
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -52,10 +136,21 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         centre,
         spread_e7,
     });
-    let look = prop::sample::select(vec![1_u16, 2, 7]);
+    let moving = (
+        0_u16..2500,
+        any::<u32>(),
+        prop::sample::select(vec![50, 500_000]),
+    );
+    let build = moving.prop_map(|(first, seed, spread_e7)| Step::Build {
+        first,
+        seed,
+        spread_e7,
+    });
     let step = prop_oneof![
         5 => report,
-        2 => look.prop_map(|divisor| Step::Look { divisor }),
+        2 => choice().prop_map(Step::Look),
+        1 => build,
+        1 => (0..150_usize).prop_map(|after| Step::GiveUp { after }),
         1 => Just(Step::Restart),
     ];
     prop::collection::vec(step, 2..8)
@@ -90,6 +185,8 @@ fn report_of(number: u16, seed: u32, centre: (f64, f64), spread_e7: i32) -> Repo
         .then(|| Position::from_wire(Some(lat), Some(lon), None, None).unwrap())
         .flatten();
     report.signal = (d % 8 != 0).then(|| Dbm::from_wire(f64::from(d) / 2.0 - 140.0).unwrap());
+    report.channel =
+        CHANNELS[usize::from(a % 4)].map(|channel| Channel::from_wire(channel).unwrap().unwrap());
     let id = id(number);
     match (&mut report.sighting, id.phy) {
         (Sighting::Wifi(wifi), Phy::Wifi) => {
@@ -165,22 +262,50 @@ fn counts_of(cells: &[TileCell]) -> Counts {
     counts
 }
 
-fn read_tile(tracker: &Tracker, tile: TileId, divisor: u16) -> TileContent {
-    let never = || Ok::<_, Infallible>(());
-    let read = if divisor == 1 {
-        tracker.tile(tile, never)
-    } else {
-        let wanted = |device: &Device| number_of(device).is_multiple_of(divisor);
-        tracker.tile_of(tile, wanted, never)
+fn read_tile(tracker: &Tracker, tile: TileId, choice: &Choice) -> TileContent {
+    let mut traits = TraitSet::ALL;
+    if let Some(classes) = &choice.classes {
+        traits = traits.of_classes(classes);
+    }
+    if let Some(bands) = &choice.bands {
+        traits = traits.of_bands(bands);
+    }
+    if let Some(phys) = &choice.phys {
+        traits = traits.of_phys(phys);
+    }
+    let wanted = |device: &Device| number_of(device).is_multiple_of(choice.divisor);
+    let filter = TileFilter {
+        traits,
+        seen: choice.seen.clone(),
+        wanted: (choice.divisor != 1).then_some(&wanted),
     };
-    let Ok(content) = read;
+    let Ok(content) = tracker.tile(tile, &filter, || Ok::<_, Infallible>(()));
     content
 }
 
-fn check_tiles(tracker: &Tracker, divisor: u16) {
+fn follow(tracker: &Tracker) {
+    let Ok(()) = tracker.follow_places(|| Ok::<_, Infallible>(()));
+    assert_eq!(tracker.places_as_of(), Some(tracker.latest_change()));
+}
+
+/// Builds the index, with reports between.
+fn build(folded: Folded, first: u16, seed: u32, spread_e7: i32) -> Folded {
+    let folded = RefCell::new(folded);
+    let tracker = Arc::clone(&folded.borrow().tracker);
+    let mut number = first;
+    let Ok(()) = tracker.build_places(&mut || {
+        let report = report_of(number, seed, CENTRES[0], spread_e7);
+        folded.borrow_mut().add(vec![report]);
+        number += 1;
+        Ok::<_, Infallible>(())
+    });
+    folded.into_inner()
+}
+
+fn check_tiles(tracker: &Tracker, choice: &Choice) {
+    follow(tracker);
     let all = walk(tracker, Walk::over_all());
-    let wanted =
-        |device: &&Device| number_of(device).is_multiple_of(divisor) && device.place.is_some();
+    let wanted = |device: &&Device| choice.has(device) && device.place.is_some();
     let all: Vec<&Device> = all.iter().filter(wanted).collect();
     for zoom in ZOOMS {
         let mut tiles: HashMap<(u64, u64), Vec<&Device>> = HashMap::new();
@@ -190,7 +315,7 @@ fn check_tiles(tracker: &Tracker, divisor: u16) {
         }
         for ((x, y), devices) in tiles {
             let tile = TileId::new(zoom, x.try_into().unwrap(), y.try_into().unwrap()).unwrap();
-            match read_tile(tracker, tile, divisor) {
+            match read_tile(tracker, tile, choice) {
                 TileContent::Devices(found) => {
                     assert!(devices.len() <= 1000);
                     let ids = |device: &Device| device.id;
@@ -226,7 +351,18 @@ proptest! {
                     let numbers = first..first + count;
                     folded.add(numbers.map(|number| report_of(number, seed, CENTRES[centre], spread_e7)).collect());
                 }
-                Step::Look { divisor } => check_tiles(&folded.tracker, divisor),
+                Step::Look(choice) => check_tiles(&folded.tracker, &choice),
+                Step::Build { first, seed, spread_e7 } => {
+                    folded = build(folded, first, seed, spread_e7);
+                }
+                Step::GiveUp { after } => {
+                    let mut left = after;
+                    let given_up = folded.tracker.build_places(&mut || {
+                        left = left.checked_sub(1).ok_or("gone")?;
+                        Ok::<_, &str>(())
+                    });
+                    prop_assert_eq!(given_up.is_err(), folded.tracker.places_behind() == usize::MAX);
+                }
                 Step::Restart => {
                     let tracker = Tracker::new(bounds);
                     let mut image = folded.tracker.image(true).unwrap();
@@ -236,12 +372,12 @@ proptest! {
                     }
                     tracker.restored();
                     drop(image);
-                    folded.tracker = tracker;
+                    folded.tracker = Arc::new(tracker);
                 }
             }
         }
-        check_tiles(&folded.tracker, 1);
-        check_tiles(&folded.tracker, 3);
+        check_tiles(&folded.tracker, &Choice::ALL);
+        check_tiles(&folded.tracker, &Choice { divisor: 3, ..Choice::ALL });
     }
 }
 
@@ -255,39 +391,65 @@ fn a_list_of_changes_that_is_too_long_is_given_up() {
     let numbers: Vec<u16> = (0..).filter(in_shard_0).take(700).collect();
     let report = |number: u16| report_of(number, 7, CENTRES[0], 50);
     folded.add(vec![report(numbers[0])]);
-    check_tiles(&folded.tracker, 1);
+    check_tiles(&folded.tracker, &Choice::ALL);
     // Each goes before it comes again, and takes another slot.
     for &number in numbers.iter().chain(&numbers) {
         folded.add(vec![report(number)]);
     }
     let unread = |tracker: &Tracker| read(&tracker.shards[0]).count_unread();
     assert_eq!(unread(&folded.tracker), usize::MAX);
-    check_tiles(&folded.tracker, 1);
+    // Requests do not build it, and show what it has.
+    let before = folded.tracker.places_as_of();
+    folded.tracker.follow_few_places(1000);
+    assert_eq!(folded.tracker.places_as_of(), before);
+    check_tiles(&folded.tracker, &Choice::ALL);
     assert_eq!(unread(&folded.tracker), 0);
 }
 
 #[test]
-fn nothing_is_listed_before_somebody_reads_a_tile() {
+fn nothing_is_listed_before_the_index_is_built() {
     let mut folded = Folded::new(Bounds::FOR_TESTS);
-    let tile = TileId::new(0, 0, 0).unwrap();
     folded.add(vec![report_of(1, 7, CENTRES[0], 50)]);
-    assert_eq!(folded.tracker.tile_effort(tile, false), usize::MAX);
-    check_tiles(&folded.tracker, 1);
-    assert_eq!(folded.tracker.tile_effort(tile, false), 0);
+    assert_eq!(folded.tracker.places_as_of(), None);
+    assert_eq!(folded.tracker.places_behind(), usize::MAX);
+    folded.tracker.follow_few_places(usize::MAX - 1);
+    assert_eq!(folded.tracker.places_as_of(), None);
+    check_tiles(&folded.tracker, &Choice::ALL);
+    assert_eq!(folded.tracker.places_behind(), 0);
     // Several changes of one device are one to read.
     for seed in 0..5 {
         folded.add(vec![report_of(1, seed, CENTRES[1], 50)]);
     }
-    assert_eq!(folded.tracker.tile_effort(tile, false), 1);
-    check_tiles(&folded.tracker, 1);
+    assert_eq!(folded.tracker.places_behind(), 1);
+    folded.tracker.follow_few_places(0);
+    assert_eq!(folded.tracker.places_behind(), 1);
+    folded.tracker.follow_few_places(1);
+    assert_eq!(folded.tracker.places_behind(), 0);
+    check_tiles(&folded.tracker, &Choice::ALL);
 }
 
+/// An import changes most of the devices.
 #[test]
-fn a_tile_is_given_up_when_nobody_waits_for_it() {
-    let mut folded = Folded::new(Bounds::FOR_TESTS);
-    folded.add(vec![report_of(1, 7, CENTRES[0], 50)]);
-    let tile = TileId::new(0, 0, 0).unwrap();
-    folded.tracker.tile(tile, || Err("gone")).unwrap_err();
-    // What was begun is finished by the next one.
-    check_tiles(&folded.tracker, 1);
+fn an_index_without_most_of_the_devices_is_built_again() {
+    let mut folded = Folded::new(Bounds {
+        devices_max: 20_000,
+        ..Bounds::FOR_TESTS
+    });
+    follow(&folded.tracker);
+    let builds = |folded: &Folded| read(&folded.tracker.places).builds;
+    assert_eq!(builds(&folded), 1);
+    let reports = |numbers: std::ops::Range<u16>| {
+        let report = |number| report_of(number, 7, CENTRES[0], 500_000);
+        numbers.map(report).collect::<Vec<_>>()
+    };
+    folded.add(reports(0..8000));
+    follow(&folded.tracker);
+    assert_eq!(builds(&folded), 1);
+    for first in [8000, 13_000] {
+        folded.add(reports(first..first + 5000));
+    }
+    folded.add(reports(0..5000));
+    follow(&folded.tracker);
+    assert_eq!(builds(&folded), 2);
+    check_tiles(&folded.tracker, &Choice::ALL);
 }

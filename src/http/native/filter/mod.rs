@@ -4,6 +4,7 @@ mod area;
 mod values;
 
 use std::collections::HashSet;
+use std::ops::RangeInclusive;
 
 use self::area::{Bounds, Circle};
 use self::values::{read_each, split};
@@ -12,7 +13,7 @@ use crate::http::request::bad_parameter::BadParameter;
 use crate::http::request::query::Query;
 use crate::report::capabilities::{Security, SecurityClass};
 use crate::report::{Band, Channel, Manufacturer, Phy, UnixTime};
-use crate::tracker::{Device, Radio, SourceNumber, Tracker};
+use crate::tracker::{Device, Radio, SourceNumber, Tracker, TraitSet};
 
 /// All of these have to hold. Of several values of one, any.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -54,6 +55,43 @@ impl Filter {
             within: query.take_with("bbox", Bounds::read)?,
             near: query.take_with("near", Circle::read)?,
         })
+    }
+
+    /// The part that the index by place answers.
+    pub(super) fn traits(&self) -> TraitSet {
+        let mut traits = TraitSet::ALL;
+        if let Some(classes) = &self.securities {
+            traits = traits.of_classes(classes);
+        }
+        if let Some(bands) = &self.bands {
+            traits = traits.of_bands(bands);
+        }
+        if let Some(phys) = &self.phys {
+            traits = traits.of_phys(phys);
+        }
+        traits
+    }
+
+    /// When a device has to be seen last, if that matters.
+    pub(super) fn seen(&self) -> Option<RangeInclusive<UnixTime>> {
+        if self.since.is_none() && self.until.is_none() {
+            return None;
+        }
+        let since = self.since.unwrap_or(UnixTime::new(0));
+        Some(since..=self.until.unwrap_or(UnixTime::new(u32::MAX)))
+    }
+
+    /// Whether there is more to it than [`Filter::traits`] and [`Filter::seen`].
+    pub(super) fn needs_devices(&self) -> bool {
+        let rest = Self {
+            phys: None,
+            securities: None,
+            bands: None,
+            since: None,
+            until: None,
+            ..self.clone()
+        };
+        !rest.is_none()
     }
 
     /// Whether every device is wanted.

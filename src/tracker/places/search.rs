@@ -1,0 +1,294 @@
+//! Finds the devices of a tile.
+
+use std::ops::{Range, RangeInclusive};
+
+use super::PlaceIndex;
+use super::entry::{Entry, Member, TraitSet};
+use super::grid::TileId;
+use super::tile::{Cells, TileContent};
+use crate::report::UnixTime;
+use crate::tracker::shard::Shard;
+use crate::tracker::{Device, SLOTS_PER_LOOK, Tracker, read};
+
+/// Most devices that a tile has by themselves.
+const DEVICES_MAX: usize = 1000;
+/// A search that has to look at more than this share of all devices reads them in the order of memory.
+const ALL_FROM: usize = 8;
+/// So many entries take as long to read as one device.
+const ENTRIES_PER_DEVICE: usize = 32;
+
+/// Which devices a tile shows. All of it has to hold.
+#[derive(Clone)]
+pub struct TileFilter<'f> {
+    /// What the index knows.
+    pub traits: TraitSet,
+    /// When a device was seen last. The index does not know that, but a column of its own has it.
+    pub seen: Option<RangeInclusive<UnixTime>>,
+    /// Whatever only the device itself tells.
+    pub wanted: Option<&'f dyn Fn(&Device) -> bool>,
+}
+
+impl TileFilter<'_> {
+    /// All devices.
+    pub const NONE: Self = TileFilter {
+        traits: TraitSet::ALL,
+        seen: None,
+        wanted: None,
+    };
+
+    /// Whether sums of chunks answer it.
+    fn is_by_class(&self) -> bool {
+        self.seen.is_none() && self.wanted.is_none() && self.traits.is_by_class()
+    }
+
+    /// Whether it accepts a device, besides what the index knows.
+    fn accepts(&self, shard: &Shard, slot: usize) -> bool {
+        let is_seen = |seen: &RangeInclusive<UnixTime>| {
+            let time = shard.seen_at(slot);
+            time.is_some_and(|time| seen.contains(&time))
+        };
+        let is_wanted = |wanted: &&dyn Fn(&Device) -> bool| shard.at(slot).is_some_and(wanted);
+        self.seen.as_ref().is_none_or(is_seen) && self.wanted.as_ref().is_none_or(is_wanted)
+    }
+
+    fn needs_shards(&self) -> bool {
+        self.seen.is_some() || self.wanted.is_some()
+    }
+}
+
+impl std::fmt::Debug for TileFilter<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TileFilter")
+            .field("traits", &self.traits)
+            .field("seen", &self.seen)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What was found of a tile so far: its devices until they are too many, and sums.
+struct Found {
+    cells: Cells,
+    members: Vec<Member>,
+    count: usize,
+}
+
+impl Found {
+    fn nothing(tile: TileId) -> Self {
+        Self {
+            cells: Cells::new(tile),
+            members: Vec::new(),
+            count: 0,
+        }
+    }
+
+    fn add(&mut self, entry: Entry, member: Member) {
+        self.cells.add(entry);
+        self.count += 1;
+        if self.count <= DEVICES_MAX {
+            self.members.push(member);
+        } else {
+            self.members = Vec::new();
+        }
+    }
+}
+
+impl PlaceIndex {
+    /// Number of devices with these codes, of these classes.
+    fn count(&self, codes: &Range<u64>, wanted: TraitSet) -> usize {
+        let chunks = self.chunks_of(codes);
+        let counts = chunks.map(|((least, greatest), chunk)| {
+            if codes.contains(&least) && codes.contains(&greatest) {
+                return usize::try_from(chunk.sum().count_of(wanted)).unwrap_or(usize::MAX);
+            }
+            let entries = chunk
+                .members()
+                .iter()
+                .map(|&member| self.entries.get(member));
+            entries
+                .filter(|entry| entry.is_in(codes) && wanted.has_class(entry.class()))
+                .count()
+        });
+        counts.sum()
+    }
+
+    /// The devices with these codes and traits, in the order of memory.
+    fn members(&self, codes: &Range<u64>, wanted: TraitSet) -> Vec<Member> {
+        let mut members = Vec::new();
+        for (_, chunk) in self.chunks_of(codes) {
+            if chunk.sum().count_of(wanted) == 0 {
+                continue;
+            }
+            let all = chunk.members().iter().copied();
+            members.extend(all.filter(|&member| {
+                let entry = self.entries.get(member);
+                entry.is_in(codes) && wanted.has(entry)
+            }));
+        }
+        members.sort_unstable();
+        members
+    }
+
+    /// Adds up the devices of a tile that are of these classes. Chunks within one cell are not looked into.
+    fn cells(&self, tile: TileId, wanted: TraitSet) -> Cells {
+        let mut cells = Cells::new(tile);
+        for ((least, greatest), chunk) in self.chunks_of(&tile.codes()) {
+            if cells.add_chunk((least, greatest), chunk.sum(), wanted) {
+                continue;
+            }
+            let entries = chunk
+                .members()
+                .iter()
+                .map(|&member| self.entries.get(member));
+            entries
+                .filter(|entry| wanted.has_class(entry.class()))
+                .for_each(|entry| cells.add(entry));
+        }
+        cells
+    }
+}
+
+impl Tracker {
+    /// Number of devices that reading the tile has to look at, as far as this is known. Tiles that are unfiltered, or
+    /// filtered by class, add up sums.
+    pub fn tile_effort(&self, tile: TileId, filter: &TileFilter<'_>) -> usize {
+        if filter.is_by_class() {
+            return 0;
+        }
+        let index = read(&self.places);
+        let count = index.count(&tile.codes(), filter.traits);
+        if filter.needs_shards() {
+            count
+        } else {
+            count / ENTRIES_PER_DEVICE
+        }
+    }
+
+    /// The devices in a tile that a filter accepts, as of the time to which the index by place was brought. Calls
+    /// `pause` often, without a lock, and ends with its error.
+    pub fn tile<E>(
+        &self,
+        tile: TileId,
+        filter: &TileFilter<'_>,
+        mut pause: impl FnMut() -> Result<(), E>,
+    ) -> Result<TileContent, E> {
+        let codes = tile.codes();
+        let index = read(&self.places);
+        let members = if filter.is_by_class() {
+            if DEVICES_MAX < index.count(&codes, filter.traits) {
+                return Ok(index.cells(tile, filter.traits).content());
+            }
+            let members = index.members(&codes, filter.traits);
+            drop(index);
+            members
+        } else {
+            drop(index);
+            let found = self.search(tile, filter, &mut pause)?;
+            if DEVICES_MAX < found.count {
+                return Ok(found.cells.content());
+            }
+            found.members
+        };
+        let mut devices = Vec::new();
+        for of_shard in members.chunk_by(|one, other| one.shard() == other.shard()) {
+            pause()?;
+            let Some(shard) = self.shard_of_members(of_shard) else {
+                continue;
+            };
+            // A device may have changed since the index has read it, or its slot has another one.
+            let found = of_shard.iter().filter_map(|member| {
+                let device = shard.at(member.slot())?;
+                let entry = Entry::of(device);
+                let is_wanted = entry.is_in(&codes)
+                    && filter.traits.has(entry)
+                    && filter.accepts(&shard, member.slot());
+                is_wanted.then(|| device.clone())
+            });
+            devices.extend(found);
+        }
+        Ok(TileContent::Devices(devices))
+    }
+
+    fn search<E>(
+        &self,
+        tile: TileId,
+        filter: &TileFilter<'_>,
+        pause: &mut impl FnMut() -> Result<(), E>,
+    ) -> Result<Found, E> {
+        let codes = tile.codes();
+        let index = read(&self.places);
+        let of_class = index.count(&codes, filter.traits);
+        let is_most = index.devices < of_class.saturating_mul(ALL_FROM);
+        let members = (!is_most).then(|| index.members(&codes, filter.traits));
+        drop(index);
+        let mut found = Found::nothing(tile);
+        match members {
+            Some(members) => self.search_members(&members, filter, &mut found, pause)?,
+            None => self.search_all(&codes, filter, &mut found, pause)?,
+        }
+        Ok(found)
+    }
+
+    fn search_members<E>(
+        &self,
+        members: &[Member],
+        filter: &TileFilter<'_>,
+        found: &mut Found,
+        pause: &mut impl FnMut() -> Result<(), E>,
+    ) -> Result<(), E> {
+        let of_shards = members.chunk_by(|one, other| one.shard() == other.shard());
+        for piece in of_shards.flat_map(|members| members.chunks(SLOTS_PER_LOOK)) {
+            pause()?;
+            let index = read(&self.places);
+            let Some(shard) = self.shard_of_members(piece) else {
+                continue;
+            };
+            for &member in piece {
+                if filter.accepts(&shard, member.slot()) {
+                    found.add(index.entries.get(member), member);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes through the entries in the order of memory, which is quick, and looks only at devices with these codes.
+    fn search_all<E>(
+        &self,
+        codes: &Range<u64>,
+        filter: &TileFilter<'_>,
+        found: &mut Found,
+        pause: &mut impl FnMut() -> Result<(), E>,
+    ) -> Result<(), E> {
+        for (number, shard) in self.shards.iter().enumerate() {
+            let mut slots = 0..;
+            loop {
+                pause()?;
+                let index = read(&self.places);
+                let Some(piece) = index.entries.piece_from(number, slots.start) else {
+                    break;
+                };
+                let shard = filter.needs_shards().then(|| read(shard));
+                for (entry, slot) in piece.iter().take(SLOTS_PER_LOOK).zip(&mut slots) {
+                    let is_wanted = entry.is_in(codes)
+                        && filter.traits.has(*entry)
+                        && shard
+                            .as_ref()
+                            .is_none_or(|shard| filter.accepts(shard, slot));
+                    if is_wanted && let Some(member) = Member::at(number, slot) {
+                        found.add(*entry, member);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The shard of members, which all have the same one.
+    fn shard_of_members(
+        &self,
+        members: &[Member],
+    ) -> Option<std::sync::RwLockReadGuard<'_, Shard>> {
+        let shard = members.first()?.shard();
+        self.shards.get(shard).map(read)
+    }
+}
