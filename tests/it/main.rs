@@ -45,6 +45,7 @@ mod metrics;
 mod migration;
 mod mvt;
 mod native;
+mod nonsense;
 mod openapi;
 mod origin;
 mod outbox;

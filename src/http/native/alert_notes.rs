@@ -11,6 +11,7 @@ use crate::http::clock::now;
 use crate::http::error::ApiError;
 use crate::http::request::bad_parameter::BadParameter;
 use crate::http::request::body::{Bodies, Received};
+use crate::http::request::fields::fill;
 use crate::http::request::path::Argument;
 use crate::http::request::query::Query;
 use crate::http::response::json::Json;
@@ -146,12 +147,7 @@ fn comment<T: serde::de::DeserializeOwned + Default>(
 ) -> Result<Option<Box<str>>, ApiError> {
     let (document, variables) = received.command::<T>()?;
     let mut comment = of(document);
-    for (name, value) in variables {
-        if name != COMMENT {
-            return Err(BadParameter::new(&name, "there is no such parameter here").into());
-        }
-        comment = Some(value);
-    }
+    fill(&mut [(COMMENT, &mut comment)], variables)?;
     let bytes_max = limits.alert_text_bytes_max;
     match comment.as_deref().map(str::trim) {
         None | Some("") => Ok(None),

@@ -1,6 +1,5 @@
 //! Base maps: what there is, their tiles, and styles for them.
 
-use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -13,7 +12,7 @@ use utoipa::ToSchema;
 use crate::http::error::ApiError;
 use crate::http::request::accept::takes_gzip;
 use crate::http::request::bad_parameter::BadParameter;
-use crate::http::request::path::{Argument, Arguments};
+use crate::http::request::path::{self, Argument, Arguments};
 use crate::http::request::peer::{ForwardedHost, Scheme};
 use crate::http::request::query::Query;
 use crate::http::response::json::Json;
@@ -218,9 +217,9 @@ fn opened(name: &str, opening: Option<Opening>) -> Result<Arc<Archive>, ApiError
 }
 
 fn place(z: &str, x: &str, y: &str) -> Result<Place, BadParameter> {
-    fn number<N: FromStr>(name: &str, text: &str) -> Result<N, BadParameter> {
-        let number = text.parse();
-        number.map_err(|_| BadParameter::new(name, "expected the number of a tile"))
+    fn number<N: TryFrom<u32>>(name: &str, text: &str) -> Result<N, BadParameter> {
+        let number = path::number(text).and_then(|number| number.try_into().ok());
+        number.ok_or_else(|| BadParameter::new(name, "expected the number of a tile"))
     }
     let (zoom, x, y) = (number("z", z)?, number("x", x)?, number("y", y)?);
     Place::new(zoom, x, y).ok_or_else(|| {

@@ -62,13 +62,28 @@ pub(in crate::http) async fn chart(
     page::json(&chart)
 }
 
-fn read_bucket(text: &str) -> Result<u32, &'static str> {
+/// Months and years are not units: their lengths differ, and `M` would be a month beside the minute `m`.
+fn read_bucket(text: &str) -> Result<u32, String> {
+    const UNITS: [&str; 16] = [
+        "s", "sec", "secs", "second", "seconds", "m", "min", "mins", "minute", "minutes", "h",
+        "hour", "hours", "d", "day", "days",
+    ];
+    /// Whole days. Times end a few hours later.
+    const LONG_S: u32 = u32::MAX / BUCKET_S * BUCKET_S;
+    let is_between = |letter: char| letter.is_ascii_digit() || letter.is_ascii_whitespace();
+    let mut units = text.split(is_between).filter(|unit| !unit.is_empty());
     let bucket = humantime::parse_duration(text).ok();
-    let whole = bucket.filter(|bucket| 0 < bucket.as_secs() && bucket.subsec_nanos() == 0);
-    let whole =
-        whole.ok_or("expected a time span of whole seconds, such as 60s, 5m, 1h or 1day")?;
-    // Times end there, so a longer bucket has them all.
-    Ok(u32::try_from(whole.as_secs()).unwrap_or(u32::MAX))
+    let bucket = bucket.filter(|bucket| 0 < bucket.as_secs());
+    let bucket = bucket.filter(|_| units.all(|unit| UNITS.contains(&unit)));
+    let Some(bucket) = bucket else {
+        return Err(
+            "expected a time span of whole seconds, such as 60s, 5m, 1h or 1day".to_owned(),
+        );
+    };
+    u32::try_from(bucket.as_secs()).map_err(|_| {
+        let long = span_text(Duration::from_secs(LONG_S.into()));
+        format!("too long: bucket={long} is enough for all times")
+    })
 }
 
 async fn read(reads: HistoryReads, wanted: Wanted) -> Result<HistoryChart, ApiError> {

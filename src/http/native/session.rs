@@ -15,6 +15,7 @@ use crate::http::error::ApiError;
 use crate::http::guard::gate::{Guard, clear_cookie, is_open, set_cookie};
 use crate::http::request::bad_parameter::BadParameter;
 use crate::http::request::body::Received;
+use crate::http::request::fields::fill;
 use crate::http::request::peer::{Scheme, client};
 use crate::http::request::proofs::tokens;
 use crate::http::request::query::Query;
@@ -157,13 +158,11 @@ fn answer(guard: &Guard, parts: &Parts, standing: Option<&Standing>) -> Result<R
 /// The name and password of a body, which is JSON or a form.
 fn login_of(received: Received) -> Result<Login, ApiError> {
     let (mut session, variables) = received.command::<NewSession>()?;
-    for (name, value) in variables {
-        match name.as_str() {
-            "username" => session.username = Some(value),
-            "password" => session.password = Some(value),
-            _ => return Err(BadParameter::new(&name, "there is no such parameter here").into()),
-        }
-    }
+    let NewSession { username, password } = &mut session;
+    fill(
+        &mut [("username", username), ("password", password)],
+        variables,
+    )?;
     let given = |name, value: Option<String>| {
         let value = value.filter(|value| !value.is_empty());
         value.ok_or_else(|| BadParameter::new(name, "missing, or empty"))

@@ -12,7 +12,7 @@ use super::filter::Filter;
 use super::tile_index::TileIndex;
 use crate::http::error::ApiError;
 use crate::http::request::bad_parameter::BadParameter;
-use crate::http::request::path::Arguments;
+use crate::http::request::path::{self, Arguments};
 use crate::http::request::query::Query;
 use crate::http::response::etag::Version;
 use crate::http::response::heavy::Walks;
@@ -97,8 +97,8 @@ fn with<T>(filter: &Filter, find: impl FnOnce(&TileFilter<'_>) -> T) -> T {
 }
 
 fn read_id(z: &str, x: &str, y: &str) -> Result<TileId, BadParameter> {
-    let number = |name, text: &str, max: u32| match text.parse() {
-        Ok(number) if number <= max => Ok(number),
+    let number = |name, text: &str, max: u32| match path::number(text) {
+        Some(number) if number <= max => Ok(number),
         _ => {
             let reason = format!("expected a number from 0 to {max}");
             Err(BadParameter::new(name, &reason))

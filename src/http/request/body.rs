@@ -329,7 +329,11 @@ impl Received {
     }
 }
 
+/// Serde would read an array as the fields of a struct in their order.
 fn document<T: DeserializeOwned>(json: &[u8]) -> Result<T, BodyError> {
+    if json.trim_ascii_start().first() == Some(&b'[') {
+        return Err(BodyError::NotACommand("it is an array".to_owned()));
+    }
     serde_json::from_slice(json).map_err(|error| BodyError::NotACommand(error.to_string()))
 }
 

@@ -5,6 +5,7 @@ pub(super) mod bad_parameter;
 pub(super) mod body;
 mod body_memory;
 mod body_pace;
+pub(super) mod fields;
 pub(super) mod forwarded;
 pub(super) mod hang_up;
 pub(super) mod path;

@@ -34,3 +34,9 @@ impl<S: Send + Sync, const N: usize> FromRequestParts<S> for Arguments<N> {
         arguments.map(Self).map_err(|_| ApiError::BadPath)
     }
 }
+
+/// A number in a path. Only its usual text is one, so that each thing has one address.
+pub(in crate::http) fn number(text: &str) -> Option<u32> {
+    let number: u32 = text.parse().ok()?;
+    (number.to_string() == text).then_some(number)
+}

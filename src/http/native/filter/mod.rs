@@ -210,12 +210,14 @@ fn address_prefix(text: &str) -> Result<String, &'static str> {
 /// Those with the text in their name, or else with one of its values. Found once instead of at every device.
 fn makers(text: &str) -> Result<HashSet<Manufacturer>, String> {
     let text = text.to_lowercase();
-    let whole = makers_like(&[&text]);
+    let values = split(&text)?;
     // Names may have commas.
-    if whole.is_empty() && text.contains(',') {
-        return Ok(makers_like(&split(&text)?));
-    }
-    Ok(whole)
+    let whole = makers_like(&[text.trim()]);
+    Ok(if whole.is_empty() {
+        makers_like(&values)
+    } else {
+        whole
+    })
 }
 
 fn makers_like(parts: &[&str]) -> HashSet<Manufacturer> {
