@@ -30,7 +30,7 @@ pub use self::track::{LoggedTrack, TrackPoint, TrackQuery};
 use crate::histogram::Histogram;
 use crate::report::capabilities::SecurityClass;
 use crate::report::{
-    BatchIdentity, Channel, Dbm, MacAddr, Position, ReceivedAt, Rejected, SourceId, UnixTime,
+    BatchIdentity, Channel, Dbm, MacAddr, Phy, Position, ReceivedAt, Rejected, SourceId, UnixTime,
 };
 
 /// The position of a record in the log. The first record has 1, and no position is used twice.
@@ -126,6 +126,8 @@ pub struct PointQuery {
 pub struct HistoryPoint {
     /// Its sort key.
     pub key: ObservationKey,
+    /// The radio technology: an address may be that of a device in each.
+    pub phy: Phy,
     /// The scanner.
     pub source: SourceId,
     /// How strong the signal was.

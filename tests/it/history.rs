@@ -272,6 +272,7 @@ async fn a_chart_shows_places_and_changes_of_the_security() {
         chart,
         json!({
             "bucket_s": 86_400,
+            "phy": "IEEE802.11",
             "buckets": [{
                 "start": 1_699_920_000,
                 "start_utc": "2023-11-14T00:00:00Z",
@@ -371,4 +372,40 @@ async fn a_chart_refuses_nonsense_and_what_is_too_large() {
             "limits.history_buckets_max = 3 buckets: bucket=30m fits",
         );
     server.read(&format!("{other}?bucket=30m")).await;
+}
+
+/// A watch and an access point may have the same address.
+#[tokio::test]
+async fn a_chart_tells_radio_technologies_apart() {
+    let server = TestServer::start().await;
+    let address = "02:00:00:00:00:01";
+    let history = format!("/api/v1/devices/{address}/history");
+    let watch = json!({ "btaddr": address, "timestamp": 1_700_000_000, "signal": -80 });
+    let watches = json!([watch, watch]);
+    server
+        .post_json(BLUETOOTH, &batch(watches))
+        .await
+        .expect_status(200);
+    let alone = server.read(&history).await;
+    let counts = |chart: &Value| {
+        let bucket = &chart["buckets"][0];
+        let strongest = bucket["signal_max_dbm"].clone();
+        (chart["phy"].clone(), bucket["count"].clone(), strongest)
+    };
+    let of_watch = (json!("Bluetooth"), json!(2), json!(-80));
+    assert_eq!(counts(&alone), of_watch);
+    assert_eq!(alone.get("others"), None);
+    server
+        .report(json!([{ "bssid": address, "timestamp": 1_700_000_001, "signal": -40 }]))
+        .await;
+    let both = server.read(&history).await;
+    assert_eq!(counts(&both), (json!("IEEE802.11"), json!(1), json!(-40)));
+    let others = both["others"].as_array().unwrap();
+    assert_eq!(others.iter().map(counts).collect::<Vec<_>>(), [of_watch]);
+    // As the device itself.
+    let device = server.read(&format!("/api/v1/devices/{address}")).await;
+    assert_eq!(device["phy"], both["phy"]);
+    assert_eq!(device["others"][0]["phy"], others[0]["phy"]);
+    let server = server.restart().await;
+    assert_eq!(server.read(&history).await, both);
 }

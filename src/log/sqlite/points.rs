@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use rusqlite::Connection;
 
 use super::damaged;
-use super::read::STRAY;
+use super::read::{STRAY, phy_of_record, phy_of_report};
 use crate::log::{HistoryPoint, LogError, ObservationKey};
 use crate::report::capabilities::SecurityClass;
-use crate::report::{Capabilities, Channel, Dbm, MacAddr, Position, SourceId};
+use crate::report::{Capabilities, Channel, Dbm, MacAddr, Phy, Position, SourceId};
 
 /// The points of these observations. `None` if one of them is not of the device.
 pub(super) fn read(
@@ -17,7 +17,7 @@ pub(super) fn read(
     keys: &[ObservationKey],
 ) -> Result<Option<Vec<HistoryPoint>>, LogError> {
     let mut query = db.prepare_cached(
-        "SELECT address, record, signal_dbm, channel, capabilities, lat_e7, lon_e7 FROM observations WHERE id = ?1",
+        "SELECT address, record, signal_dbm, channel, capabilities, lat_e7, lon_e7, phy FROM observations WHERE id = ?1",
     )?;
     let mut names = Names::default();
     let mut points = Vec::with_capacity(keys.len());
@@ -30,9 +30,11 @@ pub(super) fn read(
             return Ok(None);
         }
         let place: (Option<i32>, Option<i32>) = (row.get(5)?, row.get(6)?);
+        let (source, of_record) = names.record(db, row.get(1)?)?;
         points.push(HistoryPoint {
             key: *key,
-            source: names.source_of(db, row.get(1)?)?,
+            phy: phy_of_report(row.get(7)?, of_record)?,
+            source,
             signal: row.get::<_, Option<f64>>(2)?.and_then(Dbm::from_wire),
             channel: names.channel(db, row.get(3)?)?,
             security: names.security(db, row.get(4)?)?,
@@ -57,11 +59,22 @@ struct Names {
 }
 
 impl Names {
-    fn source_of(&mut self, db: &Connection, record: i64) -> Result<SourceId, LogError> {
-        let number: Option<i64> = db
-            .prepare_cached("SELECT source FROM records WHERE position = ?1")?
-            .query_row([record], |row| row.get(0))?;
+    /// The source of a record, and the radio technology if all its reports share it.
+    fn record(
+        &mut self,
+        db: &Connection,
+        record: i64,
+    ) -> Result<(SourceId, Option<Phy>), LogError> {
+        let mut query = db.prepare_cached("SELECT source, phy FROM records WHERE position = ?1")?;
+        let mut rows = query.query([record])?;
+        let row = rows.next()?.ok_or_else(|| damaged(STRAY))?;
+        let number: Option<i64> = row.get(0)?;
         let number = number.ok_or_else(|| damaged(STRAY))?;
+        let phy = phy_of_record(row, 1)?;
+        Ok((self.source(db, number)?, phy))
+    }
+
+    fn source(&mut self, db: &Connection, number: i64) -> Result<SourceId, LogError> {
         if let Some(source) = self.sources.get(&number) {
             return Ok(*source);
         }

@@ -25,6 +25,7 @@ use crate::report::{
 const RECORD: usize = 14;
 /// Memory is reserved for at most this many reports before they are read: a damaged count must not reserve all memory.
 const REPORTS_EXPECTED_MAX: i64 = 10_000;
+const NO_PHY: &str = "a radio technology is unknown";
 pub(super) const STRAY: &str = "an observation has no record, or is out of order";
 
 /// The columns that [`Owner::read_record`] reads.
@@ -292,15 +293,7 @@ fn read_uuid(row: &Row<'_>, column: usize) -> Result<Option<Uuid>, LogError> {
 fn read_batch(row: &Row<'_>) -> Result<(Batch, Option<Phy>), LogError> {
     let source: Option<String> = row.get(8)?;
     let source = source.ok_or_else(|| damaged("the source of reports is missing"))?;
-    let phy = match row.get::<_, Option<String>>(10)? {
-        None => None,
-        Some(name) => Some(
-            Phy::ALL
-                .into_iter()
-                .find(|known| known.name() == name)
-                .ok_or_else(|| damaged("a radio technology is unknown"))?,
-        ),
-    };
+    let phy = phy_of_record(row, 10)?;
     let reports: i64 = row.get(13)?;
     let batch = Batch {
         source: source
@@ -317,15 +310,31 @@ fn read_batch(row: &Row<'_>) -> Result<(Batch, Option<Phy>), LogError> {
     Ok((batch, phy))
 }
 
-/// Reads a report. If all reports of a record share the radio technology, only the record has it.
-fn read_report(row: &Row<'_>, of_record: Option<Phy>) -> Result<Report, LogError> {
-    let phy = match row.get::<_, Option<i64>>(12)? {
-        None => of_record.ok_or_else(|| damaged("the radio technology of a report is missing"))?,
+pub(super) fn phy_of_record(row: &Row<'_>, column: usize) -> Result<Option<Phy>, LogError> {
+    let Some(name) = row
+        .get_ref(column)?
+        .as_str_or_null()
+        .map_err(|_| damaged(NO_PHY))?
+    else {
+        return Ok(None);
+    };
+    let known = Phy::ALL.into_iter().find(|known| known.name() == name);
+    known.map(Some).ok_or_else(|| damaged(NO_PHY))
+}
+
+/// The radio technology of a report. If all reports of a record share it, only the record has it.
+pub(super) fn phy_of_report(number: Option<i64>, of_record: Option<Phy>) -> Result<Phy, LogError> {
+    match number {
+        None => of_record.ok_or_else(|| damaged("the radio technology of a report is missing")),
         Some(number) => Phy::ALL
             .into_iter()
             .find(|phy| number_of_phy(*phy) == number)
-            .ok_or_else(|| damaged("a radio technology is unknown"))?,
-    };
+            .ok_or_else(|| damaged(NO_PHY)),
+    }
+}
+
+fn read_report(row: &Row<'_>, of_record: Option<Phy>) -> Result<Report, LogError> {
+    let phy = phy_of_report(row.get(12)?, of_record)?;
     let extra = Extra::from_text(
         row.get_ref(11)?
             .as_str_or_null()

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::{Utc, degrees};
 use crate::log::HistoryPoint;
 use crate::report::capabilities::SecurityClass;
-use crate::report::{Dbm, Position, UnixTime};
+use crate::report::{Dbm, Phy, Position, UnixTime};
 
 /// Positions are counted together in cells of a thousandth of a degree, which is 111 m from south to north.
 const PLACE_E7: i32 = 10_000;
@@ -34,10 +34,18 @@ pub enum ChartTooLarge {
 pub struct HistoryChart {
     /// The length of each bucket, in seconds.
     bucket_s: u32,
+    /// The radio technology of the device, as in the list of devices. Absent without observations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    phy: Option<&'static str>,
     /// Spans of time with at least one observation, the oldest first.
     buckets: Vec<Bucket>,
     /// When the network said that its security is of another class than before, the oldest first; Wi-Fi only.
     security_changes: Vec<SecurityChange>,
+    /// The charts of devices of other radio technologies that have the same address; absent if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(no_recursion)]
+    others: Vec<HistoryChart>,
 }
 
 /// The observations of a span of time.
@@ -108,9 +116,14 @@ struct SecurityChange {
     after: &'static str,
 }
 
-/// Makes a chart of points that come in the order of their times.
+/// Makes the charts of an address of points that come in the order of their times.
 #[derive(Debug)]
-pub struct ChartMaker {
+pub struct ChartMaker([PhyChartMaker; Phy::ALL.len()]);
+
+/// Makes the chart of one device.
+#[derive(Debug)]
+struct PhyChartMaker {
+    phy: Phy,
     bucket_s: u32,
     bounds: ChartBounds,
     done: Vec<Bucket>,
@@ -153,9 +166,42 @@ impl HistoryChart {
 }
 
 impl ChartMaker {
-    /// Starts a chart with buckets of `bucket_s` seconds, at least one.
+    /// Starts charts with buckets of `bucket_s` seconds, at least one. The bounds hold for each radio technology.
     pub fn new(bucket_s: u32, bounds: ChartBounds) -> Self {
+        Self(Phy::ALL.map(|phy| PhyChartMaker::new(phy, bucket_s, bounds)))
+    }
+
+    /// Adds a point that is not earlier than those before it.
+    pub fn add(&mut self, point: &HistoryPoint) -> Result<(), ChartTooLarge> {
+        let mut makers = self.0.iter_mut();
+        let maker = makers.find(|maker| maker.phy == point.phy);
+        maker.map_or(Ok(()), |maker| maker.add(point))
+    }
+
+    /// The chart of all points of the first radio technology that has some, and the others beside it.
+    pub fn finish(self) -> HistoryChart {
+        let [empty, ..] = &self.0;
+        let empty = HistoryChart {
+            bucket_s: empty.bucket_s,
+            phy: None,
+            buckets: Vec::new(),
+            security_changes: Vec::new(),
+            others: Vec::new(),
+        };
+        let charts = self.0.into_iter().map(PhyChartMaker::finish);
+        let mut charts = charts.filter(|chart| !chart.is_empty());
+        let first = charts.next().unwrap_or(empty);
+        HistoryChart {
+            others: charts.collect(),
+            ..first
+        }
+    }
+}
+
+impl PhyChartMaker {
+    fn new(phy: Phy, bucket_s: u32, bounds: ChartBounds) -> Self {
         Self {
+            phy,
             bucket_s: bucket_s.max(1),
             bounds,
             done: Vec::new(),
@@ -166,8 +212,7 @@ impl ChartMaker {
         }
     }
 
-    /// Adds a point that is not earlier than those before it.
-    pub fn add(&mut self, point: &HistoryPoint) -> Result<(), ChartTooLarge> {
+    fn add(&mut self, point: &HistoryPoint) -> Result<(), ChartTooLarge> {
         let start = point.key.time.seconds() / self.bucket_s * self.bucket_s;
         if self.open.as_ref().is_none_or(|open| open.start != start) {
             self.close();
@@ -191,13 +236,14 @@ impl ChartMaker {
         self.done.extend(self.open.take().map(Bucket::from));
     }
 
-    /// The chart of all points.
-    pub fn finish(mut self) -> HistoryChart {
+    fn finish(mut self) -> HistoryChart {
         self.close();
         HistoryChart {
             bucket_s: self.bucket_s,
+            phy: Some(self.phy.name()),
             buckets: self.done,
             security_changes: self.changes,
+            others: Vec::new(),
         }
     }
 }
@@ -385,6 +431,7 @@ mod tests {
                 time: UnixTime::new(time),
                 id: 1,
             },
+            phy: Phy::Wifi,
             source: SourceId::new(Uuid::from_u128(1)),
             signal: signal.and_then(Dbm::from_wire),
             channel: None,
@@ -425,7 +472,7 @@ mod tests {
         assert_eq!(
             made(60, BOUNDS, &points).unwrap(),
             concat!(
-                r#"{"bucket_s":60,"buckets":[{"start":60,"start_utc":"1970-01-01T00:01:00Z","count":2,"signal_min_dbm":-71,"#,
+                r#"{"bucket_s":60,"phy":"IEEE802.11","buckets":[{"start":60,"start_utc":"1970-01-01T00:01:00Z","count":2,"signal_min_dbm":-71,"#,
                 r#""signal_mean_dbm":-65.5,"signal_max_dbm":-60,"sources":{"#,
                 r#""00000000-0000-0000-0000-000000000001":{"count":1,"signal_min_dbm":-60,"signal_mean_dbm":-60.0,"signal_max_dbm":-60},"#,
                 r#""00000000-0000-0000-0000-000000000002":{"count":1,"signal_min_dbm":-71,"signal_mean_dbm":-71.0,"signal_max_dbm":-71}},"#,
@@ -435,6 +482,34 @@ mod tests {
                 r#""places":[{"lat":-40.0000003,"lon":0.008,"count":1}],"channels":{}}],"security_changes":[]}"#,
             )
         );
+    }
+
+    #[test]
+    fn each_radio_technology_has_a_chart_of_its_own() {
+        let bluetooth = |time| HistoryPoint {
+            phy: Phy::Bluetooth,
+            ..point(time, None)
+        };
+        let chart = |points: &[HistoryPoint]| -> serde_json::Value {
+            serde_json::from_str(&made(60, BOUNDS, points).unwrap()).unwrap()
+        };
+        let both = chart(&[bluetooth(1), point(2, None), bluetooth(3)]);
+        assert_eq!(
+            (&both["phy"], &both["buckets"][0]["count"]),
+            (&"IEEE802.11".into(), &1.into())
+        );
+        let other = &both["others"][0];
+        assert_eq!(
+            (&other["phy"], &other["buckets"][0]["count"]),
+            (&"Bluetooth".into(), &2.into())
+        );
+        assert_eq!(other.get("others"), None);
+        let one = chart(&[bluetooth(1)]);
+        assert_eq!(
+            (&one["phy"], one.get("others")),
+            (&"Bluetooth".into(), None)
+        );
+        assert_eq!(chart(&[]).get("phy"), None);
     }
 
     #[test]
