@@ -69,6 +69,7 @@ impl ApiError {
             Self::TooManyConnections => "too_many_connections",
             Self::HeadTooLong { .. } => "head_too_long",
             Self::TooManySubscribers | Self::TooManySubscribersOfClient => "too_many_websockets",
+            Self::NoLiveStream(_) => "too_many_streams",
             Self::TooManyReads | Self::TooManyReadsOfClient => "too_many_reads",
             Self::NoTilesYet => "no_tiles_yet",
             Self::ClientGone => "client_gone",

@@ -181,6 +181,9 @@ pub(super) enum ApiError {
     TooManySubscribersOfClient,
     #[error("limits.subscribers_max WebSockets and live streams are open already; try again later")]
     TooManySubscribers,
+    /// The same for one that asked for a live stream.
+    #[error(transparent)]
+    NoLiveStream(Box<ApiError>),
     #[error("limits.reads_waiting_max reads of this kind wait already; try again later")]
     TooManyReads,
     #[error(
@@ -205,6 +208,7 @@ pub(super) enum ApiError {
 impl ApiError {
     fn status(&self) -> StatusCode {
         match self {
+            Self::NoLiveStream(error) => error.status(),
             Self::Body(error) => status_of_body(error),
             Self::Decode(error) => match error {
                 DecodeError::NotAReport(_) | DecodeError::Source(_) | DecodeError::NoReports(_) => {
@@ -321,7 +325,8 @@ impl ApiError {
                     .try_into()
                     .unwrap_or(u64::MAX),
             ),
-            (Self::Body(BodyError::NoMemoryForSender), _)
+            (Self::NoLiveStream(error), _) => error.retry_after(status),
+            (Self::Body(BodyError::NoMemoryForSender) | Self::TooManySubscribersOfClient, _)
             | (_, StatusCode::SERVICE_UNAVAILABLE | StatusCode::INSUFFICIENT_STORAGE) => Some(1),
             _ => None,
         }

@@ -164,10 +164,10 @@ async fn streams_have_places_and_the_signs_of_life_keep_them_open() {
     })
     .await;
     let mut stream = Stream::open(&server).await;
-    server
-        .get(LIVE)
-        .await
-        .expect_error(429, "limits.subscribers_per_client_max");
+    let refused = server.get(LIVE).await;
+    assert_eq!(refused.headers["retry-after"], "1");
+    let refused = refused.expect_error(429, "limits.subscribers_per_client_max");
+    assert_eq!(refused["code"], "too_many_streams");
     for _ in 0..3 {
         assert!(stream.until("heartbeat").await["time"].is_u64());
     }

@@ -97,7 +97,8 @@ pub(in crate::http) async fn live(
 ) -> Result<Response, ApiError> {
     query.finish()?;
     let extensions = request.extensions_mut();
-    let place = page.0.parts.places.take(Sender::of(extensions))?;
+    let place = page.0.parts.places.take(Sender::of(extensions));
+    let place = place.map_err(|error| ApiError::NoLiveStream(Box::new(error)))?;
     // Every connection has one.
     let lease = extensions.remove::<Lease>().ok_or(ApiError::Panicked)?;
     let standing = extensions.remove::<Standing>();
