@@ -192,6 +192,7 @@ impl App {
         let requests = Arc::<RequestCounts>::default();
         let refused = RefusedReads::default();
         let maps = BaseMaps::of(parts.data.as_ref());
+        maps.log_in_background();
         let metrics = Metrics::new(metrics::MetricSources {
             data: parts.data,
             history: history.clone(),

@@ -13,6 +13,7 @@ use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use tracing::{info, warn};
@@ -25,8 +26,10 @@ use crate::data_dir::{DataDir, FileStamp, MAPS};
 
 /// The name of the embedded map.
 pub(crate) const OUTLINE: &str = "outline";
+/// Most archives that a list has. Each is opened.
+const LISTED_MAX: usize = 256;
 /// Most entries of the folder that are looked at.
-const FILES_MAX: usize = 256;
+const ENTRIES_MAX: usize = 100_000;
 const NAME_BYTES_MAX: usize = 64;
 /// How long the reason why an archive cannot be used stands before it is opened again.
 const RETRY_PAUSE: Duration = Duration::from_secs(10);
@@ -44,6 +47,15 @@ pub(crate) fn outline() -> Tile {
 pub(crate) struct BaseMaps {
     folder: Option<PathBuf>,
     open: Arc<Mutex<HashMap<String, Opened>>>,
+}
+
+/// The archives of the folder.
+#[derive(Debug)]
+pub(crate) struct Listing {
+    /// In the order of their names, each with its facts or the reason why it cannot be used.
+    pub(crate) maps: Vec<(String, Opening)>,
+    /// How many more there are.
+    pub(crate) left_out: usize,
 }
 
 /// An archive, or why it cannot be used.
@@ -71,26 +83,53 @@ struct Candidate {
 }
 
 impl BaseMaps {
-    /// The maps of a data directory. Logs which there are.
+    /// The maps of a data directory.
     pub(crate) fn of(data: Option<&DataDir>) -> Self {
-        let maps = Self {
+        Self {
             folder: data.map(|data| data.path_of(MAPS)),
             open: Arc::default(),
-        };
-        for (name, opening) in maps.all() {
+        }
+    }
+
+    /// Logs which maps there are. The start does not wait for it: opening many archives takes long, and their disk may
+    /// hang.
+    pub(crate) fn log_in_background(&self) {
+        if self.folder.is_none() {
+            return;
+        }
+        let maps = self.clone();
+        let started = thread::Builder::new()
+            .name("base maps".into())
+            .spawn(move || maps.log());
+        if let Err(error) = started {
+            warn!(%error, "cannot start a thread that looks for base maps; they can be used all the same");
+        }
+    }
+
+    fn log(&self) {
+        let Listing { maps, left_out } = self.all();
+        for (name, opening) in maps {
             match opening {
                 Ok(_) => info!(map.name = name, "base map"),
                 Err(error) => warn!(map.name = name, %error, "cannot use a base map"),
             }
         }
-        maps
+        if 0 < left_out {
+            warn!(
+                left_out,
+                "the list of base maps has only the first {LISTED_MAX}; the others can be used by their names"
+            );
+        }
     }
 
-    /// All archives in the order of their names, each with its facts or the reason why it cannot be used.
-    pub(crate) fn all(&self) -> Vec<(String, Opening)> {
+    /// All archives, up to a limit.
+    pub(crate) fn all(&self) -> Listing {
         let mut found = HashSet::new();
         let mut maps = Vec::new();
-        for (path, kind) in self.files() {
+        let mut files = self.files();
+        let left_out = files.len().saturating_sub(LISTED_MAX);
+        files.truncate(LISTED_MAX);
+        for (path, kind) in files {
             let name = name_of(&path);
             let refused = if !is_name(&name) {
                 Some(
@@ -115,8 +154,10 @@ impl BaseMaps {
         }
         // Files that are gone are closed.
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.retain(|name, _| found.contains(name));
-        maps
+        if left_out == 0 {
+            open.retain(|name, _| found.contains(name));
+        }
+        Listing { maps, left_out }
     }
 
     /// The archive with a name. `None` if there is none.
@@ -141,7 +182,7 @@ impl BaseMaps {
             return Vec::new();
         };
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-        let paths = entries.take(FILES_MAX).map(|entry| entry.path());
+        let paths = entries.take(ENTRIES_MAX).map(|entry| entry.path());
         let mut files: Vec<_> = paths
             .filter_map(|path| Some((Kind::of(&path)?, path)))
             .map(|(kind, path)| (path, kind))

@@ -307,3 +307,23 @@ async fn the_outline_is_there_without_any_file() {
     assert!(answer.headers().contains_key(ETAG));
     assert!(answer.bytes().await.unwrap().len() < 240_000);
 }
+
+#[tokio::test]
+async fn a_list_that_is_too_long_says_how_many_it_leaves_out() {
+    let server = server().await;
+    assert_eq!(server.read(MAPS).await.get("left_out"), None);
+    let folder = server.data().join("maps");
+    for number in 0..300 {
+        fs::write(folder.join(format!("note-{number}.txt")), "no map").unwrap();
+    }
+    for number in 0..255 {
+        fs::write(folder.join(format!("map-{number:03}.pmtiles")), town()).unwrap();
+    }
+    let list = server.read(MAPS).await;
+    // With the outline.
+    assert_eq!(list["basemaps"].as_array().unwrap().len(), 257);
+    assert_eq!(list["left_out"], 1);
+    assert_eq!(named(&server, "town").await, Value::Null);
+    let tile = server.get(&format!("{MAPS}/town/0/0/0")).await;
+    tile.expect_status(200);
+}

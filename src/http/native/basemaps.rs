@@ -18,7 +18,9 @@ use crate::http::request::query::Query;
 use crate::http::response::json::Json;
 use crate::http::state::{FileReads, ServerFacts};
 use crate::maps::style::{Theme, style};
-use crate::maps::{Archive, BaseMaps, Facts, MapError, OUTLINE, Opening, Place, Tile, outline};
+use crate::maps::{
+    Archive, BaseMaps, Facts, Listing, MapError, OUTLINE, Opening, Place, Tile, outline,
+};
 
 /// Zooms at which the outline is of use.
 const OUTLINE_ZOOM_MAX: u8 = 7;
@@ -31,6 +33,11 @@ const TILE_CACHE: &str = "private, max-age=3600";
 pub(super) struct List {
     /// The embedded outline comes first.
     basemaps: Vec<BaseMap>,
+    /// How many archives the list leaves out, because it would be too long. They can be used by their names. Absent if it
+    /// has all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    left_out: Option<usize>,
 }
 
 /// A base map, or the reason why a file cannot be used.
@@ -142,13 +149,14 @@ pub(in crate::http) async fn list(
     query: Query,
 ) -> Result<Json, ApiError> {
     query.finish()?;
-    let all = files.read(move || maps.all()).await?;
-    let all = all.into_iter().map(|(name, opening)| match opening {
+    let Listing { maps, left_out } = files.read(move || maps.all()).await?;
+    let all = maps.into_iter().map(|(name, opening)| match opening {
         Ok(archive) => BaseMap::of(name, archive.facts()),
         Err(error) => BaseMap::unusable(name, &error),
     });
     Json::compact(&List {
         basemaps: std::iter::once(BaseMap::outline()).chain(all).collect(),
+        left_out: Some(left_out).filter(|left_out| 0 < *left_out),
     })
 }
 
