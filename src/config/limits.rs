@@ -122,6 +122,8 @@ pub struct Limits {
     pub ignored_max: usize,
     /// Places in one track of a source. Default 10 000.
     pub track_points_max: usize,
+    /// Observations of all sources that are read for a track without `since`. Default 2 000 000.
+    pub track_observations_max: usize,
     /// Comments on one alert. Default 20.
     pub alert_comments_max: usize,
     /// Longest name of a source in bytes. Default 256.
@@ -183,6 +185,7 @@ impl Default for Limits {
             ping_interval: Duration::from_secs(30),
             ignored_max: 100,
             track_points_max: 10_000,
+            track_observations_max: 2_000_000,
             alert_comments_max: 20,
             source_name_bytes_max: 256,
             capabilities_bytes_max: 1024,
@@ -256,6 +259,7 @@ impl Limits {
         count(self.ignored_max, 0..=100_000)?;
         count(self.alert_comments_max, 0..=1000)?;
         count(self.track_points_max, 2..=10_000)?;
+        count(self.track_observations_max, 1..=1_000_000_000)?;
         for entries in [
             self.ssids_per_device_max,
             self.sources_per_device_max,

@@ -100,6 +100,7 @@ pub(super) struct RequestLimits {
     pub(super) alert_text_bytes_max: usize,
     pub(super) alert_comments_max: usize,
     pub(super) track_points_max: usize,
+    pub(super) track_observations_max: usize,
     /// How far the time of a report may be after its receipt, with a margin for reports from before the setting changed.
     pub(super) clock_ahead_max_s: u32,
     /// When a source counts as silent.
@@ -321,6 +322,7 @@ impl RequestLimits {
             alert_text_bytes_max: config.alerts.text_bytes_max,
             alert_comments_max: config.limits.alert_comments_max,
             track_points_max: config.limits.track_points_max,
+            track_observations_max: config.limits.track_observations_max,
             silence: SilenceRule {
                 least_s: config.alerts.sourcesilent_least.as_secs(),
                 factor: config.alerts.sourcesilent_factor,

@@ -16,6 +16,9 @@ pub struct TrackQuery {
     pub since: UnixTime,
     /// The latest time that a report may have.
     pub until: UnixTime,
+    /// Only so many of the newest observations in the log are looked at, counted from the last one of the source. `None`
+    /// looks at all since `since`.
+    pub observations_max: Option<usize>,
     /// How far a report's time may be after its receipt, in seconds. Records that were received earlier than that before
     /// `since` are not read.
     pub ahead_max_s: u32,
@@ -37,6 +40,8 @@ pub struct LoggedTrack {
     pub points: Vec<TrackPoint>,
     /// How many reports with a place there are.
     pub reports: u64,
+    /// Whether earlier observations were not looked at, because of [`TrackQuery::observations_max`].
+    pub is_cut: bool,
 }
 
 /// Collects places in any order.
@@ -100,6 +105,7 @@ impl TrackCollector {
         LoggedTrack {
             points,
             reports: self.reports,
+            is_cut: false,
         }
     }
 }

@@ -114,6 +114,44 @@ async fn a_long_track_is_simplified_and_keeps_its_ends() {
 }
 
 #[tokio::test]
+async fn a_track_without_since_reads_a_part_of_a_long_log() {
+    let server = TestServer::start_with(|config| config.limits.track_observations_max = 3).await;
+    let start = now_s() - 1000;
+    let other = |number: u64| {
+        let mut other = batch(json!([at(50.0, 50.0, start + number)]));
+        other["source_uuid"] = json!("55555555-0000-0000-0000-000000000001");
+        other
+    };
+    for number in 0..2_u32 {
+        let lon = f64::from(number);
+        server
+            .report(json!([at(1.0, lon, start + u64::from(number))]))
+            .await;
+        server.taken(&other(number.into())).await;
+    }
+    let track = async |what: &str| {
+        let track = server.read(&path(&format!("/track{what}"))).await;
+        let properties = &track["properties"];
+        (
+            properties["times"].clone(),
+            properties["earlier_left_out"].clone(),
+        )
+    };
+    // It ends at the last request of the scanner itself.
+    assert_eq!(track("").await, (json!([start, start + 1]), json!(false)));
+    for number in 2..4 {
+        server.taken(&other(number)).await;
+    }
+    assert_eq!(track("").await, (json!([start, start + 1]), json!(false)));
+    server.report(json!([at(1.0, 2.0, start + 2)])).await;
+    assert_eq!(track("").await, (json!([start + 2]), json!(true)));
+    let all = json!([start, start + 1, start + 2]);
+    assert_eq!(track("?since=0").await, (all, json!(false)));
+    let until = format!("?until={}", start + 1);
+    assert_eq!(track(&until).await, (json!([]), json!(true)));
+}
+
+#[tokio::test]
 async fn nonsense_about_tracks_is_refused() {
     let server = TestServer::start().await;
     server.report(json!([{ "bssid": AP }])).await;

@@ -32,9 +32,11 @@ pub(in crate::http) async fn track(
         Ok(points) if 2 <= points && points <= max => Ok(points),
         _ => Err(format!("expected a number from 2 to {max}")),
     })?;
+    let since = query.take_time("since")?;
     let wanted = TrackQuery {
         source: id,
-        since: query.take_time("since")?.unwrap_or(UnixTime::new(0)),
+        since: since.unwrap_or(UnixTime::new(0)),
+        observations_max: since.is_none().then_some(limits.track_observations_max),
         until: query.take_time("until")?.unwrap_or(UnixTime::new(u32::MAX)),
         ahead_max_s: limits.clock_ahead_max_s,
     };

@@ -46,6 +46,8 @@ struct TrackProperties {
     reports: u64,
     /// Whether places were left out.
     simplified: bool,
+    /// Whether earlier reports were left out, because the request has no `since` and the log is long.
+    earlier_left_out: bool,
     /// The time of each place, in seconds since 1970. A scanner that stays has the time of its arrival.
     times: Vec<u64>,
     /// The same, in ISO 8601.
@@ -87,6 +89,7 @@ impl TrackFeature {
                 name: source.name.to_string(),
                 reports: track.reports,
                 simplified: kept.len() < places.len(),
+                earlier_left_out: track.is_cut,
                 times: kept
                     .iter()
                     .map(|place| place.time.seconds().into())
