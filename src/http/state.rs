@@ -39,7 +39,7 @@ use crate::ingest::health::SourceHealth;
 use crate::ingest::outcomes::Outcomes;
 use crate::log::History;
 use crate::maps::BaseMaps;
-use crate::metrics::{self, ConnectionCounts, Metrics, RefusedReads, RequestCounts};
+use crate::metrics::{self, ConnectionCounts, Metrics, OldestReport, RefusedReads, RequestCounts};
 use crate::page::WebPage;
 use crate::process::Process;
 use crate::report::{Phy, ReceivedAt};
@@ -196,7 +196,7 @@ impl App {
         maps.log_in_background();
         let metrics = Metrics::new(metrics::MetricSources {
             data: parts.data,
-            history: history.clone(),
+            oldest: OldestReport::new(history.clone()),
             access: parts.access.clone(),
             outcomes: outcomes.clone(),
             requests: Arc::clone(&requests),

@@ -117,7 +117,7 @@ pub enum IngestError {
 type CheckResult = Result<(), Box<str>>;
 
 /// Longest wait for the answer of the writer to a check.
-const CHECK_PATIENCE: Duration = Duration::from_secs(10);
+const CHECK_PATIENCE: Duration = Duration::from_secs(1);
 
 type SubmitResult = Result<Receipt, IngestError>;
 
@@ -190,7 +190,10 @@ impl Ingest {
         match timeout(CHECK_PATIENCE, asked).await {
             Ok(Some(checked)) => checked,
             Ok(None) => Err("the log failed, or the server is shutting down".into()),
-            Err(_) => Err("the log does not answer: its disk is too slow, or hangs".into()),
+            Err(_) => Err(
+                "the log does not answer: its disk is too slow or hangs, or another program has locked the log's file"
+                    .into(),
+            ),
         }
     }
 

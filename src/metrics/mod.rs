@@ -3,6 +3,7 @@
 //! Each part of the server keeps its own numbers, and this module names and reads them. To add a metric, keep its
 //! number in its part, and add one entry to `metrics!` below.
 
+mod oldest;
 mod requests;
 mod text;
 
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::UNIX_EPOCH;
 
+pub(crate) use self::oldest::OldestReport;
 pub(crate) use self::requests::{RequestCounts, RouteCounts};
 use crate::alerts::AlertStore;
 use crate::auth::Access;
@@ -20,7 +22,6 @@ use crate::histogram::Counted;
 use crate::ingest::Ingest;
 use crate::ingest::health::SourceHealth;
 use crate::ingest::outcomes::Outcomes;
-use crate::log::History;
 use crate::outbox::DestinationStatus;
 use crate::process::Process;
 use crate::report::Phy;
@@ -135,8 +136,8 @@ metrics! {
         "Size of the log's write-ahead log.",
         Read::One(|of| of.usage().wal_bytes);
     LOG_OLDEST: Gauge "scanpost_log_oldest_report_timestamp_seconds",
-        "When the oldest report in the log was received, in seconds since 1970; 0 without reports.",
-        Read::One(MetricSources::oldest_report_s);
+        "When the oldest report in the log was received, in seconds since 1970; 0 without reports. While the log cannot be read, the last known value.",
+        Read::One(|of| of.oldest.received_at_s());
     ALERTS_BYTES: Gauge "scanpost_alerts_file_bytes",
         "Size of alerts.db.",
         Read::One(|of| of.usage().alerts_bytes);
@@ -232,7 +233,7 @@ pub(crate) struct RefusedReads {
 pub(crate) struct MetricSources {
     /// `None` for a log in memory.
     pub(crate) data: Option<DataDir>,
-    pub(crate) history: Option<Arc<History>>,
+    pub(crate) oldest: OldestReport,
     pub(crate) access: Access,
     pub(crate) outcomes: Outcomes,
     pub(crate) requests: Arc<RequestCounts>,
@@ -291,12 +292,6 @@ impl MetricSources {
         self.data
             .as_ref()
             .map_or_else(Usage::default, DataDir::usage)
-    }
-
-    fn oldest_report_s(&self) -> u64 {
-        let history = self.history.as_ref();
-        let oldest = history.and_then(|history| history.oldest_received_at().ok().flatten());
-        oldest.map_or(0, |at| at.time().seconds().into())
     }
 
     fn snapshot_written_s(&self) -> u64 {

@@ -447,11 +447,17 @@ async fn the_first_large_expiry_is_announced_and_leaves_the_newest_reports() {
     running.kill();
 }
 
-/// The status and the text of `/readyz`.
+/// The status and the text of `/readyz`. A machine may be so busy that the log does not answer in time.
 async fn readiness(running: &Running) -> (u16, String) {
-    let answer = reqwest::get(format!("http://{}/readyz", running.addr)).await;
-    let answer = answer.unwrap();
-    (answer.status().as_u16(), answer.text().await.unwrap())
+    loop {
+        let answer = reqwest::get(format!("http://{}/readyz", running.addr)).await;
+        let answer = answer.unwrap();
+        let status = answer.status().as_u16();
+        let text = answer.text().await.unwrap();
+        if !text.contains("the log does not answer") {
+            return (status, text);
+        }
+    }
 }
 
 #[track_caller]

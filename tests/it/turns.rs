@@ -160,6 +160,25 @@ async fn lists_of_devices_do_not_wait_for_reads_of_the_log() {
 }
 
 #[tokio::test]
+async fn metrics_do_not_wait_for_a_log_that_hangs() {
+    let server = with_device(|_| {}).await;
+    let oldest = async || {
+        let metrics = server.get("/metrics").await.expect_status(200).text;
+        let name = "\nscanpost_log_oldest_report_timestamp_seconds ";
+        let (_, rest) = metrics.split_once(name).unwrap();
+        rest.lines().next().unwrap().to_owned()
+    };
+    let known = oldest().await;
+    assert_ne!(known, "0");
+    let (log, aside) = blocked_log(&server);
+    let while_blocked = timeout(PATIENCE, async { [oldest().await, oldest().await] }).await;
+    drop(unblock(&log));
+    assert_eq!(while_blocked.unwrap(), [known.clone(), known.clone()]);
+    aside.end();
+    assert_eq!(oldest().await, known);
+}
+
+#[tokio::test]
 async fn so_many_reads_of_the_log_wait_and_one_more_is_503() {
     const WORKING: usize = 2;
     const WAITING: usize = 2;

@@ -120,7 +120,7 @@ impl Builder {
                 Ok(()) => self.has_failed = false,
                 Err(error) => {
                     if !std::mem::replace(&mut self.has_failed, true) {
-                        warn!(%error, "cannot write the history's index: reading the history of a device takes longer until that succeeds");
+                        warn!(folder.path = %index.folder.display(), %error, "cannot write the history's index: reading the history of a device takes longer until that succeeds");
                     }
                     let waited = index
                         .work
