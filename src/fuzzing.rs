@@ -1,10 +1,12 @@
 //! Doors for the fuzz targets in `fuzz/` to what is private here. Not part of the crate's interface: it may change
 //! with every commit.
 
+use std::path::Path;
 use std::time::Duration;
 
 use crate::ingest::format::{Context, Format, FormatVisitor, Limits};
 use crate::ingest::{each_format, kismet};
+use crate::maps::{self, Place};
 use crate::report::capabilities::{Security, Topology, Wps};
 use crate::report::{Phy, ReceivedAt};
 use crate::snapshot;
@@ -65,6 +67,25 @@ pub fn decode_as_each_format(body: &[u8]) {
 /// Repairs a document that is almost JSON. `None` if it needs no repair.
 pub fn repair(json: &[u8]) -> Option<String> {
     kismet::repair(json)
+}
+
+/// Opens an archive of map tiles, and reads the tiles at the corners of some zooms. Gives the size of the largest one, as
+/// it is sent to a client that takes no compression.
+pub fn read_base_map(path: &Path) -> usize {
+    let Some(Ok(archive)) = maps::open(path) else {
+        return 0;
+    };
+    let facts = archive.facts();
+    let zooms = [0, 1, facts.zoom_min, facts.zoom_max, 30];
+    let corners = zooms.into_iter().flat_map(|zoom| {
+        let last = (1_u32 << zoom.min(30)) - 1;
+        [(0, 0), (0, last), (last, 0), (last, last)].map(|(x, y)| Place::new(zoom, x, y))
+    });
+    let tiles = corners
+        .flatten()
+        .filter_map(|place| archive.tile(place).ok()?);
+    let sizes = tiles.filter_map(|tile| Some(tile.encoded(false).ok()?.0.len()));
+    sizes.max().unwrap_or_default()
 }
 
 /// Everything that the views show of how a network is secured, in one text.

@@ -138,6 +138,20 @@ pub fn snapshot(data: &[u8]) {
     fuzzing::restore_frame(data);
 }
 
+/// An archive of a base map. The first byte selects the kind (`m` is `MBTiles`, others are `PMTiles`), the rest is the file.
+pub fn base_maps(data: &[u8]) {
+    /// The limit of a tile after decompression.
+    const TILE_BYTES_MAX: usize = 16 << 20;
+    let Some((&kind, archive)) = data.split_first() else {
+        return;
+    };
+    let extension = if kind == b'm' { "mbtiles" } else { "pmtiles" };
+    let folder = tempfile::tempdir().expect("there is no room for a folder");
+    let path = folder.path().join("map").with_extension(extension);
+    std::fs::write(&path, archive).expect("there is no room for a file");
+    assert!(fuzzing::read_base_map(&path) <= TILE_BYTES_MAX);
+}
+
 /// Records as servers send them to each other.
 pub fn records(data: &[u8]) {
     let Ok(records) = log::decode(data) else {

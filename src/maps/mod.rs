@@ -42,6 +42,15 @@ pub(crate) fn outline() -> Tile {
     Tile::new(OUTLINE_GZIP.to_vec(), Compression::Gzip)
 }
 
+/// Opens an archive wherever it is. `None` if its name does not say which kind it is.
+pub(crate) fn open(path: &Path) -> Option<Result<Archive, MapError>> {
+    let candidate = Candidate {
+        kind: Kind::of(path)?,
+        path: path.to_owned(),
+    };
+    Some(candidate.open())
+}
+
 /// The folder of archives. Clones share the files that are open.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct BaseMaps {

@@ -225,3 +225,8 @@ fn snapshot() {
 fn records() {
     run("records", targets::records);
 }
+
+#[test]
+fn base_maps() {
+    run("base_maps", targets::base_maps);
+}

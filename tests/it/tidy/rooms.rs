@@ -265,7 +265,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("outbox", &["data_dir"]),
     (
         "fuzzing",
-        &["views", "ingest", "snapshot", "tracker", "report"],
+        &["views", "maps", "ingest", "snapshot", "tracker", "report"],
     ),
     (
         "views",
