@@ -2,6 +2,7 @@
 import {
   createXYZ,
   Fill,
+  fromLonLat,
   ImageTile,
   MVT,
   Stroke,
@@ -23,6 +24,7 @@ import { TILE_PX } from "./tiles.js";
  * @typedef {{lines: Float64Array[], box: Box}} Shape lines in parts of the world's width, and the box around the first
  */
 
+const WORLD = { lat_min: -90, lon_min: -180, lat_max: 90, lon_max: 180 };
 /** Beyond this zoom the outline is only magnified. */
 const OUTLINE_ZOOM_MAX = 12;
 const FONT = "12px system-ui, sans-serif";
@@ -37,23 +39,37 @@ export async function list(signal) {
 }
 
 /**
- * The layer of a base map.
- * @param {Basemap} map
+ * The layers of a base map. The outline lies below the user's own maps, which mostly show a small part of the world.
+ * @param {Basemap[]} maps
+ * @param {string} name
  * @param {Colour} colour
  */
-export function layer(map, colour) {
-  if (map.name === "outline") return outlineLayer(colour);
+export function layers(maps, name, colour) {
+  const map = maps.find((one) => one.name === name);
+  if (!map) return [];
+  const hasOutline = maps.some((one) => one.name === "outline");
+  return [...(hasOutline ? [outlineLayer(colour)] : []), ...(name === "outline" ? [] : [ownLayer(map, colour)])];
+}
+
+/** @param {Basemap} map @param {Colour} colour */
+function ownLayer(map, colour) {
   const url = `${prefix}/api/v1/basemaps/${encodeURIComponent(map.name)}/{z}/{x}/{y}`;
   const zooms = { minZoom: map.zoom_min, maxZoom: map.zoom_max };
+  const { lat_min: south, lon_min: west, lat_max: north, lon_max: east } = map.bounds ?? WORLD;
+  const corner = (/** @type {number} */ lon, /** @type {number} */ lat) =>
+    fromLonLat([lon, Math.max(-85.06, Math.min(85.06, lat))]);
+  // Farther out than its smallest zoom, a map would be made of very many tiles.
+  const shown = { extent: [...corner(west, south), ...corner(east, north)], minZoom: Math.max(0, map.zoom_min - 1.5) };
   if (map.kind === "vector") {
     return new VectorTileLayer({
       source: new VectorTileSource({ format: new MVT(), url, ...zooms }),
       style: vectorStyle(colour),
       declutter: true,
       renderMode: "hybrid",
+      ...shown,
     });
   }
-  return new TileLayer({ source: new ImageTile({ url, ...zooms }), cacheSize: 256 });
+  return new TileLayer({ source: new ImageTile({ url, ...zooms }), cacheSize: 256, ...shown });
 }
 
 /**

@@ -125,7 +125,8 @@ export class WorldMap {
       visible: false,
     });
     this.marks = new VectorSource();
-    this.ground = null;
+    /** @type {any[]} */
+    this.ground = [];
     const marks = new VectorLayer({ source: this.marks, zIndex: 2, updateWhileInteracting: true });
     this.outliner = new Outliner(outlined);
     this.map = new OlMap({
@@ -167,11 +168,11 @@ export class WorldMap {
     this.devices.changed();
   }
 
-  /** @param {any} layer what lies below, or null */
-  setGround(layer) {
-    if (this.ground) this.map.removeLayer(this.ground);
-    this.ground = layer;
-    if (layer) this.map.getLayers().insertAt(0, layer);
+  /** @param {any[]} layers what lies below */
+  setGround(layers) {
+    for (const layer of this.ground) this.map.removeLayer(layer);
+    this.ground = layers;
+    layers.forEach((layer, index) => this.map.getLayers().insertAt(index, layer));
   }
 
   /** @param {"box" | "lasso" | null} kind */
@@ -329,21 +330,6 @@ export class WorldMap {
       add(new Point(fromLonLat(selected.place)), [ring(11, line("--map-halo", 6)), ring(11, line("--accent", 3))]);
     }
   }
-}
-
-/**
- * Whether a place is within a ring.
- * @param {Place} place
- * @param {Place[]} ring
- */
-export function isWithin([x, y], ring) {
-  let inside = false;
-  for (let at = 0, before = ring.length - 1; at < ring.length; before = at, at += 1) {
-    const [x1, y1] = ring[at];
-    const [x2, y2] = ring[before];
-    if (y1 > y !== y2 > y && x < ((x2 - x1) * (y - y1)) / (y2 - y1) + x1) inside = !inside;
-  }
-  return inside;
 }
 
 /** @param {Place[]} ring @returns {Bounds} */

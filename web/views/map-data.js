@@ -2,7 +2,7 @@
 // device, tracks and counts.
 import { get, isAborted } from "../lib/api.js";
 import { GROUPS } from "../lib/paint.js";
-import { boundsOf, isWithin } from "../lib/worldmap.js";
+import { boundsOf } from "../lib/worldmap.js";
 import { filtersOf } from "./filters.js";
 
 /** @typedef {import("../lib/worldmap.js").Place} Place */
@@ -72,6 +72,21 @@ function bbox({ lat_min, lon_min, lat_max, lon_max }) {
   const round = (/** @type {number} */ value, /** @type {number} */ most) =>
     Math.max(-most, Math.min(most, value)).toFixed(5);
   return [round(lat_min, 90), round(lon_min, 180), round(lat_max, 90), round(lon_max, 180)].join(",");
+}
+
+/**
+ * Whether a place is within a ring.
+ * @param {Place} place
+ * @param {Place[]} ring
+ */
+function isWithin([x, y], ring) {
+  let inside = false;
+  for (let at = 0, before = ring.length - 1; at < ring.length; before = at, at += 1) {
+    const [x1, y1] = ring[at];
+    const [x2, y2] = ring[before];
+    if (y1 > y !== y2 > y && x < ((x2 - x1) * (y - y1)) / (y2 - y1) + x1) inside = !inside;
+  }
+  return inside;
 }
 
 export class MapData {

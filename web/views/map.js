@@ -88,6 +88,7 @@ export class MapView {
     this.ends = [onChange(() => this.recolour()), on("counters", () => this.newer()), on("resume", () => this.newer())];
     await this.place();
     this.isPlaced = true;
+    this.ground();
     this.map?.devices.setVisible(true);
     this.moved();
     void this.loadTracks();
@@ -145,7 +146,6 @@ export class MapView {
       picked: (hit) => this.picked(hit),
       outlined: (ring) => this.outlined(ring),
     });
-    this.ground();
   }
 
   drawSoon = debounce(() => this.draw(), 100);
@@ -169,8 +169,7 @@ export class MapView {
   }
 
   ground() {
-    const found = this.basemaps.find(({ name }) => name === this.base);
-    this.map?.setGround(found ? basemap.layer(found, this.colour) : null);
+    this.map?.setGround(basemap.layers(this.basemaps, this.base, this.colour));
   }
 
   recolour() {
