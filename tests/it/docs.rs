@@ -39,8 +39,11 @@ fn pages() -> Vec<PathBuf> {
     .map(PathBuf::from)
     .into();
     for file in fs::read_dir(root().join("docs")).unwrap() {
-        let name = file.unwrap().file_name();
-        pages.push(Path::new("docs").join(name));
+        let page = Path::new("docs").join(file.unwrap().file_name());
+        // Pictures have a folder of their own.
+        if page.extension() == Some("md".as_ref()) {
+            pages.push(page);
+        }
     }
     pages.sort();
     pages
