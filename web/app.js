@@ -26,9 +26,13 @@ const app = /** @type {HTMLElement} */ (document.getElementById("app"));
 let shown = { name: "", param: "" };
 let isMenuOpen = false;
 let wasLost = false;
+let isDrawn = false;
 
 function shell() {
   const { live } = stream;
+  // The document has a header already, to be seen while the scripts come.
+  if (!isDrawn) app.replaceChildren();
+  isDrawn = true;
   const session = current();
   /** @param {string} name */
   const link = (name) =>

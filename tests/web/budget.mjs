@@ -116,7 +116,7 @@ for (let run = 0; run < runs; run += 1) {
       const before = loaded.script;
       await page.goto(`${server.url}/ui/map`);
       await page.locator("canvas").first().waitFor();
-      figure("map: scripts on top", (loaded.script - before) / 1000, 115 + 45, "KB");
+      figure("map: scripts on top", (loaded.script - before) / 1000, 115, "KB");
     }
     const list = performance.now();
     await page.goto(`${server.url}/ui/devices`);
