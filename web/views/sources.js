@@ -191,6 +191,10 @@ class SourcesView {
         >${icon("warning")} ${t("sources.state.silent", { since: age(source.silent_since) })}</span
       >`;
     }
+    // Without a usual pace nobody can tell whether it is late.
+    if (source.expected_interval_s === null) {
+      return html`<span class="state-paused">${icon("question")} ${t("sources.state.unknown")}</span>`;
+    }
     return html`<span class="state-up">${icon("ok")} ${t("sources.state.up")}</span>`;
   }
 
