@@ -23,12 +23,13 @@ function sighting(changes = {}) {
  * Presses Tab until an element has the focus, as somebody without a mouse does.
  * @param {import("@playwright/test").Page} page
  * @param {import("@playwright/test").Locator} target
+ * @param {"Tab" | "Shift+Tab"} key
  */
-async function tabTo(page, target) {
+async function tabTo(page, target, key = "Tab") {
   await expect(target).toBeVisible();
   for (let presses = 0; presses < 150; presses += 1) {
     if (await target.evaluate((element) => element === document.activeElement)) return;
-    await page.keyboard.press("Tab");
+    await page.keyboard.press(key);
   }
   throw new Error("the keyboard does not reach it");
 }
@@ -91,7 +92,7 @@ test("map, list, device and back by keyboard alone", async ({ page, full }) => {
   const details = page.getByRole("link", { name: "Details" });
   await expect(details).toBeVisible();
   const url = page.url();
-  await tabTo(page, details);
+  await tabTo(page, details, "Shift+Tab");
   await page.keyboard.press("Enter");
   await expect(page).toHaveURL(/\/ui\/device\//);
   await settled(page);
@@ -186,7 +187,7 @@ test("locate a device by keyboard alone", async ({ page, start }) => {
   await expect(sound).toHaveAttribute("aria-pressed", "true");
   await walk(page, server.url);
   const again = page.getByRole("button", { name: "Start again" });
-  await tabTo(page, again);
+  await tabTo(page, again, "Shift+Tab");
   await page.keyboard.press("Enter");
   await expect(again).toBeHidden();
 });
