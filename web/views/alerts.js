@@ -312,7 +312,7 @@ class AlertsView {
           alert.lat === undefined
             ? nothing
             : html`<li>
-                <a href=${href("map", "", { at: `${alert.lat},${alert.lon},17`, sel: device })}
+                <a href=${href("map", "", { at: `${place(alert.lat, alert.lon).replace(" ", "")},17`, sel: device })}
                   >${t("alerts.place", { place: place(alert.lat, alert.lon) })}</a
                 >
               </li>`

@@ -223,7 +223,7 @@ class DeviceView {
         label: t("device.place"),
         cell: (/** @type {any} */ row) =>
           html`<a
-            href=${href("map", "", { at: `${row.lat.toFixed(5)},${row.lon.toFixed(5)},17`, sel: this.device.address })}
+            href=${href("map", "", { at: `${place(row.lat, row.lon).replace(" ", "")},17`, sel: this.device.address })}
             >${place(row.lat, row.lon)}</a
           >`,
         heading: true,
