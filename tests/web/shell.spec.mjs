@@ -240,3 +240,22 @@ test("demo mode shows no name and no whole address", async ({ page, full }) => {
   await expect(latest).toContainText("··");
   await expect(latest).not.toContainText(/([0-9A-F]{2}:){5}[0-9A-F]{2}/);
 });
+
+test("below a path of a proxy everything stays below it", async ({ page, start }) => {
+  const server = await start({ config: '[server]\nuri_prefix = "/scans"\n' });
+  await report(server.url, "wifi", SOURCE, [{ bssid: "02:00:5E:10:00:01", ssid: "Below" }]);
+  /** @type {string[]} */
+  const outside = [];
+  page.on("request", (request) => {
+    const { pathname } = new URL(request.url());
+    if (!pathname.startsWith("/scans/")) outside.push(pathname);
+  });
+  await page.goto(`${server.url}/scans/`);
+  await page.getByRole("link", { name: "Below" }).click();
+  await expect(page).toHaveURL(/\/scans\/ui\/device\//);
+  await expect(page.getByRole("heading", { level: 1, name: "Below" })).toBeVisible();
+  await page.getByRole("link", { name: "Devices", exact: true }).click();
+  await expect(page).toHaveURL(/\/scans\/ui\/devices/);
+  await expect(page.getByRole("link", { name: "Below" })).toBeVisible();
+  expect(outside).toEqual([]);
+});
