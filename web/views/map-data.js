@@ -164,11 +164,24 @@ export class MapData {
   }
 
   /**
+   * The filters, and where the map looks. A rectangle among the filters narrows that down.
    * @param {MapState} state
    * @param {import("../lib/worldmap.js").Bounds} view
    */
   listFilters({ filters, area }, view) {
-    return { ...filters, bbox: bbox(area ? boundsOf(area) : view) };
+    const shown = area ? boundsOf(area) : view;
+    const [south, west, north, east] = (filters.bbox ?? "").split(",").map(Number);
+    // What crosses the date line is left as it is.
+    if (east === undefined || east < west || shown.lon_max < shown.lon_min) return { ...filters, bbox: bbox(shown) };
+    const common = {
+      lat_min: Math.max(shown.lat_min, south),
+      lon_min: Math.max(shown.lon_min, west),
+      lat_max: Math.min(shown.lat_max, north),
+      lon_max: Math.min(shown.lon_max, east),
+    };
+    const isApart = common.lat_max < common.lat_min || common.lon_max < common.lon_min;
+    const corner = { ...shown, lat_max: shown.lat_min, lon_max: shown.lon_min };
+    return { ...filters, bbox: bbox(isApart ? corner : common) };
   }
 
   /**

@@ -110,7 +110,9 @@ export class MapView {
   /** The sources that colours tell apart. */
   get coloured() {
     const wanted = this.state.filters.source?.split(",");
-    return this.sources.filter(({ source }) => !wanted || wanted.includes(source)).slice(0, SOURCES_MAX);
+    const isWanted = (/** @type {parts.Source} */ { source, name }) =>
+      !wanted || wanted.some((one) => one.toUpperCase() === source || one === name);
+    return this.sources.filter(isWanted).slice(0, SOURCES_MAX);
   }
 
   build() {
