@@ -3,16 +3,20 @@
 //! This module knows the log and the fold, but no HTTP. Each format is a module that implements [`format::Format`], and has
 //! an entry in [`each_format`].
 
+mod content;
 pub mod decode;
 pub mod format;
 pub mod health;
 pub mod housekeeping;
+mod json;
 pub mod kismet;
 mod merger;
 pub mod outcomes;
 mod quantity;
 pub(crate) mod recover;
 mod ssid_text;
+mod time_text;
+mod values;
 mod writer;
 
 use std::path::PathBuf;

@@ -10,8 +10,6 @@ mod forms;
 mod identity;
 mod repair;
 mod row;
-mod time;
-mod values;
 mod wire;
 
 use serde::de::DeserializeSeed;
@@ -19,10 +17,12 @@ use serde::de::DeserializeSeed;
 pub use self::forms::{BluetoothScanReport, WifiScanReport};
 pub(crate) use self::repair::repair;
 use self::row::Row;
-use self::time::clock;
-use self::wire::{Document, DocumentSeed, Fields, Item, ParseBounds, Reports, Value};
+use self::wire::{Document, DocumentSeed, Fields, Item, Reports};
 use super::decode::{DecodeError, Notes, Reason};
 pub use super::format::Limits;
+use super::json::{ParseBounds, Value};
+use super::time_text::clock;
+use super::values;
 use crate::report::{Batch, Phy, ReceivedAt, Report, SourceId};
 
 /// Decodes the scan report in `body`.

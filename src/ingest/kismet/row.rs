@@ -8,13 +8,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::repair;
-use super::time::clock;
-use super::values::{address, degrees, exact, expected, hex_bytes, metres, text, too_long};
-use super::wire::{Entries, Fields, Value};
+use super::wire::{Entries, Fields};
 use super::{Decoder, Reason};
 use crate::ingest::decode::Notes;
+use crate::ingest::json::Value;
 use crate::ingest::quantity::{self, Quantity};
 use crate::ingest::ssid_text;
+use crate::ingest::time_text::clock;
+use crate::ingest::values::{address, degrees, exact, expected, hex_bytes, metres, text, too_long};
 use crate::report::{
     Accuracy, BluetoothAddr, BluetoothSighting, Bssid, Capabilities, Channel, ChannelWidth, Clock,
     Dbm, Frequency, Phy, Position, Report, ServiceData, Sighting, Ssid, Tag, UnixTime,

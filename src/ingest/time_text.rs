@@ -2,8 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::wire::Value;
-use crate::ingest::quantity::{NotANumber, Quantity, quantity};
+use super::json::Value;
+use super::quantity::{NotANumber, Quantity, quantity};
 use crate::report::{Clock, ReceivedAt};
 
 /// The text is no time.

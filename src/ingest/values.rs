@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::Reason;
-use super::wire::Value;
+use super::decode::Reason;
+use super::json::Value;
 use crate::report::MacAddr;
 
 /// The most advertising data one device can send, in bytes (Bluetooth Core Specification, Vol 4, Part E, 7.8.57).
