@@ -4,7 +4,11 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-use uuid::Uuid;
+use sha1::{Digest, Sha1};
+use uuid::{Builder, Uuid};
+
+/// The namespace of UUIDs that stand for texts. It never changes: sources in the logs of users have such UUIDs.
+const NAMESPACE: Uuid = Uuid::from_u128(0xb638_f06e_25b1_4249_a6b8_fa40_f3e2_e4ab);
 
 /// Identity of a scanner: a UUID that the scanner chooses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -19,6 +23,25 @@ impl SourceId {
     /// Creates an identity from a UUID.
     pub const fn new(uuid: Uuid) -> Self {
         Self(uuid)
+    }
+
+    /// The identity of a scanner that has no UUID of its own: a UUID of version 5 (RFC 9562, 5.5), so that the same text
+    /// gives the same scanner on every machine.
+    pub fn of_text(text: &str) -> Self {
+        let hash = Sha1::new()
+            .chain_update(NAMESPACE.as_bytes())
+            .chain_update(text.as_bytes())
+            .finalize();
+        let mut first = [0; 16];
+        for (byte, hashed) in first.iter_mut().zip(hash) {
+            *byte = hashed;
+        }
+        Self(Builder::from_sha1_bytes(first).into_uuid())
+    }
+
+    /// The identity of the scanner that people call `name`, whichever way its reports come.
+    pub fn of_name(name: &str) -> Self {
+        Self::of_text(&format!("source:{name}"))
     }
 
     /// The identity as a UUID.
@@ -54,6 +77,22 @@ impl fmt::Display for SourceId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_has_the_same_uuid_everywhere() {
+        // Computed with Python's uuid.uuid5.
+        for (text, uuid) in [
+            ("", "E2D7AD17-3C2F-5550-9D5C-48594C52843B"),
+            ("source:my phone", "8D0230CF-7142-5633-8330-A03C80DD0821"),
+            ("source:Müller", "6041C573-9B43-5CCA-9E44-45191FF6A91A"),
+        ] {
+            assert_eq!(SourceId::of_text(text).to_string(), uuid);
+        }
+        assert_eq!(
+            SourceId::of_name("my phone"),
+            SourceId::of_text("source:my phone")
+        );
+    }
 
     #[test]
     fn only_whole_uuids_are_read() {
