@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::ingest::format::{Context, Format, FormatVisitor, Limits};
+use crate::ingest::format::{Context, Format, FormatVisitor, Limits, SenderNames};
 use crate::ingest::{each_format, kismet};
 use crate::maps::{self, Place};
 use crate::report::capabilities::{Security, Topology, Wps};
@@ -28,6 +28,7 @@ const CONTEXT: Context = Context {
         tags_bytes_max: 4096,
         advertising_bytes_max: 4096,
     },
+    sender: SenderNames::NONE,
 };
 
 /// Decodes a scan report with the limits of the default configuration. Gives how many reports are accepted and how

@@ -18,6 +18,7 @@ use super::guard::origin::{self, Origins, OtherPages};
 use super::kismet::command::ExtensionSplitter;
 use super::kismet::files::PageFiles;
 use super::request::forwarded::Proxies;
+use super::request::proofs::KeyParameter;
 use super::response::panic::caught;
 use super::response::{compress, etag, pace, trace};
 use super::route::Route;
@@ -87,6 +88,7 @@ fn router(table: Vec<Route>, app: &App) -> Router<App> {
                 Ingest::from_ref(app),
                 admission,
                 route.before_ready,
+                route.key_parameter.map(KeyParameter),
             );
             handler = handler.route_layer(middleware::from_fn_with_state(gate, gate::check));
         }

@@ -8,7 +8,7 @@ use std::mem;
 use super::json::Value;
 use crate::report::{BatchIdentity, SourceId};
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Content(Vec<u8>);
 
 impl Content {

@@ -42,6 +42,15 @@ pub trait Format: Send + Sync + 'static {
     /// Whether each upload has exactly one entry. The receipts of other formats count duplicates too.
     const HAS_ONE_ENTRY: bool;
 
+    /// How the sender is answered.
+    const REPLY: Reply = Reply::Receipt;
+
+    /// The word for this format in the text that a source is derived from, if bodies do not name their source.
+    const SOURCE_FORM: Option<&'static str> = None;
+
+    /// The variable of the query that carries an API key, besides those that all routes have.
+    const KEY_PARAMETER: Option<&'static str> = None;
+
     /// Decodes an upload. This is a pure function: the time is in the context.
     ///
     /// # Errors
@@ -50,17 +59,69 @@ pub trait Format: Send + Sync + 'static {
     fn decode(body: &[u8], context: &Context) -> Result<Upload, DecodeError>;
 }
 
+/// How the sender of an upload is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// With an account of its rows.
+    Receipt,
+    /// As location services do, whose clients look at the status alone: 200 and an empty object. Errors are in the form
+    /// of Ichnaea too.
+    EmptyObject,
+    /// The same, with 204 and no body.
+    NoContent,
+}
+
 /// Visits formats. Each visit has the type of a format, so that the code of a visitor is generic.
 pub trait FormatVisitor {
     fn visit<F: Format>(&mut self);
 }
 
 /// What a decoder knows besides the body.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Context {
     /// When the body was received.
     pub received_at: ReceivedAt,
     pub limits: Limits,
+    /// Empty for formats whose bodies name their source.
+    pub sender: SenderNames,
+}
+
+/// What a request says of its sender outside of its body.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SenderNames {
+    /// Name of the login or key.
+    pub credential: Option<Box<str>>,
+    /// Name that the request gives its source.
+    pub given: Option<Box<str>>,
+    /// The program, as it calls itself.
+    pub program: Option<Box<str>>,
+    /// Where the request came from.
+    pub address: Option<Box<str>>,
+}
+
+impl SenderNames {
+    /// What no request has said.
+    pub const NONE: Self = Self {
+        credential: None,
+        given: None,
+        program: None,
+        address: None,
+    };
+
+    /// The source of a body that names none, with the name that people see. It is the same for each upload of a
+    /// credential, else of a name that the requests give, else of an address.
+    pub fn source(&self, form: &str, name_bytes_max: usize) -> (SourceId, Option<Box<str>>) {
+        let name = self.credential.as_deref().or(self.given.as_deref());
+        let address = self.address.as_deref().unwrap_or_default();
+        let of_address = || SourceId::of_text(&format!("{form}:{address}"));
+        let source = name.map_or_else(of_address, SourceId::of_name);
+        let shown = name.or(self.program.as_deref()).map(|name| {
+            let mut ends = (0..=name_bytes_max.min(name.len())).rev();
+            let cut = ends.find_map(|end| name.get(..end));
+            cut.unwrap_or_default().into()
+        });
+        (source, shown)
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -149,6 +210,11 @@ impl Upload {
     /// Refuses a row that belongs to no entry.
     pub fn reject(&mut self, row: usize, reason: Reason) {
         self.rejected.push(reason.of_report(row));
+    }
+
+    /// Refuses rows that belong to no entry.
+    pub fn reject_all(&mut self, rejected: Vec<Rejected>) {
+        self.rejected.extend(rejected);
     }
 
     pub fn entries(&self) -> impl Iterator<Item = &UploadEntry> {

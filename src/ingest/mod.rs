@@ -6,6 +6,7 @@
 mod content;
 pub mod decode;
 pub mod format;
+pub mod geosubmit;
 pub mod health;
 pub mod housekeeping;
 mod json;
@@ -50,6 +51,9 @@ use crate::tracker::Tracker;
 pub fn each_format(visitor: &mut impl FormatVisitor) {
     visitor.visit::<kismet::WifiScanReport>();
     visitor.visit::<kismet::BluetoothScanReport>();
+    visitor.visit::<geosubmit::GeosubmitV2>();
+    visitor.visit::<geosubmit::GeosubmitV1>();
+    visitor.visit::<geosubmit::Submit>();
 }
 
 /// Hands records to the writer.

@@ -29,7 +29,8 @@ pub(super) fn clock(
     Ok(Clock::from_wire(seconds, received_at, skew_max))
 }
 
-fn seconds_of(text: &str) -> Result<Option<f64>, NotATime> {
+/// The number of a text, in seconds unless it makes sense only in a finer unit. `None` is "not known".
+pub(super) fn seconds_of(text: &str) -> Result<Option<f64>, NotATime> {
     match quantity(text) {
         Ok(None) => Ok(None),
         Ok(Some(Quantity {

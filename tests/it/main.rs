@@ -31,6 +31,7 @@ mod fields;
 mod fill;
 mod forms;
 mod fuzz;
+mod geosubmit;
 mod histories;
 mod history;
 mod history_index;

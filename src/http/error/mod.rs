@@ -388,14 +388,47 @@ fn status_of_body(error: &BodyError) -> StatusCode {
     }
 }
 
+/// An error for clients of location services. It has the keys of Ichnaea's errors besides those of all others.
+#[derive(Debug)]
+pub(super) struct IchnaeaError(pub(super) ApiError);
+
+impl IntoResponse for IchnaeaError {
+    fn into_response(self) -> Response {
+        let status = match self.0.status() {
+            // Ichnaea has no other status for what it cannot use.
+            StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
+            status => status,
+        };
+        let message = self.0.message(status);
+        let reason = match status {
+            StatusCode::BAD_REQUEST => "parseError",
+            _ => self.0.code(),
+        };
+        let one = json!({ "domain": "global", "reason": reason, "message": message });
+        let error = json!({ "code": status.as_u16(), "message": message, "errors": [one] });
+        self.0.answer(status, [("error".to_owned(), error)])
+    }
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let status = self.status();
+        self.answer(status, [])
+    }
+}
+
+impl ApiError {
+    fn answer(
+        self,
+        status: StatusCode,
+        further: impl IntoIterator<Item = (String, Value)>,
+    ) -> Response {
         let mut body = Map::from_iter([
             ("code".to_owned(), Value::from(self.code())),
             ("status".to_owned(), Value::from(self.message(status))),
             ("success".to_owned(), Value::from(false)),
         ]);
+        body.extend(further);
         if let Some(parameter) = self.parameter() {
             body.insert("parameter".to_owned(), Value::from(parameter));
         }

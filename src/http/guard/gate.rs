@@ -19,7 +19,7 @@ use crate::http::clock::now;
 use crate::http::error::ApiError;
 use crate::http::request::body::Bodies;
 use crate::http::request::peer::{Scheme, client, is_here};
-use crate::http::request::proofs::{TOKEN, login, tokens};
+use crate::http::request::proofs::{KeyParameter, TOKEN, login, tokens};
 use crate::ingest::Ingest;
 
 /// The handles for checking credentials.
@@ -36,6 +36,7 @@ pub(in crate::http) struct Gate {
     ingest: Ingest,
     admission: Admission,
     before_ready: bool,
+    key_parameter: Option<KeyParameter>,
 }
 
 /// Whom a route lets in.
@@ -57,12 +58,14 @@ impl Gate {
         ingest: Ingest,
         admission: Admission,
         before_ready: bool,
+        key_parameter: Option<KeyParameter>,
     ) -> Arc<Self> {
         Arc::new(Self {
             guard,
             ingest,
             admission,
             before_ready,
+            key_parameter,
         })
     }
 }
@@ -79,6 +82,9 @@ pub(in crate::http) async fn check(
         return starting.into_response();
     }
     let (mut parts, body) = request.into_parts();
+    if let Some(key_parameter) = gate.key_parameter {
+        parts.extensions.insert(key_parameter);
+    }
     let is_https = Scheme::is_https(&parts.extensions);
     match admit(guard, &parts, gate.admission).await {
         Ok(pass) => {

@@ -1,5 +1,6 @@
 //! What all reports go through on their way in, whatever their format: rates, limits, keys against resending, receipts.
 
+mod names;
 mod routes;
 
 use std::sync::Arc;
@@ -22,7 +23,9 @@ use crate::http::request::body::{Bodies, BodyError, Received};
 use crate::http::request::sender::Sender;
 use crate::http::response::json::Json;
 use crate::ingest::decode::{DecodeError, Ignored, Notes};
-use crate::ingest::format::{Context, Format, Limits, Upload, UploadEntry, UploadReceipt};
+use crate::ingest::format::{
+    Context, Format, Limits, SenderNames, Upload, UploadEntry, UploadReceipt,
+};
 use crate::ingest::health::{Arrival, Refusal, SourceHealth};
 use crate::ingest::outcomes::Outcomes;
 use crate::ingest::{Ingest, IngestError, Receipt};
@@ -132,6 +135,10 @@ async fn take<F: Format>(
     let credential = key.as_ref().and_then(|_| sender.credential());
     let owners = intake.owners.as_ref();
     let bound = owners.map(|owners| (Arc::clone(owners), identity(request.extensions())));
+    let names = match F::SOURCE_FORM {
+        Some(_) => names::of(&sender, &request),
+        None => SenderNames::NONE,
+    };
     let received = if F::IS_JSON {
         intake.bodies.receive(request).await
     } else {
@@ -139,7 +146,7 @@ async fn take<F: Format>(
     };
     let received_at = now();
     let decoded = match received {
-        Ok(received) => decode::<F>(intake, received, received_at).await,
+        Ok(received) => decode::<F>(intake, received, received_at, names).await,
         Err(refused) => Err(refused.into()),
     };
     let (bytes, decoded) = match decoded {
@@ -325,17 +332,22 @@ async fn decode<F: Format>(
     intake: &Intake,
     received: Received,
     received_at: ReceivedAt,
+    sender: SenderNames,
 ) -> Result<Decoded, ApiError> {
     let context = Context {
         received_at,
         limits: intake.limits,
+        sender,
     };
     let heavy = received.is_heavy();
     let read = move |body: &[u8]| {
         let upload = F::decode(body, &context).map_err(ApiError::from);
         let source = match &upload {
             Ok(upload) => upload.entries().next().map(|entry| entry.batch.source),
-            Err(_) => claimed_source(body),
+            Err(_) => match F::SOURCE_FORM {
+                None => claimed_source(body),
+                Some(form) => Some(context.sender.source(form, 0).0),
+            },
         };
         Ok(Decoded {
             bytes: body.len(),

@@ -3,16 +3,19 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
 
 use super::{Intake, upload};
 use crate::auth::RequiredRole;
-use crate::http::error::ApiError;
+use crate::http::error::{ApiError, IchnaeaError};
 use crate::http::openapi::sent;
 use crate::http::request::path::Argument;
 use crate::http::response::json::Json;
 use crate::http::route::{Answer, Body, Described, Extension, Route, Tag};
 use crate::ingest::each_format;
-use crate::ingest::format::{Format, FormatVisitor};
+use crate::ingest::format::{Format, FormatVisitor, Reply};
 
 pub(in crate::http) fn routes() -> Vec<Route> {
     let mut routes = Routes(Vec::new());
@@ -20,14 +23,27 @@ pub(in crate::http) fn routes() -> Vec<Route> {
     routes.0
 }
 
+/// Statuses of errors of formats that answer as location services do.
+const ERRORS_OF_SUBMISSIONS: &[u16] = &[400, 408, 409, 413, 415, 429, 500, 503, 507];
+
 struct Routes(Vec<Route>);
 
 impl FormatVisitor for Routes {
     fn visit<F: Format>(&mut self) {
-        let route = if F::ROUTER_PATH == F::PATH {
-            Route::post(F::PATH, upload::<F>, F::SUMMARY)
-        } else {
-            Route::post(F::ROUTER_PATH, upload_file::<F>, F::SUMMARY).shown_as(F::PATH)
+        let route = match F::REPLY {
+            Reply::Receipt if F::ROUTER_PATH != F::PATH => {
+                Route::post(F::ROUTER_PATH, upload_file::<F>, F::SUMMARY).shown_as(F::PATH)
+            }
+            Reply::Receipt => Route::post(F::PATH, upload::<F>, F::SUMMARY),
+            Reply::EmptyObject | Reply::NoContent => Route::post(F::PATH, submit::<F>, F::SUMMARY),
+        };
+        let (answer, errors): (_, &[u16]) = match F::REPLY {
+            Reply::Receipt => (
+                Answer::Json(Described::of::<sent::Receipt>()),
+                &[400, 408, 409, 413, 415, 422, 429, 500, 503, 507],
+            ),
+            Reply::EmptyObject => (Answer::Any, ERRORS_OF_SUBMISSIONS),
+            Reply::NoContent => (Answer::NoContent, ERRORS_OF_SUBMISSIONS),
         };
         let body = Body::Upload {
             is_json: F::IS_JSON,
@@ -38,11 +54,26 @@ impl FormatVisitor for Routes {
             .tag(Tag::Reports)
             .needs(RequiredRole::Scanreport)
             .takes(body)
-            .answers(Answer::Json(Described::of::<sent::Receipt>()))
-            .fails(&[400, 408, 409, 413, 415, 422, 429, 500, 503, 507]);
+            .answers(answer)
+            .fails(errors);
         route.documentation.description = F::DESCRIPTION;
+        route.key_parameter = F::KEY_PARAMETER;
         self.0.push(route);
     }
+}
+
+/// Takes an upload whose sender looks at the status alone.
+async fn submit<F: Format>(
+    intake: State<Arc<Intake>>,
+    request: Request,
+) -> Result<Response, IchnaeaError> {
+    upload::<F>(intake, request).await.map_err(IchnaeaError)?;
+    Ok(match F::REPLY {
+        Reply::NoContent => StatusCode::NO_CONTENT.into_response(),
+        Reply::Receipt | Reply::EmptyObject => Json::compact(&json!({}))
+            .map_err(IchnaeaError)?
+            .into_response(),
+    })
 }
 
 /// Takes an upload to the file of a format, whatever its extension.

@@ -119,6 +119,13 @@ fn security_schemes(components: ComponentsBuilder) -> ComponentsBuilder {
             SecurityScheme::ApiKey(in_query("KISMET", "An API key")),
         )
         .security_scheme(
+            "key",
+            SecurityScheme::ApiKey(in_query(
+                "key",
+                "An API key, as clients of location services send it",
+            )),
+        )
+        .security_scheme(
             "user",
             SecurityScheme::ApiKey(in_query("user", "A name, together with `password`")),
         )

@@ -52,7 +52,7 @@ fn operation(route: &Route, limits: RequestLimits, method: &str) -> Operation {
         .operation_id(Some(identifier(route.methods, method, &path)))
         .parameters(Some(in_path.chain(in_query)))
         .request_body(documentation.body.filter(|_| is_post).map(Body::describe))
-        .securities(Some(securities(route.role)))
+        .securities(Some(securities(route)))
         .response(
             documentation.answer.status(),
             documentation.answer.describe(route.extension),
@@ -71,8 +71,8 @@ fn operation(route: &Route, limits: RequestLimits, method: &str) -> Operation {
 }
 
 /// Any one of these is enough. Each names the role that it has to have.
-fn securities(role: Option<RequiredRole>) -> Vec<SecurityRequirement> {
-    let Some(role) = role else {
+fn securities(route: &Route) -> Vec<SecurityRequirement> {
+    let Some(role) = route.role else {
         return Vec::new();
     };
     let role: &[&str] = match role {
@@ -84,13 +84,16 @@ fn securities(role: Option<RequiredRole>) -> Vec<SecurityRequirement> {
     };
     let one = |name: &str| SecurityRequirement::new(name, role.iter().copied());
     let user = one("user").add("password", role.iter().copied());
-    vec![
+    let all = [
         one("basic"),
         one("bearer"),
         one("cookie"),
         one("query"),
         user,
-    ]
+    ];
+    all.into_iter()
+        .chain(route.key_parameter.map(one))
+        .collect()
 }
 
 impl Body {
@@ -121,6 +124,7 @@ impl Answer {
     fn status(self) -> &'static str {
         match self {
             Self::Socket => "101",
+            Self::NoContent => "204",
             Self::Redirect => "307",
             _ => "200",
         }
@@ -136,7 +140,7 @@ impl Answer {
                 let response = ResponseBuilder::new();
                 return response.description("`Location` has the address").build();
             }
-            Self::Empty => {
+            Self::Empty | Self::NoContent => {
                 let response = ResponseBuilder::new();
                 return response.description("Done; there is no body").build();
             }

@@ -15,13 +15,20 @@ pub(super) const PROOFS: [&str; 3] = [TOKEN, "user", "password"];
 /// Most cookies of one request that are checked. A browser may send one for each path.
 const COOKIES_MAX: usize = 4;
 
+/// Marks a request to a route whose clients send their API key in this variable of the query.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::http) struct KeyParameter(pub(in crate::http) &'static str);
+
 /// The tokens of a request: as a bearer, in the query, in cookies. Cookies come last, because a browser sends old ones
 /// along unasked.
 pub(in crate::http) fn tokens(parts: &Parts) -> Vec<String> {
     let bearer = scheme(&parts.headers, "bearer").map(str::to_owned);
-    let query = query(&parts.uri, TOKEN);
+    let token = query(&parts.uri, TOKEN);
+    let parameter = parts.extensions.get::<KeyParameter>();
+    let key = parameter.and_then(|KeyParameter(name)| query(&parts.uri, name));
     let cookies = checked_cookies(&parts.headers);
-    bearer.into_iter().chain(query).chain(cookies).collect()
+    let proofs = bearer.into_iter().chain(token).chain(key);
+    proofs.chain(cookies).collect()
 }
 
 /// The values of the session cookies that are checked.
@@ -72,7 +79,8 @@ fn scheme<'h>(headers: &'h HeaderMap, wanted: &str) -> Option<&'h str> {
         .map(|(_, proof)| proof.trim())
 }
 
-fn query(uri: &Uri, name: &str) -> Option<String> {
+/// The first value of a variable of the query.
+pub(in crate::http) fn query(uri: &Uri, name: &str) -> Option<String> {
     let query = uri.query()?;
     let mut pairs = form_urlencoded::parse(query.as_bytes());
     pairs.find_map(|(key, value)| (key == name).then(|| value.into_owned()))
@@ -109,6 +117,14 @@ mod tests {
             ),
             ["three", "query", "one", "two"]
         );
+    }
+
+    #[test]
+    fn a_key_in_the_query_counts_only_where_the_route_takes_one() {
+        let mut parts = parts("/v2/geosubmit?key=a%2Bb&KISMET=c", &[]);
+        assert_eq!(tokens(&parts), ["c"]);
+        parts.extensions.insert(KeyParameter("key"));
+        assert_eq!(tokens(&parts), ["c", "a+b"]);
     }
 
     #[test]

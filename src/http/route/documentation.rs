@@ -77,6 +77,8 @@ pub(in crate::http) enum Answer {
     Text,
     /// Nothing but the status.
     Empty,
+    /// The same, with 204.
+    NoContent,
     /// No answer: from then on both sides speak WebSocket.
     Socket,
     /// Server-sent events.
@@ -108,6 +110,7 @@ impl Documentation {
             | Answer::Any
             | Answer::Text
             | Answer::Empty
+            | Answer::NoContent
             | Answer::Socket
             | Answer::Events
             | Answer::Page

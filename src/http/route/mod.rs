@@ -25,6 +25,8 @@ pub(in crate::http) struct Route {
     pub(in crate::http) asks_itself: bool,
     /// Whether credentials that a request shows have to be right even where none are required.
     pub(in crate::http) judges_credentials: bool,
+    /// The variable of the query that carries an API key, besides those that all routes have.
+    pub(in crate::http) key_parameter: Option<&'static str>,
     /// Whether it answers while the log is still read.
     pub(in crate::http) before_ready: bool,
     pub(in crate::http) other_pages: OtherPages,
@@ -98,6 +100,7 @@ impl Route {
             role: None,
             asks_itself: false,
             judges_credentials: false,
+            key_parameter: None,
             before_ready: false,
             other_pages: OtherPages::Links,
             handler,

@@ -15,6 +15,7 @@ mod wire;
 use serde::de::DeserializeSeed;
 
 pub use self::forms::{BluetoothScanReport, WifiScanReport};
+pub(in crate::ingest) use self::repair::bytes as repaired_bytes;
 pub(crate) use self::repair::repair;
 use self::row::Row;
 use self::wire::{Document, DocumentSeed, Fields, Item, Reports};

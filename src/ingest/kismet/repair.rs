@@ -153,7 +153,7 @@ fn is_no_number(word: &[u8]) -> bool {
 }
 
 /// The bytes of a string in a repaired document.
-pub(super) fn bytes(text: &str) -> Vec<u8> {
+pub(in crate::ingest) fn bytes(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     for character in text.chars() {
         match marked(character) {

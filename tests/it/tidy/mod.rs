@@ -57,11 +57,12 @@ fn only_those_that_keep_databases_name_sqlite() {
 
 #[test]
 fn code_that_decides_does_no_input_or_output() {
-    const PURE: [&str; 8] = [
+    const PURE: [&str; 9] = [
         "alerts::engine",
         "alerts::kind",
         "alerts::rules",
         "alerts::setting",
+        "ingest::geosubmit",
         "ingest::kismet",
         "report",
         "tracker",
