@@ -34,6 +34,7 @@
 //! | `data_dir` | the names, modes and locks of all files in the data directory | what is in them |
 //! | [`metrics`] | the list of all counters and gauges | who reads them |
 //! | `page` | the files of the web page | HTTP |
+//! | `import` | files that people have already: forms, readers, jobs, identities of rows | HTTP |
 //! | `maps` | base maps: archives of tiles, and styles for them | HTTP |
 //! | `described` | types as the `OpenAPI` document describes them | routes |
 //! | [`config`] | file, environment and flags to one checked value | what it is for |
@@ -68,6 +69,7 @@ pub mod fuzzing;
 mod hex;
 mod histogram;
 mod http;
+mod import;
 pub mod ingest;
 #[warn(missing_docs)]
 pub mod log;
