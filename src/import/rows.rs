@@ -158,6 +158,10 @@ impl Sighting {
 }
 
 /// What the reader knows about how a sighting came about. Each mark becomes a tag of the report.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each mark is independent of the others"
+)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Marks {
     /// The row summarises many sightings, so that its place may not be that of its time.

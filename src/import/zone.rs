@@ -1,5 +1,8 @@
 //! The zone of times that a file writes without one.
 
+use jiff::civil;
+use jiff::tz::TimeZone;
+
 use crate::report::UnixTime;
 
 /// A zone of local times.
@@ -7,10 +10,12 @@ use crate::report::UnixTime;
 pub(crate) enum Zone {
     /// A fixed offset, in seconds east of UTC.
     Offset(i32),
+    /// A zone of the IANA database, whose offset changes.
+    Named(TimeZone),
 }
 
 /// A date and a time of day, as a file writes them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Civil {
     pub(crate) year: i32,
     pub(crate) month: u8,
@@ -55,13 +60,44 @@ impl Civil {
         let second = i64::from(second.min(59));
         Some(days * 86_400 + i64::from(hour) * 3600 + i64::from(minute) * 60 + second)
     }
+
+    fn to_jiff(self) -> Option<civil::DateTime> {
+        let signed = |number: u8| i8::try_from(number).ok();
+        civil::DateTime::new(
+            i16::try_from(self.year).ok()?,
+            signed(self.month)?,
+            signed(self.day)?,
+            signed(self.hour)?,
+            signed(self.minute)?,
+            signed(self.second.min(59))?,
+            0,
+        )
+        .ok()
+    }
 }
 
 impl Zone {
     pub(crate) const UTC: Self = Self::Offset(0);
 
-    /// Reads `+02:00`, `-0330`, `+2` or `UTC`. `None` for anything else.
+    /// Reads `+02:00`, `-0330`, `+2`, `UTC`, or a name of the IANA database such as `Europe/Berlin`. `None` for anything
+    /// else.
+    ///
+    /// The database is a part of the program, so that a file means the same on every machine.
     pub(crate) fn parse(text: &str) -> Option<Self> {
+        Self::of_offset(text).or_else(|| Self::of_name(text))
+    }
+
+    fn of_name(text: &str) -> Option<Self> {
+        /// `America/Argentina/ComodRivadavia` has 32.
+        const NAME_BYTES_MAX: usize = 40;
+        let is_name = text.len() <= NAME_BYTES_MAX;
+        is_name
+            .then(|| TimeZone::get(text).ok())
+            .flatten()
+            .map(Self::Named)
+    }
+
+    fn of_offset(text: &str) -> Option<Self> {
         if matches!(text, "UTC" | "utc" | "Z" | "z" | "GMT") {
             return Some(Self::UTC);
         }
@@ -87,8 +123,13 @@ impl Zone {
     /// The time that `local` is in this zone. Of an hour that occurs twice, the later one. `None` before
     /// [`UnixTime::CLOCK_MIN`], which is the time of clocks that were never set, and after 2106.
     pub(crate) fn time_of(&self, local: Civil) -> Option<UnixTime> {
-        let Self::Offset(offset_s) = self;
-        let seconds = local.seconds_as_utc()? - i64::from(*offset_s);
+        let seconds = match self {
+            Self::Offset(offset_s) => local.seconds_as_utc()? - i64::from(*offset_s),
+            Self::Named(zone) => {
+                let ambiguous = zone.to_ambiguous_timestamp(local.to_jiff()?);
+                ambiguous.later().ok()?.as_second()
+            }
+        };
         let time = UnixTime::new(u32::try_from(seconds).ok()?);
         (UnixTime::CLOCK_MIN <= time).then_some(time)
     }
@@ -134,9 +175,39 @@ mod tests {
         assert_eq!(at("+02:00"), utc - 7200);
         assert_eq!(at("-0330"), utc + 12_600);
         assert_eq!(at("+2"), utc - 7200);
-        for text in ["", "+", "2", "+15:00", "+02:60", "Europe", "+2:00x"] {
+        for text in [
+            "",
+            "+",
+            "2",
+            "+15:00",
+            "+02:60",
+            "Europe",
+            "+2:00x",
+            "../../etc/passwd",
+        ] {
             assert_eq!(Zone::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn names_of_zones_know_the_time_of_year() {
+        let berlin = Zone::parse("Europe/Berlin").unwrap();
+        let at = |local: Civil| berlin.time_of(local).unwrap().seconds();
+        assert_eq!(at(civil(2026, 1, 31, 13, 0, 0)), 1_769_860_800);
+        assert_eq!(at(civil(2026, 7, 1, 14, 0, 0)), 1_782_907_200);
+        assert_eq!(Zone::parse("europe/berlin"), Some(berlin));
+    }
+
+    #[test]
+    fn of_an_hour_that_occurs_twice_the_later_one_counts() {
+        let berlin = Zone::parse("Europe/Berlin").unwrap();
+        let at = |local: Civil| berlin.time_of(local).unwrap().seconds();
+        // Summer time ends at 03:00, which becomes 02:00.
+        assert_eq!(at(civil(2026, 10, 25, 1, 30, 0)), 1_792_884_600);
+        assert_eq!(at(civil(2026, 10, 25, 2, 30, 0)), 1_792_891_800);
+        assert_eq!(at(civil(2026, 10, 25, 3, 30, 0)), 1_792_895_400);
+        // An hour that summer time leaves out is taken as if it had begun later.
+        assert_eq!(at(civil(2026, 3, 29, 2, 30, 0)), 1_774_747_800);
     }
 
     #[test]

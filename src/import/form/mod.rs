@@ -1,5 +1,9 @@
 //! The forms of files. Each form that is read has a file here, with a reader.
 
+#[cfg(test)]
+mod testing;
+mod wiglecsv;
+
 use serde::{Deserialize, Serialize};
 
 use super::rows::Reader;
@@ -123,7 +127,10 @@ impl Form {
 
     /// The reader of the form. `None` for a form that is recognised, and not read yet.
     pub(crate) const fn reader(self) -> Option<Reader> {
-        None
+        match self {
+            Self::WigleCsv => Some(wiglecsv::read),
+            _ => None,
+        }
     }
 
     pub(crate) const fn class(self) -> Class {
