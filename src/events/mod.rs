@@ -13,6 +13,7 @@ use tokio::sync::broadcast;
 use self::messages::Messages;
 pub use self::messages::{MESSAGES_KEPT, Message, Severity};
 use crate::alerts::Alert;
+use crate::log::Import;
 use crate::report::{DeviceId, Phy, ReceivedAt, SourceId};
 use crate::tracker::Change;
 
@@ -68,6 +69,18 @@ impl Events {
         let raised = &alert.raised;
         self.say(Severity::Alert, raised.raised_at, || {
             format!("{} {}", raised.header, raised.text)
+        });
+    }
+
+    /// A file was imported. This is the only event of an import: its devices are not announced one by one.
+    pub fn import(&self, import: &Import, at: ReceivedAt) {
+        self.say(Severity::Info, at, || {
+            let Import {
+                file,
+                format,
+                reports,
+            } = import;
+            format!("Imported {reports} reports of the file '{file}' ({format})")
         });
     }
 

@@ -125,17 +125,14 @@ impl Judge {
             return Verdict::DuplicateOf(earlier);
         }
         let position = self.now.position.next();
-        match &record.what {
-            What::Reports(batch) => {
-                if let Err(refused) = self.meet(batch.source, position) {
-                    return Verdict::Refused(refused);
-                }
-            }
-            What::SourceForget(order) => {
-                let before = self.sources.remove(&order.source);
-                self.unconfirmed.sources.push((order.source, before));
-            }
-            _ => {}
+        if let Some(batch) = batch
+            && let Err(refused) = self.meet(batch.source, position)
+        {
+            return Verdict::Refused(refused);
+        }
+        if let What::SourceForget(order) = &record.what {
+            let before = self.sources.remove(&order.source);
+            self.unconfirmed.sources.push((order.source, before));
         }
         self.now = Moment { position, clock };
         if let Some(identity) = identity {

@@ -45,11 +45,15 @@ pub struct Fold {
 struct Observers<'o, 'e> {
     alerts: &'o mut AlertKeeper,
     events: Option<&'o mut BatchEvents<'e>>,
+    /// Whether the reports come out of a file. The rules do not look at those.
+    is_history: bool,
 }
 
 impl<'b> Observer<'b> for Observers<'_, 'b> {
     fn look(&mut self, before: Option<&Device>, report: &'b Report) {
-        self.alerts.look(before, report);
+        if !self.is_history {
+            self.alerts.look(before, report);
+        }
     }
 
     fn changed(&mut self, change: Change<'b>) {
@@ -76,11 +80,14 @@ impl Fold {
 
     /// Applies a logged entry. Entries have to come in the order of the log.
     pub fn apply(&mut self, entry: &Entry) -> Outcome {
-        let mut events = self.is_live.then(|| self.events.collect(entry.record.at));
+        let is_history = entry.record.is_history();
+        let is_emitted = self.is_live && !is_history;
+        let mut events = is_emitted.then(|| self.events.collect(entry.record.at));
         self.alerts.begin(entry);
         let mut observers = Observers {
             alerts: &mut self.alerts,
             events: events.as_mut(),
+            is_history,
         };
         let applied = self.tracker.apply_observed(entry, &mut observers);
         let refused = match &entry.record.what {
@@ -93,6 +100,11 @@ impl Fold {
         };
         if let Some(events) = events {
             events.emit();
+        }
+        if let What::Import(import) = &entry.record.what
+            && self.is_live
+        {
+            self.events.import(import, entry.record.at);
         }
         Outcome {
             evicted: applied.evicted,

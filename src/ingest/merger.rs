@@ -14,7 +14,7 @@ use super::writer::Sender;
 use super::{IngestError, Receipt, Times};
 use crate::alerts::AlertOrderError;
 use crate::fold::{Fold, Waiting};
-use crate::log::{Entry, LogPosition, StoredReceipt, What};
+use crate::log::{Entry, ImportedReports, LogPosition, StoredReceipt, What};
 use crate::report::ReceivedAt;
 
 /// The shortest time between two warnings about evicted devices.
@@ -115,6 +115,9 @@ impl Merger {
 fn receipt(entry: Entry) -> Receipt {
     let (accepted, rejected) = match entry.record.what {
         What::Reports(batch) => (batch.reports.len(), batch.rejected),
+        What::ImportedReports(ImportedReports { batch, .. }) => {
+            (batch.reports.len(), batch.rejected)
+        }
         _ => (0, Vec::new()),
     };
     Receipt {

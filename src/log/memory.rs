@@ -137,7 +137,7 @@ impl MemoryLog {
             .rev()
             .filter(|entry| entry.position <= to);
         let contacts =
-            up_to.filter_map(|entry| Some((entry.record.batch()?.source, entry.record.at)));
+            up_to.filter_map(|entry| Some((entry.record.live_batch()?.source, entry.record.at)));
         let mut newest: Vec<_> = contacts.take(count).collect();
         newest.reverse();
         newest

@@ -21,8 +21,9 @@ use uuid::Uuid;
 pub use self::encoding::{EncodingError, decode, encode};
 pub use self::memory::MemoryLog;
 pub use self::record::{
-    AlertKind, AlertNote, AlertOrder, AlertRate, Entry, Erasure, HandRaised, Import, Origin,
-    Record, RecordId, Settings, SourceForget, SourcePause, SourceState, WatchOrder, What,
+    AlertKind, AlertNote, AlertOrder, AlertRate, Entry, Erasure, HandRaised, Import,
+    ImportedReports, Origin, Record, RecordId, Settings, SourceForget, SourcePause, SourceState,
+    WatchOrder, What,
 };
 pub use self::sqlite::{Finding, Findings, History, LogReader, SqliteLog, Verification};
 pub(crate) use self::sqlite::{copy_database, open_read_only};

@@ -80,6 +80,8 @@ pub enum What {
     Erasure(Erasure),
     /// A source that is forgotten: somebody said so, or it made room for another.
     SourceForget(SourceForget),
+    /// Reports out of a file. They are history: they raise no alerts and no events, and are no contact of their source.
+    ImportedReports(ImportedReports),
 }
 
 /// A change of alerts that somebody requested. This module does not know the types of alerts, so classes and severities
@@ -211,6 +213,15 @@ pub struct Import {
     pub reports: u64,
 }
 
+/// A batch of reports out of a file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ImportedReports {
+    /// The SHA-256 of the file's unpacked content, in hex.
+    pub file: Box<str>,
+    /// The reports.
+    pub batch: Batch,
+}
+
 /// Settings by name, in the notation of the configuration file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings(pub BTreeMap<Box<str>, Box<str>>);
@@ -241,8 +252,28 @@ impl Record {
     pub fn batch(&self) -> Option<&Batch> {
         match &self.what {
             What::Reports(batch) => Some(batch),
+            What::ImportedReports(imported) => Some(&imported.batch),
             _ => None,
         }
+    }
+
+    /// Like [`batch`](Self::batch), to change it.
+    pub(super) fn batch_mut(&mut self) -> Option<&mut Batch> {
+        match &mut self.what {
+            What::Reports(batch) => Some(batch),
+            What::ImportedReports(imported) => Some(&mut imported.batch),
+            _ => None,
+        }
+    }
+
+    /// The batch of reports, if a scanner sent them now.
+    pub fn live_batch(&self) -> Option<&Batch> {
+        self.batch().filter(|_| !self.is_history())
+    }
+
+    /// Whether the record holds reports out of a file.
+    pub const fn is_history(&self) -> bool {
+        matches!(self.what, What::ImportedReports(_))
     }
 }
 

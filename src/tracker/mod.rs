@@ -295,7 +295,10 @@ impl Tracker {
         match &record.what {
             What::Reports(batch) => {
                 self.contacts.add(batch.source, record.at);
-                applied = self.merge(clock, batch, observer);
+                applied = self.merge(clock, batch, observer, true);
+            }
+            What::ImportedReports(imported) => {
+                applied = self.merge(clock, &imported.batch, observer, false);
             }
             What::Annotation(annotation) => self.annotate(clock, annotation),
             What::SourcePause(pause) => {
@@ -350,10 +353,11 @@ impl Tracker {
         clock: &mut Clock,
         batch: &'b Batch,
         observer: &mut impl Observer<'b>,
+        is_contact: bool,
     ) -> Applied {
         let mut sources = write(&self.sources);
         let known_sources = sources.len();
-        let source = sources.contact(batch, clock.now, clock.change);
+        let source = sources.contact(batch, clock.now, clock.change, is_contact);
         if known_sources < sources.len() {
             observer.changed(Change::NewSource(batch.source));
         }

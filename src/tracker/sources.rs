@@ -60,12 +60,14 @@ pub(super) struct Sources {
 }
 
 impl Sources {
-    /// Registers a batch, creates its source if it is new, and returns the source's number.
+    /// Registers a batch, creates its source if it is new, and returns the source's number. A batch out of a file is no
+    /// contact of a source that is known.
     pub(super) fn contact(
         &mut self,
         batch: &Batch,
         received_at: ReceivedAt,
         changed: ChangeNumber,
+        is_contact: bool,
     ) -> SourceNumber {
         let number = match self.by_id.get(&batch.source) {
             Some(number) => *number,
@@ -81,11 +83,13 @@ impl Sources {
             source.name.clone_from(name);
         }
         source.reports += u64::try_from(batch.reports.len()).unwrap_or_default();
-        if source.devices == 0 && source.last_contact != received_at {
-            self.unused.remove(&(source.last_contact, number));
-            self.unused.insert((received_at, number));
+        if is_contact {
+            if source.devices == 0 && source.last_contact != received_at {
+                self.unused.remove(&(source.last_contact, number));
+                self.unused.insert((received_at, number));
+            }
+            source.last_contact = received_at;
         }
-        source.last_contact = received_at;
         source.changed = changed;
         for together in batch.reports.chunk_by(|one, other| one.time == other.time) {
             if let Some(report) = together.first() {

@@ -104,7 +104,7 @@ impl Engine {
 
     /// Begins a record, before its reports. With `raises` off, rules update their state and raise nothing.
     pub(super) fn begin(&mut self, entry: &Entry, raises: bool) {
-        let batch = entry.record.batch();
+        let batch = entry.record.live_batch();
         let scanner = batch.map(|batch| batch.source);
         self.alerts
             .begin(entry.position, entry.record.at, scanner, raises);

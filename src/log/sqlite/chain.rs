@@ -41,19 +41,15 @@ impl Chain {
     /// The chain after a record that was read back from the log.
     pub(super) fn extended_by(self, entry: &Entry, link: &mut Link) -> Result<Self, LogError> {
         let record = &entry.record;
-        match (&record.what, kinds::text_of(&record.what)?) {
-            (What::Reports(batch), _) => {
-                link.begin(self, record);
-                link.add_batch(batch, kinds::rejected_text(&batch.rejected)?.as_deref());
-                for report in &batch.reports {
-                    link.add_report(report, Extra::text_of(report)?.as_deref());
-                }
-            }
-            (_, text) => {
-                link.begin(self, record);
-                let (kind, content) = text.unwrap_or_default();
-                link.add_text(kind);
-                link.add_text(&content);
+        link.begin(self, record);
+        if let Some((kind, content)) = kinds::text_of(&record.what)? {
+            link.add_text(kind);
+            link.add_text(&content);
+        }
+        if let Some(batch) = record.batch() {
+            link.add_batch(batch, kinds::rejected_text(&batch.rejected)?.as_deref());
+            for report in &batch.reports {
+                link.add_report(report, Extra::text_of(report)?.as_deref());
             }
         }
         Ok(link.end())

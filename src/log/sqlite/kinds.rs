@@ -1,11 +1,11 @@
 //! Records other than reports: their kind as a word, and their content as JSON.
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::damaged;
-use crate::log::{LogError, What};
-use crate::report::Rejected;
+use crate::log::{ImportedReports, LogError, What};
+use crate::report::{Batch, Rejected};
 
 const ANNOTATION: &str = "annotation";
 const ALERT_ORDER: &str = "alert_order";
@@ -15,8 +15,15 @@ const IMPORT: &str = "import";
 const SETTINGS: &str = "settings";
 const TICK: &str = "tick";
 const ERASURE: &str = "erasure";
+pub(super) const IMPORTED_REPORTS: &str = "imported_reports";
 
-/// The kind and the content of a record. `None` for reports, which have rows of their own.
+/// The content of reports out of a file. The batch has rows of its own.
+#[derive(Serialize, Deserialize)]
+struct ImportedContent<'f> {
+    file: std::borrow::Cow<'f, str>,
+}
+
+/// The kind and the content of a record. `None` for reports that a scanner sent, which have rows of their own.
 pub(super) fn text_of(what: &What) -> Result<Option<(&'static str, String)>, LogError> {
     let (kind, content) = match what {
         What::Reports(_) => return Ok(None),
@@ -28,6 +35,10 @@ pub(super) fn text_of(what: &What) -> Result<Option<(&'static str, String)>, Log
         What::Settings(settings) => (SETTINGS, to_json(settings)?),
         What::Tick => (TICK, to_json(&())?),
         What::Erasure(erasure) => (ERASURE, to_json(erasure)?),
+        What::ImportedReports(imported) => {
+            let file = imported.file.as_ref().into();
+            (IMPORTED_REPORTS, to_json(&ImportedContent { file })?)
+        }
     };
     Ok(Some((kind, content)))
 }
@@ -56,6 +67,13 @@ pub(super) fn read(kind: &str, content: &str) -> Result<What, LogError> {
             return Err(LogError::Damaged(text.into()));
         }
     })
+}
+
+/// Reads what [`text_of`] wrote of reports out of a file.
+pub(super) fn read_imported(content: &str, batch: Batch) -> Result<What, LogError> {
+    let content: ImportedContent<'_> = from_json(IMPORTED_REPORTS, content)?;
+    let file = content.file.into();
+    Ok(What::ImportedReports(ImportedReports { file, batch }))
 }
 
 fn to_json(value: &(impl Serialize + ?Sized)) -> Result<String, LogError> {

@@ -68,9 +68,7 @@ pub(super) fn replay(
                 Ordering::Equal => {}
                 Ordering::Greater => break,
             }
-            let What::Reports(batch) = &mut entry.record.what else {
-                return Err(damaged(STRAY));
-            };
+            let batch = entry.record.batch_mut().ok_or_else(|| damaged(STRAY))?;
             batch.reports.push(read_report(observation, phy)?);
             next = rows.next()?;
         }
@@ -144,9 +142,7 @@ pub(super) fn observations(
         };
         let mut records = record.query([row.get::<_, i64>(RECORD)?])?;
         let (mut entry, phy) = owner.read_record(records.next()?.ok_or_else(|| damaged(STRAY))?)?;
-        let What::Reports(batch) = &mut entry.record.what else {
-            return Err(damaged(STRAY));
-        };
+        let batch = entry.record.batch_mut().ok_or_else(|| damaged(STRAY))?;
         let report = read_report(row, phy)?;
         if report.device().addr != addr {
             return Ok(None);
@@ -270,6 +266,10 @@ impl Owner {
             None => {
                 let (batch, phy) = read_batch(row)?;
                 (What::Reports(batch), phy)
+            }
+            Some(kind) if kind == kinds::IMPORTED_REPORTS => {
+                let (batch, phy) = read_batch(row)?;
+                (kinds::read_imported(&row.get::<_, String>(7)?, batch)?, phy)
             }
             Some(kind) => (kinds::read(&kind, &row.get::<_, String>(7)?)?, None),
         };

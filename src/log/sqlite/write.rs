@@ -194,18 +194,16 @@ impl<'t> Inserts<'t> {
         self.link.begin(before, record);
         let (kind, content) = kinds::text_of(&record.what)?.unzip();
         let (mut source, mut rejected, mut of_all) = (None, None, None);
+        if let Some(kind) = kind {
+            self.link.add_text(kind);
+            self.link.add_text(content.as_deref().unwrap_or_default());
+        }
         let batch = record.batch();
-        match batch {
-            None => {
-                self.link.add_text(kind.unwrap_or_default());
-                self.link.add_text(content.as_deref().unwrap_or_default());
-            }
-            Some(batch) => {
-                rejected = kinds::rejected_text(&batch.rejected)?;
-                self.link.add_batch(batch, rejected.as_deref());
-                of_all = technology(batch);
-                source = Some(self.reports(numbers, at, (batch, of_all))?);
-            }
+        if let Some(batch) = batch {
+            rejected = kinds::rejected_text(&batch.rejected)?;
+            self.link.add_batch(batch, rejected.as_deref());
+            of_all = technology(batch);
+            source = Some(self.reports(numbers, at, (batch, of_all))?);
         }
         let chain = self.link.end();
         let origin = record.origin.as_ref();
