@@ -35,6 +35,9 @@ pub(crate) const MAPS: &str = "maps";
 /// The folder of the history's index. It can be built again from the log, so a backup leaves it out.
 pub(crate) const HISTORY: &str = "history";
 
+/// The folder of imports: their accounts, what waits to be read, and which rows were taken.
+pub(crate) const IMPORTS: &str = "imports";
+
 /// The server locks this file while it runs.
 const SERVER_LOCK: &str = "lock";
 /// The server, or a command beside it, locks this file while it changes [`CREDENTIALS`].
@@ -120,6 +123,13 @@ impl DataDir {
     /// Creates the folder of the history's index if it is missing, and restricts the modes of the files in it.
     pub(crate) fn make_history(&self) -> io::Result<PathBuf> {
         self.make_private_folder(HISTORY)
+    }
+
+    /// Creates a folder if it is missing.
+    pub(crate) fn make_folder_of(&self, name: &str) -> io::Result<PathBuf> {
+        let folder = self.path_of(name);
+        make_folder(&folder)?;
+        Ok(folder)
     }
 
     fn make_private_folder(&self, name: &str) -> io::Result<PathBuf> {

@@ -4,6 +4,7 @@ use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::mpsc::Receiver;
@@ -26,7 +27,8 @@ pub use crate::http::server::sockets::{BindError, Listeners};
 use crate::http::server::tls::Tls;
 pub use crate::http::server::tls::TlsError;
 use crate::http::{self, App, PageFiles, Parts};
-use crate::ingest::housekeeping::{self, Schedule};
+use crate::import::{ImportBounds, Importing, UnpackBounds};
+use crate::ingest::housekeeping::{self, HousekeepingHandle, Schedule};
 use crate::ingest::{self, Ingest, Stores, WriterBounds, WriterError};
 use crate::log::{Log, LogError, LogOptions};
 use crate::metrics::ConnectionCounts;
@@ -65,6 +67,9 @@ pub enum ServeError {
     /// A listener has no local address.
     #[error("a listener has no address")]
     Address(#[source] io::Error),
+    /// The folder of imports cannot be used.
+    #[error("cannot use the folder of imports in the data directory")]
+    Imports(#[source] io::Error),
     /// The operating system cannot start a thread.
     #[error("cannot start a thread for the writer or the housekeeping")]
     Thread(#[source] io::Error),
@@ -195,6 +200,7 @@ async fn run(
         schedule(&config),
     )
     .map_err(ServeError::Thread)?;
+    let importing = start_imports(&config, data_files.as_ref(), &ingest)?;
     let connections = Arc::<ConnectionCounts>::default();
     let reloader = Reloader::new(&config, tls.as_ref(), &webhooks, &alerts);
     let parts = Parts {
@@ -204,6 +210,7 @@ async fn run(
         server_uuid,
         data: data_files,
         ingest: ingest.clone(),
+        imports: importing.as_ref().map(Importing::imports),
         tracker,
         alerts,
         events,
@@ -238,16 +245,26 @@ async fn run(
     tokio::join!(serving, deliveries.finish(config.server.shutdown_grace))
         .0
         .ok();
-    // After the last connection nothing changes any more. The housekeeping holds the last handle to the writer, so the
-    // writer ends with it.
-    housekeeper.stop();
-    spawn_blocking(move || housekeeping.join()).await.ok();
-    spawn_blocking(move || access_at_end.save_uses()).await.ok();
+    finish(importing, (housekeeper, housekeeping), access_at_end).await;
     match early {
         Some(ended) => ended?,
         None => writer.ended().await?,
     }
     Ok(())
+}
+
+/// Ends what still works after the last connection.
+async fn finish(
+    importing: Option<Importing>,
+    (housekeeper, housekeeping): (HousekeepingHandle, JoinHandle<()>),
+    access: Access,
+) {
+    // Imports go on where they were after the next start.
+    spawn_blocking(|| importing.map(Importing::stop)).await.ok();
+    // Nothing changes any more. The housekeeping holds the last handle to the writer, so the writer ends with it.
+    housekeeper.stop();
+    spawn_blocking(move || housekeeping.join()).await.ok();
+    spawn_blocking(move || access.save_uses()).await.ok();
 }
 
 /// The addresses without ports, and without Unix domain sockets.
@@ -299,6 +316,31 @@ fn schedule(config: &Config) -> Schedule {
         age_max: config.retention.age_max(),
         size_max_bytes: config.retention.size_max_bytes(),
     }
+}
+
+fn import_bounds(config: &Config) -> ImportBounds {
+    let import = &config.import;
+    let wide = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    ImportBounds {
+        unpack: UnpackBounds {
+            bytes_max: wide(import.unpacked_bytes_max),
+            ratio_max: wide(import.unpacked_ratio_max),
+            entries_max: import.files_max,
+        },
+        jobs_max: import.jobs_max,
+    }
+}
+
+/// Starts to carry out imports. A log in memory has none.
+fn start_imports(
+    config: &Config,
+    data: Option<&DataDir>,
+    ingest: &Ingest,
+) -> Result<Option<Importing>, ServeError> {
+    let watched = (config.import.folder.as_path(), config.ingest.clock_skew_max);
+    let bounds = import_bounds(config);
+    let start = |data| Importing::start(data, bounds, watched, ingest.clone());
+    data.map(start).transpose().map_err(ServeError::Imports)
 }
 
 fn place_limits(config: &Config, process: &Process) -> PlaceLimits {

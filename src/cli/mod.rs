@@ -5,7 +5,9 @@
 mod apikey;
 mod backup;
 mod check_config;
+mod client;
 mod health;
+mod import;
 mod log;
 mod serve;
 mod source;
@@ -67,6 +69,8 @@ enum Command {
     /// Creates, lists and revokes API keys, whether or not a server runs.
     #[command(subcommand, disable_help_subcommand = true)]
     Apikey(apikey::ApikeyCommand),
+    /// Imports files that other programs wrote, into a server that runs or into a data directory that no server uses.
+    Import(import::ImportArgs),
     /// Asks a server whether it runs. The exit code is 0 if it does, else 1.
     Health(health::HealthArgs),
 }
@@ -119,6 +123,26 @@ enum CommandError {
     ServerRuns { source_id: SourceId },
     #[error("no source has the UUID {source_id}")]
     NoSuchSource { source_id: SourceId },
+    #[error("cannot read {}", file.display())]
+    ReadFile {
+        file: PathBuf,
+        #[source]
+        cause: io::Error,
+    },
+    #[error("{server} does not answer")]
+    NoAnswer {
+        server: String,
+        #[source]
+        cause: io::Error,
+    },
+    #[error("{server} answered: {text}")]
+    Refused { server: String, text: String },
+    #[error(
+        "a server runs on this data directory: import into that server, without --data-dir, or with --url"
+    )]
+    ImportIntoServer,
+    #[error("cannot open the data directory: {0}")]
+    Serve(String),
     #[error("cannot read the password")]
     ReadPassword(#[source] io::Error),
     #[error("the two passwords differ; nothing was changed")]
@@ -137,6 +161,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Source(command) => exit_code(source::run(&command)),
         Command::User(command) => exit_code(user::run(&command)),
         Command::Apikey(command) => exit_code(apikey::run(&command)),
+        Command::Import(args) => exit_code(import::run(&args)),
         Command::Health(args) => exit_code(health::run(&args)),
     }
 }

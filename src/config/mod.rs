@@ -5,6 +5,7 @@
 //! the same keys; a test compares the two.
 
 pub mod alerts;
+mod import;
 mod layers;
 mod limits;
 mod listen;
@@ -24,6 +25,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::setting_text::{duration_text, size_text, span_text};
 use alerts::Alerts;
+pub use import::Import;
 use layers::Layers;
 pub use limits::Limits;
 pub use listen::{BadListen, Listen, ListenAddress};
@@ -57,6 +59,8 @@ pub struct Config {
     pub alerts: Alerts,
     /// Limits for everything that comes from outside.
     pub limits: Limits,
+    /// Files that people have already.
+    pub import: Import,
     /// Pages for browsers.
     pub ui: Ui,
     /// Receivers of alerts.
@@ -311,6 +315,7 @@ impl Config {
             retention,
             alerts,
             limits,
+            import,
             ui: _,       // The start checks the folder.
             webhooks: _, // `webhook::check_list` checks them: its errors name the entry and the key.
         } = self;
@@ -335,6 +340,7 @@ impl Config {
         }
         time(retention.device_timeout, Duration::ZERO..=DAY * 36_500)?;
         alerts::check_each(alerts)?;
+        import.check_each()?;
         limits.check_each()
     }
 

@@ -22,6 +22,7 @@ use super::kismet::files::PageFiles;
 use super::kismet::live::{Feed, Live};
 use super::kismet::records::Records;
 use super::kismet::samples::Samples;
+use super::native::imports::{ImportService, Service};
 use super::native::live::{LivePage, PageParts};
 use super::native::tile_index::TileIndex;
 use super::request::body::{Bodies, BodyLimits};
@@ -33,6 +34,7 @@ use crate::auth::{Access, SourceOwners};
 use crate::config::{self, Config};
 use crate::data_dir::DataDir;
 use crate::events::Events;
+use crate::import::Imports;
 use crate::ingest::Ingest;
 use crate::ingest::format::Limits;
 use crate::ingest::health::SourceHealth;
@@ -72,6 +74,7 @@ struct Handles {
     file_reads: ReadQueue,
     maps: BaseMaps,
     tile_index: TileIndex,
+    imports: Service,
     kismet_page: Option<PageFiles>,
     web_page: WebPage,
     server: Arc<ServerFacts>,
@@ -171,6 +174,8 @@ pub(crate) struct Parts {
     /// `None` for a log in memory.
     pub(crate) data: Option<DataDir>,
     pub(crate) ingest: Ingest,
+    /// `None` for a log in memory.
+    pub(crate) imports: Option<Imports>,
     pub(crate) tracker: Arc<Tracker>,
     pub(crate) alerts: AlertStore,
     pub(crate) events: Events,
@@ -248,6 +253,7 @@ impl App {
             file_reads: ReadQueue::new(read_limits(limits, FILE_READS_MAX), &Arc::default()),
             maps,
             tile_index,
+            imports: parts.imports.map(|imports| import_service(config, imports)),
             kismet_page: parts.kismet_page,
             web_page: WebPage::new(&config.server.uri_prefix),
             server: Arc::new(ServerFacts {
@@ -366,6 +372,16 @@ fn body_limits(limits: &config::Limits) -> BodyLimits {
     }
 }
 
+fn import_service(config: &Config, imports: Imports) -> Arc<ImportService> {
+    Arc::new(ImportService {
+        imports,
+        body_bytes_max: config.import.body_bytes_max,
+        files_max: config.import.files_max,
+        answer_within: config.import.answer_within,
+        clock_skew_max: config.ingest.clock_skew_max,
+    })
+}
+
 fn upload_limits(config: &Config) -> Limits {
     let limits = &config.limits;
     Limits {
@@ -402,6 +418,7 @@ part!(AlertStore, app => app.records.alerts.clone());
 part!(Arc<Intake>, app => Arc::clone(&app.intake));
 part!(Arc<Origins>, app => Arc::clone(&app.origins));
 part!(Arc<ServerFacts>, app => Arc::clone(&app.server));
+part!(Service, app => app.imports.clone());
 part!(BaseMaps, app => app.maps.clone());
 part!(WebPage, app => app.web_page.clone());
 part!(Option<PageFiles>, app => app.kismet_page.clone());

@@ -144,6 +144,17 @@ struct Job {
     done: oneshot::Sender<SubmitResult>,
 }
 
+/// A change on its way to the log.
+#[derive(Debug)]
+pub(crate) struct HandedIn(oneshot::Receiver<SubmitResult>);
+
+impl HandedIn {
+    /// Waits until it is durable and in the tracker.
+    pub(crate) fn wait(self) -> SubmitResult {
+        self.0.blocking_recv().unwrap_or(Err(IngestError::Unknown))
+    }
+}
+
 impl Ingest {
     /// Sends a change that was received at `at` to the writer, and waits until it is durable and in the tracker.
     ///
@@ -159,6 +170,20 @@ impl Ingest {
         self.queue_up(Work::Write(Job { record, done }))?;
         // An orderly shutdown writes everything in the queue, so a missing answer means a failure.
         receipt.await.unwrap_or(Err(IngestError::Unknown))
+    }
+
+    /// Like [`submit`](Self::submit), for threads that may block. If the queue is full, this waits for a place. Several
+    /// changes may be on their way; they are written in the order in which they are handed in.
+    pub(crate) fn hand_in(&self, at: ReceivedAt, what: What) -> Result<HandedIn, IngestError> {
+        if !self.is_ready() {
+            return Err(IngestError::Starting);
+        }
+        let (done, receipt) = oneshot::channel();
+        let record = Record::new(self.node, at, what);
+        let work = Work::Write(Job { record, done });
+        let queued = self.queue.blocking_send(work);
+        queued.map_err(|_| IngestError::Stopped)?;
+        Ok(HandedIn(receipt))
     }
 
     /// Sends the time to the rules about silence. A full queue drops the tick, because batches carry the time too.

@@ -109,7 +109,7 @@ impl Expected {
                 "mac" => "00:00:00:00:00:01",
                 "phyname" => "IEEE802.11",
                 "path" => "index.html",
-                "timestamp" | "x" | "y" | "z" => "0",
+                "file" | "timestamp" | "x" | "y" | "z" => "0",
                 "version" => "dev",
                 "view" => "all",
                 "class" | "hash" | "id" | "key" | "name" | "uuid" => "1",

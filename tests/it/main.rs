@@ -35,6 +35,7 @@ mod geosubmit;
 mod histories;
 mod history;
 mod history_index;
+mod imports;
 mod ingest;
 mod kismet_page;
 mod limits;

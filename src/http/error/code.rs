@@ -5,6 +5,7 @@ use super::ApiError;
 use crate::alerts::AlertOrderError;
 use crate::auth::CredentialsError;
 use crate::http::request::body::BodyError;
+use crate::import::ImportError;
 use crate::ingest::IngestError;
 use crate::ingest::decode::DecodeError;
 
@@ -37,6 +38,13 @@ impl ApiError {
             Self::NoSuchAlert(_) | Self::NoSuchAlertId(_) => "no_such_alert",
             Self::TooManyComments { .. } => "too_many_comments",
             Self::NoSuchWebhook(_) => "no_such_webhook",
+            Self::Import(ImportError::TooMany { .. }) => "too_many_imports",
+            Self::Import(ImportError::Io(_)) => "import_not_written",
+            Self::UnknownForm(_) => "unknown_form",
+            Self::NoSuchImport(_) => "no_such_import",
+            Self::BadMultipart => "bad_multipart",
+            Self::NoFile => "no_file",
+            Self::TooManyFiles { .. } => "too_many_files",
             Self::NoSuchSsid(_) => "no_such_ssid",
             Self::NoSuchBaseMap(_) => "no_such_basemap",
             Self::NoSuchTile => "no_such_tile",
@@ -87,6 +95,7 @@ impl ApiError {
             Self::BadSourceId(_) => "uuid",
             Self::BadTimestamp => "timestamp",
             Self::BadDuration => "duration",
+            Self::NoFile => "file",
             Self::BadRole(_) => "role",
             Self::BadIdempotencyKey { .. } | Self::TwoIdempotencyKeys => "Idempotency-Key",
             Self::ForeignHost => "Host",

@@ -15,6 +15,7 @@ use crate::auth::{BadRole, CredentialsError, RequiredRole};
 use crate::http::request::bad_parameter::BadParameter;
 use crate::http::request::body::BodyError;
 use crate::http::response::json::Json;
+use crate::import::ImportError;
 use crate::ingest::IngestError;
 use crate::ingest::decode::DecodeError;
 use crate::log::LogError;
@@ -81,6 +82,18 @@ pub(super) enum ApiError {
     NoSuchAlertId(String),
     #[error("the alert has {max} comments already, which is limits.alert_comments_max")]
     TooManyComments { max: usize },
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    #[error("{0}")]
+    UnknownForm(String),
+    #[error("no import has the id {0}")]
+    NoSuchImport(String),
+    #[error("the form is not multipart/form-data, breaks off, or has a field that is too long")]
+    BadMultipart,
+    #[error("file: the form has no file; send each one as a field `file`")]
+    NoFile,
+    #[error("more than {max} files in one upload, see import.files_max")]
+    TooManyFiles { max: usize },
     #[error("no webhook has the name `{0}`")]
     NoSuchWebhook(String),
     #[error("no base map has the name `{0}`; /api/v1/basemaps lists them")]
@@ -240,6 +253,7 @@ impl ApiError {
             | Self::NoSuchField(_)
             | Self::NoSuchSource(_)
             | Self::NoSuchWebhook(_)
+            | Self::NoSuchImport(_)
             | Self::NoSuchBaseMap(_)
             | Self::NoSuchTile
             | Self::NoSuchStyle
@@ -252,8 +266,19 @@ impl ApiError {
             | Self::TooManyComments { .. }
             | Self::TooManyOwnedSources => StatusCode::CONFLICT,
             Self::Impossible(_) => StatusCode::NOT_IMPLEMENTED,
+            Self::UnknownForm(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooManyFiles { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Import(ImportError::Io(error)) | Self::OwnerNotWritten(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+                ) =>
+            {
+                StatusCode::INSUFFICIENT_STORAGE
+            }
             Self::NotAWebSocket => StatusCode::UPGRADE_REQUIRED,
-            Self::TooManyReads
+            Self::Import(ImportError::TooMany { .. })
+            | Self::TooManyReads
             | Self::TooManyReadsOfClient
             | Self::NoTilesYet
             | Self::TooManySubscribers
@@ -264,6 +289,8 @@ impl ApiError {
             Self::HeadTooLong { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::ClientGone
+            | Self::BadMultipart
+            | Self::NoFile
             | Self::BadPath
             | Self::BadParameter(_)
             | Self::BadIdempotencyKey { .. }
@@ -275,15 +302,8 @@ impl ApiError {
             | Self::BadDuration
             | Self::BadRole(_)
             | Self::BadTimestamp => StatusCode::BAD_REQUEST,
-            Self::OwnerNotWritten(error)
-                if matches!(
-                    error.kind(),
-                    ErrorKind::StorageFull | ErrorKind::QuotaExceeded
-                ) =>
-            {
-                StatusCode::INSUFFICIENT_STORAGE
-            }
-            Self::OwnerNotWritten(_)
+            Self::Import(ImportError::Io(_))
+            | Self::OwnerNotWritten(_)
             | Self::History(_)
             | Self::BaseMap(_)
             | Self::File(_)

@@ -7,6 +7,7 @@ pub(super) mod basemaps;
 pub(super) mod devices;
 mod filter;
 pub(super) mod history;
+pub(super) mod imports;
 pub(super) mod live;
 pub(super) mod networks;
 pub(super) mod observations;
@@ -23,7 +24,7 @@ use axum::handler::Handler;
 
 use super::route::{Answer, Body, Described, Extension, Route, Tag};
 use super::state::App;
-use crate::auth::RequiredRole::{Admin, Readonly};
+use crate::auth::RequiredRole::{Admin, Readonly, Scanreport};
 use crate::views::TrackFeature;
 use crate::views::native::{HandledAlert, HistoryChart, WholeDevice};
 
@@ -56,6 +57,8 @@ pub(in crate::http) fn routes() -> Vec<Route> {
         routes_of_sources(),
         routes_of_server(),
         base_maps(),
+        routes_of_imports(),
+        routes_of_uploaders(),
     ]
     .concat()
 }
@@ -271,6 +274,125 @@ fn routes_of_server() -> Vec<Route> {
             "The server, and how much it has",
             Answer::Json(Described::of::<status::ServerStatus<'static>>()),
         ),
+    ]
+}
+
+/// What an import is.
+const IMPORT: &str = "The form of each file follows from its content. A form of `multipart/form-data` may have several files, \
+    in fields `file`, which belong together, and the parameters as further fields. Another body is one file. gzip and zip \
+    are unpacked. Imports are history: they raise no alerts, and are no contact of their source. A file that was imported \
+    before changes nothing, and neither does a row. The answer is 200 with the account; 202 if the import takes longer \
+    than `import.answer_within`, and 415 if a single file has no known form.";
+
+/// The parameters of an import.
+const IMPORT_OPTIONS: &[&str] = &["source", "tz", "time", "track", "dry_run"];
+
+fn routes_of_imports() -> Vec<Route> {
+    let answer = || Answer::Json(Described::of::<imports::Import<'static>>());
+    vec![
+        Route::post(
+            "/api/v1/imports",
+            imports::create,
+            "Imports files, such as those of the WiGLE app",
+        )
+        .extension(Extension::InPath)
+        .tag(Tag::Reports)
+        .needs(Scanreport)
+        .explained(IMPORT)
+        .asks(IMPORT_OPTIONS)
+        .takes(FILES)
+        .answers(answer())
+        .fails(UPLOAD_ERRORS),
+        read(
+            "/api/v1/imports",
+            imports::list,
+            "The imports, the newest first",
+            Answer::Json(Described::of::<imports::ImportList<'static>>()),
+        )
+        .asks(PAGE),
+        read(
+            "/api/v1/imports/{id}",
+            imports::one,
+            "An import: how far it is, and what became of its rows",
+            answer(),
+        )
+        .needs(Scanreport)
+        .fails(&[400, 404, 501, 503]),
+        Route::post(
+            "/api/v1/imports/{id}/cancel",
+            imports::cancel,
+            "Ends an import early; what was taken stays",
+        )
+        .extension(Extension::InPath)
+        .tag(Tag::Native)
+        .needs(Scanreport)
+        .answers(answer())
+        .fails(&[400, 404, 501, 503]),
+        read(
+            "/api/v1/imports/{id}/refusals/{file}",
+            imports::refusals,
+            "The rows of a file that were refused, as CSV",
+            Answer::File,
+        )
+        .needs(Scanreport)
+        .fails(&[400, 404, 501, 503]),
+    ]
+}
+
+/// Files, as such or in a form.
+const FILES: Body = Body::Upload {
+    is_json: false,
+    media_types: &[
+        ("multipart/form-data", Described::OCTETS),
+        ("application/octet-stream", Described::OCTETS),
+    ],
+};
+const UPLOAD_ERRORS: &[u16] = &[400, 408, 413, 415, 429, 500, 501, 503, 507];
+
+/// Uploads in the shapes of other servers.
+fn routes_of_uploaders() -> Vec<Route> {
+    let upload = |route: Route| {
+        route
+            .extension(Extension::InPath)
+            .tag(Tag::Reports)
+            .needs(Scanreport)
+            .takes(FILES)
+            .fails(UPLOAD_ERRORS)
+    };
+    vec![
+        upload(Route::post(
+            "/api/v2/file/upload",
+            imports::others::wigle_upload,
+            "Imports a file as wigle.net does; the name and token of Basic are the name of a key and the key",
+        ))
+        .answers(Answer::Json(
+            Described::of::<imports::others::WigleUpload>(),
+        )),
+        read(
+            "/api/v2/file/transactions",
+            imports::others::wigle_transactions,
+            "What the client has sent, as wigle.net lists it",
+            Answer::Json(Described::of::<imports::others::WigleTransactions>()),
+        )
+        .needs(Scanreport)
+        .fails(&[400, 501, 503]),
+        upload(Route::post(
+            "/api/upload-csv",
+            imports::others::wdgwars_upload,
+            "Imports a file as wdgwars.pl does; the key is in `X-API-Key`",
+        ))
+        .answers(Answer::Json(
+            Described::of::<imports::others::WdgwarsUpload>(),
+        ))
+        .fails(&[400, 408, 409, 413, 415, 429, 500, 501, 503, 507]),
+        read(
+            "/api/me",
+            imports::others::wdgwars_me,
+            "Who the client is, as wdgwars.pl answers it",
+            Answer::Json(Described::of::<imports::others::WdgwarsMe>()),
+        )
+        .needs(Scanreport)
+        .fails(&[400, 503]),
     ]
 }
 

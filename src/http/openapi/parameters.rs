@@ -22,6 +22,9 @@ const FORMATS: [&str; 7] = [
 /// How the paths of base maps begin. They may have deeper zooms than other tiles.
 const BASE_MAPS: &str = "/api/v1/basemaps/";
 
+/// Where files are imported.
+const IMPORTS: &str = "/api/v1/imports";
+
 /// What the description of a parameter depends on besides its name.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Surroundings<'r> {
@@ -54,7 +57,7 @@ fn parameter(
         .name(name)
         .parameter_in(place)
         .required(required)
-        .description(meaning(name))
+        .description(meaning(name, around))
         .schema(Some(schema))
         // Values stand in one parameter, separated by commas.
         .style(is_list.then_some(ParameterStyle::Form))
@@ -62,8 +65,18 @@ fn parameter(
         .build()
 }
 
-fn meaning(name: &str) -> Option<&'static str> {
+fn meaning(name: &str, around: Surroundings<'_>) -> Option<&'static str> {
+    let is_import = around.path == IMPORTS;
     Some(match name {
+        "source" if is_import => "the name of the source; files with one name are of one source",
+        "tz" => "the zone of times without one, such as `Europe/Berlin` or `+02:00`",
+        "time" => {
+            "the time of a capture without a clock: seconds since 1970, or like `2026-01-31T12:00:00Z`"
+        }
+        "track" => "seconds to add to the times of rows before a track in the upload is searched",
+        "dry_run" => "`true`: changes nothing, and answers what would become of each row",
+        "file" => "the number of a file of an import, from 0",
+        "id" if around.path.starts_with(IMPORTS) => "the `id` of an import",
         "format" => {
             "`json` and `cmd`: one value; `tjson`: with `_` for the dots in names; `prettyjson`: spread over lines; \
              `itjson`: the items of a list, one a line; `ekjson`: the same with `_`"
@@ -147,13 +160,20 @@ fn meaning(name: &str) -> Option<&'static str> {
 
 fn schema(name: &str, around: Surroundings<'_>) -> Schema {
     match name {
+        "source" if around.path == IMPORTS => ObjectBuilder::new()
+            .schema_type(Type::String)
+            .max_length(Some(256))
+            .into(),
+        "track" => integer(-MAX_U32, MAX_U32),
+        "file" => integer(0.0, 65_535.0),
+        "id" if around.path.starts_with(IMPORTS) => text("^[0-9]{1,20}$"),
         "format" => one_of(FORMATS),
         "mac" | "address" => text(patterns::ADDRESS),
         "key" => text(patterns::KEY),
         "uuid" => text(patterns::UUID),
         "name" => text("^[A-Za-z0-9_-]{1,64}$"),
         "id" => text("^[A-Za-z0-9-]{1,128}$"),
-        "acknowledged" => one_of(["true", "false"]),
+        "acknowledged" | "dry_run" => one_of(["true", "false"]),
         "view" => one_of([
             "all",
             "phydot11_accesspoints",
@@ -171,7 +191,7 @@ fn schema(name: &str, around: Surroundings<'_>) -> Schema {
         ]),
         "kind" => one_of(["found", "lost", "both"]),
         "timestamp" => ObjectBuilder::new().schema_type(Type::Number).into(),
-        "since" | "until" | "changed_since" | "new_since" => time(),
+        "since" | "until" | "changed_since" | "new_since" | "time" => time(),
         "z" if around.path.starts_with(BASE_MAPS) => integer(0.0, 30.0),
         "x" | "y" if around.path.starts_with(BASE_MAPS) => {
             integer(0.0, f64::from((1_u32 << 30) - 1))

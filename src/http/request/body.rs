@@ -6,9 +6,11 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, header};
+use bytes::Bytes;
 use http_body_util::BodyExt;
 use percent_encoding::percent_decode;
 use serde::de::{DeserializeOwned, IgnoredAny};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::body_memory::{BodyMemory, HeldMemory, NoRoom};
@@ -168,13 +170,54 @@ impl Bodies {
         let discard = async {
             let mut read = 0usize;
             while let Some(Ok(frame)) = body.frame().await {
-                read = read.saturating_add(frame.data_ref().map_or(0, bytes::Bytes::len));
+                read = read.saturating_add(frame.data_ref().map_or(0, Bytes::len));
                 if self.limits.bytes_max < read {
                     return;
                 }
             }
         };
         timeout(self.limits.unwanted_timeout, discard).await.ok();
+    }
+
+    /// Hands the body of `request` to `sink`, piece by piece, as it arrives. Returns its length. Stops when nobody takes
+    /// the pieces any more.
+    pub(in crate::http) async fn stream(
+        &self,
+        request: Request,
+        bytes_max: usize,
+        sink: &mpsc::Sender<Bytes>,
+    ) -> Result<usize, BodyError> {
+        let declared = content_length(request.headers());
+        if declared.is_some_and(|declared| bytes_max < declared) {
+            self.discard(request.into_body()).await;
+            return Err(BodyError::TooLarge { bytes_max });
+        }
+        let mut body = request.into_body();
+        let mut pace = BodyPace::new(self.limits, declared, Instant::now());
+        let mut read = 0usize;
+        loop {
+            let (due, too_slow) = pace.due(read);
+            let Ok(frame) = timeout_at(due, body.frame()).await else {
+                return Err(too_slow);
+            };
+            let Some(frame) = frame else {
+                return Ok(read);
+            };
+            let Ok(data) = frame.map_err(|_| BodyError::BrokenOff)?.into_data() else {
+                continue;
+            };
+            read = read.saturating_add(data.len());
+            if bytes_max < read {
+                self.discard(body).await;
+                return Err(BodyError::TooLarge { bytes_max });
+            }
+            let arrived_at = Instant::now();
+            if sink.send(data).await.is_err() {
+                return Ok(read);
+            }
+            // The client is not slow while it waits for the server.
+            pace.arrived(read, arrived_at.elapsed(), Instant::now());
+        }
     }
 
     async fn read(

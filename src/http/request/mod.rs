@@ -8,6 +8,7 @@ mod body_pace;
 pub(super) mod fields;
 pub(super) mod forwarded;
 pub(super) mod hang_up;
+pub(super) mod multipart;
 pub(super) mod path;
 pub(super) mod peer;
 pub(super) mod proofs;

@@ -28,7 +28,22 @@ pub(in crate::http) fn tokens(parts: &Parts) -> Vec<String> {
     let key = parameter.and_then(|KeyParameter(name)| query(&parts.uri, name));
     let cookies = checked_cookies(&parts.headers);
     let proofs = bearer.into_iter().chain(token).chain(key);
-    proofs.chain(cookies).collect()
+    proofs.chain(uploader_key(parts)).chain(cookies).collect()
+}
+
+/// The key of a program that uploads files to other servers, in the way of those: `WiGLE`'s as the password of Basic, with
+/// the key's name as the user, and `WDGWars`' in a header of its own.
+fn uploader_key(parts: &Parts) -> Option<String> {
+    match parts.uri.path() {
+        "/api/v2/file/upload" | "/api/v2/file/transactions" => {
+            Some(login(parts)?.password).filter(|key| !key.is_empty())
+        }
+        "/api/upload-csv" | "/api/me" => {
+            let key = parts.headers.get("x-api-key")?;
+            Some(key.to_str().ok()?.trim().to_owned())
+        }
+        _ => None,
+    }
 }
 
 /// The values of the session cookies that are checked.

@@ -27,7 +27,7 @@ pub(in crate::http) fn moment(text: &str, now: UnixTime) -> Result<UnixTime, Api
 }
 
 /// Seconds since 1970, or ISO 8601 in UTC.
-pub(super) fn read_time(text: &str) -> Option<UnixTime> {
+pub(in crate::http) fn read_time(text: &str) -> Option<UnixTime> {
     if let Ok(seconds) = text.parse() {
         return Some(UnixTime::new(seconds));
     }

@@ -151,6 +151,14 @@ impl Form {
         }
     }
 
+    /// Why a file of no known form is refused.
+    pub(crate) fn unknown() -> String {
+        let read = Self::ALL.iter().filter(|form| form.reader().is_some());
+        let words: Vec<&str> = read.map(|form| form.word()).collect();
+        let words = words.join(", ");
+        format!("not a file that can be imported; these forms are read: {words}")
+    }
+
     /// Whether the name of a network is a part of a row's identity. The `WiGLE` app writes the latest name of a network on
     /// its old sightings too, so two of its exports differ there.
     pub(crate) const fn names_identify(self) -> bool {

@@ -20,6 +20,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "http",
             "http::server",
             "webhook",
+            "import",
             "ingest",
             "fold",
             "auth",
@@ -96,6 +97,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "http::native",
         &[
+            "http::intake",
             "http::route",
             "http::state",
             "http::guard",
@@ -107,6 +109,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "metrics",
             "webhook",
             "views",
+            "import",
             "ingest",
             "auth",
             "events",
@@ -182,6 +185,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "http::clock",
             "metrics",
             "webhook",
+            "import",
             "ingest",
             "auth",
             "events",
@@ -233,6 +237,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "http::response",
             "http::request",
+            "import",
             "ingest",
             "auth",
             "alerts",
@@ -271,6 +276,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "views",
         &["events", "alerts", "tracker", "log", "report", "hex"],
     ),
+    ("import", &["ingest", "log", "report", "hex", "data_dir"]),
     (
         "ingest",
         &[
@@ -292,7 +298,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("snapshot", &["tracker", "log", "report", "data_dir"]),
     ("auth", &["config", "bounded", "data_dir"]),
     ("config", &["alerts", "setting_text"]),
-    ("events", &["alerts", "tracker", "report"]),
+    ("events", &["alerts", "tracker", "log", "report"]),
     (
         "alerts",
         &["tracker", "log", "report", "setting_text", "data_dir"],

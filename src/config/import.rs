@@ -1,0 +1,58 @@
+//! `[import]`: files that people have already.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{HOUR, count, time};
+use crate::setting_text::duration_text;
+
+/// `[import]`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Import {
+    /// Folder whose files are imported. Each is then moved to `done` or `failed` in it, with its account beside it. Default
+    /// empty: no folder is watched.
+    pub folder: PathBuf,
+    /// Largest upload in bytes. Default 256 MiB.
+    pub body_bytes_max: usize,
+    /// Largest size of an upload in bytes once it is unpacked. Default 2 GiB.
+    pub unpacked_bytes_max: usize,
+    /// Unpacked bytes for each packed byte, past the first MiB. Default 200.
+    pub unpacked_ratio_max: usize,
+    /// Files of one upload, and files of one archive. Default 1 000.
+    pub files_max: usize,
+    /// Imports that wait or run. Past it, 503. Default 64.
+    pub jobs_max: usize,
+    /// How long an upload waits for its account. Past it, the answer is 202, and the client asks again. Default 10
+    /// seconds.
+    #[serde(with = "duration_text")]
+    pub answer_within: Duration,
+}
+
+impl Default for Import {
+    fn default() -> Self {
+        Self {
+            folder: PathBuf::new(),
+            body_bytes_max: 256 << 20,
+            unpacked_bytes_max: 2 << 30,
+            unpacked_ratio_max: 200,
+            files_max: 1000,
+            jobs_max: 64,
+            answer_within: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Import {
+    /// Checks each key alone. The error holds only the reason: the caller knows the key.
+    pub(super) fn check_each(&self) -> Result<(), String> {
+        count(self.body_bytes_max, 1024..=1 << 36)?;
+        count(self.unpacked_bytes_max, 1024..=1 << 40)?;
+        count(self.unpacked_ratio_max, 1..=100_000)?;
+        count(self.files_max, 1..=65_534)?;
+        count(self.jobs_max, 1..=10_000)?;
+        time(self.answer_within, Duration::ZERO..=HOUR)
+    }
+}

@@ -1,0 +1,185 @@
+//! An upload on its way to files, where the import finds them.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use axum::extract::Request;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderName};
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+
+use super::ImportService;
+use crate::http::error::ApiError;
+use crate::http::request::body::Bodies;
+use crate::http::request::multipart::{BadMultipart, Event, Multipart, PartHead, disposition};
+use crate::import::{Imports, shown_name};
+
+/// How many pieces of a body may wait to be written.
+const PIECES_MAX: usize = 16;
+/// Longest value of a field that is no file.
+const FIELD_BYTES_MAX: usize = 1024;
+
+/// The files of an upload, as they were named, and the other fields of its form.
+#[derive(Debug, Default)]
+pub(super) struct Spooled {
+    pub(super) names: Vec<String>,
+    pub(super) fields: Vec<(String, String)>,
+    pub(super) bytes: u64,
+}
+
+/// Why a body is not written.
+#[derive(Debug)]
+enum SpoolError {
+    Form,
+    TooManyFiles,
+    NoFile,
+    Io(io::Error),
+}
+
+impl From<BadMultipart> for SpoolError {
+    fn from(_: BadMultipart) -> Self {
+        Self::Form
+    }
+}
+
+impl From<io::Error> for SpoolError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// Writes the body of a request to the files of the import `id`. A form may have several; another body is one file.
+pub(super) async fn receive(
+    service: &Arc<ImportService>,
+    bodies: &Bodies,
+    id: u64,
+    request: Request,
+) -> Result<Spooled, ApiError> {
+    let headers = request.headers();
+    let form = header(headers, &CONTENT_TYPE).and_then(Multipart::of);
+    let name = header(headers, &CONTENT_DISPOSITION).and_then(disposition);
+    let name = name.map_or_else(|| "upload".to_owned(), |name| shown_name(&name));
+    let (pieces, received) = mpsc::channel(PIECES_MAX);
+    let imports = service.imports.clone();
+    let files_max = service.files_max;
+    let writing = spawn_blocking(move || {
+        let writer = Writer {
+            imports,
+            id,
+            files_max,
+            file: None,
+            field: None,
+            spooled: Spooled::default(),
+        };
+        writer.write(form, name, received)
+    });
+    let body_bytes_max = service.body_bytes_max;
+    let read = bodies.stream(request, body_bytes_max, &pieces).await;
+    drop(pieces);
+    let written = writing.await.map_err(|_| ApiError::Panicked)?;
+    match (read, written) {
+        // A body that is read only in part because it cannot be written is no error of reading.
+        (Err(refused), _) => Err(refused.into()),
+        (_, Err(SpoolError::Io(error))) => Err(ApiError::Import(error.into())),
+        (_, Err(SpoolError::Form)) => Err(ApiError::BadMultipart),
+        (_, Err(SpoolError::TooManyFiles)) => Err(ApiError::TooManyFiles { max: files_max }),
+        (Ok(_), Err(SpoolError::NoFile)) => Err(ApiError::NoFile),
+        (Ok(_), Ok(spooled)) => Ok(spooled),
+    }
+}
+
+fn header<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
+    headers.get(name)?.to_str().ok()
+}
+
+struct Writer {
+    imports: Imports,
+    id: u64,
+    files_max: usize,
+    file: Option<File>,
+    /// A field that is no file.
+    field: Option<(String, Vec<u8>)>,
+    spooled: Spooled,
+}
+
+impl Writer {
+    fn write(
+        mut self,
+        form: Option<Multipart>,
+        name: String,
+        mut pieces: mpsc::Receiver<Bytes>,
+    ) -> Result<Spooled, SpoolError> {
+        let Some(mut form) = form else {
+            self.begin_file(name)?;
+            while let Some(piece) = pieces.blocking_recv() {
+                self.data(&piece)?;
+            }
+            self.end()?;
+            return Ok(self.spooled);
+        };
+        while let Some(piece) = pieces.blocking_recv() {
+            form.feed(&piece, &mut |event| match event {
+                Event::Part(head) => self.begin(head),
+                Event::Data(data) => self.data(data),
+                Event::End => self.end(),
+            })?;
+        }
+        if !form.is_complete() {
+            return Err(SpoolError::Form);
+        }
+        if self.spooled.names.is_empty() {
+            return Err(SpoolError::NoFile);
+        }
+        Ok(self.spooled)
+    }
+
+    fn begin(&mut self, head: PartHead) -> Result<(), SpoolError> {
+        match head.file_name {
+            // A form in which no file was chosen.
+            Some(name) if name.is_empty() => Ok(()),
+            Some(name) => self.begin_file(shown_name(&name)),
+            None => {
+                self.field = Some((head.name, Vec::new()));
+                Ok(())
+            }
+        }
+    }
+
+    fn begin_file(&mut self, name: String) -> Result<(), SpoolError> {
+        let number = self.spooled.names.len();
+        if self.files_max <= number {
+            return Err(SpoolError::TooManyFiles);
+        }
+        self.file = Some(self.imports.new_spool(self.id, number)?);
+        self.spooled.names.push(name);
+        Ok(())
+    }
+
+    fn data(&mut self, data: &[u8]) -> Result<(), SpoolError> {
+        if let Some(file) = &mut self.file {
+            file.write_all(data)?;
+            self.spooled.bytes += u64::try_from(data.len()).unwrap_or_default();
+        } else if let Some((_, value)) = &mut self.field {
+            if FIELD_BYTES_MAX < value.len() + data.len() {
+                return Err(SpoolError::Form);
+            }
+            value.extend_from_slice(data);
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), SpoolError> {
+        if let Some(file) = self.file.take() {
+            // An import that was answered with 202 survives a power cut too.
+            file.sync_data()?;
+        }
+        if let Some((name, value)) = self.field.take() {
+            let value = String::from_utf8_lossy(&value).into_owned();
+            self.spooled.fields.push((name, value));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,421 @@
+//! Which rows were imported before.
+//!
+//! Each imported row has a hash of 16 bytes. The newest hashes are in memory and in a journal, the others in sorted files,
+//! the *runs*. A run is written once and never changed. Which runs there are, and how much of the journal counts, stands in
+//! the state of the imports, which is replaced as a whole. So the rows and the progress of a job change together, and a
+//! crash takes back both.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use twox_hash::XxHash3_128;
+
+use super::unpack::remove_if_there;
+use crate::data_dir::{private, sync_folder};
+use crate::report::{Dbm, Report, Sighting, SourceId};
+
+/// A row's hash.
+pub(super) type RowHash = u128;
+
+const HASH_BYTES: usize = size_of::<RowHash>();
+/// How many hashes are in memory before they become a run.
+const FRESH_MAX: usize = 1 << 18;
+/// How many hashes a block of a run has. A block is read at once.
+const BLOCK_HASHES: usize = 256;
+const JOURNAL: &str = "journal";
+
+/// The hash of an imported row. It leaves out what a later export of the same sighting may change: the security, and in
+/// some forms the name.
+pub(super) fn hash_of(source: SourceId, report: &Report, has_name: bool) -> RowHash {
+    let mut bytes = Vec::with_capacity(96);
+    let device = report.device();
+    bytes.extend_from_slice(source.uuid().as_bytes());
+    bytes.push(match &report.sighting {
+        Sighting::Wifi(_) => 0,
+        Sighting::Bluetooth(_) => 1,
+    });
+    bytes.extend_from_slice(&device.addr.octets());
+    bytes.extend_from_slice(&report.time.seconds().to_le_bytes());
+    let signal = report.signal.map_or(i16::MIN, Dbm::get);
+    bytes.extend_from_slice(&signal.to_le_bytes());
+    let (lat, lon) = report.position.map_or((i32::MIN, i32::MIN), |position| {
+        (position.lat_e7(), position.lon_e7())
+    });
+    bytes.extend_from_slice(&lat.to_le_bytes());
+    bytes.extend_from_slice(&lon.to_le_bytes());
+    if has_name {
+        match &report.sighting {
+            Sighting::Wifi(wifi) => bytes.extend_from_slice(wifi.ssid.as_bytes()),
+            Sighting::Bluetooth(bluetooth) => {
+                bytes.extend_from_slice(bluetooth.name.as_deref().unwrap_or_default().as_bytes());
+            }
+        }
+    }
+    XxHash3_128::oneshot(&bytes)
+}
+
+/// What the state of the imports says of the rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct RowState {
+    /// Numbers of the runs, the oldest first.
+    runs: Vec<u64>,
+    /// How many hashes of the journal count.
+    journal: u64,
+    /// The number of the next run.
+    next: u64,
+}
+
+/// The rows that were imported.
+#[derive(Debug)]
+pub(super) struct RowIndex {
+    folder: PathBuf,
+    state: RowState,
+    runs: Vec<Run>,
+    /// The hashes of the journal, and those that are not in it yet.
+    fresh: HashSet<RowHash>,
+    /// The hashes since the last checkpoint.
+    unsaved: Vec<RowHash>,
+}
+
+impl RowIndex {
+    /// Opens the rows as they were at a checkpoint. What came later is taken back.
+    pub(super) fn open(folder: &Path, state: &RowState) -> io::Result<Self> {
+        let mut runs = Vec::with_capacity(state.runs.len());
+        for number in &state.runs {
+            runs.push(Run::open(&run_path(folder, *number))?);
+        }
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            let is_run = path.extension().is_some_and(|extension| extension == "run");
+            if is_run && !runs.iter().any(|run| run.path == path) {
+                fs::remove_file(path)?;
+            }
+        }
+        let mut fresh = HashSet::new();
+        let journal = private()
+            .read(true)
+            .create(true)
+            .truncate(false)
+            .open(folder.join(JOURNAL))?;
+        journal.set_len(state.journal * bytes_of(1))?;
+        each_hash(BufReader::new(journal), |hash| {
+            fresh.insert(hash);
+        })?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            state: state.clone(),
+            runs,
+            fresh,
+            unsaved: Vec::new(),
+        })
+    }
+
+    /// Adds rows. Returns for each whether it is new.
+    pub(super) fn add(&mut self, hashes: &[RowHash]) -> io::Result<Vec<bool>> {
+        let mut is_new: Vec<bool> = hashes.iter().map(|hash| self.fresh.insert(*hash)).collect();
+        for run in &self.runs {
+            run.find(hashes, &mut is_new)?;
+        }
+        let added = hashes.iter().zip(&is_new).filter(|(_, is_new)| **is_new);
+        self.unsaved.extend(added.map(|(hash, _)| *hash));
+        Ok(is_new)
+    }
+
+    /// How many rows are not saved.
+    pub(super) fn unsaved(&self) -> usize {
+        self.unsaved.len()
+    }
+
+    /// Writes the rows that are not saved, and returns what the state has to say of them. They count once that is on disk;
+    /// then [`Self::saved`] has to be called.
+    pub(super) fn save(&mut self) -> io::Result<RowState> {
+        if FRESH_MAX < self.fresh.len() {
+            self.make_run()?;
+        } else if !self.unsaved.is_empty() {
+            let journal = private().open(self.folder.join(JOURNAL))?;
+            let mut out = BufWriter::new(journal);
+            out.seek(SeekFrom::Start(self.state.journal * bytes_of(1)))?;
+            for hash in &self.unsaved {
+                out.write_all(&hash.to_be_bytes())?;
+            }
+            out.into_inner()?.sync_data()?;
+            self.state.journal += u64::try_from(self.unsaved.len()).unwrap_or_default();
+        }
+        self.unsaved.clear();
+        Ok(self.state.clone())
+    }
+
+    /// The state is on disk: removes the runs that it does not name.
+    pub(super) fn saved(&mut self) -> io::Result<()> {
+        let named = &self.state.runs;
+        for number in 0..self.state.next {
+            if !named.contains(&number) {
+                remove_if_there(&run_path(&self.folder, number))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sorts the hashes in memory into a run, merged with the runs that are not much larger.
+    fn make_run(&mut self) -> io::Result<()> {
+        let mut hashes: Vec<RowHash> = self.fresh.iter().copied().collect();
+        hashes.sort_unstable();
+        let mut count = hashes.len();
+        let mut merged = Vec::new();
+        while let Some(last) = self.runs.last()
+            && last.count <= count.saturating_mul(2)
+        {
+            count += last.count;
+            merged.extend(self.runs.pop());
+            self.state.runs.pop();
+        }
+        let number = self.state.next;
+        let path = run_path(&self.folder, number);
+        write_run(&path, hashes, &merged)?;
+        sync_folder(&self.folder)?;
+        self.runs.push(Run::open(&path)?);
+        self.state.runs.push(number);
+        self.state.next += 1;
+        self.state.journal = 0;
+        self.fresh = HashSet::new();
+        Ok(())
+    }
+}
+
+fn run_path(folder: &Path, number: u64) -> PathBuf {
+    folder.join(format!("{number}.run"))
+}
+
+fn bytes_of(hashes: usize) -> u64 {
+    u64::try_from(hashes * HASH_BYTES).unwrap_or(u64::MAX)
+}
+
+fn each_hash(mut from: impl Read, mut visit: impl FnMut(RowHash)) -> io::Result<()> {
+    let mut hash = [0; HASH_BYTES];
+    loop {
+        match from.read_exact(&mut hash) {
+            Ok(()) => visit(RowHash::from_be_bytes(hash)),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Merges sorted hashes with sorted runs, into a new file.
+fn write_run(path: &Path, hashes: Vec<RowHash>, runs: &[Run]) -> io::Result<()> {
+    type Hashes = Box<dyn Iterator<Item = io::Result<RowHash>>>;
+    remove_if_there(path)?;
+    let mut inputs: Vec<std::iter::Peekable<Hashes>> = Vec::with_capacity(runs.len() + 1);
+    let fresh: Hashes = Box::new(hashes.into_iter().map(Ok));
+    inputs.push(fresh.peekable());
+    for run in runs {
+        let mut from = BufReader::with_capacity(1 << 18, File::open(&run.path)?);
+        let read: Hashes = Box::new(std::iter::from_fn(move || {
+            let mut hash = [0; HASH_BYTES];
+            match from.read_exact(&mut hash) {
+                Ok(()) => Some(Ok(RowHash::from_be_bytes(hash))),
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => None,
+                Err(error) => Some(Err(error)),
+            }
+        }));
+        inputs.push(read.peekable());
+    }
+    let file = private().create_new(true).open(path)?;
+    let mut out = BufWriter::with_capacity(1 << 18, file);
+    loop {
+        let value = |input: &mut std::iter::Peekable<Hashes>| match input.peek() {
+            None => RowHash::MAX,
+            // An error comes first, and ends the merge.
+            Some(read) => read.as_ref().map_or(0, |hash| *hash),
+        };
+        let live = inputs.iter_mut().filter_map(|input| {
+            input.peek()?;
+            Some((value(input), input))
+        });
+        let Some((_, least)) = live.min_by_key(|(hash, _)| *hash) else {
+            break;
+        };
+        if let Some(hash) = least.next() {
+            out.write_all(&hash?.to_be_bytes())?;
+        }
+    }
+    out.into_inner()?.sync_all()
+}
+
+/// A sorted file of hashes.
+#[derive(Debug)]
+struct Run {
+    path: PathBuf,
+    file: File,
+    count: usize,
+    /// The first hash of each block, its upper half.
+    firsts: Vec<u64>,
+    /// A Bloom filter, with two bits for a hash: most rows of a new file are in no run, and cost no read.
+    filter: Vec<u64>,
+}
+
+impl Run {
+    fn open(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let bytes = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+        let count = bytes / HASH_BYTES;
+        let words = (count.saturating_mul(8) / 64).next_power_of_two();
+        let mut run = Self {
+            path: path.to_owned(),
+            file: file.try_clone()?,
+            count,
+            firsts: Vec::with_capacity(count.div_ceil(BLOCK_HASHES)),
+            filter: vec![0; words],
+        };
+        let mut at = 0;
+        each_hash(BufReader::with_capacity(1 << 18, file), |hash| {
+            if at % BLOCK_HASHES == 0 {
+                run.firsts.push(upper(hash));
+            }
+            for (word, bit) in run.bits(hash) {
+                if let Some(word) = run.filter.get_mut(word) {
+                    *word |= bit;
+                }
+            }
+            at += 1;
+        })?;
+        Ok(run)
+    }
+
+    /// The places of a hash in the filter: the word, and the bit in it.
+    fn bits(&self, hash: RowHash) -> [(usize, u64); 2] {
+        let mask = u64::try_from(self.filter.len() * 64 - 1).unwrap_or(u64::MAX);
+        // The lower half: the runs are sorted by the upper one.
+        let lower = lower(hash);
+        [lower, lower.rotate_left(32)].map(|part| {
+            let place = part & mask;
+            (
+                usize::try_from(place / 64).unwrap_or_default(),
+                1 << (place % 64),
+            )
+        })
+    }
+
+    /// Whether the filter excludes that the run has a hash.
+    fn excludes(&self, hash: RowHash) -> bool {
+        let has =
+            |(word, bit): (usize, u64)| self.filter.get(word).is_some_and(|word| word & bit != 0);
+        !self.bits(hash).into_iter().all(has)
+    }
+
+    /// Notes which of the hashes are in the run.
+    fn find(&self, hashes: &[RowHash], is_new: &mut [bool]) -> io::Result<()> {
+        let mut block = [0; BLOCK_HASHES * HASH_BYTES];
+        for (hash, is_new) in hashes.iter().zip(is_new) {
+            if *is_new && !self.excludes(*hash) && self.has(*hash, &mut block)? {
+                *is_new = false;
+            }
+        }
+        Ok(())
+    }
+
+    fn has(&self, hash: RowHash, block: &mut [u8]) -> io::Result<bool> {
+        let after = self.firsts.partition_point(|first| *first <= upper(hash));
+        // Several blocks may begin with the same upper half: a hash may be in any of them.
+        let mut place = after;
+        while 0 < place {
+            place -= 1;
+            let hashes = (self.count - place * BLOCK_HASHES).min(BLOCK_HASHES);
+            let Some(bytes) = block.get_mut(..hashes * HASH_BYTES) else {
+                return Ok(false);
+            };
+            self.file
+                .read_exact_at(bytes, bytes_of(place * BLOCK_HASHES))?;
+            let (hashes, _) = bytes.as_chunks::<HASH_BYTES>();
+            if hashes.binary_search(&hash.to_be_bytes()).is_ok() {
+                return Ok(true);
+            }
+            if self
+                .firsts
+                .get(place)
+                .is_none_or(|first| *first < upper(hash))
+            {
+                break;
+            }
+        }
+        Ok(false)
+    }
+}
+
+const fn upper(hash: RowHash) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = hash.to_be_bytes();
+    u64::from_be_bytes([a, b, c, d, e, f, g, h])
+}
+
+const fn lower(hash: RowHash) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = hash.to_le_bytes();
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hash(number: u64) -> RowHash {
+        XxHash3_128::oneshot(&number.to_le_bytes())
+    }
+
+    fn save(index: &mut RowIndex) -> RowState {
+        let state = index.save().unwrap();
+        index.saved().unwrap();
+        state
+    }
+
+    fn count_new(index: &mut RowIndex, numbers: std::ops::Range<u64>) -> usize {
+        let hashes: Vec<_> = numbers.map(hash).collect();
+        let is_new = index.add(&hashes).unwrap();
+        is_new.into_iter().filter(|is_new| *is_new).count()
+    }
+
+    #[test]
+    fn rows_are_found_in_memory_in_the_journal_and_in_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut index = RowIndex::open(folder.path(), &RowState::default()).unwrap();
+        let many = 700_000;
+        let mut state = RowState::default();
+        for from in (0..many).step_by(50_000) {
+            assert_eq!(count_new(&mut index, from..from + 50_000), 50_000);
+            state = save(&mut index);
+        }
+        assert!(!state.runs.is_empty() && 0 < state.journal);
+        for index in [
+            &mut index,
+            &mut RowIndex::open(folder.path(), &state).unwrap(),
+        ] {
+            assert_eq!(count_new(index, 0..many), 0);
+            assert_eq!(count_new(index, many..many + 10), 10);
+            assert_eq!(count_new(index, many..many + 10), 0, "twice in one file");
+        }
+        let bytes: u64 = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|file| file.unwrap().metadata().unwrap().len())
+            .sum();
+        assert_eq!(bytes, many * 16, "16 bytes a row");
+    }
+
+    #[test]
+    fn a_crash_takes_back_what_came_after_the_last_state() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut index = RowIndex::open(folder.path(), &RowState::default()).unwrap();
+        count_new(&mut index, 0..100);
+        let state = save(&mut index);
+        // A run and a longer journal, of which the state knows nothing.
+        count_new(&mut index, 100..300_000);
+        index.save().unwrap();
+        drop(index);
+        let mut index = RowIndex::open(folder.path(), &state).unwrap();
+        assert_eq!(count_new(&mut index, 0..200), 100);
+        assert_eq!(save(&mut index).journal, 200);
+        let mut again = RowIndex::open(folder.path(), &save(&mut index)).unwrap();
+        assert_eq!(count_new(&mut again, 0..200), 0);
+    }
+}

@@ -1,0 +1,330 @@
+//! Takes the rows of one file: fills in what they lack, leaves out those that were imported before, and hands the others
+//! to the log.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::ops::ControlFlow;
+
+use super::account::FileAccount;
+use super::form::{Class, Form};
+use super::identity::{RowHash, RowIndex, hash_of};
+use super::job::Options;
+use super::rows::{Origin, Point, Row, Rows, Sighting};
+use super::track::Track;
+use crate::log::{ImportedReports, What};
+use crate::report::{Batch, BatchIdentity, Report, SourceId, UnixTime};
+
+/// How many sightings are judged and handed over at once. Batches are cut after so many sightings of the file, whatever
+/// becomes of them, so that reading the file again cuts the same batches.
+const CHUNK: usize = 2000;
+/// How many refused rows the list of a file has.
+const REFUSALS_MAX: u64 = 1_000_000;
+
+/// Takes batches to the log.
+pub(super) trait Submit {
+    /// Hands a batch over. It may still be on its way when this returns.
+    fn hand_over(&mut self, what: What) -> Result<(), Interrupted>;
+
+    /// Waits until everything that was handed over is in the log.
+    fn settle(&mut self) -> Result<(), Interrupted>;
+
+    /// Whether the job has to stop.
+    fn interrupted(&self) -> Option<Interrupted>;
+
+    /// Shows how far the file is.
+    fn show(&self, account: &FileAccount);
+}
+
+/// Why a job stops before its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Interrupted {
+    /// Somebody cancelled it.
+    Cancelled,
+    /// The server stops. The job goes on after its next start.
+    Stopping,
+    /// The log takes nothing now. The job goes on later where it was.
+    Later(String),
+    /// The log will not take it later either.
+    Failed(String),
+}
+
+impl From<io::Error> for Interrupted {
+    fn from(error: io::Error) -> Self {
+        Self::Later(error.to_string())
+    }
+}
+
+/// What is fixed while a file is read.
+#[derive(Debug)]
+pub(super) struct Task<'t> {
+    pub(super) form: Form,
+    pub(super) options: &'t Options,
+    /// The key of the file.
+    pub(super) key: &'t str,
+    pub(super) sha256: &'t str,
+    pub(super) track: &'t Track,
+    /// How many sightings an earlier run has done.
+    pub(super) done: u64,
+}
+
+/// Notes how far a file is, with everything up to there in the log.
+pub(super) type Checkpoint<'c> =
+    dyn FnMut(&mut RowIndex, u64, &FileAccount) -> Result<(), Interrupted> + 'c;
+
+/// A sink for the rows of one file.
+pub(super) struct Taking<'t> {
+    pub(super) task: Task<'t>,
+    pub(super) account: FileAccount,
+    pub(super) index: &'t mut RowIndex,
+    pub(super) submit: &'t mut dyn Submit,
+    pub(super) checkpoint: &'t mut Checkpoint<'t>,
+    refusals: BufWriter<File>,
+    sources: Vec<(SourceId, Option<Box<str>>)>,
+    /// The place of the present source.
+    source: usize,
+    last_origin: Option<Origin>,
+    last_time: Option<UnixTime>,
+    /// The sightings of the present chunk, each with the place of its source.
+    chunk: VecDeque<(usize, Report)>,
+    hashes: Vec<RowHash>,
+    /// How many sightings were read.
+    read: u64,
+    stopped: Option<Interrupted>,
+}
+
+/// How many rows may be in the log and not in the index on disk. After a crash so many are read again, and the log
+/// recognises their batches.
+const UNSAVED_MAX: usize = 100_000;
+
+impl<'t> Taking<'t> {
+    pub(super) fn new(
+        task: Task<'t>,
+        account: FileAccount,
+        index: &'t mut RowIndex,
+        submit: &'t mut dyn Submit,
+        checkpoint: &'t mut Checkpoint<'t>,
+        refusals: File,
+    ) -> io::Result<Self> {
+        let mut refusals = BufWriter::new(refusals);
+        refusals.write_all(b"line,reason\r\n")?;
+        let mut taking = Self {
+            task,
+            account,
+            index,
+            submit,
+            checkpoint,
+            refusals,
+            sources: Vec::new(),
+            source: 0,
+            last_origin: None,
+            last_time: None,
+            chunk: VecDeque::new(),
+            hashes: Vec::new(),
+            read: 0,
+            stopped: None,
+        };
+        let name = taking.task.form.word().into();
+        taking.set_origin(&Origin::Program { name });
+        Ok(taking)
+    }
+
+    /// Takes what is left of the last chunk, and waits until all is in the log. Returns the account so far also if the job
+    /// has to stop.
+    pub(super) fn finish(mut self) -> (FileAccount, Option<Interrupted>) {
+        if self.stopped.is_none() {
+            self.end_chunk();
+        }
+        self.refusals.flush().ok();
+        // What was handed over before somebody cancelled counts.
+        if matches!(self.stopped, None | Some(Interrupted::Cancelled))
+            && let Err(stopped) = self.submit.settle()
+        {
+            self.stopped = Some(stopped);
+        }
+        self.submit.show(&self.account);
+        (self.account, self.stopped)
+    }
+
+    fn set_origin(&mut self, origin: &Origin) {
+        let Options { source, sender, .. } = self.task.options;
+        let (id, name) = match (source, origin) {
+            (Some(name), _) => (SourceId::of_name(name), Some(name.as_str().into())),
+            (None, Origin::Source { id, name }) => (*id, name.clone()),
+            (None, Origin::Text { text, name }) => (SourceId::of_text(text), Some(name.clone())),
+            (None, Origin::Program { name }) => {
+                let (form, sender) = (self.task.form.word(), sender.as_deref().unwrap_or_default());
+                let id = SourceId::of_text(&format!("import:{form}:{sender}"));
+                (id, Some(name.clone()))
+            }
+        };
+        let place = self.sources.iter().position(|(known, _)| *known == id);
+        self.source = place.unwrap_or(self.sources.len());
+        if place.is_none() {
+            self.sources.push((id, name));
+        }
+    }
+
+    fn refuse(&mut self, line: u64, reason: String) {
+        if self.account.refused < REFUSALS_MAX {
+            let text = reason.replace('"', "\"\"");
+            // A list that cannot be written does not stop the import.
+            write!(self.refusals, "{line},\"{text}\"\r\n").ok();
+        }
+        self.account.refuse(line, reason);
+    }
+
+    fn sighting(&mut self, line: u64, mut sighting: Sighting) {
+        let is_log = self.task.form.class() == Class::Log;
+        if sighting.time.is_none() {
+            self.account.without_time += 1;
+        }
+        let Some(time) = sighting.time.or(self.last_time.filter(|_| is_log)) else {
+            let reason = "time: the row has none, and no earlier row of the file has one";
+            return self.refuse(line, reason.to_owned());
+        };
+        self.last_time = Some(time);
+        if sighting.position.is_none() && !self.task.track.is_empty() {
+            sighting.position = self.task.track.place_at(time);
+            sighting.marks.is_on_track = sighting.position.is_some();
+        }
+        self.account.see(time, sighting.position);
+        self.read += 1;
+        if self.read <= self.task.done {
+            return;
+        }
+        let report = sighting.into_report(time);
+        let source = self.sources.get(self.source).map(|(id, _)| *id);
+        let has_name = self.task.form.names_identify();
+        self.hashes.push(hash_of(
+            source.unwrap_or(SourceId::new(uuid::Uuid::nil())),
+            &report,
+            has_name,
+        ));
+        self.chunk.push_back((self.source, report));
+        if CHUNK <= self.chunk.len() {
+            self.end_chunk();
+        }
+    }
+
+    fn end_chunk(&mut self) {
+        if let Err(stopped) = self.try_end_chunk() {
+            self.stopped = Some(stopped);
+        }
+    }
+
+    fn try_end_chunk(&mut self) -> Result<(), Interrupted> {
+        if let Some(interrupted) = self.submit.interrupted() {
+            return Err(interrupted);
+        }
+        let hashes = std::mem::take(&mut self.hashes);
+        let is_new = self.index.add(&hashes)?;
+        let count = |wanted: bool| {
+            let counted = is_new.iter().filter(|is_new| **is_new == wanted);
+            u64::try_from(counted.count()).unwrap_or_default()
+        };
+        self.account.taken += count(true);
+        self.account.duplicates += count(false);
+        let mut of_sources: Vec<Vec<Report>> = vec![Vec::new(); self.sources.len()];
+        for ((source, report), is_new) in self.chunk.drain(..).zip(is_new) {
+            if let Some(reports) = of_sources.get_mut(source).filter(|_| is_new) {
+                reports.push(report);
+            }
+        }
+        // The first chunk of a file has the number 0.
+        let number = self
+            .read
+            .div_ceil(u64::try_from(CHUNK).unwrap_or(1))
+            .saturating_sub(1);
+        if !self.task.options.dry_run {
+            for (reports, (source, name)) in of_sources.into_iter().zip(&self.sources) {
+                if !reports.is_empty() {
+                    let batch = self.batch(*source, name.clone(), number, reports);
+                    self.submit.hand_over(batch)?;
+                }
+            }
+            if UNSAVED_MAX <= self.index.unsaved() {
+                self.submit.settle()?;
+                (self.checkpoint)(self.index, self.read, &self.account)?;
+            }
+        }
+        self.submit.show(&self.account);
+        Ok(())
+    }
+
+    fn batch(
+        &self,
+        source: SourceId,
+        source_name: Option<Box<str>>,
+        number: u64,
+        reports: Vec<Report>,
+    ) -> What {
+        let key = format!("import:{}:{number}", self.task.key);
+        What::ImportedReports(ImportedReports {
+            file: self.task.sha256.into(),
+            batch: Batch {
+                source,
+                source_name,
+                technology: None,
+                identity: Some(BatchIdentity::of_key(source, key.as_bytes())),
+                reports,
+                rejected: Vec::new(),
+            },
+        })
+    }
+
+    fn go_on(&self) -> ControlFlow<()> {
+        match self.stopped {
+            None => ControlFlow::Continue(()),
+            Some(_) => ControlFlow::Break(()),
+        }
+    }
+}
+
+impl Rows for Taking<'_> {
+    fn row(&mut self, line: u64, row: Row) -> ControlFlow<()> {
+        self.account.rows += 1;
+        match row {
+            Row::Sighting(sighting) => self.sighting(line, *sighting),
+            Row::Other(kind) => self.account.count_other(kind),
+            Row::Refused(reason) => self.refuse(line, reason),
+        }
+        self.go_on()
+    }
+
+    /// Points are read before the rows of other files.
+    fn point(&mut self, _: Point) -> ControlFlow<()> {
+        self.go_on()
+    }
+
+    fn origin(&mut self, origin: &Origin) {
+        if self.last_origin.as_ref() != Some(origin) {
+            self.set_origin(origin);
+            self.last_origin = Some(origin.clone());
+        }
+    }
+}
+
+/// Collects the points of a file, and nothing else.
+#[derive(Debug, Default)]
+pub(super) struct Points {
+    pub(super) points: Vec<Point>,
+    pub(super) rows: u64,
+}
+
+impl Rows for Points {
+    fn row(&mut self, _: u64, _: Row) -> ControlFlow<()> {
+        self.rows += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn point(&mut self, point: Point) -> ControlFlow<()> {
+        if Track::POINTS_MAX <= self.points.len() {
+            return ControlFlow::Break(());
+        }
+        self.points.push(point);
+        ControlFlow::Continue(())
+    }
+
+    fn origin(&mut self, _: &Origin) {}
+}

@@ -1,0 +1,531 @@
+//! The thread that carries out imports, one at a time.
+
+use std::collections::VecDeque;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, SystemTime};
+
+use tracing::{error, info, warn};
+
+use super::Shared;
+use super::account::FileAccount;
+use super::form::{Class, Form};
+use super::identity::RowIndex;
+use super::job::{Job, State};
+use super::recognise::recognise;
+use super::rows::{Companion, Context, Ending, FileError, Input, Reader, Rows};
+use super::store::{Progress, SavedState};
+use super::taking::{Interrupted, Points, Submit, Taking, Task};
+use super::track::Track;
+use super::unpack::{Payload, Unpacked, unpack};
+use super::zone::Zone;
+use crate::ingest::{HandedIn, Ingest, IngestError};
+use crate::log::{Import, What};
+
+/// How many batches may be on their way to the log.
+const ON_THE_WAY_MAX: usize = 4;
+/// How long to wait until a job is tried again.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+/// How often to ask whether the log has been read.
+const READY_INTERVAL: Duration = Duration::from_millis(50);
+
+/// Starts the thread. It ends after [`super::Importing::stop`].
+pub(super) fn start(shared: Arc<Shared>, ingest: Ingest) -> io::Result<JoinHandle<()>> {
+    thread::Builder::new().name("import".into()).spawn(move || {
+        let mut worker = Worker {
+            shared,
+            ingest,
+            index: None,
+            saved: SavedState::default(),
+        };
+        worker.run();
+    })
+}
+
+struct Worker {
+    shared: Arc<Shared>,
+    ingest: Ingest,
+    /// The rows, once a job has needed them.
+    index: Option<RowIndex>,
+    saved: SavedState,
+}
+
+/// A file of a job, unpacked and recognised.
+#[derive(Clone, Debug)]
+struct JobFile {
+    name: Box<str>,
+    what: Result<(Payload, Option<Form>), String>,
+}
+
+impl JobFile {
+    fn form(&self) -> Option<Form> {
+        self.what.as_ref().ok().and_then(|(_, form)| *form)
+    }
+
+    fn is_track(&self) -> bool {
+        self.form().is_some_and(|form| form.class() == Class::Track)
+    }
+}
+
+impl Worker {
+    fn run(&mut self) {
+        while !self.ingest.is_ready() {
+            if self.shared.pause(READY_INTERVAL) {
+                return;
+            }
+        }
+        match self.shared.store.state() {
+            Ok(saved) => self.saved = saved,
+            Err(error) => {
+                error!(%error, "imports do not run: their state cannot be read");
+                return;
+            }
+        }
+        while let Some(mut job) = self.shared.next_job() {
+            match self.carry_out(&mut job) {
+                Ok(()) => self.end(job),
+                Err(Interrupted::Stopping) => return,
+                Err(Interrupted::Cancelled) => {
+                    job.state = State::Cancelled;
+                    self.end(job);
+                }
+                Err(Interrupted::Failed(reason)) => {
+                    warn!(import.id = job.id, reason, "an import failed");
+                    self.index = None;
+                    job.state = State::Failed;
+                    job.error = Some(reason);
+                    self.end(job);
+                }
+                Err(Interrupted::Later(reason)) => {
+                    warn!(
+                        import.id = job.id,
+                        reason, "an import waits, and is tried again"
+                    );
+                    job.error = Some(reason);
+                    job.state = State::Waiting;
+                    // Rows that were added without being saved do not count.
+                    self.index = None;
+                    self.shared.put_back(job);
+                    if self.shared.pause(RETRY_AFTER) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Ends a job. If that cannot be written, the job is carried out again after the next start, and finds its rows taken.
+    fn end(&mut self, mut job: Job) {
+        job.ended = Some(now_s());
+        let is_read = job.files.iter().any(FileAccount::is_read);
+        if job.state == State::Running {
+            job.state = if is_read { State::Done } else { State::Failed };
+        }
+        let ended = self.shared.store.save_job(&job).and_then(|()| {
+            self.saved.progress = None;
+            self.shared.store.save_state(&self.saved)?;
+            self.shared.store.clear_spool(job.id)
+        });
+        if let Err(error) = ended {
+            error!(import.id = job.id, %error, "the end of an import cannot be written");
+        }
+        let sum = |count: fn(&FileAccount) -> u64| job.files.iter().map(count).sum::<u64>();
+        info!(
+            import.id = job.id,
+            import.state = job.state.word(),
+            import.rows = sum(|file| file.rows),
+            import.taken = sum(|file| file.taken),
+            import.duplicates = sum(|file| file.duplicates),
+            import.refused = sum(|file| file.refused),
+            "an import has ended"
+        );
+        self.shared.end(&job);
+    }
+
+    fn carry_out(&mut self, job: &mut Job) -> Result<(), Interrupted> {
+        job.state = State::Running;
+        job.error = None;
+        let files = self.unpack_all(job)?;
+        job.files_total = files.len();
+        let progress = self
+            .saved
+            .progress
+            .filter(|progress| progress.job == job.id);
+        let first = progress.map_or(0, |progress| progress.file);
+        job.files.truncate(first);
+        self.shared.show(job);
+        let track = Self::track(job, &files)?;
+        for (number, file) in files.iter().enumerate().skip(job.files.len()) {
+            if let Some(interrupted) = self.shared.interrupted(job.id) {
+                return Err(interrupted);
+            }
+            let progress = progress.filter(|progress| progress.file == number);
+            let (account, stopped) =
+                self.take_file(job, (number, file), (&files, &track), progress)?;
+            job.files.push(account);
+            self.shared.show(job);
+            if let Some(stopped) = stopped {
+                return Err(stopped);
+            }
+        }
+        Ok(())
+    }
+
+    fn unpack_all(&self, job: &Job) -> Result<Vec<JobFile>, Interrupted> {
+        let mut files = Vec::new();
+        for (number, name) in job.uploads.iter().enumerate() {
+            let packed = self.shared.store.spool(job.id, number);
+            for unpacked in unpack(&packed, name, self.shared.bounds.unpack)? {
+                files.push(match unpacked {
+                    Unpacked::Refused { name, reason } => JobFile {
+                        name,
+                        what: Err(reason),
+                    },
+                    Unpacked::Payload(payload) => {
+                        let form = recognise(&payload.path)?;
+                        JobFile {
+                            name: payload.name.clone(),
+                            what: Ok((payload, form)),
+                        }
+                    }
+                });
+            }
+        }
+        Ok(files)
+    }
+
+    /// Reads the points of all tracks. A file that cannot be read is told in its account.
+    fn track(job: &Job, files: &[JobFile]) -> Result<Track, Interrupted> {
+        let mut points = Points::default();
+        for file in files.iter().filter(|file| file.is_track()) {
+            let Ok((payload, Some(form))) = &file.what else {
+                continue;
+            };
+            if let Some(reader) = form.reader() {
+                let read = read_file(reader, payload, &context(job, None, &[]), &mut points);
+                if let Err(FileError::Io(error)) = read {
+                    return Err(error.into());
+                }
+            }
+        }
+        let offset_s = job.options.track_offset_s.unwrap_or_default();
+        Ok(Track::new(points.points, offset_s))
+    }
+
+    fn take_file(
+        &mut self,
+        job: &Job,
+        (number, file): (usize, &JobFile),
+        (files, track): (&[JobFile], &Track),
+        progress: Option<Progress>,
+    ) -> Result<(FileAccount, Option<Interrupted>), Interrupted> {
+        let mut account = FileAccount::of(&file.name);
+        let failed = |mut account: FileAccount, reason: String| {
+            account.error = Some(reason);
+            Ok((account, None))
+        };
+        let (payload, form) = match &file.what {
+            Ok((payload, form)) => (payload, *form),
+            Err(reason) => return failed(account, reason.clone()),
+        };
+        account.sha256 = payload.sha256.to_string();
+        account.cut = payload.is_cut;
+        account.form = form;
+        let Some(form) = form else {
+            return failed(account, Form::unknown());
+        };
+        let Some(reader) = form.reader() else {
+            let word = form.word();
+            let reason = format!("the file is {word}, which this version does not read yet");
+            return failed(account, reason);
+        };
+        if form.class() == Class::Track {
+            return Self::take_track(job, account, (reader, payload), files);
+        }
+        let key = job.options.key_of(&payload.sha256);
+        if progress.is_none()
+            && !job.options.dry_run
+            && let Some(known) = self.shared.store.known(&key)?
+        {
+            let duplicate = FileAccount {
+                name: account.name,
+                duplicate: true,
+                ..known
+            };
+            return Ok((duplicate, None));
+        }
+        let companions = companions(files, number);
+        let zone = job.options.zone();
+        let context = context(job, zone.as_ref(), &companions);
+        let progress = progress.unwrap_or_default();
+        (account.taken, account.duplicates) = (progress.taken, progress.duplicates);
+        let task = Task {
+            form,
+            options: &job.options,
+            key: &key,
+            sha256: &payload.sha256,
+            track,
+            done: progress.sightings,
+        };
+        let (mut account, stopped) =
+            self.take_rows(job, number, account, (reader, payload, &context), task)?;
+        match stopped {
+            None => {}
+            Some(Interrupted::Cancelled) => {
+                // The rows of the chunk that was being read are nowhere.
+                account.rows = account.taken + account.duplicates + account.other + account.refused;
+                self.save(job, number, u64::MAX, &account)?;
+                return Ok((account, Some(Interrupted::Cancelled)));
+            }
+            Some(stopped) => return Err(stopped),
+        }
+        if job.options.dry_run {
+            self.index = None;
+        } else {
+            self.end_file(job, number, &account)?;
+            // A file that broke off may come again in one piece, which has another hash.
+            if account.is_read() {
+                self.shared.store.save_known(&key, &account)?;
+            }
+        }
+        Ok((account, None))
+    }
+
+    /// A track has points for the rows of other files.
+    fn take_track(
+        job: &Job,
+        mut account: FileAccount,
+        (reader, payload): (Reader, &Payload),
+        files: &[JobFile],
+    ) -> Result<(FileAccount, Option<Interrupted>), Interrupted> {
+        let mut points = Points::default();
+        let read = read_file(reader, payload, &context(job, None, &[]), &mut points);
+        match read {
+            Ok(ending) => account.end(ending),
+            Err(FileError::Refused(reason)) => account.error = Some(reason),
+            Err(FileError::Io(error)) => return Err(error.into()),
+        }
+        let count = points.rows + u64::try_from(points.points.len()).unwrap_or_default();
+        (account.rows, account.other) = (count, count);
+        account.others.insert("track_point".to_owned(), count);
+        if !files
+            .iter()
+            .any(|file| file.form().is_some() && !file.is_track())
+        {
+            account.error = Some(
+                "a track alone has no sightings: import it together with the file that needs places"
+                    .to_owned(),
+            );
+        }
+        Ok((account, None))
+    }
+
+    fn take_rows(
+        &mut self,
+        job: &Job,
+        number: usize,
+        account: FileAccount,
+        (reader, payload, context): (Reader, &Payload, &Context<'_>),
+        task: Task<'_>,
+    ) -> Result<(FileAccount, Option<Interrupted>), Interrupted> {
+        let mut index = match self.index.take() {
+            Some(index) => index,
+            None => self.shared.store.rows(&self.saved.rows)?,
+        };
+        let refusals = self.shared.store.new_refusals(job.id, number)?;
+        let mut submit = ToLog {
+            ingest: &self.ingest,
+            shared: &self.shared,
+            job: job.id,
+            on_the_way: VecDeque::new(),
+        };
+        let (saved, store) = (&mut self.saved, &self.shared.store);
+        let mut checkpoint = |index: &mut RowIndex, read: u64, account: &FileAccount| {
+            saved.rows = index.save()?;
+            saved.progress = Some(Progress {
+                job: job.id,
+                file: number,
+                sightings: read,
+                taken: account.taken,
+                duplicates: account.duplicates,
+            });
+            store.save_state(saved)?;
+            Ok(index.saved()?)
+        };
+        let taking = Taking::new(
+            task,
+            account,
+            &mut index,
+            &mut submit,
+            &mut checkpoint,
+            refusals,
+        );
+        let mut taking = taking?;
+        let read = read_file(reader, payload, context, &mut taking);
+        let (mut account, stopped) = taking.finish();
+        match read {
+            Ok(ending) => account.end(ending),
+            Err(FileError::Refused(reason)) => account.error = Some(reason),
+            Err(FileError::Io(error)) => return Err(error.into()),
+        }
+        self.index = Some(index);
+        Ok((account, stopped))
+    }
+
+    /// Writes that a file is done: in the log for the event, and on disk.
+    fn end_file(
+        &mut self,
+        job: &Job,
+        number: usize,
+        account: &FileAccount,
+    ) -> Result<(), Interrupted> {
+        if 0 < account.taken {
+            let mut submit = ToLog {
+                ingest: &self.ingest,
+                shared: &self.shared,
+                job: job.id,
+                on_the_way: VecDeque::new(),
+            };
+            submit.hand_over(What::Import(Import {
+                file: account.name.as_str().into(),
+                format: account.form.map_or("", Form::word).into(),
+                reports: account.taken,
+            }))?;
+            submit.settle()?;
+        }
+        self.save(job, number + 1, 0, account)
+    }
+
+    /// Saves the job, its rows, and that it goes on with the file `next`.
+    fn save(
+        &mut self,
+        job: &Job,
+        next: usize,
+        sightings: u64,
+        account: &FileAccount,
+    ) -> Result<(), Interrupted> {
+        let mut job = job.clone();
+        job.files.push(account.clone());
+        self.shared.store.save_job(&job)?;
+        if let Some(index) = &mut self.index {
+            self.saved.rows = index.save()?;
+            self.saved.progress = Some(Progress {
+                job: job.id,
+                file: next,
+                sightings,
+                ..Progress::default()
+            });
+            self.shared.store.save_state(&self.saved)?;
+            index.saved()?;
+        }
+        Ok(())
+    }
+}
+
+fn companions(files: &[JobFile], number: usize) -> Vec<Companion> {
+    let others = files.iter().enumerate().filter(|(at, _)| *at != number);
+    others
+        .filter_map(|(_, file)| {
+            let (payload, form) = file.what.as_ref().ok()?;
+            Some(Companion {
+                name: file.name.clone(),
+                form: *form,
+                path: payload.path.clone(),
+            })
+        })
+        .collect()
+}
+
+fn context<'a>(job: &Job, zone: Option<&'a Zone>, companions: &'a [Companion]) -> Context<'a> {
+    Context {
+        zone,
+        time: job.options.time,
+        latest: job.latest.unwrap_or(crate::report::UnixTime::new(u32::MAX)),
+        companions,
+        bounds: super::rows::Bounds::default(),
+    }
+}
+
+/// Reads a file. A reader that panics has a defect, and must not end the thread.
+fn read_file(
+    reader: Reader,
+    payload: &Payload,
+    context: &Context<'_>,
+    rows: &mut dyn Rows,
+) -> Result<Ending, FileError> {
+    let input = Input {
+        path: payload.path.clone(),
+        bytes: payload.bytes,
+    };
+    let read = catch_unwind(AssertUnwindSafe(|| reader(&input, context, rows)));
+    read.unwrap_or_else(|_| {
+        let reason =
+            "the reader of this form has a defect that this file shows; see the log of the server";
+        Err(FileError::refused(reason))
+    })
+}
+
+fn now_s() -> u64 {
+    let now: crate::report::ReceivedAt = SystemTime::now().into();
+    now.time().seconds().into()
+}
+
+/// Hands batches to the writer, a few at a time, so that reading and writing go on at once.
+struct ToLog<'w> {
+    ingest: &'w Ingest,
+    shared: &'w Shared,
+    job: u64,
+    on_the_way: VecDeque<HandedIn>,
+}
+
+impl ToLog<'_> {
+    fn wait_for_oldest(&mut self) -> Result<(), Interrupted> {
+        match self.on_the_way.pop_front().map(HandedIn::wait) {
+            None | Some(Ok(_)) => Ok(()),
+            Some(Err(error)) => Err(interrupted_by(&error)),
+        }
+    }
+}
+
+fn interrupted_by(error: &IngestError) -> Interrupted {
+    match error {
+        IngestError::Stopped | IngestError::Unknown => Interrupted::Stopping,
+        IngestError::Overloaded
+        | IngestError::Starting
+        | IngestError::DiskFull
+        | IngestError::Locked
+        | IngestError::MemoryFull { .. } => Interrupted::Later(error.to_string()),
+        IngestError::TooManySources(_)
+        | IngestError::TooManyNewSources { .. }
+        | IngestError::AlertOrder(_) => Interrupted::Failed(error.to_string()),
+    }
+}
+
+impl Submit for ToLog<'_> {
+    fn hand_over(&mut self, what: What) -> Result<(), Interrupted> {
+        if ON_THE_WAY_MAX <= self.on_the_way.len() {
+            self.wait_for_oldest()?;
+        }
+        let handed = self.ingest.hand_in(SystemTime::now().into(), what);
+        self.on_the_way
+            .push_back(handed.map_err(|error| interrupted_by(&error))?);
+        Ok(())
+    }
+
+    fn settle(&mut self) -> Result<(), Interrupted> {
+        while !self.on_the_way.is_empty() {
+            self.wait_for_oldest()?;
+        }
+        Ok(())
+    }
+
+    fn interrupted(&self) -> Option<Interrupted> {
+        self.shared.interrupted(self.job)
+    }
+
+    fn show(&self, account: &FileAccount) {
+        self.shared.show_file(self.job, account);
+    }
+}

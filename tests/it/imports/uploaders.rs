@@ -1,0 +1,116 @@
+//! Programs that upload to wigle.net and wdgwars.pl work here with another host.
+
+use reqwest::{Method, RequestBuilder};
+use scanpost::config::{AuthMode, Config};
+
+use super::{IMPORTS, check_counts, wigle, with_files};
+use crate::server::{Answer, TestServer, now_s};
+
+/// A server that requires credentials, with two keys.
+async fn server() -> (TestServer, [String; 2]) {
+    server_with(|_| {}).await
+}
+
+async fn server_with(change: impl FnOnce(&mut Config)) -> (TestServer, [String; 2]) {
+    let data = tempfile::tempdir().unwrap();
+    let credentials = scanpost::auth::Credentials::open(data.path()).unwrap();
+    let keys = ["board", "other"].map(|name| {
+        let made = credentials.create_key(name, "scanreport".parse().unwrap(), None, now_s());
+        made.unwrap().reveal().to_owned()
+    });
+    let mut config = Config::default();
+    config.auth.mode = AuthMode::Required;
+    change(&mut config);
+    (TestServer::start_on(data, config).await, keys)
+}
+
+fn with_file(request: RequestBuilder, text: &str) -> RequestBuilder {
+    with_files(request, &[("drive.csv", text.as_bytes())])
+}
+
+#[tokio::test]
+async fn an_upload_to_wigle_works_with_the_name_and_the_key() {
+    let (server, [key, other]) = server().await;
+    let post = |user: &str, password: &str| {
+        let request = server.request(Method::POST, "/api/v2/file/upload");
+        with_file(request.basic_auth(user, Some(password)), &wigle(0..7))
+    };
+    Answer::of(post("board", "wrong")).await.expect_status(401);
+    let answer = Answer::of(post("board", &key))
+        .await
+        .expect_status(200)
+        .json();
+    assert_eq!(answer["success"], true, "{answer}");
+    assert_eq!(answer["observer"], "board");
+    let transid = &answer["results"]["transids"][0];
+    assert_eq!(transid["file"], "drive.csv", "{answer}");
+    let list = |key: &str| {
+        let request = server.request(Method::GET, "/api/v2/file/transactions?pagestart=0");
+        Answer::of(request.basic_auth("board", Some(key)))
+    };
+    let listed = list(&key).await.expect_status(200).json();
+    let result = &listed["results"][0];
+    assert_eq!(result["transid"], transid["transId"], "{listed}");
+    assert_eq!(
+        (&result["status"], &result["total"]),
+        (&"D".into(), &7.into())
+    );
+    let listed = list(&other).await.expect_status(200).json();
+    assert_eq!(listed["results"], serde_json::json!([]), "another key's");
+}
+
+#[tokio::test]
+async fn an_upload_to_wdgwars_works_with_the_key_in_its_header() {
+    let (server, [key, _]) = server().await;
+    let me = |key: &str| {
+        let request = server.request(Method::GET, "/api/me");
+        Answer::of(request.header("x-api-key", key))
+    };
+    me("wrong").await.expect_status(401);
+    assert_eq!(
+        me(&key).await.expect_status(200).json()["username"],
+        "board"
+    );
+    let post = || {
+        let request = server.request(Method::POST, "/api/upload-csv");
+        Answer::of(with_file(request.header("x-api-key", &key), &wigle(0..7)))
+    };
+    let answer = post().await.expect_status(200).json();
+    let facts = [
+        "ok",
+        "imported",
+        "duplicates",
+        "no_gps",
+        "bad_rows",
+        "total",
+    ];
+    let found: Vec<_> = facts.iter().map(|name| answer[name].to_string()).collect();
+    assert_eq!(found, ["true", "7", "0", "0", "0", "7"], "{answer}");
+    assert_eq!(post().await.expect_status(409).json()["ok"], false);
+}
+
+#[tokio::test]
+async fn a_key_sees_only_its_own_imports() {
+    let (server, [key, other]) = server().await;
+    let post = server.request(Method::POST, IMPORTS).bearer_auth(&key);
+    let answer = Answer::of(post.body(wigle(0..3)))
+        .await
+        .expect_status(200)
+        .json();
+    check_counts(&answer["files"][0], [3, 0, 0, 0]);
+    assert_eq!(answer["sender"], "board");
+    let path = format!("{IMPORTS}/{}", answer["id"].as_str().unwrap());
+    let get = |key: &str| Answer::of(server.request(Method::GET, &path).bearer_auth(key));
+    get(&key).await.expect_status(200);
+    get(&other).await.expect_error(404, "no import has the id");
+    let list = server.request(Method::GET, IMPORTS).bearer_auth(&key);
+    Answer::of(list).await.expect_status(403);
+}
+
+#[tokio::test]
+async fn where_sources_belong_to_keys_a_key_cannot_import() {
+    let (server, [key, _]) = server_with(|config| config.auth.bind_sources = true).await;
+    let post = server.request(Method::POST, IMPORTS).bearer_auth(&key);
+    let answer = Answer::of(post.body(wigle(0..3))).await;
+    answer.expect_error(403, "needs");
+}
