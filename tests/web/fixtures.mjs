@@ -7,8 +7,8 @@ import { startServer } from "./server.mjs";
 
 export { expect };
 
-/** Rows of long tables are alike; axe takes long for each. */
-const ALIKE = "main tbody tr:nth-child(n + 9)";
+/** Rows of long tables are alike. axe takes long for each, and those that are not in sight have the colours of before. */
+const ALIKE = "main tbody tr:nth-child(n + 4)";
 const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
 
 export const test = base.extend({
