@@ -282,9 +282,14 @@ impl Answer {
             "application/json" => serde_json::from_str::<serde_json::Value>(&self.text).is_ok(),
             // One without devices.
             "application/vnd.mapbox-vector-tile" => self.text.is_empty(),
-            content_type => ["text/plain", "text/html", "application/javascript"]
-                .iter()
-                .any(|kind| content_type.starts_with(kind)),
+            content_type => [
+                "text/plain",
+                "text/html",
+                "text/csv",
+                "application/javascript",
+            ]
+            .iter()
+            .any(|kind| content_type.starts_with(kind)),
         }
     }
 }
