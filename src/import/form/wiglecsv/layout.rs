@@ -207,7 +207,8 @@ impl Layout {
 
     /// Finds the columns of a row behind this header.
     fn align(&self, fields: &Fields) -> Option<Row> {
-        if fields.len() == self.count && self.has_its_time(fields) {
+        let is_exact = fields.len() == self.count || self.has_a_comma_behind(fields);
+        if is_exact && self.has_its_time(fields) {
             return Some(Row {
                 places: self.places,
                 ssid_extra: 0,
@@ -217,6 +218,12 @@ impl Layout {
             Some(time) => self.align_by_time(fields, time),
             None => self.align_by_count(fields),
         }
+    }
+
+    /// Whether the row ends in a comma, as some writers end all but the header.
+    fn has_a_comma_behind(&self, fields: &Fields) -> bool {
+        let is_one_more = fields.len() == self.count + 1 && fields.last().is_empty();
+        is_one_more && is_type_word(fields.get(self.count - 1))
     }
 
     /// Whether the time is where the header has it. A row without a time has none elsewhere either.
@@ -395,6 +402,7 @@ mod tests {
         ];
         check(Some(V16), &row, expected);
         check(None, &row, expected);
+        check(Some(V16), &format!("{row},"), expected);
         check(
             Some("type,LATITUDE,Longitude,bssid,level,ssid,Security,lastseen"),
             &format!("WIFI,52.5,13.4,{MAC},-61,net,WPA2,2026-08-01T10:00:00Z"),
