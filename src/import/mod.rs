@@ -4,23 +4,22 @@
 //! contact of its source.
 
 mod account;
-#[allow(dead_code, reason = "the readers of further forms use it")]
 mod clock;
 mod folder;
 pub(crate) mod form;
 mod identity;
 mod job;
+mod json;
 mod lines;
 mod recognise;
-#[allow(dead_code, reason = "the readers of further forms use it")]
 pub(crate) mod rows;
 mod store;
 mod taking;
-#[allow(dead_code, reason = "the readers of further forms use it")]
 mod track;
 mod unpack;
 mod values;
 mod worker;
+mod xml;
 mod zip;
 pub(crate) mod zone;
 

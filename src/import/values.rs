@@ -68,6 +68,27 @@ impl Place {
 }
 
 impl Draft<'_> {
+    /// A sighting of which nothing but the device is known.
+    pub(crate) fn new(phy: Phy, address: MacAddr) -> Self {
+        Self {
+            phy,
+            address,
+            time: None,
+            name: Cow::default(),
+            capabilities: Cow::default(),
+            device_type: Cow::default(),
+            channel: Cow::default(),
+            frequency: None,
+            signal_dbm: None,
+            place: Place::default(),
+            marks: Marks::default(),
+        }
+    }
+
+    pub(crate) fn wifi(address: MacAddr) -> Self {
+        Self::new(Phy::Wifi, address)
+    }
+
     /// The row of this sighting. Only an address that no station has refuses it.
     pub(crate) fn into_row(self, context: &Context<'_>) -> Row {
         match self.into_sighting(context) {

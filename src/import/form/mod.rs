@@ -1,7 +1,22 @@
 //! The forms of files. Each form that is read has a file here, with a reader.
 
+mod airodump;
+mod crypt;
+mod geojson;
+mod geosubmit;
+mod kismetxml;
+mod kml;
+mod neostumbler;
+mod scans;
+mod strongest;
+mod summary;
+mod tables;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
+mod tracks;
+mod vistumbler;
 mod wiglecsv;
 
 use serde::{Deserialize, Serialize};
@@ -129,6 +144,28 @@ impl Form {
     pub(crate) const fn reader(self) -> Option<Reader> {
         match self {
             Self::WigleCsv => Some(wiglecsv::read),
+            Self::Kml => Some(kml::read),
+            Self::Netxml => Some(kismetxml::read_netxml),
+            Self::Gpsxml => Some(kismetxml::read_gpsxml),
+            Self::KismetCsv => Some(airodump::read_kismet_csv),
+            Self::AirodumpCsv => Some(airodump::read_csv),
+            Self::AirodumpLogcsv => Some(airodump::read_log),
+            Self::Gpx => Some(tracks::read_gpx),
+            Self::GpsdJson => Some(tracks::read_gpsd),
+            Self::Nmea => Some(tracks::read_nmea),
+            Self::Vistumbler => Some(vistumbler::read),
+            Self::VistumblerCsv => Some(vistumbler::read_csv),
+            Self::NeostumblerCsv => Some(neostumbler::read),
+            Self::Geosubmit => Some(geosubmit::read),
+            Self::TowerCollector => Some(geosubmit::read_cells),
+            Self::WardriverCsv => Some(tables::read_wardriver),
+            Self::GmonCsv => Some(tables::read_gmon),
+            Self::SparrowCsv => Some(tables::read_sparrow),
+            Self::Geojson => Some(geojson::read),
+            Self::IwScan => Some(scans::read_iw),
+            Self::WpaSupplicant => Some(scans::read_wpa_supplicant),
+            Self::Dumpsys => Some(scans::read_dumpsys),
+            Self::Termux => Some(scans::read_termux),
             _ => None,
         }
     }

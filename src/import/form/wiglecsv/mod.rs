@@ -65,7 +65,6 @@ pub(crate) fn read_from(
 
 /// The technology that a type word names; of the other word, if the first says nothing. Wi-Fi if neither does. `Err` is a
 /// kind that is not tracked.
-#[allow(dead_code, reason = "the readers of further forms use it")]
 pub(super) fn kind_of_word(word: &str, other: &str) -> Result<Phy, &'static str> {
     let word = if word.trim().is_empty() { other } else { word };
     match layout::kind(word.replace('-', "").as_bytes()) {
