@@ -1,14 +1,19 @@
 //! Doors for the fuzz targets in `fuzz/` to what is private here. Not part of the crate's interface: it may change
 //! with every commit.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::import::form::Form;
+use crate::import::rows::{
+    Bounds as ReaderBounds, Context as ReaderContext, Input, Origin, Point, Row, Rows,
+};
 use crate::ingest::format::{Context, Format, FormatVisitor, Limits, SenderNames};
 use crate::ingest::{each_format, kismet};
 use crate::maps::{self, Place};
 use crate::report::capabilities::{Security, Topology, Wps};
-use crate::report::{Phy, ReceivedAt};
+use crate::report::{Phy, ReceivedAt, UnixTime};
 use crate::snapshot;
 use crate::tracker::{Bounds, Tracker};
 use crate::views::kismet::{crypt_bitfield, crypt_set};
@@ -120,4 +125,45 @@ pub fn restore_frame(payload: &[u8]) -> bool {
     let is_frame = snapshot::restore_frame(&tracker, payload);
     tracker.restored();
     is_frame
+}
+
+/// Reads a file as one of the forms, whatever it is, with the bounds of the default configuration. Gives how many rows
+/// and points the reader gave, or the error text. `None` if the form has no reader in this process.
+pub fn read_import(form: u8, path: &Path) -> Option<Result<usize, String>> {
+    struct Counted(usize);
+
+    impl Rows for Counted {
+        fn row(&mut self, _line: u64, _row: Row) -> ControlFlow<()> {
+            self.0 += 1;
+            ControlFlow::Continue(())
+        }
+
+        fn point(&mut self, _point: Point) -> ControlFlow<()> {
+            self.0 += 1;
+            ControlFlow::Continue(())
+        }
+
+        fn origin(&mut self, _origin: &Origin) {}
+    }
+
+    let form = Form::ALL.get(usize::from(form) % Form::ALL.len())?;
+    // Databases of strangers are read in a process of their own.
+    if form.word().ends_with("sqlite") || *form == Form::Kismetdb {
+        return None;
+    }
+    let reader = form.reader()?;
+    let input = Input {
+        path: path.to_owned(),
+        bytes: path.metadata().ok()?.len(),
+    };
+    let context = ReaderContext {
+        zone: None,
+        time: None,
+        latest: UnixTime::new(1_800_000_000),
+        companions: &[],
+        bounds: ReaderBounds::default(),
+    };
+    let mut counted = Counted(0);
+    let read = reader(&input, &context, &mut counted);
+    Some(read.map(|_| counted.0).map_err(|error| error.to_string()))
 }

@@ -161,3 +161,16 @@ pub fn records(data: &[u8]) {
     let again = log::decode(&again).expect("encoded records cannot be decoded");
     assert_eq!(again, records);
 }
+
+/// A file of an import. The first byte selects the form, the rest is the file.
+pub fn import(data: &[u8]) {
+    let Some((&form, bytes)) = data.split_first() else {
+        return;
+    };
+    let file = tempfile::NamedTempFile::new().expect("no temporary file can be created");
+    std::fs::write(file.path(), bytes).expect("the temporary file cannot be written");
+    if let Some(Ok(given)) = fuzzing::read_import(form, file.path()) {
+        // No form has a row or a point in less than a byte, and a summary gives two of each.
+        assert!(given <= 2 * data.len(), "{given} rows and points");
+    }
+}

@@ -230,3 +230,8 @@ fn records() {
 fn base_maps() {
     run("base_maps", targets::base_maps);
 }
+
+#[test]
+fn import() {
+    run("import", targets::import);
+}

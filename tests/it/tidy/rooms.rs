@@ -270,7 +270,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("outbox", &["data_dir"]),
     (
         "fuzzing",
-        &["views", "maps", "ingest", "snapshot", "tracker", "report"],
+        &[
+            "views", "maps", "import", "ingest", "snapshot", "tracker", "report",
+        ],
     ),
     (
         "views",
