@@ -154,7 +154,6 @@ pub fn read_import(form: u8, path: &Path) -> Option<Result<usize, String>> {
     let reader = form.reader()?;
     let input = Input {
         path: path.to_owned(),
-        bytes: path.metadata().ok()?.len(),
     };
     let context = ReaderContext {
         zone: None,

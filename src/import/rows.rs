@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::io::{self, BufReader, Seek};
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use uuid::Uuid;
 
@@ -24,7 +24,6 @@ pub(crate) type Reader = fn(&Input, &Context<'_>, &mut dyn Rows) -> Result<Endin
 pub(crate) struct Input {
     /// Where it is, for readers that need a path. The path says nothing about its name.
     pub(crate) path: PathBuf,
-    pub(crate) bytes: u64,
 }
 
 impl Input {
@@ -58,8 +57,6 @@ pub(crate) struct Context<'a> {
 /// A further file of the same upload.
 #[derive(Clone, Debug)]
 pub(crate) struct Companion {
-    /// The name without folders, as sent. Only for comparing stems.
-    pub(crate) name: Box<str>,
     pub(crate) form: Option<Form>,
     pub(crate) path: PathBuf,
 }
@@ -128,20 +125,6 @@ pub(crate) struct Sighting {
 }
 
 impl Sighting {
-    /// A sighting of which nothing but the device is known.
-    pub(crate) fn of(seen: report::Sighting) -> Self {
-        Self {
-            time: None,
-            signal: None,
-            frequency: None,
-            channel: None,
-            position: None,
-            accuracy: None,
-            seen,
-            marks: Marks::default(),
-        }
-    }
-
     /// The report of this sighting.
     pub(crate) fn into_report(self, time: UnixTime) -> Report {
         Report {
@@ -249,12 +232,4 @@ impl FileError {
     pub(crate) fn refused(reason: impl Into<String>) -> Self {
         Self::Refused(reason.into())
     }
-}
-
-/// The stem of a name, by which files of one upload belong together: `Kismet-1` of `Kismet-1.netxml`.
-pub(crate) fn stem(name: &str) -> &str {
-    let name = Path::new(name);
-    name.file_stem()
-        .and_then(|stem| stem.to_str())
-        .unwrap_or_default()
 }

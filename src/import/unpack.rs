@@ -42,7 +42,6 @@ pub(crate) struct Payload {
     /// The name without folders, for people.
     pub(crate) name: Box<str>,
     pub(crate) path: PathBuf,
-    pub(crate) bytes: u64,
     /// Of the content, in hex.
     pub(crate) sha256: Box<str>,
     /// Whether the packing breaks off.
@@ -93,7 +92,6 @@ pub(crate) fn unpack(packed: &Path, name: &str, bounds: UnpackBounds) -> io::Res
             let payload = Payload {
                 name: name.into(),
                 path: packed.to_owned(),
-                bytes: packed_bytes,
                 sha256,
                 is_cut: false,
             };
@@ -225,7 +223,7 @@ fn copy_out(
     const PIECE_BYTES: usize = 128 << 10;
     remove_if_there(to)?;
     let mut out = BufWriter::new(private().create_new(true).open(to)?);
-    let (mut sha256, mut bytes, mut is_cut) = (Sha256::new(), 0, false);
+    let (mut sha256, mut is_cut) = (Sha256::new(), false);
     let mut piece = vec![0; PIECE_BYTES];
     let ended = loop {
         match from.read(&mut piece) {
@@ -236,7 +234,6 @@ fn copy_out(
                     break Err(refused);
                 }
                 let piece = piece.get(..read).unwrap_or_default();
-                bytes += count;
                 sha256.update(piece);
                 out.write_all(piece)?;
             }
@@ -263,7 +260,6 @@ fn copy_out(
     Ok(Payload {
         name: name.into(),
         path: to.to_owned(),
-        bytes,
         sha256: Hex(&sha256.finalize()).to_string().into(),
         is_cut,
     })
@@ -336,23 +332,17 @@ fn to_utf8(payload: Payload) -> io::Result<Payload> {
             None
         }
     });
-    let mut bytes = 0;
     for character in char::decode_utf16(units) {
         let character = character.unwrap_or(char::REPLACEMENT_CHARACTER);
         let mut encoded = [0; 4];
         let encoded = character.encode_utf8(&mut encoded).as_bytes();
-        bytes += u64::try_from(encoded.len()).unwrap_or(u64::MAX);
         out.write_all(encoded)?;
     }
     if let Some(error) = failed {
         return Err(error);
     }
     out.flush()?;
-    Ok(Payload {
-        path,
-        bytes,
-        ..payload
-    })
+    Ok(Payload { path, ..payload })
 }
 
 /// A name as people are shown it: without folders and control characters, and not too long.

@@ -430,7 +430,6 @@ fn companions(files: &[JobFile], number: usize) -> Vec<Companion> {
         .filter_map(|(_, file)| {
             let (payload, form) = file.what.as_ref().ok()?;
             Some(Companion {
-                name: file.name.clone(),
                 form: *form,
                 path: payload.path.clone(),
             })
@@ -457,7 +456,6 @@ fn read_file(
 ) -> Result<Ending, FileError> {
     let input = Input {
         path: payload.path.clone(),
-        bytes: payload.bytes,
     };
     let read = catch_unwind(AssertUnwindSafe(|| reader(&input, context, rows)));
     read.unwrap_or_else(|_| {

@@ -83,12 +83,8 @@ fn files_of_one_run_complete_each_other() {
     };
     let read = |reader: Reader, file: &str, form: Form, companion: &str| {
         let path_of_file = path(file);
-        let input = Input {
-            bytes: path_of_file.metadata().unwrap().len(),
-            path: path_of_file,
-        };
+        let input = Input { path: path_of_file };
         let companions = [Companion {
-            name: companion.into(),
             form: Some(form),
             path: path(companion),
         }];
