@@ -47,6 +47,7 @@ pub(super) fn read<'a>(raw: &'a str, leftovers: Option<&mut Vec<&'a str>>) -> Se
         text: Text { raw: text, kinds },
         security: Security::UNKNOWN,
         tokens: 0,
+        names_at: 0,
         leftovers,
     };
     if !is_whole {
@@ -75,6 +76,8 @@ struct Reader<'a, 'l> {
     text: Text<'a>,
     security: Security,
     tokens: usize,
+    /// Where the names of the last block begin, behind its protocol words.
+    names_at: usize,
     leftovers: Option<&'l mut Vec<&'a str>>,
 }
 
@@ -94,18 +97,18 @@ impl Reader<'_, '_> {
                 }
                 continue;
             }
-            (at, _) = self.token(at, WordSet::EMPTY);
-            if self.text.byte(at) != Some(b']') {
-                // The token may go on with another protocol: `[WPA-PSK/WPA2-PSK]`.
-                while self.text.kind(at) != kind::END {
-                    (at, _) = self.token(at, WordSet::EMPTY);
-                }
-                if self.text.byte(at) != Some(b']') {
-                    self.mark(Mark::Damaged);
-                    continue;
+            // A token may go on with another protocol: `[WPA-PSK/WPA2-PSK]`.
+            loop {
+                (at, _) = self.token(at, WordSet::EMPTY);
+                if self.text.kind(at) == kind::END {
+                    break;
                 }
             }
-            at += 1;
+            if self.text.byte(at) == Some(b']') {
+                at += 1;
+            } else {
+                self.mark(Mark::Damaged);
+            }
         }
     }
 
@@ -125,14 +128,13 @@ impl Reader<'_, '_> {
                 at += 1;
                 continue;
             }
-            let versions = self.versions(at);
-            let (end, applied) = self.token(at, words);
-            words = match () {
-                () if versions.is_empty() => applied,
-                () if is_list => words.union(versions),
-                () => versions,
-            };
-            is_list = !versions.is_empty();
+            let before = if is_list { words } else { WordSet::EMPTY };
+            let end;
+            (end, words) = self.token(at, words);
+            is_list = self.is_versions(end, words);
+            if is_list {
+                words = words.union(before);
+            }
             if suites.is_none() && self.text.byte(end) == Some(b'(') {
                 suites = suites_of_macos(whole, end + 1);
                 if let Some(text) = suites.and_then(|(end, _)| whole.get(..end)) {
@@ -143,15 +145,12 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// The versions of WPA that a token consists of. Empty if it has anything else.
-    fn versions(&self, start: usize) -> WordSet {
-        let (words, end, _) = self.cut_words(start, self.text.look_up(start));
-        let is_whole = self.text.kind(end) == kind::END;
-        if is_whole && words.iter().all(Word::is_version) {
-            words
-        } else {
-            WordSet::EMPTY
-        }
+    /// Whether the last token, which ends here, has nothing but protocol words, and all are versions of WPA.
+    fn is_versions(&self, end: usize, words: WordSet) -> bool {
+        // Of a token without words of its own, the names begin before its end.
+        self.names_at == end
+            && self.text.kind(end) == kind::END
+            && words.iter().all(Word::is_version)
     }
 
     /// Reads a token, or the part of it that is about one protocol. `inherited` protocol words apply if it has none of
@@ -162,7 +161,7 @@ impl Reader<'_, '_> {
         }
         if self.tokens == TOKENS_MAX {
             self.mark(Mark::Damaged);
-            return (self.text.find(start, &[]), inherited);
+            return (self.text.token_end(start), inherited);
         }
         self.tokens += 1;
         let found = self.text.look_up(start);
@@ -193,6 +192,7 @@ impl Reader<'_, '_> {
             return (end, inherited);
         }
         self.block(words, block);
+        self.names_at = at;
         (end, words)
     }
 
@@ -211,7 +211,7 @@ impl Reader<'_, '_> {
             }
             words.insert(word);
             at = end;
-            while kind::JOINTS.contains(&self.text.kind(at)) {
+            while kind::is_joint(self.text.kind(at)) {
                 at += 1;
             }
             found = self.text.look_up(at);
@@ -234,14 +234,14 @@ impl Reader<'_, '_> {
             if kind == kind::END {
                 return (at, block);
             }
-            if kind::JOINTS.contains(&kind) {
+            if kind::is_joint(kind) {
                 at += 1;
                 found = None;
                 continue;
             }
             if count == ATOMS_MAX {
                 block.cut_short = true;
-                return (self.text.find(at, &[]), block);
+                return (self.text.token_end(at), block);
             }
             count += 1;
             let found = found.take().unwrap_or_else(|| self.text.look_up(at));
@@ -255,7 +255,7 @@ impl Reader<'_, '_> {
             }
             block.add(atom, first);
             // Pre-authentication is not a suite, so the next name still counts as the first.
-            first &= atom == Some(Atom::Preauth);
+            first &= matches!(atom, Some(Atom::Preauth));
             at = end;
         }
     }

@@ -3,7 +3,7 @@
 
 /// Names of `wifi_auth_mode_t` (`esp_wifi_types_generic.h`) without `WIFI_AUTH_`, in the order of their numbers, each
 /// with the equivalent capabilities string.
-const MODES: [(&str, &str); 17] = [
+static MODES: Names<17> = Names::new([
     ("OPEN", "[OPEN]"),
     ("WEP", "[WEP]"),
     ("WPA_PSK", "[WPA-PSK]"),
@@ -21,16 +21,16 @@ const MODES: [(&str, &str); 17] = [
     ("WPA3_ENTERPRISE", "[WPA3-EAP]"),
     ("WPA2_WPA3_ENTERPRISE", "[RSN-EAP/SHA1+EAP/SHA256][MFPC]"),
     ("WPA_ENTERPRISE", "[WPA-EAP]"),
-];
+]);
 /// A mode that newer versions renamed.
-const RENAMED: (&str, &str) = ("ENTERPRISE", "[WPA2-EAP]");
+static RENAMED: Names<1> = Names::new([("ENTERPRISE", "[WPA2-EAP]")]);
 /// Numbers of [`MODES`] that mean something else on an ESP8266 and most other Arduino boards: `ENC_TYPE_CCMP`,
 /// `ENC_TYPE_WEP`, `ENC_TYPE_NONE` and `ENC_TYPE_AUTO`. A number does not tell the board, so they mean nothing. 2 is
 /// WPA with a shared key on both.
 const AMBIGUOUS: [usize; 4] = [4, 5, 7, 8];
 /// Names of `wl_enc_type` without `ENC_TYPE_`. The cipher in a name is the board's word for a version of WPA: it does
 /// not know the ciphers.
-const ENCRYPTION_TYPES: [(&str, &str); 10] = [
+static ENCRYPTION_TYPES: Names<10> = Names::new([
     ("NONE", "[OPEN]"),
     ("WEP", "[WEP]"),
     ("TKIP", "[WPA-PSK]"),
@@ -41,9 +41,9 @@ const ENCRYPTION_TYPES: [(&str, &str); 10] = [
     ("WPA2_ENTERPRISE", "[WPA2-EAP]"),
     ("WPA3", "[RSN-SAE]"),
     ("UNKNOWN", UNKNOWN),
-];
+]);
 /// Words of other lists that do not follow the notation.
-const PHRASES: [(&str, &str); 28] = [
+static PHRASES: Names<28> = Names::new([
     // nmcli, for an access point without any protection.
     ("--", "[OPEN]"),
     // Windows: netsh, and the names in its profiles.
@@ -80,11 +80,55 @@ const PHRASES: [(&str, &str); 28] = [
     ("wpa2_personal_mixed", "[WPA-PSK][WPA2-PSK]"),
     ("wpa3_transition", "[RSN-PSK+SAE]"),
     ("wpa3_personal_transition", "[RSN-PSK+SAE]"),
-];
+]);
 /// Prefixes of macOS' names of modes. Some lack the first letter.
 const MACOS_PREFIXES: [&str; 2] = ["spairport_security_mode_", "pairport_security_mode_"];
 /// The string for numbers that are not in the table.
 const UNKNOWN: &str = "[UNKNOWN]";
+
+/// A list of names, each with the equivalent capabilities string. Case does not matter.
+struct Names<const COUNT: usize> {
+    entries: [(&'static str, &'static str); COUNT],
+    /// The first bytes of the names of each length, as a set of bits: see [`first_bit`]. It rules out most texts without
+    /// a look at the names.
+    firsts: [u32; NAME_BYTES_MAX + 1],
+}
+
+/// No name is longer.
+const NAME_BYTES_MAX: usize = 31;
+
+impl<const COUNT: usize> Names<COUNT> {
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "runs in the compiler, where a wrong index ends the build"
+    )]
+    const fn new(entries: [(&'static str, &'static str); COUNT]) -> Self {
+        let mut firsts = [0; NAME_BYTES_MAX + 1];
+        let mut at = 0;
+        while at < COUNT {
+            let name = entries[at].0.as_bytes();
+            firsts[name.len()] |= first_bit(name[0]);
+            at += 1;
+        }
+        Self { entries, firsts }
+    }
+
+    fn meaning(&self, name: &str) -> Option<&'static str> {
+        let first = name.bytes().next()?;
+        if self.firsts.get(name.len())? & first_bit(first) == 0 {
+            return None;
+        }
+        self.entries
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, text)| *text)
+    }
+}
+
+/// A bit for the lower five bits of a byte. They are the same for both cases of a letter.
+const fn first_bit(first: u8) -> u32 {
+    1 << (first & 31)
+}
 
 /// The capabilities string for a bare name or number.
 pub(super) fn spelled_out(name: &str) -> Option<&'static str> {
@@ -93,19 +137,20 @@ pub(super) fn spelled_out(name: &str) -> Option<&'static str> {
         let number = name.parse().ok();
         let mode = number
             .filter(|number| !AMBIGUOUS.contains(number))
-            .and_then(|number| MODES.get(number));
+            .and_then(|number| MODES.entries.get(number));
         return Some(mode.map_or(UNKNOWN, |(_, text)| text));
     }
     if let Some(short) = without_prefix(name, "ENC_TYPE_") {
-        return meaning(&ENCRYPTION_TYPES, short);
+        return ENCRYPTION_TYPES.meaning(short);
     }
     let short = ["WIFI_AUTH_", "AUTH_"]
         .into_iter()
         .find_map(|prefix| without_prefix(name, prefix));
     let short = short.unwrap_or(name);
-    meaning(&MODES, short)
-        .or_else(|| meaning(&[RENAMED], short))
-        .or_else(|| meaning(&PHRASES, name))
+    MODES
+        .meaning(short)
+        .or_else(|| RENAMED.meaning(short))
+        .or_else(|| PHRASES.meaning(name))
 }
 
 /// The name of a security mode of macOS without its prefix. It follows the notation.
@@ -117,10 +162,4 @@ pub(super) fn macos_mode(name: &str) -> Option<&str> {
 fn without_prefix<'n>(name: &'n str, prefix: &str) -> Option<&'n str> {
     let (start, rest) = name.split_at_checked(prefix.len())?;
     start.eq_ignore_ascii_case(prefix).then_some(rest)
-}
-
-fn meaning(list: &[(&str, &'static str)], name: &str) -> Option<&'static str> {
-    list.iter()
-        .find(|(known, _)| known.eq_ignore_ascii_case(name))
-        .map(|(_, text)| *text)
 }

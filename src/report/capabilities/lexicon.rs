@@ -17,13 +17,16 @@ pub(super) mod kind {
     pub(in super::super) const DASH: u8 = 3;
     /// Ends a name, or joins two parts of one: `/`.
     pub(in super::super) const SLASH: u8 = 4;
-    /// Everything that ends a name, but not a token.
-    pub(in super::super) const JOINTS: [u8; 3] = [PLUS, DASH, SLASH];
     /// The first kind that parts of names consist of: digits, then `.`, `?` and the letters.
     pub(in super::super) const DIGIT: u8 = 5;
     pub(super) const DOT: u8 = DIGIT + 10;
     pub(super) const QUESTION_MARK: u8 = DOT + 1;
     pub(super) const LETTER: u8 = QUESTION_MARK + 1;
+
+    /// Whether a byte of this kind ends a name, but not a token.
+    pub(in super::super) const fn is_joint(kind: u8) -> bool {
+        PLUS <= kind && kind <= SLASH
+    }
 }
 
 /// The kind of every byte.
@@ -110,7 +113,7 @@ impl Node {
     }
 }
 
-const NODES_MAX: usize = 128;
+const NODES_MAX: usize = 256;
 const SLOTS_BITS: u32 = 10;
 
 /// The tree of all names.

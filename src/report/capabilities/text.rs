@@ -34,11 +34,19 @@ impl Text<'_> {
             .unwrap_or(kind::END)
     }
 
-    /// The first position from `at` on with one of these kinds, or the end of the token.
-    pub(super) fn find(&self, mut at: usize, kinds: &[u8]) -> usize {
+    /// The end of the token.
+    pub(super) fn token_end(&self, mut at: usize) -> usize {
+        while self.kind(at) != kind::END {
+            at += 1;
+        }
+        at
+    }
+
+    /// The first position from `at` on that ends a name.
+    fn name_end(&self, mut at: usize) -> usize {
         loop {
             let kind = self.kind(at);
-            if kind == kind::END || kinds.contains(&kind) {
+            if kind == kind::END || kind::is_joint(kind) {
                 return at;
             }
             at += 1;
@@ -102,7 +110,7 @@ impl Text<'_> {
         wapi: bool,
     ) -> (usize, Option<Atom>) {
         match found {
-            None => (self.find(at, &kind::JOINTS), None),
+            None => (self.name_end(at), None),
             Some((end, Atom::Cipher(Cipher::Ccmp | Cipher::Gcmp))) if end == at + 4 => self
                 .odd_length(end)
                 .map_or((end, found.map(|(_, atom)| atom)), |end| {
@@ -121,7 +129,7 @@ impl Text<'_> {
         if self.kind(behind) != kind::DASH || !is_digit(&start) {
             return None;
         }
-        let end = self.find(start, &kind::JOINTS);
+        let end = self.name_end(start);
         (start..end).all(|at| is_digit(&at)).then_some(end)
     }
 }
