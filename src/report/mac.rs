@@ -64,11 +64,40 @@ impl FromStr for MacAddr {
     /// Parses `AA:BB:CC:DD:EE:FF`, `aa-bb-cc-dd-ee-ff`, `aabb.ccdd.eeff` and `AABBCCDDEEFF`, in any case, and
     /// `a:b:c:d:e:f`, which iOS and programs that print octets without leading zeros write.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::of_twelve_digits(text).or_else(|_| Self::of_six_groups(text))
+        Self::of_six_pairs(text)
+            .ok_or(ParseMacError)
+            .or_else(|_| Self::of_twelve_digits(text))
+            .or_else(|_| Self::of_six_groups(text))
     }
 }
 
 impl MacAddr {
+    /// Six pairs of digits with the same separator between them. Nearly all addresses have this form, so it is read
+    /// without a loop over the digits.
+    fn of_six_pairs(text: &str) -> Option<Self> {
+        let (pairs, last) = text.as_bytes().as_chunks::<3>();
+        let &[a, b, c, d, e] = pairs else {
+            return None;
+        };
+        let &[high, low] = last else {
+            return None;
+        };
+        let [_, _, separator] = a;
+        let is_even = [b, c, d, e].iter().all(|[_, _, next]| *next == separator);
+        if !is_even || !matches!(separator, b':' | b'-') {
+            return None;
+        }
+        let octet = |[high, low, _]: [u8; 3]| pair(high, low);
+        Some(Self([
+            octet(a)?,
+            octet(b)?,
+            octet(c)?,
+            octet(d)?,
+            octet(e)?,
+            pair(high, low)?,
+        ]))
+    }
+
     /// Six groups of one or two digits.
     fn of_six_groups(text: &str) -> Result<Self, ParseMacError> {
         let separator = if text.contains(':') { ':' } else { '-' };
@@ -77,10 +106,7 @@ impl MacAddr {
         for octet in &mut octets {
             *octet = match *groups.next().unwrap_or_default().as_bytes() {
                 [low] => hex_digit(low).ok_or(ParseMacError)?,
-                [high, low] => match (hex_digit(high), hex_digit(low)) {
-                    (Some(high), Some(low)) => (high << 4) | low,
-                    _ => return Err(ParseMacError),
-                },
+                [high, low] => pair(high, low).ok_or(ParseMacError)?,
                 _ => return Err(ParseMacError),
             };
         }
@@ -95,18 +121,8 @@ impl MacAddr {
         let (separator, group_digits) = match bytes.len() {
             12 => (None, 12),
             14 => (Some(b'.'), 4),
-            17 => (
-                bytes
-                    .get(2)
-                    .copied()
-                    .filter(|byte| matches!(byte, b':' | b'-')),
-                2,
-            ),
             _ => return Err(ParseMacError),
         };
-        if bytes.len() != 12 && separator.is_none() {
-            return Err(ParseMacError);
-        }
         let mut octets = [0u8; 6];
         let mut digits = 0usize;
         for (at, &byte) in bytes.iter().enumerate() {
@@ -128,13 +144,42 @@ impl MacAddr {
     }
 }
 
+/// The octet of two hex digits.
+fn pair(high: u8, low: u8) -> Option<u8> {
+    let value = digit_value(high) << 4 | digit_value(low);
+    u8::try_from(value).ok()
+}
+
 fn hex_digit(byte: u8) -> Option<u8> {
-    match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        b'A'..=b'F' => Some(byte - b'A' + 10),
-        _ => None,
+    u8::try_from(digit_value(byte)).ok()
+}
+
+/// The value of a hex digit, or a number that no octet can hold.
+fn digit_value(byte: u8) -> u16 {
+    DIGITS
+        .get(usize::from(byte))
+        .copied()
+        .unwrap_or(NOT_A_DIGIT)
+}
+
+const NOT_A_DIGIT: u16 = 0x100;
+/// The values of the characters as hex digits.
+static DIGITS: [u16; 256] = digits();
+
+#[expect(
+    clippy::indexing_slicing,
+    reason = "runs in the compiler, where a wrong index ends the build"
+)]
+const fn digits() -> [u16; 256] {
+    let mut values = [NOT_A_DIGIT; 256];
+    let mut value: u8 = 0;
+    while value < 16 {
+        let upper = b"0123456789ABCDEF"[value as usize];
+        values[upper as usize] = value as u16;
+        values[upper.to_ascii_lowercase() as usize] = value as u16;
+        value += 1;
     }
+    values
 }
 
 /// Uppercase digits with colons, as Kismet writes addresses.

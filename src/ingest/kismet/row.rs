@@ -222,7 +222,7 @@ impl Row<'_, '_> {
         let said = std::mem::take(&mut fields.capabilities);
         let capabilities = self
             .text("capabilities", said, bytes_max)
-            .filter(|raw| !raw.trim().is_empty())
+            .filter(|raw| !raw.chars().all(char::is_whitespace))
             .map(|raw| Capabilities::from(&*raw));
         let ie_tags = std::mem::take(&mut fields.ietags);
         Ok(WifiSighting {

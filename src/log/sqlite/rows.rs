@@ -47,10 +47,12 @@ fn insert_rows(numbers: usize, rows: usize) -> String {
     insert("observations", &columns, rows)
 }
 
+/// If the statement fails, it rolls back the transaction, because a commit takes all rows or none. To be able to undo the
+/// statement alone, SQLite would copy each page before it changes it.
 fn insert(table: &str, columns: &[&str], rows: usize) -> String {
     let row = format!("({})", ["?"].repeat(columns.len()).join(", "));
     format!(
-        "INSERT INTO {table} ({}) VALUES {}",
+        "INSERT OR ROLLBACK INTO {table} ({}) VALUES {}",
         columns.join(", "),
         vec![row; rows].join(", ")
     )
@@ -245,18 +247,19 @@ impl<'t> InsertRows<'t> {
     ) -> Result<i64, LogError> {
         let first_places = (1..).step_by(self.numbers + 1);
         for ((first, bound), row) in first_places.zip(&mut self.bound).zip(rows) {
-            let numbers = bound.numbers.iter().zip(row.numbers).take(self.numbers);
-            for (place, (bound, number)) in (first..).zip(numbers) {
-                if *bound != number {
-                    self.statement.raw_bind_parameter(place, number)?;
+            let numbers = row.numbers.get(..self.numbers).unwrap_or_default();
+            for (place, (number, bound)) in (first..).zip(numbers.iter().zip(&mut bound.numbers)) {
+                if *bound != *number {
+                    self.statement.raw_bind_parameter(place, *number)?;
+                    *bound = *number;
                 }
             }
             if bound.extra != row.extra {
                 let extra = row.extra.as_deref();
                 self.statement
                     .raw_bind_parameter(first + self.numbers, extra)?;
+                bound.extra = row.extra;
             }
-            *bound = row;
         }
         self.statement.raw_execute()?;
         Ok(db.last_insert_rowid())
