@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Needs valgrind. The parts `request` and `single` are a batch of 100 reports and of one from the socket to the answer: HTTP, authentication,
-//! decoding, the row on disk and merging. The cost of a part is the difference between a longer and a shorter run, so that it does not include
+//! decoding, the row on disk and merging. The part `words` is all strings of the corpus of capabilities. The cost of a part is the difference between a longer and a shorter run, so that it does not include
 //! the start of the process. `guard.tsv` has the expected figures. A part that takes a tenth more is an error.
 #![allow(
     clippy::cast_precision_loss,
@@ -23,6 +23,7 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use scanpost::log::Log;
+use scanpost::report::capabilities::Security;
 use support::parts::{self, Row};
 use support::requests::{self, Served};
 use support::{Result, fill};
@@ -92,6 +93,13 @@ fn count(part: &str, runs: u32) -> Result<u64> {
 }
 
 fn run(part: &str, runs: u32) -> Result<()> {
+    if part == "words" {
+        let corpus = parts::capabilities();
+        for raw in (0..runs).flat_map(|_| &corpus) {
+            black_box(Security::decode(black_box(raw)));
+        }
+        return Ok(());
+    }
     // The seed and the bodies are the same in each process.
     let now = UNIX_EPOCH + Duration::from_secs(1_767_225_600);
     let bodies = parts::bodies(now, RUNS[1], DEVICES)?;

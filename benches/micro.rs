@@ -23,7 +23,6 @@ use support::parts::{self, Row};
 use support::random::Random;
 use support::{capabilities, data_directory, fill};
 
-const CORPUS: &str = include_str!("../tests/fixtures/capabilities-corpus.tsv");
 const GENERATED: usize = 100_000;
 const DEVICES: u32 = 100_000;
 const BATCHES: u32 = 1000;
@@ -32,11 +31,10 @@ const GROUP: usize = 10;
 
 /// Decoding of capabilities strings: those of the corpus, and generated ones, each of them once per round.
 fn security(criterion: &mut Criterion) {
-    let corpus = CORPUS
-        .lines()
-        .skip(1)
-        .filter_map(|line| line.split('\t').nth(1));
-    let corpus: Vec<String> = corpus.map(str::to_owned).collect();
+    let corpus: Vec<String> = parts::capabilities()
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
     let mut random = Random::new(1);
     let generated: Vec<String> = (0..GENERATED)
         .map(|_| capabilities::generated(&mut random))

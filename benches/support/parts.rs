@@ -12,6 +12,14 @@ use uuid::Uuid;
 
 use super::{Result, fill};
 
+const CORPUS: &str = include_str!("../../tests/fixtures/capabilities-corpus.tsv");
+
+/// The capabilities strings of the corpus.
+pub(crate) fn capabilities() -> Vec<&'static str> {
+    let rows = CORPUS.lines().skip(1);
+    rows.filter_map(|row| row.split('\t').nth(1)).collect()
+}
+
 /// Request bodies with a hundred reports each.
 pub(crate) fn bodies(now: SystemTime, count: u32, devices: u32) -> Result<Vec<String>> {
     (0..count)
