@@ -93,7 +93,7 @@ async fn devices_are_filtered_by_manufacturer() {
         ["B8:27:EB:00:00:01"]
     );
     assert_eq!(
-        chosen("manufacturer=electronic%20devices,").await,
+        chosen("manufacturer=electronic%20devices").await,
         ["8C:1F:64:AF:A0:01"]
     );
     assert!(
