@@ -33,7 +33,7 @@ fn main() -> io::Result<()> {
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
-    // What the bundles are made from.
+    // The sources of the bundles in `vendor/`, which browsers do not load.
     let is_skipped = |path: &Path| {
         let mut names = [
             "node_modules",

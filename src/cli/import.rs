@@ -27,7 +27,7 @@ const START_PATIENCE: Duration = Duration::from_secs(3600);
 const ANSWER_BYTES_MAX: u64 = 64 << 20;
 /// Between the parts of the form. A file would have to contain this line to be misread.
 const BOUNDARY: &str = "scanpost-import-6b0e3f1c9d2a4857";
-/// How many refused rows of each file are printed.
+/// For each file, at most this many refused rows are printed.
 const REFUSALS_SHOWN: usize = 10;
 
 /// What the server says of an import.

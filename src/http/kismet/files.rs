@@ -76,7 +76,7 @@ impl PageFiles {
         Ok(Some(Self { root: root.into() }))
     }
 
-    /// Reads a file. `None` if there is none, or if a link leads to one that is hidden or outside of the folder.
+    /// Reads a file. Returns `None` if it does not exist, or if a link leads to a hidden file or out of the folder.
     fn read(&self, path: &str) -> Result<Option<Content>, ApiError> {
         // Links within the folder are followed: packages of distributions have some.
         let Ok(real) = self.root.join(path).canonicalize() else {

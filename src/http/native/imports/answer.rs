@@ -1,4 +1,4 @@
-//! How an import is written.
+//! The answers about imports, as JSON and as CSV.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -33,7 +33,7 @@ pub(in crate::http::native) struct Import<'j> {
     sender: Option<&'j str>,
     /// Whether nothing was changed.
     dry_run: bool,
-    /// How many files there are, once archives are unpacked.
+    /// The number of files. Each file in an archive counts.
     files_total: usize,
     /// The files that are done, and last the one that is being read.
     files: &'j [FileAccount],
