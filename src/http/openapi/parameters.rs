@@ -217,7 +217,7 @@ fn schema(name: &str, around: Surroundings<'_>) -> Schema {
         "manufacturer" | "source" => list(text(patterns::LISTED)),
         "security" => list(one_of(SecurityClass::ALL.map(SecurityClass::as_str))),
         "channel" => list(text(patterns::CHANNEL)),
-        "bucket" => text("^[1-9][0-9]{0,5} ?(s|m|h|days?|weeks?)$"),
+        "bucket" => text("^([1-9][0-9]{0,5} ?(s|m|h)|[1-9][0-9]{0,3} ?(d|days?))$"),
         "band" => list(one_of(["2.4", "5", "6", "60"])),
         "signal_min_dbm" => integer(i16::MIN.into(), i16::MAX.into()),
         "texts" => one_of(["guarded", "raw"]),
