@@ -1,7 +1,7 @@
 //! Cost of syncing to disk before the answer, and time of a start from the log.
 //!
 //! ```text
-//! cargo bench --bench durability -- [--seconds N] [--ceiling] [--full] [--index] [--database-index]
+//! cargo bench --bench durability -- [--seconds N] [--ceiling] [--full] [--index] [--index-observations N] [--database-index]
 //! ```
 #![expect(clippy::print_stdout, reason = "the tables are the result")]
 #![expect(
@@ -55,6 +55,9 @@ struct Arguments {
     /// Measures cost and gain of the index for the history of single devices.
     #[arg(long)]
     index: bool,
+    /// Observations for that.
+    #[arg(long, default_value_t = RESTART_OBSERVATIONS_FULL)]
+    index_observations: u32,
     /// Measures an index in the database instead, which makes ingest many times slower.
     #[arg(long)]
     database_index: bool,
@@ -81,11 +84,15 @@ fn main() -> Result<()> {
     if arguments.full {
         measure_restart(RESTART_OBSERVATIONS_FULL)?;
     }
+    let observations = arguments.index_observations;
     if arguments.index {
-        measure_indexes(&[Indexing::Off, Indexing::Runs, Indexing::Off, Indexing::Runs])?;
+        measure_indexes(
+            &[Indexing::Off, Indexing::Runs, Indexing::Off, Indexing::Runs],
+            observations,
+        )?;
     }
     if arguments.database_index {
-        measure_indexes(&[Indexing::Database])?;
+        measure_indexes(&[Indexing::Database], observations)?;
     }
     Ok(())
 }
@@ -244,12 +251,12 @@ enum Indexing {
 }
 
 /// Cost of indexes on the address for the writer, and their gain for the reader.
-fn measure_indexes(variants: &[Indexing]) -> Result<()> {
+fn measure_indexes(variants: &[Indexing], observations: u32) -> Result<()> {
     println!(
-        "\nHistory of one device among {RESTART_OBSERVATIONS_FULL} observations of {RESTART_DEVICES} devices:"
+        "\nHistory of one device among {observations} observations of {RESTART_DEVICES} devices:"
     );
     for indexing in variants {
-        measure_index(*indexing, RESTART_OBSERVATIONS_FULL)?;
+        measure_index(*indexing, observations)?;
     }
     Ok(())
 }

@@ -30,6 +30,13 @@ const CONNECTIONS: usize = 16;
 const WARM_UP: Duration = Duration::from_millis(500);
 const SAMPLES_EVERY: Duration = Duration::from_millis(5);
 const DUMP: &str = "/devices/views/all/devices.ekjson";
+/// How often a page that is open reads.
+const PAGE_EVERY: Duration = Duration::from_secs(1);
+const SUMMARY: &str = "/api/v1/summary";
+/// What an open page reads besides tiles.
+const PAGE_READS: [&str; 2] = [SUMMARY, "/api/v1/devices?limit=100"];
+/// Reads of one path, of which the middle counts.
+const READS: usize = 11;
 const THREE_FIELDS: &str = r#"{"fields":["kismet.device.base.macaddr","kismet.device.base.last_time","kismet.device.base.signal/kismet.common.signal.last_signal"]}"#;
 
 #[derive(Parser)]
@@ -51,6 +58,8 @@ enum Beside {
     Nothing,
     Dumps,
     StalledSockets,
+    /// A page that reads the tiles of a screen, a summary and a list each second.
+    Page,
 }
 
 /// Results of one run.
@@ -59,8 +68,8 @@ struct Measured {
     latencies: Latencies,
     /// Peak of memory above its level before the run.
     extra_bytes: u64,
-    /// Duration of each dump.
-    dumps_s: Vec<f64>,
+    /// Duration of each dump, or of each read of the page.
+    reads_s: Vec<f64>,
 }
 
 fn main() -> Result<()> {
@@ -88,21 +97,28 @@ fn main() -> Result<()> {
         bytes as f64 / 1e6,
         started.elapsed().as_secs_f64()
     );
+    measure_page(&server)?;
     println!(
         "Reports of known devices, {REPORTS} a batch on {CONNECTIONS} connections, {ROUNDS} runs of each in turns:\n"
     );
-    let cases = [Beside::Nothing, Beside::Dumps, Beside::StalledSockets];
+    let cases = [
+        Beside::Nothing,
+        Beside::Dumps,
+        Beside::StalledSockets,
+        Beside::Page,
+    ];
     let mut runs = cases.map(|_| Vec::new());
     for round in 0..ROUNDS {
         for (case, runs) in cases.into_iter().zip(&mut runs) {
             runs.push(run(&server, &serials, &arguments, case, round)?);
         }
     }
-    let [alone, dumps, stalled] = &runs;
+    let [alone, dumps, stalled, page] = &runs;
     for (name, runs) in [
         ("nothing beside them", alone),
         ("dumps of three fields beside them", dumps),
         ("two subscribers to everything who stopped reading", stalled),
+        ("20 tiles, a summary and a list each second", page),
     ] {
         let middle = |value: fn(&Measured) -> f64| median(runs.iter().map(value).collect());
         let ratios = runs.iter().zip(alone);
@@ -115,13 +131,77 @@ fn main() -> Result<()> {
             middle(|run| run.extra_bytes as f64) / f64::from(1 << 20),
         );
     }
-    let took: Vec<_> = dumps.iter().flat_map(|run| run.dumps_s.clone()).collect();
+    let took = |runs: &[Measured]| -> Vec<f64> {
+        let runs = runs.iter();
+        runs.flat_map(|run| run.reads_s.clone()).collect()
+    };
+    let (dumps_s, page_s) = (took(dumps), took(page));
     println!(
-        "A dump beside reports: {:.2} s, the middle of {}.",
-        median(took.clone()),
-        took.len()
+        "A dump beside reports: {:.2} s, the middle of {}. A read of the page: {:.1} ms, the middle of {}.",
+        median(dumps_s.clone()),
+        dumps_s.len(),
+        median(page_s.clone()) * 1e3,
+        page_s.len(),
     );
     Ok(())
+}
+
+/// Reads summaries and a list while nothing else goes on.
+fn measure_page(server: &ServerProcess) -> Result<()> {
+    let filtered = format!("{SUMMARY}?security=open");
+    for path in PAGE_READS.into_iter().chain([filtered.as_str()]) {
+        let mut reads_s = Vec::new();
+        for _ in 0..READS {
+            reads_s.push(time_s(|| server.get(path).map(drop))?);
+        }
+        println!(
+            "{path}: {:.1} ms, the middle of {READS}.",
+            median(reads_s) * 1e3
+        );
+    }
+    Ok(())
+}
+
+fn time_s(read: impl FnOnce() -> Result<()>) -> Result<f64> {
+    let started = Instant::now();
+    read()?;
+    Ok(started.elapsed().as_secs_f64())
+}
+
+/// Reads as an open page does, until it is over. Returns how long each read took.
+fn look(server: &ServerProcess, is_over: &dyn Fn() -> bool) -> Result<Vec<f64>> {
+    let mut took_s = Vec::new();
+    let mut zooms = (8..=18).cycle();
+    while !is_over() {
+        let started = Instant::now();
+        let tiles = zooms.next().map(screen).unwrap_or_default();
+        let others = PAGE_READS.map(str::to_owned);
+        for path in tiles.into_iter().chain(others) {
+            took_s.push(time_s(|| server.count(&path).map(drop))?);
+        }
+        while !is_over() && started.elapsed() < PAGE_EVERY {
+            thread::sleep(SAMPLES_EVERY);
+        }
+    }
+    Ok(took_s)
+}
+
+/// Paths of the tiles of a screen, around the place of all reports.
+fn screen(zoom: u8) -> Vec<String> {
+    let side = f64::from(zoom).exp2();
+    let (column, row) = (0.532_154, 0.347_043);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the place is on the map"
+    )]
+    let at = |share: f64| (share * side) as u32;
+    let columns = at(column).saturating_sub(2)..=at(column) + 2;
+    let tile = |x: u32, y: u32| format!("/api/v1/tiles/{zoom}/{x}/{y}.mvt");
+    let rows = at(row).saturating_sub(2)..=at(row) + 1;
+    columns
+        .flat_map(|x| rows.clone().map(move |y| tile(x, y)))
+        .collect()
 }
 
 fn run(
@@ -149,11 +229,11 @@ fn run(
                 None,
             )?,
         ],
-        Beside::Nothing | Beside::Dumps => Vec::new(),
+        Beside::Nothing | Beside::Dumps | Beside::Page => Vec::new(),
     };
     let over = AtomicBool::new(false);
     let is_over = || over.load(Ordering::Relaxed);
-    let (reported, most, dumps_s) = thread::scope(|scope| {
+    let (reported, most, reads_s) = thread::scope(|scope| {
         let watch = scope.spawn(|| {
             let mut most = before;
             while !is_over() {
@@ -162,18 +242,21 @@ fn run(
             }
             most
         });
-        let dump = scope.spawn(|| -> Result<Vec<f64>> {
+        let reader = scope.spawn(|| -> Result<Vec<f64>> {
             let mut took_s = Vec::new();
             while matches!(beside, Beside::Dumps) && !is_over() {
-                let started = Instant::now();
-                server.count_posted(DUMP, THREE_FIELDS)?;
-                took_s.push(started.elapsed().as_secs_f64());
+                took_s.push(time_s(|| {
+                    server.count_posted(DUMP, THREE_FIELDS).map(drop)
+                })?);
+            }
+            if matches!(beside, Beside::Page) {
+                took_s = look(server, &is_over)?;
             }
             Ok(took_s)
         });
         let reported = load::run(server, serials, pools, plan);
         over.store(true, Ordering::Relaxed);
-        (reported, watch.join(), dump.join())
+        (reported, watch.join(), reader.join())
     });
     drop(sockets);
     let reported = reported?;
@@ -181,6 +264,6 @@ fn run(
         reports_per_s: reported.requests_per_s * REPORTS as f64,
         latencies: Latencies::new(reported.latencies_us),
         extra_bytes: most.map_err(|_| "a panic")?.saturating_sub(before),
-        dumps_s: dumps_s.map_err(|_| "a panic")??,
+        reads_s: reads_s.map_err(|_| "a panic")??,
     })
 }

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::{DAY, count, time};
 use crate::setting_text::duration_text;
 
+/// Answers that wait hold their connections.
+const REFUSAL_DELAY_MAX: Duration = Duration::from_secs(10);
+
 /// `[limits]`
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -98,6 +101,10 @@ pub struct Limits {
     /// Reads of each of the two kinds that work or wait for one client: a key or a login, else an address. 0 means a
     /// quarter of all that may. Default 0.
     pub reads_per_client_max: usize,
+    /// How long an answer waits that refuses too much: 413 and 429. Whoever repeats such requests without a pause takes
+    /// less of the processor then. Zero sends them at once. Default 250 milliseconds.
+    #[serde(with = "duration_text")]
+    pub refusal_delay: Duration,
     /// Open WebSockets and live streams. Default 64.
     pub subscribers_max: usize,
     /// Open WebSockets and live streams of one client: a key or a login, else a network. Default 16.
@@ -174,6 +181,7 @@ impl Default for Limits {
             log_reads_max: 2,
             reads_waiting_max: 32,
             reads_per_client_max: 0,
+            refusal_delay: Duration::from_millis(250),
             subscribers_max: 64,
             subscribers_per_client_max: 16,
             subscriber_bytes_per_second_max: 2 << 20,
@@ -250,6 +258,7 @@ impl Limits {
         count(self.log_reads_max, 1..=1000)?;
         count(self.reads_waiting_max, 0..=100_000)?;
         count(self.reads_per_client_max, 0..=100_000)?;
+        time(self.refusal_delay, Duration::ZERO..=REFUSAL_DELAY_MAX)?;
         count(self.subscribers_max, 1..=1_000_000)?;
         count(self.subscribers_per_client_max, 1..=1_000_000)?;
         count(self.live_devices_per_second_max, 0..=1000)?;

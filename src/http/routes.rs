@@ -2,14 +2,16 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{FromRef, Request, State};
-use axum::http::HeaderValue;
 use axum::http::header::{STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 use axum::routing::any;
 use axum::{Router, middleware};
+use tokio::time::sleep;
 use tower::{Layer, ServiceExt};
 
 use super::error::ApiError;
@@ -66,6 +68,7 @@ fn router(table: Vec<Route>, app: &App) -> Router<App> {
             other_pages,
             hsts: hsts.clone(),
             counts: server.requests.of_route(shown_path),
+            refusal_delay: server.refusal_delay,
         });
         middleware::from_fn_with_state(around, every_request)
     };
@@ -109,6 +112,7 @@ struct Around {
     other_pages: OtherPages,
     hsts: Option<HeaderValue>,
     counts: Arc<RouteCounts>,
+    refusal_delay: Duration,
 }
 
 /// Tells browsers to use nothing but TLS for this host, if this server speaks TLS itself.
@@ -130,6 +134,7 @@ async fn every_request(
         other_pages,
         hsts,
         counts,
+        refusal_delay,
     } = &*around;
     let mut response = trace::request(counts, request, |request| {
         etag::tag(request, |request| {
@@ -139,6 +144,12 @@ async fn every_request(
         })
     })
     .await;
+    if matches!(
+        response.status(),
+        StatusCode::PAYLOAD_TOO_LARGE | StatusCode::TOO_MANY_REQUESTS
+    ) {
+        sleep(*refusal_delay).await;
+    }
     let headers = response.headers_mut();
     let nosniff = HeaderValue::from_static("nosniff");
     headers.insert(X_CONTENT_TYPE_OPTIONS, nosniff);

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock};
 use std::thread;
+use std::time::Duration;
 
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts as RequestParts;
@@ -16,8 +17,7 @@ use super::guard::gate::Guard;
 use super::guard::origin::Origins;
 use super::guard::rate::{NewSources, Rates};
 use super::guard::subscribers::Places;
-use super::guard::turns::Turns;
-use super::intake::Intake;
+use super::intake::{Intake, LargeBodies};
 use super::kismet::files::PageFiles;
 use super::kismet::live::{Feed, Live};
 use super::kismet::records::Records;
@@ -27,7 +27,7 @@ use super::native::live::{LivePage, PageParts};
 use super::native::tile_index::TileIndex;
 use super::request::body::{Bodies, BodyLimits};
 use super::request::forwarded::Proxies;
-use super::response::heavy::{self, HeavyReads, ReadLimits, ReadQueue, Reader};
+use super::response::heavy::{self, HeavyReads, Interest, ReadLimits, ReadQueue, Reader};
 use super::response::pace::Pace;
 use crate::alerts::AlertStore;
 use crate::auth::{Access, SourceOwners};
@@ -66,9 +66,8 @@ struct Handles {
     page: LivePage,
     events: Events,
     webhooks: Webhooks,
-    history: Option<Arc<History>>,
     /// Reads of the log have places of their own, because they take longer than those of devices.
-    log_reads: ReadQueue,
+    log_reads: LogReads,
     heavy_reads: HeavyReads,
     /// Reads of files, such as base maps.
     file_reads: ReadQueue,
@@ -89,6 +88,8 @@ pub(super) struct ServerFacts {
     pub(super) started_at: ReceivedAt,
     pub(super) metrics: Metrics,
     pub(super) requests: Arc<RequestCounts>,
+    /// How long answers wait that refuse too much.
+    pub(super) refusal_delay: Duration,
     pub(super) process: Process,
     pub(super) samples: Samples,
     /// The `OpenAPI` document as it is sent, once somebody has asked for it.
@@ -118,9 +119,55 @@ pub(super) struct RequestLimits {
 /// The log, for the reads of one request. Some logs cannot be read.
 #[derive(Clone, Debug)]
 pub(super) struct HistoryReads {
-    pub(super) history: Option<Arc<History>>,
-    pub(super) queue: ReadQueue,
-    pub(super) reader: Reader,
+    log: LogReads,
+    reader: Reader,
+}
+
+/// The log, and what bounds reads of it.
+#[derive(Clone, Debug)]
+struct LogReads {
+    history: Option<Arc<History>>,
+    queue: ReadQueue,
+    /// Not that of walks over devices: a long read of the log would hold them up.
+    pace: Pace,
+}
+
+impl LogReads {
+    fn new(
+        history: Option<Arc<History>>,
+        limits: &config::Limits,
+        refused: &RefusedReads,
+        ingest: &Ingest,
+    ) -> Self {
+        let at_once_max = limits.log_reads_max;
+        Self {
+            history,
+            queue: ReadQueue::new(read_limits(limits, at_once_max), &refused.log),
+            pace: Pace::new(ingest.commit_counter(), at_once_max),
+        }
+    }
+}
+
+impl HistoryReads {
+    /// Waits for a place and until reports leave time for it. `None` if the log cannot be read.
+    pub(super) async fn read<T: Send + 'static>(
+        self,
+        read: impl FnOnce(&History, &Interest) -> T + Send + 'static,
+    ) -> Result<Option<T>, ApiError> {
+        let LogReads {
+            history,
+            queue,
+            pace,
+        } = self.log;
+        let Some(history) = history else {
+            return Ok(None);
+        };
+        let place = queue.admit(&self.reader).await?;
+        let done = heavy::run_in_turn(place, &self.reader, &pace, move |interest| {
+            read(&history, interest)
+        });
+        done.await.map(Some)
+    }
 }
 
 impl FromRequestParts<App> for HistoryReads {
@@ -128,8 +175,7 @@ impl FromRequestParts<App> for HistoryReads {
 
     async fn from_request_parts(parts: &mut RequestParts, app: &App) -> Result<Self, Infallible> {
         Ok(Self {
-            history: app.0.history.clone(),
-            queue: app.0.log_reads.clone(),
+            log: app.0.log_reads.clone(),
             reader: Reader::from_request_parts(parts, app).await?,
         })
     }
@@ -243,8 +289,7 @@ impl App {
                     started_at,
                 },
             ),
-            history,
-            log_reads: ReadQueue::new(read_limits(limits, limits.log_reads_max), &refused.log),
+            log_reads: LogReads::new(history, limits, &refused, &parts.ingest),
             heavy_reads: HeavyReads::new(
                 read_limits(limits, limits.device_walks_max),
                 &refused.devices,
@@ -262,6 +307,7 @@ impl App {
                 started_at,
                 metrics,
                 requests,
+                refusal_delay: limits.refusal_delay,
                 process: parts.process,
                 samples: Samples::default(),
                 document: OnceLock::new(),
@@ -283,7 +329,7 @@ impl App {
                 limits: upload_limits(config),
                 health,
                 outcomes,
-                heavy_decodes: Turns::new(processors()),
+                large_bodies: LargeBodies::new(processors()),
                 owners: parts.owners.map(Arc::new),
             }),
             events: parts.events,

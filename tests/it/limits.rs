@@ -1,6 +1,6 @@
 //! Limits: a request at the limit is accepted, one above it is a clear error.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
 use reqwest::{Client, Method};
@@ -46,6 +46,24 @@ async fn a_body_at_the_bound_is_taken_and_one_byte_more_is_413() {
         .post(WIFI, json, chunks(padded(1001)))
         .await
         .expect_error(413, "at most 1000 bytes");
+}
+
+#[tokio::test]
+async fn the_refusal_of_too_much_waits() {
+    const DELAY: Duration = Duration::from_secs(1);
+    let server = TestServer::start_with(|config| {
+        config.limits.body_bytes_max = 1000;
+        config.limits.refusal_delay = DELAY;
+    })
+    .await;
+    let json = Some("application/json");
+    let timed = async |body| {
+        let started = Instant::now();
+        (server.post(WIFI, json, body).await, started.elapsed())
+    };
+    let (refused, waited) = timed(padded(1001)).await;
+    refused.expect_error(413, "at most 1000 bytes");
+    assert!(DELAY <= waited, "answered after {waited:?}");
 }
 
 /// A body sent in pieces.

@@ -6,4 +6,3 @@ pub(super) mod origin;
 pub(super) mod rate;
 pub(super) mod ready;
 pub(super) mod subscribers;
-pub(super) mod turns;

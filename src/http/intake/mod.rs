@@ -1,5 +1,6 @@
 //! What all reports go through on their way in, whatever their format: rates, limits, keys against resending, receipts.
 
+mod large;
 mod names;
 mod routes;
 
@@ -12,13 +13,14 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 
+pub(super) use self::large::LargeBodies;
+use self::large::LargeBody;
 pub(super) use self::routes::routes;
 use crate::auth::{Identity, NotYours, SourceOwners, Standing};
 use crate::events::{Events, Severity};
 use crate::http::clock::now;
 use crate::http::error::ApiError;
 use crate::http::guard::rate::{NewSources, Rates, Sent};
-use crate::http::guard::turns::Turns;
 use crate::http::request::body::{Bodies, BodyError, Received};
 use crate::http::request::sender::Sender;
 use crate::http::response::json::Json;
@@ -49,9 +51,7 @@ pub(super) struct Intake {
     pub(super) limits: Limits,
     pub(super) health: SourceHealth,
     pub(super) outcomes: Outcomes,
-    /// Bounds how many large bodies are decoded at one time: more at once would take no less time, and evict each
-    /// other's reports from the caches of the processors.
-    pub(super) heavy_decodes: Turns,
+    pub(super) large_bodies: LargeBodies,
     /// Who may report for which source. Absent where everybody may.
     pub(super) owners: Option<Arc<SourceOwners>>,
 }
@@ -149,16 +149,17 @@ async fn take<F: Format>(
         Ok(received) => decode::<F>(intake, received, received_at, names).await,
         Err(refused) => Err(refused.into()),
     };
-    let (bytes, decoded) = match decoded {
+    let (bytes, decoded, large) = match decoded {
         Ok(Decoded {
             bytes,
             upload,
             source,
+            large,
         }) => {
             *claimed = source;
-            (bytes, upload)
+            (bytes, upload, large)
         }
-        Err(refused) => (refused_bytes(intake, &refused), Err(refused)),
+        Err(refused) => (refused_bytes(intake, &refused), Err(refused), None),
     };
     say_refused::<F>(intake, received_at, &decoded);
     let reports = decoded.as_ref().map_or(0, Upload::rows);
@@ -177,6 +178,7 @@ async fn take<F: Format>(
         .collect();
     let receipt = submit(intake, &sender, received_at, upload).await?;
     intake.outcomes.accept(&receipt);
+    intake.large_bodies.taken(large.as_ref());
     if !receipt.is_duplicate {
         for (source, notes) in &notes {
             intake.health.note(*source, notes);
@@ -325,6 +327,7 @@ struct Decoded {
     upload: Result<Upload, ApiError>,
     /// The source that it names, also if it cannot be decoded.
     source: Option<SourceId>,
+    large: Option<LargeBody>,
 }
 
 /// Decompresses a body and decodes it.
@@ -353,6 +356,7 @@ async fn decode<F: Format>(
             bytes: body.len(),
             upload,
             source,
+            large: None,
         })
     };
     let decode = move || {
@@ -365,11 +369,14 @@ async fn decode<F: Format>(
     if !heavy {
         return decode();
     }
-    let turn = intake.heavy_decodes.take().await;
+    let mut large = intake.large_bodies.turn().await;
     spawn_blocking(move || {
         let decoded = decode();
-        drop(turn);
-        decoded
+        large.decoded();
+        decoded.map(|decoded| Decoded {
+            large: Some(large),
+            ..decoded
+        })
     })
     .await
     .map_err(|_| ApiError::Panicked)?

@@ -163,7 +163,7 @@ impl TestServer {
             limits: Limits::FOR_TESTS,
             health: SourceHealth::new(8),
             outcomes: Outcomes::default(),
-            heavy_decodes: Turns::new(1),
+            large_bodies: LargeBodies::new(1),
             owners: None,
         });
         let router = Router::new()

@@ -10,7 +10,7 @@ use crate::http::error::ApiError;
 use crate::http::request::bad_parameter::BadParameter;
 use crate::http::request::path::Argument;
 use crate::http::request::query::Query;
-use crate::http::response::heavy::{self, Interest};
+use crate::http::response::heavy::Interest;
 use crate::http::response::page;
 use crate::http::state::{HistoryReads, RequestLimits};
 use crate::log::{History, HistoryQuery, PointQuery};
@@ -87,14 +87,9 @@ fn read_bucket(text: &str) -> Result<u32, String> {
 }
 
 async fn read(reads: HistoryReads, wanted: Wanted) -> Result<HistoryChart, ApiError> {
-    let Some(history) = reads.history else {
-        return Ok(ChartMaker::new(wanted.bucket_s, wanted.bounds).finish());
-    };
-    let place = reads.queue.admit(&reads.reader).await?;
-    let chart = heavy::run(place, &reads.reader, move |interest| {
-        make(&history, wanted, interest)
-    });
-    chart.await?
+    let chart = reads.read(move |history, interest| make(history, wanted, interest));
+    let nothing = || Ok(ChartMaker::new(wanted.bucket_s, wanted.bounds).finish());
+    chart.await?.unwrap_or_else(nothing)
 }
 
 fn make(history: &History, wanted: Wanted, interest: &Interest) -> Result<HistoryChart, ApiError> {

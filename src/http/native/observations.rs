@@ -12,7 +12,6 @@ use utoipa::ToSchema;
 use crate::http::error::ApiError;
 use crate::http::request::path::Argument;
 use crate::http::request::query::Query;
-use crate::http::response::heavy;
 use crate::http::response::pace::Pace;
 use crate::http::response::page;
 use crate::http::state::{HistoryReads, RequestLimits};
@@ -78,15 +77,12 @@ async fn read(
     reads: HistoryReads,
     wanted: HistoryQuery,
 ) -> Result<Vec<LoggedObservation>, ApiError> {
-    let Some(history) = reads.history else {
-        return Ok(Vec::new());
-    };
-    let place = reads.queue.admit(&reads.reader).await?;
-    let observed = heavy::run(place, &reads.reader, move |interest| {
+    let observed = reads.read(move |history, interest| {
         let interest = interest.clone();
         history.read(&wanted, move || interest.is_lost())
     });
-    observed.await?.map_err(ApiError::History)
+    let observed = observed.await?.transpose().map_err(ApiError::History)?;
+    Ok(observed.unwrap_or_default())
 }
 
 /// A place as clients hand it back; what is in it is not theirs to know.

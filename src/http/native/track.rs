@@ -7,10 +7,9 @@ use axum::extract::State;
 use crate::http::error::ApiError;
 use crate::http::request::path::Argument;
 use crate::http::request::query::Query;
-use crate::http::response::heavy;
 use crate::http::response::json::Json;
 use crate::http::state::{HistoryReads, RequestLimits};
-use crate::log::{LoggedTrack, TrackQuery};
+use crate::log::TrackQuery;
 use crate::report::{SourceId, UnixTime};
 use crate::tracker::Tracker;
 use crate::views::{GEO_JSON, TrackFeature};
@@ -43,19 +42,11 @@ pub(in crate::http) async fn track(
     query.finish()?;
     let source = tracker.source(id).ok_or(ApiError::NoSuchSource(id))?;
     let points_max = points_max.unwrap_or(POINTS_DEFAULT.min(max));
-    let Some(history) = reads.history else {
-        let nowhere = LoggedTrack::default();
-        return answer(&TrackFeature::of(&source, &nowhere, points_max));
-    };
-    let place = reads.queue.admit(&reads.reader).await?;
-    let feature = heavy::run(place, &reads.reader, move |interest| {
+    let track = reads.read(move |history, interest| {
         let interest = interest.clone();
-        let track = history.track(&wanted, move || interest.is_lost())?;
-        Ok(TrackFeature::of(&source, &track, points_max))
+        history.track(&wanted, move || interest.is_lost())
     });
-    answer(&feature.await?.map_err(ApiError::History)?)
-}
-
-fn answer(feature: &TrackFeature) -> Result<Json, ApiError> {
-    Ok(Json::compact(feature)?.with_type(GEO_JSON))
+    let track = track.await?.transpose().map_err(ApiError::History)?;
+    let feature = TrackFeature::of(&source, &track.unwrap_or_default(), points_max);
+    Ok(Json::compact(&feature)?.with_type(GEO_JSON))
 }

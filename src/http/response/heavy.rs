@@ -22,6 +22,8 @@ use crate::http::request::sender::Sender;
 
 /// How long a walk works before it gives way.
 const SLICE: Duration = Duration::from_millis(1);
+/// So much of work that cannot be interrupted is counted: after a long read, others do not wait for seconds.
+const COUNTED_MAX: Duration = Duration::from_millis(250);
 /// The share of one client if the configuration does not say how much: one in so many.
 const SHARE: usize = 4;
 
@@ -199,6 +201,28 @@ pub(in crate::http) async fn run<T: Send + 'static>(
     };
     drop(ends);
     done
+}
+
+/// The same for work that cannot be interrupted to give way to reports: it waits for its turn, and after it others rest.
+pub(in crate::http) async fn run_in_turn<T: Send + 'static>(
+    place: ReadPlace,
+    reader: &Reader,
+    pace: &Pace,
+    work: impl FnOnce(&Interest) -> T + Send + 'static,
+) -> Result<T, ApiError> {
+    let mut turn = pace.of_one_answer();
+    tokio::select! {
+        biased;
+        () = turn.wait() => {}
+        () = reader.hang_up.happens() => return Err(ApiError::ClientGone),
+    }
+    let work = move |interest: &Interest| {
+        let started = Instant::now();
+        let done = work(interest);
+        turn.count(started.elapsed().min(COUNTED_MAX));
+        done
+    };
+    run(place, reader, work).await
 }
 
 /// The one way in for reads that look at many devices.
