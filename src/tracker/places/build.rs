@@ -82,7 +82,9 @@ impl Tracker {
         for (number, shard) in self.shards.iter().enumerate() {
             // Later changes are listed again.
             drop(write(shard).take_unread());
-            let (mut column, mut run) = (Column::default(), Vec::new());
+            // Growing would take twice the memory for a moment.
+            let devices = read(shard).len();
+            let (mut column, mut run) = (Column::default(), Vec::with_capacity(devices));
             pause()?;
             while read_piece(&read(shard), number, &mut column, &mut run) {
                 pause()?;

@@ -1,6 +1,7 @@
 //! Finds the devices of a tile.
 
 use std::ops::{Range, RangeInclusive};
+use std::thread;
 
 use super::PlaceIndex;
 use super::entry::{Entry, Member, TraitSet};
@@ -14,6 +15,10 @@ use crate::tracker::{Device, SLOTS_PER_LOOK, Tracker, read};
 const DEVICES_MAX: usize = 1000;
 /// A search that has to look at more than this share of all devices reads them in the order of memory.
 const ALL_FROM: usize = 8;
+/// From so many devices on, a second thread searches one half of them.
+const SECOND_THREAD_FROM: usize = if cfg!(test) { 100 } else { 1_000_000 };
+/// Slots that such a thread looks at between two pauses. They take some ten times as long as starting it.
+const SLOTS_PER_ROUND: usize = if cfg!(test) { 100 } else { 16 * SLOTS_PER_LOOK };
 /// So many entries take as long to read as one device.
 const ENTRIES_PER_DEVICE: usize = 32;
 
@@ -25,7 +30,7 @@ pub struct TileFilter<'f> {
     /// When a device was seen last. The index does not know that, but a column of its own has it.
     pub seen: Option<RangeInclusive<UnixTime>>,
     /// Whatever only the device itself tells.
-    pub wanted: Option<&'f dyn Fn(&Device) -> bool>,
+    pub wanted: Option<&'f (dyn Fn(&Device) -> bool + Sync)>,
 }
 
 impl TileFilter<'_> {
@@ -47,8 +52,10 @@ impl TileFilter<'_> {
             let time = shard.seen_at(slot);
             time.is_some_and(|time| seen.contains(&time))
         };
-        let is_wanted = |wanted: &&dyn Fn(&Device) -> bool| shard.at(slot).is_some_and(wanted);
-        self.seen.as_ref().is_none_or(is_seen) && self.wanted.as_ref().is_none_or(is_wanted)
+        self.seen.as_ref().is_none_or(is_seen)
+            && self
+                .wanted
+                .is_none_or(|wanted| shard.at(slot).is_some_and(wanted))
     }
 
     fn needs_shards(&self) -> bool {
@@ -89,6 +96,34 @@ impl Found {
         } else {
             self.members = Vec::new();
         }
+    }
+
+    /// Adds what was found behind it, in the order of memory.
+    fn append(&mut self, mut behind: Self) {
+        self.cells.add_all(&behind.cells);
+        self.count += behind.count;
+        if self.count <= DEVICES_MAX {
+            self.members.append(&mut behind.members);
+        } else {
+            self.members = Vec::new();
+        }
+    }
+}
+
+/// Slots that are still to be searched.
+struct Rest {
+    shards: Range<usize>,
+    /// The first of them in the first shard.
+    slot: usize,
+}
+
+impl Rest {
+    fn of_shards(shards: Range<usize>) -> Self {
+        Self { shards, slot: 0 }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.shards.is_empty()
     }
 }
 
@@ -218,12 +253,20 @@ impl Tracker {
         let index = read(&self.places);
         let of_class = index.count(&codes, filter.traits);
         let is_most = index.devices < of_class.saturating_mul(ALL_FROM);
+        let has_many = SECOND_THREAD_FROM <= of_class && filter.wanted.is_some();
         let members = (!is_most).then(|| index.members(&codes, filter.traits));
         drop(index);
         let mut found = Found::nothing(tile);
         match members {
             Some(members) => self.search_members(&members, filter, &mut found, pause)?,
-            None => self.search_all(&codes, filter, &mut found, pause)?,
+            None if has_many => self.search_halves(tile, filter, &mut found, pause)?,
+            None => {
+                let mut rest = Rest::of_shards(0..self.shards.len());
+                while !rest.is_empty() {
+                    pause()?;
+                    self.search_some(&mut rest, SLOTS_PER_LOOK, &codes, filter, &mut found);
+                }
+            }
         }
         Ok(found)
     }
@@ -251,36 +294,73 @@ impl Tracker {
         Ok(())
     }
 
-    /// Goes through the entries in the order of memory, which is quick, and looks only at devices with these codes.
-    fn search_all<E>(
+    /// Searches all devices with two threads: waiting for memory takes most of the time.
+    fn search_halves<E>(
         &self,
-        codes: &Range<u64>,
+        tile: TileId,
         filter: &TileFilter<'_>,
         found: &mut Found,
         pause: &mut impl FnMut() -> Result<(), E>,
     ) -> Result<(), E> {
-        for (number, shard) in self.shards.iter().enumerate() {
-            let mut slots = 0..;
-            loop {
-                pause()?;
-                let index = read(&self.places);
-                let Some(piece) = index.entries.piece_from(number, slots.start) else {
-                    break;
-                };
-                let shard = filter.needs_shards().then(|| read(shard));
-                for (entry, slot) in piece.iter().take(SLOTS_PER_LOOK).zip(&mut slots) {
-                    let is_wanted = entry.is_in(codes)
-                        && filter.traits.has(*entry)
-                        && shard
-                            .as_ref()
-                            .is_none_or(|shard| filter.accepts(shard, slot));
-                    if is_wanted && let Some(member) = Member::at(number, slot) {
-                        found.add(*entry, member);
-                    }
-                }
+        let codes = tile.codes();
+        let (half, all) = (self.shards.len() / 2, self.shards.len());
+        let (mut lower, mut upper) = (Rest::of_shards(0..half), Rest::of_shards(half..all));
+        let mut found_behind = Found::nothing(tile);
+        let search = |rest: &mut Rest, found: &mut Found| {
+            let mut left = SLOTS_PER_ROUND;
+            while 0 < left && !rest.is_empty() {
+                let slots = left.min(SLOTS_PER_LOOK);
+                self.search_some(rest, slots, &codes, filter, found);
+                left -= slots;
+            }
+        };
+        while !(lower.is_empty() && upper.is_empty()) {
+            pause()?;
+            let is_spawned = thread::scope(|scope| {
+                let second = thread::Builder::new().name("tile-search".to_owned());
+                let second = second.spawn_scoped(scope, || search(&mut upper, &mut found_behind));
+                search(&mut lower, found);
+                second.is_ok()
+            });
+            if !is_spawned {
+                search(&mut upper, &mut found_behind);
             }
         }
+        found.append(found_behind);
         Ok(())
+    }
+
+    /// Goes through some entries in the order of memory, which is quick, and looks only at devices with these codes.
+    fn search_some(
+        &self,
+        rest: &mut Rest,
+        slots_max: usize,
+        codes: &Range<u64>,
+        filter: &TileFilter<'_>,
+        found: &mut Found,
+    ) {
+        let number = rest.shards.start;
+        let index = read(&self.places);
+        let (Some(piece), Some(shard)) = (
+            index.entries.piece_from(number, rest.slot),
+            self.shards.get(number),
+        ) else {
+            *rest = Rest::of_shards(number + 1..rest.shards.end);
+            return;
+        };
+        let shard = filter.needs_shards().then(|| read(shard));
+        for entry in piece.iter().take(slots_max) {
+            let slot = rest.slot;
+            rest.slot += 1;
+            let is_wanted = entry.is_in(codes)
+                && filter.traits.has(*entry)
+                && shard
+                    .as_ref()
+                    .is_none_or(|shard| filter.accepts(shard, slot));
+            if is_wanted && let Some(member) = Member::at(number, slot) {
+                found.add(*entry, member);
+            }
+        }
     }
 
     /// The shard of members, which all have the same one.

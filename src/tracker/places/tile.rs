@@ -84,6 +84,13 @@ impl Cells {
         true
     }
 
+    /// Adds those of another part of the devices.
+    pub(super) fn add_all(&mut self, others: &Self) {
+        for (sum, other) in self.sums.iter_mut().zip(&others.sums) {
+            sum.add_all(other, TraitSet::ALL);
+        }
+    }
+
     pub(super) fn content(self) -> TileContent {
         let cells = self.sums.into_iter().enumerate();
         let cells = cells.map(|(cell, sum)| TileCell { cell, sum });
