@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::import::database::Database;
 use crate::import::form::Form;
 use crate::import::rows::{
     Bounds as ReaderBounds, Context as ReaderContext, Input, Origin, Point, Row, Rows,
@@ -128,41 +129,55 @@ pub fn restore_frame(payload: &[u8]) -> bool {
 }
 
 /// Reads a file as one of the forms, whatever it is, with the bounds of the default configuration. Gives how many rows
-/// and points the reader gave, or the error text. `None` if the form has no reader in this process.
+/// and points the reader gave, or the error text. `None` if the form is a database.
 pub fn read_import(form: u8, path: &Path) -> Option<Result<usize, String>> {
-    struct Counted(usize);
-
-    impl Rows for Counted {
-        fn row(&mut self, _line: u64, _row: Row) -> ControlFlow<()> {
-            self.0 += 1;
-            ControlFlow::Continue(())
-        }
-
-        fn point(&mut self, _point: Point) -> ControlFlow<()> {
-            self.0 += 1;
-            ControlFlow::Continue(())
-        }
-
-        fn origin(&mut self, _origin: &Origin) {}
-    }
-
     let form = Form::ALL.get(usize::from(form) % Form::ALL.len())?;
-    // Databases of strangers are read in a process of their own.
-    if form.word().ends_with("sqlite") || *form == Form::Kismetdb {
+    if form.database_reader().is_some() {
         return None;
     }
     let reader = form.reader()?;
     let input = Input {
         path: path.to_owned(),
     };
-    let context = ReaderContext {
-        zone: None,
-        time: None,
-        latest: UnixTime::new(1_800_000_000),
-        companions: &[],
-        bounds: ReaderBounds::default(),
-    };
     let mut counted = Counted(0);
-    let read = reader(&input, &context, &mut counted);
+    let read = reader(&input, &READER_CONTEXT, &mut counted);
     Some(read.map(|_| counted.0).map_err(|error| error.to_string()))
+}
+
+/// The same for the forms that are databases. A server reads those in a process of its own.
+pub fn read_import_database(form: u8, path: &Path) -> Option<Result<usize, String>> {
+    let readers: Vec<_> = Form::ALL
+        .iter()
+        .filter_map(|form| form.database_reader())
+        .collect();
+    let reader = readers.get(usize::from(form) % readers.len().max(1))?;
+    let mut counted = Counted(0);
+    let read = Database::open(path, || Ok(()))
+        .and_then(|database| reader(&database, &READER_CONTEXT, &mut counted));
+    Some(read.map(|_| counted.0).map_err(|error| error.to_string()))
+}
+
+const READER_CONTEXT: ReaderContext<'_> = ReaderContext {
+    zone: None,
+    time: None,
+    latest: UnixTime::new(1_800_000_000),
+    companions: &[],
+    bounds: ReaderBounds::DEFAULT,
+};
+
+/// Counts rows and points.
+struct Counted(usize);
+
+impl Rows for Counted {
+    fn row(&mut self, _line: u64, _row: Row) -> ControlFlow<()> {
+        self.0 += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn point(&mut self, _point: Point) -> ControlFlow<()> {
+        self.0 += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn origin(&mut self, _origin: &Origin) {}
 }

@@ -91,6 +91,7 @@ pub mod webhook;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+pub use import::{read_database, use_program};
 pub use serve::{
     BindError, Listeners, PageError, Reload, ServeError, StartOptions, TlsError, ip_addresses,
     serve, serve_log, serve_with,

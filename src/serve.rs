@@ -27,7 +27,7 @@ pub use crate::http::server::sockets::{BindError, Listeners};
 use crate::http::server::tls::Tls;
 pub use crate::http::server::tls::TlsError;
 use crate::http::{self, App, PageFiles, Parts};
-use crate::import::{ImportBounds, Importing, UnpackBounds};
+use crate::import::{DatabaseBounds, ImportBounds, Importing, UnpackBounds};
 use crate::ingest::housekeeping::{self, HousekeepingHandle, Schedule};
 use crate::ingest::{self, Ingest, Stores, WriterBounds, WriterError};
 use crate::log::{Log, LogError, LogOptions};
@@ -326,6 +326,10 @@ fn import_bounds(config: &Config) -> ImportBounds {
             bytes_max: wide(import.unpacked_bytes_max),
             ratio_max: wide(import.unpacked_ratio_max),
             entries_max: import.files_max,
+        },
+        database: DatabaseBounds {
+            memory_bytes_max: wide(import.database_memory_bytes_max),
+            time_max: import.database_time_max,
         },
         jobs_max: import.jobs_max,
     }

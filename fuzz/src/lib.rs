@@ -162,6 +162,17 @@ pub fn records(data: &[u8]) {
     assert_eq!(again, records);
 }
 
+/// A database of an import. The first byte selects the form, the rest is the file.
+pub fn database(data: &[u8]) {
+    let Some((&form, bytes)) = data.split_first() else {
+        return;
+    };
+    let file = tempfile::NamedTempFile::new().expect("no temporary file can be created");
+    std::fs::write(file.path(), bytes).expect("the temporary file cannot be written");
+    // Damaged pages may point to one page many times, so nothing is known of the number of rows.
+    let _read = fuzzing::read_import_database(form, file.path());
+}
+
 /// A file of an import. The first byte selects the form, the rest is the file.
 pub fn import(data: &[u8]) {
     let Some((&form, bytes)) = data.split_first() else {

@@ -71,6 +71,9 @@ enum Command {
     Apikey(apikey::ApikeyCommand),
     /// Imports files that other programs wrote, into a server that runs or into a data directory that no server uses.
     Import(import::ImportArgs),
+    /// Reads a database for the server that starts this.
+    #[command(hide = true)]
+    ReadDatabase,
     /// Asks a server whether it runs. The exit code is 0 if it does, else 1.
     Health(health::HealthArgs),
 }
@@ -162,8 +165,14 @@ pub(crate) fn run() -> ExitCode {
         Command::User(command) => exit_code(user::run(&command)),
         Command::Apikey(command) => exit_code(apikey::run(&command)),
         Command::Import(args) => exit_code(import::run(&args)),
+        Command::ReadDatabase => exit_code(read_database()),
         Command::Health(args) => exit_code(health::run(&args)),
     }
+}
+
+fn read_database() -> Result<ExitCode, CommandError> {
+    scanpost::read_database()?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn exit_code(result: Result<ExitCode, CommandError>) -> ExitCode {

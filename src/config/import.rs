@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{HOUR, count, time};
+use super::{DAY, HOUR, count, time};
 use crate::setting_text::duration_text;
 
 /// `[import]`
@@ -25,6 +25,11 @@ pub struct Import {
     pub files_max: usize,
     /// Imports that wait or run. Past it, 503. Default 64.
     pub jobs_max: usize,
+    /// Memory of the process that reads a database from a stranger, in bytes. Default 256 MiB.
+    pub database_memory_bytes_max: usize,
+    /// Processor time of that process. Default 10 minutes.
+    #[serde(with = "duration_text")]
+    pub database_time_max: Duration,
     /// How long an upload waits for its account. Past it, the answer is 202, and the client asks again. Default 10
     /// seconds.
     #[serde(with = "duration_text")]
@@ -40,6 +45,8 @@ impl Default for Import {
             unpacked_ratio_max: 200,
             files_max: 1000,
             jobs_max: 64,
+            database_memory_bytes_max: 256 << 20,
+            database_time_max: Duration::from_secs(600),
             answer_within: Duration::from_secs(10),
         }
     }
@@ -53,6 +60,8 @@ impl Import {
         count(self.unpacked_ratio_max, 1..=100_000)?;
         count(self.files_max, 1..=65_534)?;
         count(self.jobs_max, 1..=10_000)?;
+        count(self.database_memory_bytes_max, 64 << 20..=1 << 36)?;
+        time(self.database_time_max, Duration::from_secs(1)..=DAY)?;
         time(self.answer_within, Duration::ZERO..=HOUR)
     }
 }

@@ -374,6 +374,20 @@ fn bounds_of_new_sources_hold_at_and_one_past() {
 }
 
 #[test]
+fn bounds_of_databases_hold_at_and_one_past() {
+    check(
+        "import.database_memory_bytes_max",
+        &["67108864", "68719476736"],
+        &["67108863", "68719476737"],
+    );
+    check(
+        "import.database_time_max",
+        &["\"1s\"", "\"1day\""],
+        &["\"999ms\"", "\"1day 1s\""],
+    );
+}
+
+#[test]
 fn bounds_of_histories_hold_at_and_one_past() {
     check(
         "limits.history_buckets_max",

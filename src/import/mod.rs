@@ -5,6 +5,7 @@
 
 mod account;
 mod clock;
+pub(crate) mod database;
 mod folder;
 pub(crate) mod form;
 mod identity;
@@ -32,6 +33,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 pub(crate) use self::account::FileAccount;
+pub(crate) use self::database::DatabaseBounds;
+pub use self::database::{read_database, use_program};
 pub(crate) use self::form::Form;
 pub(crate) use self::job::{Job, Options, State};
 use self::store::Store;
@@ -46,6 +49,7 @@ use crate::ingest::Ingest;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ImportBounds {
     pub(crate) unpack: UnpackBounds,
+    pub(crate) database: DatabaseBounds,
     /// Imports that wait or run.
     pub(crate) jobs_max: usize,
 }

@@ -8,8 +8,10 @@ use std::io::{self, BufReader, Seek};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::database::DatabaseBounds;
 use super::form::Form;
 use super::zone::Zone;
 use crate::report::{
@@ -68,19 +70,24 @@ pub(crate) struct Bounds {
     pub(crate) line_bytes_max: usize,
     /// Longest capabilities text in bytes.
     pub(crate) capabilities_bytes_max: usize,
+    /// The bounds of a process that reads a database.
+    pub(crate) database: DatabaseBounds,
 }
 
 impl Bounds {
     /// Longest Bluetooth name in bytes (Bluetooth Core Specification, Vol 3, Part C, 3.2.2).
     pub(crate) const BLUETOOTH_NAME_BYTES_MAX: usize = 248;
+
+    pub(crate) const DEFAULT: Self = Self {
+        line_bytes_max: 64 << 10,
+        capabilities_bytes_max: 1024,
+        database: DatabaseBounds::DEFAULT,
+    };
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self {
-            line_bytes_max: 64 << 10,
-            capabilities_bytes_max: 1024,
-        }
+        Self::DEFAULT
     }
 }
 
@@ -95,6 +102,11 @@ pub(crate) trait Rows {
 
     /// Names the source of all following rows, as far as the file tells it. May be called again with each row.
     fn origin(&mut self, origin: &Origin);
+
+    /// Readers that wait long before their next row ask this meanwhile. `Break` ends the reading.
+    fn still_wanted(&mut self) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
 }
 
 /// A data row of a file. One row may hold several sightings of a form that summarises: those are rows of their own, which
@@ -109,7 +121,7 @@ pub(crate) enum Row {
 }
 
 /// One sighting of one device.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Sighting {
     /// The time in the row. In a sighting log, a row without one takes the time of the nearest earlier row.
     pub(crate) time: Option<UnixTime>,
@@ -145,7 +157,7 @@ impl Sighting {
     clippy::struct_excessive_bools,
     reason = "each mark is independent of the others"
 )]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Marks {
     /// The row summarises many sightings, so that its place may not be that of its time.
     pub(crate) is_summary: bool,
@@ -175,14 +187,14 @@ impl Marks {
 }
 
 /// Where somebody was, for rows of other files that have a time and no place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Point {
     pub(crate) time: UnixTime,
     pub(crate) position: Position,
 }
 
 /// What a file tells about the source of its rows.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum Origin {
     /// The scanner's own UUID.
     Source {

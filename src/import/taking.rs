@@ -160,8 +160,10 @@ impl<'t> Taking<'t> {
         };
         let place = self.sources.iter().position(|(known, _)| *known == id);
         self.source = place.unwrap_or(self.sources.len());
-        if place.is_none() {
-            self.sources.push((id, name));
+        match self.sources.get_mut(self.source) {
+            // The program of the file has a better name than its form.
+            Some((_, known)) => *known = name,
+            None => self.sources.push((id, name)),
         }
     }
 
@@ -294,6 +296,13 @@ impl Rows for Taking<'_> {
 
     /// Points are read before the rows of other files.
     fn point(&mut self, _: Point) -> ControlFlow<()> {
+        self.go_on()
+    }
+
+    fn still_wanted(&mut self) -> ControlFlow<()> {
+        if self.stopped.is_none() {
+            self.stopped = self.submit.interrupted();
+        }
         self.go_on()
     }
 

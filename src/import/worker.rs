@@ -15,7 +15,7 @@ use super::form::{Class, Form};
 use super::identity::RowIndex;
 use super::job::{Job, State};
 use super::recognise::recognise;
-use super::rows::{Companion, Context, Ending, FileError, Input, Reader, Rows};
+use super::rows::{Bounds, Companion, Context, Ending, FileError, Input, Reader, Rows};
 use super::store::{Progress, SavedState};
 use super::taking::{Interrupted, Points, Submit, Taking, Task};
 use super::track::Track;
@@ -258,7 +258,14 @@ impl Worker {
         }
         let companions = companions(files, number);
         let zone = job.options.zone();
-        let context = context(job, zone.as_ref(), &companions);
+        let bounds = Bounds {
+            database: self.shared.bounds.database,
+            ..Bounds::default()
+        };
+        let context = Context {
+            bounds,
+            ..context(job, zone.as_ref(), &companions)
+        };
         let progress = progress.unwrap_or_default();
         (account.taken, account.duplicates) = (progress.taken, progress.duplicates);
         let task = Task {
@@ -443,7 +450,7 @@ fn context<'a>(job: &Job, zone: Option<&'a Zone>, companions: &'a [Companion]) -
         time: job.options.time,
         latest: job.latest.unwrap_or(crate::report::UnixTime::new(u32::MAX)),
         companions,
-        bounds: super::rows::Bounds::default(),
+        bounds: Bounds::default(),
     }
 }
 

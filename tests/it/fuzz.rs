@@ -235,3 +235,8 @@ fn base_maps() {
 fn import() {
     run("import", targets::import);
 }
+
+#[test]
+fn database() {
+    run("database", targets::database);
+}

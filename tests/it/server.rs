@@ -133,6 +133,7 @@ impl TestServer {
     /// Starts on a data directory, and waits until the log is read.
     pub(crate) async fn start_on(data: TempDir, mut config: Config) -> Self {
         config.server.data_dir = data.path().to_owned();
+        scanpost::use_program(env!("CARGO_BIN_EXE_scanpost").into());
         // Bound here, so that no test has to wait until the server listens.
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();

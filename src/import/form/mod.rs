@@ -4,23 +4,28 @@ mod airodump;
 mod crypt;
 mod geojson;
 mod geosubmit;
+mod kismetdb;
 mod kismetxml;
 mod kml;
 mod neostumbler;
+mod neostumbler_sqlite;
 mod scans;
 mod strongest;
 mod summary;
 mod tables;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod tracks;
 mod vistumbler;
+mod wardrive;
+mod wigle_sqlite;
 mod wiglecsv;
 
 use serde::{Deserialize, Serialize};
 
+use super::database::{self, DatabaseReader};
 use super::rows::Reader;
 
 /// What a file is.
@@ -144,6 +149,18 @@ impl Form {
     pub(crate) const fn reader(self) -> Option<Reader> {
         match self {
             Self::WigleCsv => Some(wiglecsv::read),
+            Self::WigleSqlite => {
+                Some(|input, context, rows| database::read(Self::WigleSqlite, input, context, rows))
+            }
+            Self::Kismetdb => {
+                Some(|input, context, rows| database::read(Self::Kismetdb, input, context, rows))
+            }
+            Self::NeostumblerSqlite => Some(|input, context, rows| {
+                database::read(Self::NeostumblerSqlite, input, context, rows)
+            }),
+            Self::WardriveSqlite => Some(|input, context, rows| {
+                database::read(Self::WardriveSqlite, input, context, rows)
+            }),
             Self::Kml => Some(kml::read),
             Self::Netxml => Some(kismetxml::read_netxml),
             Self::Gpsxml => Some(kismetxml::read_gpsxml),
@@ -166,6 +183,17 @@ impl Form {
             Self::WpaSupplicant => Some(scans::read_wpa_supplicant),
             Self::Dumpsys => Some(scans::read_dumpsys),
             Self::Termux => Some(scans::read_termux),
+            _ => None,
+        }
+    }
+
+    /// The reader of a form that is a database. It runs in a process of its own.
+    pub(crate) const fn database_reader(self) -> Option<DatabaseReader> {
+        match self {
+            Self::WigleSqlite => Some(wigle_sqlite::read),
+            Self::Kismetdb => Some(kismetdb::read),
+            Self::NeostumblerSqlite => Some(neostumbler_sqlite::read),
+            Self::WardriveSqlite => Some(wardrive::read),
             _ => None,
         }
     }

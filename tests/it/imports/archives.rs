@@ -9,7 +9,7 @@ use super::{check_counts, reports_and_devices, send, wigle};
 use crate::server::{TestServer, gzip};
 
 /// A zip archive with deflated entries.
-fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
+pub(super) fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
     let (mut archive, mut directory) = (Vec::new(), Vec::new());
     for (name, content) in entries {
         let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());

@@ -2,6 +2,7 @@
 
 mod archives;
 mod crash;
+mod databases;
 mod history;
 mod program;
 mod uploaders;

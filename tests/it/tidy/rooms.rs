@@ -13,7 +13,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "main",
         &["lib", "backup", "views", "auth", "config", "log", "report"],
     ),
-    ("lib", &["serve"]),
+    ("lib", &["serve", "import"]),
     (
         "serve",
         &[
@@ -278,7 +278,10 @@ const ROOMS: &[(&str, &[&str])] = &[
         "views",
         &["events", "alerts", "tracker", "log", "report", "hex"],
     ),
-    ("import", &["ingest", "log", "report", "hex", "data_dir"]),
+    (
+        "import",
+        &["ingest", "log", "report", "hex", "bounded", "data_dir"],
+    ),
     (
         "ingest",
         &[
