@@ -131,16 +131,17 @@ pub fn restore_frame(payload: &[u8]) -> bool {
 /// Reads a file as one of the forms, whatever it is, with the bounds of the default configuration. Gives how many rows
 /// and points the reader gave, or the error text. `None` if the form is a database.
 pub fn read_import(form: u8, path: &Path) -> Option<Result<usize, String>> {
-    let form = Form::ALL.get(usize::from(form) % Form::ALL.len())?;
+    // An input stays one of its form when forms are added.
+    let form = Form::ALL.get(usize::from(form % 64) % Form::ALL.len())?;
     if form.database_reader().is_some() {
         return None;
     }
-    let reader = form.reader()?;
     let input = Input {
         path: path.to_owned(),
+        name: "name_020000000001.gps.json".into(),
     };
     let mut counted = Counted(0);
-    let read = reader(&input, &READER_CONTEXT, &mut counted);
+    let read = form.reader()(&input, &READER_CONTEXT, &mut counted);
     Some(read.map(|_| counted.0).map_err(|error| error.to_string()))
 }
 

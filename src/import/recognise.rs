@@ -162,6 +162,11 @@ fn of_json(text: &[u8]) -> Option<Form> {
     if begins_with("\"items\"") {
         return Some(Form::Geosubmit);
     }
+    // A place without a time is recognised too, so that its account tells what is missing.
+    let is_place = begins_with("\"Latitude\"") && begins_with("\"Longitude\"");
+    if is_place || (begins_with("\"location\"") && begins_with("\"lng\"")) {
+        return Some(Form::Pwnagotchi);
+    }
     has("\"class\"").then_some(Form::GpsdJson)
 }
 
@@ -220,6 +225,12 @@ fn of_text(text: &[u8]) -> Option<Form> {
         if line.starts_with(b"BSSID") && contains(line, b"Frequency") && contains(line, b"RSSI") {
             return Some(Form::Dumpsys);
         }
+        if is_hcx_row(line) {
+            return Some(Form::HcxCsv);
+        }
+        if is_swardriving_header(line) {
+            return Some(Form::SwardrivingCsv);
+        }
         // Last of all: nearly every table here has an address and a name.
         is_wigle_row(line).then_some(Form::WigleCsv)
     })
@@ -227,6 +238,42 @@ fn of_text(text: &[u8]) -> Option<Form> {
 
 fn contains(line: &[u8], word: &[u8]) -> bool {
     line.windows(word.len()).any(|bytes| bytes == word)
+}
+
+/// A date, a time and an address, with tabs between them.
+fn is_hcx_row(line: &[u8]) -> bool {
+    let mut fields = line.split(|byte| *byte == b'\t');
+    let is_dotted = |field: Option<&[u8]>, mark: u8, parts: usize| {
+        field.is_some_and(|field| {
+            let parts_of = field.split(|byte| *byte == mark);
+            let digits = field
+                .iter()
+                .all(|byte| byte.is_ascii_digit() || *byte == mark);
+            digits && parts_of.count() == parts
+        })
+    };
+    is_dotted(fields.next(), b'-', 3)
+        && is_dotted(fields.next(), b':', 3)
+        && fields.next().is_some_and(is_address)
+        && 6 < fields.count()
+}
+
+/// The columns of sWardriving, which has the date and the time apart.
+fn is_swardriving_header(line: &[u8]) -> bool {
+    let mut fields = line.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+    let columns = [
+        "bssid",
+        "ssid",
+        "capabilities",
+        "channel",
+        "frequency",
+        "date",
+        "time",
+    ];
+    columns.iter().all(|column| {
+        let field = fields.next().map(unquoted).unwrap_or_default();
+        field.eq_ignore_ascii_case(column.as_bytes())
+    })
 }
 
 /// Whether a line is a header or a row of `WiGLE`'s CSV that stands alone, perhaps with a console's prompt before it.
@@ -324,12 +371,24 @@ mod tests {
             ("mcc,mnc,lac,cell_id,x", Form::TowerCollector),
             ("{\"items\":[{\"timestamp\":1", Form::Geosubmit),
             ("{\"wifi-aps\":[", Form::SparrowJson),
+            (
+                "bssid, ssid, capabilities, channel, frequency, date, time, lat, lon, alt\n",
+                Form::SwardrivingCsv,
+            ),
+            (
+                "2026-08-01\t10:00:00\t02:00:00:00:00:01\tname\t[WPA2]\t[CCMP]\t[PSK]\t\t6\t-61\n",
+                Form::HcxCsv,
+            ),
             ("{\"type\": \"FeatureCollection\"", Form::Geojson),
             (
                 "{\"class\":\"VERSION\"}\n{\"class\":\"TPV\"}",
                 Form::GpsdJson,
             ),
             ("[{\"bssid\": \"02:00:00:00:00:01\"}]", Form::Termux),
+            (
+                "{\"Longitude\":13.4,\"Latitude\":52.5,\"Updated\":\"2020\"}",
+                Form::Pwnagotchi,
+            ),
             ("$GPRMC,1,A,2,N,3,E*00\n", Form::Nmea),
             ("BSS 02:00:00:00:00:01(on wlan0)\n", Form::IwScan),
             (

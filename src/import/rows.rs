@@ -26,6 +26,8 @@ pub(crate) type Reader = fn(&Input, &Context<'_>, &mut dyn Rows) -> Result<Endin
 pub(crate) struct Input {
     /// Where it is, for readers that need a path. The path says nothing about its name.
     pub(crate) path: PathBuf,
+    /// Its name without folders, as it was sent. Few forms have facts there.
+    pub(crate) name: Box<str>,
 }
 
 impl Input {

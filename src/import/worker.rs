@@ -203,11 +203,10 @@ impl Worker {
             let Ok((payload, Some(form))) = &file.what else {
                 continue;
             };
-            if let Some(reader) = form.reader() {
-                let read = read_file(reader, payload, &context(job, None, &[]), &mut points);
-                if let Err(FileError::Io(error)) = read {
-                    return Err(error.into());
-                }
+            let context = context(job, None, &[]);
+            let read = read_file(form.reader(), payload, &context, &mut points);
+            if let Err(FileError::Io(error)) = read {
+                return Err(error.into());
             }
         }
         let offset_s = job.options.track_offset_s.unwrap_or_default();
@@ -236,11 +235,7 @@ impl Worker {
         let Some(form) = form else {
             return failed(account, Form::unknown());
         };
-        let Some(reader) = form.reader() else {
-            let word = form.word();
-            let reason = format!("the file is {word}, which this version does not read yet");
-            return failed(account, reason);
-        };
+        let reader = form.reader();
         if form.class() == Class::Track {
             return Self::take_track(job, account, (reader, payload), files);
         }
@@ -463,6 +458,7 @@ fn read_file(
 ) -> Result<Ending, FileError> {
     let input = Input {
         path: payload.path.clone(),
+        name: payload.name.clone(),
     };
     let read = catch_unwind(AssertUnwindSafe(|| reader(&input, context, rows)));
     read.unwrap_or_else(|_| {

@@ -4,12 +4,16 @@ mod airodump;
 mod crypt;
 mod geojson;
 mod geosubmit;
+mod hcx;
 mod kismetdb;
 mod kismetxml;
 mod kml;
 mod neostumbler;
 mod neostumbler_sqlite;
+mod netstumbler;
+mod pwnagotchi;
 mod scans;
+mod sparrow_json;
 mod strongest;
 mod summary;
 mod tables;
@@ -62,6 +66,9 @@ pub(crate) enum Form {
     WpaSupplicant,
     Dumpsys,
     Termux,
+    SwardrivingCsv,
+    HcxCsv,
+    Pwnagotchi,
 }
 
 /// What the rows of a form are.
@@ -107,6 +114,9 @@ impl Form {
         Self::WpaSupplicant,
         Self::Dumpsys,
         Self::Termux,
+        Self::SwardrivingCsv,
+        Self::HcxCsv,
+        Self::Pwnagotchi,
     ];
 
     /// The word for the form, in accounts.
@@ -138,6 +148,9 @@ impl Form {
             Self::GmonCsv => "gmon-csv",
             Self::SparrowCsv => "sparrow-csv",
             Self::SparrowJson => "sparrow-json",
+            Self::SwardrivingCsv => "swardriving-csv",
+            Self::HcxCsv => "hcx-csv",
+            Self::Pwnagotchi => "pwnagotchi",
             Self::IwScan => "iw-scan",
             Self::WpaSupplicant => "wpa-supplicant",
             Self::Dumpsys => "dumpsys",
@@ -145,45 +158,49 @@ impl Form {
         }
     }
 
-    /// The reader of the form. `None` for a form that is recognised, and not read yet.
-    pub(crate) const fn reader(self) -> Option<Reader> {
+    pub(crate) const fn reader(self) -> Reader {
         match self {
-            Self::WigleCsv => Some(wiglecsv::read),
+            Self::WigleCsv => wiglecsv::read,
             Self::WigleSqlite => {
-                Some(|input, context, rows| database::read(Self::WigleSqlite, input, context, rows))
+                |input, context, rows| database::read(Self::WigleSqlite, input, context, rows)
             }
             Self::Kismetdb => {
-                Some(|input, context, rows| database::read(Self::Kismetdb, input, context, rows))
+                |input, context, rows| database::read(Self::Kismetdb, input, context, rows)
             }
-            Self::NeostumblerSqlite => Some(|input, context, rows| {
-                database::read(Self::NeostumblerSqlite, input, context, rows)
-            }),
-            Self::WardriveSqlite => Some(|input, context, rows| {
-                database::read(Self::WardriveSqlite, input, context, rows)
-            }),
-            Self::Kml => Some(kml::read),
-            Self::Netxml => Some(kismetxml::read_netxml),
-            Self::Gpsxml => Some(kismetxml::read_gpsxml),
-            Self::KismetCsv => Some(airodump::read_kismet_csv),
-            Self::AirodumpCsv => Some(airodump::read_csv),
-            Self::AirodumpLogcsv => Some(airodump::read_log),
-            Self::Gpx => Some(tracks::read_gpx),
-            Self::GpsdJson => Some(tracks::read_gpsd),
-            Self::Nmea => Some(tracks::read_nmea),
-            Self::Vistumbler => Some(vistumbler::read),
-            Self::VistumblerCsv => Some(vistumbler::read_csv),
-            Self::NeostumblerCsv => Some(neostumbler::read),
-            Self::Geosubmit => Some(geosubmit::read),
-            Self::TowerCollector => Some(geosubmit::read_cells),
-            Self::WardriverCsv => Some(tables::read_wardriver),
-            Self::GmonCsv => Some(tables::read_gmon),
-            Self::SparrowCsv => Some(tables::read_sparrow),
-            Self::Geojson => Some(geojson::read),
-            Self::IwScan => Some(scans::read_iw),
-            Self::WpaSupplicant => Some(scans::read_wpa_supplicant),
-            Self::Dumpsys => Some(scans::read_dumpsys),
-            Self::Termux => Some(scans::read_termux),
-            _ => None,
+            Self::NeostumblerSqlite => {
+                |input, context, rows| database::read(Self::NeostumblerSqlite, input, context, rows)
+            }
+            Self::WardriveSqlite => {
+                |input, context, rows| database::read(Self::WardriveSqlite, input, context, rows)
+            }
+            Self::Kml => kml::read,
+            Self::Netxml => kismetxml::read_netxml,
+            Self::Gpsxml => kismetxml::read_gpsxml,
+            Self::KismetCsv => airodump::read_kismet_csv,
+            Self::AirodumpCsv => airodump::read_csv,
+            Self::AirodumpLogcsv => airodump::read_log,
+            Self::Gpx => tracks::read_gpx,
+            Self::GpsdJson => tracks::read_gpsd,
+            Self::Nmea => tracks::read_nmea,
+            Self::Vistumbler => vistumbler::read,
+            Self::VistumblerCsv => vistumbler::read_csv,
+            Self::NeostumblerCsv => neostumbler::read,
+            Self::Geosubmit => geosubmit::read,
+            Self::TowerCollector => geosubmit::read_cells,
+            Self::WardriverCsv => tables::read_wardriver,
+            Self::GmonCsv => tables::read_gmon,
+            Self::SparrowCsv => tables::read_sparrow,
+            Self::SparrowJson => sparrow_json::read,
+            Self::SwardrivingCsv => tables::read_swardriving,
+            Self::HcxCsv => hcx::read,
+            Self::Pwnagotchi => pwnagotchi::read,
+            Self::Netstumbler => netstumbler::read,
+            Self::WiScan => netstumbler::read_text,
+            Self::Geojson => geojson::read,
+            Self::IwScan => scans::read_iw,
+            Self::WpaSupplicant => scans::read_wpa_supplicant,
+            Self::Dumpsys => scans::read_dumpsys,
+            Self::Termux => scans::read_termux,
         }
     }
 
@@ -210,6 +227,8 @@ impl Form {
             | Self::GmonCsv
             | Self::SparrowCsv
             | Self::SparrowJson
+            | Self::SwardrivingCsv
+            | Self::Pwnagotchi
             | Self::WiScan => Class::Summary,
             Self::Gpx | Self::GpsdJson | Self::Nmea => Class::Track,
             _ => Class::Log,
@@ -218,8 +237,7 @@ impl Form {
 
     /// Why a file of no known form is refused.
     pub(crate) fn unknown() -> String {
-        let read = Self::ALL.iter().filter(|form| form.reader().is_some());
-        let words: Vec<&str> = read.map(|form| form.word()).collect();
+        let words: Vec<&str> = Self::ALL.iter().map(|form| form.word()).collect();
         let words = words.join(", ");
         format!("not a file that can be imported; these forms are read: {words}")
     }

@@ -1,4 +1,4 @@
-//! Tables of small programs: wardriver-local, gmon, sparrow-wifi.
+//! Tables of small programs: wardriver-local, gmon, sparrow-wifi, sWardriving.
 
 use std::borrow::Cow;
 use std::io::BufRead;
@@ -13,9 +13,9 @@ use crate::import::zone::Civil;
 use crate::report::UnixTime;
 
 /// The rows of a line. `None` for a header.
-type RowsOf<'r> = dyn FnMut(&[u8]) -> Option<Vec<Row>> + 'r;
+pub(super) type RowsOf<'r> = dyn FnMut(&[u8]) -> Option<Vec<Row>> + 'r;
 
-fn each_line(
+pub(super) fn each_line(
     input: &mut dyn BufRead,
     context: &Context<'_>,
     rows: &mut dyn Rows,
@@ -52,7 +52,7 @@ fn ending(is_whole: bool, zone: &LocalZone<'_>) -> Ending {
     }
 }
 
-fn refused(reason: &str) -> Vec<Row> {
+pub(super) fn refused(reason: &str) -> Vec<Row> {
     vec![Row::Refused(reason.to_owned())]
 }
 
@@ -166,7 +166,7 @@ pub(crate) fn read_gmon_from(
 }
 
 /// `2014/01/05` or, with the month first, `01/05/2014`; and `10:00:00`.
-fn local(date: &[u8], time: &[u8]) -> Option<Civil> {
+pub(super) fn local(date: &[u8], time: &[u8]) -> Option<Civil> {
     let mut parts = date.trim_ascii().split(|byte| matches!(byte, b'/' | b'-'));
     let mut part = || digits(parts.next()?, 4).map(|(number, _)| number);
     let (first, second, third) = (part()?, part()?, part()?);
@@ -177,6 +177,58 @@ fn local(date: &[u8], time: &[u8]) -> Option<Civil> {
     };
     let (time, _) = time_of_day(time.trim_ascii())?;
     civil(date, time)
+}
+
+/// Reads the CSV of sWardriving, whose columns go by name. Times are local.
+pub(crate) fn read_swardriving(
+    input: &Input,
+    context: &Context<'_>,
+    rows: &mut dyn Rows,
+) -> Result<Ending, FileError> {
+    read_swardriving_from(&mut input.reader()?, context, rows)
+}
+
+pub(crate) fn read_swardriving_from(
+    input: &mut dyn BufRead,
+    context: &Context<'_>,
+    rows: &mut dyn Rows,
+) -> Result<Ending, FileError> {
+    let mut zone = LocalZone::new(context, None);
+    let mut fields = Fields::default();
+    let mut columns: Vec<Vec<u8>> = Vec::new();
+    let is_whole = each_line(input, context, rows, &mut |line| {
+        fields.split(line);
+        if columns.is_empty() {
+            let names = fields.iter().map(<[u8]>::trim_ascii);
+            columns = names.map(<[u8]>::to_ascii_lowercase).collect();
+            return None;
+        }
+        if fields.len() != columns.len() {
+            return Some(refused("row: other fields than the header has"));
+        }
+        let field = |name: &str| {
+            let index = columns.iter().position(|column| column == name.as_bytes());
+            let field = index.map(|index| fields.get(index)).unwrap_or_default();
+            field.trim_ascii()
+        };
+        let Some(address) = address(field("bssid")) else {
+            return Some(refused("bssid: not a hardware address"));
+        };
+        let mut draft = Draft::wifi(address);
+        draft.time = local(field("date"), field("time")).and_then(|time| zone.time(time));
+        draft.name = Cow::Borrowed(field("ssid"));
+        draft.capabilities = text(field("capabilities"));
+        draft.channel = text(field("channel"));
+        draft.frequency = number(field("frequency"));
+        draft.place = Place {
+            lat: number(field("lat")),
+            lon: number(field("lon")),
+            altitude_m: number(field("alt")).filter(|metres| *metres != 0.0),
+            ..Place::default()
+        };
+        Some(summary::rows(None, draft, context))
+    })?;
+    Ok(ending(is_whole, &zone))
 }
 
 /// Reads the CSV of sparrow-wifi, of networks or of Bluetooth devices.

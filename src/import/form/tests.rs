@@ -1,14 +1,16 @@
 //! Files as their writers make them, and what is read from them.
 
 use std::fs;
+use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
 use super::Form;
 use super::testing::{Collected, ReadFrom, context, read_with};
 use super::{
-    airodump, geojson, geosubmit, kismetxml, kml, neostumbler, scans, tables, tracks, vistumbler,
+    airodump, geojson, geosubmit, hcx, kismetxml, kml, neostumbler, netstumbler, pwnagotchi, scans,
+    sparrow_json, tables, tracks, vistumbler,
 };
-use crate::import::rows::{Companion, Context, Input, Origin, Reader};
+use crate::import::rows::{Companion, Context, Ending, FileError, Input, Origin, Reader, Rows};
 use crate::import::zone::Zone;
 use crate::report::UnixTime;
 
@@ -83,7 +85,10 @@ fn files_of_one_run_complete_each_other() {
     };
     let read = |reader: Reader, file: &str, form: Form, companion: &str| {
         let path_of_file = path(file);
-        let input = Input { path: path_of_file };
+        let input = Input {
+            path: path_of_file,
+            name: file.into(),
+        };
         let companions = [Companion {
             form: Some(form),
             path: path(companion),
@@ -160,7 +165,57 @@ fn tables_of_small_programs() {
     check(tables::read_wardriver_from, "tables/wardriver.csv");
     check(tables::read_gmon_from, "tables/gmon.txt");
     check(tables::read_sparrow_from, "tables/sparrow.csv");
+    check(tables::read_swardriving_from, "tables/swardriving.csv");
+    check(sparrow_json::read_from, "tables/sparrow.json");
+    check(hcx::read_from, "tables/hcx.csv");
     check(geojson::read_from, "tables/others.geojson");
+}
+
+#[test]
+fn files_of_netstumbler() {
+    check(netstumbler::read_from, "netstumbler/drive.ns1");
+    check(netstumbler::read_from, "netstumbler/old.ns1");
+    check(netstumbler::read_text_from, "netstumbler/wi-scan.txt");
+    check(netstumbler::read_text_from, "netstumbler/summary.txt");
+}
+
+/// A binary file has no lines: it is read up to the point that is whole.
+#[test]
+fn a_cut_file_of_netstumbler_gives_its_first_points() {
+    let file = fixture!("netstumbler/drive.ns1");
+    let whole = read_with(netstumbler::read_from, file, &context(None, &[]));
+    for length in 0..file.len() {
+        let cut = read_with(netstumbler::read_from, &file[..length], &context(None, &[]));
+        assert!(cut.ending.is_cut, "{length}");
+        assert!(cut.rows.len() <= whole.rows.len(), "{length}");
+    }
+    // A count that lies costs nothing.
+    let lies = [b"NetS\x0c\0\0\0".as_slice(), &[0xff; 4], &file[12..]].concat();
+    let lies = read_with(netstumbler::read_from, &lies, &context(None, &[]));
+    assert_eq!((lies.rows, lies.ending.is_cut), (whole.rows, true));
+}
+
+/// The address stands in the name of the file.
+#[test]
+fn places_of_pwnagotchi() {
+    fn read_named(
+        input: &mut dyn BufRead,
+        context: &Context<'_>,
+        rows: &mut dyn Rows,
+    ) -> Result<Ending, FileError> {
+        pwnagotchi::read_from("home_020000000001.gps.json", input, context, rows)
+    }
+    check(read_named, "pwnagotchi/home_020000000001.gps.json");
+    check(read_named, "pwnagotchi/home_020000000002.geo.json");
+    let mut collected = Collected::default();
+    let bytes = fixture!("pwnagotchi/home_020000000001.gps.json");
+    let context = context(None, &[]);
+    pwnagotchi::read_from("backup.json", &mut &bytes[..], &context, &mut collected).unwrap();
+    assert!(
+        collected
+            .text()
+            .contains("send the file under its own name")
+    );
 }
 
 /// Scan results have no clock, so the time of the capture comes with the file.
@@ -193,7 +248,7 @@ mod properties {
 
     use super::*;
 
-    const READERS: [ReadFrom; 21] = [
+    const READERS: [ReadFrom; 26] = [
         kml::read_from,
         airodump::read_csv_from,
         airodump::read_log_from,
@@ -215,9 +270,14 @@ mod properties {
         tables::read_gmon_from,
         tables::read_sparrow_from,
         geojson::read_from,
+        netstumbler::read_from,
+        netstumbler::read_text_from,
+        sparrow_json::read_from,
+        tables::read_swardriving_from,
+        hcx::read_from,
     ];
 
-    const FILES: [&[u8]; 21] = [
+    const FILES: [&[u8]; 26] = [
         fixture!("kml/others.kml"),
         fixture!("airodump/capture-01.csv"),
         fixture!("airodump/capture-01.log.csv"),
@@ -239,6 +299,11 @@ mod properties {
         fixture!("tables/gmon.txt"),
         fixture!("tables/sparrow.csv"),
         fixture!("tables/others.geojson"),
+        fixture!("netstumbler/drive.ns1"),
+        fixture!("netstumbler/wi-scan.txt"),
+        fixture!("tables/sparrow.json"),
+        fixture!("tables/swardriving.csv"),
+        fixture!("tables/hcx.csv"),
     ];
 
     fn read_all(bytes: &[u8]) {
@@ -259,7 +324,7 @@ mod properties {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn no_bytes_panic(
-            (which, cut, at) in (0..21_usize, any::<prop::sample::Index>(), any::<prop::sample::Index>()),
+            (which, cut, at) in (0..26_usize, any::<prop::sample::Index>(), any::<prop::sample::Index>()),
             bytes in prop::collection::vec(any::<u8>(), 0..24),
         ) {
             let file = FILES[which];

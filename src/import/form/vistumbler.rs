@@ -237,7 +237,7 @@ fn signal(dbm: Option<f64>, percent: Option<f64>) -> (Option<f64>, Marks) {
 }
 
 /// `N 4012.3456` is 40 degrees and 12.3456 minutes, `N 40.2057600` and `-40.2` are degrees.
-fn degrees(field: &[u8]) -> Option<f64> {
+pub(super) fn degrees(field: &[u8]) -> Option<f64> {
     let field = field.trim_ascii();
     let (sign, value) = match field.split_first()? {
         (b'N' | b'E', rest) => (1.0, rest),
