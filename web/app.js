@@ -1,23 +1,20 @@
 // The shell of the page: header, navigation, live line, shortcuts, and the view that the address names.
-import { ApiError, onLoginNeeded, prefix } from "./lib/api.js";
-import { duration } from "./lib/format.js";
-import { forgetTexts, language, loadTexts, number, t } from "./lib/i18n.js";
-import { icon } from "./lib/icons.js";
-import * as stream from "./lib/live.js";
-import { go, href, load, onNavigate, route, watchLinks } from "./lib/router.js";
-import { current, logOut, mayRead, onSession, refresh } from "./lib/session.js";
-import { applyTheme, onChange, settings } from "./lib/settings.js";
-import { listen } from "./lib/shortcuts.js";
-import { shownText } from "./lib/text.js";
-import { announce, empty, failed, loading } from "./lib/ui.js";
 import { html, nothing, render } from "./vendor/lit.js";
+import { ApiError, current, logOut, mayImport, mayRead, onLoginNeeded, onSession, prefix, refresh } from "./lib/api.js";
+import { duration, shownText } from "./lib/format.js";
+import { forgetTexts, language, loadTexts, number, t } from "./lib/i18n.js";
+import { go, href, load, onNavigate, route, watchLinks } from "./lib/router.js";
+import { applyTheme, onChange, settings } from "./lib/settings.js";
+import { help, listen } from "./lib/shortcuts.js";
+import { announce, empty, failed, icon, loading } from "./lib/ui.js";
+import * as stream from "./lib/live.js";
 
 /** @typedef {import("./lib/router.js").Context} Context */
 /** @typedef {import("./lib/router.js").Mounted} Mounted */
 
-const NAVIGATION = ["overview", "map", "devices", "ssids", "channels", "sources", "alerts"];
-/** Views that are shown without the right to read. */
-const OPEN_VIEWS = ["login", "settings"];
+const NAVIGATION = ["overview", "map", "devices", "ssids", "channels", "sources", "alerts", "import"];
+/** Whether a view is shown without the right to read. @param {string} name */
+const isOpenView = (name) => ["login", "settings"].includes(name) || (name === "import" && mayImport());
 
 const app = /** @type {HTMLElement} */ (document.getElementById("app"));
 
@@ -66,9 +63,7 @@ function shell() {
             : nothing
         }
         <div class="tools">
-          <button type="button" class="plain" @click=${showHelp} aria-label=${t("help.title")}>
-            ${icon("question")}
-          </button>
+          <button type="button" class="plain" @click=${help} aria-label=${t("help.title")}>${icon("question")}</button>
           <a class="button plain" href=${href("settings")} aria-label=${t("nav.settings")}>${icon("settings")}</a>
           ${account(session)}
         </div>
@@ -83,7 +78,7 @@ function shell() {
   );
 }
 
-/** @param {import("./lib/session.js").Session} session */
+/** @param {import("./lib/api.js").Session} session */
 function account(session) {
   if (session.name && session.kind === "user") {
     return html`<span class="who">${shownText(session.name)}</span>
@@ -134,11 +129,6 @@ function search(event) {
   go(href("devices", "", filter));
 }
 
-async function showHelp() {
-  const { help } = await import("./lib/help.js");
-  help();
-}
-
 async function leave() {
   stream.stop();
   try {
@@ -163,7 +153,7 @@ function loginAddress() {
  */
 async function show({ focus = false } = {}) {
   const wanted = route(location) ?? { name: "missing", param: "" };
-  if (!mayRead() && !OPEN_VIEWS.includes(wanted.name)) {
+  if (!mayRead() && !isOpenView(wanted.name)) {
     go(loginAddress(), { replace: true });
     return;
   }
@@ -269,7 +259,9 @@ async function changeLanguage() {
   forgetTexts();
   await loadTexts("common");
   shown = { name: "", param: "", stop: shown.stop };
+  const { id } = document.activeElement ?? {};
   await show();
+  if (id) document.getElementById(id)?.focus();
 }
 
 async function begin() {
@@ -307,9 +299,9 @@ async function begin() {
   });
   onNavigate(show);
   watchLinks();
-  listen({ help: showHelp, isOn: () => settings.shortcuts });
+  listen({ isOn: () => settings.shortcuts });
   stream.on("counters", shell);
-  stream.on("alert", (alert) => announce(`${t("live.alert")} ${shownText(alert.text)}`));
+  stream.on("alert", (alert) => announce(`${t("live.alert")} ${settings.demo ? alert.rule : shownText(alert.text)}`));
   stream.on("state", () => {
     shell();
     if (!stream.live.connected && stream.live.heard !== undefined) announce(t("live.gone"));

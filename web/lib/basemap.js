@@ -1,18 +1,5 @@
 // What lies below the devices: the outline of the world, or a map of the user's own.
-import {
-  createXYZ,
-  Fill,
-  fromLonLat,
-  ImageTile,
-  MVT,
-  Stroke,
-  Style,
-  Text,
-  textHeights,
-  TileLayer,
-  VectorTileLayer,
-  VectorTileSource,
-} from "../vendor/ol.js";
+import { createXYZ, fromLonLat, ImageTile, TileLayer } from "../vendor/ol.js";
 import { get, prefix } from "./api.js";
 import { TILE_PX } from "./tiles.js";
 
@@ -27,10 +14,6 @@ import { TILE_PX } from "./tiles.js";
 const WORLD = { lat_min: -90, lon_min: -180, lat_max: 90, lon_max: 180 };
 /** Beyond this zoom the outline is only magnified. */
 const OUTLINE_ZOOM_MAX = 12;
-const FONT = "12px system-ui, sans-serif";
-const FONT_LARGE = "600 13px system-ui, sans-serif";
-textHeights[FONT] = 15;
-textHeights[FONT_LARGE] = 16;
 
 /** All base maps that can be used. @param {AbortSignal} [signal] @returns {Promise<Basemap[]>} */
 export async function list(signal) {
@@ -43,33 +26,29 @@ export async function list(signal) {
  * @param {Basemap[]} maps
  * @param {string} name
  * @param {Colour} colour
+ * @returns {Promise<any[]>}
  */
-export function layers(maps, name, colour) {
+export async function layers(maps, name, colour) {
   const map = maps.find((one) => one.name === name);
   if (!map) return [];
   const hasOutline = maps.some((one) => one.name === "outline");
-  return [...(hasOutline ? [outlineLayer(colour)] : []), ...(name === "outline" ? [] : [ownLayer(map, colour)])];
+  return [...(hasOutline ? [outlineLayer(colour)] : []), ...(name === "outline" ? [] : await ownLayers(map, colour))];
 }
 
 /** @param {Basemap} map @param {Colour} colour */
-function ownLayer(map, colour) {
-  const url = `${prefix}/api/v1/basemaps/${encodeURIComponent(map.name)}/{z}/{x}/{y}`;
-  const zooms = { minZoom: map.zoom_min, maxZoom: map.zoom_max };
+async function ownLayers(map, colour) {
   const { lat_min: south, lon_min: west, lat_max: north, lon_max: east } = map.bounds ?? WORLD;
   const corner = (/** @type {number} */ lon, /** @type {number} */ lat) =>
     fromLonLat([lon, Math.max(-85.06, Math.min(85.06, lat))]);
   // Farther out than its smallest zoom, a map would be made of very many tiles.
   const shown = { extent: [...corner(west, south), ...corner(east, north)], minZoom: Math.max(0, map.zoom_min - 1.5) };
   if (map.kind === "vector") {
-    return new VectorTileLayer({
-      source: new VectorTileSource({ format: new MVT(), url, ...zooms }),
-      style: vectorStyle(colour),
-      declutter: true,
-      renderMode: "hybrid",
-      ...shown,
-    });
+    const { vectorLayers } = await import("./vectormap.js");
+    return vectorLayers(map, shown, colour);
   }
-  return new TileLayer({ source: new ImageTile({ url, ...zooms }), cacheSize: 256, ...shown });
+  const url = `${prefix}/api/v1/basemaps/${encodeURIComponent(map.name)}/{z}/{x}/{y}`;
+  const source = new ImageTile({ url, minZoom: map.zoom_min, maxZoom: map.zoom_max });
+  return [new TileLayer({ source, cacheSize: 256, ...shown })];
 }
 
 /**
@@ -238,74 +217,4 @@ function drawOutline(context, borders, areas, { z, x, y, side }, colour) {
   context.strokeStyle = colour("--map-border");
   context.lineWidth = 1;
   context.stroke();
-}
-
-/** Widths of roads at zoom 16, by the kinds of Protomaps. @type {Record<string, number>} */
-const ROADS = { highway: 7, major_road: 5, medium_road: 4, minor_road: 3, path: 1, other: 1, rail: 1.2 };
-const GREEN = new Set(["park", "forest", "wood", "nature_reserve", "grass", "garden", "cemetery", "meadow", "scrub"]);
-
-/**
- * The rules for vector tiles with the layers of Protomaps.
- * @param {Colour} colour
- */
-function vectorStyle(colour) {
-  /** @param {string} token @param {number} zIndex */
-  const fill = (token, zIndex) => new Style({ fill: new Fill({ color: colour(token) }), zIndex });
-  const earth = fill("--map-land", 0);
-  const green = fill("--map-green", 1);
-  const water = fill("--map-water", 2);
-  const building = fill("--map-building", 3);
-  const river = new Style({ stroke: new Stroke({ color: colour("--map-water"), width: 1.5 }), zIndex: 2 });
-  const border = new Style({ stroke: new Stroke({ color: colour("--map-border"), lineDash: [4, 3] }), zIndex: 5 });
-  const halo = new Stroke({ color: colour("--map-halo"), width: 3 });
-  const ink = new Fill({ color: colour("--map-text") });
-  /** @type {Map<string, Style>} */
-  const roads = new Map();
-  /** @param {string} kind @param {number} resolution */
-  const road = (kind, resolution) => {
-    const zoom = Math.round(Math.log2(156543.03 / resolution));
-    const key = `${kind} ${zoom}`;
-    let style = roads.get(key);
-    if (!style) {
-      const width = Math.max(0.6, (ROADS[kind] ?? 1) * 2 ** ((zoom - 16) / 2));
-      style = new Style({
-        stroke: new Stroke({ color: colour(kind === "rail" ? "--map-border" : "--map-road"), width }),
-        zIndex: 4,
-      });
-      roads.set(key, style);
-    }
-    return style;
-  };
-  /** @param {any} feature @param {number} resolution */
-  return (feature, resolution) => {
-    const kind = String(feature.get("kind") ?? feature.get("pmap:kind") ?? "other");
-    const isLine = feature.getType().endsWith("LineString");
-    switch (feature.get("layer")) {
-      case "earth":
-        return isLine ? undefined : earth;
-      case "water":
-        return isLine ? river : feature.getType() === "Point" ? undefined : water;
-      case "buildings":
-        return building;
-      case "landuse":
-      case "natural":
-      case "landcover":
-        return GREEN.has(kind) ? green : undefined;
-      case "boundaries":
-        return border;
-      case "roads":
-      case "transit":
-        return isLine ? road(kind, resolution) : undefined;
-      case "places": {
-        const text = feature.get("name") ?? feature.get("name:en");
-        if (!text) return undefined;
-        const isLarge = kind === "country" || Number(feature.get("population_rank") ?? 0) > 10;
-        return new Style({
-          text: new Text({ text: String(text), font: isLarge ? FONT_LARGE : FONT, fill: ink, stroke: halo }),
-        });
-      }
-      default:
-        return undefined;
-    }
-  };
 }

@@ -1,8 +1,7 @@
-// Values as people read them.
+// Values and texts as people read them.
 import { html, nothing } from "../vendor/lit.js";
 import { locale, number, t } from "./i18n.js";
 import { settings } from "./settings.js";
-import { shownText } from "./text.js";
 
 /** Signals from here on are called excellent, good, fair and weak. */
 const STRENGTHS = /** @type {const} */ ([
@@ -195,4 +194,67 @@ export function place(lat, lon) {
 /** @param {number} share from 0 to 1 */
 export function percent(share) {
   return number(share, { style: "percent", maximumFractionDigits: share < 0.1 ? 1 : 0 });
+}
+
+// Texts from outside. Strangers choose the names of networks: they are shown as text nodes only, and what could not be
+// seen, or would change how the text around it is read, is shown as an escape.
+
+// Control characters, format characters (bidi, zero width, soft hyphen), line and paragraph separators, unassigned and
+// private ones, lone surrogates, and blanks other than the usual one.
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}\p{Cs}]|(?! )\p{Zs}|[\u115f\u1160\u3164\uffa0\u034f\u2800]/gu;
+// More combining marks than this on one letter reach into other lines.
+const MARKS = /(\p{M}{3})\p{M}+/gu;
+
+/**
+ * A text from outside as it may be shown.
+ * @param {unknown} text
+ */
+export function shownText(text) {
+  return String(text ?? "")
+    .replace(MARKS, "$1…")
+    .replace(UNSEEN, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
+}
+
+/**
+ * The name of a network, device or source. In demo mode an alias.
+ * @param {unknown} name
+ */
+export function shownName(name) {
+  return settings.demo ? alias(String(name ?? "")) : shownText(name);
+}
+
+/**
+ * The address of a device. In demo mode without the half that identifies it.
+ * @param {string} address
+ */
+export function shownAddress(address) {
+  return shownText(settings.demo ? address.replace(/(:[0-9A-F]{2}){3}$/i, ":··:··:··") : address);
+}
+
+/**
+ * A sentence of the server, which names networks in quotes. In demo mode with aliases and without whole addresses.
+ * @param {string} text
+ * @param {Iterable<string>} [names] of sources, which stand in sentences without quotes
+ */
+export function shownSentence(text, names = []) {
+  if (!settings.demo) return shownText(text);
+  // A name may have quotes of its own, so everything between the first and the last one goes.
+  let sentence = text.replace(/'.*['")]/s, (name) => `“${alias(name)}”`);
+  for (const name of names) if (name) sentence = sentence.replaceAll(name, alias(name));
+  return shownText(sentence.replace(/((?:[0-9A-F]{2}:){2}[0-9A-F]{2})(?::[0-9A-F]{2}){3}/gi, "$1:··:··:··"));
+}
+
+const FIRST = ["Amber", "Birch", "Cedar", "Delta", "Ember", "Fern", "Grove", "Harbour"];
+const SECOND = ["Bridge", "Field", "Gate", "Hill", "Lake", "Mill", "Road", "Tower"];
+
+/** The same name has the same alias for as long as the page is open. */
+const SALT = Math.floor(Math.random() * 2 ** 32);
+
+/** @param {string} name */
+function alias(name) {
+  let hash = SALT;
+  for (const character of name) {
+    hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193) >>> 0;
+  }
+  return `${FIRST[hash % 8]} ${SECOND[(hash >>> 3) % 8]} ${(hash >>> 6) % 1000}`;
 }

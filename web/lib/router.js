@@ -38,6 +38,7 @@ const VIEWS = {
   ssids: () => import("../views/networks.js"),
   sources: () => import("../views/sources.js"),
   alerts: () => import("../views/alerts.js"),
+  import: () => import("../views/import.js"),
   settings: () => import("../views/settings.js"),
   login: () => import("../views/login.js"),
 };
@@ -46,7 +47,7 @@ const VIEWS = {
 const WITH_PARAM = ["device", "locate"];
 
 /** Style sheets that a view brings along. Texts are loaded with each view, from lang/{language}/{view}.json. */
-const STYLES = ["map", "device", "devices", "locate", "channels", "ssids", "sources", "alerts"];
+const STYLES = ["map", "device", "devices", "locate", "channels", "ssids", "sources", "alerts", "import"];
 
 /**
  * The address of a view, for links.
@@ -75,7 +76,7 @@ export function route(location) {
   const path = location.pathname.slice(prefix.length).replace(/^\/(ui\/?)?/, "");
   const [name = "", param = "", ...rest] = path.split("/").map(decode);
   if (name === "") return { name: "overview", param: "" };
-  const isKnown = name in VIEWS && rest.length === 0;
+  const isKnown = Object.hasOwn(VIEWS, name) && rest.length === 0;
   if (!isKnown || WITH_PARAM.includes(name) !== (param !== "")) return undefined;
   return { name, param };
 }

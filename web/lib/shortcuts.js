@@ -1,6 +1,8 @@
 // Single keys for people who would rather not reach for the mouse. They can be turned off in the settings.
+import { html } from "../vendor/lit.js";
+import { t } from "./i18n.js";
 import { go, href } from "./router.js";
-import { moveRow } from "./ui.js";
+import { moveRow, openDialog } from "./ui.js";
 
 /** Keys behind `g`, and the views that they lead to. */
 export const VIEW_KEYS = /** @type {const} */ ({
@@ -11,15 +13,14 @@ export const VIEW_KEYS = /** @type {const} */ ({
   c: "channels",
   s: "sources",
   a: "alerts",
+  i: "import",
 });
 
 /** How long a `g` waits for its second key. */
 const SECOND_KEY_MS = 1500;
 
-/**
- * @param {{help: () => void, isOn: () => boolean}} options
- */
-export function listen({ help, isOn }) {
+/** @param {{isOn: () => boolean}} options */
+export function listen({ isOn }) {
   let waitsUntil = 0;
   document.addEventListener("keydown", (event) => {
     const { target } = event;
@@ -38,4 +39,35 @@ export function listen({ help, isOn }) {
     else return;
     event.preventDefault();
   });
+}
+
+/** Shows the list of shortcuts. */
+export function help() {
+  /** @param {string} keys @param {string} meaning */
+  const row = (keys, meaning) =>
+    html`<tr>
+      <td>${keys.split(" ").map((key) => html`<kbd>${key}</kbd> `)}</td>
+      <td>${meaning}</td>
+    </tr>`;
+  openDialog(
+    t("help.title"),
+    () =>
+      html`<table class="keys">
+          <caption class="sr">
+            ${t("help.title")}
+          </caption>
+          <thead>
+            <tr>
+              <th scope="col">${t("help.key")}</th>
+              <th scope="col">${t("help.meaning")}</th>
+            </tr>
+          </thead>
+          <tbody>
+            ${row("/", t("help.search"))} ${row("j", t("help.next"))} ${row("k", t("help.previous"))}
+            ${row("Esc", t("help.close"))} ${row("?", t("help.help"))}
+            ${Object.entries(VIEW_KEYS).map(([key, view]) => row(`g ${key}`, t(`nav.${view}`)))}
+          </tbody>
+        </table>
+        <p>${t("help.off")}</p>`,
+  );
 }

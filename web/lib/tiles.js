@@ -120,7 +120,7 @@ function readLayer(pbf, end, decoded) {
  * @param {any} pbf
  * @param {number} end
  */
-function readValue(pbf, end) {
+export function readValue(pbf, end) {
   /** @type {string | number | boolean | null} */
   let value = null;
   pbf.readFields(

@@ -1,27 +1,22 @@
 // The map itself: OpenLayers with the tiles of devices, what is selected, tracks, and outlining with the pointer.
 import {
-  circular,
-  CircleStyle,
   createXYZ,
-  Feature,
-  Fill,
+  DoubleClickZoom,
+  DragPan,
   fromLonLat,
-  getPointResolution,
   ImageTile,
-  interactions,
-  LineString,
+  KeyboardPan,
+  KeyboardZoom,
+  Kinetic,
   Map as OlMap,
-  Point,
+  MouseWheelZoom,
+  PinchZoom,
   PointerInteraction,
-  Polygon,
-  Stroke,
-  Style,
   TileLayer,
   toLonLat,
-  VectorLayer,
-  VectorSource,
   View,
 } from "../vendor/ol.js";
+import { canvasLayer, marksPainter } from "./overlay.js";
 import { nearest, TILE_PX, EXTENT } from "./tiles.js";
 
 /** @typedef {[number, number]} Place longitude and latitude */
@@ -124,19 +119,30 @@ export class WorldMap {
       zIndex: 1,
       visible: false,
     });
-    this.marks = new VectorSource();
+    /** @type {import("./overlay.js").Marks | null} */
+    this.marks = null;
+    this.overlay = canvasLayer(
+      2,
+      marksPainter(() => this.marks, colour),
+    );
     /** @type {any[]} */
     this.ground = [];
-    const marks = new VectorLayer({ source: this.marks, zIndex: 2, updateWhileInteracting: true });
     this.outliner = new Outliner(outlined);
     this.map = new OlMap({
       target,
       view: this.view,
-      layers: [this.devices, marks],
+      layers: [this.devices, this.overlay],
       controls: [],
-      interactions: interactions({ altShiftDragRotate: false, pinchRotate: false, shiftDragZoom: false }).extend([
+      interactions: [
+        new DoubleClickZoom(),
+        new DragPan({ kinetic: still ? undefined : new Kinetic(-0.005, 0.05, 100) }),
+        new PinchZoom(),
+        new KeyboardPan(),
+        new KeyboardZoom(),
+        new MouseWheelZoom(),
+        // The last one is asked first.
         this.outliner,
-      ]),
+      ],
       moveTolerance: 4,
     });
     this.map.on("moveend", moved);
@@ -249,7 +255,7 @@ export class WorldMap {
   scale() {
     const resolution = this.view.getResolution();
     if (!resolution) return null;
-    const metresPerPixel = getPointResolution("EPSG:3857", resolution, this.view.getCenter() ?? [0, 0]);
+    const metresPerPixel = resolution * Math.cos((this.at().lat * Math.PI) / 180);
     const most = metresPerPixel * 100;
     const power = 10 ** Math.floor(Math.log10(most));
     const metres = [5, 2, 1].map((step) => step * power).find((one) => one <= most) ?? power;
@@ -275,60 +281,10 @@ export class WorldMap {
     return null;
   }
 
-  /**
-   * Shows what is not in tiles.
-   * @param {object} marks
-   * @param {{place: Place, radiusM: number} | null} marks.selected
-   * @param {{place: Place, accuracyM: number} | null} marks.here
-   * @param {{token: string, line: Place[]}[]} marks.tracks
-   * @param {Place[] | null} marks.area
-   */
-  mark({ selected, here, tracks, area }) {
-    this.marks.clear(true);
-    const add = (/** @type {any} */ geometry, /** @type {any} */ style) => {
-      const feature = new Feature(geometry);
-      feature.setStyle(style);
-      this.marks.addFeature(feature);
-    };
-    const line = (/** @type {string} */ token, /** @type {number} */ width, /** @type {number[]} */ lineDash = []) =>
-      new Stroke({ color: this.colour(token), width, lineDash });
-    if (area) {
-      const ring = area.map((place) => fromLonLat(place));
-      add(new Polygon([[...ring, ring[0]]]), new Style({ stroke: line("--accent", 2, [6, 4]) }));
-    }
-    for (const { token, line: places } of tracks) {
-      const geometry =
-        places.length > 1 ? new LineString(places.map((place) => fromLonLat(place))) : new Point(fromLonLat(places[0]));
-      add(geometry, [new Style({ stroke: line("--map-halo", 6) }), new Style({ stroke: line(token, 3) })]);
-      const end = new Point(fromLonLat(places[places.length - 1]));
-      const image = new CircleStyle({
-        radius: 5,
-        fill: new Fill({ color: this.colour(token) }),
-        stroke: line("--map-halo", 2),
-      });
-      add(end, new Style({ image }));
-    }
-    if (here) {
-      add(
-        circular(here.place, here.accuracyM).transform("EPSG:4326", "EPSG:3857"),
-        new Style({ stroke: line("--focus", 1) }),
-      );
-      const image = new CircleStyle({
-        radius: 7,
-        fill: new Fill({ color: this.colour("--focus") }),
-        stroke: line("--map-halo", 3),
-      });
-      add(new Point(fromLonLat(here.place)), new Style({ image }));
-    }
-    if (selected) {
-      if (selected.radiusM > 0) {
-        const circle = circular(selected.place, selected.radiusM).transform("EPSG:4326", "EPSG:3857");
-        add(circle, new Style({ stroke: line("--accent", 2, [4, 4]) }));
-      }
-      const ring = (/** @type {number} */ radius, /** @type {any} */ stroke) =>
-        new Style({ image: new CircleStyle({ radius, stroke }) });
-      add(new Point(fromLonLat(selected.place)), [ring(11, line("--map-halo", 6)), ring(11, line("--accent", 3))]);
-    }
+  /** Shows what is not in tiles. @param {import("./overlay.js").Marks} marks */
+  mark(marks) {
+    this.marks = marks;
+    this.overlay.changed();
   }
 }
 

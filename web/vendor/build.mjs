@@ -2,10 +2,12 @@
 //
 //   npm ci && node build.mjs           writes the bundles
 //   npm ci && node build.mjs --check   compares them with what a build gives, byte for byte
+//   npm ci && node build.mjs --sizes   prints what the bundles are made of
 import { readFile, readdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { analyzeMetafile, build } from "esbuild";
+import { cut } from "./cut.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const check = process.argv.includes("--check");
@@ -26,7 +28,9 @@ for (const entry of entries) {
     outdir: ".",
     write: false,
     metafile: true,
+    plugins: [cut()],
   });
+  if (process.argv.includes("--sizes")) console.log(await analyzeMetafile(result.metafile));
   for (const file of result.outputFiles) outputs.set(file.path.slice(here.length + 1), file.contents);
   for (const input of Object.keys(result.metafile.inputs)) {
     const found = /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(input);

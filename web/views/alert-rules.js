@@ -2,8 +2,7 @@
 import { html, nothing } from "../vendor/lit.js";
 import { when } from "../lib/format.js";
 import { has, number, t } from "../lib/i18n.js";
-import { icon } from "../lib/icons.js";
-import { table } from "../lib/ui.js";
+import { icon, table } from "../lib/ui.js";
 
 /** @type {Record<string, string>} */
 export const SEVERITY_ICONS = { info: "info", low: "info", medium: "bell", high: "warning", critical: "warning" };

@@ -1,17 +1,15 @@
 // Alerts, the newest first, and the rules that raise them. New alerts are counted and shown on request, so that nothing
 // moves under the pointer.
 import { html, nothing, render } from "../vendor/lit.js";
-import { get, isAborted, send } from "../lib/api.js";
-import { dateTime, place, when } from "../lib/format.js";
-import { t } from "../lib/i18n.js";
-import { icon } from "../lib/icons.js";
+import { get, isAborted, mayWrite, send } from "../lib/api.js";
+import { dateTime, place, shownAddress, shownName, shownSentence, shownText, when } from "../lib/format.js";
+import { loadTexts, t } from "../lib/i18n.js";
 import { on } from "../lib/live.js";
 import { href } from "../lib/router.js";
-import { mayWrite } from "../lib/session.js";
 import { onChange, settings } from "../lib/settings.js";
-import { shownAddress, shownName, shownText } from "../lib/text.js";
-import { announce, empty, failed, loading, reason } from "../lib/ui.js";
-import { SEVERITY_ICONS, ruleTable } from "./alert-rules.js";
+import { announce, empty, failed, icon, loading, reason } from "../lib/ui.js";
+import { ruleTable, SEVERITY_ICONS } from "./alert-rules.js";
+import { exporter } from "./export.js";
 
 const PAGE = 100;
 const ALERTS_MAX = 500;
@@ -55,6 +53,7 @@ class AlertsView {
     this.asked = "";
     /** @type {AbortController | undefined} */
     this.reading = undefined;
+    this.export = exporter(() => this.draw());
     this.ends = [
       on("alert", (alert) => this.arrived(alert)),
       on("resume", () => void this.load(true)),
@@ -65,11 +64,13 @@ class AlertsView {
   async start() {
     render(loading(), this.root);
     void this.readRules();
+    await loadTexts("filters");
     await this.load();
   }
 
   stop() {
     this.reading?.abort();
+    this.export.stop();
     for (const end of this.ends) end();
   }
 
@@ -247,6 +248,7 @@ class AlertsView {
             </button>`
           : nothing
       }
+      ${this.export.button("/api/v1/alerts", this.params, "alerts")}
     </div>`;
   }
 
@@ -285,6 +287,11 @@ class AlertsView {
   }
 
   /** @param {any} alert */
+  sentence(alert) {
+    return shownSentence(alert.text, this.sources.values());
+  }
+
+  /** @param {any} alert */
   alert(alert) {
     const { severity, acknowledged, comments = [] } = alert;
     const device = alert.address && alert.address !== "00:00:00:00:00:00" ? alert.address : undefined;
@@ -296,7 +303,7 @@ class AlertsView {
         ${when(alert.raised)}
         ${acknowledged ? html`<span class="settled">${icon("ok")} ${t("alerts.acknowledged")}</span>` : nothing}
       </p>
-      <p class="alert-text">${settings.demo ? t("alerts.text_hidden") : shownText(alert.text)}</p>
+      <p class="alert-text">${this.sentence(alert)}</p>
       <ul class="links">
         ${device ? html`<li><a href=${href("device", device)}>${t("alerts.device", { address: shownAddress(device) })}</a></li>` : nothing}
         ${
@@ -333,7 +340,7 @@ class AlertsView {
               ${comments.map(
                 (/** @type {any} */ one) =>
                   html`<li>
-                    ${shownText(one.text)}
+                    ${settings.demo ? t("alerts.text_hidden") : shownText(one.text)}
                     <span class="muted">${one.by ? `${shownText(one.by)}, ` : ""}${when(one.written)}</span>
                   </li>`,
               )}
@@ -357,7 +364,7 @@ class AlertsView {
       const comment = form ? takeComment(form) : "";
       void this.handle(alert, "POST", "acknowledge", comment);
     };
-    const about = html`<span class="sr">${shownText(alert.text)}</span>`;
+    const about = html`<span class="sr">${this.sentence(alert)}</span>`;
     return html`<form class="row handling" @submit=${submit}>
       <input
         name="comment"

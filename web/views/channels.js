@@ -6,8 +6,7 @@ import { loadTexts, number, t } from "../lib/i18n.js";
 import { on } from "../lib/live.js";
 import { go, href, style } from "../lib/router.js";
 import { debounce, empty, failed, loading, table } from "../lib/ui.js";
-import { chips, panel } from "./filter-panel.js";
-import { filtersOf } from "./filters.js";
+import { chips, filtersOf, panel } from "./filters.js";
 
 /** @typedef {import("../lib/router.js").Context} Context */
 /** @typedef {{channel: number, count: number, widths: Record<string, number>, strongest?: any, isRead: boolean}} Row */

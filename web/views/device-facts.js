@@ -1,9 +1,8 @@
 // What is known of a device, section by section. What was never reported is left out.
 import { html, nothing } from "../vendor/lit.js";
-import { channel, place, signal, signalText, when } from "../lib/format.js";
+import { channel, place, shownAddress, shownName, shownText, signal, signalText, when } from "../lib/format.js";
 import { number, t } from "../lib/i18n.js";
 import { href } from "../lib/router.js";
-import { shownAddress, shownName, shownText } from "../lib/text.js";
 import { securityChip, table } from "../lib/ui.js";
 import { channelsOf } from "./device-history.js";
 import { deviceName, maker } from "./device-parts.js";

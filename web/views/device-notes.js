@@ -1,11 +1,10 @@
 // What people may attach to a device: a name, tags, and whether alerts watch for it.
 import { html, nothing } from "../vendor/lit.js";
 import { get, send } from "../lib/api.js";
+import { shownText } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
-import { icon } from "../lib/icons.js";
 import { change, settings } from "../lib/settings.js";
-import { shownText } from "../lib/text.js";
-import { announce, reason } from "../lib/ui.js";
+import { announce, icon, reason } from "../lib/ui.js";
 
 const LISTS = /** @type {const} */ (["found", "lost"]);
 

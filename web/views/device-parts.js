@@ -1,11 +1,10 @@
 // Parts of devices that several views show: name, link, maker, and the columns of their table.
 import { html, live, nothing } from "../vendor/lit.js";
-import { channel, place, signal, when } from "../lib/format.js";
+import { channel, place, shownAddress, shownName, shownText, signal, when } from "../lib/format.js";
 import { number, t } from "../lib/i18n.js";
 import { href } from "../lib/router.js";
-import { settings } from "../lib/settings.js";
-import { shownAddress, shownName, shownText } from "../lib/text.js";
-import { securityChip } from "../lib/ui.js";
+import { remember, remembered, settings } from "../lib/settings.js";
+import { announce, icon, securityChip } from "../lib/ui.js";
 
 /** Columns of the table that can be chosen, in their order. The name always comes first. */
 export const COLUMNS = /** @type {const} */ ([
@@ -85,6 +84,56 @@ export function columnChooser(chosen, toggle) {
       <legend class="sr">${t("devices.columns")}</legend>
       ${COLUMNS.map(box)}
     </fieldset>
+  </details>`;
+}
+
+const SAVED_MAX = 50;
+
+/**
+ * The views that somebody saved in this browser, and a form that saves this one.
+ * @param {string} query of the address
+ */
+export function savedViews(query) {
+  const saved = /** @type {{name: string, query: string}[]} */ (remembered("devices.saved", []));
+  const others = (/** @type {string} */ name) => saved.filter((one) => one.name !== name);
+  const save = (/** @type {SubmitEvent} */ event) => {
+    event.preventDefault();
+    const form = /** @type {HTMLFormElement} */ (event.currentTarget);
+    const name = String(new FormData(form).get("name")).trim();
+    if (name === "") return;
+    form.reset();
+    remember("devices.saved", [...others(name), { name, query }].slice(-SAVED_MAX));
+    announce(t("devices.saved.done", { name: shownText(name) }));
+  };
+  const view = (/** @type {(typeof saved)[number]} */ one) =>
+    html`<li>
+      <a href=${href("devices", "", new URLSearchParams(one.query))}>${shownText(one.name)}</a>
+      <button
+        type="button"
+        class="plain"
+        aria-label=${t("devices.saved.remove", { name: shownText(one.name) })}
+        @click=${() => remember("devices.saved", others(one.name))}
+      >
+        ${icon("close")}
+      </button>
+    </li>`;
+  return html`<details class="columns saved">
+    <summary>
+      ${t("devices.saved")}${saved.length ? html` <span class="muted">${number(saved.length)}</span>` : nothing}
+    </summary>
+    ${
+      saved.length
+        ? html`<ul>
+            ${saved.map(view)}
+          </ul>`
+        : nothing
+    }
+    <form class="row" @submit=${save}>
+      <label class="inline"
+        >${t("devices.saved.name")} <input name="name" required maxlength="60" autocomplete="off"
+      /></label>
+      <button type="submit">${t("devices.saved.save")}</button>
+    </form>
   </details>`;
 }
 

@@ -1,19 +1,16 @@
 // One device with all that is known of it. What was never reported is left out.
 import { html, nothing, render } from "../vendor/lit.js";
-import { ApiError, address as urlOf, get, isAborted } from "../lib/api.js";
-import { place, signal, signalText, when } from "../lib/format.js";
+import { address as urlOf, ApiError, get, isAborted, mayWrite } from "../lib/api.js";
+import { place, shownAddress, shownName, shownText, signal, signalText, when } from "../lib/format.js";
 import { loadTexts, number, t } from "../lib/i18n.js";
-import { icon } from "../lib/icons.js";
 import { href } from "../lib/router.js";
-import { mayWrite } from "../lib/session.js";
 import { onChange } from "../lib/settings.js";
-import { shownAddress, shownName, shownText } from "../lib/text.js";
-import { empty, failed, loading, reason, securityChip, table } from "../lib/ui.js";
+import { empty, failed, icon, loading, reason, securityChip, table } from "../lib/ui.js";
 import { bluetooth, channels, facts, range, securities, tuning, twins } from "./device-facts.js";
-import { placesOf } from "./device-history.js";
+import { placesOf, signalHistory } from "./device-history.js";
 import { notes, ownSwitch } from "./device-notes.js";
 import { deviceName } from "./device-parts.js";
-import { signalHistory } from "./device-signal.js";
+import { exporter } from "./export.js";
 
 const REFRESH_MS = 10_000;
 const PLACES = 20;
@@ -45,6 +42,7 @@ class DeviceView {
     /** @type {{rows: any[], cursor?: string, isLoading: boolean, error?: unknown}} */
     this.raw = { rows: [], isLoading: false };
     this.places = PLACES;
+    this.export = exporter(() => this.draw());
     const draw = () => this.draw();
     const nameOf = (/** @type {string} */ source) => this.sourceName(source);
     this.history = signalHistory({ device: () => this.device, nameOf, draw, signal });
@@ -59,7 +57,7 @@ class DeviceView {
   async start() {
     render(loading(), this.root);
     try {
-      await loadTexts("devices");
+      await Promise.all([loadTexts("devices"), loadTexts("filters")]);
       await this.read();
       const { signal } = this.context;
       if (mayWrite()) {
@@ -89,6 +87,7 @@ class DeviceView {
   stop() {
     clearInterval(this.timer);
     this.history.stop();
+    this.export.stop();
     this.end();
   }
 
@@ -291,6 +290,7 @@ class DeviceView {
           ${t(isShown ? "device.raw_hide" : "device.raw_show")}
         </button>
         <a class="button" href=${urlOf(path)}>${icon("external")} JSON</a>
+        ${this.export.button(path, {}, "reports")}
       </div>
       ${isShown && rows.length ? table({ caption: t("device.raw_caption"), columns, rows }) : nothing}
       ${isShown && error ? html`<p class="error-text" role="alert">${reason(error)}</p>` : nothing}

@@ -3,15 +3,13 @@
 import { html, nothing, render } from "../vendor/lit.js";
 import { ApiError, get, isAborted } from "../lib/api.js";
 import { loadTexts, number, t } from "../lib/i18n.js";
-import { icon } from "../lib/icons.js";
 import { on } from "../lib/live.js";
 import { href } from "../lib/router.js";
 import { onChange, remember, remembered, settings } from "../lib/settings.js";
-import { announce, debounce, empty, failed, loading, reason, table } from "../lib/ui.js";
-import { DEFAULT_COLUMNS, SORTS, columnChooser, columnsOf, isOwn } from "./device-parts.js";
+import { announce, debounce, empty, failed, icon, loading, reason, table } from "../lib/ui.js";
+import { columnChooser, columnsOf, DEFAULT_COLUMNS, isOwn, savedViews, SORTS } from "./device-parts.js";
 import { exporter } from "./export.js";
-import { chips, noneLeft, panel } from "./filter-panel.js";
-import { FIELDS, changed, chipsOf, filtersOf, wants } from "./filters.js";
+import { changed, chips, chipsOf, FIELDS, filtersOf, noneLeft, panel, wants } from "./filters.js";
 
 const PAGE = 100;
 const ROWS_MAX = 500;
@@ -90,7 +88,7 @@ class DevicesView {
 
   get order() {
     const sort = this.context.query.get("sort") ?? "last_seen";
-    const by = sort in SORTS ? sort : "last_seen";
+    const by = Object.hasOwn(SORTS, sort) ? sort : "last_seen";
     const order = this.context.query.get("order");
     return { by, descending: (order === "asc" || order === "desc" ? order : SORTS[by]) === "desc" };
   }
@@ -306,7 +304,8 @@ class DevicesView {
           )}
         </select></label
       >
-      ${columnChooser(this.columns, (name) => this.toggleColumn(name))} ${this.ownSwitch()}
+      ${columnChooser(this.columns, (name) => this.toggleColumn(name))} ${savedViews(this.context.query.toString())}
+      ${this.ownSwitch()}
     </div>`;
   }
 
@@ -323,7 +322,7 @@ class DevicesView {
     >`;
   }
 
-  /** @param {import("./filter-panel.js").Choice} choice */
+  /** @param {import("./filters.js").Choice} choice */
   body(choice) {
     if (this.error) return html`${failed(this.error, () => this.load(true))}${this.wrongFilter()}`;
     if (!this.rows) return loading();
@@ -387,7 +386,7 @@ class DevicesView {
     </p>`;
   }
 
-  /** @param {import("./filter-panel.js").Choice} choice */
+  /** @param {import("./filters.js").Choice} choice */
   nothingFound(choice) {
     if (Object.keys(this.filters).length === 0) {
       return empty(

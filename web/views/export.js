@@ -1,10 +1,9 @@
 // The CSV of a list: the pages that the server writes, put together. The browser keeps them as parts of one file, and
 // never as one text.
 import { html } from "../vendor/lit.js";
-import { ApiError, address, isAborted } from "../lib/api.js";
+import { address, ApiError, isAborted } from "../lib/api.js";
 import { t } from "../lib/i18n.js";
-import { icon } from "../lib/icons.js";
-import { announce, reason } from "../lib/ui.js";
+import { announce, icon, reason } from "../lib/ui.js";
 
 /** Pages are long, because each of them is a look at all devices. */
 const PAGE_ROWS = 1000;

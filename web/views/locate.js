@@ -1,12 +1,10 @@
 // Walk to a device: how strong it is heard now, whether that gets better, and how old that is.
 import { html, live, nothing, render, svg } from "../vendor/lit.js";
 import { ApiError, get, isAborted } from "../lib/api.js";
-import { age, clock, duration, place, signalText, strength, when } from "../lib/format.js";
+import { age, clock, duration, place, shownAddress, shownName, signalText, strength, when } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
-import { icon } from "../lib/icons.js";
 import { href } from "../lib/router.js";
-import { shownAddress, shownName } from "../lib/text.js";
-import { announce, empty, failed, loading, reason } from "../lib/ui.js";
+import { announce, empty, failed, icon, loading, reason } from "../lib/ui.js";
 
 /** @typedef {import("../lib/router.js").Context} Context */
 /** @typedef {{time: number, dbm: number, source?: string, lat?: number, lon?: number}} Reading */

@@ -1,9 +1,8 @@
 // The form for a name and a password. It leads back to where one wanted to go.
 import { html, nothing, render } from "../vendor/lit.js";
-import { ApiError } from "../lib/api.js";
+import { ApiError, current, logIn } from "../lib/api.js";
 import { t } from "../lib/i18n.js";
 import { go, href } from "../lib/router.js";
-import { current, logIn } from "../lib/session.js";
 import { reason } from "../lib/ui.js";
 
 /** @type {import("../lib/router.js").View} */
@@ -108,7 +107,7 @@ export default {
  * @param {string | null} wanted
  */
 function next(wanted) {
-  if (!wanted) return href("overview");
+  if (!wanted || !URL.canParse(wanted, location.origin)) return href("overview");
   const url = new URL(wanted, location.origin);
   return url.origin === location.origin ? url.pathname + url.search : href("overview");
 }

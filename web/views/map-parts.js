@@ -1,15 +1,23 @@
 // The parts of the map that are no map: legend, choices, the selected device, and the list of what the map shows.
 import { html, live, nothing, svg } from "../vendor/lit.js";
 import { attribution } from "../lib/basemap.js";
-import { channel, distance, place, signal, signalText, when } from "../lib/format.js";
+import {
+  channel,
+  distance,
+  place,
+  shownAddress,
+  shownName,
+  shownText,
+  signal,
+  signalText,
+  when,
+} from "../lib/format.js";
 import { t } from "../lib/i18n.js";
-import { icon } from "../lib/icons.js";
 import { GROUPS, SHAPES } from "../lib/paint.js";
 import { href } from "../lib/router.js";
 import { settings } from "../lib/settings.js";
-import { shownAddress, shownName, shownText } from "../lib/text.js";
-import { failed, loading, reason, securityChip } from "../lib/ui.js";
-import { panel } from "./filter-panel.js";
+import { failed, icon, loading, reason, securityChip } from "../lib/ui.js";
+import { panel } from "./filters.js";
 
 /** @typedef {import("../lib/paint.js").Mode} Mode */
 /** @typedef {import("./map-data.js").MapState} MapState */
@@ -17,11 +25,13 @@ import { panel } from "./filter-panel.js";
 
 /** How many rows of the list are shown at most. */
 const ROWS_MAX = 500;
+/** How many sources are shown whose tracks can be ticked; links lead to those of others. */
+const TRACKS_MAX = 60;
 
 /**
  * The map with what lies over it, and what stands beside it.
  * @param {import("./map.js").MapView} view
- * @param {import("./filter-panel.js").Choice} choice
+ * @param {import("./filters.js").Choice} choice
  * @param {{width: number, metres: number} | null} scale
  * @param {string} credit
  * @param {(changes: Record<string, string | null>) => void} set
@@ -170,6 +180,8 @@ function layers({ state, basemaps, base, sources, set }) {
         ${entries.map(([key, text]) => html`<option value=${key} .selected=${key === value}>${text}</option>`)}
       </select>
     </label>`;
+  const isShown = (/** @type {Source} */ { source }, /** @type {number} */ at) =>
+    at < TRACKS_MAX || state.tracks.includes(source);
   const spans = ["3600", "86400", "604800", ""];
   const since = state.since.startsWith("-") ? state.since.slice(1) : "";
   const toggle = (/** @type {string} */ uuid) => {
@@ -194,7 +206,7 @@ function layers({ state, basemaps, base, sources, set }) {
         sources.length
           ? html`<fieldset>
                 <legend>${t("map.tracks")}</legend>
-                ${sources.map(
+                ${sources.filter(isShown).map(
                   (source) =>
                     html`<label class="check">
                       <input

@@ -1,18 +1,18 @@
 // The map: devices as tiles, and beside it the same devices as a list. All state is in the address.
 import { html, render } from "../vendor/lit.js";
 import { get, isAborted } from "../lib/api.js";
-import * as basemap from "../lib/basemap.js";
+import { shownText } from "../lib/format.js";
 import { loadTexts, t } from "../lib/i18n.js";
 import { on } from "../lib/live.js";
 import { painter, plan, SOURCES_MAX } from "../lib/paint.js";
 import { style } from "../lib/router.js";
 import { onChange, settings } from "../lib/settings.js";
-import { shownText } from "../lib/text.js";
 import { decode, DeviceTiles, readTile } from "../lib/tiles.js";
 import { announce, debounce, failed, loading } from "../lib/ui.js";
 import { boundsOf, extentOfData, WorldMap } from "../lib/worldmap.js";
-import { chips } from "./filter-panel.js";
+import { chips } from "./filters.js";
 import { MapData, read, writePlace, writeRing } from "./map-data.js";
+import * as basemap from "../lib/basemap.js";
 import * as parts from "./map-parts.js";
 
 /** @typedef {import("../lib/router.js").Context} Context */
@@ -62,6 +62,8 @@ export class MapView {
     this.outlining = null;
     this.data = new MapData(context.signal, () => this.draw());
     this.refreshedAt = 0;
+    /** How often the layers below the devices were asked for. */
+    this.grounds = 0;
     /** Whether the address said where to look. */
     this.startedAt = context.query.has("at");
     this.loadSoon = debounce(() => void this.loadList(), 300);
@@ -88,7 +90,7 @@ export class MapView {
     this.ends = [onChange(() => this.recolour()), on("counters", () => this.newer()), on("resume", () => this.newer())];
     await this.place();
     this.isPlaced = true;
-    this.ground();
+    void this.ground();
     this.map?.devices.setVisible(true);
     this.moved();
     void this.loadTracks();
@@ -170,8 +172,11 @@ export class MapView {
     return this.basemaps.find(({ name }) => name !== "outline")?.name ?? this.basemaps[0]?.name ?? "none";
   }
 
-  ground() {
-    this.map?.setGround(basemap.layers(this.basemaps, this.base, this.colour));
+  async ground() {
+    this.grounds += 1;
+    const asked = this.grounds;
+    const layers = await basemap.layers(this.basemaps, this.base, this.colour);
+    if (asked === this.grounds) this.map?.setGround(layers);
   }
 
   recolour() {
@@ -179,7 +184,7 @@ export class MapView {
     this.map.tiles.options.paint = this.painter();
     this.map.tiles.repaint();
     this.map.view.setMaxZoom(settings.demo ? DEMO_ZOOM_MAX : 20);
-    this.ground();
+    void this.ground();
     this.mark();
     this.draw();
   }
@@ -285,7 +290,7 @@ export class MapView {
       this.tileError = null;
       this.map.reset();
     }
-    if (before.base !== state.base) this.ground();
+    if (before.base !== state.base) void this.ground();
     if (filtered || isOther(before.area, state.area)) {
       this.data.rows = null;
       void this.loadList();

@@ -1,16 +1,13 @@
 // Networks by name: how many access points show each, and whether they protect it alike.
 import { html, nothing, render } from "../vendor/lit.js";
 import { get, isAborted } from "../lib/api.js";
-import { security, when } from "../lib/format.js";
+import { security, shownName, when } from "../lib/format.js";
 import { loadTexts, number, t } from "../lib/i18n.js";
-import { icon } from "../lib/icons.js";
 import { href, style } from "../lib/router.js";
 import { onChange, settings } from "../lib/settings.js";
-import { shownName } from "../lib/text.js";
-import { announce, empty, failed, loading, securityChip, table } from "../lib/ui.js";
+import { announce, empty, failed, icon, loading, securityChip, table } from "../lib/ui.js";
 import { exporter } from "./export.js";
-import { chips, noneLeft, panel } from "./filter-panel.js";
-import { FIELDS, chipsOf, filtersOf } from "./filters.js";
+import { chips, chipsOf, FIELDS, filtersOf, noneLeft, panel } from "./filters.js";
 
 const PAGE = 100;
 const ROWS_MAX = 500;
@@ -183,7 +180,7 @@ class NetworksView {
     return (/** @type {(column: string) => string} */ cell) => !settings.own.includes(cell("ssid").replace(/^'/, ""));
   }
 
-  /** @param {import("./filter-panel.js").Choice} choice */
+  /** @param {import("./filters.js").Choice} choice */
   body(choice) {
     if (this.error) return failed(this.error, () => this.load(true));
     if (!this.rows) return loading();

@@ -1,14 +1,22 @@
 // What there is, and what is new.
 import { html, nothing, render, svg } from "../vendor/lit.js";
 import { get, isAborted } from "../lib/api.js";
-import { channel, percent, security, SECURITY_CLASSES, SECURITY_GROUPS, signal, when } from "../lib/format.js";
+import {
+  channel,
+  percent,
+  security,
+  SECURITY_CLASSES,
+  SECURITY_GROUPS,
+  shownAddress,
+  shownName,
+  signal,
+  when,
+} from "../lib/format.js";
 import { number, t } from "../lib/i18n.js";
-import { icon } from "../lib/icons.js";
 import { live, on } from "../lib/live.js";
 import { href } from "../lib/router.js";
 import { onChange } from "../lib/settings.js";
-import { shownAddress, shownName } from "../lib/text.js";
-import { empty, failed, loading, securityChip, table } from "../lib/ui.js";
+import { empty, failed, icon, loading, securityChip, table } from "../lib/ui.js";
 
 /** Counts are read again at most this often. */
 const REFRESH_MS = 10_000;

@@ -1,12 +1,10 @@
 // One scanner: its troubles with what to do about them, its reports by hour, and what was refused and why.
 import { html, nothing, svg } from "../vendor/lit.js";
 import { address as urlOf } from "../lib/api.js";
-import { age, dateTime, duration, percent, place, when } from "../lib/format.js";
+import { age, dateTime, duration, percent, place, shownName, shownText, when } from "../lib/format.js";
 import { locale, number, t } from "../lib/i18n.js";
-import { icon } from "../lib/icons.js";
 import { href } from "../lib/router.js";
-import { shownName, shownText } from "../lib/text.js";
-import { table } from "../lib/ui.js";
+import { icon, table } from "../lib/ui.js";
 
 const HOUR_S = 3600;
 const DAY_S = 86_400;
@@ -38,6 +36,16 @@ export function sourceDetail(source, { state, actions, close }) {
       <a class="button" href=${href("devices", "", { source: source.source })}
         >${icon("wifi")} ${t("sources.its_devices")}</a
       >
+      ${
+        source.position
+          ? html`<a
+              class="button"
+              href=${urlOf(`/api/v1/sources/${source.source}/track`)}
+              download="scanpost-track-${source.source}.geojson"
+              >${icon("download")} ${t("sources.geojson")}</a
+            >`
+          : nothing
+      }
       ${actions}
       <a class="button" href=${urlOf(`/api/v1/sources/${source.source}`)}>${icon("external")} JSON</a>
     </div>

@@ -1,19 +1,19 @@
 // Scanners: whether each reports as it usually does, and if not, since when, what that means and what to do.
 import { html, nothing, render } from "../vendor/lit.js";
-import { get, isAborted, send } from "../lib/api.js";
-import { age, dateTime, duration, percent, when } from "../lib/format.js";
-import { number, t } from "../lib/i18n.js";
-import { icon } from "../lib/icons.js";
+import { get, isAborted, mayWrite, send } from "../lib/api.js";
+import { age, dateTime, duration, percent, shownName, shownText, when } from "../lib/format.js";
+import { loadTexts, number, t } from "../lib/i18n.js";
 import { on } from "../lib/live.js";
 import { href } from "../lib/router.js";
-import { mayWrite } from "../lib/session.js";
 import { onChange } from "../lib/settings.js";
-import { shownName, shownText } from "../lib/text.js";
-import { announce, debounce, empty, failed, loading, openDialog, reason, table } from "../lib/ui.js";
+import { announce, debounce, empty, failed, icon, loading, openDialog, reason, table } from "../lib/ui.js";
+import { exporter } from "./export.js";
 import { sourceDetail } from "./source-detail.js";
 
 const REFRESH_MS = 15_000;
 const SOON_MS = 500;
+/** Rows at first, and how many more come on request. */
+const ROWS = 200;
 
 /** @typedef {import("../lib/router.js").Context} Context */
 
@@ -46,6 +46,8 @@ class SourcesView {
     this.trouble = undefined;
     /** @type {(() => unknown) | undefined} */
     this.firstSteps = undefined;
+    this.rowsMax = ROWS;
+    this.export = exporter(() => this.draw());
     const soon = debounce(() => void this.read(), SOON_MS);
     this.ends = [on("source", soon), on("resume", soon), onChange(() => this.draw())];
     this.timer = setInterval(() => {
@@ -55,11 +57,13 @@ class SourcesView {
 
   async start() {
     render(loading(), this.root);
+    await loadTexts("filters");
     await this.read();
   }
 
   stop() {
     clearInterval(this.timer);
+    this.export.stop();
     for (const end of this.ends) end();
   }
 
@@ -68,8 +72,12 @@ class SourcesView {
     try {
       const { sources, unattributed_refusals: unattributed } = await get("/api/v1/sources", {}, { signal });
       Object.assign(this, { sources, unattributed, error: undefined });
-      if (sources.length === 0) this.firstSteps ??= (await import("../lib/start.js")).firstSteps;
-      else await this.readPaused();
+      if (sources.length) await this.readPaused();
+      else if (!this.firstSteps) {
+        // The overview has the texts of the first steps.
+        const [{ firstSteps }] = await Promise.all([import("../lib/start.js"), loadTexts("overview")]);
+        this.firstSteps = firstSteps;
+      }
     } catch (error) {
       if (isAborted(error)) return;
       this.error = error;
@@ -150,18 +158,37 @@ class SourcesView {
       return html`${empty(t("sources.none"), this.firstSteps?.())} ${this.strangers()}`;
     }
     const silent = this.sources.filter((source) => source.silent_since).length;
-    return html`<p class="total">
-        ${t("sources.count", { n: this.sources.length })}${silent ? html` · <strong>${t("sources.silent_count", { n: silent })}</strong>` : nothing}
-      </p>
+    return html`<div class="row">
+        <p class="total">
+          ${t("sources.count", { n: this.sources.length })}${silent ? html` · <strong>${t("sources.silent_count", { n: silent })}</strong>` : nothing}
+        </p>
+        ${this.export.button("/api/v1/sources", {}, "sources")}
+      </div>
       ${this.error ? html`<p class="error-text" role="alert">${reason(this.error)}</p>` : nothing}
       ${this.trouble ? html`<p class="error-text" role="alert">${this.trouble}</p>` : nothing} ${this.detail()}
       ${table({
         caption: t("sources.caption"),
         columns: this.columns(),
-        rows: this.sources,
+        rows: this.sources.slice(0, this.rowsMax),
         rowClass: (row) => (row.source === this.chosen?.source ? "chosen" : ""),
       })}
+      ${
+        this.rowsMax < this.sources.length
+          ? html`<p class="more">
+              <button type="button" @click=${() => this.more()}>${t("more")}</button>
+              <span class="muted">${t("sources.shown", { shown: this.rowsMax, n: this.sources.length })}</span>
+            </p>`
+          : nothing
+      }
       ${this.strangers()}`;
+  }
+
+  more() {
+    const before = this.rowsMax;
+    this.rowsMax += ROWS;
+    this.draw();
+    // The button may be gone; reading goes on where the new rows begin.
+    this.root.querySelectorAll("tbody tr")[before]?.querySelector("a")?.focus();
   }
 
   detail() {
