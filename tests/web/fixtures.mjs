@@ -106,3 +106,73 @@ export async function settled(page) {
   await expect(page.locator("main h1")).not.toBeEmpty();
   await expect(page.locator("main .spinner")).toHaveCount(0);
 }
+
+/** Lets every read of data fail. @param {import("@playwright/test").Page} page */
+export async function failEverything(page) {
+  const isData = /\/api\/v1\/(?!session|live)|\/devices\//;
+  const body = JSON.stringify({ code: "internal_error", status: "internal server error", success: false });
+  await page.route(isData, (route) => route.fulfill({ status: 500, contentType: "application/json", body }));
+}
+
+/**
+ * Presses Tab until an element has the focus, as somebody without a mouse does.
+ * @param {import("@playwright/test").Page} page
+ * @param {import("@playwright/test").Locator} target
+ * @param {"Tab" | "Shift+Tab"} key
+ */
+export async function tabTo(page, target, key = "Tab") {
+  await expect(target).toBeVisible();
+  for (let presses = 0; presses < 150; presses += 1) {
+    if (await target.evaluate((element) => element === document.activeElement)) return;
+    await page.keyboard.press(key);
+  }
+  throw new Error("the keyboard does not reach it");
+}
+
+/**
+ * Clicks, taps, or goes there by the keyboard alone and presses Enter or Space.
+ * @param {import("@playwright/test").Page} page
+ * @param {string} way
+ * @param {import("@playwright/test").Locator} target
+ * @param {string} [key]
+ */
+export async function use(page, way, target, key = "Enter") {
+  if (way === "mouse") return target.click();
+  if (way === "touch") return target.tap();
+  await tabTo(page, target);
+  await page.keyboard.press(key);
+}
+
+/**
+ * Writes into a field.
+ * @param {import("@playwright/test").Page} page
+ * @param {string} way
+ * @param {import("@playwright/test").Locator} field
+ * @param {string} text
+ */
+export async function write(page, way, field, text) {
+  if (way !== "keyboard") return field.fill(text);
+  await tabTo(page, field);
+  await page.keyboard.press("Control+a");
+  await page.keyboard.type(text);
+}
+
+/**
+ * Chooses an entry of a list. By keyboard, the arrow is pressed as often as it takes.
+ * @param {import("@playwright/test").Page} page
+ * @param {string} way
+ * @param {import("@playwright/test").Locator} field
+ * @param {string} value
+ */
+export async function choose(page, way, field, value) {
+  if (way !== "keyboard") return field.selectOption(value);
+  await tabTo(page, field);
+  // The choice may change what the field is called.
+  const chosen = () => page.evaluate(() => /** @type {HTMLSelectElement} */ (document.activeElement).value);
+  for (let presses = 0; presses < 20 && (await chosen()) !== value; presses += 1) {
+    await page.keyboard.press("ArrowDown");
+    // In another language the view is another one, and the focus is where it was.
+    await page.waitForFunction(() => document.activeElement instanceof HTMLSelectElement);
+  }
+  expect(await chosen()).toBe(value);
+}

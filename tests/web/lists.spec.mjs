@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, expectAccessible, settled, test } from "./fixtures.mjs";
+import { expect, expectAccessible, settled, tabTo, test, use, write } from "./fixtures.mjs";
 import { PROGRAM, report } from "./server.mjs";
 
 const SOURCE = { id: "6e6d010f-5ca9-4000-8000-0000000000c1", name: "hall" };
@@ -14,32 +14,6 @@ async function drop(/** @type {string} */ url, name = "Bank", headers = {}) {
   const before = { ...network, capabilities: "[WPA2-PSK-CCMP][ESS]", timestamp: now - 60 };
   await report(url, "wifi", SOURCE, [before], headers);
   await report(url, "wifi", SOURCE, [{ ...network, capabilities: "[ESS]", timestamp: now - 5 }], headers);
-}
-
-/**
- * Presses Tab until something has the focus.
- * @param {import("@playwright/test").Page} page
- * @param {import("@playwright/test").Locator} locator
- */
-async function tabTo(page, locator) {
-  for (let presses = 0; presses < 150; presses += 1) {
-    if (await locator.evaluate((element) => element === document.activeElement)) return;
-    await page.keyboard.press("Tab");
-  }
-  throw new Error("the keyboard does not reach it");
-}
-
-/**
- * Clicks, or goes there by the keyboard alone and presses Enter or Space.
- * @param {import("@playwright/test").Page} page
- * @param {string} way
- * @param {import("@playwright/test").Locator} locator
- * @param {string} [key]
- */
-async function use(page, way, locator, key = "Enter") {
-  if (way === "mouse") return locator.click();
-  await tabTo(page, locator);
-  await page.keyboard.press(key);
 }
 
 const rows = (/** @type {import("@playwright/test").Page} */ page) => page.locator("main tbody tr");
@@ -186,6 +160,25 @@ for (const way of ["mouse", "keyboard"]) {
       rows(one).getByRole("rowheader").allInnerTexts();
     expect(await names(colleague)).toEqual(await names(page));
     await other.close();
+  });
+}
+
+for (const way of ["mouse", "keyboard"]) {
+  test(`a view is saved, found again and removed: by ${way}`, async ({ page, full }) => {
+    test.slow(way === "keyboard", "each press of Tab is a round trip to the browser");
+    await page.goto(`${full.url}/ui/devices?security=wep&sort=signal`);
+    await settled(page);
+    await use(page, way, page.locator("summary", { hasText: "Saved views" }));
+    await write(page, way, page.getByLabel("Name of this view"), "weak <b>ones</b>");
+    await use(page, way, page.getByRole("button", { name: "Save this view" }));
+    await page.goto(`${full.url}/ui/devices`);
+    await settled(page);
+    await use(page, way, page.locator("summary", { hasText: "Saved views" }));
+    await use(page, way, page.getByRole("link", { name: "weak <b>ones</b>" }));
+    await expect(page).toHaveURL(/security=wep&sort=signal/);
+    await expectAccessible(page, "saved views");
+    await use(page, way, page.getByRole("button", { name: "Remove the saved view weak <b>ones</b>" }));
+    await expect(page.getByRole("link", { name: "weak <b>ones</b>" })).toHaveCount(0);
   });
 }
 

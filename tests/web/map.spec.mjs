@@ -1,5 +1,8 @@
 // Journeys over the map, to a device on foot, and through the channels: with the mouse, by touch, and by keyboard alone.
-import { expect, expectAccessible, settled, test } from "./fixtures.mjs";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, expectAccessible, settled, tabTo, test, use } from "./fixtures.mjs";
+import { vectorMap } from "./pmtiles.mjs";
 import { report } from "./server.mjs";
 
 const WALKER = { id: "6e6d010f-5ca9-4000-8000-0000000000c1", name: "walker" };
@@ -17,21 +20,6 @@ function sighting(changes = {}) {
     signal: -70,
     ...changes,
   };
-}
-
-/**
- * Presses Tab until an element has the focus, as somebody without a mouse does.
- * @param {import("@playwright/test").Page} page
- * @param {import("@playwright/test").Locator} target
- * @param {"Tab" | "Shift+Tab"} key
- */
-async function tabTo(page, target, key = "Tab") {
-  await expect(target).toBeVisible();
-  for (let presses = 0; presses < 150; presses += 1) {
-    if (await target.evaluate((element) => element === document.activeElement)) return;
-    await page.keyboard.press(key);
-  }
-  throw new Error("the keyboard does not reach it");
 }
 
 /** The list beside the map. @param {import("@playwright/test").Page} page */
@@ -120,6 +108,129 @@ test("an outlined area becomes a list, and a table", async ({ page, full }) => {
   await settled(page);
   // One row more: the head of the table.
   await expect(page.getByRole("table").getByRole("row")).toHaveCount(count + 1);
+});
+
+for (const way of ["mouse", "touch"]) {
+  test.describe(`outlining by ${way}`, () => {
+    if (way === "touch") test.use({ hasTouch: true });
+
+    test(`a free line around devices becomes a list: by ${way}`, async ({ page, full }) => {
+      await page.goto(`${full.url}/ui/map`);
+      await mapSettled(page);
+      await use(page, way, page.getByRole("button", { name: "Outline freely" }));
+      const box = await map(page).boundingBox();
+      if (!box) throw new Error("the map has no size");
+      const corners = [0, 1, 2, 3, 4, 5, 6, 7].map((corner) => {
+        const turn = (corner / 8) * 2 * Math.PI;
+        return {
+          x: box.x + box.width * (0.5 + 0.15 * Math.cos(turn)),
+          y: box.y + box.height * (0.5 + 0.2 * Math.sin(turn)),
+        };
+      });
+      if (way === "mouse") {
+        await page.mouse.move(corners[0].x, corners[0].y);
+        await page.mouse.down();
+        for (const { x, y } of corners.slice(1)) await page.mouse.move(x, y, { steps: 3 });
+        await page.mouse.up();
+      } else {
+        const cdp = await page.context().newCDPSession(page);
+        const touch = (
+          /** @type {"touchStart" | "touchMove" | "touchEnd"} */ type,
+          /** @type {object[]} */ touchPoints,
+        ) => cdp.send("Input.dispatchTouchEvent", { type, touchPoints });
+        await touch("touchStart", [corners[0]]);
+        for (const corner of corners.slice(1)) await touch("touchMove", [corner]);
+        await touch("touchEnd", []);
+      }
+      await expect(page).toHaveURL(/area=/);
+      const area = page.getByRole("region", { name: /in the outlined area/ });
+      await expect(area.getByRole("listitem").first()).toBeVisible();
+      expect(await area.getByRole("listitem").count()).toBeLessThan(260);
+      await use(page, way, area.getByRole("button", { name: "Remove the outline" }));
+      await expect(page).not.toHaveURL(/area=/);
+    });
+  });
+}
+
+for (const way of ["mouse", "keyboard"]) {
+  test(`the map goes to one's own position, and tells if it may not: by ${way}`, async ({ page, full }) => {
+    await page.context().grantPermissions(["geolocation"]);
+    await page.context().setGeolocation({ latitude: 47.1402, longitude: 9.5227, accuracy: 20 });
+    await page.goto(`${full.url}/ui/map`);
+    await mapSettled(page);
+    const here = page.getByRole("button", { name: "My position" });
+    await use(page, way, here);
+    await expect(page).toHaveURL(/at=47\.140\d*%2C9\.522\d*%2C17/);
+    await page.context().clearPermissions();
+    await page.reload();
+    await mapSettled(page);
+    await use(page, way, here);
+    await expect(page.locator("#announcer")).toContainText("does not tell your position");
+  });
+
+  test(`the screen stays on while one walks: by ${way}`, async ({ page, start }) => {
+    // Without a screen there is no lock; this one counts what is asked of it.
+    await page.addInitScript(() => {
+      const locks = { held: 0, asked: 0 };
+      Object.assign(window, { locks });
+      const request = async () => {
+        locks.held += 1;
+        locks.asked += 1;
+        return Object.assign(new EventTarget(), { release: async () => void (locks.held -= 1) });
+      };
+      Object.defineProperty(navigator, "wakeLock", { value: { request } });
+    });
+    const held = () => page.evaluate(() => /** @type {any} */ (window).locks.held);
+    const server = await start();
+    await report(server.url, "wifi", WALKER, [sighting({ signal: -60 })]);
+    await page.goto(`${server.url}/ui/locate/${TARGET}`);
+    await expect(page.getByRole("region", { name: "Signal now" })).toContainText("-60 dBm");
+    const screen = page.getByRole("button", { name: "Keep the screen on" });
+    await use(page, way, screen);
+    await expect(screen).toHaveAttribute("aria-pressed", "true");
+    expect(await held()).toBe(1);
+    // Browsers take the lock away while the page is hidden.
+    await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+    await expect.poll(() => page.evaluate(() => /** @type {any} */ (window).locks.asked)).toBe(2);
+    await use(page, way, screen);
+    await expect(screen).toHaveAttribute("aria-pressed", "false");
+  });
+}
+
+test("a vector base map of one's own is drawn with its names, at every zoom", async ({ page, start, expected }) => {
+  expected.push(/willReadFrequently/);
+  const server = await start();
+  const folder = join(server.folder, "data", "maps");
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, "world.pmtiles"), vectorMap());
+  await report(server.url, "wifi", WALKER, [sighting(PLACE)]);
+  /** The colour of the ground at a part of the map's width. @param {number} share */
+  const ground = (share) =>
+    page.evaluate((share) => {
+      const canvas = document.querySelector(".map-canvas .ol-layer canvas");
+      if (!(canvas instanceof HTMLCanvasElement)) return "";
+      const pixel = canvas.getContext("2d")?.getImageData(canvas.width * share, canvas.height * 0.6, 1, 1).data;
+      return String(pixel?.slice(0, 3));
+    }, share);
+  const names = () =>
+    page.evaluate(() =>
+      [...document.querySelectorAll("canvas.map-overlay")].map((canvas) => {
+        const { width, height } = /** @type {HTMLCanvasElement} */ (canvas);
+        const { data } = /** @type {any} */ (canvas).getContext("2d").getImageData(0, 0, width, height);
+        return data.some((/** @type {number} */ byte) => byte !== 0);
+      }),
+    );
+  for (const [at, west, east] of [
+    ["0,0,1", 0.3, 0.7],
+    ["0,0,6", 0.3, 0.7],
+  ]) {
+    await page.goto(`${server.url}/ui/map?at=${at}&base=world`);
+    await expect(page.getByText("Somebody")).toBeVisible();
+    await expect.poll(() => ground(Number(west))).toBe("213,227,234");
+    await expect.poll(() => ground(Number(east))).toBe("243,242,236");
+  }
+  await page.goto(`${server.url}/ui/map?at=50,90,2&base=world`);
+  await expect.poll(names).toContain(true);
 });
 
 test("the map shows a device without a reload, and a click on it selects it", async ({ page, start }) => {

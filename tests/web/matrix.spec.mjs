@@ -1,5 +1,5 @@
 // Every view in every state, in dark and light, at three widths: accessible, quiet, and not wider than the window.
-import { expect, expectAccessible, expectNoSidewaysScroll, settled, test } from "./fixtures.mjs";
+import { expect, expectAccessible, expectNoSidewaysScroll, failEverything, settled, test } from "./fixtures.mjs";
 import { SIZES, VIEWS } from "./views.mjs";
 
 const SCHEMES = /** @type {const} */ (["light", "dark"]);
@@ -8,11 +8,7 @@ for (const [view, path] of Object.entries(VIEWS)) {
   for (const state of ["full", "empty", "error"]) {
     test(`${view}, ${state}`, async ({ page, full, bare, expected }) => {
       const server = state === "empty" ? bare : full;
-      if (state === "error") {
-        const isData = /\/api\/v1\/(?!session|live)|\/devices\//;
-        const body = JSON.stringify({ code: "internal_error", status: "internal server error", success: false });
-        await page.route(isData, (route) => route.fulfill({ status: 500, contentType: "application/json", body }));
-      }
+      if (state === "error") await failEverything(page);
       // The browser reports each answer that is an error. A device that nobody saw is one.
       if (state === "error") expected.push(/Failed to load resource.*500/);
       if (state === "empty") expected.push(/Failed to load resource.*404/);

@@ -1,5 +1,5 @@
 // Pictures of the views with simulated data, for people to look at: SCREENSHOTS names the folder.
-import { settled, test } from "./fixtures.mjs";
+import { failEverything, settled, test } from "./fixtures.mjs";
 import { SIZES, VIEWS } from "./views.mjs";
 
 const folder = process.env.SCREENSHOTS;
@@ -9,6 +9,23 @@ const SHOWN = ["overview-1280-light", "map-1280-dark", "devices-1280-light", "de
 test.skip(!folder, "SCREENSHOTS is not set");
 
 for (const [view, path] of Object.entries(VIEWS)) {
+  // To look at, and not for the documentation.
+  for (const state of process.env.ALL ? ["empty", "error"] : []) {
+    test(`pictures of ${view}, ${state}`, async ({ page, full, bare, expected }) => {
+      expected.push(/Failed to load resource/);
+      if (state === "error") await failEverything(page);
+      for (const size of SIZES) {
+        await page.setViewportSize(size);
+        for (const scheme of /** @type {const} */ (["light", "dark"])) {
+          await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
+          if (scheme === "light") await page.goto((state === "empty" ? bare : full).url + path);
+          await settled(page);
+          await page.screenshot({ path: `${folder}/${view}-${size.width}-${scheme}-${state}.png`, timeout: 20_000 });
+        }
+      }
+    });
+  }
+
   test(`pictures of ${view}`, async ({ page, full }) => {
     for (const size of SIZES) {
       const names = ["light", "dark"].map((scheme) => `${view}-${size.width}-${scheme}`);

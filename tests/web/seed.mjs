@@ -133,6 +133,24 @@ export async function seed(url, { devices = 260, headers = {} } = {}) {
   }));
   await report(url, "bluetooth", SOURCES[1], bluetooth, headers);
   await raiseAlerts(url, now, headers);
+  await importFile(url, now, headers);
+}
+
+/** A file of another program, of which a row is refused. */
+async function importFile(url, now, headers) {
+  const rows = [-1, 0, 1, 2].map((at) => {
+    const time = new Date((now - DAY_S + at) * 1000).toISOString().slice(0, 19).replace("T", " ");
+    const address = at < 0 ? "nowhere" : `02:00:5E:BB:00:0${at}`;
+    return `${address},Archive ${at},[WPA2-PSK-CCMP][ESS],${time},6,2437,-61,${CENTRE.lat},${CENTRE.lon},450,4,WIFI`;
+  });
+  const head = "WigleWifi-1.6,appRelease=2.91,model=Pixel 7,release=14,device=panther,display=d,board=b,brand=google";
+  const names =
+    "MAC,SSID,AuthMode,FirstSeen,Channel,Frequency,RSSI,CurrentLatitude,CurrentLongitude,AltitudeMeters,AccuracyMeters,Type";
+  const body = new FormData();
+  body.append("source", "archive");
+  body.append("file", new Blob([[head, names, ...rows, ""].join("\n")]), `${HOSTILE[0]}.csv`);
+  const response = await fetch(`${url}/api/v1/imports`, { method: "POST", headers, body });
+  if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
 }
 
 /** Networks that lose their protection or move to another channel. */

@@ -1,5 +1,5 @@
 // Real servers for the tests: the program that SCANPOST names, on a port and with a data directory of its own.
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -80,4 +80,27 @@ export async function report(url, phy, { id, name }, reports, headers = {}) {
   });
   if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
   return response.json();
+}
+
+export const PASSWORD = "correct horse";
+
+/** A server that asks for a login, with an administrator and keys of two roles. @param {Function} start @param {string} [config] */
+export async function guarded(start, config = "") {
+  const server = await start({ config: `[auth]\nmode = "required"\n${config}` });
+  const files = ["--config", join(server.folder, "config.toml"), "--data-dir", join(server.folder, "data")];
+  execFileSync(PROGRAM, ["user", "set-password", ...files], { input: PASSWORD });
+  const make = (/** @type {string} */ role) =>
+    execFileSync(PROGRAM, ["apikey", "create", "--name", role, "--role", role, ...files])
+      .toString()
+      .trim()
+      .split(/\s+/)
+      .at(-1);
+  return { server, key: make("scanreport"), reader: make("readonly") };
+}
+
+/** The form of a login, filled in and sent. @param {import("@playwright/test").Page} page */
+export async function logIn(page) {
+  await page.getByLabel("Name").fill("admin");
+  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await page.keyboard.press("Enter");
 }

@@ -1,35 +1,9 @@
 // Journeys through the shell: the first report, login, and a server that goes away.
 import { execFileSync } from "node:child_process";
-import { join } from "node:path";
-import { expect, expectAccessible, settled, test } from "./fixtures.mjs";
-import { PROGRAM, report, startServer } from "./server.mjs";
+import { choose, expect, expectAccessible, settled, tabTo, test, use, write } from "./fixtures.mjs";
+import { guarded, logIn, PASSWORD, report, startServer } from "./server.mjs";
 
 const SOURCE = { id: "6e6d010f-5ca9-4000-8000-0000000000b1", name: "first" };
-const PASSWORD = "correct horse";
-
-/** A server that asks for a login, with an administrator and a key. @param {Function} start */
-async function guarded(start, config = "") {
-  const server = await start({ config: `[auth]\nmode = "required"\n${config}` });
-  const files = ["--config", join(server.folder, "config.toml"), "--data-dir", join(server.folder, "data")];
-  execFileSync(PROGRAM, ["user", "set-password", ...files], { input: PASSWORD });
-  const make = (/** @type {string} */ role) =>
-    execFileSync(PROGRAM, ["apikey", "create", "--name", role, "--role", role, ...files])
-      .toString()
-      .trim()
-      .split(/\s+/)
-      .at(-1);
-  return { server, key: make("scanreport"), reader: make("readonly") };
-}
-
-/** Presses Tab until an element has the focus. */
-async function tabTo(page, locator, key = "Tab") {
-  for (let presses = 0; presses < 60; presses += 1) {
-    if (await locator.evaluate((element) => element === document.activeElement)) return;
-    await page.keyboard.press(key);
-  }
-  throw new Error("the keyboard does not reach it");
-}
-
 test("the first report appears on an empty page by itself", async ({ page, start }) => {
   const server = await start();
   await page.goto(`${server.url}/`);
@@ -98,26 +72,29 @@ for (const way of ["mouse", "keyboard"]) {
   });
 }
 
-test("a login that ends in mid-work leads to the form and back", async ({ page, start, expected }) => {
-  expected.push(/status of 401/);
-  const { server, key } = await guarded(start);
-  await report(server.url, "wifi", SOURCE, [{ bssid: "02:00:5E:10:00:01", ssid: "Secret Garden" }], {
-    Authorization: `Bearer ${key}`,
+for (const way of ["mouse", "keyboard"]) {
+  test(`a login that ends in mid-work leads to the form and back: by ${way}`, async ({ page, start, expected }) => {
+    expected.push(/status of 401/);
+    const { server, key } = await guarded(start);
+    await report(server.url, "wifi", SOURCE, [{ bssid: "02:00:5E:10:00:01", ssid: "Secret Garden" }], {
+      Authorization: `Bearer ${key}`,
+    });
+    const enter = async () => {
+      await write(page, way, page.getByLabel("Name"), "admin");
+      await write(page, way, page.getByLabel("Password", { exact: true }), PASSWORD);
+      await page.keyboard.press("Enter");
+    };
+    await page.goto(`${server.url}/ui/login`);
+    await enter();
+    await expect(page.getByRole("link", { name: "Secret Garden" })).toBeVisible();
+    await page.context().clearCookies();
+    await use(page, way, page.getByRole("link", { name: "Devices", exact: true }));
+    await expect(page).toHaveURL(/\/ui\/login\?next=%2Fui%2Fdevices/);
+    await enter();
+    await expect(page).toHaveURL(/\/ui\/devices/);
+    await expect(page.getByRole("link", { name: "Secret Garden" })).toBeVisible();
   });
-  await page.goto(`${server.url}/ui/login`);
-  await page.getByLabel("Name").fill("admin");
-  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
-  await page.keyboard.press("Enter");
-  await expect(page.getByRole("link", { name: "Secret Garden" })).toBeVisible();
-  await page.context().clearCookies();
-  await page.getByRole("link", { name: "Devices", exact: true }).click();
-  await expect(page).toHaveURL(/\/ui\/login\?next=%2Fui%2Fdevices/);
-  await page.getByLabel("Name").fill("admin");
-  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
-  await page.keyboard.press("Enter");
-  await expect(page).toHaveURL(/\/ui\/devices/);
-  await expect(page.getByRole("link", { name: "Secret Garden" })).toBeVisible();
-});
+}
 
 test("who may only read sees nothing that writes", async ({ page, start }) => {
   const { server, key, reader } = await guarded(start);
@@ -133,27 +110,27 @@ test("who may only read sees nothing that writes", async ({ page, start }) => {
   await expect(page.getByRole("link", { name: "Secret Garden" })).toBeVisible();
 });
 
-test("a new key is shown once, with a QR code, and can be revoked", async ({ page, start, expected }) => {
-  expected.push(/status of 401/);
-  const { server } = await guarded(start);
-  await page.goto(`${server.url}/ui/login?next=/ui/settings`);
-  await page.getByLabel("Name").fill("admin");
-  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
-  await page.keyboard.press("Enter");
-  await page.getByRole("button", { name: "New key" }).click();
-  const dialog = page.getByRole("dialog");
-  await dialog.getByLabel("Name").fill("roof scanner");
-  await dialog.getByRole("button", { name: "Make the key" }).click();
-  await expect(dialog.getByRole("img", { name: /QR code/ })).toBeVisible();
-  const key = await dialog.locator(".secret").innerText();
-  await report(server.url, "wifi", SOURCE, [{ bssid: "02:00:5E:10:00:01" }], { Authorization: `Bearer ${key}` });
-  await expectAccessible(page, "new key");
-  await page.keyboard.press("Escape");
-  await expect(page.locator("body")).not.toContainText(key);
-  await page.getByRole("button", { name: "Revoke roof scanner" }).click();
-  await page.getByRole("dialog").getByRole("button", { name: "Revoke" }).click();
-  await expect(page.getByRole("rowheader", { name: "roof scanner" })).toHaveCount(0);
-});
+for (const way of ["mouse", "keyboard"]) {
+  test(`a new key is shown once, with a QR code, and can be revoked: by ${way}`, async ({ page, start, expected }) => {
+    expected.push(/status of 401/);
+    const { server } = await guarded(start);
+    await page.goto(`${server.url}/ui/login?next=/ui/settings`);
+    await logIn(page);
+    await use(page, way, page.getByRole("button", { name: "New key" }));
+    const dialog = page.getByRole("dialog");
+    await write(page, way, dialog.getByLabel("Name"), "roof scanner");
+    await use(page, way, dialog.getByRole("button", { name: "Make the key" }));
+    await expect(dialog.getByRole("img", { name: /QR code/ })).toBeVisible();
+    const key = await dialog.locator(".secret").innerText();
+    await report(server.url, "wifi", SOURCE, [{ bssid: "02:00:5E:10:00:01" }], { Authorization: `Bearer ${key}` });
+    await expectAccessible(page, "new key");
+    await page.keyboard.press("Escape");
+    await expect(page.locator("body")).not.toContainText(key);
+    await use(page, way, page.getByRole("button", { name: "Revoke roof scanner" }));
+    await use(page, way, page.getByRole("dialog").getByRole("button", { name: "Revoke" }));
+    await expect(page.getByRole("rowheader", { name: "roof scanner" })).toHaveCount(0);
+  });
+}
 
 test("a server that goes away is noticed, and one that comes back is used", async ({ page, expected }) => {
   expected.push(
@@ -216,30 +193,44 @@ test("the first press of Tab leads past the navigation", async ({ page, full }) 
   await expect(page.getByRole("main")).toBeFocused();
 });
 
-test("language and colours change at once and stay", async ({ page, full }) => {
-  await page.goto(`${full.url}/ui/settings`);
-  await page.getByLabel("Language").selectOption("de");
-  await expect(page.getByRole("heading", { level: 1, name: "Einstellungen" })).toBeVisible();
-  await expect(page.locator("html")).toHaveAttribute("lang", "de");
-  await page.getByLabel("Farben").selectOption("dark");
-  const colour = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
-  const dark = await colour();
-  await page.reload();
-  await expect(page.getByRole("heading", { level: 1, name: "Einstellungen" })).toBeVisible();
-  expect(await colour()).toBe(dark);
-  await page.getByLabel("Farben").selectOption("light");
-  expect(await colour()).not.toBe(dark);
-});
+for (const way of ["mouse", "keyboard"]) {
+  test(`language and colours change at once and stay: by ${way}`, async ({ page, full }) => {
+    await page.goto(`${full.url}/ui/settings`);
+    await settled(page);
+    await choose(page, way, page.getByLabel("Language"), "de");
+    await expect(page.getByRole("heading", { level: 1, name: "Einstellungen" })).toBeVisible();
+    await expect(page.locator("html")).toHaveAttribute("lang", "de");
+    await choose(page, way, page.getByLabel("Farben"), "dark");
+    const colour = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+    const dark = await colour();
+    await page.reload();
+    await expect(page.getByRole("heading", { level: 1, name: "Einstellungen" })).toBeVisible();
+    expect(await colour()).toBe(dark);
+    await page.getByLabel("Farben").selectOption("light");
+    expect(await colour()).not.toBe(dark);
+  });
 
-test("demo mode shows no name and no whole address", async ({ page, full }) => {
-  await page.goto(`${full.url}/ui/settings`);
-  await page.getByLabel("Demo mode").check();
-  await page.goto(`${full.url}/ui/`);
-  await settled(page);
-  const latest = page.getByRole("table", { name: /seen last/ });
-  await expect(latest).toContainText("··");
-  await expect(latest).not.toContainText(/([0-9A-F]{2}:){5}[0-9A-F]{2}/);
-});
+  test(`demo mode shows no name and no whole address: by ${way}`, async ({ page, full }) => {
+    await page.goto(`${full.url}/ui/settings`);
+    await use(page, way, page.getByLabel("Demo mode"), "Space");
+    await expect(page.getByLabel("Demo mode")).toBeChecked();
+    await page.goto(`${full.url}/ui/`);
+    await settled(page);
+    const latest = page.getByRole("table", { name: /seen last/ });
+    await expect(latest).toContainText("··");
+    await expect(latest).not.toContainText(/([0-9A-F]{2}:){5}[0-9A-F]{2}/);
+    // Alerts name networks and devices in sentences of the server.
+    await page.goto(`${full.url}/ui/alerts`);
+    await settled(page);
+    const alerts = page
+      .getByRole("main")
+      .getByRole("listitem")
+      .filter({ hasText: /CRYPTODROP|ADVCRYPTCHANGE/ });
+    await expect(alerts.first()).toBeVisible();
+    await expect(page.locator("body")).not.toContainText(/([0-9A-F]{2}:){5}[0-9A-F]{2}/);
+    await expect(page.locator("body")).not.toContainText(/Shop \d/);
+  });
+}
 
 test("below a path of a proxy everything stays below it", async ({ page, start }) => {
   const server = await start({ config: '[server]\nuri_prefix = "/scans"\n' });

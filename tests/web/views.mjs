@@ -11,6 +11,7 @@ export const VIEWS = {
   ssids: "/ui/ssids",
   sources: "/ui/sources",
   alerts: "/ui/alerts",
+  import: "/ui/import",
   settings: "/ui/settings",
   login: "/ui/login",
 };
