@@ -8,7 +8,7 @@ use super::{DAY, count, time};
 use crate::setting_text::duration_text;
 
 /// Answers that wait hold their connections.
-const REFUSAL_DELAY_MAX: Duration = Duration::from_secs(10);
+const REFUSAL_DELAY_MAX: Duration = Duration::from_secs(2);
 
 /// `[limits]`
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]

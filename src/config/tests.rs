@@ -454,7 +454,7 @@ fn bounds_hold_at_and_one_past() {
         check(key, &["1", "1000"], &["0", "1001"]);
     }
     check("limits.reads_waiting_max", &["0", "100000"], &["100001"]);
-    check("limits.refusal_delay", &["\"0s\"", "\"10s\""], &["\"11s\""]);
+    check("limits.refusal_delay", &["\"2s\""], &["\"2001ms\""]);
     check("retention.days", &["0", "36500"], &["36501", "-1"]);
     check(
         "retention.size",

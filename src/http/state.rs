@@ -67,7 +67,7 @@ struct Handles {
     events: Events,
     webhooks: Webhooks,
     /// Reads of the log have places of their own, because they take longer than those of devices.
-    log_reads: LogReads,
+    logs: Logs,
     heavy_reads: HeavyReads,
     /// Reads of files, such as base maps.
     file_reads: ReadQueue,
@@ -119,8 +119,32 @@ pub(super) struct RequestLimits {
 /// The log, for the reads of one request. Some logs cannot be read.
 #[derive(Clone, Debug)]
 pub(super) struct HistoryReads {
-    log: LogReads,
+    logs: Logs,
     reader: Reader,
+}
+
+/// The log for reads of each kind.
+#[derive(Clone, Debug)]
+struct Logs {
+    /// Of few observations, which an index finds.
+    reads: LogReads,
+    /// Through the log, which take long.
+    scans: LogReads,
+}
+
+impl Logs {
+    fn new(
+        history: Option<&Arc<History>>,
+        limits: &config::Limits,
+        refused: &RefusedReads,
+        ingest: &Ingest,
+    ) -> Self {
+        let reads = || LogReads::new(history.cloned(), limits, refused, ingest);
+        Self {
+            reads: reads(),
+            scans: reads(),
+        }
+    }
 }
 
 /// The log, and what bounds reads of it.
@@ -154,16 +178,32 @@ impl HistoryReads {
         self,
         read: impl FnOnce(&History, &Interest) -> T + Send + 'static,
     ) -> Result<Option<T>, ApiError> {
+        Self::run(self.logs.reads, &self.reader, read).await
+    }
+
+    /// The same for a read that goes through the log. Such reads have places of their own, because they take long.
+    pub(super) async fn scan<T: Send + 'static>(
+        self,
+        read: impl FnOnce(&History, &Interest) -> T + Send + 'static,
+    ) -> Result<Option<T>, ApiError> {
+        Self::run(self.logs.scans, &self.reader, read).await
+    }
+
+    async fn run<T: Send + 'static>(
+        log: LogReads,
+        reader: &Reader,
+        read: impl FnOnce(&History, &Interest) -> T + Send + 'static,
+    ) -> Result<Option<T>, ApiError> {
         let LogReads {
             history,
             queue,
             pace,
-        } = self.log;
+        } = log;
         let Some(history) = history else {
             return Ok(None);
         };
-        let place = queue.admit(&self.reader).await?;
-        let done = heavy::run_in_turn(place, &self.reader, &pace, move |interest| {
+        let place = queue.admit(reader).await?;
+        let done = heavy::run_in_turn(place, reader, &pace, move |interest| {
             read(&history, interest)
         });
         done.await.map(Some)
@@ -175,7 +215,7 @@ impl FromRequestParts<App> for HistoryReads {
 
     async fn from_request_parts(parts: &mut RequestParts, app: &App) -> Result<Self, Infallible> {
         Ok(Self {
-            log: app.0.log_reads.clone(),
+            logs: app.0.logs.clone(),
             reader: Reader::from_request_parts(parts, app).await?,
         })
     }
@@ -289,7 +329,7 @@ impl App {
                     started_at,
                 },
             ),
-            log_reads: LogReads::new(history, limits, &refused, &parts.ingest),
+            logs: Logs::new(history.as_ref(), limits, &refused, &parts.ingest),
             heavy_reads: HeavyReads::new(
                 read_limits(limits, limits.device_walks_max),
                 &refused.devices,

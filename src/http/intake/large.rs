@@ -1,18 +1,24 @@
-//! Large bodies give way to small ones: one sender of large bodies would otherwise take the time of many scanners.
+//! Large bodies give way to small ones, and those of one sender to those of others: one sender of large bodies would
+//! otherwise take the time of many scanners.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use rustix::time::{ClockId, clock_gettime};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::http::request::sender::Sender;
 use crate::http::response::pace::{Pace, YieldToIngest};
 
-/// A body that is decoded in this time is small, whatever its length.
+/// A body that is decoded in this processor time is small, whatever its length.
 const SMALL_MAX: Duration = Duration::from_millis(2);
-/// So much of one body is counted: after an upload that waited for the log, others do not wait for seconds.
-const COUNTED_MAX: Duration = Duration::from_millis(250);
-
-/// The log and the merger work on a body besides the thread that decodes it.
-const THREADS: u32 = 2;
+/// The log and the merger work on a body too, and so does the kernel that writes it: together some three times as long as
+/// the thread that decodes it.
+const WORK_PER_DECODING: u32 = 4;
+/// So much of one body is counted, so that nobody waits for seconds after it.
+const COUNTED_MAX: Duration = Duration::from_millis(200);
 
 /// Bounds how many bodies that may be large are decoded at one time, and how much of the time large ones take while small
 /// ones come in. Cheap to clone.
@@ -21,14 +27,44 @@ pub(in crate::http) struct LargeBodies {
     /// How many small bodies were taken.
     small: Arc<AtomicU64>,
     pace: Pace,
+    lanes: Arc<Mutex<HashMap<Sender, Lane>>>,
 }
 
-/// A body that may be large, until its answer.
+/// The bodies of one sender, which are decoded one after the other.
+#[derive(Debug)]
+struct Lane {
+    next: Arc<Semaphore>,
+    /// How many there are.
+    bodies: usize,
+}
+
+/// A body that is being decoded, or waits for it. Dropping it lets the next one of its sender in.
 #[derive(Debug)]
 pub(super) struct LargeBody {
     turn: YieldToIngest,
-    started: Instant,
-    is_large: bool,
+    _lane: Option<OwnedSemaphorePermit>,
+    _place: LanePlace,
+}
+
+/// A place in a lane. The lane ends with its last place.
+#[derive(Debug)]
+struct LanePlace {
+    lanes: Arc<Mutex<HashMap<Sender, Lane>>>,
+    sender: Sender,
+}
+
+/// Processor time that this thread has used.
+pub(super) struct ThreadTime(Duration);
+
+impl ThreadTime {
+    pub(super) fn now() -> Self {
+        let time = clock_gettime(ClockId::ThreadCPUTime);
+        Self(Duration::try_from(time).unwrap_or_default())
+    }
+
+    fn elapsed(&self) -> Duration {
+        Self::now().0.saturating_sub(self.0)
+    }
 }
 
 impl LargeBodies {
@@ -38,89 +74,138 @@ impl LargeBodies {
         Self {
             pace: Pace::new(Arc::clone(&small), at_once_max),
             small,
+            lanes: Arc::default(),
         }
     }
 
-    /// Waits until a body may be decoded.
-    pub(super) async fn turn(&self) -> LargeBody {
+    /// Waits until a body of this sender may be decoded. Its bodies wait for each other, so another sender waits for one
+    /// of them only.
+    pub(super) async fn turn(&self, sender: &Sender) -> LargeBody {
+        let (next, place) = self.enter(sender);
+        // The semaphore is never closed.
+        let lane = next.acquire_owned().await.ok();
         let mut turn = self.pace.of_one_answer();
         turn.wait().await;
         LargeBody {
             turn,
-            started: Instant::now(),
-            is_large: false,
+            _lane: lane,
+            _place: place,
         }
     }
 
-    /// A body was taken.
-    pub(super) fn taken(&self, large: Option<&LargeBody>) {
-        if large.is_none_or(|body| !body.is_large) {
-            self.small.fetch_add(1, Ordering::Relaxed);
-        }
+    fn enter(&self, sender: &Sender) -> (Arc<Semaphore>, LanePlace) {
+        let mut lanes = lock(&self.lanes);
+        let lane = lanes.entry(sender.clone()).or_insert_with(|| Lane {
+            next: Arc::new(Semaphore::new(1)),
+            bodies: 0,
+        });
+        lane.bodies += 1;
+        let place = LanePlace {
+            lanes: Arc::clone(&self.lanes),
+            sender: sender.clone(),
+        };
+        (Arc::clone(&lane.next), place)
+    }
+
+    /// A small body was taken.
+    pub(super) fn small_taken(&self) {
+        self.small.fetch_add(1, Ordering::Relaxed);
     }
 }
 
 impl LargeBody {
-    /// It was decoded, and others may be now.
-    pub(super) fn decoded(&mut self) {
-        self.is_large = SMALL_MAX < self.started.elapsed();
-        self.turn.count(Duration::ZERO);
+    /// Lets others be decoded, after a rest if it was large. Returns whether it was.
+    pub(super) fn decoded(self, since: &ThreadTime) -> bool {
+        self.took(since.elapsed())
+    }
+
+    fn took(mut self, decoding: Duration) -> bool {
+        let is_large = SMALL_MAX < decoding;
+        let work = if is_large {
+            (decoding * WORK_PER_DECODING).min(COUNTED_MAX)
+        } else {
+            Duration::ZERO
+        };
+        self.turn.count(work);
+        is_large
     }
 }
 
-impl Drop for LargeBody {
+impl Drop for LanePlace {
     fn drop(&mut self) {
-        if self.is_large {
-            let worked = self.started.elapsed() * THREADS;
-            self.turn.count(worked.min(COUNTED_MAX));
+        let mut lanes = lock(&self.lanes);
+        if let Some(lane) = lanes.get_mut(&self.sender) {
+            lane.bodies -= 1;
+            if lane.bodies == 0 {
+                lanes.remove(&self.sender);
+            }
         }
     }
 }
 
+fn lock(lanes: &Mutex<HashMap<Sender, Lane>>) -> MutexGuard<'_, HashMap<Sender, Lane>> {
+    lanes.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
     use std::pin::pin;
     use std::task::{Context, Waker};
 
     use super::*;
+    use crate::auth::ClientNetwork;
 
-    /// A body that took a second to decode.
-    async fn long(bodies: &LargeBodies) -> LargeBody {
-        let mut body = bodies.turn().await;
-        body.started -= Duration::from_secs(1);
-        body.decoded();
-        body
+    const LONG: Duration = Duration::from_secs(1);
+
+    fn sender(last: u8) -> Sender {
+        let address = IpAddr::V4(Ipv4Addr::new(192, 0, 2, last));
+        Sender::Unknown(ClientNetwork::of(address))
     }
 
-    fn next_waits(bodies: &LargeBodies) -> bool {
+    fn waits(bodies: &LargeBodies, sender: &Sender) -> bool {
         let mut context = Context::from_waker(Waker::noop());
-        pin!(bodies.turn()).poll(&mut context).is_pending()
+        pin!(bodies.turn(sender)).poll(&mut context).is_pending()
     }
 
     #[tokio::test]
     async fn large_bodies_rest_while_small_ones_come_in() {
-        let bodies = LargeBodies::new(1);
-        drop(long(&bodies).await);
-        assert!(!next_waits(&bodies), "no small body came");
-        let body = long(&bodies).await;
-        bodies.taken(Some(&body));
-        drop(body);
-        assert!(!next_waits(&bodies), "only a large body came");
-        let body = long(&bodies).await;
-        bodies.taken(None);
-        assert!(!next_waits(&bodies), "it is not over yet");
-        drop(body);
-        assert!(next_waits(&bodies));
+        let (bodies, one) = (LargeBodies::new(1), sender(1));
+        assert!(bodies.turn(&one).await.took(LONG));
+        assert!(!waits(&bodies, &one), "no small body came");
+        bodies.small_taken();
+        assert!(!bodies.turn(&one).await.took(SMALL_MAX));
+        assert!(!waits(&bodies, &one), "it was small itself");
+        assert!(bodies.turn(&one).await.took(LONG));
+        assert!(waits(&bodies, &one));
     }
 
     #[tokio::test]
-    async fn others_are_decoded_while_a_body_waits_for_the_log() {
-        let bodies = LargeBodies::new(1);
-        let decoding = bodies.turn().await;
-        assert!(next_waits(&bodies));
-        let mut decoded = decoding;
-        decoded.decoded();
-        assert!(!next_waits(&bodies));
-        drop(decoded);
+    async fn another_sender_waits_for_one_body_of_a_sender_only() {
+        let (bodies, one, other) = (LargeBodies::new(1), sender(1), sender(2));
+        let first = bodies.turn(&one).await;
+        let mut context = Context::from_waker(Waker::noop());
+        let mut second = pin!(bodies.turn(&one));
+        let mut third = pin!(bodies.turn(&one));
+        let mut of_other = pin!(bodies.turn(&other));
+        assert!(second.as_mut().poll(&mut context).is_pending());
+        assert!(third.as_mut().poll(&mut context).is_pending());
+        assert!(of_other.as_mut().poll(&mut context).is_pending());
+        first.took(Duration::ZERO);
+        assert!(second.as_mut().poll(&mut context).is_pending());
+        of_other.await.took(Duration::ZERO);
+        second.await.took(Duration::ZERO);
+        third.await.took(Duration::ZERO);
+        assert!(lock(&bodies.lanes).is_empty());
+    }
+
+    #[tokio::test]
+    async fn whoever_stops_waiting_leaves_the_lane() {
+        let (bodies, one) = (LargeBodies::new(1), sender(1));
+        let first = bodies.turn(&one).await;
+        assert!(waits(&bodies, &one));
+        drop(first);
+        assert!(lock(&bodies.lanes).is_empty());
+        assert!(!waits(&bodies, &one));
     }
 }

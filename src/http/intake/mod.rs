@@ -14,7 +14,7 @@ use serde::Serialize;
 use tokio::task::spawn_blocking;
 
 pub(super) use self::large::LargeBodies;
-use self::large::LargeBody;
+use self::large::ThreadTime;
 pub(super) use self::routes::routes;
 use crate::auth::{Identity, NotYours, SourceOwners, Standing};
 use crate::events::{Events, Severity};
@@ -146,20 +146,20 @@ async fn take<F: Format>(
     };
     let received_at = now();
     let decoded = match received {
-        Ok(received) => decode::<F>(intake, received, received_at, names).await,
+        Ok(received) => decode::<F>(intake, received, received_at, names, &sender).await,
         Err(refused) => Err(refused.into()),
     };
-    let (bytes, decoded, large) = match decoded {
+    let (bytes, decoded, is_large) = match decoded {
         Ok(Decoded {
             bytes,
             upload,
             source,
-            large,
+            is_large,
         }) => {
             *claimed = source;
-            (bytes, upload, large)
+            (bytes, upload, is_large)
         }
-        Err(refused) => (refused_bytes(intake, &refused), Err(refused), None),
+        Err(refused) => (refused_bytes(intake, &refused), Err(refused), true),
     };
     say_refused::<F>(intake, received_at, &decoded);
     let reports = decoded.as_ref().map_or(0, Upload::rows);
@@ -178,7 +178,9 @@ async fn take<F: Format>(
         .collect();
     let receipt = submit(intake, &sender, received_at, upload).await?;
     intake.outcomes.accept(&receipt);
-    intake.large_bodies.taken(large.as_ref());
+    if !is_large {
+        intake.large_bodies.small_taken();
+    }
     if !receipt.is_duplicate {
         for (source, notes) in &notes {
             intake.health.note(*source, notes);
@@ -327,7 +329,7 @@ struct Decoded {
     upload: Result<Upload, ApiError>,
     /// The source that it names, also if it cannot be decoded.
     source: Option<SourceId>,
-    large: Option<LargeBody>,
+    is_large: bool,
 }
 
 /// Decompresses a body and decodes it.
@@ -336,6 +338,7 @@ async fn decode<F: Format>(
     received: Received,
     received_at: ReceivedAt,
     sender: SenderNames,
+    who: &Sender,
 ) -> Result<Decoded, ApiError> {
     let context = Context {
         received_at,
@@ -356,7 +359,7 @@ async fn decode<F: Format>(
             bytes: body.len(),
             upload,
             source,
-            large: None,
+            is_large: false,
         })
     };
     let decode = move || {
@@ -369,12 +372,13 @@ async fn decode<F: Format>(
     if !heavy {
         return decode();
     }
-    let mut large = intake.large_bodies.turn().await;
+    let body = intake.large_bodies.turn(who).await;
     spawn_blocking(move || {
+        let started = ThreadTime::now();
         let decoded = decode();
-        large.decoded();
+        let is_large = body.decoded(&started);
         decoded.map(|decoded| Decoded {
-            large: Some(large),
+            is_large,
             ..decoded
         })
     })

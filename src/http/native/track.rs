@@ -42,7 +42,7 @@ pub(in crate::http) async fn track(
     query.finish()?;
     let source = tracker.source(id).ok_or(ApiError::NoSuchSource(id))?;
     let points_max = points_max.unwrap_or(POINTS_DEFAULT.min(max));
-    let track = reads.read(move |history, interest| {
+    let track = reads.scan(move |history, interest| {
         let interest = interest.clone();
         history.track(&wanted, move || interest.is_lost())
     });
