@@ -4,16 +4,19 @@
 //! version u8 | flags u8 | records
 //! ```
 //!
-//! In version 1, the records are a `Vec<Record>` in postcard's encoding. With the flag [`ZSTD`] they are compressed,
-//! and preceded by their uncompressed length as 4 bytes, little endian.
+//! The records are a `Vec<Record>` in postcard's encoding. With the flag [`ZSTD`] they are compressed, and preceded by
+//! their uncompressed length as 4 bytes, little endian.
+//!
+//! Each version adds kinds of records: version 2 adds notes of alerts, forgotten sources, and reports out of files. The
+//! earliest version that has all kinds of the records is written, so that as many servers as possible can read them.
 //!
 //! A later version is refused and never skipped: a server that skips a record has a different history from then on.
 //! Unknown flags, and records longer than [`RECORDS_BYTES_MAX`], are refused too.
 
-use super::Record;
+use super::{AlertOrder, Record, What};
 
-/// The version that this program writes, and the latest that it reads.
-const VERSION: u8 = 1;
+/// The latest version that this program reads and writes.
+const VERSION: u8 = 2;
 /// Flag: the records are compressed.
 const ZSTD: u8 = 1;
 /// The greatest length of records before compression. Without a bound, a few kilobytes could inflate to gigabytes.
@@ -50,7 +53,24 @@ pub enum EncodingError {
     NotEncoded(Box<str>),
 }
 
-/// Encodes records in the version that this program writes.
+/// The version that added a kind of record.
+const fn version_of(what: &What) -> u8 {
+    match what {
+        What::Reports(_)
+        | What::Annotation(_)
+        | What::AlertOrder(AlertOrder::Define(_) | AlertOrder::Watch(_) | AlertOrder::Raise(_))
+        | What::SourcePause(_)
+        | What::Import(_)
+        | What::Settings(_)
+        | What::Tick
+        | What::Erasure(_) => 1,
+        What::AlertOrder(AlertOrder::Note(_))
+        | What::SourceForget(_)
+        | What::ImportedReports(_) => 2,
+    }
+}
+
+/// Encodes records in the earliest version that has all of their kinds.
 pub fn encode(records: &[Record]) -> Result<Vec<u8>, EncodingError> {
     let not_encoded = |why: String| EncodingError::NotEncoded(why.into());
     let plain = postcard::to_allocvec(records).map_err(|error| not_encoded(error.to_string()))?;
@@ -58,14 +78,16 @@ pub fn encode(records: &[Record]) -> Result<Vec<u8>, EncodingError> {
     let packed =
         zstd::bulk::compress(&plain, LEVEL).map_err(|error| not_encoded(error.to_string()))?;
     let is_worth_it = size_of_val(&length) + packed.len() < plain.len();
+    let versions = records.iter().map(|record| version_of(&record.what));
+    let version = versions.max().unwrap_or(1);
     Ok(if is_worth_it {
-        [&[VERSION, ZSTD], length.to_le_bytes().as_slice(), &packed].concat()
+        [&[version, ZSTD], length.to_le_bytes().as_slice(), &packed].concat()
     } else {
-        [&[VERSION, 0], plain.as_slice()].concat()
+        [&[version, 0], plain.as_slice()].concat()
     })
 }
 
-/// Decodes records of any version up to the one that this program writes.
+/// Decodes records of any version that this program knows.
 pub fn decode(bytes: &[u8]) -> Result<Vec<Record>, EncodingError> {
     let damaged = |why: &str| EncodingError::Damaged(why.into());
     let (&[version, flags], body) = bytes

@@ -1,4 +1,6 @@
 //! Records other than reports: their kind as a word, and their content as JSON.
+//!
+//! A new kind needs a new version of the file, see `migrate.rs`.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};

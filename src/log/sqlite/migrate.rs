@@ -7,20 +7,24 @@ use tracing::info;
 
 use crate::log::LogError;
 
-/// The version that this program writes. Stored as SQLite's `user_version`.
-pub(super) const VERSION: i64 = 4;
+/// The version that this program writes. Stored as SQLite's `user_version`. It changes with the tables, and with the kinds
+/// of records: a program that does not know a kind has to refuse the file as too new.
+pub(super) const VERSION: i64 = 5;
 /// The first version whose records are chained.
 pub(super) const VERSION_OF_CHAIN: i64 = 4;
+/// The first version with a row per record.
+const VERSION_OF_RECORDS: i64 = 4;
 const TABLES: &str = include_str!("schema/tables.sql");
 const VIEWS: &str = include_str!("schema/views.sql");
 /// The scripts that migrate a file from one version to the next, the first from version 1. Each drops the views.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     include_str!("schema/from_1.sql"),
     include_str!("schema/from_2.sql"),
     include_str!("schema/from_3.sql"),
+    include_str!("schema/from_4.sql"),
 ];
 
-/// Presents the tables of earlier versions as those of the current one.
+/// Presents the tables of versions 1 to 3 as those of the current one.
 const READ_3: &str = include_str!("schema/read_3.sql");
 
 /// Migrates the file to the current version. Leaves a file of a later version unchanged.
@@ -66,7 +70,7 @@ pub(super) fn migrate(db: &mut Connection) -> Result<(), LogError> {
 
 /// Lets a read-only connection use the current tables on a file of an earlier version.
 pub(super) fn read_as_current(db: &Connection, found: i64) -> Result<(), LogError> {
-    if found < VERSION {
+    if found < VERSION_OF_RECORDS {
         // Before version 3 there were no annotations.
         let annotation = if found < 3 {
             "NULL AS annotation"

@@ -20,7 +20,9 @@ fn of_version_1() -> Vec<Record> {
     let is_old = |record: &Record| {
         !matches!(
             record.what,
-            What::SourceForget(_) | What::AlertOrder(AlertOrder::Note(_))
+            What::SourceForget(_)
+                | What::AlertOrder(AlertOrder::Note(_))
+                | What::ImportedReports(_)
         )
     };
     let records = of_every_kind().into_iter().filter(is_old);
@@ -44,21 +46,47 @@ fn records_of_version_1_are_what_they_were() {
     assert_eq!(decode(&fixture("v1.bin")).unwrap(), of_version_1());
 }
 
-/// This program still writes version 1. The test notices an accidental change of it.
+/// The records of `tests/fixtures/records/v2.bin`: those kinds that version 2 adds.
+fn of_version_2() -> Vec<Record> {
+    let is_new = |record: &Record| {
+        matches!(
+            record.what,
+            What::SourceForget(_)
+                | What::AlertOrder(AlertOrder::Note(_))
+                | What::ImportedReports(_)
+        )
+    };
+    let mut records: Vec<_> = of_every_kind().into_iter().filter(is_new).collect();
+    for (record, number) in records.iter_mut().zip(1..) {
+        record.id = RecordId::from_bytes([number; 16]);
+    }
+    records
+}
+
 #[test]
-fn records_are_encoded_as_version_1_says() {
-    let plain = postcard::to_allocvec(&of_version_1()).unwrap();
-    let written = fixture("v1.bin");
-    let unpacked = zstd_of(&written);
-    assert!(
-        unpacked == plain,
-        "the encoding has changed: it needs a new version, and a fixture of it"
-    );
+fn records_of_version_2_are_what_they_were() {
+    assert_eq!(of_version_2().len(), 3);
+    assert_eq!(decode(&fixture("v2.bin")).unwrap(), of_version_2());
+}
+
+/// This program still writes both versions. The test notices an accidental change of them.
+#[test]
+fn records_are_encoded_as_their_versions_say() {
+    for (version, records) in [(1, of_version_1()), (2, of_version_2())] {
+        let plain = postcard::to_allocvec(&records).unwrap();
+        let written = fixture(&format!("v{version}.bin"));
+        let unpacked = zstd_of(&written, version);
+        assert!(
+            unpacked == plain,
+            "the encoding has changed: it needs a new version, and a fixture of it"
+        );
+        assert_eq!(encode(&records).unwrap()[0], version);
+    }
 }
 
 /// Returns the records after version, flags and length.
-fn zstd_of(bytes: &[u8]) -> Vec<u8> {
-    assert_eq!(bytes[..2], [1, 1]);
+fn zstd_of(bytes: &[u8], version: u8) -> Vec<u8> {
+    assert_eq!(bytes[..2], [version, 1]);
     let length = u32::from_le_bytes(bytes[2..6].try_into().unwrap());
     let plain = zstd::stream::decode_all(&bytes[6..]).unwrap();
     assert_eq!(plain.len(), usize::try_from(length).unwrap());
@@ -83,8 +111,8 @@ fn what_is_not_understood_is_refused() {
     refused(&[1], "they have less than 2 bytes");
     refused(&with(0, 0), "version 0 was never written");
     refused(
-        &with(0, 2),
-        "the records have version 2, but this program reads only up to 1: upgrade it",
+        &with(0, 3),
+        "the records have version 3, but this program reads only up to 2: upgrade it",
     );
     refused(&with(0, 255), "the records have version 255");
     refused(&with(1, 2), "an unknown flag is set");

@@ -121,6 +121,13 @@ fn of_every_kind() -> Vec<Record> {
         What::Settings(Settings(BTreeMap::from([("a".into(), "1".into())]))),
         What::Tick,
         What::Erasure(Erasure::Source(source)),
+        What::ImportedReports(ImportedReports {
+            file: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into(),
+            batch: Batch {
+                identity: None,
+                ..bluetooth_batch()
+            },
+        }),
         What::SourceForget(SourceForget { source }),
     ];
     let at = ReceivedAt::from_micros(BEGIN);
@@ -193,7 +200,7 @@ fn contract(log: &mut Log) {
 
     let Resendable { clock, batches } = log.resendable(4).unwrap();
     let positions: Vec<_> = batches.iter().map(|seen| seen.position.get()).collect();
-    assert_eq!(positions, [2, 3, 5, 17]);
+    assert_eq!(positions, [2, 3, 5, 18]);
     assert_eq!(Some(batches[2].identity), wifi_batch(4).identity);
     let clocks = all.iter().map(|entry| entry.record.at);
     assert_eq!(clock, clocks.max().unwrap());
@@ -221,7 +228,7 @@ fn the_log_on_disk_keeps_the_contract_and_is_the_same_when_opened_again() {
     let mut log = Log::in_directory(directory.path()).unwrap();
     assert_eq!(replayed(&log, LogPosition::START), before);
     assert_eq!(log.server_uuid(), server);
-    assert_eq!(log.append(vec![wifi(9)]).unwrap()[0].position.get(), 18);
+    assert_eq!(log.append(vec![wifi(9)]).unwrap()[0].position.get(), 19);
 }
 
 /// Expires until there is nothing left to do.
@@ -435,6 +442,38 @@ fn a_log_of_a_later_version_is_left_as_it_is() {
     assert!(contents() == before);
 }
 
+/// The version of the file that added a kind of record. If you add a kind, raise the version of the file: earlier programs
+/// take a log with an unknown kind for damaged, unless its version tells them that it is too new.
+const fn version_of(what: &What) -> i64 {
+    match what {
+        What::Reports(_) => 1,
+        What::Annotation(_) => 3,
+        What::AlertOrder(_)
+        | What::SourcePause(_)
+        | What::Import(_)
+        | What::Settings(_)
+        | What::Tick
+        | What::Erasure(_)
+        | What::SourceForget(_) => 4,
+        What::ImportedReports(_) => 5,
+    }
+}
+
+#[test]
+fn the_version_of_the_file_has_all_kinds_of_records() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut log = Log::in_directory(directory.path()).unwrap();
+    log.append(of_every_kind()).unwrap();
+    drop(log);
+    let db = rusqlite::Connection::open(directory.path().join("scanpost.db")).unwrap();
+    let version: i64 = db
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .unwrap();
+    let versions = of_every_kind();
+    let needed = versions.iter().map(|record| version_of(&record.what)).max();
+    assert!(needed <= Some(version), "{needed:?} {version}");
+}
+
 #[test]
 #[cfg(unix)]
 fn the_directory_is_made_for_its_owner_only() {
@@ -478,7 +517,7 @@ fn the_views_for_people_answer_their_questions() {
             row.get(0)
         })
         .unwrap();
-    assert_eq!(count, 5);
+    assert_eq!(count, 6);
     let kinds: i64 = db
         .query_row(
             "SELECT count(DISTINCT kind) FROM records WHERE json_valid(content)",
@@ -486,7 +525,7 @@ fn the_views_for_people_answer_their_questions() {
             |row| row.get(0),
         )
         .unwrap();
-    assert_eq!(kinds, 8);
+    assert_eq!(kinds, 9);
 }
 
 /// A table's columns: name, type, whether it may be NULL, what it refers to.
@@ -515,7 +554,7 @@ fn a_log_that_was_migrated_has_the_tables_of_a_new_one() {
     let open = |data: &Path| rusqlite::Connection::open(data.join("scanpost.db")).unwrap();
     let expected = columns(&open(new.path()));
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/data");
-    for version in ["v1", "v2", "v3", "v4"] {
+    for version in ["v1", "v2", "v3", "v4", "v5"] {
         let data = tempfile::tempdir().unwrap();
         let file = Path::new(version).join("scanpost.db");
         std::fs::copy(fixtures.join(file), data.path().join("scanpost.db")).unwrap();
