@@ -10,7 +10,7 @@ use super::summary::{self, LocalZone, capabilities_of_word, is_hidden};
 use super::tables::any_time;
 use super::wiglecsv::kind_of_word;
 use crate::import::json::each_element;
-use crate::import::rows::{Context, Ending, FileError, Input, Row, Rows};
+use crate::import::rows::{Context, Ending, FileError, Input, Origin, Row, Rows};
 use crate::import::values::{Draft, Place, address, number};
 
 /// Reads a collection of features.
@@ -30,7 +30,11 @@ pub(crate) fn read_from(
     let mut zone = LocalZone::new(context, None);
     let mut flow = ControlFlow::Continue(());
     let is_cut = each_element(input, Some("features"), &mut |number, element| {
-        let mut given = feature(element, &mut zone, context).into_iter();
+        let (origin, given) = feature(element, &mut zone, context);
+        if let Some(origin) = origin {
+            rows.origin(&origin);
+        }
+        let mut given = given.into_iter();
         flow = given.try_for_each(|row| rows.row(number, row));
         flow
     })?;
@@ -43,8 +47,13 @@ pub(crate) fn read_from(
     })
 }
 
-fn feature(element: Option<&[u8]>, zone: &mut LocalZone<'_>, context: &Context<'_>) -> Vec<Row> {
-    let refused = |reason: &str| vec![Row::Refused(reason.to_owned())];
+/// The rows of a feature, and the scanner if it names one.
+fn feature(
+    element: Option<&[u8]>,
+    zone: &mut LocalZone<'_>,
+    context: &Context<'_>,
+) -> (Option<Origin>, Vec<Row>) {
+    let refused = |reason: &str| (None, vec![Row::Refused(reason.to_owned())]);
     let Some(element) = element else {
         return refused("feature: longer than 1 MiB");
     };
@@ -56,6 +65,19 @@ fn feature(element: Option<&[u8]>, zone: &mut LocalZone<'_>, context: &Context<'
         return refused("properties: missing");
     };
     let properties = Properties(properties);
+    (
+        properties.origin(),
+        rows_of(&feature, &properties, zone, context),
+    )
+}
+
+fn rows_of(
+    feature: &Value,
+    properties: &Properties<'_>,
+    zone: &mut LocalZone<'_>,
+    context: &Context<'_>,
+) -> Vec<Row> {
+    let refused = |reason: &str| vec![Row::Refused(reason.to_owned())];
     let phy = match kind_of_word(
         &properties.text(&["type", "kind"]),
         &properties.text(&["phy"]),
@@ -94,7 +116,7 @@ fn feature(element: Option<&[u8]>, zone: &mut LocalZone<'_>, context: &Context<'
     draft.channel = properties.text(&["channel", "chan"]);
     draft.frequency = properties.number(&["frequency", "frequency_khz"]);
     draft.signal_dbm = properties.number(&["signal", "signal_dbm", "rssi", "level"]);
-    draft.place = place(&feature, properties.number(&["accuracy", "accuracy_m"]));
+    draft.place = place(feature, properties.number(&["accuracy", "accuracy_m"]));
     match first {
         Some(_) => summary::rows(first, draft, context),
         None => vec![draft.into_row(context)],
@@ -133,6 +155,13 @@ impl Properties<'_> {
             }
         };
         names.iter().find_map(said).unwrap_or_default()
+    }
+
+    /// The scanner, which exports of observations name by its UUID.
+    fn origin(&self) -> Option<Origin> {
+        let uuid = self.text(&["source"]).parse().ok()?;
+        let name = self.text(&["source_name"]);
+        Origin::of_uuid(uuid, Some(&*name).filter(|name| !name.is_empty()))
     }
 
     fn number(&self, names: &[&str]) -> Option<f64> {
