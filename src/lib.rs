@@ -35,6 +35,7 @@
 //! | [`metrics`] | the list of all counters and gauges | who reads them |
 //! | `page` | the files of the web page | HTTP |
 //! | `import` | files that people have already: forms, readers, jobs, identities of rows | HTTP |
+//! | `export` | files for other programs: forms, and the rows that they show | HTTP, who reads them |
 //! | `maps` | base maps: archives of tiles, and styles for them | HTTP |
 //! | `described` | types as the `OpenAPI` document describes them | routes |
 //! | [`config`] | file, environment and flags to one checked value | what it is for |
@@ -63,6 +64,7 @@ pub mod config;
 mod data_dir;
 mod described;
 pub mod events;
+mod export;
 pub mod fold;
 #[doc(hidden)]
 pub mod fuzzing;

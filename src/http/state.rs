@@ -27,7 +27,9 @@ use super::native::live::{LivePage, PageParts};
 use super::native::tile_index::TileIndex;
 use super::request::body::{Bodies, BodyLimits};
 use super::request::forwarded::Proxies;
-use super::response::heavy::{self, HeavyReads, Interest, ReadLimits, ReadQueue, Reader};
+use super::response::heavy::{
+    self, HeavyReads, Interest, ReadLimits, ReadPlace, ReadQueue, Reader,
+};
 use super::response::pace::Pace;
 use crate::alerts::AlertStore;
 use crate::auth::{Access, SourceOwners};
@@ -69,6 +71,8 @@ struct Handles {
     /// Reads of the log have places of their own, because they take longer than those of devices.
     logs: Logs,
     heavy_reads: HeavyReads,
+    /// Exports have places of their own, because they take as long as their clients read.
+    exports: ReadQueue,
     /// Reads of files, such as base maps.
     file_reads: ReadQueue,
     maps: BaseMaps,
@@ -221,6 +225,34 @@ impl FromRequestParts<App> for HistoryReads {
     }
 }
 
+/// The export of one request.
+#[derive(Clone, Debug)]
+pub(super) struct ExportReads {
+    /// Absent for a log in memory.
+    pub(super) history: Option<Arc<History>>,
+    queue: ReadQueue,
+    reader: Reader,
+}
+
+impl ExportReads {
+    /// Waits for a place, which is kept until the client has read everything.
+    pub(super) async fn admit(&self) -> Result<ReadPlace, ApiError> {
+        self.queue.admit(&self.reader).await
+    }
+}
+
+impl FromRequestParts<App> for ExportReads {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut RequestParts, app: &App) -> Result<Self, Infallible> {
+        Ok(Self {
+            history: app.0.logs.scans.history.clone(),
+            queue: app.0.exports.clone(),
+            reader: Reader::from_request_parts(parts, app).await?,
+        })
+    }
+}
+
 /// Reads of files for one request: on threads that may block, and a few at a time.
 #[derive(Clone, Debug)]
 pub(super) struct FileReads {
@@ -330,11 +362,8 @@ impl App {
                 },
             ),
             logs: Logs::new(history.as_ref(), limits, &refused, &parts.ingest),
-            heavy_reads: HeavyReads::new(
-                read_limits(limits, limits.device_walks_max),
-                &refused.devices,
-                pace,
-            ),
+            exports: export_queue(limits, &refused),
+            heavy_reads: HeavyReads::new(walk_limits(limits), &refused.devices, pace),
             file_reads: ReadQueue::new(read_limits(limits, FILE_READS_MAX), &Arc::default()),
             maps,
             tile_index,
@@ -437,6 +466,14 @@ fn read_limits(limits: &config::Limits, at_once_max: usize) -> ReadLimits {
         waiting_max: limits.reads_waiting_max,
         per_client_max: limits.reads_per_client_max,
     }
+}
+
+fn walk_limits(limits: &config::Limits) -> ReadLimits {
+    read_limits(limits, limits.device_walks_max)
+}
+
+fn export_queue(limits: &config::Limits, refused: &RefusedReads) -> ReadQueue {
+    ReadQueue::new(walk_limits(limits), &refused.devices)
 }
 
 fn body_limits(limits: &config::Limits) -> BodyLimits {

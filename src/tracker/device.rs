@@ -411,6 +411,12 @@ impl Bluetooth {
 impl PositionStats {
     /// Mean latitude and longitude, in degrees.
     pub fn mean_degrees(&self) -> (f64, f64) {
+        let (lat_e7, lon_e7) = self.mean_e7();
+        (degrees(lat_e7), degrees(lon_e7))
+    }
+
+    /// Mean latitude and longitude, in 10⁻⁷ degrees.
+    pub fn mean_e7(&self) -> (i64, i64) {
         const TURN_E7: i64 = 3_600_000_000;
         let fixes = i64::from(self.fixes.max(1));
         let wraps = TURN_E7 / 2 < i64::from(self.lon_max_e7) - i64::from(self.lon_min_e7);
@@ -423,20 +429,20 @@ impl PositionStats {
         } else {
             lon_e7
         };
-        (
-            degrees(rounded_quotient(i128::from(self.lat_sum_e7), fixes)),
-            degrees(lon_e7),
-        )
+        (rounded_quotient(i128::from(self.lat_sum_e7), fixes), lon_e7)
     }
 
     /// Mean altitude of the 3D fixes, in m.
     pub fn mean_alt_m(&self) -> Option<f64> {
-        if self.fixes_3d == 0 {
-            return None;
-        }
-        let mean_mm = rounded_quotient(i128::from(self.alt_sum_mm), i64::from(self.fixes_3d));
+        let mean_mm = self.mean_alt_mm()?;
         #[expect(clippy::cast_precision_loss, reason = "an altitude in mm has 27 bits")]
         Some(mean_mm as f64 / 1e3)
+    }
+
+    /// Mean altitude of the 3D fixes, in mm.
+    pub fn mean_alt_mm(&self) -> Option<i64> {
+        let mean = || rounded_quotient(i128::from(self.alt_sum_mm), i64::from(self.fixes_3d));
+        (0 < self.fixes_3d).then(mean)
     }
 
     /// Whether any fix had an altitude.

@@ -164,7 +164,8 @@ impl<'e> ObservationRecord<'e> {
         })
     }
 
-    fn of(entry: &'e Entry, batch: &'e Batch, report: &'e Report) -> Self {
+    /// An observation of a record.
+    pub fn of(entry: &'e Entry, batch: &'e Batch, report: &'e Report) -> Self {
         let device = report.device();
         let (wifi, bluetooth) = match &report.sighting {
             Sighting::Wifi(wifi) => (Some(wifi), None),
@@ -212,6 +213,21 @@ impl<'e> ObservationRecord<'e> {
                 .accuracy
                 .map(|accuracy| f64::from(accuracy.mm()) / 1e3),
             tags: Some(tags).filter(|tags| !tags.is_empty()),
+        }
+    }
+}
+
+impl ObservationRecord<'_> {
+    /// The same record without the place, and without what has parts of its own.
+    #[must_use]
+    pub fn flat(self) -> Self {
+        Self {
+            lat: None,
+            lon: None,
+            alt_m: None,
+            tags: None,
+            service_data: None,
+            ..self
         }
     }
 }

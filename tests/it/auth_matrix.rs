@@ -103,6 +103,7 @@ impl Expected {
             asked += before;
             asked += match name {
                 "field" => "kismet.device.base.name",
+                "form" => "csv",
                 "format" => "json",
                 "kind" if before == "/packetchain/" => "packet_rate",
                 "kind" => "found",

@@ -25,6 +25,7 @@ mod docs;
 mod durability;
 mod errors;
 mod examples;
+mod exports;
 mod faults;
 mod field;
 mod fields;

@@ -2,7 +2,7 @@
 //!
 //! After an intended change, update them with `INSTA_UPDATE=always cargo test`, and review the diff.
 
-use insta::{Settings, assert_json_snapshot};
+use insta::{Settings, assert_json_snapshot, assert_snapshot};
 use serde_json::Value;
 
 /// Fields that differ from run to run, and their replacements.
@@ -25,6 +25,15 @@ pub(crate) fn expect_snapshot(name: &str, mut answer: Value) {
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.bind(|| assert_json_snapshot!(name, answer));
+}
+
+/// Compares a text with the file of this name.
+#[track_caller]
+pub(crate) fn expect_text(name: &str, text: &str) {
+    let mut settings = Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| assert_snapshot!(name, text));
 }
 
 fn redact(value: &mut Value) {

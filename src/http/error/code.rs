@@ -42,6 +42,7 @@ impl ApiError {
             Self::Import(ImportError::Io(_)) => "import_not_written",
             Self::UnknownForm(_) => "unknown_form",
             Self::NoSuchImport(_) => "no_such_import",
+            Self::NoSuchForm(_) => "no_such_form",
             Self::BadMultipart => "bad_multipart",
             Self::NoFile => "no_file",
             Self::TooManyFiles { .. } => "too_many_files",

@@ -94,6 +94,8 @@ pub(super) enum ApiError {
     NoFile,
     #[error("more than {max} files in one upload, see import.files_max")]
     TooManyFiles { max: usize },
+    #[error("there is no form of this name to export; there are {0}")]
+    NoSuchForm(String),
     #[error("no webhook has the name `{0}`")]
     NoSuchWebhook(String),
     #[error("no base map has the name `{0}`; /api/v1/basemaps lists them")]
@@ -254,6 +256,7 @@ impl ApiError {
             | Self::NoSuchSource(_)
             | Self::NoSuchWebhook(_)
             | Self::NoSuchImport(_)
+            | Self::NoSuchForm(_)
             | Self::NoSuchBaseMap(_)
             | Self::NoSuchTile
             | Self::NoSuchStyle

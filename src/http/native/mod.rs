@@ -5,6 +5,7 @@ mod alert_rules;
 pub(super) mod alerts;
 pub(super) mod basemaps;
 pub(super) mod devices;
+mod export;
 mod filter;
 pub(super) mod history;
 pub(super) mod imports;
@@ -57,6 +58,7 @@ pub(in crate::http) fn routes() -> Vec<Route> {
         routes_of_sources(),
         routes_of_server(),
         base_maps(),
+        vec![export()],
         routes_of_imports(),
         routes_of_uploaders(),
     ]
@@ -348,6 +350,29 @@ const FILES: Body = Body::Upload {
     ],
 };
 const UPLOAD_ERRORS: &[u16] = &[400, 408, 413, 415, 429, 500, 501, 503, 507];
+
+/// What an export is.
+const EXPORT: &str = "Streamed while it is made. With `per=observation`, the file has the observations up to the end of the log at the \
+    start; the filters of time, place, signal and source are then those of each observation. Devices are written as they \
+    are when their turn comes. Rows without a place are left out of forms that need one. Devices whose owners opted out \
+    (`_nomap` at the end of a name, or `_optout` in it) are left out unless an administrator asks for them. A body that \
+    breaks off is not complete.";
+
+/// The parameters of an export, besides the filters.
+const EXPORT_OPTIONS: &[&str] = &["per", "place", "include", "version", "texts", "bom", "rs"];
+
+fn export() -> Route {
+    read(
+        "/api/v1/export/{form}",
+        export::export,
+        "A file for another program",
+        Answer::File,
+    )
+    .explained(EXPORT)
+    .asks(FILTERS)
+    .asks(EXPORT_OPTIONS)
+    .fails(&[400, 404, 500, 501, 503])
+}
 
 /// Uploads in the shapes of other servers.
 fn routes_of_uploaders() -> Vec<Route> {

@@ -5,6 +5,7 @@ use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema,
 use utoipa::openapi::{RefOr, Required};
 
 use super::patterns;
+use crate::export::{FORMS, Per, PlaceOf};
 use crate::report::capabilities::SecurityClass;
 use crate::tracker::TileId;
 
@@ -24,6 +25,9 @@ const BASE_MAPS: &str = "/api/v1/basemaps/";
 
 /// Where files are imported.
 const IMPORTS: &str = "/api/v1/imports";
+
+/// Where files are exported.
+const EXPORT: &str = "/api/v1/export/{form}";
 
 /// What the description of a parameter depends on besides its name.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +71,11 @@ fn parameter(
 
 fn meaning(name: &str, around: Surroundings<'_>) -> Option<&'static str> {
     let is_import = around.path == IMPORTS;
+    if around.path == EXPORT
+        && let Some(meaning) = meaning_in_export(name)
+    {
+        return Some(meaning);
+    }
     Some(match name {
         "source" if is_import => "the name of the source; files with one name are of one source",
         "tz" => "the zone of times without one, such as `Europe/Berlin` or `+02:00`",
@@ -158,6 +167,29 @@ fn meaning(name: &str, around: Surroundings<'_>) -> Option<&'static str> {
     })
 }
 
+/// The meaning of parameters that only exports have.
+fn meaning_in_export(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "form" => "the form of the file",
+        "per" => {
+            "what a row is: `device` or `observation`. Default: `observation` for `wiglecsv`, else `device`; some forms \
+             have devices only"
+        }
+        "place" => {
+            "the place of a device: `strongest`, where its signal was strongest; `mean`; or `last`. Default: `strongest`"
+        }
+        "include" => {
+            "`nomap`: devices whose owners opted out are in the file too; administrators only"
+        }
+        "version" => "of `wiglecsv`: `1.6` or `1.4`. Default: `1.6`",
+        "bom" => "of `csv`: `true` begins the file with a byte order mark, for Excel",
+        "rs" => {
+            "of `geojsonseq`: `true` puts the character 0x1E before each feature, as RFC 8142 has it"
+        }
+        _ => return None,
+    })
+}
+
 fn schema(name: &str, around: Surroundings<'_>) -> Schema {
     match name {
         "source" if around.path == IMPORTS => ObjectBuilder::new()
@@ -173,7 +205,12 @@ fn schema(name: &str, around: Surroundings<'_>) -> Schema {
         "uuid" => text(patterns::UUID),
         "name" => text("^[A-Za-z0-9_-]{1,64}$"),
         "id" => text("^[A-Za-z0-9-]{1,128}$"),
-        "acknowledged" | "dry_run" => one_of(["true", "false"]),
+        "acknowledged" | "dry_run" | "bom" | "rs" => one_of(["true", "false"]),
+        "form" => one_of(FORMS.map(|form| form.word)),
+        "per" => one_of(Per::ALL.map(Per::word)),
+        "place" => one_of(PlaceOf::ALL.map(PlaceOf::word)),
+        "include" => one_of(["nomap"]),
+        "version" if around.path == EXPORT => one_of(["1.6", "1.4"]),
         "view" => one_of([
             "all",
             "phydot11_accesspoints",

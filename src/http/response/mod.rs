@@ -8,6 +8,7 @@ pub(super) mod json;
 pub(super) mod pace;
 pub(super) mod page;
 pub(super) mod panic;
+pub(super) mod pieces;
 pub(super) mod stream;
 pub(super) mod text;
 pub(super) mod trace;

@@ -1,5 +1,6 @@
 //! Reads the observations of single devices while the writer appends.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,7 +12,8 @@ use super::points;
 use super::read;
 use super::search::{self, Order, Search};
 use crate::log::{
-    HistoryPoint, HistoryQuery, LogError, LoggedObservation, ObservationKey, PointQuery,
+    Entry, HistoryPoint, HistoryQuery, LogError, LogPosition, LoggedObservation, ObservationKey,
+    PointQuery,
 };
 use crate::report::{MacAddr, ReceivedAt, UnixTime};
 
@@ -111,11 +113,16 @@ impl History {
             }
         };
         db.progress_handler(0, None::<fn() -> bool>)?;
+        self.keep(db);
+        Ok(found)
+    }
+
+    /// Keeps a connection for the next read.
+    fn keep(&self, db: Connection) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < IDLE_MAX {
             idle.push(db);
         }
-        Ok(found)
     }
 
     fn connection(&self) -> Result<Connection, LogError> {
@@ -137,6 +144,31 @@ impl History {
     pub(super) fn connect(&self) -> Result<Connection, LogError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         Ok(Connection::open_with_flags(&self.path, flags)?)
+    }
+
+    /// Calls `visit` with each record after `after`, in order, until it breaks. Whoever reads a long log comes back for
+    /// each part: a read that lasts long would keep the writer from emptying its write-ahead log.
+    pub fn records(
+        &self,
+        after: LogPosition,
+        visit: &mut dyn FnMut(Entry) -> ControlFlow<()>,
+    ) -> Result<(), LogError> {
+        let db = self.connection()?;
+        {
+            let transaction = db.unchecked_transaction()?;
+            read::replay(&transaction, after, visit)?;
+        }
+        self.keep(db);
+        Ok(())
+    }
+
+    /// The position of the newest record.
+    pub fn end(&self) -> Result<LogPosition, LogError> {
+        let db = self.connection()?;
+        let query = "SELECT ifnull(max(position), 0) FROM records";
+        let end = super::position(db.query_row(query, [], |row| row.get(0))?)?;
+        self.keep(db);
+        Ok(end)
     }
 
     /// When the oldest report that has not expired was received. `None` if there is none.

@@ -26,7 +26,8 @@ pub enum Texts {
 }
 
 impl Texts {
-    fn written(self, text: &str) -> Cow<'_, str> {
+    /// A text as it is written.
+    pub fn written(self, text: &str) -> Cow<'_, str> {
         match self {
             Self::Guarded if text.starts_with(GUARDED) => format!("{GUARD}{text}").into(),
             Self::Guarded | Self::Raw => text.into(),

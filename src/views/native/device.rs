@@ -148,4 +148,14 @@ impl<'d> DeviceRow<'d> {
             randomised: device.id.is_randomised().then_some(true),
         }
     }
+
+    /// The same row without the place.
+    #[must_use]
+    pub fn without_place(self) -> Self {
+        Self {
+            lat: None,
+            lon: None,
+            ..self
+        }
+    }
 }

@@ -108,6 +108,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "http::clock",
             "metrics",
             "webhook",
+            "export",
             "views",
             "import",
             "ingest",
@@ -157,6 +158,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "http::route",
             "http::state",
             "http::error",
+            "export",
             "views",
             "auth",
             "tracker",
@@ -274,6 +276,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "views", "maps", "import", "ingest", "snapshot", "tracker", "report",
         ],
     ),
+    ("export", &["views", "tracker", "log", "report", "hex"]),
     (
         "views",
         &["events", "alerts", "tracker", "log", "report", "hex"],

@@ -1,12 +1,14 @@
 //! Which devices are wanted.
 
 mod area;
+mod reports;
 mod values;
 
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
 use self::area::{Bounds, Circle};
+pub(super) use self::reports::ReportFilter;
 use self::values::{read_each, split};
 
 use crate::http::request::bad_parameter::BadParameter;

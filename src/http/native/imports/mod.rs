@@ -254,7 +254,7 @@ async fn find(
 }
 
 /// Whether the client is an administrator. Where no credentials are required, everybody is.
-fn is_admin(extensions: &Extensions) -> bool {
+pub(super) fn is_admin(extensions: &Extensions) -> bool {
     let standing = extensions.get::<Standing>();
     standing.is_none_or(|standing| standing.identity.role == Role::Admin)
 }

@@ -1,0 +1,39 @@
+//! GeoJSON, one feature a line and no collection: tippecanoe, `DuckDB` and jq read it without keeping it in memory.
+
+use super::geojson::feature;
+use crate::export::{Form, FormWriter, Per, PlaceOf, Row};
+
+/// Stands before each feature in text sequences (RFC 8142).
+const RECORD_SEPARATOR: u8 = 0x1E;
+
+pub(super) const FORM: Form = Form {
+    word: "geojsonseq",
+    media_type: "application/geo+json-seq",
+    extension: "geojsonl",
+    per: &Per::ALL,
+    versions: &[],
+    has_texts: false,
+    switches: &["rs"],
+    writer: |choices| {
+        Box::new(Sequence {
+            place: choices.place,
+            has_separators: choices.has("rs"),
+        })
+    },
+};
+
+struct Sequence {
+    place: PlaceOf,
+    has_separators: bool,
+}
+
+impl FormWriter for Sequence {
+    fn row(&mut self, row: &Row<'_>, out: &mut Vec<u8>) -> bool {
+        if self.has_separators {
+            out.push(RECORD_SEPARATOR);
+        }
+        feature(out, row, self.place);
+        out.push(b'\n');
+        true
+    }
+}

@@ -1,0 +1,276 @@
+//! Files for other programs: devices and observations in the forms that these programs read.
+//!
+//! Each form has a file in `form`, and a line in [`FORMS`]. It writes rows into a buffer. It knows neither where the rows
+//! come from nor who reads the file.
+
+mod facts;
+mod form;
+mod number;
+mod opt_out;
+mod place;
+mod rows;
+mod security;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use std::fmt;
+
+pub(crate) use self::form::FORMS;
+pub(crate) use self::opt_out::is_opted_out;
+pub(crate) use self::place::PlaceOf;
+pub(crate) use self::rows::{Devices, Observations, RowSource};
+use crate::log::{Entry, LogError, LogPosition};
+use crate::report::{Batch, Phy, Report, UnixTime};
+use crate::tracker::Device;
+use crate::views::list::Texts;
+use crate::views::native::Utc;
+
+/// Least size of a piece of a file, except the last.
+const PIECE_BYTES_MIN: usize = 64 * 1024;
+/// After so many steps without enough rows for a piece, others have their turn.
+const STEPS_MAX: usize = 16;
+
+/// What the rows of a file are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Per {
+    /// One row for each device.
+    Device,
+    /// One row for each observation in the log.
+    Observation,
+}
+
+impl Per {
+    pub(crate) const ALL: [Self; 2] = [Self::Device, Self::Observation];
+
+    /// The word for it, in queries.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Device => "device",
+            Self::Observation => "observation",
+        }
+    }
+
+    /// The word for several of them, in file names.
+    const fn plural(self) -> &'static str {
+        match self {
+            Self::Device => "devices",
+            Self::Observation => "observations",
+        }
+    }
+}
+
+/// A form of files.
+#[derive(Debug)]
+pub(crate) struct Form {
+    /// The word for the form, in paths.
+    pub(crate) word: &'static str,
+    pub(crate) media_type: &'static str,
+    /// The end of file names, without a full stop.
+    pub(crate) extension: &'static str,
+    /// What rows may be. The first is the default.
+    pub(crate) per: &'static [Per],
+    /// The versions of the form. The first is the default. Empty if there is only one.
+    pub(crate) versions: &'static [&'static str],
+    /// Whether texts may be guarded against spreadsheets.
+    pub(crate) has_texts: bool,
+    /// Names of options that are on or off. They are off by default.
+    pub(crate) switches: &'static [&'static str],
+    writer: fn(&Choices) -> Box<dyn FormWriter>,
+}
+
+impl Form {
+    /// The switches of all forms.
+    pub(crate) const SWITCHES: [&'static str; 2] = ["bom", "rs"];
+
+    /// The form with this word.
+    pub(crate) fn of_word(word: &str) -> Option<&'static Self> {
+        FORMS.into_iter().find(|form| form.word == word)
+    }
+
+    /// The name of a file of this form, such as `scanpost-devices-20260131T120000Z.kml`.
+    pub(crate) fn file_name(&self, choices: &Choices) -> String {
+        let utc = Utc(choices.exported).to_string();
+        let when: String = utc
+            .chars()
+            .filter(|mark| !matches!(mark, '-' | ':'))
+            .collect();
+        let what = choices.per.plural();
+        format!("scanpost-{what}-{when}.{}", self.extension)
+    }
+
+    /// Begins a file with the rows of a source.
+    pub(crate) fn export(&self, choices: &Choices, rows: Box<dyn RowSource>) -> Export {
+        Export {
+            writer: (self.writer)(choices),
+            rows,
+            progress: Progress::Head,
+            counts: Counts::default(),
+        }
+    }
+}
+
+/// What a file was asked for with, and what it says of itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Choices {
+    pub(crate) per: Per,
+    pub(crate) place: PlaceOf,
+    pub(crate) texts: Texts,
+    /// One of [`Form::versions`].
+    pub(crate) version: Option<&'static str>,
+    /// Those of [`Form::switches`] that are on.
+    pub(crate) switches: Vec<&'static str>,
+    /// The time of the export.
+    pub(crate) exported: UnixTime,
+    /// The end of the log at that time.
+    pub(crate) position: LogPosition,
+}
+
+impl Choices {
+    fn has(&self, switch: &str) -> bool {
+        self.switches.contains(&switch)
+    }
+}
+
+/// Says where a file comes from.
+impl fmt::Display for Choices {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (when, position) = (Utc(self.exported), self.position.get());
+        write!(f, "Exported {when} at log position {position}")
+    }
+}
+
+/// A row, before it is written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Row<'r> {
+    Device(&'r Device),
+    Observation(Observed<'r>),
+}
+
+/// An observation, with what belongs to it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Observed<'r> {
+    pub(crate) entry: &'r Entry,
+    pub(crate) batch: &'r Batch,
+    pub(crate) report: &'r Report,
+    /// Its place in the batch.
+    pub(crate) index: usize,
+    /// The device, unless it has been evicted.
+    pub(crate) device: Option<&'r Device>,
+}
+
+/// Writes the rows of one file. Each function appends to `out`.
+pub(crate) trait FormWriter: Send {
+    /// The radio technology of each pass over the rows. A form with folders needs a pass for each.
+    fn passes(&self) -> &'static [Option<Phy>] {
+        &[None]
+    }
+
+    /// What stands before all rows.
+    fn head(&mut self, _out: &mut Vec<u8>) {}
+
+    /// What stands before the rows of a pass.
+    fn begin(&mut self, _pass: usize, _out: &mut Vec<u8>) {}
+
+    /// Writes a row. `false` if the form cannot hold it, because it lacks a place, for example.
+    fn row(&mut self, row: &Row<'_>, out: &mut Vec<u8>) -> bool;
+
+    /// What stands behind the rows of a pass.
+    fn end(&mut self, _pass: usize, _out: &mut Vec<u8>) {}
+
+    /// What stands behind all rows.
+    fn tail(&mut self, _out: &mut Vec<u8>) {}
+
+    /// The last change to a piece before it is sent. Pieces end anywhere.
+    fn finish(&mut self, piece: Vec<u8>, _is_last: bool) -> Result<Vec<u8>, ExportError> {
+        Ok(piece)
+    }
+}
+
+/// Why a file could not be written to its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ExportError {
+    #[error("cannot read the log: {0}")]
+    Log(#[from] LogError),
+    #[error("cannot compress the file: {0}")]
+    Compress(#[from] std::io::Error),
+    #[error("the archive is larger than 4 GiB, which its form cannot hold: narrow the filter")]
+    TooLarge,
+}
+
+/// How many rows a file has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) written: u64,
+    /// Rows that the form cannot hold.
+    pub(crate) left_out: u64,
+}
+
+/// A file that is written piece by piece.
+pub(crate) struct Export {
+    writer: Box<dyn FormWriter>,
+    rows: Box<dyn RowSource>,
+    progress: Progress,
+    counts: Counts,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    Head,
+    /// Within the rows of a pass.
+    Rows(usize),
+    Done,
+}
+
+impl Export {
+    /// The next piece. `None` is the end. An empty piece is not the end: no row was found yet.
+    pub(crate) fn piece(&mut self) -> Result<Option<Vec<u8>>, ExportError> {
+        let mut piece = Vec::with_capacity(2 * PIECE_BYTES_MIN);
+        let mut pass = match self.progress {
+            Progress::Done => return Ok(None),
+            Progress::Rows(pass) => pass,
+            Progress::Head => {
+                self.writer.head(&mut piece);
+                self.begin(0, &mut piece);
+                0
+            }
+        };
+        for _ in 0..STEPS_MAX {
+            if PIECE_BYTES_MIN <= piece.len() {
+                break;
+            }
+            let (writer, counts) = (&mut self.writer, &mut self.counts);
+            let has_more = self.rows.next(&mut |row| {
+                if writer.row(row, &mut piece) {
+                    counts.written += 1;
+                } else {
+                    counts.left_out += 1;
+                }
+            })?;
+            if has_more {
+                continue;
+            }
+            self.writer.end(pass, &mut piece);
+            pass += 1;
+            if self.writer.passes().len() <= pass {
+                self.writer.tail(&mut piece);
+                self.progress = Progress::Done;
+                break;
+            }
+            self.begin(pass, &mut piece);
+        }
+        let is_last = self.progress == Progress::Done;
+        self.writer.finish(piece, is_last).map(Some)
+    }
+
+    fn begin(&mut self, pass: usize, piece: &mut Vec<u8>) {
+        let phy = self.writer.passes().get(pass).copied().flatten();
+        self.rows.begin(phy);
+        self.writer.begin(pass, piece);
+        self.progress = Progress::Rows(pass);
+    }
+
+    pub(crate) const fn counts(&self) -> Counts {
+        self.counts
+    }
+}

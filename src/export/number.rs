@@ -1,0 +1,67 @@
+//! Numbers in fixed point, written without a detour over binary fractions.
+
+use std::fmt;
+
+/// Degrees, from 10⁻⁷ degrees, with 7 decimals.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Degrees(pub(super) i64);
+
+impl fmt::Display for Degrees {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNIT: u64 = 10_000_000;
+        let (sign, size) = (sign(self.0), self.0.unsigned_abs());
+        write!(f, "{sign}{}.{:07}", size / UNIT, size % UNIT)
+    }
+}
+
+/// Metres, from millimetres, with up to 3 decimals.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Metres(pub(super) i64);
+
+impl fmt::Display for Metres {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNIT: u64 = 1000;
+        let (sign, size) = (sign(self.0), self.0.unsigned_abs());
+        write!(f, "{sign}{}", size / UNIT)?;
+        let decimals = format!("{:03}", size % UNIT);
+        match decimals.trim_end_matches('0') {
+            "" => Ok(()),
+            decimals => write!(f, ".{decimals}"),
+        }
+    }
+}
+
+const fn sign(number: i64) -> &'static str {
+    if number < 0 { "-" } else { "" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn degrees_have_seven_decimals_and_no_negative_zero() {
+        for (e7, text) in [
+            (0, "0.0000000"),
+            (1, "0.0000001"),
+            (-1, "-0.0000001"),
+            (525_200_066, "52.5200066"),
+            (-1_800_000_000, "-180.0000000"),
+        ] {
+            assert_eq!(Degrees(e7).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn metres_have_no_needless_decimals() {
+        for (mm, text) in [
+            (0, "0"),
+            (34_200, "34.2"),
+            (-400_000, "-400"),
+            (-5, "-0.005"),
+            (100, "0.1"),
+        ] {
+            assert_eq!(Metres(mm).to_string(), text);
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Bodies that are made piece by piece, on threads that may block.
+
+use std::error::Error;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use axum::BoxError;
+use axum::body::{Body, Bytes, HttpBody};
+use hyper::body::Frame;
+use tokio::task::spawn_blocking;
+
+use super::heavy::ReadPlace;
+use super::pace::YieldToIngest;
+
+/// Makes a body piece by piece.
+pub(in crate::http) trait Pieces: Send + 'static {
+    /// Why the body ends early. The connection breaks then, so that the client notices.
+    type Error: Error + Send + Sync + 'static;
+
+    /// The next piece. `None` is the end. An empty piece is not the end: others have their turn first.
+    fn next(&mut self) -> Result<Option<Vec<u8>>, Self::Error>;
+}
+
+/// A body. Nothing is made before the client takes it.
+pub(in crate::http) fn body<P: Pieces>(pieces: P, turns: YieldToIngest, place: ReadPlace) -> Body {
+    let maker = Maker {
+        pieces,
+        turns,
+        _place: place,
+    };
+    Body::new(PieceBody {
+        making: Some(Box::pin(maker.make())),
+    })
+}
+
+struct Maker<P> {
+    pieces: P,
+    turns: YieldToIngest,
+    /// Is kept until the body is sent, or its client leaves.
+    _place: ReadPlace,
+}
+
+/// A piece, and what makes the next one. After an error nothing follows.
+type Made<P> = Result<Option<(Vec<u8>, Maker<P>)>, BoxError>;
+
+struct PieceBody<P: Pieces> {
+    /// `None` after the end.
+    making: Option<Pin<Box<dyn Future<Output = Made<P>> + Send>>>,
+}
+
+impl<P: Pieces> Maker<P> {
+    async fn make(mut self) -> Made<P> {
+        loop {
+            self.turns.wait().await;
+            let made = spawn_blocking(move || {
+                let started = Instant::now();
+                let piece = self.pieces.next();
+                // Here, so that the turn ends even if nobody waits for the piece any more.
+                self.turns.count(started.elapsed());
+                (self, piece)
+            });
+            match made.await {
+                Ok((maker, Ok(Some(piece)))) if piece.is_empty() => self = maker,
+                Ok((maker, Ok(Some(piece)))) => return Ok(Some((piece, maker))),
+                Ok((_, Ok(None))) => return Ok(None),
+                Ok((_, Err(error))) => return Err(error.into()),
+                // The thread panicked.
+                Err(failed) => return Err(failed.into()),
+            }
+        }
+    }
+}
+
+impl<P: Pieces> HttpBody for PieceBody<P> {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let Some(making) = &mut self.making else {
+            return Poll::Ready(None);
+        };
+        let made = ready!(making.as_mut().poll(context));
+        self.making = None;
+        Poll::Ready(match made {
+            Ok(None) => None,
+            Ok(Some((piece, maker))) => {
+                self.making = Some(Box::pin(maker.make()));
+                Some(Ok(Frame::data(piece.into())))
+            }
+            Err(error) => Some(Err(error)),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::Arc;
+
+    use http_body_util::BodyExt;
+
+    use super::*;
+    use crate::http::response::heavy::ReadQueue;
+    use crate::http::response::heavy::tests::{limits, reader};
+    use crate::http::response::pace::Pace;
+
+    /// Gives these pieces, and then an error if `breaks`.
+    struct Given {
+        pieces: Vec<&'static str>,
+        breaks: bool,
+    }
+
+    impl Pieces for Given {
+        type Error = io::Error;
+
+        fn next(&mut self) -> Result<Option<Vec<u8>>, io::Error> {
+            match self.pieces.pop() {
+                Some(piece) => Ok(Some(piece.into())),
+                None if self.breaks => Err(io::Error::other("broken")),
+                None => Ok(None),
+            }
+        }
+    }
+
+    async fn given(queue: &ReadQueue, breaks: bool) -> Body {
+        let place = queue.admit(&reader(1)).await.unwrap();
+        let turns = Pace::new(Arc::default(), 1).of_one_answer();
+        let pieces = vec!["c", "", "b", "a"];
+        body(Given { pieces, breaks }, turns, place)
+    }
+
+    #[tokio::test]
+    async fn pieces_follow_each_other_and_the_place_is_kept_until_the_body_is_gone() {
+        let queue = ReadQueue::new(limits(1, 0), &Arc::default());
+        let body = given(&queue, false).await;
+        assert!(queue.admit(&reader(1)).await.is_err());
+        assert_eq!(body.collect().await.unwrap().to_bytes(), "abc");
+        queue.admit(&reader(1)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_error_ends_the_body_as_an_error() {
+        let queue = ReadQueue::new(limits(1, 0), &Arc::default());
+        let mut body = given(&queue, true).await;
+        for expected in ["a", "b", "c"] {
+            let frame = body.frame().await.unwrap().unwrap();
+            assert_eq!(frame.into_data().unwrap(), expected);
+        }
+        assert!(body.frame().await.unwrap().is_err());
+        assert!(body.frame().await.is_none());
+    }
+}
