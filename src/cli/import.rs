@@ -19,9 +19,9 @@ use super::client::Target;
 use super::{CommandError, ConfigArgs, EXIT_FAILED, load, print_error, with_causes};
 
 /// Longest time to wait for the server while bytes are sent, and for its answer.
-const TIMEOUT: Duration = Duration::from_secs(300);
-/// How often to ask for the state of an import.
-const ASK_INTERVAL: Duration = Duration::from_millis(300);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(300);
+/// How often to ask for the state of an import, and to show progress.
+pub(super) const ASK_INTERVAL: Duration = Duration::from_millis(300);
 /// How long a server may take to read its log.
 const START_PATIENCE: Duration = Duration::from_secs(3600);
 const ANSWER_BYTES_MAX: u64 = 64 << 20;
@@ -120,8 +120,8 @@ pub(super) fn run(args: &ImportArgs) -> Result<ExitCode, CommandError> {
     with_own_server(config, |target| import(args, target))
 }
 
-/// Runs a server on the data directory for the time of an import. Only this user reaches its socket.
-fn with_own_server(
+/// Runs a server on the data directory for the time of a command. Only this user reaches its socket.
+pub(super) fn with_own_server(
     mut config: Config,
     work: impl FnOnce(&Target) -> Result<ExitCode, CommandError>,
 ) -> Result<ExitCode, CommandError> {
@@ -149,14 +149,14 @@ fn with_own_server(
     drop(stop);
     match runtime.block_on(serving) {
         Ok(Ok(())) => result,
-        Ok(Err(ServeError::Log(LogError::InUse { .. }))) => Err(CommandError::ImportIntoServer),
+        Ok(Err(ServeError::Log(LogError::InUse { .. }))) => Err(CommandError::DataInUse),
         Ok(Err(error)) => Err(failed(&error)),
         Err(error) => Err(failed(&error)),
     }
 }
 
 fn import(args: &ImportArgs, target: &Target) -> Result<ExitCode, CommandError> {
-    wait_until_ready(args, target)?;
+    wait_until_ready(args.key.as_deref(), target)?;
     let mut answer = send(args, target)?;
     let mut shown = Progress::new();
     while matches!(answer.state.as_str(), "waiting" | "running") {
@@ -173,11 +173,11 @@ fn import(args: &ImportArgs, target: &Target) -> Result<ExitCode, CommandError> 
 }
 
 /// Waits while the server reads its log. Nothing is sent before, because standard input can be sent only once.
-fn wait_until_ready(args: &ImportArgs, target: &Target) -> Result<(), CommandError> {
+pub(super) fn wait_until_ready(key: Option<&str>, target: &Target) -> Result<(), CommandError> {
     let began = Instant::now();
     // A server that this command has started listens, and answers as soon as it serves.
     while began.elapsed() < START_PATIENCE {
-        let head = request_head(args, target, "GET", "/readyz");
+        let head = request_head(key, target, "GET", "/readyz");
         let asked = target.connect(TIMEOUT).and_then(|mut stream| {
             write!(stream, "{head}\r\n")?;
             read_answer(&mut stream)
@@ -194,11 +194,12 @@ fn wait_until_ready(args: &ImportArgs, target: &Target) -> Result<(), CommandErr
     Ok(())
 }
 
-fn request_head(args: &ImportArgs, target: &Target, method: &str, path: &str) -> String {
+/// The head of a request, without its last line.
+pub(super) fn request_head(key: Option<&str>, target: &Target, method: &str, path: &str) -> String {
     let (prefix, host) = (target.prefix(), target.host());
     let mut head =
         format!("{method} {prefix}{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
-    if let Some(key) = &args.key {
+    if let Some(key) = key {
         head.push_str("Authorization: Bearer ");
         head.push_str(key);
         head.push_str("\r\n");
@@ -208,7 +209,7 @@ fn request_head(args: &ImportArgs, target: &Target, method: &str, path: &str) ->
 
 fn get(args: &ImportArgs, target: &Target, path: &str) -> Result<Answer, CommandError> {
     let server = target.to_string();
-    let head = request_head(args, target, "GET", path);
+    let head = request_head(args.key.as_deref(), target, "GET", path);
     let asked = target.connect(TIMEOUT).and_then(|mut stream| {
         write!(stream, "{head}\r\n")?;
         read_answer(&mut stream)
@@ -227,10 +228,15 @@ fn understood(server: String, status: u16, text: &str) -> Result<Answer, Command
     {
         return Ok(answer);
     }
+    Err(refused(server, status, text))
+}
+
+/// An answer that is an error, with its text for people.
+pub(super) fn refused(server: String, status: u16, text: &str) -> CommandError {
     let failure = serde_json::from_str::<Failure>(text);
     let said = failure.map_or_else(|_| text.trim().to_owned(), |failure| failure.status);
     let text = format!("{said} ({status})");
-    Err(CommandError::Refused { server, text })
+    CommandError::Refused { server, text }
 }
 
 /// Sends the files as one form, in chunks.
@@ -241,7 +247,7 @@ fn send(args: &ImportArgs, target: &Target) -> Result<Answer, CommandError> {
         cause,
     };
     let mut stream = target.connect(TIMEOUT).map_err(no_answer)?;
-    let head = request_head(args, target, "POST", "/api/v1/imports");
+    let head = request_head(args.key.as_deref(), target, "POST", "/api/v1/imports");
     let head = format!(
         "{head}Transfer-Encoding: chunked\r\nContent-Type: multipart/form-data; boundary={BOUNDARY}\r\n\r\n"
     );

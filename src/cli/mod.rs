@@ -6,6 +6,7 @@ mod apikey;
 mod backup;
 mod check_config;
 mod client;
+mod export;
 mod health;
 mod import;
 mod log;
@@ -74,6 +75,8 @@ enum Command {
     /// Reads a database for the server that starts this.
     #[command(hide = true)]
     ReadDatabase,
+    /// Writes a file for another program, from a server that runs or from a data directory that no server uses.
+    Export(Box<export::ExportArgs>),
     /// Asks a server whether it runs. The exit code is 0 if it does, else 1.
     Health(health::HealthArgs),
 }
@@ -138,12 +141,24 @@ enum CommandError {
         #[source]
         cause: io::Error,
     },
+    #[error("the file from {server} is not complete")]
+    Incomplete {
+        server: String,
+        #[source]
+        cause: io::Error,
+    },
+    #[error("cannot write {}", file.display())]
+    WriteFile {
+        file: PathBuf,
+        #[source]
+        cause: io::Error,
+    },
     #[error("{server} answered: {text}")]
     Refused { server: String, text: String },
     #[error(
-        "a server runs on this data directory: import into that server, without --data-dir, or with --url"
+        "a server runs on this data directory: use that server, without --data-dir, or with --url"
     )]
-    ImportIntoServer,
+    DataInUse,
     #[error("cannot open the data directory: {0}")]
     Serve(String),
     #[error("cannot read the password")]
@@ -166,6 +181,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Apikey(command) => exit_code(apikey::run(&command)),
         Command::Import(args) => exit_code(import::run(&args)),
         Command::ReadDatabase => exit_code(read_database()),
+        Command::Export(args) => exit_code(export::run(&args)),
         Command::Health(args) => exit_code(health::run(&args)),
     }
 }

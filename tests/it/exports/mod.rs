@@ -3,6 +3,7 @@
 mod cut;
 mod forms;
 mod hostile;
+mod program;
 mod rights;
 mod rows;
 mod trips;
