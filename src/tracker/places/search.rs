@@ -1,7 +1,6 @@
 //! Finds the devices of a tile.
 
 use std::ops::{Range, RangeInclusive};
-use std::thread;
 
 use super::PlaceIndex;
 use super::entry::{Entry, Member, TraitSet};
@@ -316,8 +315,8 @@ impl Tracker {
         };
         while !(lower.is_empty() && upper.is_empty()) {
             pause()?;
-            let is_spawned = thread::scope(|scope| {
-                let second = thread::Builder::new().name("tile-search".to_owned());
+            let is_spawned = std::thread::scope(|scope| {
+                let second = std::thread::Builder::new().name("tile-search".to_owned());
                 let second = second.spawn_scoped(scope, || search(&mut upper, &mut found_behind));
                 search(&mut lower, found);
                 second.is_ok()

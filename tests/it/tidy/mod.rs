@@ -90,7 +90,11 @@ fn code_that_decides_does_no_input_or_output() {
             let waits = path.len() == 1 && matches!(last.as_str(), "async" | "await");
             let outside = ["env", "fs", "net", "process", "thread"];
             let second = path.get(1).map(String::as_str);
-            let is_outside = path[0] == "std" && second.is_some_and(|part| outside.contains(&part));
+            // Threads that end with the function only compute.
+            let third = path.get(2).map(String::as_str);
+            let computes = second == Some("thread") && matches!(third, Some("scope" | "Builder"));
+            let is_outside =
+                path[0] == "std" && second.is_some_and(|part| outside.contains(&part)) && !computes;
             reads_clock || waits || is_outside || path[0] == "tokio"
         },
     ));
