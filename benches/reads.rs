@@ -30,7 +30,7 @@ const CONNECTIONS: usize = 16;
 const WARM_UP: Duration = Duration::from_millis(500);
 const SAMPLES_EVERY: Duration = Duration::from_millis(5);
 const DUMP: &str = "/devices/views/all/devices.ekjson";
-/// How often a page that is open reads.
+/// An open page sends its requests once in this time.
 const PAGE_EVERY: Duration = Duration::from_secs(1);
 const SUMMARY: &str = "/api/v1/summary";
 /// What an open page reads besides tiles.

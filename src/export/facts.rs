@@ -7,7 +7,7 @@ use crate::report::{
 };
 use crate::tracker::{Bluetooth, Device, Radio};
 
-/// What kind of radio a row is of.
+/// The kind of radio that a row is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Wifi,

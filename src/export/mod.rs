@@ -31,7 +31,7 @@ const PIECE_BYTES_MIN: usize = 64 * 1024;
 /// After so many steps without enough rows for a piece, others have their turn.
 const STEPS_MAX: usize = 16;
 
-/// What the rows of a file are.
+/// What a row of a file stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Per {
     /// One row for each device.

@@ -144,6 +144,7 @@ async fn every_request(
         })
     })
     .await;
+    // Whoever repeats such a request at once would keep the processors from reports.
     if matches!(
         response.status(),
         StatusCode::PAYLOAD_TOO_LARGE | StatusCode::TOO_MANY_REQUESTS

@@ -34,7 +34,7 @@ pub(in crate::http) struct LargeBodies {
 #[derive(Debug)]
 struct Lane {
     next: Arc<Semaphore>,
-    /// How many there are.
+    /// Bodies that are decoded or wait for it.
     bodies: usize,
 }
 
