@@ -102,7 +102,7 @@ impl Access {
     pub(crate) fn new(policy: Policy, credentials: Credentials, config: &Auth) -> Self {
         let sessions = Sessions::new(config.session_timeout, config.sessions_max);
         let known = credentials.known_clients();
-        let throttle = LoginThrottle::new(config.guesses_per_minute_max, known);
+        let throttle = LoginThrottle::new(config.guesses_per_minute_max, config.guess_delay, known);
         Self(Arc::new(Inner {
             policy,
             credentials,

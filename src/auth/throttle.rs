@@ -18,8 +18,7 @@ use crate::bounded::BoundedMap;
 
 /// Wrong passwords of a client before the first delay.
 const FAILURES_WITHOUT_DELAY: u32 = 5;
-/// The first delay; it doubles with each further failure.
-const DELAY: Duration = Duration::from_secs(1);
+/// Past it a delay does not double any more.
 const DELAY_MAX: Duration = Duration::from_secs(30);
 /// Time without a failure after which a client's failures are forgotten.
 const FORGET_AFTER: Duration = Duration::from_secs(15 * 60);
@@ -38,6 +37,8 @@ pub(super) struct LoginThrottle {
     /// Clients that somebody has logged in from. They do not share the rate of the others.
     known: BoundedMap<ClientNetwork, ()>,
     strangers: Strangers,
+    /// After the first failure that is slowed. It doubles with each further one.
+    delay: Duration,
 }
 
 /// The guesses of all clients that nobody has logged in from.
@@ -69,12 +70,12 @@ struct Failures {
 }
 
 impl Failures {
-    fn next_try_at(&self) -> Instant {
+    fn next_try_at(&self, first_delay: Duration) -> Instant {
         match self.count.checked_sub(FAILURES_WITHOUT_DELAY) {
             None => self.last,
             Some(more) => {
-                let delay = DELAY.saturating_mul(2u32.saturating_pow(more));
-                self.last + delay.min(DELAY_MAX)
+                let delay = first_delay.saturating_mul(2u32.saturating_pow(more));
+                self.last + delay.min(DELAY_MAX.max(first_delay))
             }
         }
     }
@@ -89,9 +90,13 @@ impl Failures {
 }
 
 impl LoginThrottle {
-    /// `strangers_max` is the number of guesses a minute of all clients that nobody has logged in from. `known` are
-    /// clients that somebody has logged in from, the latest one last.
-    pub(super) fn new(strangers_max: u32, known: impl IntoIterator<Item = ClientNetwork>) -> Self {
+    /// `strangers_max` is the number of guesses a minute of all clients that nobody has logged in from, `delay` the first
+    /// delay of a client. `known` are clients that somebody has logged in from, the latest one last.
+    pub(super) fn new(
+        strangers_max: u32,
+        delay: Duration,
+        known: impl IntoIterator<Item = ClientNetwork>,
+    ) -> Self {
         let mut known_clients = BoundedMap::new(CLIENTS_MAX);
         for network in known {
             known_clients.insert(network, ());
@@ -103,6 +108,7 @@ impl LoginThrottle {
                 per_guess: STRANGERS_BURST / strangers_max.max(1),
                 until: None,
             },
+            delay,
         }
     }
 
@@ -111,7 +117,9 @@ impl LoginThrottle {
         let network = ClientNetwork::of(client);
         let failures = self.clients.get(&network);
         let of_client = failures.map_or(Duration::ZERO, |failures| {
-            failures.next_try_at().saturating_duration_since(now)
+            failures
+                .next_try_at(self.delay)
+                .saturating_duration_since(now)
         });
         let of_strangers = if self.is_stranger(client) {
             self.strangers.wait(now)
@@ -204,6 +212,7 @@ mod tests {
     /// So many that only the test of strangers reaches it.
     const STRANGERS_MAX: u32 = 1_000_000;
 
+    const DELAY: Duration = Duration::from_secs(1);
     const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 
     fn seconds(seconds: u64) -> Duration {
@@ -212,7 +221,7 @@ mod tests {
 
     #[test]
     fn five_failures_are_free_and_then_the_wait_doubles() {
-        let (mut throttle, now) = (LoginThrottle::new(STRANGERS_MAX, []), Instant::now());
+        let (mut throttle, now) = (LoginThrottle::new(STRANGERS_MAX, DELAY, []), Instant::now());
         for _ in 0..4 {
             throttle.failed(CLIENT, None, now);
             assert_eq!(throttle.wait(CLIENT, now), None);
@@ -229,7 +238,7 @@ mod tests {
 
     #[test]
     fn failures_are_forgotten() {
-        let (mut throttle, now) = (LoginThrottle::new(STRANGERS_MAX, []), Instant::now());
+        let (mut throttle, now) = (LoginThrottle::new(STRANGERS_MAX, DELAY, []), Instant::now());
         for _ in 0..9 {
             throttle.failed(CLIENT, None, now);
         }
@@ -245,7 +254,7 @@ mod tests {
     #[test]
     fn a_guess_that_is_made_again_neither_counts_nor_prolongs_the_wait() {
         let (mut throttle, now, mut guess) = (
-            LoginThrottle::new(STRANGERS_MAX, []),
+            LoginThrottle::new(STRANGERS_MAX, DELAY, []),
             Instant::now(),
             guesses(),
         );
@@ -268,7 +277,7 @@ mod tests {
     #[test]
     fn a_success_forgets_the_count_and_not_the_guesses() {
         let (mut throttle, now, mut guess) = (
-            LoginThrottle::new(STRANGERS_MAX, []),
+            LoginThrottle::new(STRANGERS_MAX, DELAY, []),
             Instant::now(),
             guesses(),
         );
@@ -283,7 +292,7 @@ mod tests {
     #[test]
     fn the_number_of_guesses_is_bounded_and_those_that_are_repeated_stay() {
         let (mut throttle, now, mut guess) = (
-            LoginThrottle::new(STRANGERS_MAX, []),
+            LoginThrottle::new(STRANGERS_MAX, DELAY, []),
             Instant::now(),
             guesses(),
         );
@@ -303,7 +312,7 @@ mod tests {
 
     #[test]
     fn a_network_of_ipv6_is_one_client() {
-        let (mut throttle, now) = (LoginThrottle::new(STRANGERS_MAX, []), Instant::now());
+        let (mut throttle, now) = (LoginThrottle::new(STRANGERS_MAX, DELAY, []), Instant::now());
         for host in 1..=5 {
             throttle.failed(format!("2001:db8::{host}").parse().unwrap(), None, now);
         }
@@ -318,7 +327,7 @@ mod tests {
 
     #[test]
     fn the_number_of_clients_is_bounded() {
-        let (mut throttle, now) = (LoginThrottle::new(STRANGERS_MAX, []), Instant::now());
+        let (mut throttle, now) = (LoginThrottle::new(STRANGERS_MAX, DELAY, []), Instant::now());
         for client in 0..20_000u32 {
             let client = std::net::Ipv4Addr::from_bits(client);
             throttle.failed(
@@ -334,7 +343,10 @@ mod tests {
     fn clients_that_nobody_logged_in_from_share_a_rate() {
         let client = |number: u32| IpAddr::V4(std::net::Ipv4Addr::from_bits(number << 8));
         let before_the_start = [ClientNetwork::of(client(1_000_001))];
-        let (mut throttle, now) = (LoginThrottle::new(60, before_the_start), Instant::now());
+        let (mut throttle, now) = (
+            LoginThrottle::new(60, DELAY, before_the_start),
+            Instant::now(),
+        );
         let (known, before) = (client(1_000_000), client(1_000_001));
         throttle.succeeded(known);
         for number in 0..60 {

@@ -82,6 +82,10 @@ pub struct Auth {
     pub logins_waiting_max: usize,
     /// Wrong passwords a minute from all addresses that nobody has logged in from. Past it, 429. Default 60.
     pub guesses_per_minute_max: u32,
+    /// Pause after five wrong passwords from one address. It doubles with each further one, up to 30 seconds. Default
+    /// 1 second.
+    #[serde(with = "duration_text")]
+    pub guess_delay: Duration,
     /// How long known credentials stay valid while `auth.json` cannot be read. Default 5 seconds.
     #[serde(with = "duration_text")]
     pub stale_max: Duration,
@@ -97,6 +101,7 @@ impl Default for Auth {
             sessions_max: 1000,
             logins_waiting_max: 64,
             guesses_per_minute_max: 60,
+            guess_delay: Duration::from_secs(1),
             stale_max: Duration::from_secs(5),
             bind_sources: false,
         }
@@ -326,6 +331,7 @@ impl Config {
         if !(1..=1_000_000).contains(&auth.guesses_per_minute_max) {
             return Err("must be 1 to 1000000".to_owned());
         }
+        time(auth.guess_delay, Duration::from_millis(100)..=HOUR)?;
         time(auth.stale_max, Duration::ZERO..=HOUR)?;
         time(ingest.clock_skew_max, Duration::ZERO..=DAY * 365)?;
         time(ingest.resend_window, Duration::ZERO..=DAY * 365)?;

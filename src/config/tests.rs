@@ -659,6 +659,13 @@ fn limits_of_logins_have_bounds() {
         }
         refused(load(more), &[&format!("`{key}`"), "must be 0s to"]);
     }
+    let delay = |value: &str| from_file(&format!("[auth]\nguess_delay = {value:?}"));
+    for fine in ["100ms", "1h"] {
+        delay(fine).unwrap();
+    }
+    for bad in ["99ms", "3601s"] {
+        refused(delay(bad), &["`auth.guess_delay`", "must be 100ms to 1h"]);
+    }
     let bound = from_environment("SCANPOST_AUTH__BIND_SOURCES", "true");
     assert!(bound.unwrap().auth.bind_sources);
 }

@@ -80,7 +80,8 @@ pub(crate) fn copy_of_fixture(version: &str) -> TempDir {
 }
 
 /// The default configuration with long timeouts for clients. On a busy machine a test can be slower than the default
-/// timeouts. Tests of timeouts set their own. Refusals do not wait, so that what is refused for a while still is after some.
+/// timeouts. Tests of timeouts set their own. Refusals do not wait, and whoever guesses a password waits for ever, so that
+/// what is refused for a while still is after some.
 fn unhurried() -> Config {
     const HOUR: Duration = Duration::from_secs(3600);
     let mut config = Config::default();
@@ -90,6 +91,7 @@ fn unhurried() -> Config {
     limits.idle_timeout = HOUR;
     limits.subscriber_timeout = HOUR;
     limits.refusal_delay = Duration::ZERO;
+    config.auth.guess_delay = HOUR;
     config
 }
 
