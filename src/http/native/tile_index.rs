@@ -48,12 +48,16 @@ impl TileIndex {
 
     /// Waits a while until there is an index.
     pub(super) async fn is_built(&self) -> Result<(), ApiError> {
+        self.is_built_within(PATIENCE).await
+    }
+
+    async fn is_built_within(&self, patience: Duration) -> Result<(), ApiError> {
         let mut is_built = self.0.is_built.subscribe();
         if *is_built.borrow_and_update() {
             return Ok(());
         }
         self.0.wanted.notify_one();
-        let built = timeout(PATIENCE, is_built.wait_for(|is_built| *is_built)).await;
+        let built = timeout(patience, is_built.wait_for(|is_built| *is_built)).await;
         match built {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(ApiError::NoTilesYet),
@@ -101,5 +105,58 @@ impl Shared {
                 return;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::alerts::AlertKeeper;
+    use crate::config::alerts::Alerts;
+    use crate::events::Events;
+    use crate::fold::ResendWindow;
+    use crate::ingest::{self, Stores, WriterBounds};
+    use crate::log::Log;
+    use crate::report::ReceivedAt;
+    use crate::tracker::Bounds;
+
+    #[tokio::test]
+    async fn tiles_are_refused_until_the_first_index_is_built() {
+        let tracker = Arc::new(Tracker::new(Bounds::FOR_TESTS));
+        let (ready, is_ready) = oneshot::channel();
+        let alerts = AlertKeeper::open(None, &Alerts::default(), uuid::Uuid::nil()).unwrap();
+        let stores = Stores {
+            log: Log::in_memory(usize::MAX),
+            snapshots: None,
+            accepts_loss: false,
+            alerts,
+        };
+        let bounds = WriterBounds {
+            queue_batches_max: 1,
+            window: ResendWindow {
+                batches_max: 1,
+                age_max: Duration::ZERO,
+            },
+        };
+        let (ingest, _) = ingest::start(
+            stores,
+            Arc::clone(&tracker),
+            Events::new(1),
+            ReceivedAt::from_micros(1),
+            bounds,
+            move |_, _| ready.send(()).unwrap(),
+        )
+        .unwrap();
+        is_ready.await.unwrap();
+        let index = TileIndex::new(tracker, ingest, Pace::new(Arc::default(), 1));
+        let refused = index.is_built_within(Duration::ZERO).await;
+        assert!(matches!(refused, Err(ApiError::NoTilesYet)), "{refused:?}");
+        let follower = index.clone();
+        let follower = tokio::spawn(async move { follower.follow().await });
+        index.is_built_within(Duration::MAX).await.unwrap();
+        index.is_built_within(Duration::ZERO).await.unwrap();
+        follower.abort();
     }
 }
