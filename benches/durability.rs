@@ -1,7 +1,7 @@
 //! Cost of syncing to disk before the answer, and time of a start from the log.
 //!
 //! ```text
-//! cargo bench --bench durability -- [--seconds N] [--ceiling] [--full] [--index] [--index-observations N] [--database-index]
+//! cargo bench --bench durability -- [--seconds N] [--ceiling] [--full] [--index] [--index-alone] [--index-observations N] [--database-index]
 //! ```
 #![expect(clippy::print_stdout, reason = "the tables are the result")]
 #![expect(
@@ -58,6 +58,9 @@ struct Arguments {
     /// Observations for that.
     #[arg(long, default_value_t = RESTART_OBSERVATIONS_FULL)]
     index_observations: u32,
+    /// Measures the index once, and nothing without it: without it 100 million observations take half an hour.
+    #[arg(long)]
+    index_alone: bool,
     /// Measures an index in the database instead, which makes ingest many times slower.
     #[arg(long)]
     database_index: bool,
@@ -90,6 +93,9 @@ fn main() -> Result<()> {
             &[Indexing::Off, Indexing::Runs, Indexing::Off, Indexing::Runs],
             observations,
         )?;
+    }
+    if arguments.index_alone {
+        measure_indexes(&[Indexing::Runs], observations)?;
     }
     if arguments.database_index {
         measure_indexes(&[Indexing::Database], observations)?;
