@@ -208,7 +208,13 @@ impl Security {
             return Some(SecurityClass::Wpa3Enterprise192);
         }
         if self.says_wpa3() {
-            return Some(SecurityClass::Wpa3Enterprise);
+            // The decoder states both key managements if the string names both versions.
+            let both = akms.contains(Akm::Eap) && akms.contains(Akm::EapSha256);
+            return Some(if both && self.pmf != Pmf::Required {
+                SecurityClass::Wpa2Wpa3Enterprise
+            } else {
+                SecurityClass::Wpa3Enterprise
+            });
         }
         if akms.contains(Akm::EapSha256) && !self.pairwise().contains(Cipher::Tkip) {
             let sha1 = AkmSet::of(&[Akm::Eap, Akm::FtEap]);

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::firmware::{macos_mode, spelled_out};
+use super::firmware::{macos_mode, openwrt_option, spelled_out};
 use super::lexicon::{IN_BRACKETS, IN_WORDS, kind};
 use super::names::{Atom, Statement, Word, WordSet};
 use super::text::{Found, Text};
@@ -20,23 +20,22 @@ pub(super) fn read<'a>(raw: &'a str, leftovers: Option<&mut Vec<&'a str>>) -> Se
     let is_whole = raw.len() <= BYTES_MAX;
     let text = if is_whole { raw } else { first_tokens(raw) };
     let has_brackets = text.bytes().any(|byte| matches!(byte, b'[' | b']'));
-    if is_whole
-        && !has_brackets
-        && let Some(mode) = macos_mode(text)
-    {
-        return read(mode, leftovers);
-    }
-    if is_whole
-        && !has_brackets
-        && let Some(spelled) = spelled_out(text)
-    {
-        let security = read(spelled, None);
-        if security.has_leftovers()
-            && let Some(parts) = leftovers
-        {
-            parts.push(text.trim_ascii());
+    if is_whole && !has_brackets {
+        if let Some(mode) = macos_mode(text) {
+            return read(mode, leftovers);
         }
-        return security;
+        if let Some(spelled) = spelled_out(text) {
+            let security = read(spelled, None);
+            if security.has_leftovers()
+                && let Some(parts) = leftovers
+            {
+                parts.push(text.trim_ascii());
+            }
+            return security;
+        }
+        if let Some((mode, ciphers)) = openwrt_option(text) {
+            return with_ciphers(read(mode, None), ciphers);
+        }
     }
     let kinds = if has_brackets {
         &IN_BRACKETS
@@ -48,6 +47,7 @@ pub(super) fn read<'a>(raw: &'a str, leftovers: Option<&mut Vec<&'a str>>) -> Se
         security: Security::UNKNOWN,
         tokens: 0,
         names_at: 0,
+        words_of_eap: WordSet::EMPTY,
         leftovers,
     };
     if !is_whole {
@@ -58,7 +58,18 @@ pub(super) fn read<'a>(raw: &'a str, leftovers: Option<&mut Vec<&'a str>>) -> Se
     } else {
         reader.bare_words();
     }
-    reader.security
+    reader.finish()
+}
+
+/// Adds pairwise ciphers to the protocols of a value.
+fn with_ciphers(mut security: Security, ciphers: CipherSet) -> Security {
+    if security.protocols.contains(Protocol::Wpa) {
+        security.wpa_pairwise = security.wpa_pairwise.union(ciphers);
+    }
+    if security.protocols.contains(Protocol::Rsn) {
+        security.rsn_pairwise = security.rsn_pairwise.union(ciphers);
+    }
+    security
 }
 
 /// The beginning of a string that is too long, without the last, incomplete token.
@@ -78,12 +89,23 @@ struct Reader<'a, 'l> {
     tokens: usize,
     /// Where the names of the last block begin, behind its protocol words.
     names_at: usize,
+    /// The protocol words of the blocks with IEEE 802.1X.
+    words_of_eap: WordSet,
     leftovers: Option<&'l mut Vec<&'a str>>,
 }
 
 impl Reader<'_, '_> {
     fn mark(&mut self, mark: Mark) {
         self.security.marks.insert(mark);
+    }
+
+    /// Adds what follows from the whole string.
+    fn finish(mut self) -> Security {
+        if self.words_of_eap.contains(Word::Wpa3) && self.words_of_eap.contains(Word::Rsn) {
+            // A network of both versions offers the key management of each, as with a shared key.
+            self.security.rsn_akms.insert(Akm::EapSha256);
+        }
+        self.security
     }
 
     /// Reads tokens in brackets. Kismet puts blanks between them.
@@ -310,6 +332,9 @@ impl Reader<'_, '_> {
                 return self.ciphers_alone(block);
             }
             words.insert(Word::Rsn);
+        }
+        if stated.contains(Akm::Eap) {
+            self.words_of_eap = self.words_of_eap.union(words);
         }
         if block.preauth {
             security.flags.insert(Flag::Preauth);

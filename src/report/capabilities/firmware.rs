@@ -1,5 +1,8 @@
 //! Closed lists of words and numbers that some scanners send in place of a capabilities string: `wifi_auth_mode_t` of
-//! ESP-IDF, `wl_enc_type` of the ESP8266 and other Arduino boards, and words of Windows, macOS and `nmcli`.
+//! ESP-IDF, `wl_enc_type` of the ESP8266 and other Arduino boards, enumerations of Windows and Android, options of
+//! `OpenWrt`, and words of Windows, macOS and `nmcli`.
+
+use super::{Cipher, CipherSet};
 
 /// Names of `wifi_auth_mode_t` (`esp_wifi_types_generic.h`) without `WIFI_AUTH_`, in the order of their numbers, each
 /// with the equivalent capabilities string.
@@ -39,48 +42,105 @@ static ENCRYPTION_TYPES: Names<10> = Names::new([
     ("WPA", "[WPA-PSK]"),
     ("WPA2", "[WPA2-PSK]"),
     ("WPA2_ENTERPRISE", "[WPA2-EAP]"),
-    ("WPA3", "[RSN-SAE]"),
+    // The list has no name for WPA2 beside WPA3.
+    ("WPA3", "[WPA3-PERSONAL]"),
     ("UNKNOWN", UNKNOWN),
 ]);
-/// Words of other lists that do not follow the notation.
-static PHRASES: Names<28> = Names::new([
-    // nmcli, for an access point without any protection.
-    ("--", "[OPEN]"),
-    // Windows: netsh, and the names in its profiles.
+/// Names of `DOT11_AUTH_ALGORITHM` (`wlantypes.h`) without `DOT11_AUTH_ALGO_`. Windows' `WPA` and `RSNA` are those with
+/// an authentication server.
+static WINDOWS_ALGORITHMS: Names<12> = Names::new([
+    ("80211_OPEN", "[OPEN]"),
+    ("80211_SHARED_KEY", "[WEP]"),
+    ("WPA", "[WPA-ENTERPRISE]"),
+    ("WPA_PSK", "[WPA-PERSONAL]"),
+    ("WPA_NONE", "[WPA-NONE]"),
+    ("RSNA", "[WPA2-ENTERPRISE]"),
+    ("RSNA_PSK", "[WPA2-PERSONAL]"),
+    ("WPA3", "[RSN-EAP_SUITE_B_192]"),
+    ("WPA3_ENT_192", "[RSN-EAP_SUITE_B_192]"),
+    ("WPA3_SAE", "[WPA3-PERSONAL]"),
+    ("WPA3_ENT", "[WPA3-ENTERPRISE]"),
+    ("OWE", "[RSN-OWE]"),
+]);
+/// Names of Android's `SECURITY_TYPE_…` (`WifiInfo`) without the prefix. `PSK` and `EAP` are missing: each stands for
+/// WPA and for WPA2, and is read by the notation, with the prefix as a leftover.
+static ANDROID_TYPES: Names<11> = Names::new([
+    ("OPEN", "[OPEN]"),
+    ("WEP", "[WEP]"),
+    ("SAE", "[WPA3-PERSONAL]"),
+    ("OWE", "[RSN-OWE]"),
+    ("WAPI_PSK", "[WAPI-WAPI-PSK]"),
+    ("WAPI_CERT", "[WAPI-WAPI-CERT]"),
+    ("EAP_WPA3_ENTERPRISE", "[WPA3-ENTERPRISE]"),
+    ("EAP_WPA3_ENTERPRISE_192_BIT", "[RSN-EAP_SUITE_B_192]"),
+    ("OSEN", "[OSEN]"),
+    ("DPP", "[RSN-DPP]"),
+    ("UNKNOWN", UNKNOWN),
+]);
+/// nmcli's text for an access point without any protection.
+const NMCLI_OPEN: &str = "--";
+/// Words of other lists that do not follow the notation. A blank, a dash and a low line count as the same.
+static PHRASES: Names<38> = Names::new([
+    // Windows: netsh, the names in its profiles, `NetworkAuthenticationType`, and libraries for .NET.
     ("WPA3-Enterprise 192 bits", "[RSN-EAP_SUITE_B_192]"),
     ("WPA3-Enterprise 192-bit", "[RSN-EAP_SUITE_B_192]"),
-    ("WPA3 Enterprise 192-bit", "[RSN-EAP_SUITE_B_192]"),
+    ("Wpa3Enterprise192Bits", "[RSN-EAP_SUITE_B_192]"),
     ("WPAPSK", "[WPA-PSK]"),
-    ("WPA2PSK", "[WPA2-PSK]"),
+    ("WPA2PSK", "[WPA2-PERSONAL]"),
     ("WPAPSK/WPA2PSK", "[WPA-PSK][WPA2-PSK]"),
-    ("WPA3SAE", "[RSN-SAE]"),
-    ("WPA3ENT", "[WPA3-EAP]"),
+    ("WPA3SAE", "[WPA3-PERSONAL]"),
+    ("WPA3ENT", "[WPA3-ENTERPRISE]"),
     ("WPA3ENT192", "[RSN-EAP_SUITE_B_192]"),
-    ("RsnaPsk", "[WPA2-PSK]"),
-    ("Rsna", "[WPA2-EAP]"),
+    ("Wpa3Enterprise", "[WPA3-ENTERPRISE]"),
+    ("WpaNone", "[WPA-NONE]"),
+    ("RsnaPsk", "[WPA2-PERSONAL]"),
+    ("RSNA_PSK", "[WPA2-PERSONAL]"),
+    ("Rsna", "[WPA2-ENTERPRISE]"),
     ("Open80211", "[OPEN]"),
+    ("80211_OPEN", "[OPEN]"),
+    ("IEEE80211_Open", "[OPEN]"),
+    ("SharedKey80211", "[WEP]"),
+    ("80211_SHARED_KEY", "[WEP]"),
+    ("IEEE80211_SharedKey", "[WEP]"),
+    ("Shared Key", "[WEP]"),
     // airodump-ng.
     ("OPN", "[OPEN]"),
-    // OpenWrt's configuration (`option encryption`).
-    ("psk-mixed", "[WPA-PSK][WPA2-PSK]"),
-    ("psk-mixed+ccmp", "[WPA-PSK-CCMP][WPA2-PSK-CCMP]"),
-    (
-        "psk-mixed+tkip+ccmp",
-        "[WPA-PSK-TKIP+CCMP][WPA2-PSK-TKIP+CCMP]",
-    ),
-    ("psk2", "[WPA2-PSK]"),
-    ("psk2+ccmp", "[WPA2-PSK-CCMP]"),
-    ("psk2+tkip+ccmp", "[WPA2-PSK-TKIP+CCMP]"),
-    ("sae-mixed", "[RSN-PSK+SAE]"),
     // macOS. Its names of modes follow `spairport_security_mode_`.
     ("Dynamic WEP", "[WEP]"),
-    ("dynamic_wep", "[WEP]"),
     ("Enhanced Open", "[RSN-OWE]"),
-    ("wpa_personal_mixed", "[WPA-PSK][WPA2-PSK]"),
-    ("wpa2_personal_mixed", "[WPA-PSK][WPA2-PSK]"),
-    ("wpa3_transition", "[RSN-PSK+SAE]"),
-    ("wpa3_personal_transition", "[RSN-PSK+SAE]"),
+    ("WPA Personal Mixed", WPA_WPA2_PERSONAL),
+    ("WPA2 Personal Mixed", WPA_WPA2_PERSONAL),
+    ("WPA Enterprise Mixed", WPA_WPA2_ENTERPRISE),
+    ("WPA2 Enterprise Mixed", WPA_WPA2_ENTERPRISE),
+    ("WPA3 Transition", WPA2_WPA3_PERSONAL),
+    ("WPA3 Transition Mode", WPA2_WPA3_PERSONAL),
+    ("WPA3 Personal Transition", WPA2_WPA3_PERSONAL),
+    ("WPA3 Personal Transition Mode", WPA2_WPA3_PERSONAL),
+    ("WPA3 Personal (Transition)", WPA2_WPA3_PERSONAL),
+    ("WPA3 SAE Transition", WPA2_WPA3_PERSONAL),
+    ("WPA3 SAE Transition Mode", WPA2_WPA3_PERSONAL),
+    ("WPA3 Enterprise Transition", WPA2_WPA3_ENTERPRISE),
+    ("WPA3 Enterprise Transition Mode", WPA2_WPA3_ENTERPRISE),
+    ("WPA3 Enterprise (Transition)", WPA2_WPA3_ENTERPRISE),
 ]);
+/// `OpenWrt`'s `option encryption`, without the ciphers behind it (`wireless_vif_parse_encryption`).
+static OPENWRT: Names<11> = Names::new([
+    ("wep+open", "[WEP]"),
+    ("wep+shared", "[WEP]"),
+    ("wep-open", "[WEP]"),
+    ("wep-shared", "[WEP]"),
+    ("wep-mixed", "[WEP]"),
+    ("psk2", "[WPA2-PSK]"),
+    ("psk3", "[RSN-SAE]"),
+    ("psk-mixed", WPA_WPA2_PERSONAL),
+    ("psk+psk2", WPA_WPA2_PERSONAL),
+    ("psk3-mixed", WPA2_WPA3_PERSONAL),
+    ("sae-mixed", WPA2_WPA3_PERSONAL),
+]);
+const WPA_WPA2_PERSONAL: &str = "[WPA-PSK][WPA2-PSK]";
+const WPA_WPA2_ENTERPRISE: &str = "[WPA-EAP][WPA2-EAP]";
+const WPA2_WPA3_PERSONAL: &str = "[RSN-PSK+SAE]";
+const WPA2_WPA3_ENTERPRISE: &str = "[WPA2-EAP][WPA3-EAP]";
 /// Prefixes of macOS' names of modes. Some lack the first letter.
 const MACOS_PREFIXES: [&str; 2] = ["spairport_security_mode_", "pairport_security_mode_"];
 /// The string for numbers that are not in the table.
@@ -114,14 +174,33 @@ impl<const COUNT: usize> Names<COUNT> {
     }
 
     fn meaning(&self, name: &str) -> Option<&'static str> {
+        self.find(name, str::eq_ignore_ascii_case)
+    }
+
+    /// The meaning of a phrase, whatever joins its words.
+    fn meaning_of_phrase(&self, phrase: &str) -> Option<&'static str> {
+        self.find(phrase, |known, phrase| {
+            known.bytes().map(folded).eq(phrase.bytes().map(folded))
+        })
+    }
+
+    fn find(&self, name: &str, is_same: impl Fn(&str, &str) -> bool) -> Option<&'static str> {
         let first = name.bytes().next()?;
         if self.firsts.get(name.len())? & first_bit(first) == 0 {
             return None;
         }
         self.entries
             .iter()
-            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .find(|(known, _)| known.len() == name.len() && is_same(known, name))
             .map(|(_, text)| *text)
+    }
+}
+
+/// Folds case and what joins words.
+const fn folded(byte: u8) -> u8 {
+    match byte {
+        b' ' | b'_' => b'-',
+        byte => byte.to_ascii_lowercase(),
     }
 }
 
@@ -143,6 +222,15 @@ pub(super) fn spelled_out(name: &str) -> Option<&'static str> {
     if let Some(short) = without_prefix(name, "ENC_TYPE_") {
         return ENCRYPTION_TYPES.meaning(short);
     }
+    if let Some(short) = without_prefix(name, "DOT11_AUTH_ALGO_") {
+        return WINDOWS_ALGORITHMS.meaning(short);
+    }
+    if let Some(short) = without_prefix(name, "SECURITY_TYPE_") {
+        return ANDROID_TYPES.meaning(short);
+    }
+    if name == NMCLI_OPEN {
+        return Some("[OPEN]");
+    }
     let short = ["WIFI_AUTH_", "AUTH_"]
         .into_iter()
         .find_map(|prefix| without_prefix(name, prefix));
@@ -150,7 +238,42 @@ pub(super) fn spelled_out(name: &str) -> Option<&'static str> {
     MODES
         .meaning(short)
         .or_else(|| RENAMED.meaning(short))
-        .or_else(|| PHRASES.meaning(name))
+        .or_else(|| PHRASES.meaning_of_phrase(name))
+}
+
+/// The capabilities string for an option of `OpenWrt`, and the ciphers behind it: `psk-mixed+tkip+ccmp`.
+///
+/// Options that mean something else to other programs count only as `OpenWrt` writes them, in small letters: `WPA-Mixed`
+/// is a word of routers, and says nothing of an authentication server. `psk` without ciphers, `wpa`, `wpa2` and `wpa3`
+/// are left to the notation.
+pub(super) fn openwrt_option(text: &str) -> Option<(&'static str, CipherSet)> {
+    let option = text.trim_ascii();
+    if let Some(meaning) = OPENWRT.meaning(option) {
+        return Some((meaning, CipherSet::EMPTY));
+    }
+    let (mode, names) = match option.split_once('+') {
+        Some((mode, names)) => (mode, Some(names)),
+        None => (option, None),
+    };
+    let meaning = match mode {
+        "psk" => names.and(Some("[WPA-PSK]")),
+        "wpa-mixed" => Some(WPA_WPA2_ENTERPRISE),
+        "wpa3-mixed" => Some(WPA2_WPA3_ENTERPRISE),
+        "wpa3-192" => Some("[RSN-EAP_SUITE_B_192-GCMP-256]"),
+        _ => OPENWRT.meaning(mode),
+    }?;
+    let mut ciphers = CipherSet::EMPTY;
+    for name in names.into_iter().flat_map(|names| names.split('+')) {
+        ciphers.insert(match name {
+            "tkip" => Cipher::Tkip,
+            "ccmp" | "aes" => Cipher::Ccmp,
+            "ccmp256" => Cipher::Ccmp256,
+            "gcmp" => Cipher::Gcmp,
+            "gcmp256" => Cipher::Gcmp256,
+            _ => return None,
+        });
+    }
+    Some((meaning, ciphers))
 }
 
 /// The name of a security mode of macOS without its prefix. It follows the notation.

@@ -173,6 +173,7 @@ const STATEMENTS: &[(&str, Statement)] = &[
     ("ESS", Statement::Topology(Topology::Ap)),
     ("FILS", Statement::Flag(Flag::Fils)),
     ("FST", Statement::Flag(Flag::FastSessionTransfer)),
+    ("H2E", Statement::Flag(Flag::SaeHashToElement)),
     ("HS20", Statement::Flag(Flag::Hotspot20)),
     ("IBSS", Statement::Topology(Topology::AdHoc)),
     ("MESH", Statement::Topology(Topology::Mesh)),

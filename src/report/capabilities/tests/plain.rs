@@ -26,10 +26,12 @@ pub(super) struct Plain {
     open: bool,
     damaged: bool,
     leftovers: Vec<String>,
+    /// The words of the blocks with IEEE 802.1X, while a string is read.
+    eap_words: Names,
 }
 
 /// Bare names of ESP-IDF and `OpenWrt` whose meaning does not follow from the notation.
-const BARE_NAMES: [(&str, &str); 10] = [
+const BARE_NAMES: [(&str, &str); 15] = [
     ("WPA3_PSK", "[RSN-SAE]"),
     ("WPA2_WPA3_PSK", "[RSN-SAE+PSK]"),
     ("WAPI_PSK", "[WAPI-PSK-SMS4]"),
@@ -40,6 +42,19 @@ const BARE_NAMES: [(&str, &str); 10] = [
     ("WPA_ENTERPRISE", "[WPA-EAP]"),
     ("psk-mixed", "[WPA-PSK][WPA2-PSK]"),
     ("sae-mixed", "[RSN-PSK+SAE]"),
+    ("wep+open", "[WEP]"),
+    ("wep+shared", "[WEP]"),
+    ("wep-open", "[WEP]"),
+    ("wep-shared", "[WEP]"),
+    ("wep-mixed", "[WEP]"),
+];
+
+/// Phrases of macOS. What joins their words does not matter.
+const PHRASES: [(&str, &str); 4] = [
+    ("WPA-PERSONAL-MIXED", "[WPA-PSK][WPA2-PSK]"),
+    ("WPA2-PERSONAL-MIXED", "[WPA-PSK][WPA2-PSK]"),
+    ("WPA-ENTERPRISE-MIXED", "[WPA-EAP][WPA2-EAP]"),
+    ("WPA2-ENTERPRISE-MIXED", "[WPA-EAP][WPA2-EAP]"),
 ];
 
 const WPA: usize = 0;
@@ -95,7 +110,7 @@ impl List {
             Self::Special => "PREAUTH CERT",
             Self::ByPlace => "NONE ?  UNKNOWN=?",
             Self::Flags => {
-                "RSNO SAE-H2E SAE-PK OWE-TRANS P2P HS20 PASSPOINT FILS FST UTF-8 EDMG DMG WFA-HT WFA-VHT WFA-HE \
+                "RSNO SAE-H2E H2E=SAE-H2E SAE-PK OWE-TRANS P2P HS20 PASSPOINT FILS FST UTF-8 EDMG DMG WFA-HT WFA-VHT WFA-HE \
     SEC80 SECD00 BLE"
             }
             Self::Topologies => "ESS=AP PBSS IBSS=ad-hoc MESH=mesh",
@@ -199,6 +214,11 @@ impl Plain {
             .find(|(name, _)| name.eq_ignore_ascii_case(raw.trim_ascii()))
         {
             return Self::read(text);
+        } else if let Some((_, text)) = PHRASES.iter().find(|(phrase, _)| {
+            let joined = raw.trim_ascii().replace([' ', '_'], "-");
+            phrase.eq_ignore_ascii_case(&joined)
+        }) {
+            return Self::read(text);
         } else {
             let (mut inherited, mut is_list) = (Names::new(), false);
             for token in without_group_ciphers(raw).split(ends_token) {
@@ -219,6 +239,10 @@ impl Plain {
                     }
                 }
             }
+        }
+        let eap_words = std::mem::take(&mut plain.eap_words);
+        if eap_words.contains("RSN") && eap_words.contains("WPA3") {
+            plain.akms[RSN].insert("EAP-SHA256");
         }
         plain
     }
@@ -306,6 +330,9 @@ impl Plain {
         }
         if words.contains("RSNO") {
             self.flags.insert("RSNO");
+        }
+        if block.akms.contains("EAP") {
+            self.eap_words.extend(&words);
         }
         let by_wpa3 = words.contains("WPA3");
         self.wpa3 |= by_wpa3;
@@ -460,6 +487,7 @@ impl Plain {
             open: security.says_open(),
             damaged: security.is_damaged(),
             leftovers: parts.into_iter().map(str::to_owned).collect(),
+            eap_words: Names::new(),
         }
     }
 }
