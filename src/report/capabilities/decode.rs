@@ -47,7 +47,9 @@ pub(super) fn read<'a>(raw: &'a str, leftovers: Option<&mut Vec<&'a str>>) -> Se
         security: Security::UNKNOWN,
         tokens: 0,
         names_at: 0,
+        words: WordSet::EMPTY,
         words_of_eap: WordSet::EMPTY,
+        has_mode: false,
         leftovers,
     };
     if !is_whole {
@@ -89,8 +91,12 @@ struct Reader<'a, 'l> {
     tokens: usize,
     /// Where the names of the last block begin, behind its protocol words.
     names_at: usize,
+    /// The protocol words of all blocks.
+    words: WordSet,
     /// The protocol words of the blocks with IEEE 802.1X.
     words_of_eap: WordSet,
+    /// Whether a block has a word for people.
+    has_mode: bool,
     leftovers: Option<&'l mut Vec<&'a str>>,
 }
 
@@ -104,6 +110,12 @@ impl Reader<'_, '_> {
         if self.words_of_eap.contains(Word::Wpa3) && self.words_of_eap.contains(Word::Rsn) {
             // A network of both versions offers the key management of each, as with a shared key.
             self.security.rsn_akms.insert(Akm::EapSha256);
+        }
+        if self.has_mode {
+            let versions = self.words.iter().filter(|word| word.is_version());
+            if versions.count() == 1 {
+                self.mark(Mark::OneMode);
+            }
         }
         self.security
     }
@@ -333,6 +345,8 @@ impl Reader<'_, '_> {
             }
             words.insert(Word::Rsn);
         }
+        self.words = self.words.union(words);
+        self.has_mode |= !block.modes.is_empty();
         if stated.contains(Akm::Eap) {
             self.words_of_eap = self.words_of_eap.union(words);
         }
@@ -420,6 +434,8 @@ fn stated_for_rsn(words: WordSet, stated: AkmSet) -> AkmSet {
 #[derive(Clone, Copy, Default)]
 struct Block {
     akms: AkmSet,
+    /// Those of `akms` that a word for people names.
+    modes: AkmSet,
     ciphers: CipherSet,
     preauth: bool,
     leftovers: bool,
@@ -430,6 +446,10 @@ impl Block {
     fn add(&mut self, atom: Option<Atom>, first: bool) {
         match atom {
             Some(Atom::Akm(akm)) => self.akms.insert(akm),
+            Some(Atom::Mode(akm)) => {
+                self.akms.insert(akm);
+                self.modes.insert(akm);
+            }
             Some(Atom::ByPlace(akm, _)) if first => self.akms.insert(akm),
             Some(Atom::Cipher(cipher) | Atom::ByPlace(_, cipher)) => self.ciphers.insert(cipher),
             Some(Atom::UnknownCipher) => self.ciphers.insert(Cipher::Unknown),

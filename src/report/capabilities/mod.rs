@@ -209,14 +209,18 @@ enum Mark {
     Wpa3Word,
     /// The string has a word for "no protection".
     OpenWord,
+    /// The string names one mode of the network in words for people, such as `WPA3-Personal`. `netsh` names the best one
+    /// that its adapter can use, and the network may offer others.
+    OneMode,
 }
 
 impl Mark {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 5] = [
         Self::Damaged,
         Self::Leftovers,
         Self::Wpa3Word,
         Self::OpenWord,
+        Self::OneMode,
     ];
 }
 
@@ -359,6 +363,11 @@ impl Security {
     /// Whether the string has a word for "no protection". [`class`](Self::class) weighs this claim.
     pub const fn says_open(self) -> bool {
         self.marks.contains(Mark::OpenWord)
+    }
+
+    /// Whether the string names one mode of the network, which may offer others too.
+    const fn names_one_mode(self) -> bool {
+        self.marks.contains(Mark::OneMode)
     }
 }
 

@@ -16,6 +16,8 @@ pub(super) static NAMES: Lexicon = Lexicon::new(WORDS, ATOMS, STATEMENTS);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Atom {
     Akm(Akm),
+    /// A word for people. It stands for all key managements of a kind.
+    Mode(Akm),
     Cipher(Cipher),
     /// A key management if it is the block's first name, a cipher otherwise.
     ByPlace(Akm, Cipher),
@@ -122,7 +124,7 @@ const ATOMS: &[(&str, Atom)] = &[
     ("EAP-SUITE-B-192", Atom::Akm(Akm::EapSuiteB192)),
     ("ENT", Atom::Akm(Akm::Eap)),
     ("ENT-192", Atom::Akm(Akm::EapSuiteB192)),
-    ("ENTERPRISE", Atom::Akm(Akm::Eap)),
+    ("ENTERPRISE", Atom::Mode(Akm::Eap)),
     ("FILS-SHA256", Atom::Akm(Akm::FilsSha256)),
     ("FILS-SHA384", Atom::Akm(Akm::FilsSha384)),
     ("FT-EAP", Atom::Akm(Akm::FtEap)),
@@ -144,7 +146,7 @@ const ATOMS: &[(&str, Atom)] = &[
     ("OWE", Atom::Akm(Akm::Owe)),
     ("OWE-TRANSITION", Atom::Akm(Akm::OweTransition)),
     ("PASN", Atom::Akm(Akm::Pasn)),
-    ("PERSONAL", Atom::Akm(Akm::Psk)),
+    ("PERSONAL", Atom::Mode(Akm::Psk)),
     ("PREAUTH", Atom::Preauth),
     ("PSK", Atom::Akm(Akm::Psk)),
     ("PSK-SHA256", Atom::Akm(Akm::PskSha256)),

@@ -116,7 +116,9 @@ impl Text<'_> {
                 .map_or((end, found.map(|(_, atom)| atom)), |end| {
                     (end, Some(Atom::UnknownCipher))
                 }),
-            Some((end, Atom::Akm(Akm::Psk))) if wapi => (end, Some(Atom::Akm(Akm::WapiPsk))),
+            Some((end, Atom::Akm(Akm::Psk) | Atom::Mode(Akm::Psk))) if wapi => {
+                (end, Some(Atom::Akm(Akm::WapiPsk)))
+            }
             Some((end, Atom::Cert)) => (end, wapi.then_some(Atom::Akm(Akm::WapiCert))),
             Some((end, atom)) => (end, Some(atom)),
         }

@@ -176,6 +176,7 @@ scenarios! {
     weak_crypto
     ap_moved
     old_cache
+    scanners_of_one_mode
     scanners_of_other_times
     switched_off
 }

@@ -1,3 +1,4 @@
+mod change;
 mod every_string;
 mod plain;
 mod written;
