@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 
-use super::channel_text::ChannelText;
+use super::channel_text::{ChannelText, MARK_6_GHZ};
 use super::{Band, Frequency};
 
 /// A channel in Kismet's notation (`6`, `42HT40P`, `1W6e`): 1 to 16 bytes of printable text.
@@ -62,6 +62,10 @@ impl Channel {
         // Nearly all are plain numbers.
         if let Some(channel) = Self::plain(text) {
             return Ok(Some(channel));
+        }
+        // A C string may be sent with its end.
+        if let Some((text, _)) = text.split_once('\0') {
+            return Self::from_wire(text);
         }
         if text.chars().any(char::is_control) {
             return Err(BadChannel::Unprintable);
@@ -144,6 +148,20 @@ impl Channel {
             return Frequency::from_stored(number.checked_mul(1000)?).band();
         }
         Numbered::of(number)?.band()
+    }
+
+    /// The channel in a band that is named beside it. Only 6 GHz has a mark, because its numbers are those of lower
+    /// bands. They are odd, but for one that is out of sequence.
+    #[must_use]
+    pub fn in_band(self, band: Band) -> Self {
+        match (band, self.parts()) {
+            (Band::Ghz6, Some((number @ 1..=233, "")))
+                if number == 2 || !number.is_multiple_of(2) =>
+            {
+                Self::numbered(number, MARK_6_GHZ)
+            }
+            _ => self,
+        }
     }
 
     /// Whether both are one channel, by their numbers. Scanners write different things behind the number, and few state
@@ -330,6 +348,17 @@ mod tests {
             "2437MHz",
             "2437000",
             "6,20",
+            "6\0",
+            "6 \0\0garbage",
+            "2.437 GHz",
+            "2.437 GHz (Channel 6)",
+            "2,437 GHz",
+            "Frequency:2.437 GHz (Channel 6)",
+            "2437/20-Ce/gn",
+            "2437/20/gn(17dBm)",
+            "2437/n/eC",
+            "6 20MHz",
+            "6 20 MHz",
         ] {
             check(six, "6");
         }
@@ -346,6 +375,19 @@ mod tests {
             "36 (5.18 GHz)",
             "5180",
             "36 (DFS)",
+            "5180/20-Ceee/ac",
+            "5180/20-Ceee/ac/P(24dBm)",
+            "5180/ax/Ceee/I",
+            "36+40+44+48",
+            "36 + 40 + 44 + 48",
+            "36+40+44+48 [5 GHz]",
+            "36 80MHz",
+            "36 80 MHz (5 GHz)",
+            "36 @ 80MHz",
+            "36E",
+            "36S",
+            "36e",
+            "5.18 GHz",
         ] {
             check(thirty_six, "36");
         }
@@ -366,6 +408,10 @@ mod tests {
             ("915MHz", "915MHz"),
             ("14", "14"),
             ("233", "233"),
+            ("149E", "149"),
+            ("100S", "100"),
+            ("44+36+40+48", "44"),
+            ("6.135 GHz", "37W6e"),
         ] {
             check(text, expected);
         }
@@ -417,6 +463,18 @@ mod tests {
             "99999999999",
             "6 7",
             "(6)",
+            "1+6+11",
+            "36 80",
+            "36 80 GHz",
+            "6E",
+            "6S",
+            "36X",
+            "6/20-Ce/gn",
+            "2.4 GHz (Channel 6)",
+            "6 GHz",
+            "60 GHz",
+            "2.437 GHz 6",
+            "2437/",
         ] {
             assert_eq!(
                 Channel::from_wire(text),
@@ -450,6 +508,27 @@ mod tests {
             ("915MHz", None),
         ] {
             assert_eq!(read(text).unwrap().band(), band, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_band_that_is_named_beside_a_channel_tells_6_ghz() {
+        for (text, band, expected) in [
+            ("5", Band::Ghz6, "5W6e"),
+            ("37", Band::Ghz6, "37W6e"),
+            ("2", Band::Ghz6, "2W6e"),
+            ("5W6e", Band::Ghz6, "5W6e"),
+            ("36", Band::Ghz6, "36"),
+            ("36HT40+", Band::Ghz6, "36HT40+"),
+            ("FHSS", Band::Ghz6, "FHSS"),
+            ("5", Band::Ghz2, "5"),
+            ("36", Band::Ghz5, "36"),
+        ] {
+            assert_eq!(
+                read(text).unwrap().in_band(band).as_str(),
+                expected,
+                "{text}"
+            );
         }
     }
 

@@ -1,14 +1,16 @@
 //! Spellings of channels.
 //!
 //! Programs write a channel as a number, or as a number among other things: a band (`36 (5 GHz)`), a width (`36,80`,
-//! `5g36/80`), a neighbour (`6+10`), a word (`Channel: 6`). Kismet's own notation (`36HT40+`, `5W6e`) says something that
+//! `5g36/80`, `5180/20-Ceee/ac`), neighbours (`36+40+44+48`), a word (`Channel: 6`). Kismet's own notation (`36HT40+`, `5W6e`) says something that
 //! its readers use, and stays. Everything else is dropped, but for 6 GHz, which Kismet's notation has a mark for.
 
 use super::channel::{BadChannel, Channel, Numbered};
 use super::{Band, Frequency};
 
 /// The mark of 6 GHz in Kismet's notation.
-const MARK_6_GHZ: &str = "W6e";
+pub(super) const MARK_6_GHZ: &str = "W6e";
+/// How far the last 20 MHz of the widest channel, 320 MHz, are from its first, in channel numbers.
+const NEIGHBOUR_DISTANCE_MAX: u32 = 60;
 
 /// The parts of a text that say something.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +30,11 @@ impl ChannelText {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let (band, text) = leading_band(without_word(text));
+        let text = without_word(text);
+        if let Some(read) = Self::in_ghz(text) {
+            return Some(read);
+        }
+        let (band, text) = leading_band(text);
         let (digits, rest) = split(text, |digit| digit.is_ascii_digit());
         let mut read = Self {
             number: digits.parse().ok()?,
@@ -45,6 +51,26 @@ impl ChannelText {
         Some(read)
     }
 
+    /// A frequency with its unit, as `iwlist` prints it: `2.437 GHz (Channel 6)`.
+    fn in_ghz(text: &str) -> Option<Self> {
+        let (number, rest) = split(text, |part| {
+            part.is_ascii_digit() || matches!(part, '.' | ',')
+        });
+        let (unit, detail) = rest.trim_start().split_at_checked("GHz".len())?;
+        let is_all = detail.is_empty() || detail.trim_start().starts_with(['(', '[']);
+        if !unit.eq_ignore_ascii_case("GHz") || !is_all {
+            return None;
+        }
+        let ghz: f64 = number.replace(',', ".").parse().ok()?;
+        let frequency = Frequency::from_wire(ghz * 1e6).ok()??;
+        frequency.named_band().is_none().then(|| Self {
+            number: frequency.khz() / 1000,
+            notation: String::new(),
+            band: None,
+            is_mhz: true,
+        })
+    }
+
     /// What stands directly behind the number.
     fn take_notation<'t>(&mut self, text: &'t str) -> Option<&'t str> {
         let (notation, rest) = split(text, |part| {
@@ -52,11 +78,11 @@ impl ChannelText {
         });
         if notation.eq_ignore_ascii_case("mhz") {
             self.is_mhz = true;
-        } else if let Some(neighbour) = notation.strip_prefix('+') {
-            is_number_or_nothing(neighbour).then_some(())?;
+        } else if let Some(neighbours) = notation.strip_prefix('+') {
+            self.has_neighbours(neighbours).then_some(())?;
         } else if is_kismets(notation) {
             self.notation = notation.to_ascii_uppercase().replace("W6E", MARK_6_GHZ);
-        } else if !matches!(notation, "" | "-") {
+        } else if !matches!(notation, "" | "-") && !self.has_mark_of_aruba(notation) {
             return None;
         }
         Some(rest)
@@ -71,15 +97,42 @@ impl ChannelText {
         let before = before.trim();
         if before.eq_ignore_ascii_case("mhz") {
             self.is_mhz = true;
+        } else if let Some(mode) = before.strip_prefix('/')
+            && self.frequency().is_some()
+        {
+            is_mode_of_routeros(mode).then_some(())?;
         } else if let Some(width) = before.strip_prefix([',', '/', '@']) {
             is_width(width.trim()).then_some(())?;
-        } else if let Some(neighbour) = before.strip_prefix('+') {
-            is_number_or_nothing(neighbour.trim()).then_some(())?;
+        } else if let Some(neighbours) = before.strip_prefix('+') {
+            self.has_neighbours(neighbours).then_some(())?;
         } else if !before.is_empty() {
-            is_kismets(before).then_some(())?;
+            (is_kismets(before) || is_width_with_unit(before)).then_some(())?;
         }
         self.band = self.band.or_else(|| band_in(detail));
         Some(())
+    }
+
+    /// Whether the numbers are those of the other 20 MHz of a wide channel. Only the second may be any number, or none.
+    fn has_neighbours(&self, neighbours: &str) -> bool {
+        let numbers = neighbours.split('+').map(str::trim);
+        let numbers = numbers.filter(|number| !number.is_empty());
+        let numbers: Result<Vec<u32>, _> = numbers.map(str::parse).collect();
+        match numbers.as_deref() {
+            Err(_) => false,
+            Ok([] | [_]) => true,
+            Ok(numbers) => numbers.iter().all(|number| {
+                let distance = number.abs_diff(self.number);
+                distance.is_multiple_of(4) && distance <= NEIGHBOUR_DISTANCE_MAX
+            }),
+        }
+    }
+
+    /// Aruba marks 80 MHz with `E` and 160 MHz with `S`, which 2.4 GHz does not have.
+    fn has_mark_of_aruba(&self, mark: &str) -> bool {
+        32 <= self.number
+            && ["E", "S"]
+                .iter()
+                .any(|known| mark.eq_ignore_ascii_case(known))
     }
 
     /// The channel in Kismet's notation.
@@ -139,10 +192,10 @@ fn split(text: &str, is_part: impl Fn(char) -> bool) -> (&str, &str) {
     text.split_at(end)
 }
 
-/// Leaves out `channel`, `chan` or `ch`.
+/// Leaves out `channel`, `frequency` or what is short for them.
 fn without_word(text: &str) -> &str {
     let (word, rest) = split(text, |letter| letter.is_ascii_alphabetic());
-    let is_word = ["channel", "chan", "ch"]
+    let is_word = ["channel", "chan", "ch", "frequency", "freq"]
         .iter()
         .any(|known| word.eq_ignore_ascii_case(known));
     if is_word {
@@ -178,8 +231,16 @@ fn is_kismets(notation: &str) -> bool {
     }) || rest.strip_prefix('W').is_some_and(is_width)
 }
 
-fn is_number_or_nothing(text: &str) -> bool {
-    text.chars().all(|digit| digit.is_ascii_digit())
+/// Whether a text is what `RouterOS` writes behind a frequency: width, place of the other channels, modes, such as
+/// `20-Ceee/ac/P`.
+fn is_mode_of_routeros(text: &str) -> bool {
+    let is_of_mode = |part: char| part.is_ascii_alphanumeric() || part == '-';
+    text.split('/')
+        .all(|part| !part.is_empty() && part.chars().all(is_of_mode))
+}
+
+fn is_width_with_unit(text: &str) -> bool {
+    text.to_ascii_lowercase().ends_with("mhz") && is_width(text)
 }
 
 /// A width in MHz, or on which side the second 20 MHz are.

@@ -84,13 +84,14 @@ impl Frequency {
     const KHZ_MIN: f64 = 100_000.0;
     const KHZ_MAX: f64 = 100_000_000.0;
 
-    /// Converts a frequency in kHz, rounded. 0 means none. A number that is plausible only in MHz or Hz is in that unit.
+    /// Converts a frequency in kHz, rounded. 0 means none. A number that is plausible only in MHz, Hz or GHz is in that
+    /// unit.
     pub fn from_wire(number: f64) -> Result<Option<Self>, BadFrequency> {
         let is_in = |unit_khz: f64| {
             let mhz = number * unit_khz / 1000.0;
             (2_400.0..=7_125.0).contains(&mhz) || (57_000.0..=71_000.0).contains(&mhz)
         };
-        let unit_khz = [1000.0, 0.001].into_iter().find(|&unit| is_in(unit));
+        let unit_khz = [1000.0, 0.001, 1e6].into_iter().find(|&unit| is_in(unit));
         let whole = (number * unit_khz.unwrap_or(1.0)).round();
         if whole == 0.0 {
             return Ok(None);
@@ -124,6 +125,17 @@ impl Frequency {
             4_900..=5_924 => Some(Band::Ghz5),
             5_925..=7_125 => Some(Band::Ghz6),
             57_000..=71_000 => Some(Band::Ghz60),
+            _ => None,
+        }
+    }
+
+    /// The band that is named by this number, as in "2.4 GHz". No channel lies there.
+    pub const fn named_band(self) -> Option<Band> {
+        match self.0 {
+            2_400_000 => Some(Band::Ghz2),
+            5_000_000 => Some(Band::Ghz5),
+            6_000_000 => Some(Band::Ghz6),
+            60_000_000 => Some(Band::Ghz60),
             _ => None,
         }
     }
@@ -197,9 +209,34 @@ pub enum ChannelWidth {
 }
 
 impl ChannelWidth {
-    /// Parses Android's and Kismet's notation. `None` for any other text.
+    /// Parses a width in MHz, as Android and Kismet write it or with the words of other programs around it. `None` for
+    /// any other text.
     pub fn from_wire(text: &str) -> Option<Self> {
-        match text.trim() {
+        let text = text.trim();
+        Self::of_mhz(text).or_else(|| Self::among_words(text))
+    }
+
+    /// `80 MHz`, `20 MHz (no HT)` of `iw`, or `VHT80`, `HT40+`.
+    #[cold]
+    fn among_words(text: &str) -> Option<Self> {
+        let text = text.split(['\0', '(', '[']).next()?;
+        let text = text.to_ascii_lowercase().replace(' ', "");
+        let text = text.strip_suffix("mhz").unwrap_or(&text);
+        let mut modes = ["ht", "vht", "he", "eht"].iter();
+        let text = match modes.find_map(|mode| text.strip_prefix(mode)) {
+            // On which side the second 20 MHz are.
+            Some(width) => width.trim_end_matches(['+', '-']),
+            None => text,
+        };
+        let text = match text.split_once('.') {
+            Some((whole, fraction)) if fraction.bytes().all(|digit| digit == b'0') => whole,
+            _ => text,
+        };
+        Self::of_mhz(if text == "80p80" { "80+80" } else { text })
+    }
+
+    fn of_mhz(text: &str) -> Option<Self> {
+        match text {
             "20" => Some(Self::Mhz20),
             "40" => Some(Self::Mhz40),
             "80" => Some(Self::Mhz80),
@@ -272,6 +309,34 @@ mod tests {
     }
 
     #[test]
+    fn a_width_is_read_among_the_words_of_programs() {
+        for (text, width) in [
+            ("20", ChannelWidth::Mhz20),
+            ("80 MHz", ChannelWidth::Mhz80),
+            ("80MHz", ChannelWidth::Mhz80),
+            (" 160 mhz ", ChannelWidth::Mhz160),
+            ("80+80 MHz", ChannelWidth::Mhz80Plus80),
+            ("80 + 80", ChannelWidth::Mhz80Plus80),
+            ("80P80", ChannelWidth::Mhz80Plus80),
+            ("20 MHz (no HT)", ChannelWidth::Mhz20),
+            ("HT40+", ChannelWidth::Mhz40),
+            ("HT20", ChannelWidth::Mhz20),
+            ("VHT80", ChannelWidth::Mhz80),
+            ("HE160", ChannelWidth::Mhz160),
+            ("EHT320", ChannelWidth::Mhz320),
+            ("40.0", ChannelWidth::Mhz40),
+            ("40\0", ChannelWidth::Mhz40),
+        ] {
+            assert_eq!(ChannelWidth::from_wire(text), Some(width), "{text}");
+        }
+        for text in [
+            "", "wide", "30", "80 GHz", "80.5", "40+", "HT", "2", "(80)", "MHz",
+        ] {
+            assert_eq!(ChannelWidth::from_wire(text), None, "{text}");
+        }
+    }
+
+    #[test]
     fn a_signal_is_cut_and_what_cannot_be_is_none() {
         let read = |dbm| Dbm::from_wire(dbm).map(Dbm::get);
         assert_eq!(read(-61.9), Some(-61));
@@ -304,6 +369,11 @@ mod tests {
             (5_180_000_000.0, 5_180_000),
             (100_000.0, 100_000),
             (100_000_000.0, 100_000_000),
+            (2.437, 2_437_000),
+            (5.18, 5_180_000),
+            (6.135, 6_135_000),
+            (58.32, 58_320_000),
+            (2.4, 2_400_000),
         ] {
             assert_eq!(khz(number), Ok(Some(expected)), "{number}");
         }
@@ -315,7 +385,9 @@ mod tests {
             100_000_001.0,
             2_399.0,
             7_126.0,
-            2.437,
+            2.399,
+            7.126,
+            56.0,
         ] {
             assert_eq!(khz(nonsense), Err(BadFrequency), "{nonsense}");
         }
