@@ -15,6 +15,7 @@ mod merger;
 pub mod outcomes;
 pub(crate) mod quantity;
 pub(crate) mod recover;
+mod row_reader;
 pub(crate) mod ssid_text;
 mod time_text;
 mod values;

@@ -38,6 +38,9 @@ pub(crate) fn quantity(text: &str) -> Result<Option<Quantity<'_>>, NotANumber> {
         // Infinity is what C and Python write for a division by zero.
         return Ok(value.is_finite().then_some(Quantity { value, unit: "" }));
     }
+    if text.contains('\0') {
+        return quantity(before_nul(text));
+    }
     if BYTES_MAX < text.len() {
         return Err(NotANumber);
     }
@@ -60,9 +63,14 @@ pub(crate) fn quantity(text: &str) -> Result<Option<Quantity<'_>>, NotANumber> {
     Ok(Some(Quantity { value, unit }))
 }
 
+/// The text of a C string that was sent with its end, or with all of its buffer.
+pub(crate) fn before_nul(text: &str) -> &str {
+    text.split('\0').next().unwrap_or_default()
+}
+
 /// Whether a text says that a value is not known.
 pub(crate) fn is_unknown(text: &str) -> bool {
-    let text = text.trim();
+    let text = before_nul(text).trim();
     UNKNOWN.iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
@@ -144,6 +152,9 @@ mod tests {
         check("5 km/h", 5.0, "km/h");
         check("40.7128°", 40.7128, "°");
         check("+3", 3.0, "");
+        check("-50\0", -50.0, "");
+        check(" -50 dBm \0\0", -50.0, "dBm");
+        check("-50\0garbage", -50.0, "");
     }
 
     #[test]
@@ -158,6 +169,8 @@ mod tests {
             "unknown",
             "inf",
             "-Infinity",
+            "\0",
+            "N/A\0",
         ] {
             assert_eq!(quantity(text), Ok(None), "{text}");
         }

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::json::Value;
-use super::quantity::{NotANumber, Quantity, quantity};
+use super::quantity::{NotANumber, Quantity, before_nul, quantity};
 use crate::report::{Clock, ReceivedAt};
 
 /// The text is no time.
@@ -38,33 +38,85 @@ pub(super) fn seconds_of(text: &str) -> Result<Option<f64>, NotATime> {
             unit: "" | "s",
         })) => Ok(Some(value)),
         Ok(Some(Quantity { value, unit: "ms" })) => Ok(Some(value / 1e3)),
-        Ok(Some(_)) | Err(NotANumber) => match iso_8601(text.trim()) {
+        Ok(Some(_)) | Err(NotANumber) => match iso_8601(before_nul(text).trim()) {
             Some(seconds) => Ok(Some(seconds)),
             None => Err(NotATime("other text")),
         },
     }
 }
 
-/// Seconds since 1970 of a time with an offset from UTC, or with none, which is taken for UTC.
+/// Seconds since 1970 of a time as ISO 8601 and programs that lean on it write it: with or without hyphens, colons,
+/// seconds and a fraction. Without an offset, it is taken for UTC.
 fn iso_8601(text: &str) -> Option<f64> {
     /// A later time is as wrong as this one, and more seconds would be read in a finer unit.
     const SECONDS_MAX: f64 = 9e10;
-    const DATE_CHARACTERS: usize = "2026-01-31".len();
-    let time_from = text.get(DATE_CHARACTERS..)?;
-    let (local, offset_s) = match time_from.rfind(['+', '-']) {
-        None => (text, 0.0),
-        Some(at) => {
-            let (local, offset) = text.split_at_checked(DATE_CHARACTERS + at)?;
-            // A time has one offset.
-            let has_another = local.ends_with(['Z', 'z']);
-            (!has_another).then_some((local, offset_s(offset)?))?
+    let (date, rest) = date(text)?;
+    let (time, fraction_s, zone) = time_of_day(rest)?;
+    let offset_s = zone_offset_s(zone.trim())?;
+    let time = humantime::parse_rfc3339(&format!("{date}T{time}Z")).ok()?;
+    Some((seconds_since_1970(time) + fraction_s - offset_s).min(SECONDS_MAX))
+}
+
+/// The date at the start of a text as `2026-01-31`, and what stands behind it.
+fn date(text: &str) -> Option<(String, &str)> {
+    let (year, rest) = digits(text, 4)?;
+    let mark = if rest.starts_with('-') { "-" } else { "" };
+    let (month, rest) = digits(rest.strip_prefix(mark)?, 2)?;
+    let (day, rest) = digits(rest.strip_prefix(mark)?, 2)?;
+    Some((format!("{year}-{month}-{day}"), rest))
+}
+
+/// The time of day behind a date as `12:00:00`, its fraction of a second, and what stands behind it. Java leaves out
+/// seconds that are 0, and Python's logs have a comma before the fraction.
+fn time_of_day(text: &str) -> Option<(String, f64, &str)> {
+    let time = match text.strip_prefix(['T', 't']) {
+        Some(time) => time,
+        None => text.strip_prefix(' ')?.trim_start(),
+    };
+    let (hours, rest) = digits(time, 2)?;
+    let mark = if rest.starts_with(':') { ":" } else { "" };
+    let (minutes, rest) = digits(rest.strip_prefix(mark)?, 2)?;
+    let seconds = rest.strip_prefix(mark).and_then(|rest| digits(rest, 2));
+    let Some((seconds, rest)) = seconds else {
+        return Some((format!("{hours}:{minutes}:00"), 0.0, rest));
+    };
+    let (fraction_s, rest) = match rest.strip_prefix(['.', ',']) {
+        None => (0.0, rest),
+        Some(fraction) => {
+            let end = fraction.find(|digit: char| !digit.is_ascii_digit());
+            let (fraction, rest) = fraction.split_at(end.unwrap_or(fraction.len()));
+            (format!("0.{fraction}").parse().ok()?, rest)
         }
     };
-    let local = local.trim_end();
-    // PostgreSQL and others name the zone in words.
-    let local = local.strip_suffix("UTC").unwrap_or(local).trim_end();
-    let time = humantime::parse_rfc3339_weak(local).ok()?;
-    Some((seconds_since_1970(time) - offset_s).min(SECONDS_MAX))
+    Some((format!("{hours}:{minutes}:{seconds}"), fraction_s, rest))
+}
+
+/// What a zone is ahead of UTC. Go and Java name the zone behind its offset (`+0100 CET`, `+01:00[Europe/Berlin]`).
+/// A name alone could be anything.
+fn zone_offset_s(zone: &str) -> Option<f64> {
+    let lower = zone.to_ascii_lowercase();
+    if matches!(lower.as_str(), "" | "z" | "utc" | "gmt") {
+        return Some(0.0);
+    }
+    if let Some(name) = lower.strip_prefix("z[") {
+        return name.ends_with(']').then_some(0.0);
+    }
+    let offset = lower.strip_prefix("utc").or(lower.strip_prefix("gmt"));
+    let offset = offset.unwrap_or(&lower);
+    let end = offset.find([' ', '[']).unwrap_or(offset.len());
+    let (offset, name) = offset.split_at_checked(end)?;
+    let name = name.trim_start();
+    let is_name = name.is_empty()
+        || name.starts_with(|first: char| first == '[' || first.is_ascii_alphabetic());
+    // Go repeats an offset without a name: `+0530 +0530`.
+    (is_name || name == offset).then(|| offset_s(offset))?
+}
+
+/// So many digits at the start of a text, and what stands behind them.
+fn digits(text: &str, count: usize) -> Option<(&str, &str)> {
+    let (digits, rest) = text.split_at_checked(count)?;
+    let are_digits = digits.bytes().all(|digit| digit.is_ascii_digit());
+    are_digits.then_some((digits, rest))
 }
 
 fn seconds_since_1970(time: SystemTime) -> f64 {
@@ -80,6 +132,9 @@ fn offset_s(text: &str) -> Option<f64> {
         _ => return None,
     };
     let digits = digits.replace(':', "");
+    if !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
     let (hours, minutes) = match digits.len() {
         2 => (digits.as_str(), "0"),
         4 => digits.split_at_checked(2)?,
@@ -113,6 +168,30 @@ mod tests {
             ("2026-01-31T07:00:00.000-0500", 1_769_860_800.0),
             ("2026-01-31 13:00:00+01", 1_769_860_800.0),
             ("2026-01-31 12:00:00 UTC", 1_769_860_800.0),
+            ("2026-01-31 12:00:00,250", 1_769_860_800.25),
+            ("2026-01-31T12:00:00,25+00:00", 1_769_860_800.25),
+            ("2026-01-31T12:00Z", 1_769_860_800.0),
+            ("2026-01-31T12:00", 1_769_860_800.0),
+            ("2026-01-31 13:00+0100", 1_769_860_800.0),
+            ("2026-01-31 12:00:00 +0000 UTC", 1_769_860_800.0),
+            (
+                "2026-01-31 13:00:00.25 +0100 CET m=+0.001",
+                1_769_860_800.25,
+            ),
+            ("2026-01-31 17:30:00 +0530 +0530", 1_769_860_800.0),
+            ("2026-01-31T13:00+01:00[Europe/Berlin]", 1_769_860_800.0),
+            ("2026-01-31T12:00:00Z[UTC]", 1_769_860_800.0),
+            ("2026-01-31t12:00:00z", 1_769_860_800.0),
+            ("20260131T120000Z", 1_769_860_800.0),
+            ("20260131T1200Z", 1_769_860_800.0),
+            ("20260131 130000+0100", 1_769_860_800.0),
+            ("20260131T120000.250Z", 1_769_860_800.25),
+            ("2026-01-31 12:00:00 GMT", 1_769_860_800.0),
+            ("2026-01-31 12:00:00 gmt", 1_769_860_800.0),
+            ("2026-01-31 14:00:00 GMT+0200", 1_769_860_800.0),
+            ("2026-01-31  12:00:00", 1_769_860_800.0),
+            ("2026-01-31T12:00:00Z\0", 1_769_860_800.0),
+            ("1769860800\0", 1_769_860_800.0),
         ] {
             assert_eq!(seconds_of(text), Ok(Some(expected)), "{text}");
         }
@@ -126,6 +205,18 @@ mod tests {
             "2026-01-31T12:00:00+9999",
             "2026-01-31T12:00:00+25:99",
             "2026-01-31T12:00:00Z+02:00",
+            "2026-01-31",
+            "2026-01-31T12",
+            "2026-01-3112:00:00",
+            "2026-0131T12:00:00Z",
+            "2026-01-31T12:00:00 CET",
+            "2026-01-31T12:00:00[Europe/Berlin]",
+            "2026-01-31T12:00:00+02:00 +03:00",
+            "2026-01-31T12:00:00+-1:00",
+            "2026-01-31T12:00.5Z",
+            "2026-01-31T12:0000Z",
+            "2026-02-30T12:00:00Z",
+            "2026-01-31T12:60:00Z",
         ] {
             assert!(seconds_of(text).is_err(), "{text}");
         }
@@ -133,7 +224,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_panics(text in "[-+0-9TZ:. é]{0,32}|\\PC{0,32}") {
+        fn no_text_panics(text in "[-+0-9TZ:. é]{0,32}|2026-01-31[-+0-9TZ:., é\\[\\]]{0,24}|\\PC{0,32}") {
             let _seconds = seconds_of(&text);
         }
     }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::decode::Reason;
 use super::json::Value;
+use super::quantity::before_nul;
 use crate::report::MacAddr;
 
 /// The most advertising data one device can send, in bytes (Bluetooth Core Specification, Vol 4, Part E, 7.8.57).
@@ -14,13 +15,26 @@ const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 /// A text of at most so many bytes, or why there is none. Null and empty are none.
 #[inline]
 pub(super) fn text(value: Value<'_>, bytes_max: usize) -> Result<Option<Cow<'_, str>>, String> {
-    match value {
-        Value::Absent => Ok(None),
-        Value::Text(text) if text.is_empty() => Ok(None),
-        Value::Text(text) if bytes_max < text.len() => Err(too_long(text.len(), bytes_max)),
-        Value::Text(text) => Ok(Some(text)),
-        Value::Number(number) => exact(number).map(|text| Some(Cow::Owned(text))),
-        other => Err(expected("a string", other.kind())),
+    let text = match value {
+        Value::Absent => return Ok(None),
+        Value::Text(text) => without_end(text),
+        Value::Number(number) => Cow::Owned(exact(number)?),
+        other => return Err(expected("a string", other.kind())),
+    };
+    match text.len() {
+        0 => Ok(None),
+        length if bytes_max < length => Err(too_long(length, bytes_max)),
+        _ => Ok(Some(text)),
+    }
+}
+
+/// The text without the NULs at its end, which programs in C send too.
+#[inline]
+pub(super) fn without_end(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.ends_with('\0') {
+        Cow::Owned(text.trim_end_matches('\0').to_owned())
+    } else {
+        text
     }
 }
 
@@ -43,9 +57,20 @@ pub(super) fn too_long(length_bytes: usize, bytes_max: usize) -> String {
 
 pub(super) fn metres(unit: &str) -> Option<f64> {
     match unit {
-        "" | "m" | "meter" | "meters" | "metre" | "metres" => Some(1.0),
+        "m" | "meter" | "meters" | "metre" | "metres" => Some(1.0),
         "ft" | "feet" => Some(0.3048),
         "km" => Some(1000.0),
+        _ => None,
+    }
+}
+
+/// How many km/h the unit of a speed is.
+pub(super) fn km_h(unit: &str) -> Option<f64> {
+    match unit {
+        "km/h" | "kmh" | "kph" => Some(1.0),
+        "m/s" | "mps" => Some(3.6),
+        "mph" => Some(1.609_344),
+        "kn" | "kt" | "kts" | "knots" => Some(1.852),
         _ => None,
     }
 }
@@ -67,8 +92,8 @@ pub(super) fn address(field: &'static str, value: &Value<'_>) -> Result<MacAddr,
     match value {
         Value::Absent => Err(Reason::missing(field)),
         Value::Text(text) => text
-            .trim()
             .parse()
+            .or_else(|_| before_nul(text).trim().parse())
             .map_err(|wrong| Reason::new(field, wrong)),
         other => Err(Reason::wrong_type(field, "a string", other.kind())),
     }
@@ -81,7 +106,7 @@ pub(super) fn hex_bytes(text: &str) -> Result<Box<[u8]>, String> {
         return Err(too_long(text.len() / 2, ADVERTISING_BYTES_MAX));
     }
     let bytes = crate::hex::bytes::<Box<[u8]>>(text).or_else(|| {
-        let digits: Vec<u8> = text
+        let digits: Vec<u8> = before_nul(text)
             .replace("0x", "")
             .bytes()
             .filter(|byte| !is_between(byte))

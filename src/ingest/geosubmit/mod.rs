@@ -29,14 +29,16 @@ const BATCHES_MAX: usize = 16;
 
 /// Decodes the upload in `body`.
 fn decode(body: &[u8], context: &Context) -> Result<Upload, DecodeError> {
-    let not_a_report = |why: &str| DecodeError::NotAReport(why.to_owned());
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let json = std::str::from_utf8(body).map_err(|_| not_a_report("the body is not UTF-8"))?;
-    let broken = match parse(json, context, false) {
-        Ok(upload) => return upload,
-        Err(broken) => not_a_report(&broken.to_string()),
+    let broken = match std::str::from_utf8(body) {
+        Ok(json) => match parse(json, context, false) {
+            Ok(upload) => return upload,
+            Err(broken) => broken.to_string(),
+        },
+        Err(_) => "the body is not UTF-8".to_owned(),
     };
-    // Half an emoji in a network's name must not cost a phone its whole day.
+    let broken = DecodeError::NotAReport(broken);
+    // An odd byte or half an emoji in a network's name must not cost a phone its whole day.
     let Some(repaired) = repair(body) else {
         return Err(broken);
     };

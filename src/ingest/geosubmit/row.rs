@@ -9,13 +9,13 @@ use super::{At, Chunk, Reason};
 use crate::ingest::format::Context;
 use crate::ingest::json::Value;
 use crate::ingest::kismet::repaired_bytes;
-use crate::ingest::quantity::quantity;
+use crate::ingest::row_reader::{FrequencyUnit, RowReader};
 use crate::ingest::ssid_text;
 use crate::ingest::time_text::seconds_of;
-use crate::ingest::values::{address, exact, expected, text, too_long};
+use crate::ingest::values::{address, degrees, exact, expected, metres, text};
 use crate::report::{
-    Accuracy, BluetoothAddr, BluetoothSighting, Bssid, Channel, Clock, Dbm, Frequency, Phy,
-    Position, Report, Sighting, Ssid, Tag, UnixTime, WifiSighting,
+    Accuracy, BluetoothAddr, BluetoothSighting, Bssid, Channel, Clock, Frequency, Phy, Position,
+    Report, Sighting, Ssid, Tag, UnixTime, WifiSighting,
 };
 
 /// The longest Bluetooth name, in bytes (Bluetooth Core Specification, Vol 3, Part C, 3.2.2).
@@ -36,6 +36,14 @@ pub(super) struct Row<'d> {
     pub(super) chunk: &'d mut Chunk,
 }
 
+impl RowReader for Row<'_> {
+    fn ignore(&mut self, field: &'static str, why: impl fmt::Display) {
+        let named_max = self.context.limits.ignored_max;
+        let notes = &mut self.chunk.notes;
+        notes.ignore(named_max, Some(self.index), field, why);
+    }
+}
+
 impl Row<'_> {
     /// The place of an item, which all of its records share.
     pub(super) fn place(&mut self, item: &Item<'_>) -> Place {
@@ -44,11 +52,14 @@ impl Row<'_> {
             self.ignore("position", expected("an object", kind));
         }
         let place = &item.place;
-        let lat = self.number("lat", &place.latitude);
-        let lon = self.number("lon", &place.longitude);
-        let mut alt = self.number("alt", &place.altitude);
-        let mut speed = self.number("speed", &place.speed);
-        speed = speed.map(|speed| speed * KM_H_PER_M_S);
+        let lat = self.quantity("lat", &place.latitude, |lat, unit| {
+            degrees(lat, unit, "n", "s")
+        });
+        let lon = self.quantity("lon", &place.longitude, |lon, unit| {
+            degrees(lon, unit, "e", "w")
+        });
+        let mut alt = self.number("alt", &place.altitude, metres);
+        let mut speed = self.speed("speed", &place.speed, KM_H_PER_M_S);
         let position = loop {
             let wrong = match Position::from_wire(lat, lon, alt, speed) {
                 Ok(position) => break position,
@@ -65,18 +76,6 @@ impl Row<'_> {
         Place { position, accuracy }
     }
 
-    fn accuracy(&mut self, value: &Value<'_>) -> Option<Accuracy> {
-        let metres = self.number("accuracy", value)?;
-        let accuracy = Accuracy::from_wire(metres);
-        if accuracy.is_none() {
-            self.ignore(
-                "accuracy",
-                "out of range, an accuracy lies between 0 and 1000000 m",
-            );
-        }
-        accuracy
-    }
-
     /// `at` is where the record stands in the document.
     pub(super) fn report(
         &mut self,
@@ -91,18 +90,17 @@ impl Row<'_> {
             Phy::Bluetooth => Sighting::Bluetooth(Box::new(self.bluetooth(&mut fields, at)?)),
         };
         let (channel, frequency) = match phy {
-            Phy::Wifi => self.tuning(&fields),
+            Phy::Wifi => self.tuning(&fields.channel, &fields.frequency, FrequencyUnit::Mhz),
             Phy::Bluetooth => (Some(Channel::fhss()), Some(Frequency::BLUETOOTH)),
         };
-        let signal = self.number("signal", &fields.signal);
         Ok(Report {
             time: self.time(timestamp, &fields.age),
-            signal: signal.and_then(Dbm::from_wire),
+            signal: self.signal(&fields.signal),
             frequency,
             channel,
             accuracy: place.accuracy,
             position: place.position,
-            tags: self.tags(&fields),
+            tags: self.tags(&mut fields),
             sighting,
         })
     }
@@ -147,7 +145,12 @@ impl Row<'_> {
     fn age_ms(&mut self, value: &Value<'_>) -> f64 {
         /// An hour, as in Ichnaea. Clients send larger ones for scans of unknown age.
         const AGE_MAX_MS: f64 = 3_600_000.0;
-        match self.number("age", value) {
+        let age = self.number("age", value, |unit| match unit {
+            "ms" => Some(1.0),
+            "s" => Some(1e3),
+            _ => None,
+        });
+        match age {
             Some(age) if AGE_MAX_MS < age.abs() => {
                 let why = "out of range, expected milliseconds of at most an hour";
                 self.ignore("age", why);
@@ -202,7 +205,10 @@ impl Row<'_> {
             BluetoothAddr::try_from(address).map_err(|wrong| Reason::new("btaddr", wrong))
         });
         let addr = addr.map_err(|reason| named(&reason, fields, at))?;
-        let name = std::mem::take(&mut fields.name);
+        let mut name = std::mem::take(&mut fields.name);
+        if self.repaired {
+            name.show_bytes();
+        }
         let name = text(name, BLUETOOTH_NAME_BYTES_MAX).unwrap_or_else(|wrong| {
             self.ignore("name", wrong);
             None
@@ -218,53 +224,23 @@ impl Row<'_> {
         })
     }
 
-    /// Channel and frequency. Of two that contradict each other the frequency is the measured one.
-    fn tuning(&mut self, fields: &Fields<'_>) -> (Option<Channel>, Option<Frequency>) {
-        const KHZ_PER_MHZ: f64 = 1000.0;
-        let mhz = self.number("frequency", &fields.frequency);
-        let read = mhz.map_or(Ok(None), |mhz| Frequency::from_wire(mhz * KHZ_PER_MHZ));
-        let frequency = read.unwrap_or_else(|_| {
-            self.ignore("frequency", "out of range, expected MHz such as 2437");
-            None
-        });
-        let number = self.number("channel", &fields.channel);
-        let read = number.map_or(Ok(None), |number| Channel::from_wire(&number.to_string()));
-        let channel = read.unwrap_or_else(|wrong| {
-            self.ignore("channel", wrong);
-            None
-        });
-        match (channel, frequency) {
-            (Some(channel), Some(frequency)) if !channel.is_on(frequency) => {
-                self.ignore("channel", "not the channel of frequency, which counts");
-                (None, Some(frequency))
-            }
-            tuning => tuning,
-        }
-    }
-
     /// The ids of a beacon, sorted by name.
-    fn tags(&mut self, fields: &Fields<'_>) -> Vec<Tag> {
+    fn tags(&mut self, fields: &mut Fields<'_>) -> Vec<Tag> {
         let limits = &self.context.limits;
-        let mut tags = BTreeMap::new();
+        let mut tags = BTreeMap::<_, Box<str>>::new();
         for (name, value) in [
-            ("beaconType", &fields.beacon_type),
-            ("id1", &fields.id1),
-            ("id2", &fields.id2),
-            ("id3", &fields.id3),
+            ("beaconType", &mut fields.beacon_type),
+            ("id1", &mut fields.id1),
+            ("id2", &mut fields.id2),
+            ("id3", &mut fields.id3),
         ] {
-            let value: Box<str> = match value {
-                Value::Absent => continue,
-                Value::Text(text) => text.as_ref().into(),
-                Value::Number(number) => number.to_string().into(),
-                other => {
-                    self.ignore("tags", expected("a string", other.kind()));
-                    continue;
-                }
-            };
-            if limits.tag_bytes_max < value.len().max(name.len()) {
-                self.ignore("tags", too_long(value.len(), limits.tag_bytes_max));
-            } else if tags.len() < limits.tags_max && !value.is_empty() {
-                tags.insert(name, value);
+            if self.repaired {
+                value.show_bytes();
+            }
+            let read = text(std::mem::take(value), limits.tag_bytes_max);
+            let has_room = tags.len() < limits.tags_max && name.len() <= limits.tag_bytes_max;
+            if let Some(value) = self.noted("tags", read).filter(|_| has_room) {
+                tags.insert(name, value.into());
             }
         }
         let tag = |(name, value): (&str, _)| Tag {
@@ -272,33 +248,6 @@ impl Row<'_> {
             value,
         };
         tags.into_iter().map(tag).collect()
-    }
-
-    /// A number, or a text that holds one without a unit.
-    fn number(&mut self, field: &'static str, value: &Value<'_>) -> Option<f64> {
-        let text = match value {
-            Value::Absent => return None,
-            Value::Number(number) => return Some(*number),
-            Value::Text(text) => text,
-            other => {
-                self.ignore(field, expected("a number", other.kind()));
-                return None;
-            }
-        };
-        match quantity(text) {
-            Ok(Some(quantity)) if quantity.unit.is_empty() => Some(quantity.value),
-            Ok(None) => None,
-            Ok(Some(_)) | Err(_) => {
-                self.ignore(field, expected("a number", "other text"));
-                None
-            }
-        }
-    }
-
-    fn ignore(&mut self, field: &'static str, why: impl fmt::Display) {
-        let named_max = self.context.limits.ignored_max;
-        let notes = &mut self.chunk.notes;
-        notes.ignore(named_max, Some(self.index), field, why);
     }
 }
 

@@ -228,8 +228,13 @@ fn what_is_no_geosubmit_is_refused() {
             "{body}: {refused:?}"
         );
     }
-    let refused = decode(b"{\"items\": [\"\xff\"]}", &context());
-    assert!(matches!(refused, Err(DecodeError::NotAReport(_))));
+    for body in [b"\xff".as_slice(), b"{\"items\": \xff}"] {
+        let refused = decode(body, &context());
+        assert!(
+            matches!(&refused, Err(DecodeError::NotAReport(why)) if why == "the body is not UTF-8"),
+            "{refused:?}"
+        );
+    }
     let refused = upload(&json!({ "items": [{ "wifiAccessPoints": [{ "macAddress": 7 }] }] }));
     assert!(matches!(refused, Err(DecodeError::NothingValid(rejected)) if rejected.len() == 1));
 }
@@ -250,13 +255,23 @@ fn cells_are_counted_and_an_upload_of_nothing_else_is_taken() {
 }
 
 #[test]
-fn half_an_emoji_costs_its_own_character() {
-    let body = br#"{"items": [{"wifiAccessPoints": [{"macAddress": "020000000001", "ssid": "a\ud83d"}]}]}"#;
-    let upload = decode(body, &context()).unwrap();
-    let Sighting::Wifi(wifi) = &reports(&upload)[0].sighting else {
-        panic!("not Wi-Fi");
-    };
-    assert_eq!(wifi.ssid.to_string(), "a\u{fffd}");
+fn an_odd_octet_costs_its_own_character() {
+    for (name, shown) in [
+        (br"a\ud83d".as_slice(), "a\u{fffd}"),
+        (b"a\xff", r"a\xFF"),
+        (b"a\x01", "a\u{1}"),
+    ] {
+        let body: [&[u8]; 3] = [
+            br#"{"items": [{"wifiAccessPoints": [{"macAddress": "020000000001", "ssid": ""#,
+            name,
+            br#""}]}]}"#,
+        ];
+        let upload = decode(&body.concat(), &context()).unwrap();
+        let Sighting::Wifi(wifi) = &reports(&upload)[0].sighting else {
+            panic!("not Wi-Fi");
+        };
+        assert_eq!(wifi.ssid.to_string(), shown);
+    }
 }
 
 #[test]

@@ -22,6 +22,7 @@ use self::wire::{Document, DocumentSeed, Fields, Item, Reports};
 use super::decode::{DecodeError, Notes, Reason};
 pub use super::format::Limits;
 use super::json::{ParseBounds, Value};
+use super::quantity::before_nul;
 use super::time_text::clock;
 use super::values;
 use crate::report::{Batch, Phy, ReceivedAt, Report, SourceId};
@@ -173,6 +174,7 @@ fn source(value: &Value<'_>) -> Result<SourceId, DecodeError> {
         Value::Absent => Err(wrong(Reason::missing("source_uuid"))),
         Value::Text(text) => text
             .parse()
+            .or_else(|_| before_nul(text).parse())
             .map_err(|error| wrong(Reason::new("source_uuid", error))),
         other => Err(wrong(Reason::wrong_type(
             "source_uuid",

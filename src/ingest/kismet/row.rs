@@ -12,14 +12,16 @@ use super::wire::{Entries, Fields};
 use super::{Decoder, Reason};
 use crate::ingest::decode::Notes;
 use crate::ingest::json::Value;
-use crate::ingest::quantity::{self, Quantity};
+use crate::ingest::quantity;
+use crate::ingest::row_reader::{FrequencyUnit, RowReader};
 use crate::ingest::ssid_text;
 use crate::ingest::time_text::clock;
-use crate::ingest::values::{address, degrees, exact, expected, hex_bytes, metres, text, too_long};
+use crate::ingest::values::{
+    address, degrees, exact, expected, hex_bytes, metres, text, too_long, without_end,
+};
 use crate::report::{
-    Accuracy, BluetoothAddr, BluetoothSighting, Bssid, Capabilities, Channel, ChannelWidth, Clock,
-    Dbm, Frequency, Phy, Position, Report, ServiceData, Sighting, Ssid, Tag, UnixTime,
-    WifiSighting,
+    BluetoothAddr, BluetoothSighting, Bssid, Capabilities, Channel, ChannelWidth, Clock, Frequency,
+    Phy, Position, Report, ServiceData, Sighting, Ssid, Tag, UnixTime, WifiSighting,
 };
 
 /// The longest Bluetooth name, in bytes (Bluetooth Core Specification, Vol 3, Part C, 3.2.2).
@@ -31,9 +33,6 @@ const SERVICE_BYTES_MAX: usize = 64;
 /// The longest `ietags`, in bytes: a beacon body of 2304 octets in hex.
 const IE_TAGS_BYTES_MAX: usize = 4608;
 
-/// Where the names of the bands would lie as frequencies.
-const BANDS_KHZ: [f64; 3] = [2_400_000.0, 5_000_000.0, 6_000_000.0];
-
 /// Reads the values of one report.
 pub(super) struct Row<'d, 'l> {
     pub(super) decoder: &'d Decoder<'l>,
@@ -41,24 +40,14 @@ pub(super) struct Row<'d, 'l> {
     pub(super) notes: &'d mut Notes,
 }
 
-impl Row<'_, '_> {
+impl RowReader for Row<'_, '_> {
     fn ignore(&mut self, field: &'static str, why: impl fmt::Display) {
         let named_max = self.decoder.limits.ignored_max;
         self.notes.ignore(named_max, Some(self.index), field, why);
     }
+}
 
-    /// The value that was read, or none and a note.
-    fn noted<T, E: fmt::Display>(
-        &mut self,
-        field: &'static str,
-        read: Result<Option<T>, E>,
-    ) -> Option<T> {
-        read.unwrap_or_else(|wrong| {
-            self.ignore(field, wrong);
-            None
-        })
-    }
-
+impl Row<'_, '_> {
     pub(super) fn report(&mut self, mut fields: Box<Fields<'_>>) -> Result<Report, Reason> {
         let phy = self.decoder.phy;
         let sighting = match phy {
@@ -66,7 +55,7 @@ impl Row<'_, '_> {
             Phy::Bluetooth => Sighting::Bluetooth(Box::new(self.bluetooth(&mut fields)?)),
         };
         let (channel, frequency) = match phy {
-            Phy::Wifi => self.tuning(&fields),
+            Phy::Wifi => self.tuning(&fields.channel, &fields.freqkhz, FrequencyUnit::Khz),
             // Bluetooth hops: Kismet's constant stands for all of its channels.
             Phy::Bluetooth => (Some(Channel::fhss()), Some(Frequency::BLUETOOTH)),
         };
@@ -108,77 +97,9 @@ impl Row<'_, '_> {
         said.right().unwrap_or_else(|| received_at.time())
     }
 
-    fn signal(&mut self, value: &Value<'_>) -> Option<Dbm> {
-        let number = self.number("signal", value, |unit| {
-            matches!(unit, "" | "dbm" | "db").then_some(1.0)
-        })?;
-        // airodump-ng writes -1 for a driver that reports no signal.
-        Dbm::from_wire(number).filter(|signal| signal.get() != -1)
-    }
-
-    fn frequency(&mut self, value: &Value<'_>) -> Option<Frequency> {
-        let number = self.number("freqkhz", value, |unit| match unit {
-            "" | "khz" => Some(1.0),
-            "mhz" => Some(1e3),
-            "ghz" => Some(1e6),
-            "hz" => Some(1e-3),
-            _ => None,
-        })?;
-        // 2.4, 5 and 6 GHz name bands. No channel lies there.
-        if matches!(value, Value::Text(_))
-            && BANDS_KHZ.iter().any(|band| (number - band).abs() < 0.5)
-        {
-            self.ignore(
-                "freqkhz",
-                "a band, not a frequency; expected one such as 2437000",
-            );
-            return None;
-        }
-        self.noted("freqkhz", Frequency::from_wire(number))
-    }
-
-    /// Where a Wi-Fi device transmits. A channel that contradicts the frequency is left out: some scanners report the
-    /// centre of a wide channel there.
-    fn tuning(&mut self, fields: &Fields<'_>) -> (Option<Channel>, Option<Frequency>) {
-        let (channel, frequency) = (
-            self.channel(&fields.channel),
-            self.frequency(&fields.freqkhz),
-        );
-        match (channel, frequency) {
-            (Some(channel), Some(frequency)) if !channel.is_on(frequency) => {
-                self.ignore("channel", "not the channel of freqkhz, which counts");
-                (None, Some(frequency))
-            }
-            tuning => tuning,
-        }
-    }
-
-    fn channel(&mut self, value: &Value<'_>) -> Option<Channel> {
-        let text = match value {
-            Value::Absent => return None,
-            Value::Text(text) => Cow::Borrowed(text.as_ref()),
-            Value::Number(number) => Cow::Owned(number.to_string()),
-            other => {
-                self.ignore("channel", expected("a channel", other.kind()));
-                return None;
-            }
-        };
-        match Channel::from_wire(&text) {
-            Err(_) if quantity::is_unknown(&text) => None,
-            read => self.noted("channel", read),
-        }
-    }
-
     fn position(&mut self, fields: &Fields<'_>) -> Option<Position> {
-        let speed_factor = |unit: &str| match unit {
-            "" | "km/h" | "kmh" | "kph" => Some(1.0),
-            "m/s" | "mps" => Some(3.6),
-            "mph" => Some(1.609_344),
-            "kn" | "kt" | "kts" | "knots" => Some(1.852),
-            _ => None,
-        };
-        let speed = match self.number("speed", &fields.speed, speed_factor) {
-            None => self.number("spd", &fields.spd, speed_factor),
+        let speed = match self.speed("speed", &fields.speed, 1.0) {
+            None => self.speed("spd", &fields.spd, 1.0),
             speed => speed,
         };
         let lat = self.quantity("lat", &fields.lat, |lat, unit| degrees(lat, unit, "n", "s"));
@@ -204,15 +125,6 @@ impl Row<'_, '_> {
                 _ => return None,
             }
         }
-    }
-
-    fn accuracy(&mut self, value: &Value<'_>) -> Option<Accuracy> {
-        let number = self.number("accuracy", value, metres)?;
-        let read = Accuracy::from_wire(number).map(Some);
-        self.noted(
-            "accuracy",
-            read.ok_or("out of range, an accuracy lies between 0 and 1000000 m"),
-        )
     }
 
     fn wifi(&mut self, fields: &mut Fields<'_>) -> Result<WifiSighting, Reason> {
@@ -276,16 +188,18 @@ impl Row<'_, '_> {
             }
         };
         let width = ChannelWidth::from_wire(&text);
-        if width.is_none() {
+        let is_known = || match quantity::quantity(&text) {
+            Ok(read) => read.is_some_and(|read| 0.0 < read.value),
+            Err(_) => true,
+        };
+        if width.is_none() && is_known() {
             self.ignore("chanwidth", "expected 20, 40, 80, 160, 80+80 or 320");
         }
         width
     }
 
     fn center_mhz(&mut self, field: &'static str, value: &Value<'_>) -> Option<u32> {
-        let mhz = self.number(field, value, |unit| {
-            matches!(unit, "" | "mhz").then_some(1.0)
-        })?;
+        let mhz = self.number(field, value, |unit| (unit == "mhz").then_some(1.0))?;
         // Android has 0 for a channel of 20 MHz.
         if mhz == 0.0 {
             return None;
@@ -348,7 +262,7 @@ impl Row<'_, '_> {
                 .any(|&end| (*number - f64::from(end)).abs() < 0.5)
         };
         self.number(field, value, |unit| {
-            matches!(unit, "" | "dbm" | "db").then_some(1.0)
+            matches!(unit, "dbm" | "db").then_some(1.0)
         })
         .filter(is_set)
     }
@@ -392,6 +306,7 @@ impl Row<'_, '_> {
         let bytes_max = self.decoder.limits.advertising_bytes_max;
         let (mut read, mut held) = (Vec::new(), 0);
         for (service, value) in self.entries(FIELD, entries) {
+            let service = without_end(service);
             if SERVICE_BYTES_MAX < service.len() {
                 self.ignore(FIELD, too_long(service.len(), SERVICE_BYTES_MAX));
                 continue;
@@ -441,9 +356,16 @@ impl Row<'_, '_> {
         // By name and each once, the last of a name: equal tags are then equal however they were written.
         let mut tags = BTreeMap::new();
         for (name, value) in self.entries("tags", entries) {
+            let name = without_end(name);
             let value = match value {
-                Value::Text(text) => text,
-                Value::Number(number) => Cow::Owned(number.to_string()),
+                Value::Text(text) => without_end(text),
+                Value::Number(number) => match exact(number) {
+                    Ok(text) => Cow::Owned(text),
+                    Err(wrong) => {
+                        self.ignore("tags", wrong);
+                        continue;
+                    }
+                },
                 Value::Absent => continue,
                 other => {
                     self.ignore("tags", expected("a string", other.kind()));
@@ -473,54 +395,6 @@ impl Row<'_, '_> {
             value: value.into(),
         };
         tags.into_iter().map(tag).collect()
-    }
-
-    /// A number. `factor` says what the unit, in small letters, multiplies it by, or that it is not one of this value.
-    fn number(
-        &mut self,
-        field: &'static str,
-        value: &Value<'_>,
-        factor: impl Fn(&str) -> Option<f64>,
-    ) -> Option<f64> {
-        self.quantity(field, value, |number, unit| Some(number * factor(unit)?))
-    }
-
-    /// A number, or a text that holds one; null and words for "not known" are none. `convert` gets it with its unit in
-    /// small letters, if there is one.
-    fn quantity(
-        &mut self,
-        field: &'static str,
-        value: &Value<'_>,
-        convert: impl Fn(f64, &str) -> Option<f64>,
-    ) -> Option<f64> {
-        // Nearly all are numbers, or absent.
-        match value {
-            Value::Absent => None,
-            Value::Number(number) => Some(*number),
-            other => self.written_quantity(field, other, &convert),
-        }
-    }
-
-    #[cold]
-    fn written_quantity(
-        &mut self,
-        field: &'static str,
-        value: &Value<'_>,
-        convert: &dyn Fn(f64, &str) -> Option<f64>,
-    ) -> Option<f64> {
-        let Value::Text(text) = value else {
-            self.ignore(field, expected("a number", value.kind()));
-            return None;
-        };
-        let Quantity { value, unit } = self.noted(field, quantity::quantity(text))?;
-        if unit.is_empty() {
-            return Some(value);
-        }
-        let converted = convert(value, &unit.to_lowercase());
-        if converted.is_none() {
-            self.ignore(field, "the unit behind the number does not fit this value");
-        }
-        converted
     }
 
     /// A text; null and empty are none. Encoders that guess types make numbers of names that look like one.

@@ -14,7 +14,7 @@ use crate::ingest::json::{KeySeed, ParseBounds, Value, ValueSeed};
 
 impl Value<'_> {
     /// Writes out the stand-ins for bytes in a repaired document.
-    pub(super) fn show_bytes(&mut self) {
+    pub(in crate::ingest) fn show_bytes(&mut self) {
         if let Self::Text(text) = self {
             repair::show_bytes(text);
         }
