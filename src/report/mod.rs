@@ -32,6 +32,7 @@ pub use mask::MacMask;
 pub use position::{Accuracy, BadPosition, Position};
 pub use radio::{BadFrequency, Band, ChannelWidth, Dbm, Frequency};
 pub use source::{ParseSourceIdError, SourceId};
+pub(crate) use ssid::ShownOctets;
 pub use ssid::{Ssid, SsidTooLong};
 pub use time::{Clock, ReceivedAt, UnixTime};
 

@@ -38,6 +38,13 @@ impl Ssid {
         self.length == 0
     }
 
+    /// Whether `name` is this name: its octets, or what is shown of them.
+    pub fn is_named(&self, name: &[u8]) -> bool {
+        let octets = self.as_bytes();
+        let is_shown_otherwise = || name.contains(&b'\\') && std::str::from_utf8(octets).is_err();
+        octets == name || (is_shown_otherwise() && self.to_string().as_bytes() == name)
+    }
+
     /// The octets as transmitted.
     pub fn as_bytes(&self) -> &[u8] {
         let name = self.octets.get(..usize::from(self.length));
@@ -78,10 +85,18 @@ impl TryFrom<&[u8]> for Ssid {
     }
 }
 
-/// UTF-8 is shown unchanged, every other octet as `\xHH`.
 impl fmt::Display for Ssid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for chunk in self.as_bytes().utf8_chunks() {
+        fmt::Display::fmt(&ShownOctets(self.as_bytes()), f)
+    }
+}
+
+/// Octets that are mostly text: UTF-8 is shown unchanged, every other octet as `\xHH`.
+pub(crate) struct ShownOctets<'o>(pub(crate) &'o [u8]);
+
+impl fmt::Display for ShownOctets<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for chunk in self.0.utf8_chunks() {
             f.write_str(chunk.valid())?;
             for byte in chunk.invalid() {
                 write!(f, "\\x{byte:02X}")?;
@@ -128,6 +143,19 @@ mod tests {
         check(b"ab\xffcd", "ab\\xFFcd");
         check(b"\xc3", "\\xC3");
         check(b"a\0b", "a\0b");
+    }
+
+    #[test]
+    fn a_name_is_known_by_its_octets_and_by_what_is_shown() {
+        let ssid = Ssid::try_from(b"Zaf\xe9".as_slice()).unwrap();
+        for name in [b"Zaf\xe9".as_slice(), br"Zaf\xE9"] {
+            assert!(ssid.is_named(name), "{}", name.escape_ascii());
+        }
+        for name in [br"Zaf".as_slice(), br"Zaf\x", "Zaf\u{fffd}".as_bytes(), b""] {
+            assert!(!ssid.is_named(name), "{}", name.escape_ascii());
+        }
+        let literal = Ssid::try_from(br"Zaf\xE9".as_slice()).unwrap();
+        assert!(literal.is_named(br"Zaf\xE9") && !literal.is_named(b"Zaf\xe9"));
     }
 
     #[test]

@@ -4,18 +4,22 @@
 //! are; the `\xNN` that a public feeder copies from `iw`, where `\x` is no escape; and the lone surrogate `\udcNN`, which
 //! is how Python writes an octet that is no UTF-8 (PEP 383). Each names one octet. The parser takes UTF-8 only, so an
 //! octet that makes no UTF-8 with its neighbours travels through it as a private-use character, and [`bytes`] or
-//! [`show_bytes`] turn it back. Half a surrogate pair, which JavaScript writes for a text that was cut inside of an emoji,
-//! becomes U+FFFD.
+//! [`shown`] turn it back. So does the backslash of `\x5c`, so that nobody takes it for the beginning of an escape. A text
+//! that has such a character itself travels as the octets of that character. Half a surrogate pair, which JavaScript
+//! writes for a text that was cut inside of an emoji, becomes U+FFFD.
 //!
 //! Between strings: a word that JSON does not have, such as `06`, `+5` or a number that no float holds, becomes a string, so
 //! that it spoils at most itself; `NaN`, `inf`, `None` and the like, and a value that is missing, become null; a comma
 //! before a closing bracket goes; a NUL ends the document, as it does for Kismet, which reads a C string.
 
 use std::borrow::Cow;
-use std::fmt::Write;
+
+use crate::report::ShownOctets;
 
 /// The first of 256 private-use characters that stand for one byte each.
 const BYTE_MARK: u32 = 0x10_FE00;
+/// The character that stands for a backslash, as JSON escapes it.
+const STANDS_FOR_BACKSLASH: &[u8] = br"\udbff\ude5c";
 
 /// The next piece of a document, with its length in bytes.
 enum Piece {
@@ -23,6 +27,10 @@ enum Piece {
     Sound(usize),
     /// An escape that names one byte.
     Byte(usize, u8),
+    /// An escape that names a backslash.
+    Backslash(usize),
+    /// An escape of the character that stands for a byte elsewhere.
+    StandIn(usize, u8),
     /// Half of a surrogate pair.
     Half(usize),
     /// A word that JSON does not have, such as a number with a leading zero.
@@ -47,9 +55,11 @@ pub(crate) fn repair(json: &[u8]) -> Option<String> {
             piece_between_strings(rest)
         };
         is_in_string ^= first == b'"';
-        changed |= !matches!(piece, Piece::Sound(_));
+        changed |= !matches!(piece, Piece::Sound(_) | Piece::StandIn(..));
         let (Piece::Sound(length)
         | Piece::Byte(length, _)
+        | Piece::Backslash(length)
+        | Piece::StandIn(length, _)
         | Piece::Half(length)
         | Piece::Word(length)
         | Piece::Null(length)
@@ -59,6 +69,10 @@ pub(crate) fn repair(json: &[u8]) -> Option<String> {
         match piece {
             Piece::Sound(_) => repaired.extend_from_slice(text),
             Piece::Byte(_, byte) => push_in_string(&mut repaired, byte),
+            Piece::Backslash(_) => repaired.extend_from_slice(STANDS_FOR_BACKSLASH),
+            Piece::StandIn(_, byte) => {
+                repaired.extend_from_slice(stand_in(byte).encode_utf8(&mut [0; 4]).as_bytes());
+            }
             Piece::Half(_) => repaired.extend_from_slice("\u{fffd}".as_bytes()),
             Piece::Word(_) => {
                 repaired.push(b'"');
@@ -81,10 +95,16 @@ pub(crate) fn repair(json: &[u8]) -> Option<String> {
 fn piece_of_string(rest: &[u8]) -> Piece {
     match rest {
         [b'\\', b'x', ..] => match hex(rest.get(2..4)) {
+            Some(b'\\') => Piece::Backslash(4),
             Some(byte) => Piece::Byte(4, byte),
             None => Piece::Byte(1, b'\\'),
         },
         [b'\\', b'u', ..] => match (hex(rest.get(2..4)), hex(rest.get(4..6))) {
+            (Some(0xdb), Some(0xff))
+                if hex(rest.get(8..10)) == Some(0xde) && is_low_surrogate(rest.get(6..)) =>
+            {
+                Piece::StandIn(12, hex(rest.get(10..12)).unwrap_or_default())
+            }
             (Some(0xd8..=0xdb), Some(_)) if is_low_surrogate(rest.get(6..)) => Piece::Sound(12),
             (Some(0xdc), Some(byte @ 0x80..)) => Piece::Byte(6, byte),
             (Some(0xd8..=0xdf), Some(_)) => Piece::Half(6),
@@ -166,22 +186,27 @@ pub(in crate::ingest) fn bytes(text: &str) -> Vec<u8> {
 
 /// Writes bytes that are not UTF-8 as `\xNN`, in a string of a repaired document.
 pub(super) fn show_bytes(text: &mut Cow<'_, str>) {
-    if !text.chars().any(|character| marked(character).is_some()) {
-        return;
+    if text.contains(stands_for_byte) {
+        *text = Cow::Owned(shown(text));
     }
-    let mut shown = String::with_capacity(text.len());
-    for character in text.chars() {
-        match marked(character) {
-            Some(byte) => write!(shown, "\\x{byte:02X}").unwrap_or_default(),
-            None => shown.push(character),
-        }
-    }
-    *text = Cow::Owned(shown);
+}
+
+/// A string of a repaired document with `\xNN` for bytes that are not UTF-8.
+pub(crate) fn shown(text: &str) -> String {
+    ShownOctets(&bytes(text)).to_string()
 }
 
 /// The byte that a character stands for, if it is a stand-in.
 fn marked(character: char) -> Option<u8> {
     u8::try_from(u32::from(character).checked_sub(BYTE_MARK)?).ok()
+}
+
+fn stands_for_byte(character: char) -> bool {
+    marked(character).is_some()
+}
+
+fn stand_in(byte: u8) -> char {
+    char::from_u32(BYTE_MARK + u32::from(byte)).unwrap_or(char::REPLACEMENT_CHARACTER)
 }
 
 fn hex(digits: Option<&[u8]>) -> Option<u8> {
@@ -200,13 +225,18 @@ fn push_in_string(json: &mut Vec<u8>, byte: u8) {
 fn mark_what_is_no_utf8(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
-        text.push_str(chunk.valid());
-        text.extend(
-            chunk
-                .invalid()
-                .iter()
-                .filter_map(|&byte| char::from_u32(BYTE_MARK + u32::from(byte))),
-        );
+        // What comes before a stand-in that was sent, and the stand-in.
+        for part in chunk.valid().split_inclusive(stands_for_byte) {
+            match part.char_indices().next_back() {
+                Some((at, last)) if stands_for_byte(last) => {
+                    let (before, sent) = part.split_at(at);
+                    text.push_str(before);
+                    text.extend(sent.bytes().map(stand_in));
+                }
+                _ => text.push_str(part),
+            }
+        }
+        text.extend(chunk.invalid().iter().copied().map(stand_in));
     }
     text
 }
@@ -231,6 +261,36 @@ mod tests {
         check(r#""Caf\xc3\xa9""#, Some("Café".as_bytes()));
         check(r#""a\xffb""#, Some(b"a\xffb"));
         check(r#""\x00\x22\x5c\x1f""#, Some(b"\0\"\\\x1f"));
+    }
+
+    #[test]
+    fn a_character_that_stands_for_a_byte_elsewhere_stays_itself() {
+        let sent = "\u{10fe29}\u{10fee9}";
+        check(&format!("\"{sent}\""), None);
+        check(r#""\udbff\ude29""#, None);
+        check(
+            &format!(r#""{sent}\xff""#),
+            Some(&[sent.as_bytes(), b"\xff"].concat()),
+        );
+        check(
+            r#""\udbff\ude29\uDBFF\uDEE9\xff""#,
+            Some(&[sent.as_bytes(), b"\xff"].concat()),
+        );
+        check(r#""\xf4\x8f\xb8\xa9""#, Some("\u{10fe29}".as_bytes()));
+        check(
+            r#""\udbff\udd29\udbff\udf29\q""#,
+            Some("\u{10fd29}\u{10ff29}\\q".as_bytes()),
+        );
+    }
+
+    #[test]
+    fn a_backslash_that_an_escape_named_begins_no_other() {
+        let repaired = repair(br#""\x5cxff\x5c\x5c""#).unwrap();
+        let text: String = serde_json::from_str(&repaired).unwrap();
+        assert!(!text.contains('\\'), "{text}");
+        assert_eq!(bytes(&text), br"\xff\\");
+        assert_eq!(shown(&text), r"\xff\\");
+        assert_eq!(repair(repaired.as_bytes()), None);
     }
 
     #[test]
