@@ -121,7 +121,7 @@ pub(super) async fn generate_key(
         name,
         role,
         duration,
-    } = received.json(|json| parameters(json))?;
+    } = received.json(ApiError::BadCommand)?;
     let role: Role = role.parse()?;
     let lifetime = match &duration {
         Value::Number(number) => number.as_u64(),
@@ -151,7 +151,7 @@ pub(super) async fn revoke_key(
         name: String,
     }
     let received = bodies.receive_command(request).await?;
-    let Named { name } = received.json(|json| parameters(json))?;
+    let Named { name } = received.json(ApiError::BadCommand)?;
     change(&access, move |credentials| credentials.revoke_key(&name)).await?;
     Ok(text(StatusCode::OK, "revoked\n"))
 }
@@ -167,10 +167,6 @@ pub(super) async fn list_keys(State(access): State<Access>, read: Read) -> Json 
         })
     });
     read.list(&records.collect::<Vec<_>>())
-}
-
-fn parameters<'j, T: Deserialize<'j>>(json: &'j str) -> Result<T, ApiError> {
-    serde_json::from_str(json).map_err(ApiError::BadCommand)
 }
 
 /// Hashing takes long, and so may the disk. What was begun is finished, whether or not the client waits.

@@ -10,12 +10,14 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use percent_encoding::percent_decode;
 use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::body_memory::{BodyMemory, HeldMemory, NoRoom};
 use super::body_pace::BodyPace;
 use super::sender::Sender;
+use crate::ingest::kismet::{repair, shown};
 
 /// Room for the beginning of a body that announces its length. The rest follows when this much has arrived.
 const FIRST_BYTES: usize = 64 << 10;
@@ -321,28 +323,26 @@ impl Received {
         read: impl FnOnce(&[u8]) -> Result<T, E>,
     ) -> Result<T, E> {
         self.octets(|bytes| {
+            // Editors on Windows put a byte order mark in front of files that scripts then send.
+            let bytes = without_mark(bytes);
             let is_json = match self.form {
                 Form::Json => true,
                 // curl's -d sends JSON as a form unless told otherwise; no form starts with a brace.
                 Form::UrlEncoded | Form::Guess => bytes.trim_ascii_start().first() == Some(&b'{'),
             };
-            let from_form = if is_json {
-                None
-            } else {
-                Some(form_variable(bytes, b"json")?)
-            };
-            let json = from_form.as_deref().unwrap_or(bytes);
-            // Editors on Windows put a byte order mark in front of files that scripts then send.
-            read(json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json))
+            if is_json {
+                return read(bytes);
+            }
+            read(without_mark(&form_variable(bytes, b"json")?))
         })
     }
 
-    /// Gives the JSON document to `read`.
-    pub(in crate::http) fn json<T, E: From<BodyError>>(
+    /// Parses the JSON document. `wrong` tells why it cannot be parsed.
+    pub(in crate::http) fn json<T: DeserializeOwned, E: From<BodyError>>(
         &self,
-        read: impl FnOnce(&str) -> Result<T, E>,
+        wrong: impl FnOnce(serde_json::Error) -> E,
     ) -> Result<T, E> {
-        self.document(|json| read(std::str::from_utf8(json).map_err(|_| BodyError::NotUtf8)?))
+        self.document(|json| parse(json).map_err(wrong))
     }
 }
 
@@ -353,7 +353,7 @@ impl Received {
         self,
     ) -> Result<(T, Vec<(String, String)>), BodyError> {
         let inflated = self.inflated()?;
-        let bytes = inflated.as_deref().unwrap_or(&self.bytes).trim_ascii();
+        let bytes = without_mark(inflated.as_deref().unwrap_or(&self.bytes)).trim_ascii();
         if bytes.first() == Some(&b'{') || (self.form == Form::Json && !bytes.is_empty()) {
             return Ok((document(bytes)?, Vec::new()));
         }
@@ -366,7 +366,11 @@ impl Received {
             form_urlencoded::parse(bytes).into_owned().collect();
         let document = match variables.iter().position(|(name, _)| name == "json") {
             None => T::default(),
-            Some(at) => document(variables.remove(at).1.as_bytes())?,
+            Some(at) => {
+                variables.remove(at);
+                // Its octets: the variables are UTF-8 already, with other characters for what was none.
+                document(without_mark(&form_variable(bytes, b"json")?))?
+            }
         };
         Ok((document, variables))
     }
@@ -377,7 +381,37 @@ fn document<T: DeserializeOwned>(json: &[u8]) -> Result<T, BodyError> {
     if json.trim_ascii_start().first() == Some(&b'[') {
         return Err(BodyError::NotACommand("it is an array".to_owned()));
     }
-    serde_json::from_slice(json).map_err(|error| BodyError::NotACommand(error.to_string()))
+    parse(json).map_err(|error| BodyError::NotACommand(error.to_string()))
+}
+
+/// Parses a document. One that is almost JSON is repaired, as a scan report is: clients write both with the same code.
+fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, serde_json::Error> {
+    let broken = match serde_json::from_slice(json) {
+        Ok(read) => return Ok(read),
+        Err(broken) => broken,
+    };
+    let repaired = repair(json).and_then(|repaired| serde_json::from_str(&repaired).ok());
+    match repaired {
+        None => Err(broken),
+        Some(mut document) => {
+            show_octets(&mut document);
+            serde_json::from_value(document)
+        }
+    }
+}
+
+/// Writes octets that are no UTF-8 as `\xNN` in each text of a repaired document.
+fn show_octets(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = shown(text),
+        Value::Array(items) => items.iter_mut().for_each(show_octets),
+        Value::Object(fields) => fields.values_mut().for_each(show_octets),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
 }
 
 impl Received {
@@ -484,7 +518,7 @@ fn unescaped_json(form: &[u8]) -> Option<[&[u8]; 3]> {
         let is_first = at == 0 || form.get(at - 1) == Some(&b'&');
         is_first && window == NAME
     })?;
-    let json = form.get(at + NAME.len()..)?.trim_ascii_start();
+    let json = without_mark(form.get(at + NAME.len()..)?).trim_ascii_start();
     let inside = json.strip_prefix(b"{")?;
     if !matches!(inside.trim_ascii_start(), [b'"' | b'}', ..]) {
         return None;
@@ -499,7 +533,8 @@ fn unescaped_json(form: &[u8]) -> Option<[&[u8]; 3]> {
     Some([form.get(..at)?, json, after])
 }
 
-fn form_text(encoded: &[u8]) -> Vec<u8> {
+/// The octets of a name or a value of a form.
+pub(super) fn form_text(encoded: &[u8]) -> Vec<u8> {
     let blanks: Vec<u8> = encoded
         .iter()
         .map(|&byte| if byte == b'+' { b' ' } else { byte })
@@ -526,6 +561,23 @@ mod tests {
     }
 
     #[test]
+    fn a_command_is_repaired_as_a_report_is() {
+        let text = |json: &[u8]| parse::<Value>(json).ok().map(|read| read["a"].clone());
+        for (json, expected) in [
+            (&b"{\"a\":\"T\xfcr\"}"[..], "T\\xFCr"),
+            (b"{\"a\":\"T\xc3\xbcr\"}\0", "T\u{fc}r"),
+            (b"{\"a\":\"a\x01\tb\"}", "a\u{1}\tb"),
+            (b"{\"a\":\"cut \\ud83d\",}", "cut \u{fffd}"),
+            (b"{\"a\":\"\xf4\x8f\xb8\xa9\xff\"}", "\u{10fe29}\\xFF"),
+        ] {
+            assert_eq!(text(json), Some(expected.into()), "{}", json.escape_ascii());
+        }
+        for json in [&b""[..], b"{\"a\":[", b"\xff", b"{\"a\":\"b\"} c"] {
+            assert_eq!(text(json), None, "{}", json.escape_ascii());
+        }
+    }
+
+    #[test]
     fn a_document_that_is_not_escaped_is_taken_as_it_is() {
         for form in [
             r#"json={"ssid":"B&B Guest + 50%25"}"#,
@@ -540,6 +592,10 @@ mod tests {
         assert_eq!(
             form_variable(b"json={%22a%22:1}&b=2", b"json").unwrap(),
             br#"{"a":1}"#
+        );
+        assert_eq!(
+            form_variable(b"page=1&json=\xef\xbb\xbf{\"a\":\"B&B\"}", b"json").unwrap(),
+            br#"{"a":"B&B"}"#
         );
         let [before, json, after] = unescaped_json(br#"page=1&json={"a":1}&b=2"#).unwrap();
         assert_eq!(

@@ -16,7 +16,7 @@ use serde::de::DeserializeSeed;
 
 pub use self::forms::{BluetoothScanReport, WifiScanReport};
 pub(in crate::ingest) use self::repair::bytes as repaired_bytes;
-pub(crate) use self::repair::repair;
+pub(crate) use self::repair::{repair, shown};
 use self::row::Row;
 use self::wire::{Document, DocumentSeed, Fields, Item, Reports};
 use super::decode::{DecodeError, Notes, Reason};

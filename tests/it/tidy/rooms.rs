@@ -232,7 +232,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     (
         "http::request",
-        &["http::error", "auth", "config", "report", "hex"],
+        &["http::error", "ingest", "auth", "config", "report", "hex"],
     ),
     (
         "http::error",
