@@ -135,7 +135,7 @@ fn meaning(name: &str, around: Surroundings<'_>) -> Option<&'static str> {
         }
         "order" => "`asc` or `desc`",
         "phy" => "`wifi`, `bluetooth`",
-        "ssid" => "a network's name",
+        "ssid" => "a network's name, as it is shown or as its octets",
         "ssid_contains" => "a part of a network's name, in any case",
         "address_prefix" => "the first hex digits of the address",
         "manufacturer" => {

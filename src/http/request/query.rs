@@ -4,18 +4,27 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
 use super::bad_parameter::BadParameter;
+use super::body::form_text;
 use super::proofs::PROOFS;
 use super::time::read_time;
 use crate::http::error::ApiError;
 use crate::report::UnixTime;
 
-/// The parameters of a query that have not been taken yet.
+/// The parameters of a query that have not been taken yet. Values are octets: names of networks need not be UTF-8.
 #[derive(Debug)]
-pub(in crate::http) struct Query(Vec<(String, String)>);
+pub(in crate::http) struct Query(Vec<(String, Vec<u8>)>);
 
 impl Query {
     /// The value of a parameter. Empty is absent, so that a form with an empty field works.
     pub(in crate::http) fn take(&mut self, name: &str) -> Result<Option<String>, BadParameter> {
+        Ok(self.take_octets(name)?.map(text))
+    }
+
+    /// The same for a parameter that need not be UTF-8.
+    pub(in crate::http) fn take_octets(
+        &mut self,
+        name: &str,
+    ) -> Result<Option<Vec<u8>>, BadParameter> {
         let mut values = self.0.extract_if(.., |(known, _)| known == name);
         let value = values.next();
         if values.next().is_some() {
@@ -84,8 +93,18 @@ impl<S: Send + Sync> FromRequestParts<S> for Query {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         let query = parts.uri.query().unwrap_or_default();
-        let pairs = form_urlencoded::parse(query.as_bytes()).into_owned();
+        let pairs = query.as_bytes().split(|&byte| byte == b'&');
+        let pairs = pairs.filter(|pair| !pair.is_empty()).map(|pair| {
+            let mut halves = pair.splitn(2, |&byte| byte == b'=');
+            let mut half = || form_text(halves.next().unwrap_or_default());
+            (text(half()), half())
+        });
         let asked = pairs.filter(|(name, _)| !PROOFS.contains(&name.as_str()));
         Ok(Self(asked.collect()))
     }
+}
+
+fn text(octets: Vec<u8>) -> String {
+    String::from_utf8(octets)
+        .unwrap_or_else(|wrong| String::from_utf8_lossy(wrong.as_bytes()).into_owned())
 }

@@ -14,7 +14,7 @@ use self::values::{read_each, split};
 use crate::http::request::bad_parameter::BadParameter;
 use crate::http::request::query::Query;
 use crate::report::capabilities::{Security, SecurityClass};
-use crate::report::{Band, Channel, Manufacturer, Phy, UnixTime};
+use crate::report::{Band, Channel, Manufacturer, Phy, ShownOctets, UnixTime};
 use crate::tracker::{Device, Radio, SourceNumber, Tracker, TraitSet};
 
 /// All of these have to hold. Of several values of one, any.
@@ -40,8 +40,10 @@ impl Filter {
     pub(super) fn take(query: &mut Query, tracker: &Tracker) -> Result<Self, BadParameter> {
         Ok(Self {
             phys: query.take_with("phy", |text| read_each(text, phy))?,
-            ssid: query.take("ssid")?.map(String::into_bytes),
-            ssid_contains: query.take("ssid_contains")?.map(|text| text.to_lowercase()),
+            ssid: query.take_octets("ssid")?,
+            ssid_contains: query
+                .take_octets("ssid_contains")?
+                .map(|octets| ShownOctets(&octets).to_string().to_lowercase()),
             address_prefix: query.take_with("address_prefix", address_prefix)?,
             made_by: query.take_with("manufacturer", makers)?,
             sources: query.take_with("source", |text| sources(tracker, text))?,
@@ -167,7 +169,7 @@ impl Filter {
             let is_exact = self
                 .ssid
                 .as_ref()
-                .is_none_or(|ssid| record.ssid.as_bytes() == ssid);
+                .is_none_or(|ssid| record.ssid.is_named(ssid));
             let contains = self
                 .ssid_contains
                 .as_ref()
