@@ -1,6 +1,7 @@
 //! This program reads the files of earlier versions, and their fixtures never change.
 
 mod files;
+mod imports;
 mod snapshots;
 
 use std::collections::BTreeMap;
