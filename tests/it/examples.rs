@@ -140,6 +140,126 @@ async fn the_shell_example_keeps_what_it_cannot_send_and_sends_it_later() {
     running.stop();
 }
 
+/// A folder with programs that print what the real ones have printed. They need a radio.
+#[cfg(unix)]
+fn recorded(programs: &[(&str, &str)]) -> TempDir {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    for (name, printed) in programs {
+        let output = folder.path().join(format!("{name}.txt"));
+        std::fs::write(&output, printed).unwrap();
+        let program = folder.path().join(name);
+        let script = format!("#!/bin/sh\ncat '{}'\n", output.display());
+        std::fs::write(&program, script).unwrap();
+        std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    folder
+}
+
+#[cfg(unix)]
+fn with_programs(command: &mut Command, folder: &TempDir) {
+    let path = std::env::var("PATH").unwrap();
+    command.env("PATH", format!("{}:{path}", folder.path().display()));
+}
+
+#[tokio::test]
+#[cfg(unix)]
+async fn the_example_for_iw_reports_a_scan_and_keeps_what_it_cannot_send() {
+    const SCAN: &str = include_str!("../fixtures/imports/scans/iw.txt");
+    if !(has_tool("bash") && has_tool("curl")) {
+        return;
+    }
+    let running = Running::start(|_| {});
+    let (queue, programs) = (tempfile::tempdir().unwrap(), recorded(&[("iw", SCAN)]));
+    let scan = |url: &str, device: &str| {
+        let mut command = Command::new("bash");
+        command
+            .arg(example("shell/iw.sh"))
+            .args([url, device])
+            .env_remove("SCANPOST_KEY")
+            .env("SCANPOST_QUEUE", queue.path());
+        with_programs(&mut command, &programs);
+        command
+    };
+    let (code, _, err) = run_with(&mut scan(&nowhere(), "wlan0"), "");
+    assert_eq!(code, Some(1), "{err}");
+    assert!(err.contains("it waits"), "{err}");
+    // The second scan is one that was saved.
+    let url = format!("http://{}", running.addr);
+    let (code, out, err) = run_with(&mut scan(&url, "-"), SCAN);
+    assert_eq!(code, Some(0), "{err}");
+    let answers = answers(&out);
+    let accepted = answers.iter().map(|answer| answer["accepted"].as_u64());
+    assert_eq!(accepted.collect::<Vec<_>>(), [Some(3), Some(3)], "{out}");
+    let network = device(&running, "02:00:5E:25:00:01").await;
+    assert_eq!(network["name"], "Café", "{network}");
+    assert_eq!(network["reports"], 2, "{network}");
+    assert_eq!(network["channel"], "6", "{network}");
+    for (mac, capabilities) in [
+        (
+            "02:00:5E:25:00:01",
+            "[WPA-PSK-TKIP][RSN-PSK+SAE+EAP+FT/PSK-CCMP+TKIP][WPS][ESS]",
+        ),
+        ("02:00:5E:25:00:02", "[WEP][ESS]"),
+        ("02:00:5E:25:00:03", "[IBSS]"),
+    ] {
+        let seen = device(&running, &format!("{mac}/observations")).await;
+        let seen = &seen["observations"][0];
+        assert_eq!(seen["capabilities"], capabilities, "{seen}");
+    }
+    running.stop();
+}
+
+#[tokio::test]
+#[cfg(unix)]
+async fn the_example_for_termux_reports_what_a_phone_sees_and_where() {
+    const SCAN: &str = include_str!("../fixtures/imports/scans/termux.json");
+    const PLACE: &str = r#"{
+  "latitude": 52.5200066, "longitude": 13.404954, "altitude": 34.2, "accuracy": 3.8,
+  "vertical_accuracy": 1.0, "bearing": 0.0, "speed": 0.0, "elapsedMs": 12, "provider": "gps"
+}"#;
+    if !has_tool("python3") {
+        return;
+    }
+    let running = Running::start(|_| {});
+    let url = format!("http://{}", running.addr);
+    let queue = tempfile::tempdir().unwrap();
+    let report = |programs: &[(&str, &str)]| {
+        let programs = recorded(programs);
+        let mut phone = Command::new("python3");
+        phone.arg(example("python/termux.py"));
+        with_programs(&mut phone, &programs);
+        let (code, reports, err) = run_with(&mut phone, "");
+        if code != Some(0) {
+            return (code, reports, err);
+        }
+        let mut sender = Command::new("python3");
+        sender
+            .arg(example("python/report.py"))
+            .args(["--url", &url, "--queue"])
+            .arg(queue.path())
+            .env_remove("SCANPOST_KEY");
+        run_with(&mut sender, &reports)
+    };
+    let (scan, place) = ("termux-wifi-scaninfo", "termux-location");
+    let (code, out, err) = report(&[(scan, SCAN), (place, PLACE)]);
+    assert_eq!(code, Some(0), "{err}");
+    // The scan has an address that is none.
+    assert_eq!(answers(&out)[0]["accepted"], 1, "{out}");
+    let network = device(&running, "02:00:5E:25:03:01").await;
+    assert_eq!(network["name"], "Net", "{network}");
+    assert_eq!(network["lat"], 52.520_006_6, "{network}");
+    // Without a fix, the place is left out.
+    let (code, out, err) = report(&[(scan, SCAN), (place, "")]);
+    assert_eq!(code, Some(0), "{err}");
+    assert_eq!(answers(&out)[0]["accepted"], 1, "{out}");
+    let refused = r#"{"API_ERROR": "location needs to be enabled on the device"}"#;
+    let (code, _, err) = report(&[(scan, refused), (place, PLACE)]);
+    assert_ne!(code, Some(0));
+    assert!(err.contains("location needs to be enabled"), "{err}");
+    running.stop();
+}
+
 #[tokio::test]
 async fn the_python_example_sends_again_what_was_not_answered_and_it_counts_once() {
     if !has_tool("python3") {
