@@ -4,10 +4,15 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use scanpost::config::{ListenAddress, Server};
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 /// Longest time to connect.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -18,6 +23,10 @@ pub(super) struct Target {
     end: End,
     /// Before the path, without a slash at its end.
     prefix: String,
+    /// Whether the connection is encrypted.
+    is_tls: bool,
+    /// A file with certificates to trust, besides those that browsers trust.
+    ca_file: Option<PathBuf>,
 }
 
 /// What to connect to.
@@ -41,24 +50,28 @@ impl Target {
     /// Reads the address of a server.
     pub(super) fn read(url: &str) -> Result<Self, String> {
         if let Some(path) = url.strip_prefix("unix:").filter(|path| !path.is_empty()) {
-            return Ok(Self {
-                end: End::Unix(path.into()),
-                prefix: String::new(),
-            });
+            return Ok(Self::at(End::Unix(path.into())));
         }
-        let rest = url
-            .strip_prefix("http://")
-            .ok_or("expected an address that begins with http:// or unix:")?;
+        let secure = url.strip_prefix("https://");
+        let is_tls = secure.is_some();
+        let rest = secure
+            .or(url.strip_prefix("http://"))
+            .ok_or("expected an address that begins with http://, https:// or unix:")?;
         let (host, prefix) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         if host.is_empty() || host.contains('@') {
             return Err("expected a host, such as in http://127.0.0.1:2501".to_owned());
         }
         let port = host.rsplit_once(':').map(|(_, port)| port);
         let has_port = port.is_some_and(|port| port.parse::<u16>().is_ok());
-        let port = if has_port { "" } else { ":80" };
+        let port = match (has_port, is_tls) {
+            (true, _) => "",
+            (false, true) => ":443",
+            (false, false) => ":80",
+        };
         Ok(Self {
-            end: End::Tcp(format!("{host}{port}")),
             prefix: prefix.trim_end_matches('/').to_owned(),
+            is_tls,
+            ..Self::at(End::Tcp(format!("{host}{port}")))
         })
     }
 
@@ -73,10 +86,21 @@ impl Target {
 
     /// A server behind a Unix domain socket.
     pub(super) fn of_socket(path: PathBuf) -> Self {
+        Self::at(End::Unix(path))
+    }
+
+    const fn at(end: End) -> Self {
         Self {
-            end: End::Unix(path),
+            end,
             prefix: String::new(),
+            is_tls: false,
+            ca_file: None,
         }
+    }
+
+    /// Trusts the certificates in a file too.
+    pub(super) fn trusting(self, ca_file: Option<PathBuf>) -> Self {
+        Self { ca_file, ..self }
     }
 
     /// A server on this machine that listens on `address`.
@@ -92,10 +116,7 @@ impl Target {
             }
             ListenAddress::Unix(path) => End::Unix(path.clone()),
         };
-        Self {
-            end,
-            prefix: String::new(),
-        }
+        Self::at(end)
     }
 
     /// Before each path, without a slash at its end.
@@ -129,12 +150,52 @@ impl Target {
                 Ok(stream) => {
                     stream.set_read_timeout(Some(timeout))?;
                     stream.set_write_timeout(Some(timeout))?;
-                    return Ok(Box::new(stream));
+                    return if self.is_tls {
+                        secure(stream, authority, self.ca_file.as_deref())
+                    } else {
+                        Ok(Box::new(stream))
+                    };
                 }
             }
         }
         Err(last)
     }
+}
+
+/// Encrypts a connection. The handshake is made with the first write.
+fn secure(
+    stream: TcpStream,
+    authority: &str,
+    ca_file: Option<&Path>,
+) -> io::Result<Box<dyn Connection>> {
+    let host = authority
+        .rsplit_once(':')
+        .map_or(authority, |(host, _)| host);
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+    let mut roots = RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
+    if let Some(path) = ca_file {
+        let unusable = |error: &dyn fmt::Display| {
+            io::Error::other(format!("cannot use {}: {error}", path.display()))
+        };
+        let built_in = roots.len();
+        for certificate in CertificateDer::pem_file_iter(path).map_err(|error| unusable(&error))? {
+            let certificate = certificate.map_err(|error| unusable(&error))?;
+            roots.add(certificate).map_err(|error| unusable(&error))?;
+        }
+        if roots.len() == built_in {
+            return Err(unusable(&"no certificate is in it"));
+        }
+    }
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let connection = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
+    Ok(Box::new(StreamOwned::new(connection, stream)))
 }
 
 impl fmt::Display for Target {
@@ -159,17 +220,20 @@ mod tests {
             ("http://scan.example/", "scan.example:80", ""),
             ("http://[::1]/kismet/", "[::1]:80", "/kismet"),
             ("http://[::1]:8080/k", "[::1]:8080", "/k"),
+            ("https://scan.example/k", "scan.example:443", "/k"),
+            ("https://[::1]:8443", "[::1]:8443", ""),
         ] {
             let target = Target::read(url).unwrap();
             assert_eq!(target.end, End::Tcp(authority.to_owned()));
             assert_eq!(target.prefix, prefix);
+            assert_eq!(target.is_tls, url.starts_with("https:"));
         }
         let socket = Target::read("unix:/run/s.sock").unwrap();
         assert_eq!(socket.end, End::Unix("/run/s.sock".into()));
         for url in [
             "",
             "unix:",
-            "https://a",
+            "https://",
             "http://",
             "http:///x",
             "http://a@b",

@@ -99,15 +99,26 @@ pub(super) struct ImportArgs {
     /// API key with the role scanreport or admin.
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
+    /// File with the API key, which other users cannot see in the list of processes.
+    #[arg(long, value_name = "FILE", conflicts_with = "key")]
+    key_file: Option<PathBuf>,
+    /// File with certificates in PEM form to trust, besides those that browsers trust. For a URL that begins with
+    /// https://.
+    #[arg(long, value_name = "FILE", requires = "url")]
+    ca_file: Option<PathBuf>,
     /// Imports into this data directory, which no server may use, instead of a server.
     #[arg(long, value_name = "DIR", conflicts_with = "url")]
     data_dir: Option<PathBuf>,
 }
 
-pub(super) fn run(args: &ImportArgs) -> Result<ExitCode, CommandError> {
+pub(super) fn run(mut args: ImportArgs) -> Result<ExitCode, CommandError> {
+    if let Some(file) = &args.key_file {
+        args.key = Some(read_key(file)?);
+    }
+    let args = &args;
     let Some(data_dir) = &args.data_dir else {
         let target = match &args.url {
-            Some(target) => target.clone(),
+            Some(target) => target.clone().trusting(args.ca_file.clone()),
             None => Target::of_server(&load(&args.config, Overrides::default())?.server)?,
         };
         return import(args, &target);
@@ -118,6 +129,21 @@ pub(super) fn run(args: &ImportArgs) -> Result<ExitCode, CommandError> {
     };
     let config = load(&args.config, flags)?;
     with_own_server(config, |target| import(args, target))
+}
+
+/// The key in a file. Blanks and line ends around it do not count.
+fn read_key(file: &Path) -> Result<String, CommandError> {
+    let failed = |cause| CommandError::ReadFile {
+        file: file.to_owned(),
+        cause,
+    };
+    let text = std::fs::read_to_string(file).map_err(failed)?;
+    let key = text.trim();
+    if key.is_empty() || key.contains(char::is_whitespace) {
+        let reason = "expected one API key";
+        return Err(failed(io::Error::new(io::ErrorKind::InvalidData, reason)));
+    }
+    Ok(key.to_owned())
 }
 
 /// Runs a server on the data directory for the time of a command. Only this user reaches its socket.
@@ -360,7 +386,11 @@ impl Chunked<'_> {
 fn read_answer(stream: &mut dyn Read) -> io::Result<(u16, String)> {
     let broken = || io::Error::new(io::ErrorKind::InvalidData, "not an answer of HTTP");
     let mut answer = Vec::new();
-    stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer)?;
+    match stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer) {
+        // Some proxies do not end TLS properly. Whether the answer is whole, its length shows.
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
+        read => drop(read?),
+    }
     let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n");
     let end = end.ok_or_else(broken)?;
     let (head, body) = answer.split_at_checked(end + 4).ok_or_else(broken)?;
@@ -372,6 +402,13 @@ fn read_answer(stream: &mut dyn Read) -> io::Result<(u16, String)> {
     let body = if head.contains("transfer-encoding: chunked") {
         unchunked(body).ok_or_else(broken)?
     } else {
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length:"));
+        let length: Option<usize> = length.and_then(|length| length.trim().parse().ok());
+        if length.is_some_and(|length| body.len() < length) {
+            return Err(broken());
+        }
         body.to_vec()
     };
     let text = String::from_utf8_lossy(&body).into_owned();

@@ -71,7 +71,7 @@ enum Command {
     #[command(subcommand, disable_help_subcommand = true)]
     Apikey(apikey::ApikeyCommand),
     /// Imports files that other programs wrote, into a server that runs or into a data directory that no server uses.
-    Import(import::ImportArgs),
+    Import(Box<import::ImportArgs>),
     /// Reads a database for the server that starts this.
     #[command(hide = true)]
     ReadDatabase,
@@ -179,7 +179,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Source(command) => exit_code(source::run(&command)),
         Command::User(command) => exit_code(user::run(&command)),
         Command::Apikey(command) => exit_code(apikey::run(&command)),
-        Command::Import(args) => exit_code(import::run(&args)),
+        Command::Import(args) => exit_code(import::run(*args)),
         Command::ReadDatabase => exit_code(read_database()),
         Command::Export(args) => exit_code(export::run(&args)),
         Command::Health(args) => exit_code(health::run(&args)),

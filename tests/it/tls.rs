@@ -25,7 +25,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 use crate::auth::LOGIN;
 use crate::live::Subscriber;
-use crate::program::Running;
+use crate::program::{Running, run, scanpost};
 use crate::server::{SOURCE, TestServer, WIFI, batch};
 
 const PATH: &str = "/phy/all_phys.json";
@@ -372,5 +372,48 @@ async fn the_cookie_of_a_valid_key_proves_a_command_by_get_over_tls() {
             .header("cookie", cookie);
         assert_eq!(command.send().await.unwrap().status(), expected);
     }
+    running.stop();
+}
+
+#[tokio::test]
+async fn the_command_imports_over_tls_with_a_key_in_a_file() {
+    let (files, _) = Files::new();
+    let data = tempfile::tempdir().unwrap();
+    let credentials = Credentials::open(data.path()).unwrap();
+    let key = credentials.create_key("phone", "scanreport".parse().unwrap(), None, 0);
+    let key = key.unwrap().reveal().to_owned();
+    let running = Running::start_on(data, |command| {
+        command
+            .env("SCANPOST_AUTH__MODE", "required")
+            .env("SCANPOST_SERVER__TLS_CERTIFICATE", files.certificate())
+            .env("SCANPOST_SERVER__TLS_KEY", files.key());
+    });
+    let file = |name: &str, content: &str| {
+        let path = files.0.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let drive = file("drive.csv", &crate::imports::wigle(0..5));
+    let (good, empty) = (file("key", &format!("{key}\n")), file("empty", "\n"));
+    let certificate = files.certificate();
+    let certificate = certificate.to_str().unwrap();
+    let url = format!("https://{}", running.addr);
+    let import = |more: &[&str]| {
+        let mut command = scanpost();
+        command.args(["import", &drive, "--url", &url]).args(more);
+        run(&mut command)
+    };
+    let (code, _, err) = import(&["--key-file", &good]);
+    assert_eq!(code, Some(1));
+    assert!(err.contains("certificate"), "{err}");
+    let (code, _, err) = import(&["--key-file", &empty, "--ca-file", certificate]);
+    assert_eq!(code, Some(1));
+    assert!(err.contains("expected one API key"), "{err}");
+    let (code, _, err) = import(&["--key", "wrong", "--ca-file", certificate]);
+    assert_eq!(code, Some(1));
+    assert!(err.contains("(401)"), "{err}");
+    let (code, out, err) = import(&["--key-file", &good, "--ca-file", certificate]);
+    assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+    assert!(out.contains("5 rows: 5 taken"), "{out}");
     running.stop();
 }
