@@ -148,18 +148,18 @@ impl Sighting {
             channel: self.channel,
             accuracy: self.position.and(self.accuracy),
             position: self.position,
-            tags: self.marks.tags(),
+            tags: self.marks.into_tags(),
             sighting: self.seen,
         }
     }
 }
 
-/// What the reader knows about how a sighting came about. Each mark becomes a tag of the report.
+/// What the reader knows about how a sighting came about. The marks become the tag `import` of the report.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each mark is independent of the others"
 )]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Marks {
     /// The row summarises many sightings, so that its place may not be that of its time.
     pub(crate) is_summary: bool,
@@ -169,10 +169,29 @@ pub(crate) struct Marks {
     pub(crate) is_percent: bool,
     /// The place comes from a track.
     pub(crate) is_on_track: bool,
+    /// What the form has, and a report has no field for, such as the ids of a beacon.
+    pub(crate) tags: Vec<Tag>,
 }
 
 impl Marks {
-    fn tags(self) -> Vec<Tag> {
+    /// Adds what the form has, and a report has no field for. Programs write nothing, and some write 0, for what they do
+    /// not know.
+    pub(crate) fn add_tag(&mut self, name: &str, value: &str) {
+        /// Longest value in bytes.
+        const VALUE_BYTES_MAX: usize = 256;
+        let value = value.trim();
+        let is_said = !value.is_empty() && value != "0";
+        let is_fit = value.len() <= VALUE_BYTES_MAX && !value.chars().any(char::is_control);
+        if is_said && is_fit {
+            self.tags.push(Tag {
+                name: name.into(),
+                value: value.into(),
+            });
+        }
+    }
+
+    /// The tags of the report, sorted by name.
+    fn into_tags(self) -> Vec<Tag> {
         let marks = [
             (self.is_summary, "summary"),
             (self.is_guessed, "guessed"),
@@ -180,11 +199,17 @@ impl Marks {
             (self.is_on_track, "track"),
         ];
         let set = marks.into_iter().filter(|(is_set, _)| *is_set);
-        set.map(|(_, mark)| Tag {
-            name: "import".into(),
-            value: mark.into(),
-        })
-        .collect()
+        let set: Vec<_> = set.map(|(_, mark)| mark).collect();
+        let mut tags = self.tags;
+        if !set.is_empty() {
+            // A report has one tag of a name.
+            tags.push(Tag {
+                name: "import".into(),
+                value: set.join(",").into(),
+            });
+        }
+        tags.sort_by(|one, other| one.name.cmp(&other.name));
+        tags
     }
 }
 

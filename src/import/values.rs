@@ -97,7 +97,7 @@ impl Draft<'_> {
         }
     }
 
-    fn into_sighting(self, context: &Context<'_>) -> Result<Sighting, report::NotAStation> {
+    fn into_sighting(mut self, context: &Context<'_>) -> Result<Sighting, report::NotAStation> {
         let (channel, frequency) = self.tuning();
         let position = self.place.position();
         Ok(Sighting {
@@ -107,7 +107,7 @@ impl Draft<'_> {
             channel,
             position,
             accuracy: position.and(self.place.accuracy()),
-            marks: self.marks,
+            marks: std::mem::take(&mut self.marks),
             seen: self.seen(context)?,
         })
     }

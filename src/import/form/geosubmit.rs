@@ -154,6 +154,13 @@ fn row(phy: Phy, record: &Value, time_ms: Option<f64>, place: Place, context: &C
     draft.frequency = value(record, &["frequency"]);
     draft.signal_dbm = value(record, &["signalStrength", "signal"]);
     draft.place = place;
+    for name in ["beaconType", "id1", "id2", "id3"] {
+        match record.get(name) {
+            Some(Value::String(text)) => draft.marks.add_tag(name, text),
+            Some(Value::Number(number)) => draft.marks.add_tag(name, &number.to_string()),
+            _ => {}
+        }
+    }
     draft.into_row(context)
 }
 

@@ -11,7 +11,7 @@ use std::ops::ControlFlow;
 use super::summary::{self, LocalZone, capabilities_of_word, is_hidden};
 use super::wiglecsv::kind_of_word;
 use crate::import::clock::unix_time;
-use crate::import::rows::{Context, Ending, FileError, Input, Point, Row, Rows};
+use crate::import::rows::{Context, Ending, FileError, Input, Marks, Point, Row, Rows};
 use crate::import::values::{Draft, Place, address, find_address, number};
 use crate::import::xml::{Element, Step, Xml};
 use crate::report::{Phy, UnixTime};
@@ -232,6 +232,10 @@ impl Placemark {
             ]))),
             stated => Cow::Borrowed(stated),
         };
+        let mut marks = Marks::default();
+        marks.add_tag("rcois", self.field(&["roamingcois"]));
+        marks.add_tag("mfgrid", self.field(&["manufacturerid"]));
+        marks.add_tag("service", self.field(&["service"]));
         let draft = Draft {
             phy,
             address,
@@ -246,7 +250,7 @@ impl Placemark {
                 accuracy_m: self.number(&["accuracy"]),
                 ..self.place
             },
-            marks: crate::import::rows::Marks::default(),
+            marks,
         };
         summary::rows(first, draft, context)
     }

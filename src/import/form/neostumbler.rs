@@ -6,7 +6,7 @@ use super::wiglecsv::Fields;
 use crate::import::clock::unix_time;
 use crate::import::lines::Lines;
 use crate::import::rows::{Context, Ending, FileError, Input, Row, Rows};
-use crate::import::values::{Draft, Place, address, number};
+use crate::import::values::{Draft, Place, address, number, text};
 use crate::report::Phy;
 
 /// Reads one of the files.
@@ -80,5 +80,8 @@ fn row(columns: &[Vec<u8>], fields: &Fields, context: &Context<'_>) -> Row {
         accuracy_m: value("locationAccuracy"),
         speed_km_h: value("speed").map(|speed_m_s| speed_m_s * 3.6),
     };
+    for name in ["beaconType", "id1", "id2", "id3"] {
+        draft.marks.add_tag(name, &text(field(name)));
+    }
     draft.into_row(context)
 }

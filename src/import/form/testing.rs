@@ -140,7 +140,7 @@ fn sighting_text(sighting: &Sighting) -> String {
         write!(text, " ±{}mm", accuracy.mm()).unwrap();
     }
     if sighting.marks != Marks::default() {
-        let marks = sighting.marks;
+        let marks = &sighting.marks;
         for (is_set, mark) in [
             (marks.is_summary, "summary"),
             (marks.is_guessed, "guessed"),

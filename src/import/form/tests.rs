@@ -8,9 +8,11 @@ use super::Form;
 use super::testing::{Collected, ReadFrom, context, read_with};
 use super::{
     airodump, geojson, geosubmit, hcx, kismetxml, kml, neostumbler, netstumbler, pwnagotchi, scans,
-    sparrow_json, tables, tracks, vistumbler,
+    sparrow_json, tables, tracks, vistumbler, wiglecsv,
 };
-use crate::import::rows::{Companion, Context, Ending, FileError, Input, Origin, Reader, Rows};
+use crate::import::rows::{
+    Companion, Context, Ending, FileError, Input, Origin, Reader, Row, Rows,
+};
 use crate::import::zone::Zone;
 use crate::report::UnixTime;
 
@@ -240,6 +242,68 @@ fn what_programs_print_of_a_scan() {
     let mut collected = Collected::default();
     let result = scans::read_termux_from(&mut &failed[..], &capture, &mut collected);
     assert!(result.is_err());
+}
+
+/// What a form has, and a report has no field for.
+#[test]
+fn ids_of_beacons_and_numbers_of_makers_are_tags() {
+    let tags = |reader: ReadFrom, bytes: &[u8]| {
+        let read = read_with(reader, bytes, &context(None, &[]));
+        let mut all = Vec::new();
+        for (_, row) in read.rows {
+            if let Row::Sighting(sighting) = row {
+                let report = sighting.into_report(UnixTime::new(1));
+                all.extend(
+                    report
+                        .tags
+                        .iter()
+                        .map(|tag| format!("{}={}", tag.name, tag.value)),
+                );
+            }
+        }
+        all
+    };
+    assert_eq!(
+        tags(wiglecsv::read_from, fixture!("wiglecsv/wigle-app-1.6.csv")),
+        ["rcois=5A03BA0000", "mfgrid=76"]
+    );
+    // This program writes the number in hexadecimal.
+    assert_eq!(
+        tags(wiglecsv::read_from, fixture!("wiglecsv/biscuit.csv")),
+        ["mfgrid=2504"]
+    );
+    assert_eq!(
+        tags(neostumbler::read_from, fixture!("neostumbler/beacons.csv")),
+        [
+            "beaconType=533",
+            "id1=2f234454-cf6d-4a0f-adf2-f4911ba9ffa6",
+            "id2=1",
+            "id3=2"
+        ]
+    );
+    assert_eq!(
+        tags(kml::read_from, fixture!("kml/wigle-app.kml")),
+        [
+            "import=summary",
+            "import=summary",
+            "import=summary",
+            "mfgrid=76"
+        ]
+    );
+    let guessed = tags(
+        kismetxml::read_netxml_from,
+        fixture!("netxml/kismet-2016.netxml"),
+    );
+    assert!(
+        guessed.contains(&"import=summary,guessed".to_owned()),
+        "{guessed:?}"
+    );
+    let body = br#"{"items": [{"timestamp": 1785578400000, "bluetoothBeacons":
+        [{"macAddress": "020000000001", "beaconType": 533, "id1": "a", "id2": "", "id3": null}]}]}"#;
+    assert_eq!(
+        tags(geosubmit::read_from, body),
+        ["beaconType=533", "id1=a"]
+    );
 }
 
 /// Whatever a file holds, its reader gives rows or an error.

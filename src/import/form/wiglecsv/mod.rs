@@ -219,6 +219,15 @@ impl Reader<'_> {
         if self.preheader.is_kismets && name.contains(&b'\\') {
             name = Cow::Owned(without_octal(&name));
         }
+        let mut marks = Marks {
+            is_summary: self.preheader.is_kismets,
+            ..Marks::default()
+        };
+        marks.add_tag("rcois", &text(row.get(fields, Column::Rcois)));
+        if phy == Phy::Bluetooth {
+            let maker = text(row.get(fields, Column::MfgrId));
+            marks.add_tag("mfgrid", &company_number(&maker));
+        }
         Draft {
             phy,
             address,
@@ -236,11 +245,23 @@ impl Reader<'_> {
                 accuracy_m: value(Column::Accuracy),
                 speed_km_h: None,
             },
-            marks: Marks {
-                is_summary: self.preheader.is_kismets,
-                ..Marks::default()
-            },
+            marks,
         }
+    }
+}
+
+/// The number of a Bluetooth company, in decimal. Some programs write it in hexadecimal, with four digits.
+fn company_number(text: &str) -> Cow<'_, str> {
+    let text = text.trim();
+    let digits = text.strip_prefix("0x").or(text.strip_prefix("0X"));
+    let has_letter = text.bytes().any(|byte| byte.is_ascii_alphabetic());
+    let is_padded = text.len() == 4 && text.starts_with('0');
+    if digits.is_none() && !has_letter && !is_padded {
+        return text.into();
+    }
+    match u16::from_str_radix(digits.unwrap_or(text), 16) {
+        Ok(number) => number.to_string().into(),
+        Err(_) => Cow::default(),
     }
 }
 
