@@ -213,6 +213,11 @@ fn of_text(text: &[u8]) -> Option<Form> {
     if let Some((_, form)) = known {
         return Some(form);
     }
+    // Exports of wardriver-local have further columns, also before these.
+    let header = lines(text).next().unwrap_or_default();
+    if contains(header, b",kind,name,bssid,security,") {
+        return Some(Form::WardriverCsv);
+    }
     let mut first_lines = lines(text).take(LINES_MAX);
     first_lines.find_map(|line| {
         let line = line.trim_ascii();

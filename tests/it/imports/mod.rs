@@ -3,6 +3,7 @@
 mod archives;
 mod crash;
 mod databases;
+mod forms;
 mod history;
 mod program;
 mod uploaders;
