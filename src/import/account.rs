@@ -124,9 +124,14 @@ impl FileAccount {
         self.cut |= ending.is_cut;
         self.damaged |= ending.is_damaged;
         for note in ending.notes {
-            if !self.notes.iter().any(|known| known == note) {
-                self.notes.push(note.to_owned());
-            }
+            self.note(note);
+        }
+    }
+
+    /// Adds what whoever sent the file should know.
+    pub(super) fn note(&mut self, note: &str) {
+        if !self.notes.iter().any(|known| known == note) {
+            self.notes.push(note.to_owned());
         }
     }
 }

@@ -4,6 +4,7 @@
 //! contact of its source.
 
 mod account;
+mod capture;
 mod clock;
 pub(crate) mod database;
 mod folder;

@@ -11,6 +11,7 @@ use tracing::{error, info, warn};
 
 use super::Shared;
 use super::account::FileAccount;
+use super::capture::{Captures, reading_order};
 use super::form::{Class, Form};
 use super::identity::RowIndex;
 use super::job::{Job, State};
@@ -62,6 +63,19 @@ struct JobFile {
 impl JobFile {
     fn form(&self) -> Option<Form> {
         self.what.as_ref().ok().and_then(|(_, form)| *form)
+    }
+
+    /// The account of a file that is not read, because another one of its capture tells more.
+    fn left_out_for(&self, better: &str) -> FileAccount {
+        let mut account = FileAccount::of(&self.name);
+        account.form = self.form();
+        if let Ok((payload, _)) = &self.what {
+            account.sha256 = payload.sha256.to_string();
+        }
+        account.note(&format!(
+            "not read: {better} is of the same capture, and tells more"
+        ));
+        account
     }
 
     fn is_track(&self) -> bool {
@@ -157,13 +171,18 @@ impl Worker {
         job.files.truncate(first);
         self.shared.show(job);
         let track = Self::track(job, &files)?;
+        let mut captures = Captures::default();
+        job.files.iter().for_each(|account| captures.add(account));
         for (number, file) in files.iter().enumerate().skip(job.files.len()) {
             if let Some(interrupted) = self.shared.interrupted(job.id) {
                 return Err(interrupted);
             }
             let progress = progress.filter(|progress| progress.file == number);
-            let (account, stopped) =
-                self.take_file(job, (number, file), (&files, &track), progress)?;
+            let (account, stopped) = match captures.better_than(&file.name, file.form()) {
+                Some(better) => (file.left_out_for(better), None),
+                None => self.take_file(job, (number, file), (&files, &track), progress)?,
+            };
+            captures.add(&account);
             job.files.push(account);
             self.shared.show(job);
             if let Some(stopped) = stopped {
@@ -193,7 +212,12 @@ impl Worker {
                 });
             }
         }
-        Ok(files)
+        let order = reading_order(files.iter().map(|file| (&*file.name, file.form())));
+        let mut files: Vec<_> = files.into_iter().map(Some).collect();
+        let ordered = order
+            .into_iter()
+            .filter_map(|place| files.get_mut(place)?.take());
+        Ok(ordered.collect())
     }
 
     /// Reads the points of all tracks. A file that cannot be read is told in its account.
