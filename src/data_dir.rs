@@ -37,6 +37,8 @@ pub(crate) const HISTORY: &str = "history";
 
 /// The folder of imports: their accounts, what waits to be read, and which rows were taken.
 pub(crate) const IMPORTS: &str = "imports";
+/// The hashes of imported rows.
+const IMPORTED_ROWS: &str = "imports/rows";
 
 /// The server locks this file while it runs.
 const SERVER_LOCK: &str = "lock";
@@ -89,6 +91,7 @@ pub(crate) struct Usage {
     pub(crate) alerts_bytes: u64,
     pub(crate) snapshots_bytes: u64,
     pub(crate) history_bytes: u64,
+    pub(crate) imported_rows_bytes: u64,
     /// `None` if there is no snapshot.
     pub(crate) snapshot_written_at: Option<SystemTime>,
     /// What the file system has left for this user.
@@ -222,6 +225,7 @@ impl DataDir {
         let bytes = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
         let snapshots = self.files_in(SNAPSHOTS);
         let history = self.files_in(HISTORY);
+        let imported_rows = self.files_in(IMPORTED_ROWS);
         let newest = snapshots.iter().filter_map(|file| file.modified().ok());
         Usage {
             log_bytes: bytes(&log),
@@ -229,6 +233,7 @@ impl DataDir {
             alerts_bytes: bytes(&self.path_of(ALERTS)),
             snapshots_bytes: snapshots.iter().map(Metadata::len).sum(),
             history_bytes: history.iter().map(Metadata::len).sum(),
+            imported_rows_bytes: imported_rows.iter().map(Metadata::len).sum(),
             snapshot_written_at: newest.max(),
             free_bytes: self.free_bytes().unwrap_or_default(),
         }

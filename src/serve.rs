@@ -27,7 +27,7 @@ pub use crate::http::server::sockets::{BindError, Listeners};
 use crate::http::server::tls::Tls;
 pub use crate::http::server::tls::TlsError;
 use crate::http::{self, App, PageFiles, Parts};
-use crate::import::{DatabaseBounds, ImportBounds, Importing, UnpackBounds};
+use crate::import::{DatabaseBounds, ImportBounds, ImportParts, Importing, UnpackBounds};
 use crate::ingest::housekeeping::{self, HousekeepingHandle, Schedule};
 use crate::ingest::{self, Ingest, Stores, WriterBounds, WriterError};
 use crate::log::{Log, LogError, LogOptions};
@@ -200,7 +200,7 @@ async fn run(
         schedule(&config),
     )
     .map_err(ServeError::Thread)?;
-    let importing = start_imports(&config, data_files.as_ref(), &ingest)?;
+    let importing = start_imports(&config, data_files.as_ref(), (&ingest, &events))?;
     let connections = Arc::<ConnectionCounts>::default();
     let reloader = Reloader::new(&config, tls.as_ref(), &webhooks, &alerts);
     let parts = Parts {
@@ -339,11 +339,15 @@ fn import_bounds(config: &Config) -> ImportBounds {
 fn start_imports(
     config: &Config,
     data: Option<&DataDir>,
-    ingest: &Ingest,
+    (ingest, events): (&Ingest, &Events),
 ) -> Result<Option<Importing>, ServeError> {
+    let parts = ImportParts {
+        ingest: ingest.clone(),
+        events: events.clone(),
+    };
     let watched = (config.import.folder.as_path(), config.ingest.clock_skew_max);
     let bounds = import_bounds(config);
-    let start = |data| Importing::start(data, bounds, watched, ingest.clone());
+    let start = |data| Importing::start(data, bounds, watched, parts);
     data.map(start).transpose().map_err(ServeError::Imports)
 }
 

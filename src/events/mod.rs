@@ -30,8 +30,25 @@ pub enum Event {
     SourcePaused(SourceId),
     /// A source was resumed.
     SourceResumed(SourceId),
+    /// An import ended.
+    Import(Arc<EndedImport>),
     /// The server emitted a message.
     Message(Arc<Message>),
+}
+
+/// An import that has ended, however it did. Its devices are not announced one by one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndedImport {
+    /// Its number.
+    pub id: u64,
+    /// How it ended: `done`, `failed` or `cancelled`.
+    pub state: &'static str,
+    /// Whether it was a trial, which changed nothing.
+    pub is_trial: bool,
+    /// How many files it had.
+    pub files: usize,
+    /// How many rows became reports.
+    pub taken: u64,
 }
 
 /// Emits events, and lets others listen. Cheap to clone.
@@ -72,7 +89,7 @@ impl Events {
         });
     }
 
-    /// A file was imported. This is the only event of an import: its devices are not announced one by one.
+    /// A file was imported. This is the only message about it: its devices are not announced one by one.
     pub fn import(&self, import: &Import, at: ReceivedAt) {
         self.say(Severity::Info, at, || {
             let Import {

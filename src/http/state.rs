@@ -310,11 +310,9 @@ impl App {
         let limits = &config.limits;
         let bodies = Bodies::new(body_limits(limits));
         let origins = Origins::new(parts.access.clone(), parts.is_local, &config.server);
-        let health = SourceHealth::new(limits.sources_max);
-        let outcomes = Outcomes::default();
+        let (health, outcomes) = (SourceHealth::new(limits.sources_max), Outcomes::default());
         let history = parts.history.map(Arc::new);
-        let requests = Arc::<RequestCounts>::default();
-        let refused = RefusedReads::default();
+        let (requests, refused) = (Arc::<RequestCounts>::default(), RefusedReads::default());
         let maps = BaseMaps::of(parts.data.as_ref());
         maps.log_in_background();
         let metrics = Metrics::new(metrics::MetricSources {
@@ -327,6 +325,7 @@ impl App {
             health: health.clone(),
             tracker: Arc::clone(&parts.tracker),
             ingest: parts.ingest.clone(),
+            imports: parts.imports.clone(),
             alerts: parts.alerts.clone(),
             webhooks: parts.webhooks.clone(),
             connections: parts.connections,

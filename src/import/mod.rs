@@ -6,6 +6,7 @@
 mod account;
 mod capture;
 mod clock;
+mod counts;
 pub(crate) mod database;
 mod folder;
 pub(crate) mod form;
@@ -34,6 +35,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 pub(crate) use self::account::FileAccount;
+use self::counts::Counts;
 pub(crate) use self::database::DatabaseBounds;
 pub use self::database::{read_database, use_program};
 pub(crate) use self::form::Form;
@@ -44,6 +46,7 @@ use self::unpack::remove_if_there;
 pub(crate) use self::unpack::{UnpackBounds, shown_name};
 pub(crate) use self::zone::Zone;
 use crate::data_dir::{DataDir, private};
+use crate::events::Events;
 use crate::ingest::Ingest;
 
 /// What bounds imports.
@@ -64,6 +67,13 @@ pub(crate) enum ImportError {
     Io(#[from] io::Error),
 }
 
+/// The parts of the server that imports use.
+#[derive(Debug)]
+pub(crate) struct ImportParts {
+    pub(crate) ingest: Ingest,
+    pub(crate) events: Events,
+}
+
 /// All imports. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Imports(Arc<Shared>);
@@ -72,6 +82,7 @@ pub(crate) struct Imports(Arc<Shared>);
 struct Shared {
     store: Store,
     bounds: ImportBounds,
+    counts: Counts,
     board: Mutex<Board>,
     changed: Condvar,
 }
@@ -89,10 +100,10 @@ impl Importing {
         data: &DataDir,
         bounds: ImportBounds,
         (folder, skew_max): (&Path, Duration),
-        ingest: Ingest,
+        parts: ImportParts,
     ) -> io::Result<Self> {
         let imports = Imports::open(data, bounds)?;
-        let mut threads = vec![worker::start(Arc::clone(&imports.0), ingest)?];
+        let mut threads = vec![worker::start(Arc::clone(&imports.0), parts)?];
         if !folder.as_os_str().is_empty() {
             threads.push(folder::start(imports.clone(), folder, skew_max)?);
         }
@@ -150,6 +161,7 @@ impl Imports {
         Ok(Self(Arc::new(Shared {
             store,
             bounds,
+            counts: Counts::default(),
             board: Mutex::new(board),
             changed: Condvar::new(),
         })))
@@ -241,6 +253,26 @@ impl Imports {
         }
         drop(board);
         self.0.changed.notify_all();
+    }
+
+    /// How many imports wait or run.
+    pub(crate) fn waiting(&self) -> usize {
+        self.0.lock().live.len()
+    }
+
+    /// Imports that were over since the start, by their state.
+    pub(crate) fn ended_by_state(&self) -> BTreeMap<String, u64> {
+        self.0.counts.ended()
+    }
+
+    /// Files that were read since the start, by form.
+    pub(crate) fn files_by_form(&self) -> BTreeMap<String, u64> {
+        self.0.counts.files()
+    }
+
+    /// Rows that were read since the start, by what became of them.
+    pub(crate) fn rows_by_outcome(&self) -> BTreeMap<String, u64> {
+        self.0.counts.rows()
     }
 
     /// The list of all refused rows of a file, as CSV.

@@ -9,7 +9,6 @@ use std::time::{Duration, SystemTime};
 
 use tracing::{error, info, warn};
 
-use super::Shared;
 use super::account::FileAccount;
 use super::capture::{Captures, reading_order};
 use super::form::{Class, Form};
@@ -22,6 +21,8 @@ use super::taking::{Interrupted, Points, Submit, Taking, Task};
 use super::track::Track;
 use super::unpack::{Payload, Unpacked, unpack};
 use super::zone::Zone;
+use super::{ImportParts, Shared};
+use crate::events::{EndedImport, Event, Events};
 use crate::ingest::{HandedIn, Ingest, IngestError};
 use crate::log::{Import, What};
 
@@ -33,11 +34,12 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 const READY_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Starts the thread. It ends after [`super::Importing::stop`].
-pub(super) fn start(shared: Arc<Shared>, ingest: Ingest) -> io::Result<JoinHandle<()>> {
+pub(super) fn start(shared: Arc<Shared>, parts: ImportParts) -> io::Result<JoinHandle<()>> {
     thread::Builder::new().name("import".into()).spawn(move || {
         let mut worker = Worker {
             shared,
-            ingest,
+            ingest: parts.ingest,
+            events: parts.events,
             index: None,
             saved: SavedState::default(),
         };
@@ -48,6 +50,7 @@ pub(super) fn start(shared: Arc<Shared>, ingest: Ingest) -> io::Result<JoinHandl
 struct Worker {
     shared: Arc<Shared>,
     ingest: Ingest,
+    events: Events,
     /// The rows, once a job has needed them.
     index: Option<RowIndex>,
     saved: SavedState,
@@ -155,7 +158,16 @@ impl Worker {
             import.refused = sum(|file| file.refused),
             "an import has ended"
         );
+        self.shared.counts.end(&job);
         self.shared.end(&job);
+        // Whoever hears of it finds it ended.
+        self.events.emit(Event::Import(Arc::new(EndedImport {
+            id: job.id,
+            state: job.state.word(),
+            is_trial: job.options.dry_run,
+            files: job.files.len(),
+            taken: sum(|file| if file.duplicate { 0 } else { file.taken }),
+        })));
     }
 
     fn carry_out(&mut self, job: &mut Job) -> Result<(), Interrupted> {

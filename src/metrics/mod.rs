@@ -19,6 +19,7 @@ use crate::alerts::AlertStore;
 use crate::auth::Access;
 use crate::data_dir::{DataDir, Usage};
 use crate::histogram::Counted;
+use crate::import::Imports;
 use crate::ingest::Ingest;
 use crate::ingest::health::SourceHealth;
 use crate::ingest::outcomes::Outcomes;
@@ -165,6 +166,21 @@ metrics! {
     REQUEST_DURATION: Histogram "scanpost_http_request_duration_seconds",
         "Time from the head of a request to the head of its answer, by the template of the path.",
         Read::DurationTable(&["route"], |of| of.requests.durations());
+    IMPORTS: Counter "scanpost_imports_total",
+        "Imports that ended, by their state, since the start; trials do not count.",
+        Read::Each(&["state"], |of| of.of_imports(Imports::ended_by_state));
+    IMPORTS_WAITING: Gauge "scanpost_imports_waiting",
+        "Imports that wait or run.",
+        Read::One(|of| of.imports.as_ref().map_or(0, |imports| count(imports.waiting())));
+    IMPORT_FILES: Counter "scanpost_import_files_total",
+        "Files that were imported, by form, since the start; those that were imported before do not count.",
+        Read::Each(&["form"], |of| of.of_imports(Imports::files_by_form));
+    IMPORT_ROWS: Counter "scanpost_import_rows_total",
+        "Rows of these files, by what became of them, since the start.",
+        Read::Each(&["outcome"], |of| of.of_imports(Imports::rows_by_outcome));
+    IMPORTS_BYTES: Gauge "scanpost_import_index_bytes",
+        "Size of the hashes of imported rows.",
+        Read::One(|of| of.usage().imported_rows_bytes);
     READS_REFUSED: Counter "scanpost_reads_refused_total",
         "Reads that were refused because too many waited, or too many of their client, by what they read, since the start.",
         Read::Each(&["of"], MetricSources::reads_refused);
@@ -241,6 +257,8 @@ pub(crate) struct MetricSources {
     pub(crate) health: SourceHealth,
     pub(crate) tracker: Arc<Tracker>,
     pub(crate) ingest: Ingest,
+    /// `None` for a log in memory.
+    pub(crate) imports: Option<Imports>,
     pub(crate) alerts: AlertStore,
     pub(crate) webhooks: Webhooks,
     pub(crate) connections: Arc<ConnectionCounts>,
@@ -316,6 +334,10 @@ impl MetricSources {
         let counts =
             counts.map(|(reason, count)| (reason.to_owned(), count.load(Ordering::Relaxed)));
         BTreeMap::from(counts)
+    }
+
+    fn of_imports(&self, read: fn(&Imports) -> BTreeMap<String, u64>) -> BTreeMap<String, u64> {
+        self.imports.as_ref().map(read).unwrap_or_default()
     }
 
     fn by_phy(&self, number: fn(PhyTotals) -> u64) -> BTreeMap<String, u64> {

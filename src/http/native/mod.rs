@@ -464,9 +464,9 @@ const LIVE: &str = "Each event has JSON as its data. `counters`: `devices`, `rep
     `sources_silent`, `alerts_open`, at most once a second and only when one changed. `device`: a new device, as the \
     list of devices has it; past `limits.live_devices_per_second_max` of them, `devices` has the number of those \
     `left_out`. `alert`: a new alert, as the list of alerts has it. `source`: `source`, `name`, `last_contact` and \
-    `state`, which is `new`, `up`, `silent`, `paused` or `resumed`. `lagged`: the number of `events` that were lost \
-    because the client read too slowly. `heartbeat`: the server's `time`. `end`: the `reason`, when the login or key \
-    is no longer valid.";
+    `state`, which is `new`, `up`, `silent`, `paused` or `resumed`. `import`: `id`, `state`, `dry_run`, `files` and \
+    `taken` of an import that has ended. `lagged`: the number of `events` that were lost because the client read too \
+    slowly. `heartbeat`: the server's `time`. `end`: the `reason`, when the login or key is no longer valid.";
 
 /// A login by a form. Everybody may ask, and the password counts.
 fn session(route: Route) -> Route {

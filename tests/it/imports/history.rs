@@ -3,7 +3,8 @@
 use scanpost::config::alerts::Network;
 use serde_json::json;
 
-use super::{account, check_counts, wigle};
+use super::{account, check_counts, send, wigle};
+use crate::live::page::Stream;
 use crate::server::{TestServer, now_s};
 
 #[tokio::test]
@@ -43,6 +44,72 @@ async fn an_import_has_one_message() {
         texts,
         ["Imported 20 reports of the file 'drive.csv' (wigle-csv)"]
     );
+}
+
+/// A page that shows how far imports are needs to ask only when one has ended.
+#[tokio::test]
+async fn an_import_is_one_live_event_however_many_devices_it_has() {
+    let server = TestServer::start().await;
+    let mut stream = Stream::open(&server).await;
+    stream.until("counters").await;
+    let files: Vec<_> = [wigle(0..20), wigle(20..30)].into();
+    let files: Vec<_> = files
+        .iter()
+        .map(|file| ("a.csv", file.as_bytes()))
+        .collect();
+    send(&server, "", &files).await.expect_status(200);
+    send(&server, "?dry_run=true", &files[..1])
+        .await
+        .expect_status(200);
+    let mut told = Vec::new();
+    while told.len() < 2 {
+        let (event, data) = stream.next().await.unwrap();
+        assert!(
+            !["device", "devices", "source"].contains(&&*event),
+            "{event}: {data}"
+        );
+        if event == "import" {
+            told.push(data);
+        }
+    }
+    assert_eq!(
+        told,
+        [
+            json!({ "id": "1", "state": "done", "dry_run": false, "files": 2, "taken": 30 }),
+            json!({ "id": "2", "state": "done", "dry_run": true, "files": 1, "taken": 0 }),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn imports_are_counted_for_metrics() {
+    let server = TestServer::start().await;
+    let bad = format!("{}no address,x\n", wigle(0..20));
+    for (query, content) in [
+        ("", &*bad),
+        ("", &*bad),
+        ("", &*wigle(0..30)),
+        ("?dry_run=true", &*wigle(100..110)),
+    ] {
+        let files = [("a.csv", content.as_bytes())];
+        send(&server, query, &files).await.expect_status(200);
+    }
+    let unknown = [("a.csv", b"nothing".as_slice())];
+    send(&server, "", &unknown).await.expect_status(415);
+    let text = server.get("/metrics").await.expect_status(200).text;
+    for line in [
+        r#"scanpost_imports_total{state="done"} 3"#,
+        r#"scanpost_imports_total{state="failed"} 1"#,
+        "scanpost_imports_waiting 0",
+        r#"scanpost_import_files_total{form="wigle-csv"} 2"#,
+        r#"scanpost_import_files_total{form="unknown"} 1"#,
+        r#"scanpost_import_rows_total{outcome="taken"} 30"#,
+        r#"scanpost_import_rows_total{outcome="duplicate"} 20"#,
+        r#"scanpost_import_rows_total{outcome="refused"} 1"#,
+        "scanpost_import_index_bytes 480",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}: {text}");
+    }
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ mod bounds;
 mod eventbus;
 mod messages;
 mod monitor;
-mod page;
+pub(crate) mod page;
 
 use std::time::Duration;
 

@@ -12,13 +12,13 @@ use crate::server::{SOURCE, TestServer};
 const LIVE: &str = "/api/v1/live";
 
 /// A reader of a stream.
-struct Stream {
+pub(crate) struct Stream {
     response: Response,
     buffer: String,
 }
 
 impl Stream {
-    async fn open(server: &TestServer) -> Self {
+    pub(crate) async fn open(server: &TestServer) -> Self {
         Self::of(server.request(reqwest::Method::GET, LIVE)).await
     }
 
@@ -34,7 +34,7 @@ impl Stream {
     }
 
     /// The next event with its name. `None` at the end of the stream.
-    async fn next(&mut self) -> Option<(String, Value)> {
+    pub(crate) async fn next(&mut self) -> Option<(String, Value)> {
         loop {
             while let Some((block, rest)) = self.buffer.split_once("\n\n") {
                 let (block, rest) = (block.to_owned(), rest.to_owned());
@@ -53,7 +53,7 @@ impl Stream {
     }
 
     /// The next event of a name.
-    async fn until(&mut self, name: &str) -> Value {
+    pub(crate) async fn until(&mut self, name: &str) -> Value {
         loop {
             let (event, data) = self.next().await.expect("the stream ended");
             if event == name {

@@ -254,6 +254,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "webhook",
             "outbox",
+            "import",
             "ingest",
             "auth",
             "alerts",
@@ -283,7 +284,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     (
         "import",
-        &["ingest", "log", "report", "hex", "bounded", "data_dir"],
+        &[
+            "ingest", "events", "log", "report", "hex", "bounded", "data_dir",
+        ],
     ),
     (
         "ingest",

@@ -14,14 +14,14 @@ use tracing::debug;
 use super::LivePage;
 use super::pulse::{Counters, SourceChange};
 use crate::alerts::Alert;
-use crate::events::Event;
+use crate::events::{EndedImport, Event};
 use crate::http::clock::now;
 use crate::http::guard::subscribers::Right;
 use crate::report::{DeviceId, SourceId};
 use crate::views::native::{DeviceRow, HandledAlert};
 
 const SECOND: Duration = Duration::from_secs(1);
-/// Alerts, and changes of sources, of one second. Others count as lost.
+/// Alerts, changes of sources, and imports, of one second. Others count as lost.
 const OTHERS_MAX: usize = 100;
 /// How long a browser waits before it connects again, in milliseconds.
 const RETRY_MS: u32 = 3000;
@@ -47,6 +47,7 @@ struct Gathered {
     devices_left_out: u64,
     alerts: Vec<std::sync::Arc<Alert>>,
     sources: Vec<(SourceId, &'static str)>,
+    imports: Vec<std::sync::Arc<EndedImport>>,
     lagged: u64,
 }
 
@@ -105,10 +106,13 @@ impl Client {
             Event::Alert(alert) if gathered.alerts.len() < OTHERS_MAX => {
                 gathered.alerts.push(alert);
             }
-            Event::Alert(_) => gathered.lagged += 1,
             Event::NewSource(id) => gathered.source(id, "new"),
             Event::SourcePaused(id) => gathered.source(id, "paused"),
             Event::SourceResumed(id) => gathered.source(id, "resumed"),
+            Event::Import(import) if gathered.imports.len() < OTHERS_MAX => {
+                gathered.imports.push(import);
+            }
+            Event::Alert(_) | Event::Import(_) => gathered.lagged += 1,
             Event::Message(_) => {}
         }
     }
@@ -161,6 +165,16 @@ impl Client {
         }
         for alert in &gathered.alerts {
             piece.event("alert", &HandledAlert::of(alert));
+        }
+        for import in &gathered.imports {
+            let told = json!({
+                "id": import.id.to_string(),
+                "state": import.state,
+                "dry_run": import.is_trial,
+                "files": import.files,
+                "taken": import.taken,
+            });
+            piece.event("import", &told);
         }
         for (id, state) in gathered.sources {
             let Some(source) = tracker.source(id) else {
