@@ -27,10 +27,12 @@ pub use crate::http::server::sockets::{BindError, Listeners};
 use crate::http::server::tls::Tls;
 pub use crate::http::server::tls::TlsError;
 use crate::http::{self, App, PageFiles, Parts};
-use crate::import::{DatabaseBounds, ImportBounds, ImportParts, Importing, UnpackBounds};
+use crate::import::{
+    DatabaseBounds, ImportBounds, ImportParts, Importing, SourceRules, UnpackBounds,
+};
 use crate::ingest::housekeeping::{self, HousekeepingHandle, Schedule};
 use crate::ingest::{self, Ingest, Stores, WriterBounds, WriterError};
-use crate::log::{Log, LogError, LogOptions};
+use crate::log::{History, Log, LogError, LogOptions};
 use crate::metrics::ConnectionCounts;
 use crate::notify::Notifier;
 use crate::process::Process;
@@ -160,7 +162,9 @@ async fn run(
     let places = Places::new(place_limits(&config, &process), &config.server.proxies);
     let (access, owners) = open_access(&config, data.as_deref(), &listens_on)?;
     let access_at_end = access.clone();
-    let (server_uuid, history) = (log.server_uuid(), log.history());
+    // Imports have connections of their own, so that they and readers do not wait for each other.
+    let (server_uuid, history, history_of_imports) =
+        (log.server_uuid(), log.history(), log.history());
     let keeper = AlertKeeper::open(data.as_deref(), &config.alerts, server_uuid)?;
     let alerts = keeper.store();
     let tracker = Arc::new(tracker(&config));
@@ -200,7 +204,8 @@ async fn run(
         schedule(&config),
     )
     .map_err(ServeError::Thread)?;
-    let importing = start_imports(&config, data_files.as_ref(), (&ingest, &events))?;
+    let rules = source_rules(&config, &tracker, owners.as_ref(), history_of_imports);
+    let importing = start_imports(&config, data_files.as_ref(), (&ingest, &events), rules)?;
     let connections = Arc::<ConnectionCounts>::default();
     let reloader = Reloader::new(&config, tls.as_ref(), &webhooks, &alerts);
     let parts = Parts {
@@ -288,7 +293,7 @@ fn open_access(
     config: &Config,
     data: Option<&Path>,
     listens_on: &[IpAddr],
-) -> Result<(Access, Option<SourceOwners>), CredentialsError> {
+) -> Result<(Access, Option<Arc<SourceOwners>>), CredentialsError> {
     let credentials = match data {
         Some(data) => Credentials::open(data)?.closing_after(config.auth.stale_max),
         None => Credentials::none(),
@@ -297,7 +302,7 @@ fn open_access(
     let owners = config.auth.bind_sources;
     let owners = owners.then(|| SourceOwners::open(data, config.limits.sources_max));
     let access = Access::new(policy, credentials, &config.auth);
-    Ok((access, owners.transpose()?))
+    Ok((access, owners.transpose()?.map(Arc::new)))
 }
 
 fn writer_bounds(config: &Config) -> WriterBounds {
@@ -335,15 +340,31 @@ fn import_bounds(config: &Config) -> ImportBounds {
     }
 }
 
+fn source_rules(
+    config: &Config,
+    tracker: &Arc<Tracker>,
+    owners: Option<&Arc<SourceOwners>>,
+    history: Option<History>,
+) -> SourceRules {
+    SourceRules {
+        tracker: Arc::clone(tracker),
+        owners: owners.cloned(),
+        history,
+        new_per_hour_max: config.limits.new_sources_per_hour_max,
+    }
+}
+
 /// Starts to carry out imports. A log in memory has none.
 fn start_imports(
     config: &Config,
     data: Option<&DataDir>,
     (ingest, events): (&Ingest, &Events),
+    sources: SourceRules,
 ) -> Result<Option<Importing>, ServeError> {
     let parts = ImportParts {
         ingest: ingest.clone(),
         events: events.clone(),
+        sources,
     };
     let watched = (config.import.folder.as_path(), config.ingest.clock_skew_max);
     let bounds = import_bounds(config);

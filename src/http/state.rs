@@ -285,7 +285,7 @@ impl FromRequestParts<App> for FileReads {
 pub(crate) struct Parts {
     pub(crate) access: Access,
     /// Who may report for which source. Absent where everybody may.
-    pub(crate) owners: Option<SourceOwners>,
+    pub(crate) owners: Option<Arc<SourceOwners>>,
     /// Whether the server listens on a loopback address.
     pub(crate) is_local: bool,
     pub(crate) server_uuid: Uuid,
@@ -398,7 +398,7 @@ impl App {
                 health,
                 outcomes,
                 large_bodies: LargeBodies::new(processors()),
-                owners: parts.owners.map(Arc::new),
+                owners: parts.owners,
             }),
             events: parts.events,
             webhooks: parts.webhooks,

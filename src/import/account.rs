@@ -67,6 +67,10 @@ pub(crate) struct FileAccount {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub(crate) error: Option<String>,
+    /// Rows that were refused because of their source. Later, or from somebody else, it may be allowed, so the file does not
+    /// count as imported.
+    #[serde(skip)]
+    pub(super) refused_for_source: u64,
 }
 
 /// A row that cannot be used.

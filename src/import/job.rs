@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::account::FileAccount;
 use super::zone::Zone;
+use crate::auth::{Identity, Principal, Role};
 use crate::hex::Hex;
 use crate::report::UnixTime;
 
@@ -24,6 +25,10 @@ pub(crate) struct Options {
     pub(crate) dry_run: bool,
     /// The name of the user or key, from which the source follows if nothing else tells it.
     pub(crate) sender: Option<String>,
+    /// Whether the sender is a user, and not the holder of a key.
+    pub(crate) is_user: bool,
+    /// Whether the sender is an administrator, who may import for every source.
+    pub(crate) is_admin: bool,
     /// The name of the file in the watched folder, if it came from there.
     pub(crate) watched: Option<String>,
 }
@@ -31,6 +36,34 @@ pub(crate) struct Options {
 impl Options {
     pub(super) fn zone(&self) -> Option<Zone> {
         self.tz.as_deref().and_then(Zone::parse)
+    }
+
+    /// Notes who sends the files.
+    pub(crate) fn set_sender(&mut self, identity: &Identity) {
+        let (name, is_user) = match &identity.principal {
+            Principal::User(name) => (name, true),
+            Principal::Key(name) => (name, false),
+        };
+        self.sender = Some(name.to_string());
+        self.is_user = is_user;
+        self.is_admin = identity.role == Role::Admin;
+    }
+
+    /// Who sent the files. `None` where no credentials are required.
+    pub(super) fn identity(&self) -> Option<Identity> {
+        let name = self.sender.as_deref()?.into();
+        Some(Identity {
+            principal: if self.is_user {
+                Principal::User(name)
+            } else {
+                Principal::Key(name)
+            },
+            role: if self.is_admin {
+                Role::Admin
+            } else {
+                Role::Scanreport
+            },
+        })
     }
 
     /// Under which key a file with these options is known. The same file with another source or zone is another import.
@@ -42,6 +75,8 @@ impl Options {
             sender,
             track_offset_s: _,
             dry_run: _,
+            is_user: _,
+            is_admin: _,
             watched: _,
         } = self;
         // With a name for the source, the sender does not matter.

@@ -16,6 +16,7 @@ mod json;
 mod lines;
 mod recognise;
 pub(crate) mod rows;
+mod sources;
 mod store;
 mod taking;
 mod track;
@@ -40,6 +41,7 @@ pub(crate) use self::database::DatabaseBounds;
 pub use self::database::{read_database, use_program};
 pub(crate) use self::form::Form;
 pub(crate) use self::job::{Job, Options, State};
+pub(crate) use self::sources::SourceRules;
 use self::store::Store;
 use self::taking::Interrupted;
 use self::unpack::remove_if_there;
@@ -72,6 +74,7 @@ pub(crate) enum ImportError {
 pub(crate) struct ImportParts {
     pub(crate) ingest: Ingest,
     pub(crate) events: Events,
+    pub(crate) sources: SourceRules,
 }
 
 /// All imports. Cheap to clone.

@@ -11,13 +11,14 @@ use super::form::{Class, Form};
 use super::identity::{RowHash, RowIndex, hash_of};
 use super::job::Options;
 use super::rows::{Origin, Point, Row, Rows, Sighting};
+use super::sources::{Live, NOT_COMPARED, Sources};
 use super::track::Track;
-use crate::log::{ImportedReports, What};
+use crate::log::{ImportedReports, LogError, What};
 use crate::report::{Batch, BatchIdentity, Report, SourceId, UnixTime};
 
 /// How many sightings are judged and handed over at once. Batches are cut after so many sightings of the file, whatever
 /// becomes of them, so that reading the file again cuts the same batches.
-const CHUNK: usize = 2000;
+const CHUNK: u64 = 2000;
 /// How many refused rows the list of a file has.
 const REFUSALS_MAX: u64 = 1_000_000;
 
@@ -34,6 +35,27 @@ pub(super) trait Submit {
 
     /// Shows how far the file is.
     fn show(&self, account: &FileAccount);
+
+    /// What decides about sources.
+    fn sources(&mut self) -> &mut Sources;
+}
+
+/// A source of the file.
+#[derive(Debug)]
+struct FileSource {
+    id: SourceId,
+    name: Option<Box<str>>,
+    /// Known from its first row on. A file need not have rows of each source that it names.
+    met: Option<Met>,
+}
+
+/// What is known about a source.
+#[derive(Clone, Debug)]
+struct Met {
+    /// Why its rows are refused.
+    refused: Option<String>,
+    /// Whether it reports live too, so that a row may be a report that it sent.
+    is_live: bool,
 }
 
 /// Why a job stops before its end.
@@ -47,6 +69,12 @@ pub(super) enum Interrupted {
     Later(String),
     /// The log will not take it later either.
     Failed(String),
+}
+
+impl From<LogError> for Interrupted {
+    fn from(error: LogError) -> Self {
+        Self::Later(error.to_string())
+    }
 }
 
 impl From<io::Error> for Interrupted {
@@ -80,7 +108,7 @@ pub(super) struct Taking<'t> {
     pub(super) submit: &'t mut dyn Submit,
     pub(super) checkpoint: &'t mut Checkpoint<'t>,
     refusals: BufWriter<File>,
-    sources: Vec<(SourceId, Option<Box<str>>)>,
+    sources: Vec<FileSource>,
     /// The place of the present source.
     source: usize,
     last_origin: Option<Origin>,
@@ -158,13 +186,34 @@ impl<'t> Taking<'t> {
                 (id, Some(name.clone()))
             }
         };
-        let place = self.sources.iter().position(|(known, _)| *known == id);
+        let place = self.sources.iter().position(|known| known.id == id);
         self.source = place.unwrap_or(self.sources.len());
+        let met = None;
         match self.sources.get_mut(self.source) {
             // The program of the file has a better name than its form.
-            Some((_, known)) => *known = name,
-            None => self.sources.push((id, name)),
+            Some(known) => known.name = name,
+            None => self.sources.push(FileSource { id, name, met }),
         }
+    }
+
+    /// Looks up the present source, when it has its first row. Returns why its rows are refused.
+    fn meet_source(&mut self) -> Result<Option<String>, Interrupted> {
+        let Some(source) = self.sources.get_mut(self.source) else {
+            return Ok(None);
+        };
+        if let Some(met) = &source.met {
+            return Ok(met.refused.clone());
+        }
+        let rules = self.submit.sources();
+        let live = rules.live(source.id)?;
+        if live == Live::NotSearchable {
+            self.account.note(NOT_COMPARED);
+        }
+        let met = source.met.insert(Met {
+            refused: rules.admit(source.id, self.task.options).err(),
+            is_live: live == Live::Yes,
+        });
+        Ok(met.refused.clone())
     }
 
     fn refuse(&mut self, line: u64, reason: String) {
@@ -190,13 +239,31 @@ impl<'t> Taking<'t> {
             sighting.position = self.task.track.place_at(time);
             sighting.marks.is_on_track = sighting.position.is_some();
         }
-        self.account.see(time, sighting.position);
         self.read += 1;
+        match self.meet_source() {
+            Ok(None) => self.take(time, sighting),
+            Ok(Some(reason)) => {
+                self.account.refused_for_source += 1;
+                self.refuse(line, reason);
+            }
+            Err(stopped) => {
+                self.stopped = Some(stopped);
+                return;
+            }
+        }
+        if self.task.done < self.read && self.read.is_multiple_of(CHUNK) {
+            self.end_chunk();
+        }
+    }
+
+    /// Adds a sighting to the chunk, unless an earlier run has taken it.
+    fn take(&mut self, time: UnixTime, sighting: Sighting) {
+        self.account.see(time, sighting.position);
         if self.read <= self.task.done {
             return;
         }
         let report = sighting.into_report(time);
-        let source = self.sources.get(self.source).map(|(id, _)| *id);
+        let source = self.sources.get(self.source).map(|source| source.id);
         let has_name = self.task.form.names_identify();
         self.hashes.push(hash_of(
             source.unwrap_or(SourceId::new(uuid::Uuid::nil())),
@@ -204,9 +271,6 @@ impl<'t> Taking<'t> {
             has_name,
         ));
         self.chunk.push_back((self.source, report));
-        if CHUNK <= self.chunk.len() {
-            self.end_chunk();
-        }
     }
 
     fn end_chunk(&mut self) {
@@ -220,7 +284,8 @@ impl<'t> Taking<'t> {
             return Err(interrupted);
         }
         let hashes = std::mem::take(&mut self.hashes);
-        let is_new = self.index.add(&hashes)?;
+        let mut is_new = self.index.add(&hashes)?;
+        self.leave_out_live(&mut is_new)?;
         let count = |wanted: bool| {
             let counted = is_new.iter().filter(|is_new| **is_new == wanted);
             u64::try_from(counted.count()).unwrap_or_default()
@@ -234,14 +299,11 @@ impl<'t> Taking<'t> {
             }
         }
         // The first chunk of a file has the number 0.
-        let number = self
-            .read
-            .div_ceil(u64::try_from(CHUNK).unwrap_or(1))
-            .saturating_sub(1);
+        let number = self.read.div_ceil(CHUNK).saturating_sub(1);
         if !self.task.options.dry_run {
-            for (reports, (source, name)) in of_sources.into_iter().zip(&self.sources) {
+            for (reports, source) in of_sources.into_iter().zip(&self.sources) {
                 if !reports.is_empty() {
-                    let batch = self.batch(*source, name.clone(), number, reports);
+                    let batch = self.batch(source.id, source.name.clone(), number, reports);
                     self.submit.hand_over(batch)?;
                 }
             }
@@ -251,6 +313,19 @@ impl<'t> Taking<'t> {
             }
         }
         self.submit.show(&self.account);
+        Ok(())
+    }
+
+    /// Rows that their source reported live are not new.
+    fn leave_out_live(&mut self, is_new: &mut [bool]) -> Result<(), Interrupted> {
+        let has_name = self.task.form.names_identify();
+        for ((place, report), is_new) in self.chunk.iter().zip(is_new) {
+            let source = self.sources.get(*place);
+            let live = source.filter(|source| source.met.as_ref().is_some_and(|met| met.is_live));
+            if let Some(source) = live.filter(|_| *is_new) {
+                *is_new = !self.submit.sources().has(source.id, report, has_name)?;
+            }
+        }
         Ok(())
     }
 

@@ -16,6 +16,7 @@ use super::identity::RowIndex;
 use super::job::{Job, State};
 use super::recognise::recognise;
 use super::rows::{Bounds, Companion, Context, Ending, FileError, Input, Reader, Rows};
+use super::sources::Sources;
 use super::store::{Progress, SavedState};
 use super::taking::{Interrupted, Points, Submit, Taking, Task};
 use super::track::Track;
@@ -40,6 +41,7 @@ pub(super) fn start(shared: Arc<Shared>, parts: ImportParts) -> io::Result<JoinH
             shared,
             ingest: parts.ingest,
             events: parts.events,
+            sources: Sources::new(parts.sources),
             index: None,
             saved: SavedState::default(),
         };
@@ -51,6 +53,7 @@ struct Worker {
     shared: Arc<Shared>,
     ingest: Ingest,
     events: Events,
+    sources: Sources,
     /// The rows, once a job has needed them.
     index: Option<RowIndex>,
     saved: SavedState,
@@ -324,7 +327,7 @@ impl Worker {
         } else {
             self.end_file(job, number, &account)?;
             // A file that broke off may come again in one piece, which has another hash.
-            if account.is_read() {
+            if account.is_read() && account.refused_for_source == 0 {
                 self.shared.store.save_known(&key, &account)?;
             }
         }
@@ -373,9 +376,11 @@ impl Worker {
             None => self.shared.store.rows(&self.saved.rows)?,
         };
         let refusals = self.shared.store.new_refusals(job.id, number)?;
+        self.sources.begin_file();
         let mut submit = ToLog {
             ingest: &self.ingest,
             shared: &self.shared,
+            sources: &mut self.sources,
             job: job.id,
             on_the_way: VecDeque::new(),
         };
@@ -423,6 +428,7 @@ impl Worker {
             let mut submit = ToLog {
                 ingest: &self.ingest,
                 shared: &self.shared,
+                sources: &mut self.sources,
                 job: job.id,
                 on_the_way: VecDeque::new(),
             };
@@ -513,6 +519,7 @@ fn now_s() -> u64 {
 struct ToLog<'w> {
     ingest: &'w Ingest,
     shared: &'w Shared,
+    sources: &'w mut Sources,
     job: u64,
     on_the_way: VecDeque<HandedIn>,
 }
@@ -564,5 +571,9 @@ impl Submit for ToLog<'_> {
 
     fn show(&self, account: &FileAccount) {
         self.shared.show_file(self.job, account);
+    }
+
+    fn sources(&mut self) -> &mut Sources {
+        self.sources
     }
 }

@@ -528,6 +528,11 @@ impl Tracker {
         read(&self.sources).all().cloned().collect()
     }
 
+    /// How many sources are known.
+    pub fn source_count(&self) -> usize {
+        read(&self.sources).all().count()
+    }
+
     /// Whether a source is known.
     pub fn has_source(&self, id: SourceId) -> bool {
         read(&self.sources).contains(id)

@@ -1,5 +1,6 @@
 //! Reads the observations of single devices while the writer appends.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::{Connection, OpenFlags};
 use tracing::warn;
 
-use super::index::{Index, RowRange, View};
+use super::index::{Index, RowRange, View, bounds};
 use super::points;
 use super::read;
 use super::search::{self, Order, Search};
@@ -15,7 +16,7 @@ use crate::log::{
     Entry, HistoryPoint, HistoryQuery, LogError, LogPosition, LoggedObservation, ObservationKey,
     PointQuery,
 };
-use crate::report::{MacAddr, ReceivedAt, UnixTime};
+use crate::report::{MacAddr, ReceivedAt, SourceId, UnixTime};
 
 /// How many idle connections are kept for the next reads.
 const IDLE_MAX: usize = 2;
@@ -169,6 +170,33 @@ impl History {
         let end = super::position(db.query_row(query, [], |row| row.get(0))?)?;
         self.keep(db);
         Ok(end)
+    }
+
+    /// Adds the sources that have sent reports themselves after a position, and not only in files. Returns the position up
+    /// to which the log was read.
+    pub(crate) fn add_live_sources(
+        &self,
+        after: LogPosition,
+        sources: &mut HashSet<SourceId>,
+    ) -> Result<LogPosition, LogError> {
+        /// Records of one read. One that lasts long would keep the writer from emptying its write-ahead log.
+        const RECORDS: u64 = 100_000;
+        let end = self.end()?;
+        let db = self.connection()?;
+        let mut at = after;
+        while at < end {
+            let to = LogPosition::new(at.get().saturating_add(RECORDS)).min(end);
+            read::add_sources(&db, (at, to), sources)?;
+            at = to;
+        }
+        self.keep(db);
+        Ok(at)
+    }
+
+    /// Whether searches find nearly all rows by the index, so that they are quick.
+    pub(crate) fn is_indexed(&self) -> Result<bool, LogError> {
+        let in_log = bounds(&self.connect()?)?;
+        Ok(self.index.has_nearly_all(in_log))
     }
 
     /// When the oldest report that has not expired was received. `None` if there is none.

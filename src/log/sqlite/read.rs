@@ -1,6 +1,7 @@
 //! Reads records from rows.
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use rusqlite::types::ValueRef;
@@ -201,14 +202,34 @@ pub(super) fn contacts(
     let mut rows = query.query(params![number(to), signed(count)])?;
     let mut contacts = Vec::new();
     while let Some(row) = rows.next()? {
-        let source: String = row.get(0)?;
-        let source = source
-            .parse()
-            .map_err(|_| damaged("the UUID of a source cannot be read"))?;
+        let source = read_source(row, 0)?;
         contacts.push((source, ReceivedAt::from_micros(unsigned(row.get(1)?)?)));
     }
     contacts.reverse();
     Ok(contacts)
+}
+
+/// Adds the sources of the reports after `after` and up to `to`. Reports out of files do not count.
+pub(super) fn add_sources(
+    db: &Connection,
+    (after, to): (LogPosition, LogPosition),
+    sources: &mut HashSet<SourceId>,
+) -> Result<(), LogError> {
+    let mut query = db.prepare_cached(
+        "SELECT uuid FROM sources WHERE id IN
+             (SELECT source FROM records WHERE ?1 < position AND position <= ?2 AND kind IS NULL)",
+    )?;
+    let mut rows = query.query([number(after), number(to)])?;
+    while let Some(row) = rows.next()? {
+        sources.insert(read_source(row, 0)?);
+    }
+    Ok(())
+}
+
+fn read_source(row: &Row<'_>, column: usize) -> Result<SourceId, LogError> {
+    let source: String = row.get(column)?;
+    let source = source.parse();
+    source.map_err(|_| damaged("the UUID of a source cannot be read"))
 }
 
 pub(super) fn receipt(db: &Connection, at: LogPosition) -> Result<Option<StoredReceipt>, LogError> {

@@ -7,6 +7,7 @@ mod databases;
 mod forms;
 mod history;
 mod program;
+mod sources;
 mod uploaders;
 mod uploads;
 

@@ -108,9 +108,36 @@ async fn a_key_sees_only_its_own_imports() {
 }
 
 #[tokio::test]
-async fn where_sources_belong_to_keys_a_key_cannot_import() {
-    let (server, [key, _]) = server_with(|config| config.auth.bind_sources = true).await;
-    let post = server.request(Method::POST, IMPORTS).bearer_auth(&key);
-    let answer = Answer::of(post.body(wigle(0..3))).await;
-    answer.expect_error(403, "needs");
+async fn where_sources_belong_to_keys_a_key_imports_for_its_own_only() {
+    let (server, [key, other]) = server_with(|config| config.auth.bind_sources = true).await;
+    let send = |query: &str, key: &str, rows: std::ops::Range<usize>| {
+        let path = format!("{IMPORTS}{query}");
+        let post = server.request(Method::POST, &path).bearer_auth(key);
+        Answer::of(post.body(wigle(rows)))
+    };
+    let accounts = async |query: &str, key: &str, rows: std::ops::Range<usize>| {
+        let answer = send(query, key, rows).await.expect_status(200).json();
+        answer["files"][0].clone()
+    };
+    check_counts(&accounts("", &key, 0..3).await, [3, 0, 0, 0]);
+    // A trial gives a source no owner.
+    let trial = "?source=car&dry_run=true";
+    check_counts(&accounts(trial, &key, 0..3).await, [3, 0, 0, 0]);
+    check_counts(&accounts("?source=car", &other, 0..3).await, [3, 0, 0, 0]);
+    for (query, stranger) in [("", &other), ("?source=car", &key)] {
+        for _ in 0..2 {
+            let file = accounts(query, stranger, 3..6).await;
+            check_counts(&file, [0, 0, 0, 3]);
+            // It is read again when it comes again, because it may come from somebody who may import it.
+            assert_eq!(file["duplicate"], false, "{file}");
+            let reason = file["refusals"][0]["reason"].as_str().unwrap();
+            assert!(reason.contains("auth.bind_sources"), "{reason}");
+        }
+    }
+    check_counts(&accounts("", &key, 3..6).await, [3, 0, 0, 0]);
+    // An administrator may import for every source.
+    let credentials = scanpost::auth::Credentials::open(server.data()).unwrap();
+    let admin = credentials.create_key("boss", "admin".parse().unwrap(), None, 0);
+    let admin = admin.unwrap().reveal().to_owned();
+    check_counts(&accounts("?source=car", &admin, 6..9).await, [3, 0, 0, 0]);
 }

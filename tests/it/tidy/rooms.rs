@@ -285,7 +285,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "import",
         &[
-            "ingest", "events", "log", "report", "hex", "bounded", "data_dir",
+            "ingest", "auth", "events", "tracker", "log", "report", "hex", "bounded", "data_dir",
         ],
     ),
     (

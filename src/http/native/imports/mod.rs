@@ -16,7 +16,7 @@ use tokio::task::spawn_blocking;
 pub(super) use self::answer::{Import, ImportList};
 use self::options::Given;
 use self::spool::Spooled;
-use crate::auth::{Principal, RequiredRole, Role, Standing};
+use crate::auth::{Principal, Role, Standing};
 use crate::http::clock::now;
 use crate::http::error::ApiError;
 use crate::http::intake::Intake;
@@ -95,11 +95,8 @@ async fn upload(
         let bytes_max = intake.tracker.bounds().memory_bytes_max;
         return Err(IngestError::MemoryFull { bytes_max }.into());
     }
-    // A file names its sources itself, so whoever imports may report for any source.
-    if intake.owners.is_some() && !is_admin(request.extensions()) {
-        return Err(ApiError::Forbidden(RequiredRole::Admin));
-    }
-    let owner = name_of(request.extensions());
+    let identity = request.extensions().get::<Standing>();
+    let identity = identity.map(|standing| standing.identity.clone());
     let id = service.imports.reserve().map_err(ApiError::Import)?;
     let spooled = spool::receive(&service, &intake.bodies, id, request).await;
     let added = spooled.and_then(|spooled| {
@@ -123,7 +120,9 @@ async fn upload(
     let created = now().time().seconds();
     let skew_s = u32::try_from(service.clock_skew_max.as_secs()).unwrap_or(u32::MAX);
     let mut options = given.options;
-    options.sender = owner;
+    if let Some(identity) = &identity {
+        options.set_sender(identity);
+    }
     let job = Job {
         id,
         created: created.into(),

@@ -131,6 +131,19 @@ impl Index {
         self.part_rows == 0
     }
 
+    /// Whether all rows of the log but a few are in runs or in memory. The newest rows may not have arrived yet.
+    pub(super) fn has_nearly_all(&self, in_log: RowRange) -> bool {
+        if self.is_off() {
+            return false;
+        }
+        let state = self.lock();
+        let mut known: Vec<_> = state.runs.iter().map(|run| run.range).collect();
+        known.push(state.memory.range());
+        drop(state);
+        let missing: u64 = gaps(in_log, known).into_iter().map(RowRange::rows).sum();
+        missing <= u64::try_from(PART_ROWS_MAX).unwrap_or(u64::MAX)
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
