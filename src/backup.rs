@@ -8,6 +8,8 @@
 //! 4. The log. It has all records of the snapshots and of the alerts. In between, the server may have deleted reports
 //!    that are not in the copied snapshots. Then the snapshots and the alerts are copied again.
 //! 5. The other small files, which depend on nothing. The log gets its name last: a copy without one is incomplete.
+//!
+//! The imports come before all of them, because the log must have the rows that they know.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -16,6 +18,7 @@ use std::path::{Path, PathBuf};
 use crate::alerts::{self, AlertFileError};
 use crate::auth::{Credentials, CredentialsError};
 use crate::data_dir::{self, DataDir};
+use crate::import;
 use crate::log::{LogError, LogPosition, LogReader, Verification};
 use crate::snapshot;
 
@@ -95,6 +98,9 @@ pub enum Problem {
     /// The credentials cannot be read.
     #[error(transparent)]
     Credentials(CredentialsError),
+    /// The imports cannot be read.
+    #[error("cannot read the imports: {0}")]
+    Imports(io::Error),
     /// A small file cannot be read.
     #[error("cannot read {name}: {source}")]
     File {
@@ -156,6 +162,7 @@ fn copy_all(
     from: &Path,
     failed: impl Fn(io::Error) -> BackupError,
 ) -> Result<(), BackupError> {
+    import::copy(data, copy).map_err(&failed)?;
     data.copy_file(data_dir::WEBHOOKS, copy).map_err(&failed)?;
     let log = copy_until_consistent(data, copy, from, &failed)?;
     let unfinished = copy.new_file(data_dir::UNFINISHED_LOG).map_err(&failed)?;
@@ -254,6 +261,7 @@ pub fn check(folder: &Path) -> Result<Checked, BackupError> {
         }
     }
     problems.extend(Credentials::open(folder).err().map(Problem::Credentials));
+    problems.extend(import::check_copy(&data).err().map(Problem::Imports));
     for name in data_dir::SMALL_FILES {
         if let Err(source) = read_json(&data.path_of(name)) {
             problems.push(Problem::File { name, source });

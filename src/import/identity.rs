@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_128;
 
+use super::copy::copy_part;
 use super::unpack::remove_if_there;
 use crate::data_dir::{private, sync_folder};
 use crate::report::{Dbm, Report, Sighting, SourceId};
@@ -67,6 +68,38 @@ pub(super) struct RowState {
     journal: u64,
     /// The number of the next run.
     next: u64,
+}
+
+impl RowState {
+    /// Whether both name the same runs, so that the journal of one begins as that of the other.
+    pub(super) fn has_runs_of(&self, other: &Self) -> bool {
+        self.runs == other.runs && other.journal <= self.journal
+    }
+
+    /// Copies what the state names to another folder.
+    pub(super) fn copy(&self, from: &Path, to: &Path) -> io::Result<()> {
+        for number in &self.runs {
+            let run = run_path(from, *number);
+            copy_part(&run, &run_path(to, *number), u64::MAX)?;
+        }
+        if 0 < self.journal {
+            let bytes = self.journal.saturating_mul(bytes_of(1));
+            copy_part(&from.join(JOURNAL), &to.join(JOURNAL), bytes)?;
+        }
+        sync_folder(to)
+    }
+
+    /// Checks that everything is there that the state names.
+    pub(super) fn check(&self, folder: &Path) -> io::Result<()> {
+        for number in &self.runs {
+            Run::open(&run_path(folder, *number))?;
+        }
+        let bytes = self.journal.saturating_mul(bytes_of(1));
+        if 0 < bytes && fs::metadata(folder.join(JOURNAL))?.len() < bytes {
+            return Err(io::Error::other("hashes of imported rows are missing"));
+        }
+        Ok(())
+    }
 }
 
 /// The rows that were imported.

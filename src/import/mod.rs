@@ -6,6 +6,7 @@
 mod account;
 mod capture;
 mod clock;
+mod copy;
 mod counts;
 pub(crate) mod database;
 mod folder;
@@ -36,6 +37,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 pub(crate) use self::account::FileAccount;
+pub(crate) use self::copy::{check as check_copy, copy};
 use self::counts::Counts;
 pub(crate) use self::database::DatabaseBounds;
 pub use self::database::{read_database, use_program};

@@ -61,6 +61,50 @@ impl Store {
         Ok(store)
     }
 
+    /// The imports of a data directory that has some. Nothing is created.
+    pub(super) fn at(data: &DataDir) -> Self {
+        Self {
+            root: data.path_of(IMPORTS),
+        }
+    }
+
+    /// The folder of known files.
+    pub(super) fn known_folder(&self) -> DataDir {
+        self.folder("known")
+    }
+
+    /// The names of the files in that folder.
+    pub(super) fn known_files(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(self.root.join("known"))? {
+            let path = entry?.path();
+            // Others are not complete yet.
+            if path
+                .extension()
+                .is_some_and(|extension| extension == "json")
+            {
+                let name = path.file_name().and_then(|name| name.to_str());
+                names.extend(name.map(str::to_owned));
+            }
+        }
+        Ok(names)
+    }
+
+    /// Copies the hashes of rows that a state names.
+    pub(super) fn copy_rows(&self, rows: &RowState, to: &Self) -> io::Result<()> {
+        rows.copy(&self.root.join("rows"), &to.root.join("rows"))
+    }
+
+    /// Checks that the hashes of rows are there that a state names.
+    pub(super) fn check_rows(&self, rows: &RowState) -> io::Result<()> {
+        rows.check(&self.root.join("rows"))
+    }
+
+    /// Removes all hashes of rows.
+    pub(super) fn clear_rows(&self) -> io::Result<()> {
+        self.folder("rows").clear()
+    }
+
     fn folder(&self, name: &str) -> DataDir {
         DataDir::at(&self.root.join(name))
     }

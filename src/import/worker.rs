@@ -211,6 +211,10 @@ impl Worker {
         let mut files = Vec::new();
         for (number, name) in job.uploads.iter().enumerate() {
             let packed = self.shared.store.spool(job.id, number);
+            if !packed.try_exists()? {
+                let reason = format!("the upload {name} is not on disk any more: send it again");
+                return Err(Interrupted::Failed(reason));
+            }
             for unpacked in unpack(&packed, name, self.shared.bounds.unpack)? {
                 files.push(match unpacked {
                     Unpacked::Refused { name, reason } => JobFile {

@@ -1,6 +1,7 @@
 //! Imports of files: uploads, accounts, the command, and the watched folder.
 
 mod archives;
+mod backup;
 mod captures;
 mod crash;
 mod databases;

@@ -283,6 +283,10 @@ const ROOMS: &[(&str, &[&str])] = &[
         &["events", "alerts", "tracker", "log", "report", "hex"],
     ),
     (
+        "backup",
+        &["import", "snapshot", "auth", "alerts", "log", "data_dir"],
+    ),
+    (
         "import",
         &[
             "ingest", "auth", "events", "tracker", "log", "report", "hex", "bounded", "data_dir",
@@ -304,7 +308,6 @@ const ROOMS: &[(&str, &[&str])] = &[
             "histogram",
         ],
     ),
-    ("backup", &["snapshot", "auth", "alerts", "log", "data_dir"]),
     ("fold", &["events", "alerts", "tracker", "log", "report"]),
     ("snapshot", &["tracker", "log", "report", "data_dir"]),
     ("auth", &["config", "bounded", "data_dir"]),
