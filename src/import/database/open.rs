@@ -155,14 +155,16 @@ impl Database {
         );
         let (mut last, mut damages, mut step) = (i64::MIN, 0, 1);
         loop {
-            let (mut count, mut is_wanted) = (0, true);
+            let (start, mut count, mut is_wanted) = (last, 0, true);
             let mut read = || -> Result<(), Stop> {
                 let mut statement = self.connection.prepare_cached(&query)?;
                 let mut rows = statement.query([last])?;
                 while let Some(row) = rows.next()? {
-                    last = row.get(0)?;
+                    let number: i64 = row.get(0)?;
+                    // SQLite does not check the order of the pages.
+                    last = last.max(number);
                     count += 1;
-                    if !each(last, &Fields { row, first: 1 })? {
+                    if !each(number, &Fields { row, first: 1 })? {
                         is_wanted = false;
                         break;
                     }
@@ -172,12 +174,13 @@ impl Database {
             match read() {
                 Ok(()) if !is_wanted => return Ok(false),
                 Ok(()) if count < ROWS_AT_ONCE => return Ok(true),
-                Ok(()) => {}
+                Ok(()) if start < last => {}
                 Err(Stop::File(error)) => return Err(error),
                 Err(Stop::Database(error)) if !is_damage(&error) => {
                     return Err(unreadable(error));
                 }
-                Err(Stop::Database(_)) => {
+                // The same rows would come again.
+                Ok(()) | Err(Stop::Database(_)) => {
                     self.is_damaged.set(true);
                     damages += 1;
                     // Nobody knows how many rows the damaged place has.

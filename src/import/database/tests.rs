@@ -279,6 +279,42 @@ fn files_that_are_cut_or_damaged_are_read_as_far_as_they_go() {
 }
 
 #[test]
+fn rows_in_no_order_come_to_an_end() {
+    const PAGE_BYTES: usize = 4096;
+    const LEAF: u8 = 13;
+    let folder = made(&many(30_000));
+    let file = folder.path().join("db");
+    let mut bytes = fs::read(&file).unwrap();
+    let number_at = |at: usize| usize::from(u16::from_be_bytes([bytes[at], bytes[at + 1]]));
+    let first_row = |page: usize| {
+        // The length of the row stands before its number.
+        let at = page * PAGE_BYTES + number_at(page * PAGE_BYTES + 8) + 1;
+        let digits = bytes[at..].iter().take(9);
+        let end = digits.clone().position(|digit| *digit < 128).unwrap();
+        digits
+            .take(end + 1)
+            .fold(0, |row, digit| row << 7 | usize::from(digit & 127))
+    };
+    let page_of = |row: usize| {
+        let leaves = (1..bytes.len() / PAGE_BYTES).filter(|page| {
+            let at = page * PAGE_BYTES;
+            bytes[at] == LEAF && 1 < number_at(at + 3)
+        });
+        let before = leaves.filter(|page| first_row(*page) <= row);
+        before.max_by_key(|page| first_row(*page)).unwrap()
+    };
+    // The page with the last row that is read at once is exchanged with the first one.
+    let (first, last) = (page_of(1), page_of(10_000));
+    let (head, tail) = bytes.split_at_mut(last * PAGE_BYTES);
+    head[first * PAGE_BYTES..][..PAGE_BYTES].swap_with_slice(&mut tail[..PAGE_BYTES]);
+    fs::write(&file, bytes).unwrap();
+    let read = read_file(Form::WigleSqlite, &file).unwrap();
+    assert!(read.ending.is_damaged);
+    let count = read.rows.len();
+    assert!((29_000..=30_000).contains(&count), "{count}");
+}
+
+#[test]
 fn statements_of_the_schema_do_not_run() {
     let (sql, _) = fixture!("wigle.sql");
     let armed = format!(
