@@ -241,8 +241,12 @@ impl Worker {
 
     /// Reads the points of all tracks. A file that cannot be read is told in its account.
     fn track(job: &Job, files: &[JobFile]) -> Result<Track, Interrupted> {
+        if files.len() < 2 {
+            return Ok(Track::default());
+        }
         let mut points = Points::default();
-        for file in files.iter().filter(|file| file.is_track()) {
+        let has_points = |file: &&JobFile| file.form().is_some_and(Form::has_points);
+        for file in files.iter().filter(has_points) {
             let Ok((payload, Some(form))) = &file.what else {
                 continue;
             };

@@ -235,6 +235,13 @@ impl Form {
         }
     }
 
+    /// Whether a file of this form may have points of a track, perhaps beside its rows. Databases are not asked for theirs,
+    /// because they would have to be read twice.
+    pub(crate) const fn has_points(self) -> bool {
+        matches!(self.class(), Class::Track)
+            || matches!(self, Self::Kml | Self::Gpsxml | Self::Vistumbler)
+    }
+
     /// Why a file of no known form is refused.
     pub(crate) fn unknown() -> String {
         let words: Vec<&str> = Self::ALL.iter().map(|form| form.word()).collect();

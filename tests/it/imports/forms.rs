@@ -538,6 +538,18 @@ async fn a_track_gives_places_to_the_log_beside_it() {
     check_counts(log, [6, 0, 1, 1]);
 }
 
+/// KML, gpsxml and VS1 may have a track beside their rows.
+#[tokio::test]
+async fn a_track_of_another_form_gives_places_too() {
+    let server = TestServer::start().await;
+    let log = fixture("airodump/capture-01.csv");
+    let track = fixture("kml/others.kml");
+    let files = [("capture-01.csv", &*log), ("walk.kml", &track)];
+    let answer = send(&server, "?tz=Europe/Berlin", &files).await;
+    let log = answer.expect_status(200).json()["files"][0].clone();
+    assert_eq!(log["bbox"], json!([13.4, 52.5, 13.4, 52.5]), "{log}");
+}
+
 #[tokio::test]
 async fn netxml_and_gpsxml_of_one_run_are_one_source() {
     let server = TestServer::start().await;
