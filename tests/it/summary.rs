@@ -127,7 +127,7 @@ async fn a_late_report_moves_a_device_to_an_earlier_day() {
 #[tokio::test]
 async fn an_unknown_parameter_is_refused() {
     let server = TestServer::start().await;
-    for query in ["limit=1", "new_since=soon", "band=7"] {
+    for query in ["limit=1", "new_since=soon", "band=7", "changed_since=0"] {
         let answer = server.get(&format!("{SUMMARY}?{query}")).await;
         answer.expect_status(400);
     }

@@ -299,6 +299,7 @@ async fn a_tile_that_does_not_exist_is_refused() {
     refused("3/0/x.mvt", "y: expected").await;
     refused("0/0/0.mvt?colour=red", "colour: there is no such parameter").await;
     refused("0/0/0.mvt?limit=1", "limit: there is no such parameter").await;
+    refused("0/0/0.mvt?changed_since=0", "changed_since: there is").await;
     refused("0/0/0.mvt?security=x", "security: expected one of").await;
     tile(&server, "22/4194303/4194303.mvt").await;
     for path in ["0/0/0", "0/0/0.png", "0/0"] {
