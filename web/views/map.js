@@ -93,6 +93,7 @@ export class MapView {
     void this.ground();
     this.map?.devices.setVisible(true);
     this.moved();
+    if (this.state.area) this.loadSoon();
     void this.loadTracks();
     void this.data.loadSummary(this.state.filters);
   }
