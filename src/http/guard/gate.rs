@@ -13,13 +13,14 @@ use axum::response::{IntoResponse, Response};
 use super::challenge;
 use super::ready::expect_ready;
 use crate::auth::{
-    Access, Granted, Identity, Login, PasswordRefused, Policy, RequiredRole, Secret, Standing,
+    Access, Granted, Identity, Login, PasswordRefused, Policy, Principal, RequiredRole, Secret,
+    Standing,
 };
 use crate::http::clock::now;
 use crate::http::error::ApiError;
 use crate::http::request::body::Bodies;
 use crate::http::request::peer::{Scheme, client, is_here};
-use crate::http::request::proofs::{KeyParameter, TOKEN, login, tokens};
+use crate::http::request::proofs::{KeyParameter, TOKEN, login, named_key, tokens};
 use crate::ingest::Ingest;
 
 /// The handles for checking credentials.
@@ -204,17 +205,29 @@ enum Shown {
 
 fn shown(guard: &Guard, parts: &Parts, demand: RequiredRole) -> Shown {
     let (now, instant) = (now().time().seconds().into(), Instant::now());
+    let tokens = tokens(parts);
+    let tokens = tokens.iter();
+    let standings = tokens.filter_map(|token| guard.access.bearer(token, now, instant));
     let mut shown = Shown::Nothing;
-    for token in tokens(parts) {
-        match guard.access.bearer(&token, now, instant) {
-            Some(standing) if standing.identity.role.meets(demand) => {
-                return Shown::Enough(standing);
-            }
-            Some(_) => shown = Shown::TooLittle,
-            None => {}
+    for standing in standings.chain(holder_of_named_key(guard, parts)) {
+        if standing.identity.role.meets(demand) {
+            return Shown::Enough(standing);
         }
+        shown = Shown::TooLittle;
     }
     shown
+}
+
+/// The holder of a key that comes with its name. Both have to be right.
+fn holder_of_named_key(guard: &Guard, parts: &Parts) -> Option<Standing> {
+    let named = named_key(parts)?;
+    let now = now().time().seconds().into();
+    let standing = guard.access.bearer(&named.password, now, Instant::now())?;
+    let is_right = match &standing.identity.principal {
+        Principal::Key(name) => **name == *named.user,
+        Principal::User(_) => false,
+    };
+    is_right.then_some(standing)
 }
 
 async fn prove(guard: &Guard, parts: &Parts, demand: RequiredRole) -> Result<Pass, ApiError> {
@@ -225,7 +238,9 @@ async fn prove(guard: &Guard, parts: &Parts, demand: RequiredRole) -> Result<Pas
     if shows_credentials(parts) && guard.access.is_closed(Instant::now()) {
         return Err(ApiError::NoCredentials);
     }
-    let Some(login) = login(parts) else {
+    // A right name and key are no password, and are not tried as one.
+    let login = login(parts).filter(|_| holder_of_named_key(guard, parts).is_none());
+    let Some(login) = login else {
         return Err(match shown {
             Shown::Nothing => ApiError::Unauthorised(demand),
             _ => ApiError::Forbidden(demand),

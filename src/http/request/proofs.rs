@@ -31,17 +31,17 @@ pub(in crate::http) fn tokens(parts: &Parts) -> Vec<String> {
     proofs.chain(uploader_key(parts)).chain(cookies).collect()
 }
 
-/// The key of a program that uploads files to other servers, in the way of those: `WiGLE`'s as the password of Basic, with
-/// the key's name as the user, and `WDGWars`' in a header of its own.
+/// The key of a program that uploads files to `WDGWars`, which has it in a header of its own.
 fn uploader_key(parts: &Parts) -> Option<String> {
+    let is_uploader = matches!(parts.uri.path(), "/api/upload-csv" | "/api/me");
+    let key = parts.headers.get("x-api-key").filter(|_| is_uploader)?;
+    Some(key.to_str().ok()?.trim().to_owned())
+}
+
+/// The name of a key, and the key, of a program that uploads files to `WiGLE`: it sends them as those of Basic.
+pub(in crate::http) fn named_key(parts: &Parts) -> Option<Login> {
     match parts.uri.path() {
-        "/api/v2/file/upload" | "/api/v2/file/transactions" => {
-            Some(login(parts)?.password).filter(|key| !key.is_empty())
-        }
-        "/api/upload-csv" | "/api/me" => {
-            let key = parts.headers.get("x-api-key")?;
-            Some(key.to_str().ok()?.trim().to_owned())
-        }
+        "/api/v2/file/upload" | "/api/v2/file/transactions" => login(parts),
         _ => None,
     }
 }

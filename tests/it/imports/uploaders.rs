@@ -36,6 +36,7 @@ async fn an_upload_to_wigle_works_with_the_name_and_the_key() {
         with_file(request.basic_auth(user, Some(password)), &wigle(0..7))
     };
     Answer::of(post("board", "wrong")).await.expect_status(401);
+    Answer::of(post("other", &key)).await.expect_status(401);
     let answer = Answer::of(post("board", &key))
         .await
         .expect_status(200)
@@ -44,19 +45,35 @@ async fn an_upload_to_wigle_works_with_the_name_and_the_key() {
     assert_eq!(answer["observer"], "board");
     let transid = &answer["results"]["transids"][0];
     assert_eq!(transid["file"], "drive.csv", "{answer}");
-    let list = |key: &str| {
+    let list = |user: &str, key: &str| {
         let request = server.request(Method::GET, "/api/v2/file/transactions?pagestart=0");
-        Answer::of(request.basic_auth("board", Some(key)))
+        Answer::of(request.basic_auth(user, Some(key)))
     };
-    let listed = list(&key).await.expect_status(200).json();
+    let listed = list("board", &key).await.expect_status(200).json();
     let result = &listed["results"][0];
     assert_eq!(result["transid"], transid["transId"], "{listed}");
     assert_eq!(
         (&result["status"], &result["total"]),
         (&"D".into(), &7.into())
     );
-    let listed = list(&other).await.expect_status(200).json();
+    let listed = list("other", &other).await.expect_status(200).json();
     assert_eq!(listed["results"], serde_json::json!([]), "another key's");
+}
+
+#[tokio::test]
+async fn a_right_name_and_key_without_the_right_to_report_is_forbidden() {
+    let (server, _) = server().await;
+    let credentials = scanpost::auth::Credentials::open(server.data()).unwrap();
+    let key = credentials.create_key("reader", "readonly".parse().unwrap(), None, now_s());
+    let key = key.unwrap().reveal().to_owned();
+    for (user, status) in [("reader", 403), ("board", 401)] {
+        let request = server.request(Method::POST, "/api/v2/file/upload");
+        let request = with_file(request.basic_auth(user, Some(&key)), &wigle(0..7));
+        Answer::of(request).await.expect_status(status);
+        let request = server.request(Method::GET, "/api/v2/file/transactions");
+        let answer = Answer::of(request.basic_auth(user, Some(&key))).await;
+        answer.expect_status(status);
+    }
 }
 
 #[tokio::test]
