@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::Receipt;
 use super::decode::{DecodeError, Notes, Reason};
 pub use crate::described::Described;
-use crate::report::{Batch, BatchIdentity, ReceivedAt, Rejected, SourceId};
+use crate::report::{Batch, BatchIdentity, ReceivedAt, Rejected, SourceId, source_name};
 
 /// A format of scan reports. Code that does not depend on the notation is shared by all formats: the route and its role,
 /// limits, rates, idempotency keys, receipts.
@@ -115,11 +115,8 @@ impl SenderNames {
         let address = self.address.as_deref().unwrap_or_default();
         let of_address = || SourceId::of_text(&format!("{form}:{address}"));
         let source = name.map_or_else(of_address, SourceId::of_name);
-        let shown = name.or(self.program.as_deref()).map(|name| {
-            let mut ends = (0..=name_bytes_max.min(name.len())).rev();
-            let cut = ends.find_map(|end| name.get(..end));
-            cut.unwrap_or_default().into()
-        });
+        let shown = name.or(self.program.as_deref());
+        let shown = shown.and_then(|name| source_name(name, name_bytes_max));
         (source, shown)
     }
 }

@@ -31,7 +31,7 @@ pub use manufacturer::{MacBlock, Manufacturer};
 pub use mask::MacMask;
 pub use position::{Accuracy, BadPosition, Position};
 pub use radio::{BadFrequency, Band, ChannelWidth, Dbm, Frequency};
-pub use source::{ParseSourceIdError, SourceId};
+pub use source::{ParseSourceIdError, SourceId, source_name};
 pub(crate) use ssid::ShownOctets;
 pub use ssid::{Ssid, SsidTooLong};
 pub use time::{Clock, ReceivedAt, UnixTime};

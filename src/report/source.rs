@@ -50,6 +50,17 @@ impl SourceId {
     }
 }
 
+/// A name for a source, out of a text from outside: without control characters, and cut to so many bytes. `None` if nothing
+/// is left.
+pub fn source_name(text: &str, bytes_max: usize) -> Option<Box<str>> {
+    let mut name = text.to_owned();
+    name.retain(|character| !character.is_control());
+    let mut ends = (0..=bytes_max.min(name.len())).rev();
+    let end = ends.find(|end| name.is_char_boundary(*end));
+    name.truncate(end.unwrap_or_default());
+    (!name.is_empty()).then(|| name.into())
+}
+
 impl FromStr for SourceId {
     type Err = ParseSourceIdError;
 

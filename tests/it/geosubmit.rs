@@ -157,6 +157,24 @@ async fn values_are_in_the_units_of_the_oldest_form_too() {
 }
 
 #[tokio::test]
+async fn names_of_sources_have_no_control_characters() {
+    let body = document(&["02:00:5e:10:00:01"]).to_string();
+    for path in [PATH.to_owned(), format!("{PATH}?source=de%09%00sk")] {
+        let server = TestServer::start().await;
+        let request = server.request(Method::POST, &path);
+        let request = request.header("x-nickname", "de\tsk").body(body.clone());
+        Answer::of(request).await.expect_status(200);
+        assert_eq!(source(&server).await["name"], "desk", "{path}");
+    }
+    let server = TestServer::start().await;
+    let report = json!([{ "bssid": "02:00:5e:10:00:01" }]);
+    let mut report = crate::server::batch(report);
+    report["source_name"] = json!("de\tsk\n");
+    server.taken(&report).await;
+    assert_eq!(source(&server).await["name"], "desk");
+}
+
+#[tokio::test]
 async fn bodies_of_any_type_are_taken() {
     let server = TestServer::start().await;
     let body = document(&["02:00:5e:10:00:01"]).to_string();

@@ -10,6 +10,7 @@ use crate::http::request::peer::client;
 use crate::http::request::proofs::query;
 use crate::http::request::sender::Sender;
 use crate::ingest::format::SenderNames;
+use crate::report::source_name;
 
 pub(super) fn of(sender: &Sender, request: &Request) -> SenderNames {
     let header = |name: &str| {
@@ -29,9 +30,9 @@ pub(super) fn of(sender: &Sender, request: &Request) -> SenderNames {
     }
 }
 
+/// A name that a request gives. It becomes that of a source, so it has no control characters.
 fn said(text: &str) -> Option<Box<str>> {
-    let trimmed = text.trim();
-    (!trimmed.is_empty()).then(|| trimmed.into())
+    source_name(text.trim(), usize::MAX)
 }
 
 /// The part of an address that stays: the second half of an IPv6 address changes every day.

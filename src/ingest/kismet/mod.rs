@@ -25,7 +25,7 @@ use super::json::{ParseBounds, Value};
 use super::quantity::before_nul;
 use super::time_text::clock;
 use super::values;
-use crate::report::{Batch, Phy, ReceivedAt, Report, SourceId};
+use crate::report::{Batch, Phy, ReceivedAt, Report, SourceId, source_name};
 
 /// Decodes the scan report in `body`.
 ///
@@ -138,7 +138,7 @@ impl Decoder<'_> {
             value.show_bytes();
         }
         match values::text(value, self.limits.source_name_bytes_max) {
-            Ok(name) => name.map(Into::into),
+            Ok(name) => source_name(&name?, usize::MAX),
             Err(wrong) => {
                 notes.ignore(self.limits.ignored_max, None, "source_name", wrong);
                 None
