@@ -330,13 +330,16 @@ fn import_bounds(config: &Config) -> ImportBounds {
         unpack: UnpackBounds {
             bytes_max: wide(import.unpacked_bytes_max),
             ratio_max: wide(import.unpacked_ratio_max),
-            entries_max: import.files_max,
+            files_max: import.files_max,
         },
         database: DatabaseBounds {
             memory_bytes_max: wide(import.database_memory_bytes_max),
             time_max: import.database_time_max,
         },
         jobs_max: import.jobs_max,
+        jobs_kept_max: import.jobs_kept_max,
+        jobs_kept_for: (!import.jobs_kept_for.is_zero()).then_some(import.jobs_kept_for),
+        retry_delay: import.retry_delay,
     }
 }
 

@@ -17,14 +17,26 @@ pub struct Import {
     pub folder: PathBuf,
     /// Largest upload in bytes. Default 256 MiB.
     pub body_bytes_max: usize,
-    /// Largest size of an upload in bytes once it is unpacked. Default 2 GiB.
+    /// What all archives of one upload together may unpack to, in bytes, with its texts that are converted. Default 2 GiB.
     pub unpacked_bytes_max: usize,
     /// Unpacked bytes for each packed byte, past the first MiB. Default 200.
     pub unpacked_ratio_max: usize,
-    /// Files of one upload, and files of one archive. Default 1 000.
+    /// Files of one upload. Each file in an archive counts. Default 1 000.
     pub files_max: usize,
-    /// Imports that wait or run. Past it, 503. Default 64.
+    /// Fields of the form of an upload, besides its files. Default 64.
+    pub fields_max: usize,
+    /// Imports that wait, run or arrive. Past it, 503, and past a quarter of it for one sender, 429. Default 64.
     pub jobs_max: usize,
+    /// Imports that are over, whose accounts are kept. Past it, the oldest account is removed. What the files had stays
+    /// known. Default 1 000.
+    pub jobs_kept_max: usize,
+    /// How long such an account is kept. 0 means for ever. Default 90 days.
+    #[serde(with = "duration_text")]
+    pub jobs_kept_for: Duration,
+    /// Pause before an import is tried again that could not be carried out, such as on a full disk. It doubles with each
+    /// further try, up to 64 times of it. Default 5 seconds.
+    #[serde(with = "duration_text")]
+    pub retry_delay: Duration,
     /// Memory of the process that reads a database from a stranger, in bytes. Default 256 MiB.
     pub database_memory_bytes_max: usize,
     /// Processor time of that process. Default 10 minutes.
@@ -44,7 +56,11 @@ impl Default for Import {
             unpacked_bytes_max: 2 << 30,
             unpacked_ratio_max: 200,
             files_max: 1000,
+            fields_max: 64,
             jobs_max: 64,
+            jobs_kept_max: 1000,
+            jobs_kept_for: 90 * DAY,
+            retry_delay: Duration::from_secs(5),
             database_memory_bytes_max: 256 << 20,
             database_time_max: Duration::from_secs(600),
             answer_within: Duration::from_secs(10),
@@ -59,7 +75,11 @@ impl Import {
         count(self.unpacked_bytes_max, 1024..=1 << 40)?;
         count(self.unpacked_ratio_max, 1..=100_000)?;
         count(self.files_max, 1..=65_534)?;
+        count(self.fields_max, 0..=10_000)?;
         count(self.jobs_max, 1..=10_000)?;
+        count(self.jobs_kept_max, 1..=1_000_000)?;
+        time(self.jobs_kept_for, Duration::ZERO..=DAY * 36_500)?;
+        time(self.retry_delay, Duration::from_millis(1)..=HOUR)?;
         count(self.database_memory_bytes_max, 64 << 20..=1 << 36)?;
         time(self.database_time_max, Duration::from_secs(1)..=DAY)?;
         time(self.answer_within, Duration::ZERO..=HOUR)

@@ -388,6 +388,37 @@ fn bounds_of_databases_hold_at_and_one_past() {
 }
 
 #[test]
+fn bounds_of_imports_hold_at_and_one_past() {
+    for (key, least, most) in [
+        ("body_bytes_max", 1024, 1 << 36),
+        ("unpacked_bytes_max", 1024, 1 << 40),
+        ("unpacked_ratio_max", 1, 100_000),
+        ("files_max", 1, 65_534),
+        ("jobs_max", 1, 10_000),
+        ("jobs_kept_max", 1, 1_000_000),
+    ] {
+        let [below, least, most, above] =
+            [least - 1, least, most, most + 1].map(|number: u64| number.to_string());
+        check(
+            &format!("import.{key}"),
+            &[&least, &most],
+            &[&below, &above],
+        );
+    }
+    check("import.fields_max", &["0", "10000"], &["10001"]);
+    check(
+        "import.jobs_kept_for",
+        &["\"0s\"", "\"36500days\""],
+        &["\"36500days 1s\""],
+    );
+    check(
+        "import.retry_delay",
+        &["\"1ms\"", "\"1h\""],
+        &["\"999us\"", "\"1h 1ms\""],
+    );
+}
+
+#[test]
 fn bounds_of_histories_hold_at_and_one_past() {
     check(
         "limits.history_buckets_max",

@@ -499,6 +499,7 @@ fn import_service(config: &Config, imports: Imports) -> Arc<ImportService> {
         imports,
         body_bytes_max: config.import.body_bytes_max,
         files_max: config.import.files_max,
+        fields_max: config.import.fields_max,
         answer_within: config.import.answer_within,
         clock_skew_max: config.ingest.clock_skew_max,
     })

@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime};
 
 use tracing::{info, warn};
 
-use super::Imports;
 use super::job::{Job, Options, State};
+use super::{ImportSender, Imports};
 use crate::data_dir::FileStamp;
 use crate::report::{ReceivedAt, UnixTime};
 
@@ -132,8 +132,10 @@ impl Watcher {
     }
 
     fn add(&self, name: &str) -> io::Result<u64> {
-        let id = self.imports.reserve().map_err(io::Error::other)?;
-        let mut spool = self.imports.new_spool(id, 0)?;
+        let arrival = self.imports.reserve(ImportSender::Operator);
+        let arrival = arrival.map_err(io::Error::other)?;
+        let id = arrival.id();
+        let mut spool = arrival.new_file(0)?;
         let mut file = File::open(self.folder.join(name))?;
         let uploaded_bytes = io::copy(&mut file, &mut spool)?;
         spool.sync_data()?;
@@ -151,7 +153,7 @@ impl Watcher {
             uploaded_bytes,
             ..Job::default()
         };
-        self.imports.add(job).map_err(io::Error::other)?;
+        arrival.add(job).map_err(io::Error::other)?;
         Ok(id)
     }
 

@@ -4,6 +4,7 @@
 //! contact of its source.
 
 mod account;
+mod board;
 mod capture;
 mod clock;
 mod copy;
@@ -28,15 +29,19 @@ mod xml;
 mod zip;
 pub(crate) mod zone;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
+
+use tracing::{error, info};
 
 pub(crate) use self::account::FileAccount;
+pub(crate) use self::board::ImportSender;
+use self::board::{Board, Turn};
 pub(crate) use self::copy::{check as check_copy, copy};
 use self::counts::Counts;
 pub(crate) use self::database::DatabaseBounds;
@@ -44,22 +49,29 @@ pub use self::database::{read_database, use_program};
 pub(crate) use self::form::Form;
 pub(crate) use self::job::{Job, Options, State};
 pub(crate) use self::sources::SourceRules;
-use self::store::Store;
+use self::store::{Progress, Store};
 use self::taking::Interrupted;
 use self::unpack::remove_if_there;
 pub(crate) use self::unpack::{UnpackBounds, shown_name};
 pub(crate) use self::zone::Zone;
 use crate::data_dir::{DataDir, private};
-use crate::events::Events;
+use crate::events::{EndedImport, Event, Events};
 use crate::ingest::Ingest;
+use crate::report::ReceivedAt;
 
 /// What bounds imports.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ImportBounds {
     pub(crate) unpack: UnpackBounds,
     pub(crate) database: DatabaseBounds,
-    /// Imports that wait or run.
+    /// Imports that wait or run, and uploads on their way.
     pub(crate) jobs_max: usize,
+    /// Imports that are over, whose accounts are kept.
+    pub(crate) jobs_kept_max: usize,
+    /// How long they are kept. `None` for ever.
+    pub(crate) jobs_kept_for: Option<Duration>,
+    /// The first pause before an import is tried again that could not be carried out.
+    pub(crate) retry_delay: Duration,
 }
 
 /// Why an import is not accepted.
@@ -67,6 +79,10 @@ pub(crate) struct ImportBounds {
 pub(crate) enum ImportError {
     #[error("{max} imports are waiting already, see import.jobs_max; try again later")]
     TooMany { max: usize },
+    #[error(
+        "{max} imports of this sender are waiting or arriving already, a quarter of import.jobs_max; try again later"
+    )]
+    TooManyOfSender { max: usize },
     #[error("cannot write to the data directory: {0}")]
     Io(#[from] io::Error),
 }
@@ -88,8 +104,51 @@ struct Shared {
     store: Store,
     bounds: ImportBounds,
     counts: Counts,
+    events: Events,
     board: Mutex<Board>,
     changed: Condvar,
+}
+
+/// A place among the imports, and the files of an upload that arrives. Dropping it removes the files and gives the place
+/// back, unless the upload became an import.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    imports: Imports,
+    id: u64,
+}
+
+impl Arrival {
+    /// The id of the import to be.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The file `number` of the upload, to be written.
+    pub(crate) fn new_file(&self, number: usize) -> io::Result<File> {
+        let path = self.imports.0.store.spool(self.id, number);
+        remove_if_there(&path)?;
+        private().create_new(true).open(path)
+    }
+
+    /// Adds the import, whose files are written.
+    pub(crate) fn add(&self, job: Job) -> Result<(), ImportError> {
+        let shared = &self.imports.0;
+        shared.store.save_job(&job)?;
+        shared.lock().add(job);
+        shared.changed.notify_all();
+        Ok(())
+    }
+}
+
+impl Drop for Arrival {
+    fn drop(&mut self) {
+        let shared = &self.imports.0;
+        let is_lost = shared.lock().give_back(self.id);
+        if is_lost {
+            // What stays is removed at the next start.
+            shared.store.clear_spool(self.id).ok();
+        }
+    }
 }
 
 /// The imports of a server that runs, and their threads.
@@ -107,7 +166,8 @@ impl Importing {
         (folder, skew_max): (&Path, Duration),
         parts: ImportParts,
     ) -> io::Result<Self> {
-        let imports = Imports::open(data, bounds)?;
+        let imports = Imports::open(data, bounds, parts.events.clone())?;
+        imports.0.remove_old();
         let mut threads = vec![worker::start(Arc::clone(&imports.0), parts)?];
         if !folder.as_os_str().is_empty() {
             threads.push(folder::start(imports.clone(), folder, skew_max)?);
@@ -130,83 +190,50 @@ impl Importing {
     }
 }
 
-/// What the threads share.
-#[derive(Debug, Default)]
-struct Board {
-    /// The ids of all jobs.
-    ids: BTreeSet<u64>,
-    /// The jobs that are not over.
-    live: BTreeMap<u64, Job>,
-    waiting: VecDeque<u64>,
-    cancelled: BTreeSet<u64>,
-    next: u64,
-    is_stopping: bool,
-}
-
 impl Imports {
     /// Opens the imports of a data directory. Those that were not over wait to go on.
-    fn open(data: &DataDir, bounds: ImportBounds) -> io::Result<Self> {
+    fn open(data: &DataDir, bounds: ImportBounds, events: Events) -> io::Result<Self> {
         let store = Store::open(data)?;
         let mut board = Board::default();
-        for id in store.job_ids()? {
-            board.ids.insert(id);
-            board.next = id + 1;
-        }
-        board.next = board.next.max(1);
-        // The newest jobs are not over. Only an accident leaves older ones, and those wait too.
-        for id in board.ids.iter().rev().take(bounds.jobs_max * 2) {
-            if let Some(job) = store.job(*id)?
+        board.ids.extend(store.job_ids()?);
+        board.next = board.ids.last().map_or(1, |last| last + 1);
+        let mut jobs = Vec::new();
+        for id in store.spooled_jobs()? {
+            if let Some(job) = store.job(id)?
                 && !job.state.is_over()
             {
-                board.live.insert(*id, job);
+                jobs.push(job);
             }
         }
+        // The newest jobs are not over, though an accident may have taken their files.
+        for id in board.ids.iter().rev().take(bounds.jobs_max * 2) {
+            if jobs.iter().all(|job| job.id != *id)
+                && let Some(job) = store.job(*id)?
+                && !job.state.is_over()
+            {
+                jobs.push(job);
+            }
+        }
+        jobs.sort_by_key(|job| job.id);
+        board.resume(jobs);
         store.clear_spool_except(&board.live)?;
-        board.waiting = board.live.keys().copied().collect();
         Ok(Self(Arc::new(Shared {
             store,
             bounds,
             counts: Counts::default(),
+            events,
             board: Mutex::new(board),
             changed: Condvar::new(),
         })))
     }
 
-    /// The id of a new import, whose files may now be written.
-    pub(crate) fn reserve(&self) -> Result<u64, ImportError> {
-        let mut board = self.0.lock();
-        let max = self.0.bounds.jobs_max;
-        if max <= board.live.len() {
-            return Err(ImportError::TooMany { max });
-        }
-        let id = board.next;
-        board.next += 1;
-        Ok(id)
-    }
-
-    /// The file `number` of an import, to be written.
-    pub(crate) fn new_spool(&self, id: u64, number: usize) -> io::Result<File> {
-        let path = self.0.store.spool(id, number);
-        remove_if_there(&path)?;
-        private().create_new(true).open(path)
-    }
-
-    /// Removes what was written for an import that is not added.
-    pub(crate) fn discard(&self, id: u64) {
-        // What stays is removed with the next import of that id.
-        self.0.store.clear_spool(id).ok();
-    }
-
-    /// Adds an import whose files are written.
-    pub(crate) fn add(&self, job: Job) -> Result<(), ImportError> {
-        self.0.store.save_job(&job)?;
-        let mut board = self.0.lock();
-        board.ids.insert(job.id);
-        board.waiting.push_back(job.id);
-        board.live.insert(job.id, job);
-        drop(board);
-        self.0.changed.notify_all();
-        Ok(())
+    /// Reserves a place for an upload, before its body is read.
+    pub(crate) fn reserve(&self, sender: ImportSender) -> Result<Arrival, ImportError> {
+        let id = self.0.lock().reserve(sender, self.0.bounds.jobs_max)?;
+        Ok(Arrival {
+            imports: self.clone(),
+            id,
+        })
     }
 
     /// Waits until an import is over, at most so long, and returns it.
@@ -242,6 +269,29 @@ impl Imports {
         jobs.filter_map(Result::transpose).collect()
     }
 
+    /// Imports that somebody has sent, the newest first.
+    pub(crate) fn list_of(&self, sender: Option<&str>, count: usize) -> io::Result<Vec<Job>> {
+        let ids: Vec<u64> = self.0.lock().ids.iter().rev().copied().collect();
+        let mut found = Vec::new();
+        for id in ids {
+            if count <= found.len() {
+                break;
+            }
+            let known = self.0.lock().senders.get(&id).cloned();
+            if known.is_some_and(|known| known.as_deref() != sender) {
+                continue;
+            }
+            let Some(job) = self.job(id)? else {
+                continue;
+            };
+            self.0.lock().note_sender(&job);
+            if job.options.sender.as_deref() == sender {
+                found.push(job);
+            }
+        }
+        Ok(found)
+    }
+
     /// The import of a file of the watched folder that is not over.
     fn of_watched(&self, name: &str) -> Option<u64> {
         let board = self.0.lock();
@@ -252,12 +302,11 @@ impl Imports {
 
     /// Cancels an import that is not over. What was taken stays.
     pub(crate) fn cancel(&self, id: u64) {
-        let mut board = self.0.lock();
-        if board.live.contains_key(&id) {
-            board.cancelled.insert(id);
+        let withdrawn = self.0.lock().cancel(id);
+        if let Some(mut job) = withdrawn {
+            job.state = State::Cancelled;
+            self.0.end(job);
         }
-        drop(board);
-        self.0.changed.notify_all();
     }
 
     /// How many imports wait or run.
@@ -293,29 +342,38 @@ impl Shared {
 
     /// Waits for the next job. `None` when the server stops.
     fn next_job(&self) -> Option<Job> {
+        let mut looked = Instant::now();
         let mut board = self.lock();
         loop {
             if board.is_stopping {
                 return None;
             }
-            if let Some(id) = board.waiting.pop_front() {
-                if let Some(job) = board.live.get(&id) {
-                    return Some(job.clone());
-                }
-                continue;
-            }
+            let pause = match board.turn(Instant::now()) {
+                Turn::Job(job) => return Some(*job),
+                Turn::Wait(pause) => pause,
+            };
             board = self
                 .changed
-                .wait(board)
-                .unwrap_or_else(PoisonError::into_inner);
+                .wait_timeout(board, pause)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+            if board::IDLE <= looked.elapsed() {
+                looked = Instant::now();
+                drop(board);
+                self.remove_old();
+                board = self.lock();
+            }
         }
     }
 
-    /// A job goes on later, before all others.
-    fn put_back(&self, job: Job) {
-        let mut board = self.lock();
-        board.waiting.push_front(job.id);
-        board.live.insert(job.id, job);
+    /// Counts that a job could not be carried out. Returns how many times that was without getting further.
+    fn count_try(&self, id: u64, progress: Option<Progress>) -> u32 {
+        self.lock().count_try(id, progress)
+    }
+
+    /// The running job is tried again after a pause.
+    fn postpone(&self, job: Job, pause: Duration, has_progress: bool) {
+        self.lock().postpone(job, pause, has_progress);
     }
 
     /// Waits. Returns whether the server stops.
@@ -337,12 +395,10 @@ impl Shared {
         if board.is_stopping {
             return Some(Interrupted::Stopping);
         }
-        board
-            .cancelled
-            .contains(&id)
-            .then_some(Interrupted::Cancelled)
+        board.is_cancelled(id).then_some(Interrupted::Cancelled)
     }
 
+    /// Shows a job as it is when it begins.
     fn show(&self, job: &Job) {
         self.lock().live.insert(job.id, job.clone());
     }
@@ -361,11 +417,87 @@ impl Shared {
         }
     }
 
-    fn end(&self, job: &Job) {
-        let mut board = self.lock();
-        board.live.remove(&job.id);
-        board.cancelled.remove(&job.id);
-        drop(board);
-        self.changed.notify_all();
+    /// Shows the account of the file `number`, which is done. The accounts of the others stay as they are, because there may
+    /// be thousands.
+    fn show_done(&self, id: u64, number: usize, account: &FileAccount) {
+        if let Some(job) = self.lock().live.get_mut(&id) {
+            job.files.truncate(number);
+            job.files.push(account.clone());
+        }
     }
+
+    /// Ends a job. If that cannot be written, the job is carried out again after the next start, and finds its rows taken.
+    fn end(&self, mut job: Job) {
+        job.ended = Some(now_s());
+        if let Err(error) = self.write_end(&job) {
+            error!(import.id = job.id, %error, "the end of an import cannot be written");
+        }
+        let sum = |count: fn(&FileAccount) -> u64| job.files.iter().map(count).sum::<u64>();
+        info!(
+            import.id = job.id,
+            import.state = job.state.word(),
+            import.rows = sum(|file| file.rows),
+            import.taken = sum(|file| file.taken),
+            import.duplicates = sum(|file| file.duplicates),
+            import.refused = sum(|file| file.refused),
+            "an import has ended"
+        );
+        self.counts.end(&job);
+        self.lock().end(job.id);
+        self.changed.notify_all();
+        // Whoever hears of it finds it ended.
+        self.events.emit(Event::Import(Arc::new(EndedImport {
+            id: job.id,
+            state: job.state.word(),
+            is_trial: job.options.dry_run,
+            files: job.files.len(),
+            taken: sum(|file| if file.duplicate { 0 } else { file.taken }),
+        })));
+        self.remove_old();
+    }
+
+    fn write_end(&self, job: &Job) -> io::Result<()> {
+        if self.store.save_job(job).is_err() {
+            // A full disk has room again without the files.
+            self.store.clear_spool(job.id)?;
+            self.store.save_job(job)?;
+        }
+        self.store.clear_spool(job.id)
+    }
+
+    /// Removes the oldest jobs that are over, past the number and the time that they are kept. The newest one stays, so
+    /// that no id is given twice. What the files had stays known.
+    fn remove_old(&self) {
+        let ended = self.lock().ended();
+        let past = ended.len().saturating_sub(self.bounds.jobs_kept_max);
+        let now = now_s();
+        let older = ended.split_last().map_or(&[][..], |(_, older)| older);
+        for (place, id) in older.iter().enumerate() {
+            // One that cannot be read has no time.
+            let job = self.store.job(*id).ok().flatten();
+            if past <= place {
+                let Some(ended) = job.as_ref().and_then(|job| job.ended) else {
+                    continue;
+                };
+                let is_old = self
+                    .bounds
+                    .jobs_kept_for
+                    .is_some_and(|kept_for| ended.saturating_add(kept_for.as_secs()) <= now);
+                if !is_old {
+                    break;
+                }
+            }
+            let files = job.map_or(0, |job| job.files.len());
+            if let Err(error) = self.store.remove_job(*id, files) {
+                error!(import.id = *id, %error, "an old import cannot be removed");
+                break;
+            }
+            self.lock().forget(*id);
+        }
+    }
+}
+
+fn now_s() -> u64 {
+    let now: ReceivedAt = SystemTime::now().into();
+    now.time().seconds().into()
 }

@@ -1,17 +1,18 @@
 //! The files of imports in the data directory.
 //!
 //! ```text
-//! imports/state.json        the rows that count, and the progress of the job that runs
-//! imports/jobs/<id>.json    a job with its accounts
+//! imports/state.json         the rows that count, and the progress of the job that runs
+//! imports/jobs/<id>.json     a job with its accounts
+//! imports/jobs/<id>.accounts the accounts of the files of a job that runs, a line each
 //! imports/jobs/<id>-<n>.csv the refused rows of the job's file n
-//! imports/known/<key>.json  the account of a file that was imported
-//! imports/spool/<id>-<n>    an uploaded file, until the job is over
-//! imports/rows/             the hashes of imported rows
+//! imports/known/<key>.json   the account of a file that was imported
+//! imports/spool/<id>-<n>     an uploaded file, until the job is over
+//! imports/rows/              the hashes of imported rows
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
@@ -135,13 +136,71 @@ impl Store {
     }
 
     pub(super) fn job(&self, id: u64) -> io::Result<Option<Job>> {
-        read(&self.root.join("jobs").join(format!("{id}.json")))
+        let mut job: Option<Job> = read(&self.root.join("jobs").join(format!("{id}.json")))?;
+        if let Some(job) = job.as_mut().filter(|job| !job.state.is_over()) {
+            self.add_accounts(job)?;
+        }
+        Ok(job)
     }
 
+    /// Writes a job with all its accounts.
     pub(super) fn save_job(&self, job: &Job) -> io::Result<()> {
         let json = serde_json::to_vec(job)?;
         let name = format!("{}.json", job.id);
-        self.folder("jobs").replace(&name, &json).map(drop)
+        self.folder("jobs").replace(&name, &json)?;
+        remove_if_there(&self.accounts(job.id))
+    }
+
+    fn accounts(&self, job: u64) -> PathBuf {
+        self.root.join("jobs").join(format!("{job}.accounts"))
+    }
+
+    /// Notes the accounts of files of a job that runs, the first of which is the file `first`. What was noted before stays as
+    /// it is, so that a job of many files costs no more for each of them.
+    pub(super) fn note_accounts<'a>(
+        &self,
+        job: u64,
+        first: usize,
+        accounts: impl Iterator<Item = &'a FileAccount>,
+    ) -> io::Result<()> {
+        let mut lines = Vec::new();
+        for (number, account) in (first..).zip(accounts) {
+            serde_json::to_writer(&mut lines, &(number, account))?;
+            lines.push(b'\n');
+        }
+        let mut file = private()
+            .create(true)
+            .append(true)
+            .open(self.accounts(job))?;
+        file.write_all(&lines)?;
+        file.sync_data()
+    }
+
+    /// Adds the accounts that were noted. A crash may have cut the last line, and later lines replace earlier ones.
+    fn add_accounts(&self, job: &mut Job) -> io::Result<()> {
+        let lines = match fs::read(self.accounts(job.id)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            lines => lines?,
+        };
+        for line in lines.split(|byte| *byte == b'\n') {
+            let Ok((number, account)) = serde_json::from_slice::<(usize, FileAccount)>(line) else {
+                continue;
+            };
+            if number <= job.files.len() {
+                job.files.truncate(number);
+                job.files.push(account);
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes a job that had so many files.
+    pub(super) fn remove_job(&self, id: u64, files: usize) -> io::Result<()> {
+        for file in 0..files {
+            remove_if_there(&self.refusals(id, file))?;
+        }
+        remove_if_there(&self.accounts(id))?;
+        remove_if_there(&self.root.join("jobs").join(format!("{id}.json")))
     }
 
     /// The account of a file that was imported before.
@@ -155,31 +214,53 @@ impl Store {
         self.folder("known").replace(&name, &json).map(drop)
     }
 
+    pub(super) fn spool_folder(&self) -> PathBuf {
+        self.root.join("spool")
+    }
+
     /// Where a file of a job waits.
     pub(crate) fn spool(&self, job: u64, number: usize) -> PathBuf {
-        self.root.join("spool").join(format!("{job}-{number}"))
+        self.spool_folder().join(format!("{job}-{number}"))
+    }
+
+    /// The jobs that have files there.
+    pub(super) fn spooled_jobs(&self) -> io::Result<BTreeSet<u64>> {
+        let mut ids = BTreeSet::new();
+        for entry in fs::read_dir(self.spool_folder())? {
+            let name = entry?.file_name();
+            ids.extend(
+                name.to_str()
+                    .and_then(Spooled::of)
+                    .map(|spooled| spooled.job),
+            );
+        }
+        Ok(ids)
     }
 
     /// Removes the files of a job, and what was unpacked from them.
     pub(super) fn clear_spool(&self, job: u64) -> io::Result<()> {
-        let of_job = format!("{job}-");
-        for entry in fs::read_dir(self.root.join("spool"))? {
-            let entry = entry?;
-            if entry.file_name().to_string_lossy().starts_with(&of_job) {
-                remove_if_there(&entry.path())?;
-            }
-        }
-        Ok(())
+        self.clear_spool_unless(|spooled| spooled.is_none_or(|spooled| spooled.job != job))
     }
 
-    /// Removes the files of all jobs but these. A crash may leave files of an upload that never became a job.
+    /// Removes what was unpacked from the files of a job.
+    pub(super) fn clear_unpacked(&self, job: u64) -> io::Result<()> {
+        self.clear_spool_unless(|spooled| {
+            spooled.is_none_or(|spooled| spooled.job != job || spooled.is_upload)
+        })
+    }
+
+    /// Removes the files of all jobs but these, and what was unpacked. A crash may leave files of an upload that never
+    /// became a job.
     pub(super) fn clear_spool_except(&self, live: &BTreeMap<u64, Job>) -> io::Result<()> {
-        for entry in fs::read_dir(self.root.join("spool"))? {
+        self.clear_spool_unless(|spooled| {
+            spooled.is_some_and(|spooled| spooled.is_upload && live.contains_key(&spooled.job))
+        })
+    }
+
+    fn clear_spool_unless(&self, stays: impl Fn(Option<Spooled>) -> bool) -> io::Result<()> {
+        for entry in fs::read_dir(self.spool_folder())? {
             let entry = entry?;
-            let name = entry.file_name();
-            let id = name.to_str().and_then(|name| name.split('-').next());
-            let id = id.and_then(|id| id.parse::<u64>().ok());
-            if id.is_none_or(|id| !live.contains_key(&id)) {
+            if !stays(entry.file_name().to_str().and_then(Spooled::of)) {
                 remove_if_there(&entry.path())?;
             }
         }
@@ -195,6 +276,24 @@ impl Store {
         let path = self.refusals(job, file);
         remove_if_there(&path)?;
         private().create_new(true).open(path)
+    }
+}
+
+/// A file among those of the jobs.
+#[derive(Clone, Copy, Debug)]
+struct Spooled {
+    job: u64,
+    /// Whether it is as it was sent, and not unpacked from such a file.
+    is_upload: bool,
+}
+
+impl Spooled {
+    fn of(name: &str) -> Option<Self> {
+        let (job, file) = name.split_once('-')?;
+        Some(Self {
+            job: job.parse().ok()?,
+            is_upload: file.parse::<usize>().is_ok(),
+        })
     }
 }
 

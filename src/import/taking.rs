@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, ErrorKind, Write};
 use std::ops::ControlFlow;
 
 use super::account::FileAccount;
@@ -13,12 +13,17 @@ use super::job::Options;
 use super::rows::{Origin, Point, Row, Rows, Sighting};
 use super::sources::{Live, NOT_COMPARED, Sources};
 use super::track::Track;
+use super::unpack::Stop;
 use crate::log::{ImportedReports, LogError, What};
-use crate::report::{Batch, BatchIdentity, Report, SourceId, UnixTime};
+use crate::report::{Batch, BatchIdentity, Report, SourceId, UnixTime, source_name};
 
 /// How many sightings are judged and handed over at once. Batches are cut after so many sightings of the file, whatever
 /// becomes of them, so that reading the file again cuts the same batches.
 const CHUNK: u64 = 2000;
+/// After how many rows without a sighting to ask whether the job has to stop.
+const ROWS_BETWEEN_QUESTIONS: u64 = 10_000;
+/// Longest name of a source that a file gives.
+const SOURCE_NAME_BYTES_MAX: usize = 256;
 /// How many refused rows the list of a file has.
 const REFUSALS_MAX: u64 = 1_000_000;
 
@@ -67,6 +72,8 @@ pub(super) enum Interrupted {
     Stopping,
     /// The log takes nothing now. The job goes on later where it was.
     Later(String),
+    /// Files cannot be written, because the disk or the quota is full.
+    DiskFull,
     /// The log will not take it later either.
     Failed(String),
 }
@@ -79,7 +86,10 @@ impl From<LogError> for Interrupted {
 
 impl From<io::Error> for Interrupted {
     fn from(error: io::Error) -> Self {
-        Self::Later(error.to_string())
+        match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::DiskFull,
+            _ => Self::Later(error.to_string()),
+        }
     }
 }
 
@@ -186,6 +196,7 @@ impl<'t> Taking<'t> {
                 (id, Some(name.clone()))
             }
         };
+        let name = name.and_then(|name| source_name(&name, SOURCE_NAME_BYTES_MAX));
         let place = self.sources.iter().position(|known| known.id == id);
         self.source = place.unwrap_or(self.sources.len());
         let met = None;
@@ -366,6 +377,9 @@ impl Rows for Taking<'_> {
             Row::Other(kind) => self.account.count_other(kind),
             Row::Refused(reason) => self.refuse(line, reason),
         }
+        if self.account.rows.is_multiple_of(ROWS_BETWEEN_QUESTIONS) {
+            return self.still_wanted();
+        }
         self.go_on()
     }
 
@@ -390,24 +404,56 @@ impl Rows for Taking<'_> {
 }
 
 /// Collects the points of a file, and nothing else.
-#[derive(Debug, Default)]
-pub(super) struct Points {
-    pub(super) points: Vec<Point>,
+pub(super) struct Points<'s> {
+    pub(super) list: Vec<Point>,
     pub(super) rows: u64,
+    /// Why the reading stopped early.
+    pub(super) stopped: Option<Interrupted>,
+    stop: &'s Stop<'s>,
+    unasked: u64,
 }
 
-impl Rows for Points {
+impl<'s> Points<'s> {
+    pub(super) const fn new(stop: &'s Stop<'s>) -> Self {
+        Self {
+            list: Vec::new(),
+            rows: 0,
+            stopped: None,
+            stop,
+            unasked: 0,
+        }
+    }
+
+    fn go_on(&mut self) -> ControlFlow<()> {
+        self.unasked += 1;
+        if self.unasked < ROWS_BETWEEN_QUESTIONS {
+            return ControlFlow::Continue(());
+        }
+        self.still_wanted()
+    }
+}
+
+impl Rows for Points<'_> {
     fn row(&mut self, _: u64, _: Row) -> ControlFlow<()> {
         self.rows += 1;
-        ControlFlow::Continue(())
+        self.go_on()
     }
 
     fn point(&mut self, point: Point) -> ControlFlow<()> {
-        if Track::POINTS_MAX <= self.points.len() {
+        if Track::POINTS_MAX <= self.list.len() {
             return ControlFlow::Break(());
         }
-        self.points.push(point);
-        ControlFlow::Continue(())
+        self.list.push(point);
+        self.go_on()
+    }
+
+    fn still_wanted(&mut self) -> ControlFlow<()> {
+        self.unasked = 0;
+        self.stopped = (self.stop)();
+        match self.stopped {
+            None => ControlFlow::Continue(()),
+            Some(_) => ControlFlow::Break(()),
+        }
     }
 
     fn origin(&mut self, _: &Origin) {}

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
-use tracing::{error, info, warn};
+use tracing::{error, warn};
 
 use super::account::FileAccount;
 use super::capture::{Captures, reading_order};
@@ -20,17 +20,19 @@ use super::sources::Sources;
 use super::store::{Progress, SavedState};
 use super::taking::{Interrupted, Points, Submit, Taking, Task};
 use super::track::Track;
-use super::unpack::{Payload, Unpacked, unpack};
+use super::unpack::{Allowance, Payload, Stop, Unpacked, unpack};
 use super::zone::Zone;
 use super::{ImportParts, Shared};
-use crate::events::{EndedImport, Event, Events};
 use crate::ingest::{HandedIn, Ingest, IngestError};
 use crate::log::{Import, What};
+use crate::setting_text::span_text;
 
 /// How many batches may be on their way to the log.
 const ON_THE_WAY_MAX: usize = 4;
-/// How long to wait until a job is tried again.
-const RETRY_AFTER: Duration = Duration::from_secs(5);
+/// How many times a job is tried that finds the disk full and gets no further.
+const TRIES_MAX: u32 = 8;
+/// The longest pause before a job is tried again, in first pauses.
+const PAUSE_FACTOR_MAX: u32 = 64;
 /// How often to ask whether the log has been read.
 const READY_INTERVAL: Duration = Duration::from_millis(50);
 
@@ -40,10 +42,11 @@ pub(super) fn start(shared: Arc<Shared>, parts: ImportParts) -> io::Result<JoinH
         let mut worker = Worker {
             shared,
             ingest: parts.ingest,
-            events: parts.events,
             sources: Sources::new(parts.sources),
             index: None,
             saved: SavedState::default(),
+            noted: 0,
+            is_reading: false,
         };
         worker.run();
     })
@@ -52,11 +55,27 @@ pub(super) fn start(shared: Arc<Shared>, parts: ImportParts) -> io::Result<JoinH
 struct Worker {
     shared: Arc<Shared>,
     ingest: Ingest,
-    events: Events,
     sources: Sources,
     /// The rows, once a job has needed them.
     index: Option<RowIndex>,
     saved: SavedState,
+    /// How many accounts of the job that runs are on disk.
+    noted: usize,
+    /// Whether that job reads rows, so that some may be in the log.
+    is_reading: bool,
+}
+
+/// Removes what was unpacked for a job, however the job stops.
+struct UnpackedFiles {
+    shared: Arc<Shared>,
+    job: u64,
+}
+
+impl Drop for UnpackedFiles {
+    fn drop(&mut self) {
+        // What stays is removed at the next start.
+        self.shared.store.clear_unpacked(self.job).ok();
+    }
 }
 
 /// A file of a job, unpacked and recognised.
@@ -104,78 +123,83 @@ impl Worker {
             }
         }
         while let Some(mut job) = self.shared.next_job() {
-            match self.carry_out(&mut job) {
+            let carried_out = self.carry_out(&mut job);
+            if carried_out.is_err() {
+                // Rows that were added without being saved do not count.
+                self.index = None;
+            }
+            match carried_out {
                 Ok(()) => self.end(job),
                 Err(Interrupted::Stopping) => return,
                 Err(Interrupted::Cancelled) => {
                     job.state = State::Cancelled;
                     self.end(job);
                 }
-                Err(Interrupted::Failed(reason)) => {
-                    warn!(import.id = job.id, reason, "an import failed");
-                    self.index = None;
-                    job.state = State::Failed;
-                    job.error = Some(reason);
-                    self.end(job);
-                }
-                Err(Interrupted::Later(reason)) => {
-                    warn!(
-                        import.id = job.id,
-                        reason, "an import waits, and is tried again"
-                    );
-                    job.error = Some(reason);
-                    job.state = State::Waiting;
-                    // Rows that were added without being saved do not count.
-                    self.index = None;
-                    self.shared.put_back(job);
-                    if self.shared.pause(RETRY_AFTER) {
-                        return;
-                    }
-                }
+                Err(Interrupted::Failed(reason)) => self.fail(job, reason),
+                Err(Interrupted::Later(reason)) => self.try_later(job, &reason, u32::MAX),
+                Err(Interrupted::DiskFull) => self.try_later(job, "the disk is full", TRIES_MAX),
             }
         }
     }
 
-    /// Ends a job. If that cannot be written, the job is carried out again after the next start, and finds its rows taken.
+    fn fail(&mut self, mut job: Job, reason: String) {
+        warn!(import.id = job.id, reason, "an import failed");
+        job.state = State::Failed;
+        job.error = Some(reason);
+        self.end(job);
+    }
+
+    /// The job is tried again after a pause, which doubles each time. Meanwhile it can be cancelled, and others run.
+    fn try_later(&mut self, mut job: Job, reason: &str, tries_max: u32) {
+        if self.shared.interrupted(job.id) == Some(Interrupted::Cancelled) {
+            job.state = State::Cancelled;
+            return self.end(job);
+        }
+        let progress = self.saved.progress.filter(|saved| saved.job == job.id);
+        let tries = self.shared.count_try(job.id, progress);
+        if tries_max <= tries {
+            let reason = format!(
+                "{reason}: the import was tried {tries} times and given up; free some space, and send the files again"
+            );
+            return self.fail(job, reason);
+        }
+        let factor = 2u32.saturating_pow(tries - 1).min(PAUSE_FACTOR_MAX);
+        let pause = self.shared.bounds.retry_delay.saturating_mul(factor);
+        warn!(
+            import.id = job.id,
+            reason,
+            ?pause,
+            "an import waits, and is tried again"
+        );
+        job.state = State::Waiting;
+        job.error = Some(format!("{reason}; tried again after {}", span_text(pause)));
+        let has_progress = progress.is_some() || (self.is_reading && !job.options.dry_run);
+        self.shared.postpone(job, pause, has_progress);
+    }
+
     fn end(&mut self, mut job: Job) {
-        job.ended = Some(now_s());
         let is_read = job.files.iter().any(FileAccount::is_read);
         if job.state == State::Running {
             job.state = if is_read { State::Done } else { State::Failed };
         }
-        let ended = self.shared.store.save_job(&job).and_then(|()| {
-            self.saved.progress = None;
-            self.shared.store.save_state(&self.saved)?;
-            self.shared.store.clear_spool(job.id)
-        });
-        if let Err(error) = ended {
-            error!(import.id = job.id, %error, "the end of an import cannot be written");
+        let id = job.id;
+        self.shared.end(job);
+        // Progress of a job that is over says nothing, so this may fail.
+        self.saved.progress = None;
+        if let Err(error) = self.shared.store.save_state(&self.saved) {
+            error!(import.id = id, %error, "the state of imports cannot be written");
         }
-        let sum = |count: fn(&FileAccount) -> u64| job.files.iter().map(count).sum::<u64>();
-        info!(
-            import.id = job.id,
-            import.state = job.state.word(),
-            import.rows = sum(|file| file.rows),
-            import.taken = sum(|file| file.taken),
-            import.duplicates = sum(|file| file.duplicates),
-            import.refused = sum(|file| file.refused),
-            "an import has ended"
-        );
-        self.shared.counts.end(&job);
-        self.shared.end(&job);
-        // Whoever hears of it finds it ended.
-        self.events.emit(Event::Import(Arc::new(EndedImport {
-            id: job.id,
-            state: job.state.word(),
-            is_trial: job.options.dry_run,
-            files: job.files.len(),
-            taken: sum(|file| if file.duplicate { 0 } else { file.taken }),
-        })));
     }
 
     fn carry_out(&mut self, job: &mut Job) -> Result<(), Interrupted> {
         job.state = State::Running;
         job.error = None;
+        self.is_reading = false;
+        self.shared.show(job);
+        let _unpacked = UnpackedFiles {
+            shared: Arc::clone(&self.shared),
+            job: job.id,
+        };
         let files = self.unpack_all(job)?;
         job.files_total = files.len();
         let progress = self
@@ -184,8 +208,10 @@ impl Worker {
             .filter(|progress| progress.job == job.id);
         let first = progress.map_or(0, |progress| progress.file);
         job.files.truncate(first);
+        self.noted = job.files.len();
         self.shared.show(job);
-        let track = Self::track(job, &files)?;
+        let track = self.track(job, &files)?;
+        self.is_reading = true;
         let mut captures = Captures::default();
         job.files.iter().for_each(|account| captures.add(account));
         for (number, file) in files.iter().enumerate().skip(job.files.len()) {
@@ -198,8 +224,8 @@ impl Worker {
                 None => self.take_file(job, (number, file), (&files, &track), progress)?,
             };
             captures.add(&account);
+            self.shared.show_done(job.id, number, &account);
             job.files.push(account);
-            self.shared.show(job);
             if let Some(stopped) = stopped {
                 return Err(stopped);
             }
@@ -209,13 +235,17 @@ impl Worker {
 
     fn unpack_all(&self, job: &Job) -> Result<Vec<JobFile>, Interrupted> {
         let mut files = Vec::new();
+        let stop = || self.shared.interrupted(job.id);
+        let folder = self.shared.store.spool_folder();
+        let bounds = self.shared.bounds.unpack;
+        let mut allowance = Allowance::new(bounds, job.uploads.len(), &folder, &stop);
         for (number, name) in job.uploads.iter().enumerate() {
             let packed = self.shared.store.spool(job.id, number);
             if !packed.try_exists()? {
                 let reason = format!("the upload {name} is not on disk any more: send it again");
                 return Err(Interrupted::Failed(reason));
             }
-            for unpacked in unpack(&packed, name, self.shared.bounds.unpack)? {
+            for unpacked in unpack(&packed, name, &mut allowance)? {
                 files.push(match unpacked {
                     Unpacked::Refused { name, reason } => JobFile {
                         name,
@@ -240,11 +270,12 @@ impl Worker {
     }
 
     /// Reads the points of all tracks. A file that cannot be read is told in its account.
-    fn track(job: &Job, files: &[JobFile]) -> Result<Track, Interrupted> {
+    fn track(&self, job: &Job, files: &[JobFile]) -> Result<Track, Interrupted> {
         if files.len() < 2 {
             return Ok(Track::default());
         }
-        let mut points = Points::default();
+        let stop = || self.shared.interrupted(job.id);
+        let mut points = Points::new(&stop);
         let has_points = |file: &&JobFile| file.form().is_some_and(Form::has_points);
         for file in files.iter().filter(has_points) {
             let Ok((payload, Some(form))) = &file.what else {
@@ -255,9 +286,12 @@ impl Worker {
             if let Err(FileError::Io(error)) = read {
                 return Err(error.into());
             }
+            if let Some(stopped) = points.stopped.take() {
+                return Err(stopped);
+            }
         }
         let offset_s = job.options.track_offset_s.unwrap_or_default();
-        Ok(Track::new(points.points, offset_s))
+        Ok(Track::new(points.list, offset_s))
     }
 
     fn take_file(
@@ -284,7 +318,8 @@ impl Worker {
         };
         let reader = form.reader();
         if form.class() == Class::Track {
-            return Self::take_track(job, account, (reader, payload), files);
+            let stop = || self.shared.interrupted(job.id);
+            return Self::take_track(job, account, (reader, payload), files, &stop);
         }
         let key = job.options.key_of(&payload.sha256);
         if progress.is_none()
@@ -348,15 +383,19 @@ impl Worker {
         mut account: FileAccount,
         (reader, payload): (Reader, &Payload),
         files: &[JobFile],
+        stop: &Stop<'_>,
     ) -> Result<(FileAccount, Option<Interrupted>), Interrupted> {
-        let mut points = Points::default();
+        let mut points = Points::new(stop);
         let read = read_file(reader, payload, &context(job, None, &[]), &mut points);
         match read {
             Ok(ending) => account.end(ending),
             Err(FileError::Refused(reason)) => account.error = Some(reason),
             Err(FileError::Io(error)) => return Err(error.into()),
         }
-        let count = points.rows + u64::try_from(points.points.len()).unwrap_or_default();
+        if let Some(stopped) = points.stopped {
+            return Err(stopped);
+        }
+        let count = points.rows + u64::try_from(points.list.len()).unwrap_or_default();
         (account.rows, account.other) = (count, count);
         account.others.insert("track_point".to_owned(), count);
         if !files
@@ -450,7 +489,7 @@ impl Worker {
         self.save(job, number + 1, 0, account)
     }
 
-    /// Saves the job, its rows, and that it goes on with the file `next`.
+    /// Saves the account of a file behind those of the job, the rows, and that the job goes on with the file `next`.
     fn save(
         &mut self,
         job: &Job,
@@ -458,9 +497,10 @@ impl Worker {
         sightings: u64,
         account: &FileAccount,
     ) -> Result<(), Interrupted> {
-        let mut job = job.clone();
-        job.files.push(account.clone());
-        self.shared.store.save_job(&job)?;
+        let unnoted = job.files.iter().skip(self.noted).chain([account]);
+        let store = &self.shared.store;
+        store.note_accounts(job.id, self.noted, unnoted)?;
+        self.noted = job.files.len() + 1;
         if let Some(index) = &mut self.index {
             self.saved.rows = index.save()?;
             self.saved.progress = Some(Progress {
@@ -516,11 +556,6 @@ fn read_file(
             "the reader of this form has a defect that this file shows; see the log of the server";
         Err(FileError::refused(reason))
     })
-}
-
-fn now_s() -> u64 {
-    let now: crate::report::ReceivedAt = SystemTime::now().into();
-    now.time().seconds().into()
 }
 
 /// Hands batches to the writer, a few at a time, so that reading and writing go on at once.

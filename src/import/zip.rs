@@ -51,7 +51,7 @@ pub(super) fn entries(file: &mut File, entries_max: usize) -> Result<Vec<ZipEntr
     let (count, directory_at, directory_bytes) = end_of(file, length)?;
     if entries_max < count {
         return Err(ZipError::Refused(format!(
-            "the archive has {count} entries, at most {entries_max} are allowed, see import.files_max"
+            "the archive has {count} entries, and {entries_max} more files are allowed in this upload, see import.files_max"
         )));
     }
     let is_inside = directory_at

@@ -74,7 +74,7 @@ fn ready(running: &Running) -> Value {
 }
 
 /// A file system of this size, or `None` where the user may not mount one.
-fn small_disk(kib: u32) -> Option<TempDir> {
+pub(crate) fn small_disk(kib: u32) -> Option<TempDir> {
     let disk = tempfile::tempdir().unwrap();
     if mount(
         disk.path(),
@@ -103,7 +103,7 @@ fn mount(at: &Path, options: &[&str]) -> bool {
         })
 }
 
-fn unmount(disk: &TempDir) {
+pub(crate) fn unmount(disk: &TempDir) {
     for command in [&["umount"][..], &["sudo", "-n", "umount"]] {
         let (program, first) = command.split_first().unwrap();
         let status = Command::new(program)

@@ -38,7 +38,9 @@ impl ApiError {
             Self::NoSuchAlert(_) | Self::NoSuchAlertId(_) => "no_such_alert",
             Self::TooManyComments { .. } => "too_many_comments",
             Self::NoSuchWebhook(_) => "no_such_webhook",
-            Self::Import(ImportError::TooMany { .. }) => "too_many_imports",
+            Self::Import(ImportError::TooMany { .. } | ImportError::TooManyOfSender { .. }) => {
+                "too_many_imports"
+            }
             Self::Import(ImportError::Io(_)) => "import_not_written",
             Self::UnknownForm(_) => "unknown_form",
             Self::NoSuchImport(_) => "no_such_import",
@@ -46,6 +48,8 @@ impl ApiError {
             Self::BadMultipart => "bad_multipart",
             Self::NoFile => "no_file",
             Self::TooManyFiles { .. } => "too_many_files",
+            Self::TooManyFields { .. } => "too_many_fields",
+            Self::FieldNameTooLong { .. } => "field_name_too_long",
             Self::NoSuchSsid(_) => "no_such_ssid",
             Self::NoSuchBaseMap(_) => "no_such_basemap",
             Self::NoSuchTile => "no_such_tile",

@@ -94,6 +94,10 @@ pub(super) enum ApiError {
     NoFile,
     #[error("more than {max} files in one upload, see import.files_max")]
     TooManyFiles { max: usize },
+    #[error("the form has more than {max} fields besides its files, see import.fields_max")]
+    TooManyFields { max: usize },
+    #[error("the form has a field whose name is longer than {bytes_max} bytes")]
+    FieldNameTooLong { bytes_max: usize },
     #[error("there is no form of this name to export; there are {0}")]
     NoSuchForm(String),
     #[error("no webhook has the name `{0}`")]
@@ -237,6 +241,7 @@ impl ApiError {
             Self::TooManyFailures { .. }
             | Self::TooManyReports { .. }
             | Self::TooManyBytes { .. }
+            | Self::Import(ImportError::TooManyOfSender { .. })
             | Self::TooManySubscribersOfClient => StatusCode::TOO_MANY_REQUESTS,
             Self::Forbidden(_)
             | Self::NotYourSource(_)
@@ -293,6 +298,8 @@ impl ApiError {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::ClientGone
             | Self::BadMultipart
+            | Self::TooManyFields { .. }
+            | Self::FieldNameTooLong { .. }
             | Self::NoFile
             | Self::BadPath
             | Self::BadParameter(_)
@@ -349,7 +356,12 @@ impl ApiError {
                     .unwrap_or(u64::MAX),
             ),
             (Self::NoLiveStream(error), _) => error.retry_after(status),
-            (Self::Body(BodyError::NoMemoryForSender) | Self::TooManySubscribersOfClient, _)
+            (
+                Self::Body(BodyError::NoMemoryForSender)
+                | Self::Import(ImportError::TooManyOfSender { .. })
+                | Self::TooManySubscribersOfClient,
+                _,
+            )
             | (_, StatusCode::SERVICE_UNAVAILABLE | StatusCode::INSUFFICIENT_STORAGE) => Some(1),
             _ => None,
         }

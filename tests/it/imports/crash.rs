@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::{IMPORTS, wigle};
+use super::{IMPORTS, check_counts, wigle, with_files};
 use crate::program::{Running, patient_client};
 
 const ROWS: usize = 30_000;
@@ -30,6 +30,16 @@ async fn get(running: &Running, path: &str) -> Value {
 async fn post(running: &Running, text: &str) -> Value {
     let url = format!("http://{}{IMPORTS}", running.addr);
     let post = patient_client().post(url).body(text.to_owned());
+    post.send().await.unwrap().json().await.unwrap()
+}
+
+async fn post_two(running: &Running, first: &str, second: &str) -> Value {
+    let url = format!("http://{}{IMPORTS}", running.addr);
+    let files = [
+        ("first.csv", first.as_bytes()),
+        ("second.csv", second.as_bytes()),
+    ];
+    let post = with_files(patient_client().post(url), &files);
     post.send().await.unwrap().json().await.unwrap()
 }
 
@@ -84,4 +94,33 @@ async fn a_killed_import_goes_on_and_takes_each_row_once() {
     assert_eq!(again["files"][0]["duplicate"], true, "{again}");
     let status = get(&running, "/api/v1/status").await;
     assert_eq!(status["reports"]["wifi"], ROWS + 1, "{status}");
+}
+
+#[tokio::test]
+async fn a_killed_import_of_several_files_keeps_the_accounts_of_those_that_were_done() {
+    let running = Running::start(at_once);
+    let job = post_two(&running, &wigle(0..2), &wigle(2..ROWS)).await;
+    let path = format!("{IMPORTS}/{}", job["id"].as_str().unwrap());
+    loop {
+        let job = get(&running, &path).await;
+        let is_over = !matches!(job["state"].as_str(), Some("waiting" | "running"));
+        if is_over || 0 < job["files"][1]["rows"].as_u64().unwrap_or_default() {
+            break;
+        }
+    }
+    let running = Running::start_on(running.kill(), at_the_end);
+    let other = post(&running, &wigle(ROWS..ROWS + 1)).await;
+    assert_eq!(other["state"], "done", "{other}");
+    let job = get(&running, &path).await;
+    let files = job["files"].as_array().unwrap();
+    assert_eq!((&job["state"], files.len()), (&"done".into(), 2), "{job}");
+    for (file, rows) in files.iter().zip([2, ROWS - 2]) {
+        check_counts(file, [u64::try_from(rows).unwrap(), 0, 0, 0]);
+        assert_eq!(file["duplicate"], false, "{file}");
+    }
+    let jobs = running.data().join("imports/jobs");
+    let names = std::fs::read_dir(jobs).unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let left: Vec<_> = names.filter(|name| name.ends_with(".accounts")).collect();
+    assert_eq!(left, [""; 0]);
 }

@@ -2,9 +2,11 @@
 
 mod archives;
 mod backup;
+mod bounds;
 mod captures;
 mod crash;
 mod databases;
+mod disk;
 mod forms;
 mod history;
 mod program;

@@ -11,7 +11,7 @@ async fn server() -> (TestServer, [String; 2]) {
     server_with(|_| {}).await
 }
 
-async fn server_with(change: impl FnOnce(&mut Config)) -> (TestServer, [String; 2]) {
+pub(super) async fn server_with(change: impl FnOnce(&mut Config)) -> (TestServer, [String; 2]) {
     let data = tempfile::tempdir().unwrap();
     let credentials = scanpost::auth::Credentials::open(data.path()).unwrap();
     let keys = ["board", "other"].map(|name| {
@@ -73,6 +73,30 @@ async fn a_right_name_and_key_without_the_right_to_report_is_forbidden() {
         let request = server.request(Method::GET, "/api/v2/file/transactions");
         let answer = Answer::of(request.basic_auth(user, Some(&key))).await;
         answer.expect_status(status);
+    }
+}
+
+#[tokio::test]
+async fn the_list_of_wigle_has_what_the_client_sent_however_much_others_have_sent_since() {
+    let (server, [key, other]) = server().await;
+    let post = server.request(Method::POST, "/api/v2/file/upload");
+    let post = with_file(post.basic_auth("board", Some(&key)), &wigle(0..7));
+    Answer::of(post).await.expect_status(200);
+    let trial = format!("{IMPORTS}?dry_run=true");
+    for _ in 0..101 {
+        let post = server.request(Method::POST, &trial).bearer_auth(&other);
+        Answer::of(post.body(wigle(0..1))).await.expect_status(200);
+    }
+    let server = server.restart().await;
+    // The second list is made of what the first one has found.
+    for _ in 0..2 {
+        for (user, key, count) in [("board", &key, 1), ("other", &other, 100)] {
+            let request = server.request(Method::GET, "/api/v2/file/transactions");
+            let answer = Answer::of(request.basic_auth(user, Some(key))).await;
+            let listed = answer.expect_status(200).json();
+            assert_eq!(listed["results"].as_array().unwrap().len(), count, "{user}");
+            assert_eq!(listed["processingQueueDepth"], 0);
+        }
     }
 }
 

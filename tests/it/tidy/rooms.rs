@@ -289,7 +289,16 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "import",
         &[
-            "ingest", "auth", "events", "tracker", "log", "report", "hex", "bounded", "data_dir",
+            "ingest",
+            "auth",
+            "events",
+            "tracker",
+            "log",
+            "report",
+            "hex",
+            "bounded",
+            "data_dir",
+            "setting_text",
         ],
     ),
     (

@@ -25,7 +25,7 @@ use crate::http::request::query::Query;
 use crate::http::request::sender::Sender;
 use crate::http::response::json::Json;
 use crate::http::state::RequestLimits;
-use crate::import::{FileAccount, Form, Imports, Job, State as JobState};
+use crate::import::{FileAccount, Form, ImportSender, Imports, Job, State as JobState};
 use crate::ingest::IngestError;
 use crate::report::UnixTime;
 
@@ -35,6 +35,8 @@ pub(in crate::http) struct ImportService {
     pub(in crate::http) imports: Imports,
     pub(in crate::http) body_bytes_max: usize,
     pub(in crate::http) files_max: usize,
+    /// Fields of a form that are no files.
+    pub(in crate::http) fields_max: usize,
     pub(in crate::http) answer_within: Duration,
     /// How far the time of a row may be ahead of the server's clock.
     pub(in crate::http) clock_skew_max: Duration,
@@ -97,8 +99,9 @@ async fn upload(
     }
     let identity = request.extensions().get::<Standing>();
     let identity = identity.map(|standing| standing.identity.clone());
-    let id = service.imports.reserve().map_err(ApiError::Import)?;
-    let spooled = spool::receive(&service, &intake.bodies, id, request).await;
+    let arrival = service.imports.reserve(sender_of(&sender));
+    let arrival = Arc::new(arrival.map_err(ApiError::Import)?);
+    let spooled = spool::receive(&service, &intake.bodies, &arrival, request).await;
     let added = spooled.and_then(|spooled| {
         let Spooled {
             names,
@@ -108,12 +111,11 @@ async fn upload(
         given.take_fields(fields)?;
         Ok((names, bytes, given))
     });
-    let imports = service.imports.clone();
     let (names, uploaded_bytes, given) = match added {
         Ok(added) => added,
         Err(refused) => {
             // Removing the files may take a moment.
-            spawn_blocking(move || imports.discard(id)).await.ok();
+            spawn_blocking(move || drop(arrival)).await.ok();
             return Err(refused);
         }
     };
@@ -123,6 +125,7 @@ async fn upload(
     if let Some(identity) = &identity {
         options.set_sender(identity);
     }
+    let id = arrival.id();
     let job = Job {
         id,
         created: created.into(),
@@ -132,10 +135,10 @@ async fn upload(
         uploaded_bytes,
         ..Job::default()
     };
-    let answer_within = service.answer_within;
+    let (imports, answer_within) = (service.imports.clone(), service.answer_within);
     let ended = spawn_blocking(move || {
         let added = job.clone();
-        imports.add(job)?;
+        arrival.add(job)?;
         if answer_within.is_zero() {
             return Ok(Some(added));
         }
@@ -144,6 +147,13 @@ async fn upload(
     let job = ended.await.map_err(|_| ApiError::Panicked)?;
     job.map_err(ApiError::Import)?
         .ok_or(ApiError::NoSuchImport(id.to_string()))
+}
+
+fn sender_of(sender: &Sender) -> ImportSender {
+    match sender {
+        Sender::Known(principal) => ImportSender::Known(principal.clone()),
+        Sender::Unknown(network) => ImportSender::Unknown(*network),
+    }
 }
 
 fn name_of(extensions: &Extensions) -> Option<String> {

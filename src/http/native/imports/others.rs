@@ -135,12 +135,14 @@ pub(in crate::http) async fn wigle_transactions(
     query.finish()?;
     let name = name_of(&extensions);
     let service = available(service)?;
-    let jobs = on_disk(move || service.imports.list(None, COUNT)).await?;
-    let own = jobs.iter().filter(|job| job.options.sender == name);
-    let results: Vec<_> = own.map(transaction).collect();
+    let own = on_disk(move || service.imports.list_of(name.as_deref(), COUNT)).await?;
+    let results: Vec<_> = own.iter().map(transaction).collect();
     Json::compact(&WigleTransactions {
         success: true,
-        processing_queue_depth: results.iter().filter(|one| one.status != "D").count(),
+        processing_queue_depth: results
+            .iter()
+            .filter(|one| matches!(one.status, "Q" | "T"))
+            .count(),
         results,
     })
 }

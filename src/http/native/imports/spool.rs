@@ -15,12 +15,14 @@ use super::ImportService;
 use crate::http::error::ApiError;
 use crate::http::request::body::Bodies;
 use crate::http::request::multipart::{BadMultipart, Event, Multipart, PartHead, disposition};
-use crate::import::{Imports, shown_name};
+use crate::import::{Arrival, shown_name};
 
 /// How many pieces of a body may wait to be written.
 const PIECES_MAX: usize = 16;
 /// Longest value of a field that is no file.
 const FIELD_BYTES_MAX: usize = 1024;
+/// Longest name of such a field.
+const FIELD_NAME_BYTES_MAX: usize = 256;
 
 /// The files of an upload, as they were named, and the other fields of its form.
 #[derive(Debug, Default)]
@@ -35,6 +37,8 @@ pub(super) struct Spooled {
 enum SpoolError {
     Form,
     TooManyFiles,
+    TooManyFields,
+    NameTooLong,
     NoFile,
     Io(io::Error),
 }
@@ -51,11 +55,11 @@ impl From<io::Error> for SpoolError {
     }
 }
 
-/// Writes the body of a request to the files of the import `id`. A form may have several; another body is one file.
+/// Writes the body of a request to the files of an upload. A form may have several; another body is one file.
 pub(super) async fn receive(
     service: &Arc<ImportService>,
     bodies: &Bodies,
-    id: u64,
+    arrival: &Arc<Arrival>,
     request: Request,
 ) -> Result<Spooled, ApiError> {
     let headers = request.headers();
@@ -63,13 +67,15 @@ pub(super) async fn receive(
     let name = header(headers, &CONTENT_DISPOSITION).and_then(disposition);
     let name = name.map_or_else(|| "upload".to_owned(), |name| shown_name(&name));
     let (pieces, received) = mpsc::channel(PIECES_MAX);
-    let imports = service.imports.clone();
-    let files_max = service.files_max;
+    // Whoever of the two ends last gives the place back, and then nothing is written any more.
+    let arrival = Arc::clone(arrival);
+    let (files_max, fields_max) = (service.files_max, service.fields_max);
     let writing = spawn_blocking(move || {
         let writer = Writer {
-            imports,
-            id,
+            arrival,
             files_max,
+            fields_max,
+            fields: 0,
             file: None,
             field: None,
             spooled: Spooled::default(),
@@ -85,6 +91,10 @@ pub(super) async fn receive(
         (Err(refused), _) => Err(refused.into()),
         (_, Err(SpoolError::Io(error))) => Err(ApiError::Import(error.into())),
         (_, Err(SpoolError::Form)) => Err(ApiError::BadMultipart),
+        (_, Err(SpoolError::TooManyFields)) => Err(ApiError::TooManyFields { max: fields_max }),
+        (_, Err(SpoolError::NameTooLong)) => Err(ApiError::FieldNameTooLong {
+            bytes_max: FIELD_NAME_BYTES_MAX,
+        }),
         (_, Err(SpoolError::TooManyFiles)) => Err(ApiError::TooManyFiles { max: files_max }),
         (Ok(_), Err(SpoolError::NoFile)) => Err(ApiError::NoFile),
         (Ok(_), Ok(spooled)) => Ok(spooled),
@@ -96,9 +106,11 @@ fn header<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
 }
 
 struct Writer {
-    imports: Imports,
-    id: u64,
+    arrival: Arc<Arrival>,
     files_max: usize,
+    fields_max: usize,
+    /// How many fields came that are no files.
+    fields: usize,
     file: Option<File>,
     /// A field that is no file.
     field: Option<(String, Vec<u8>)>,
@@ -141,11 +153,21 @@ impl Writer {
             // A form in which no file was chosen.
             Some(name) if name.is_empty() => Ok(()),
             Some(name) => self.begin_file(shown_name(&name)),
-            None => {
-                self.field = Some((head.name, Vec::new()));
-                Ok(())
-            }
+            None => self.begin_field(head.name),
         }
+    }
+
+    /// Fields are kept in memory, and so are their names.
+    fn begin_field(&mut self, name: String) -> Result<(), SpoolError> {
+        if FIELD_NAME_BYTES_MAX < name.len() {
+            return Err(SpoolError::NameTooLong);
+        }
+        if self.fields_max <= self.fields {
+            return Err(SpoolError::TooManyFields);
+        }
+        self.fields += 1;
+        self.field = Some((name, Vec::new()));
+        Ok(())
     }
 
     fn begin_file(&mut self, name: String) -> Result<(), SpoolError> {
@@ -153,7 +175,7 @@ impl Writer {
         if self.files_max <= number {
             return Err(SpoolError::TooManyFiles);
         }
-        self.file = Some(self.imports.new_spool(self.id, number)?);
+        self.file = Some(self.arrival.new_file(number)?);
         self.spooled.names.push(name);
         Ok(())
     }

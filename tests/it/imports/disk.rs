@@ -1,0 +1,135 @@
+//! Uploads that unpack to more than the disk has room for.
+
+use std::path::Path;
+use std::process::Command;
+
+use reqwest::Client;
+use serde_json::{Value, json};
+
+use super::{IMPORTS, check_counts, wigle};
+use crate::faults::{small_disk, unmount};
+use crate::program::{Running, patient_client};
+use crate::server::{WIFI, batch, gzip};
+
+/// A file that unpacks to more than the disk of these tests.
+fn large() -> Vec<u8> {
+    gzip(wigle(0..150_000).as_bytes())
+}
+
+async fn post(running: &Running, path: &str, body: Vec<u8>) -> Value {
+    let url = format!("http://{}{path}", running.addr);
+    let post = patient_client().post(url).body(body);
+    post.send().await.unwrap().json().await.unwrap()
+}
+
+async fn get(running: &Running, path: &str) -> Value {
+    let url = format!("http://{}{path}", running.addr);
+    reqwest::get(url).await.unwrap().json().await.unwrap()
+}
+
+/// The files of uploads, and what was unpacked from them.
+fn spooled(data: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(data.join("imports/spool")).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<_> = names.collect();
+    names.sort_unstable();
+    names
+}
+
+async fn expect_reports_are_taken(running: &Running) {
+    let url = format!("http://{}{WIFI}", running.addr);
+    let body = batch(json!([{ "bssid": "00:00:00:00:00:01" }]));
+    let answer = Client::new().post(url).json(&body).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+}
+
+#[tokio::test]
+async fn an_upload_without_room_is_tried_some_times_and_fails_with_the_reason() {
+    let Some(disk) = small_disk(12 << 10) else {
+        return;
+    };
+    let running = Running::start_on(disk, |command| {
+        command.env("SCANPOST_IMPORT__ANSWER_WITHIN", "1h");
+        command.env("SCANPOST_IMPORT__RETRY_DELAY", "1ms");
+    });
+    let job = post(&running, IMPORTS, large()).await;
+    assert_eq!(job["state"], "failed", "{job}");
+    let error = job["error"].as_str().unwrap();
+    assert!(
+        error.contains("the disk is full") && error.contains("tried 8 times"),
+        "{error}"
+    );
+    assert_eq!(spooled(running.data()), [""; 0]);
+    expect_reports_are_taken(&running).await;
+    let job = post(&running, IMPORTS, wigle(0..3).into()).await;
+    check_counts(&job["files"][0], [3, 0, 0, 0]);
+    unmount(&running.kill());
+}
+
+#[tokio::test]
+async fn an_upload_that_waits_for_room_leaves_room_lets_others_pass_and_can_be_cancelled() {
+    let Some(disk) = small_disk(12 << 10) else {
+        return;
+    };
+    let slow = |command: &mut Command| {
+        command.env("SCANPOST_IMPORT__ANSWER_WITHIN", "0s");
+        command.env("SCANPOST_IMPORT__RETRY_DELAY", "1h");
+    };
+    let mut running = Running::start_on(disk, slow);
+    let id = post(&running, IMPORTS, large()).await["id"].clone();
+    let path = format!("{IMPORTS}/{}", id.as_str().unwrap());
+    running.wait_for("an import waits, and is tried again");
+    let job = get(&running, &path).await;
+    assert_eq!(
+        (&job["state"], &job["error"]),
+        (
+            &"waiting".into(),
+            &"the disk is full; tried again after 1h".into()
+        )
+    );
+    assert_eq!(spooled(running.data()), ["1-0"]);
+    expect_reports_are_taken(&running).await;
+    let other = post(&running, IMPORTS, wigle(0..3).into()).await["id"].clone();
+    running.wait_for("an import has ended");
+    let other = get(&running, &format!("{IMPORTS}/{}", other.as_str().unwrap())).await;
+    check_counts(&other["files"][0], [3, 0, 0, 0]);
+
+    // What no import names is removed at the start, and so is what was unpacked.
+    let data = running.kill();
+    for name in ["1-0.0", "1-0.0.utf8", "9-0", "other"] {
+        std::fs::write(data.path().join("imports/spool").join(name), "x").unwrap();
+    }
+    let mut running = Running::start_on(data, slow);
+    running.wait_for("an import waits, and is tried again");
+    assert_eq!(spooled(running.data()), ["1-0"]);
+
+    let cancelled = post(&running, &format!("{path}/cancel"), Vec::new()).await;
+    assert_eq!(cancelled["state"], "cancelled", "{cancelled}");
+    assert_eq!(get(&running, &path).await["state"], "cancelled");
+    assert_eq!(spooled(running.data()), [""; 0]);
+    unmount(&running.kill());
+}
+
+#[tokio::test]
+async fn an_import_that_is_stopped_leaves_its_upload_only_and_goes_on() {
+    const ROWS: usize = 30_000;
+    let answer_within = |time: &'static str| {
+        move |command: &mut Command| {
+            command.env("SCANPOST_IMPORT__ANSWER_WITHIN", time);
+        }
+    };
+    let running = Running::start(answer_within("0s"));
+    let upload = gzip(wigle(0..ROWS).as_bytes());
+    let id = post(&running, IMPORTS, upload).await["id"].clone();
+    let data = running.stop();
+    for name in spooled(data.path()) {
+        assert!(!name.contains('.'), "{name} was unpacked");
+    }
+    let running = Running::start_on(data, answer_within("1h"));
+    // Imports are carried out one after the other, so this one ends after the one that was stopped.
+    post(&running, IMPORTS, wigle(ROWS..ROWS + 1).into()).await;
+    let job = get(&running, &format!("{IMPORTS}/{}", id.as_str().unwrap())).await;
+    assert_eq!(job["state"], "done", "{job}");
+    check_counts(&job["files"][0], [u64::try_from(ROWS).unwrap(), 0, 0, 0]);
+    running.kill();
+}
