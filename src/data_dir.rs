@@ -35,6 +35,8 @@ pub(crate) const MAPS: &str = "maps";
 /// The folder of the history's index. It can be built again from the log, so a backup leaves it out.
 pub(crate) const HISTORY: &str = "history";
 
+/// The folder of a file that is exported as a whole. It is empty at the start.
+pub(crate) const EXPORTS: &str = "exports";
 /// The folder of imports: their accounts, what waits to be read, and which rows were taken.
 pub(crate) const IMPORTS: &str = "imports";
 /// The hashes of imported rows.
@@ -250,13 +252,13 @@ impl DataDir {
 
     /// The free space of the file system for this user. `None` where the system does not say.
     #[cfg(unix)]
-    fn free_bytes(&self) -> Option<u64> {
+    pub(crate) fn free_bytes(&self) -> Option<u64> {
         let system = rustix::fs::statvfs(&self.path).ok()?;
         Some(system.f_bavail.saturating_mul(system.f_frsize))
     }
 
     #[cfg(not(unix))]
-    fn free_bytes(&self) -> Option<u64> {
+    pub(crate) fn free_bytes(&self) -> Option<u64> {
         None
     }
 

@@ -18,6 +18,7 @@ use crate::auth::{Access, Credentials, CredentialsError, Policy, SourceOwners};
 use crate::config::{Config, ConfigError, ListenAddress};
 use crate::data_dir::DataDir;
 use crate::events::Events;
+use crate::export::Scratch;
 use crate::fold::ResendWindow;
 pub use crate::http::PageError;
 use crate::http::server::lease::ConnectionLimits;
@@ -72,6 +73,9 @@ pub enum ServeError {
     /// The folder of imports cannot be used.
     #[error("cannot use the folder of imports in the data directory")]
     Imports(#[source] io::Error),
+    /// The folder of exports cannot be used.
+    #[error("cannot use the folder of exports in the data directory")]
+    Exports(#[source] io::Error),
     /// The operating system cannot start a thread.
     #[error("cannot start a thread for the writer or the housekeeping")]
     Thread(#[source] io::Error),
@@ -166,8 +170,7 @@ async fn run(
     let (server_uuid, history, history_of_imports) =
         (log.server_uuid(), log.history(), log.history());
     let keeper = AlertKeeper::open(data.as_deref(), &config.alerts, server_uuid)?;
-    let alerts = keeper.store();
-    let tracker = Arc::new(tracker(&config));
+    let (alerts, tracker) = (keeper.store(), Arc::new(tracker(&config)));
     let events = Events::new(config.limits.events_queue_max);
     let stop = CancellationToken::new();
     // The tasks also have to stop if the start fails from here on.
@@ -209,6 +212,7 @@ async fn run(
     let connections = Arc::<ConnectionCounts>::default();
     let reloader = Reloader::new(&config, tls.as_ref(), &webhooks, &alerts);
     let parts = Parts {
+        scratch: open_scratch(&config, data_files.as_ref())?,
         access,
         owners,
         is_local: is_local(&listens_on),
@@ -355,6 +359,13 @@ fn source_rules(
         history,
         new_per_hour_max: config.limits.new_sources_per_hour_max,
     }
+}
+
+/// Opens the folder for files that are exported as a whole. A log in memory has none.
+fn open_scratch(config: &Config, data: Option<&DataDir>) -> Result<Option<Scratch>, ServeError> {
+    let bytes_max = u64::try_from(config.export.file_bytes_max).unwrap_or(u64::MAX);
+    let open = |data| Scratch::open(data, bytes_max);
+    data.map(open).transpose().map_err(ServeError::Exports)
 }
 
 /// Starts to carry out imports. A log in memory has none.

@@ -57,7 +57,7 @@ struct Options {
     /// `nomap`: devices whose owners opted out are in the file too.
     #[arg(long, value_name = "WHAT")]
     include: Option<String>,
-    /// Version of wiglecsv: 1.6 or 1.4.
+    /// Version of wiglecsv: 1.6 or 1.4; of kismetdb: 9 or 10.
     #[arg(long, value_name = "VERSION")]
     form_version: Option<String>,
     /// Texts of csv: guarded or raw.
@@ -69,6 +69,18 @@ struct Options {
     /// Puts the character 0x1E before each feature of geojsonseq.
     #[arg(long)]
     rs: bool,
+    /// Tracks of the scanners in gpx: true (the default) or false.
+    #[arg(long, value_name = "BOOL")]
+    tracks: Option<String>,
+    /// Circle whose places are left out: `lat,lon,radius_m`. May be given several times.
+    #[arg(long, value_name = "CIRCLE", allow_hyphen_values = true)]
+    exclude: Vec<String>,
+    /// Most rows of a part. The parts are in a zip archive.
+    #[arg(long, value_name = "ROWS")]
+    rows_max: Option<String>,
+    /// Most bytes of a part, before it is packed.
+    #[arg(long, value_name = "BYTES")]
+    bytes_max: Option<String>,
 }
 
 /// Filters of devices, as the list of devices has them.
@@ -221,6 +233,13 @@ fn path_of(args: &ExportArgs) -> String {
         ("texts", options.texts.clone()),
         ("bom", flag(options.bom)),
         ("rs", flag(options.rs)),
+        ("tracks", options.tracks.clone()),
+        (
+            "exclude",
+            (!options.exclude.is_empty()).then(|| options.exclude.join(";")),
+        ),
+        ("rows_max", options.rows_max.clone()),
+        ("bytes_max", options.bytes_max.clone()),
         ("phy", filters.phy.clone()),
         ("ssid", filters.ssid.clone()),
         ("ssid_contains", filters.ssid_contains.clone()),

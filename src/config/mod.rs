@@ -5,6 +5,7 @@
 //! the same keys; a test compares the two.
 
 pub mod alerts;
+mod export;
 mod import;
 mod layers;
 mod limits;
@@ -25,6 +26,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::setting_text::{duration_text, size_text, span_text};
 use alerts::Alerts;
+pub use export::Export;
 pub use import::Import;
 use layers::Layers;
 pub use limits::Limits;
@@ -61,6 +63,8 @@ pub struct Config {
     pub limits: Limits,
     /// Files that people have already.
     pub import: Import,
+    /// Files for other programs.
+    pub export: Export,
     /// Pages for browsers.
     pub ui: Ui,
     /// Receivers of alerts.
@@ -321,6 +325,7 @@ impl Config {
             alerts,
             limits,
             import,
+            export,
             ui: _,       // The start checks the folder.
             webhooks: _, // `webhook::check_list` checks them: its errors name the entry and the key.
         } = self;
@@ -347,6 +352,7 @@ impl Config {
         time(retention.device_timeout, Duration::ZERO..=DAY * 36_500)?;
         alerts::check_each(alerts)?;
         import.check_each()?;
+        export.check_each()?;
         limits.check_each()
     }
 

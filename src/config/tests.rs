@@ -419,6 +419,20 @@ fn bounds_of_imports_hold_at_and_one_past() {
 }
 
 #[test]
+fn bounds_of_exports_hold_at_and_one_past() {
+    check(
+        "export.file_bytes_max",
+        &["1048576", "1099511627776"],
+        &["1048575", "1099511627777"],
+    );
+    check(
+        "export.package_devices_max",
+        &["1", "50000"],
+        &["0", "50001"],
+    );
+}
+
+#[test]
 fn bounds_of_histories_hold_at_and_one_past() {
     check(
         "limits.history_buckets_max",

@@ -5,24 +5,35 @@
 
 mod facts;
 mod form;
+mod hidden;
 mod number;
 mod opt_out;
+mod parts;
 mod place;
 mod rows;
+mod scratch;
 mod security;
 #[cfg(test)]
 mod tests;
 mod text;
+mod zip;
 
 use std::fmt;
+use std::sync::Arc;
+
+use uuid::Uuid;
 
 pub(crate) use self::form::FORMS;
+pub(crate) use self::hidden::Hidden;
 pub(crate) use self::opt_out::is_opted_out;
+pub(crate) use self::parts::PartBounds;
+use self::parts::Parts;
 pub(crate) use self::place::PlaceOf;
 pub(crate) use self::rows::{Devices, Observations, RowSource};
-use crate::log::{Entry, LogError, LogPosition};
-use crate::report::{Batch, Phy, Report, UnixTime};
-use crate::tracker::Device;
+pub(crate) use self::scratch::{Scratch, ScratchError, ScratchFile};
+use crate::log::{Entry, History, LogError, LogPosition};
+use crate::report::{Batch, Phy, Report, SourceId, UnixTime};
+use crate::tracker::{Device, Tracker};
 use crate::views::list::Texts;
 use crate::views::native::Utc;
 
@@ -74,14 +85,30 @@ pub(crate) struct Form {
     pub(crate) versions: &'static [&'static str],
     /// Whether texts may be guarded against spreadsheets.
     pub(crate) has_texts: bool,
-    /// Names of options that are on or off. They are off by default.
+    /// Names of options that are on or off.
     pub(crate) switches: &'static [&'static str],
-    writer: fn(&Choices) -> Box<dyn FormWriter>,
+    pub(crate) made: Made,
+    /// Whether a file may be cut into parts, each of which is complete.
+    pub(crate) has_parts: bool,
+    writer: fn(&Choices, &mut Around) -> Box<dyn FormWriter>,
+}
+
+/// How much of a file is there when its first byte is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Made {
+    /// A piece.
+    Streamed,
+    /// All of it, in memory. Its rows have a bound.
+    InMemory,
+    /// All of it, on disk.
+    OnDisk,
 }
 
 impl Form {
     /// The switches of all forms.
-    pub(crate) const SWITCHES: [&'static str; 2] = ["bom", "rs"];
+    pub(crate) const SWITCHES: [&'static str; 3] = ["bom", "rs", "tracks"];
+    /// The switches that are on by default.
+    pub(crate) const SWITCHES_ON: [&'static str; 1] = ["tracks"];
 
     /// The form with this word.
     pub(crate) fn of_word(word: &str) -> Option<&'static Self> {
@@ -90,19 +117,35 @@ impl Form {
 
     /// The name of a file of this form, such as `scanpost-devices-20260131T120000Z.kml`.
     pub(crate) fn file_name(&self, choices: &Choices) -> String {
-        let utc = Utc(choices.exported).to_string();
-        let when: String = utc
-            .chars()
-            .filter(|mark| !matches!(mark, '-' | ':'))
-            .collect();
-        let what = choices.per.plural();
-        format!("scanpost-{what}-{when}.{}", self.extension)
+        let extension = match choices.parts {
+            Some(_) => zip::EXTENSION,
+            None => self.extension,
+        };
+        format!("{}.{extension}", choices.stem())
+    }
+
+    /// The media type of a file of this form.
+    pub(crate) const fn media_type_of(&self, choices: &Choices) -> &'static str {
+        match choices.parts {
+            Some(_) => zip::MEDIA_TYPE,
+            None => self.media_type,
+        }
     }
 
     /// Begins a file with the rows of a source.
-    pub(crate) fn export(&self, choices: &Choices, rows: Box<dyn RowSource>) -> Export {
+    pub(crate) fn export(
+        &'static self,
+        choices: &Choices,
+        rows: Box<dyn RowSource>,
+        mut around: Around,
+    ) -> Export {
+        let writer: Box<dyn FormWriter> = match choices.parts {
+            Some(bounds) => Box::new(Parts::new(self, choices, bounds, around)),
+            None => (self.writer)(choices, &mut around),
+        };
         Export {
-            writer: (self.writer)(choices),
+            writer,
+            hidden: choices.hidden.clone(),
             rows,
             progress: Progress::Head,
             counts: Counts::default(),
@@ -120,6 +163,10 @@ pub(crate) struct Choices {
     pub(crate) version: Option<&'static str>,
     /// Those of [`Form::switches`] that are on.
     pub(crate) switches: Vec<&'static str>,
+    /// Rows that are left out.
+    pub(crate) hidden: Hidden,
+    /// Cuts the file into parts, in an archive.
+    pub(crate) parts: Option<PartBounds>,
     /// The time of the export.
     pub(crate) exported: UnixTime,
     /// The end of the log at that time.
@@ -127,6 +174,14 @@ pub(crate) struct Choices {
 }
 
 impl Choices {
+    /// The beginning of file names: what the file has, and when it was made.
+    fn stem(&self) -> String {
+        let utc = Utc(self.exported).to_string();
+        let marks = utc.chars();
+        let when: String = marks.filter(|mark| !matches!(mark, '-' | ':')).collect();
+        format!("scanpost-{}-{when}", self.per.plural())
+    }
+
     fn has(&self, switch: &str) -> bool {
         self.switches.contains(&switch)
     }
@@ -138,6 +193,31 @@ impl fmt::Display for Choices {
         let (when, position) = (Utc(self.exported), self.position.get());
         write!(f, "Exported {when} at log position {position}")
     }
+}
+
+/// What a file needs besides its rows.
+#[derive(Debug)]
+pub(crate) struct Around {
+    pub(crate) tracker: Arc<Tracker>,
+    /// UUID of the server.
+    pub(crate) server: Uuid,
+    /// For a form with [`Made::OnDisk`].
+    pub(crate) file: Option<ScratchFile>,
+    /// Most devices of a form with [`Made::InMemory`].
+    pub(crate) package_devices_max: usize,
+    /// For a form with the switch `tracks`, if it is on.
+    pub(crate) tracks: Option<(Arc<History>, TracksWanted)>,
+}
+
+/// Tracks of which scanners are written.
+#[derive(Clone, Debug)]
+pub(crate) struct TracksWanted {
+    /// The scanners and their names.
+    pub(crate) sources: Vec<(SourceId, Box<str>)>,
+    pub(crate) since: UnixTime,
+    pub(crate) until: UnixTime,
+    /// How far a report's time may be after its receipt, in seconds.
+    pub(crate) ahead_max_s: u32,
 }
 
 /// A row, before it is written.
@@ -185,6 +265,11 @@ pub(crate) trait FormWriter: Send {
     fn finish(&mut self, piece: Vec<u8>, _is_last: bool) -> Result<Vec<u8>, ExportError> {
         Ok(piece)
     }
+
+    /// The next piece behind the last one of [`finish`](Self::finish). `None` is the end.
+    fn rest(&mut self) -> Result<Option<Vec<u8>>, ExportError> {
+        Ok(None)
+    }
 }
 
 /// Why a file could not be written to its end.
@@ -196,6 +281,16 @@ pub(crate) enum ExportError {
     Compress(#[from] std::io::Error),
     #[error("the archive is larger than 4 GiB, which its form cannot hold: narrow the filter")]
     TooLarge,
+    #[error(
+        "the file needs more than {bytes_max} bytes, which is export.file_bytes_max or half of the free disk: narrow the filter"
+    )]
+    NoRoom { bytes_max: u64 },
+    #[error(
+        "more than {max} devices, which is export.package_devices_max: narrow the filter, because TAK programs become slow"
+    )]
+    TooMany { max: usize },
+    #[error("cannot write the file before it is sent: {0}")]
+    File(String),
 }
 
 /// How many rows a file has.
@@ -209,6 +304,7 @@ pub(crate) struct Counts {
 /// A file that is written piece by piece.
 pub(crate) struct Export {
     writer: Box<dyn FormWriter>,
+    hidden: Hidden,
     rows: Box<dyn RowSource>,
     progress: Progress,
     counts: Counts,
@@ -219,6 +315,8 @@ enum Progress {
     Head,
     /// Within the rows of a pass.
     Rows(usize),
+    /// Behind all rows.
+    Rest,
     Done,
 }
 
@@ -228,6 +326,13 @@ impl Export {
         let mut piece = Vec::with_capacity(2 * PIECE_BYTES_MIN);
         let mut pass = match self.progress {
             Progress::Done => return Ok(None),
+            Progress::Rest => {
+                let piece = self.writer.rest()?;
+                if piece.is_none() {
+                    self.progress = Progress::Done;
+                }
+                return Ok(piece);
+            }
             Progress::Rows(pass) => pass,
             Progress::Head => {
                 self.writer.head(&mut piece);
@@ -239,9 +344,9 @@ impl Export {
             if PIECE_BYTES_MIN <= piece.len() {
                 break;
             }
-            let (writer, counts) = (&mut self.writer, &mut self.counts);
+            let (writer, hidden, counts) = (&mut self.writer, &self.hidden, &mut self.counts);
             let has_more = self.rows.next(&mut |row| {
-                if writer.row(row, &mut piece) {
+                if !hidden.has(row) && writer.row(row, &mut piece) {
                     counts.written += 1;
                 } else {
                     counts.left_out += 1;
@@ -254,12 +359,12 @@ impl Export {
             pass += 1;
             if self.writer.passes().len() <= pass {
                 self.writer.tail(&mut piece);
-                self.progress = Progress::Done;
+                self.progress = Progress::Rest;
                 break;
             }
             self.begin(pass, &mut piece);
         }
-        let is_last = self.progress == Progress::Done;
+        let is_last = self.progress == Progress::Rest;
         self.writer.finish(piece, is_last).map(Some)
     }
 

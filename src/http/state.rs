@@ -36,6 +36,7 @@ use crate::auth::{Access, SourceOwners};
 use crate::config::{self, Config};
 use crate::data_dir::DataDir;
 use crate::events::Events;
+use crate::export::Scratch;
 use crate::import::Imports;
 use crate::ingest::Ingest;
 use crate::ingest::format::Limits;
@@ -78,6 +79,8 @@ struct Handles {
     maps: BaseMaps,
     tile_index: TileIndex,
     imports: Service,
+    scratch: Option<Scratch>,
+    package_devices_max: usize,
     kismet_page: Option<PageFiles>,
     web_page: WebPage,
     server: Arc<ServerFacts>,
@@ -230,6 +233,11 @@ impl FromRequestParts<App> for HistoryReads {
 pub(super) struct ExportReads {
     /// Absent for a log in memory.
     pub(super) history: Option<Arc<History>>,
+    /// Absent for a log in memory.
+    pub(super) scratch: Option<Scratch>,
+    pub(super) server_uuid: Uuid,
+    /// Most devices of a file that is made in memory.
+    pub(super) package_devices_max: usize,
     queue: ReadQueue,
     reader: Reader,
 }
@@ -247,6 +255,9 @@ impl FromRequestParts<App> for ExportReads {
     async fn from_request_parts(parts: &mut RequestParts, app: &App) -> Result<Self, Infallible> {
         Ok(Self {
             history: app.0.logs.scans.history.clone(),
+            scratch: app.0.scratch.clone(),
+            server_uuid: app.0.records.server_uuid,
+            package_devices_max: app.0.package_devices_max,
             queue: app.0.exports.clone(),
             reader: Reader::from_request_parts(parts, app).await?,
         })
@@ -294,6 +305,8 @@ pub(crate) struct Parts {
     pub(crate) ingest: Ingest,
     /// `None` for a log in memory.
     pub(crate) imports: Option<Imports>,
+    /// `None` for a log in memory.
+    pub(crate) scratch: Option<Scratch>,
     pub(crate) tracker: Arc<Tracker>,
     pub(crate) alerts: AlertStore,
     pub(crate) events: Events,
@@ -362,6 +375,8 @@ impl App {
             ),
             logs: Logs::new(history.as_ref(), limits, &refused, &parts.ingest),
             exports: export_queue(limits, &refused),
+            scratch: parts.scratch,
+            package_devices_max: config.export.package_devices_max,
             heavy_reads: HeavyReads::new(walk_limits(limits), &refused.devices, pace),
             file_reads: ReadQueue::new(read_limits(limits, FILE_READS_MAX), &Arc::default()),
             maps,

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::form::Form;
 use super::identity::hash_of;
 use super::job::Options;
 use crate::auth::{NotYours, SourceOwners};
@@ -157,8 +158,9 @@ impl Sources {
         Ok(())
     }
 
-    /// Whether a source has reported live, so that rows may be reports that it sent before.
-    pub(super) fn live(&mut self, source: SourceId) -> Result<Live, LogError> {
+    /// Whether a source has reported live, so that rows may be reports that it sent before. Exports of this program have the
+    /// rows of each source, however they came.
+    pub(super) fn live(&mut self, source: SourceId, form: Form) -> Result<Live, LogError> {
         let Some(history) = &self.rules.history else {
             return Ok(Live::No);
         };
@@ -166,10 +168,11 @@ impl Sources {
         if !self.rules.tracker.has_source(source) {
             return Ok(Live::No);
         }
-        if !self.live.contains(&source) {
+        let is_export = form == Form::Geojson;
+        if !is_export && !self.live.contains(&source) {
             self.searched = history.add_live_sources(self.searched, &mut self.live)?;
         }
-        if !self.live.contains(&source) {
+        if !is_export && !self.live.contains(&source) {
             return Ok(Live::No);
         }
         Ok(if history.is_indexed()? {

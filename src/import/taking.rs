@@ -216,7 +216,7 @@ impl<'t> Taking<'t> {
             return Ok(met.refused.clone());
         }
         let rules = self.submit.sources();
-        let live = rules.live(source.id)?;
+        let live = rules.live(source.id, self.task.form)?;
         if live == Live::NotSearchable {
             self.account.note(NOT_COMPARED);
         }

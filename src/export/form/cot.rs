@@ -4,7 +4,7 @@ use crate::export::facts::{Kind, small};
 use crate::export::number::Degrees;
 use crate::export::security::Generation;
 use crate::export::text::{element, is_not_xml, put, shown, xml};
-use crate::export::{Form, FormWriter, Per, PlaceOf, Row};
+use crate::export::{Form, FormWriter, Made, Per, PlaceOf, Row};
 use crate::report::UnixTime;
 use crate::views::native::Utc;
 
@@ -24,7 +24,9 @@ pub(super) const FORM: Form = Form {
     versions: &[],
     has_texts: false,
     switches: &[],
-    writer: |choices| {
+    made: Made::Streamed,
+    has_parts: false,
+    writer: |choices, _| {
         Box::new(Cot {
             place: choices.place,
         })
@@ -41,47 +43,57 @@ impl FormWriter for Cot {
     }
 
     fn row(&mut self, row: &Row<'_>, out: &mut Vec<u8>) -> bool {
-        let Row::Device(device) = row else {
-            return false;
-        };
-        let Some(place) = self.place.of_device(device) else {
-            return false;
-        };
-        let seen = device.last_time;
-        let stale = UnixTime::new(seen.seconds().saturating_add(STALE_AFTER_S));
-        let generation = Generation::of(device.security());
-        let colour = colour(row.kind(), generation);
-        let (lat, lon) = (Degrees(place.lat_e7), Degrees(place.lon_e7));
-        put(
-            out,
-            format_args!(
-                "<event version=\"2.0\" uid=\"scanpost-{key}\" type=\"b-m-p-s-m\" how=\"m-g\" time=\"{seen}\" start=\"{seen}\" \
-                 stale=\"{stale}\"><point lat=\"{lat}\" lon=\"{lon}\" hae=\"{UNKNOWN}\" ce=\"{UNKNOWN}\" le=\"{UNKNOWN}\"/>\
-                 <detail><contact callsign=\"",
-                key = device.id.key(),
-                seen = millis(seen),
-                stale = millis(stale),
-            ),
-        );
-        match row.name() {
-            [] => xml(out, &small(device.id.addr)),
-            name => xml(out, &shown(name, is_not_xml).text),
-        }
-        out.extend_from_slice(b"\"/>");
-        element(out, "remarks", &line_about(row, generation));
-        put(
-            out,
-            format_args!(
-                "<color argb=\"{colour}\"/><usericon iconsetpath=\"COT_MAPPING_SPOTMAP/b-m-p-s-m/{colour}\"/>\
-                 <precisionlocation geopointsrc=\"GPS\" altsrc=\"GPS\"/></detail></event>\n"
-            ),
-        );
-        true
+        event(out, row, self.place)
     }
 
     fn tail(&mut self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"</events>\n");
     }
+}
+
+/// The `uid` of a device's event. A newer event with it moves the mark.
+pub(super) fn uid(row: &Row<'_>) -> String {
+    format!("scanpost-{}", row.id().key())
+}
+
+/// Appends the event of a device. `false` without a place.
+pub(super) fn event(out: &mut Vec<u8>, row: &Row<'_>, place: PlaceOf) -> bool {
+    let Row::Device(device) = row else {
+        return false;
+    };
+    let Some(place) = place.of_device(device) else {
+        return false;
+    };
+    let seen = device.last_time;
+    let stale = UnixTime::new(seen.seconds().saturating_add(STALE_AFTER_S));
+    let generation = Generation::of(device.security());
+    let colour = colour(row.kind(), generation);
+    let (lat, lon) = (Degrees(place.lat_e7), Degrees(place.lon_e7));
+    put(
+        out,
+        format_args!(
+            "<event version=\"2.0\" uid=\"{uid}\" type=\"b-m-p-s-m\" how=\"m-g\" time=\"{seen}\" start=\"{seen}\" \
+             stale=\"{stale}\"><point lat=\"{lat}\" lon=\"{lon}\" hae=\"{UNKNOWN}\" ce=\"{UNKNOWN}\" le=\"{UNKNOWN}\"/>\
+             <detail><contact callsign=\"",
+            uid = uid(row),
+            seen = millis(seen),
+            stale = millis(stale),
+        ),
+    );
+    match row.name() {
+        [] => xml(out, &small(device.id.addr)),
+        name => xml(out, &shown(name, is_not_xml).text),
+    }
+    out.extend_from_slice(b"\"/>");
+    element(out, "remarks", &line_about(row, generation));
+    put(
+        out,
+        format_args!(
+            "<color argb=\"{colour}\"/><usericon iconsetpath=\"COT_MAPPING_SPOTMAP/b-m-p-s-m/{colour}\"/>\
+             <precisionlocation geopointsrc=\"GPS\" altsrc=\"GPS\"/></detail></event>\n"
+        ),
+    );
+    true
 }
 
 /// Alpha, red, green and blue in a signed number.

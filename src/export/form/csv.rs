@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::export::number::{Degrees, Metres};
 use crate::export::place::Place;
 use crate::export::text::csv_field;
-use crate::export::{Form, FormWriter, Per, PlaceOf, Row};
+use crate::export::{Form, FormWriter, Made, Per, PlaceOf, Row};
 use crate::views::list::Texts;
 use crate::views::native::{COLUMNS, DeviceRow};
 use crate::views::{OBSERVATION_COLUMNS, ObservationRecord};
@@ -23,7 +23,9 @@ pub(super) const FORM: Form = Form {
     versions: &[],
     has_texts: true,
     switches: &["bom"],
-    writer: |choices| {
+    made: Made::Streamed,
+    has_parts: true,
+    writer: |choices, _| {
         Box::new(Csv {
             per: choices.per,
             place: choices.place,

@@ -3,8 +3,9 @@
 use crate::export::number::{Degrees, Metres};
 use crate::export::security;
 use crate::export::text::{put, shown};
-use crate::export::{Form, FormWriter, Per, PlaceOf, Row};
+use crate::export::{Form, FormWriter, Made, Per, PlaceOf, Row};
 use crate::hex::Hex;
+use crate::report::Sighting;
 use crate::tracker::Radio;
 use crate::views::native::DeviceRow;
 use crate::views::{GEO_JSON, ObservationRecord};
@@ -17,7 +18,9 @@ pub(super) const FORM: Form = Form {
     versions: &[],
     has_texts: false,
     switches: &[],
-    writer: |choices| {
+    made: Made::Streamed,
+    has_parts: true,
+    writer: |choices, _| {
         Box::new(Collection {
             place: choices.place,
             has_features: false,
@@ -79,8 +82,8 @@ pub(super) fn feature(out: &mut Vec<u8>, row: &Row<'_>, place: PlaceOf) {
     out.push(b'}');
 }
 
-/// The columns of the list. Those of the place are the geometry, and what has parts of its own is left out: GIS programs
-/// cannot use it.
+/// The columns of the list. Those of the place are the geometry. Each tag and each service of an observation is a property of
+/// its own, because GIS programs cannot use what has parts; of a device, such things are left out.
 fn properties(out: &mut Vec<u8>, row: &Row<'_>) {
     // Writing to memory does not fail, and rows have texts for keys.
     match row {
@@ -95,9 +98,22 @@ fn properties(out: &mut Vec<u8>, row: &Row<'_>) {
     // More properties follow. Each row has some already.
     out.pop();
     let mut property = |name: &str, text: &str| {
-        put(out, format_args!(",\"{name}\":"));
+        out.push(b',');
+        serde_json::to_writer(&mut *out, name).ok();
+        out.push(b':');
         serde_json::to_writer(&mut *out, text).ok();
     };
+    if let Row::Observation(observed) = row {
+        for tag in &observed.report.tags {
+            property(&format!("tag:{}", tag.name), &tag.value);
+        }
+        if let Sighting::Bluetooth(bluetooth) = &observed.report.sighting {
+            for data in &bluetooth.service_data {
+                let name = format!("service_data:{}", data.service);
+                property(&name, &Hex(&data.bytes).to_string());
+            }
+        }
+    }
     if let Row::Device(device) = row
         && let Radio::Wifi(_) = &device.radio
     {

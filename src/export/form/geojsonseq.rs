@@ -1,7 +1,7 @@
 //! GeoJSON, one feature a line and no collection: tippecanoe, `DuckDB` and jq read it without keeping it in memory.
 
 use super::geojson::feature;
-use crate::export::{Form, FormWriter, Per, PlaceOf, Row};
+use crate::export::{Form, FormWriter, Made, Per, PlaceOf, Row};
 
 /// Stands before each feature in text sequences (RFC 8142).
 const RECORD_SEPARATOR: u8 = 0x1E;
@@ -14,7 +14,9 @@ pub(super) const FORM: Form = Form {
     versions: &[],
     has_texts: false,
     switches: &["rs"],
-    writer: |choices| {
+    made: Made::Streamed,
+    has_parts: true,
+    writer: |choices, _| {
         Box::new(Sequence {
             place: choices.place,
             has_separators: choices.has("rs"),

@@ -1,12 +1,13 @@
-//! GPX 1.1: a waypoint for each device. Strict readers insist on the order of elements.
+//! GPX 1.1: a waypoint for each device, and a track for each scanner. Strict readers insist on the order of elements.
 
 use std::fmt::Write as _;
 
+use super::tracks::Tracks;
 use crate::export::facts::{Kind, small};
 use crate::export::number::{Degrees, Metres};
 use crate::export::security::{self, Generation};
 use crate::export::text::{element, is_not_xml, put, shown};
-use crate::export::{Form, FormWriter, Per, PlaceOf, Row};
+use crate::export::{ExportError, Form, FormWriter, Made, Per, PlaceOf, Row};
 use crate::hex::Hex;
 use crate::report::UnixTime;
 use crate::views::native::Utc;
@@ -18,12 +19,20 @@ pub(super) const FORM: Form = Form {
     per: &[Per::Device],
     versions: &[],
     has_texts: false,
-    switches: &[],
-    writer: |choices| {
+    switches: &["tracks"],
+    made: Made::Streamed,
+    has_parts: false,
+    writer: |choices, around| {
+        let tracks = around
+            .tracks
+            .take()
+            .map(|(history, wanted)| Tracks::new(history, wanted, choices.hidden.clone()));
         Box::new(Gpx {
             place: choices.place,
             exported: choices.exported,
             description: choices.to_string(),
+            tracks,
+            is_ended: false,
         })
     },
 };
@@ -32,6 +41,8 @@ struct Gpx {
     place: PlaceOf,
     exported: UnixTime,
     description: String,
+    tracks: Option<Tracks>,
+    is_ended: bool,
 }
 
 impl FormWriter for Gpx {
@@ -58,7 +69,7 @@ impl FormWriter for Gpx {
         };
         let (kind, generation) = (row.kind(), Generation::of(device.security()));
         let address = small(device.id.addr);
-        let (lat, lon) = (Degrees(place.lat_e7), Degrees(place.lon_e7));
+        let (lat, lon) = (Degrees(place.lat_e7), longitude(place.lon_e7));
         put(out, format_args!("<wpt lat=\"{lat}\" lon=\"{lon}\">"));
         if let Some(alt_mm) = place.alt_mm {
             put(out, format_args!("<ele>{}</ele>", Metres(alt_mm)));
@@ -109,9 +120,26 @@ impl FormWriter for Gpx {
         true
     }
 
-    fn tail(&mut self, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"</gpx>\n");
+    /// Tracks stand behind all waypoints.
+    fn rest(&mut self) -> Result<Option<Vec<u8>>, ExportError> {
+        if let Some(tracks) = &mut self.tracks
+            && let Some(piece) = tracks.piece()?
+        {
+            return Ok(Some(piece));
+        }
+        let is_ended = std::mem::replace(&mut self.is_ended, true);
+        Ok((!is_ended).then(|| b"</gpx>\n".to_vec()))
     }
+}
+
+/// A longitude, which is less than 180 in this form.
+pub(super) fn longitude(lon_e7: i64) -> Degrees {
+    const DATE_LINE_E7: i64 = 1_800_000_000;
+    Degrees(if lon_e7 == DATE_LINE_E7 {
+        -DATE_LINE_E7
+    } else {
+        lon_e7
+    })
 }
 
 /// A line for people, without texts of strangers: `aa:bb:cc:dd:ee:ff WPA2 ch 6 -61 dBm`.

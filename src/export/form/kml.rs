@@ -6,7 +6,7 @@ use crate::export::facts::{BY_PHY, Kind, small};
 use crate::export::number::{Degrees, Metres};
 use crate::export::security::{self, Generation};
 use crate::export::text::{element, is_not_xml, put, shown, xml};
-use crate::export::{Choices, Form, FormWriter, Per, PlaceOf, Row};
+use crate::export::{Choices, Form, FormWriter, Made, Per, PlaceOf, Row};
 use crate::hex::Hex;
 use crate::report::{Channel, Manufacturer, Phy};
 use crate::tracker::Device;
@@ -52,7 +52,9 @@ pub(super) const FORM: Form = Form {
     versions: &[],
     has_texts: false,
     switches: &[],
-    writer: |choices| Box::new(Kml::new(choices, ICON)),
+    made: Made::Streamed,
+    has_parts: false,
+    writer: |choices, _| Box::new(Kml::new(choices, ICON)),
 };
 
 pub(super) struct Kml {

@@ -1,19 +1,22 @@
 //! The forms. Each has a file here, and a line in [`FORMS`].
 
 mod cot;
+mod cotzip;
 mod csv;
 mod geojson;
 mod geojsonseq;
 mod gpx;
+mod kismetdb;
 mod kml;
 mod kmz;
 mod netxml;
+mod tracks;
 mod wiglecsv;
 
 use super::Form;
 
 /// All forms.
-pub(crate) const FORMS: [&Form; 9] = [
+pub(crate) const FORMS: [&Form; 11] = [
     &csv::FORM,
     &geojson::FORM,
     &geojsonseq::FORM,
@@ -21,6 +24,8 @@ pub(crate) const FORMS: [&Form; 9] = [
     &kml::FORM,
     &kmz::FORM,
     &gpx::FORM,
+    &kismetdb::FORM,
     &netxml::FORM,
     &cot::FORM,
+    &cotzip::FORM,
 ];

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::export::number::{Degrees, Metres};
 use crate::export::place::Place;
 use crate::export::text::{element, put, xml};
-use crate::export::{Form, FormWriter, Per, PlaceOf, Row};
+use crate::export::{Form, FormWriter, Made, Per, PlaceOf, Row};
 use crate::report::capabilities::{Akm, AkmSet, Cipher, Protocol, Security, SecurityClass};
 use crate::report::{Manufacturer, Phy, UnixTime};
 use crate::tracker::{Device, Radio, SsidRecord};
@@ -20,7 +20,9 @@ pub(super) const FORM: Form = Form {
     versions: &[],
     has_texts: false,
     switches: &[],
-    writer: |choices| {
+    made: Made::Streamed,
+    has_parts: false,
+    writer: |choices, _| {
         Box::new(Netxml {
             place: choices.place,
             exported: choices.exported,

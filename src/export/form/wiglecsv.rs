@@ -4,7 +4,7 @@ use crate::export::facts::{Kind, small};
 use crate::export::number::{Degrees, Metres};
 use crate::export::security;
 use crate::export::text::{breaks_lines, csv_field, put, shown};
-use crate::export::{Form, FormWriter, Per, PlaceOf, Row};
+use crate::export::{Form, FormWriter, Made, Per, PlaceOf, Row};
 use crate::report::{Accuracy, Dbm};
 use crate::views::native::Utc;
 
@@ -22,7 +22,9 @@ pub(super) const FORM: Form = Form {
     versions: &[V16, V14],
     has_texts: false,
     switches: &[],
-    writer: |choices| {
+    made: Made::Streamed,
+    has_parts: true,
+    writer: |choices, _| {
         Box::new(WigleCsv {
             place: choices.place,
             is_old: choices.version == Some(V14),

@@ -4,6 +4,7 @@
 use super::ApiError;
 use crate::alerts::AlertOrderError;
 use crate::auth::CredentialsError;
+use crate::export::ExportError;
 use crate::http::request::body::BodyError;
 use crate::import::ImportError;
 use crate::ingest::IngestError;
@@ -45,6 +46,10 @@ impl ApiError {
             Self::UnknownForm(_) => "unknown_form",
             Self::NoSuchImport(_) => "no_such_import",
             Self::NoSuchForm(_) => "no_such_form",
+            Self::FileTaken => "export_busy",
+            Self::Export(ExportError::TooMany { .. }) => "too_many_devices",
+            Self::Export(ExportError::NoRoom { .. }) => "export_too_large",
+            Self::Export(_) => "export_not_made",
             Self::BadMultipart => "bad_multipart",
             Self::NoFile => "no_file",
             Self::TooManyFiles { .. } => "too_many_files",

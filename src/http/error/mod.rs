@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::alerts::AlertOrderError;
 use crate::auth::{BadRole, CredentialsError, RequiredRole};
+use crate::export::ExportError;
 use crate::http::request::bad_parameter::BadParameter;
 use crate::http::request::body::BodyError;
 use crate::http::response::json::Json;
@@ -100,6 +101,10 @@ pub(super) enum ApiError {
     FieldNameTooLong { bytes_max: usize },
     #[error("there is no form of this name to export; there are {0}")]
     NoSuchForm(String),
+    #[error("another file of this form is being made: come back when it is sent")]
+    FileTaken,
+    #[error(transparent)]
+    Export(#[from] ExportError),
     #[error("no webhook has the name `{0}`")]
     NoSuchWebhook(String),
     #[error("no base map has the name `{0}`; /api/v1/basemaps lists them")]
@@ -284,11 +289,13 @@ impl ApiError {
             {
                 StatusCode::INSUFFICIENT_STORAGE
             }
+            Self::Export(ExportError::NoRoom { .. }) => StatusCode::INSUFFICIENT_STORAGE,
             Self::NotAWebSocket => StatusCode::UPGRADE_REQUIRED,
             Self::Import(ImportError::TooMany { .. })
             | Self::TooManyReads
             | Self::TooManyReadsOfClient
             | Self::NoTilesYet
+            | Self::FileTaken
             | Self::TooManySubscribers
             | Self::TooManyConnections
             | Self::NotReady(_)
@@ -297,6 +304,7 @@ impl ApiError {
             Self::HeadTooLong { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::ClientGone
+            | Self::Export(ExportError::TooMany { .. })
             | Self::BadMultipart
             | Self::TooManyFields { .. }
             | Self::FieldNameTooLong { .. }
@@ -315,6 +323,7 @@ impl ApiError {
             Self::Import(ImportError::Io(_))
             | Self::OwnerNotWritten(_)
             | Self::History(_)
+            | Self::Export(_)
             | Self::BaseMap(_)
             | Self::File(_)
             | Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,

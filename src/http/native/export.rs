@@ -8,12 +8,13 @@ use axum::response::{IntoResponse, Response};
 use tokio::task::spawn_blocking;
 use tracing::{error, info};
 
-use super::filter::{Filter, ReportFilter};
+use super::filter::{Circle, Filter, ReportFilter};
 use super::imports::is_admin;
 use crate::auth::RequiredRole;
 use crate::export::{
-    Choices, Devices, Export, ExportError, FORMS, Form, Observations, Observed, Per, PlaceOf, Row,
-    RowSource, is_opted_out,
+    Around, Choices, Devices, Export, ExportError, FORMS, Form, Hidden, Made, Observations,
+    Observed, PartBounds, Per, PlaceOf, Row, RowSource, Scratch, ScratchError, ScratchFile,
+    TracksWanted, is_opted_out,
 };
 use crate::http::clock::now;
 use crate::http::error::ApiError;
@@ -22,19 +23,27 @@ use crate::http::request::path::Argument;
 use crate::http::request::query::Query;
 use crate::http::response::pace::Pace;
 use crate::http::response::pieces::{self, Pieces};
-use crate::http::state::ExportReads;
+use crate::http::state::{ExportReads, RequestLimits};
 use crate::log::{History, LogPosition};
+use crate::report::UnixTime;
 use crate::tracker::{Device, Tracker};
 use crate::views::list::Texts;
 
 /// Why a parameter of other forms is refused.
 const NOT_OF_THIS_FORM: &str = "this form has no such parameter";
 
+/// Smaller parts would be too many.
+const PART_ROWS_MIN: u64 = 1000;
+const PART_BYTES_MIN: u64 = 64 << 10;
+/// Most circles that are left out.
+const CIRCLES_MAX: usize = 100;
+
 /// `GET /api/v1/export/{form}`: a file of a form, made while it is sent.
 pub(in crate::http) async fn export(
     reads: ExportReads,
     State(tracker): State<Arc<Tracker>>,
     State(pace): State<Pace>,
+    State(limits): State<RequestLimits>,
     Argument(word): Argument,
     mut query: Query,
     extensions: Extensions,
@@ -60,7 +69,28 @@ pub(in crate::http) async fn export(
             "this server keeps its log in memory, so it cannot export observations",
         ));
     }
+    let has_tracks = choices.switches.contains(&"tracks");
+    let tracks = history.clone().filter(|_| has_tracks).map(|history| {
+        let seen = filter.seen();
+        let wanted = TracksWanted {
+            sources: filter.sources_of(&tracker),
+            since: seen.as_ref().map_or(UnixTime::new(0), |seen| *seen.start()),
+            until: seen.map_or(UnixTime::new(u32::MAX), |seen| *seen.end()),
+            ahead_max_s: limits.clock_ahead_max_s,
+        };
+        (history, wanted)
+    });
     let place = reads.admit().await?;
+    let around = Around {
+        tracker: Arc::clone(&tracker),
+        server: reads.server_uuid,
+        file: match form.made {
+            Made::OnDisk => Some(take_file(reads.scratch).await?),
+            Made::Streamed | Made::InMemory => None,
+        },
+        package_devices_max: reads.package_devices_max,
+        tracks,
+    };
     choices.position = end_of(history.clone()).await?;
     let is_left_out = move |row: &Row<'_>| !includes_opted_out && is_opted_out(row);
     let rows: Box<dyn RowSource> = match (choices.per, history) {
@@ -80,18 +110,46 @@ pub(in crate::http) async fn export(
     };
     let file = File {
         form,
-        export: form.export(&choices, rows),
+        export: form.export(&choices, rows, around),
     };
     let name = form.file_name(&choices);
     let headers = [
-        (header::CONTENT_TYPE, form.media_type.to_owned()),
+        (
+            header::CONTENT_TYPE,
+            form.media_type_of(&choices).to_owned(),
+        ),
         (
             header::CONTENT_DISPOSITION,
             format!("attachment; filename=\"{name}\""),
         ),
     ];
-    let body = pieces::body(file, pace.of_one_answer(), place);
+    let turns = pace.of_one_answer();
+    let body = match form.made {
+        Made::Streamed => pieces::body(file, turns, place),
+        Made::InMemory | Made::OnDisk => {
+            let begun = pieces::begun(file, turns, place).await;
+            begun.map_err(|error| match error.downcast() {
+                Ok(error) => ApiError::Export(*error),
+                Err(_) => ApiError::Panicked,
+            })?
+        }
+    };
     Ok((headers, body).into_response())
+}
+
+/// The file in which a form is written as a whole.
+async fn take_file(scratch: Option<Scratch>) -> Result<ScratchFile, ApiError> {
+    let Some(scratch) = scratch else {
+        return Err(ApiError::Impossible(
+            "this server has no data directory, so it cannot write files of this form",
+        ));
+    };
+    let taken = spawn_blocking(move || scratch.take()).await;
+    let taken = taken.map_err(|_| ApiError::Panicked)?;
+    taken.map_err(|error| match error {
+        ScratchError::Taken => ApiError::FileTaken,
+        ScratchError::Io(error) => ApiError::Export(ExportError::File(error.to_string())),
+    })
 }
 
 /// What the query says of the file, apart from its rows.
@@ -127,8 +185,11 @@ fn take_choices(query: &mut Query, form: &Form) -> Result<Choices, BadParameter>
             "false" => Ok(false),
             _ => Err("expected true or false"),
         })?;
-        switches.extend(is_on.unwrap_or_default().then_some(switch));
+        let is_default = form.switches.contains(&switch) && Form::SWITCHES_ON.contains(&switch);
+        switches.extend(is_on.unwrap_or(is_default).then_some(switch));
     }
+    let parts = take_parts(query, form)?;
+    let hidden = take_hidden(query)?;
     Ok(Choices {
         // Each form has at least one.
         per: per.or(form.per.first().copied()).unwrap_or(Per::Device),
@@ -136,9 +197,44 @@ fn take_choices(query: &mut Query, form: &Form) -> Result<Choices, BadParameter>
         texts: texts.unwrap_or(Texts::Guarded),
         version: version.or(form.versions.first().copied()),
         switches,
+        hidden,
+        parts,
         exported: now().time(),
         position: LogPosition::START,
     })
+}
+
+/// Circles whose places are left out.
+fn take_hidden(query: &mut Query) -> Result<Hidden, BadParameter> {
+    let circles = query.take_with("exclude", |text| {
+        let circles = text.split(';').map(Circle::read);
+        let circles = circles.collect::<Result<Vec<_>, _>>()?;
+        if CIRCLES_MAX < circles.len() {
+            return Err(format!("expected at most {CIRCLES_MAX} circles"));
+        }
+        Ok(circles)
+    })?;
+    Ok(circles.map_or_else(Hidden::default, |circles| {
+        Hidden::new(move |place| circles.iter().any(|circle| circle.contains(place)))
+    }))
+}
+
+/// How large the parts of a file become, if it is to have parts.
+fn take_parts(query: &mut Query, form: &Form) -> Result<Option<PartBounds>, BadParameter> {
+    let mut take = |name: &str, least: u64, what: &str| {
+        query.take_with(name, |text| match text.parse() {
+            _ if !form.has_parts => Err(NOT_OF_THIS_FORM.to_owned()),
+            Ok(most) if least <= most => Ok(most),
+            _ => Err(format!("expected a number of {what} from {least}")),
+        })
+    };
+    let rows_max = take("rows_max", PART_ROWS_MIN, "rows")?;
+    let bytes_max = take("bytes_max", PART_BYTES_MIN, "bytes")?;
+    let is_asked = rows_max.is_some() || bytes_max.is_some();
+    Ok(is_asked.then(|| PartBounds {
+        rows_max: rows_max.unwrap_or(u64::MAX),
+        bytes_max: bytes_max.unwrap_or(u64::MAX),
+    }))
 }
 
 fn expected(words: impl Iterator<Item = &'static str>) -> String {

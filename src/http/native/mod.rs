@@ -359,7 +359,19 @@ const EXPORT: &str = "Streamed while it is made. With `per=observation`, the fil
     breaks off is not complete.";
 
 /// The parameters of an export, besides the filters.
-const EXPORT_OPTIONS: &[&str] = &["per", "place", "include", "version", "texts", "bom", "rs"];
+const EXPORT_OPTIONS: &[&str] = &[
+    "per",
+    "place",
+    "include",
+    "version",
+    "texts",
+    "bom",
+    "rs",
+    "tracks",
+    "rows_max",
+    "bytes_max",
+    "exclude",
+];
 
 fn export() -> Route {
     read(
@@ -371,7 +383,7 @@ fn export() -> Route {
     .explained(EXPORT)
     .asks(FILTERS)
     .asks(EXPORT_OPTIONS)
-    .fails(&[400, 404, 500, 501, 503])
+    .fails(&[400, 404, 500, 501, 503, 507])
 }
 
 /// Uploads in the shapes of other servers.

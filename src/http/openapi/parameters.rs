@@ -172,8 +172,8 @@ fn meaning_in_export(name: &str) -> Option<&'static str> {
     Some(match name {
         "form" => "the form of the file",
         "per" => {
-            "what a row is: `device` or `observation`. Default: `observation` for `wiglecsv`, else `device`; some forms \
-             have devices only"
+            "what a row is: `device` or `observation`. Default: `observation` for `wiglecsv` and `kismetdb`, else `device`; some \
+             forms have devices only"
         }
         "place" => {
             "the place of a device: `strongest`, where its signal was strongest; `mean`; or `last`. Default: `strongest`"
@@ -181,8 +181,20 @@ fn meaning_in_export(name: &str) -> Option<&'static str> {
         "include" => {
             "`nomap`: devices whose owners opted out are in the file too; administrators only"
         }
-        "version" => "of `wiglecsv`: `1.6` or `1.4`. Default: `1.6`",
+        "version" => {
+            "of `wiglecsv`: `1.6` (default) or `1.4`; of `kismetdb`: `9` (default) or `10`"
+        }
         "bom" => "of `csv`: `true` begins the file with a byte order mark, for Excel",
+        "tracks" => "of `gpx`: `false` leaves out the tracks of the scanners",
+        "exclude" => {
+            "circles whose places are left out, with the observations and devices there: `lat,lon,radius_m`, several with \
+             semicolons between them"
+        }
+        "rows_max" => {
+            "cuts the file into parts of at most so many rows, in a zip archive; `csv`, `wiglecsv`, `geojson` and \
+             `geojsonseq` have parts"
+        }
+        "bytes_max" => "the same for parts of at most so many bytes, before they are packed",
         "rs" => {
             "of `geojsonseq`: `true` puts the character 0x1E before each feature, as RFC 8142 has it"
         }
@@ -205,12 +217,14 @@ fn schema(name: &str, around: Surroundings<'_>) -> Schema {
         "uuid" => text(patterns::UUID),
         "name" => text("^[A-Za-z0-9_-]{1,64}$"),
         "id" => text("^[A-Za-z0-9-]{1,128}$"),
-        "acknowledged" | "dry_run" | "bom" | "rs" => one_of(["true", "false"]),
+        "acknowledged" | "dry_run" | "bom" | "rs" | "tracks" => one_of(["true", "false"]),
+        "rows_max" => integer(1000.0, MAX_U32),
+        "bytes_max" => integer(65_536.0, MAX_U32),
         "form" => one_of(FORMS.map(|form| form.word)),
         "per" => one_of(Per::ALL.map(Per::word)),
         "place" => one_of(PlaceOf::ALL.map(PlaceOf::word)),
         "include" => one_of(["nomap"]),
-        "version" if around.path == EXPORT => one_of(["1.6", "1.4"]),
+        "version" if around.path == EXPORT => one_of(["1.6", "1.4", "9", "10"]),
         "view" => one_of([
             "all",
             "phydot11_accesspoints",
@@ -259,7 +273,7 @@ fn schema(name: &str, around: Surroundings<'_>) -> Schema {
         "signal_min_dbm" => integer(i16::MIN.into(), i16::MAX.into()),
         "texts" => one_of(["guarded", "raw"]),
         "bbox" => text(patterns::BBOX),
-        "near" => text(patterns::NEAR),
+        "near" | "exclude" => text(patterns::NEAR),
         "field" => ObjectBuilder::new()
             .schema_type(Type::String)
             .min_length(Some(1))

@@ -34,6 +34,23 @@ pub(in crate::http) fn body<P: Pieces>(pieces: P, turns: YieldToIngest, place: R
     })
 }
 
+/// A body whose first piece is there before the answer begins, so that what fails until then has a status.
+pub(in crate::http) async fn begun<P: Pieces>(
+    pieces: P,
+    turns: YieldToIngest,
+    place: ReadPlace,
+) -> Result<Body, BoxError> {
+    let maker = Maker {
+        pieces,
+        turns,
+        _place: place,
+    };
+    let made = maker.make().await?;
+    Ok(Body::new(PieceBody {
+        making: Some(Box::pin(async move { Ok(made) })),
+    }))
+}
+
 struct Maker<P> {
     pieces: P,
     turns: YieldToIngest,

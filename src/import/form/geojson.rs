@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 
 use serde_json::{Map, Value};
 
+use super::scanpost;
 use super::summary::{self, LocalZone, capabilities_of_word, is_hidden};
 use super::tables::any_time;
 use super::wiglecsv::kind_of_word;
@@ -64,7 +65,15 @@ fn feature(
     let Some(Value::Object(properties)) = feature.get("properties") else {
         return refused("properties: missing");
     };
+    let is_observation = scanpost::is_observation(properties);
     let properties = Properties(properties);
+    if is_observation {
+        let row = match scanpost::sighting(properties.0, place(&feature, None), context) {
+            Ok(sighting) => Row::Sighting(Box::new(sighting)),
+            Err(reason) => Row::Refused(reason),
+        };
+        return (properties.origin(), vec![row]);
+    }
     (
         properties.origin(),
         rows_of(&feature, &properties, zone, context),

@@ -12,6 +12,7 @@ mod neostumbler;
 mod neostumbler_sqlite;
 mod netstumbler;
 mod pwnagotchi;
+mod scanpost;
 mod scans;
 mod sparrow_json;
 mod strongest;

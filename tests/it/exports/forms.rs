@@ -76,6 +76,9 @@ async fn files_are_named_and_typed() {
         ("gpx", "gpx", "application/gpx+xml"),
         ("netxml", "netxml", "application/xml"),
         ("cot", "cot", "application/xml"),
+        ("cotzip", "zip", "application/zip"),
+        ("csv?rows_max=1000", "zip", "application/zip"),
+        ("kismetdb?per=device", "kismet", "application/vnd.sqlite3"),
     ] {
         let path = format!("/api/v1/export/{form}");
         let answer = server.request(reqwest::Method::GET, &path).send().await;
@@ -97,8 +100,12 @@ async fn an_empty_file_is_valid() {
     let server = TestServer::start().await;
     for (form, has_observations) in FORMS {
         let octets = octets_of(&server, form).await;
-        if form == "kmz" {
+        if form == "kmz" || form == "cotzip" {
             assert!(octets.starts_with(b"PK\x03\x04"));
+            continue;
+        }
+        if form == "kismetdb" {
+            assert!(octets.starts_with(b"SQLite format 3\0"));
             continue;
         }
         let text = String::from_utf8(octets).unwrap();
@@ -157,12 +164,28 @@ async fn what_a_form_lacks_is_refused_by_name() {
             "version: this form has no such parameter",
         ),
         ("wiglecsv?version=1.5", 400, "version: expected 1.6 or 1.4"),
+        ("kismetdb?version=1.6", 400, "version: expected 9 or 10"),
         (
             "kml?texts=raw",
             400,
             "texts: this form has no such parameter",
         ),
         ("kml?bom=true", 400, "bom: this form has no such parameter"),
+        (
+            "kml?rows_max=1000",
+            400,
+            "rows_max: this form has no such parameter",
+        ),
+        (
+            "csv?rows_max=999",
+            400,
+            "rows_max: expected a number of rows from 1000",
+        ),
+        (
+            "csv?bytes_max=65535",
+            400,
+            "bytes_max: expected a number of bytes from 65536",
+        ),
         ("csv?bom=1", 400, "bom: expected true or false"),
         ("csv?include=all", 400, "include: expected nomap"),
         (

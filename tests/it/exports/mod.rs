@@ -1,11 +1,15 @@
 //! Files for other programs.
 
 mod cut;
+mod exact;
 mod forms;
 mod hostile;
+mod kismetdb;
+mod packages;
 mod program;
 mod rights;
 mod rows;
+mod tracks;
 mod trips;
 mod xml;
 
@@ -14,7 +18,7 @@ use serde_json::{Value, json};
 use crate::server::{BLUETOOTH, TestServer, WIFI, batch};
 
 /// All forms, and whether they may have observations.
-pub(crate) const FORMS: [(&str, bool); 9] = [
+pub(crate) const FORMS: [(&str, bool); 11] = [
     ("csv", true),
     ("geojson", true),
     ("geojsonseq", true),
@@ -22,8 +26,10 @@ pub(crate) const FORMS: [(&str, bool); 9] = [
     ("kml", false),
     ("kmz", false),
     ("gpx", false),
+    ("kismetdb", true),
     ("netxml", false),
     ("cot", false),
+    ("cotzip", false),
 ];
 
 /// 2020-09-13, so that the times of reports differ from those of the server.

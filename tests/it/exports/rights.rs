@@ -9,7 +9,9 @@ use crate::server::Answer;
 #[tokio::test]
 async fn owners_who_opted_out_are_left_out_unless_an_administrator_asks() {
     let server = with_devices().await;
-    for form in ["csv", "geojson", "wiglecsv", "kml", "gpx", "netxml", "cot"] {
+    for form in [
+        "csv", "geojson", "wiglecsv", "kml", "gpx", "netxml", "cot", "kismetdb",
+    ] {
         let text = file(&server, form).await;
         assert!(!text.contains("private_nomap"), "{form}");
         // Without credentials, everybody is an administrator.

@@ -31,7 +31,9 @@ async fn carry(from: &TestServer, query: &str) -> TestServer {
     let into = TestServer::start().await;
     let first = account(&into, &text).await;
     assert_eq!(first["refused"], 0, "{query}: {first}");
-    assert_eq!(first["other"], 0, "{query}: {first}");
+    // Of sightings in the same second, a database of Kismet gives the strongest.
+    let frames = first["others"]["frame"].as_u64().unwrap_or_default();
+    assert_eq!(first["other"], frames, "{query}: {first}");
     let taken = first["taken"].as_u64().unwrap();
     assert!(0 < taken, "{query}: {first}");
     // Another file with the same rows.
@@ -140,6 +142,43 @@ async fn kml_carries_devices_with_a_place() {
 }
 
 #[tokio::test]
+async fn databases_of_kismet_carry_observations_and_devices() {
+    let from = with_devices().await;
+    let fields = [
+        "phy",
+        "name",
+        "security",
+        "channel",
+        "frequency_khz",
+        "signal_dbm",
+        "signal_strongest_dbm",
+        "signal_weakest_dbm",
+        "first_seen",
+        "last_seen",
+        "reports",
+        "lat",
+        "lon",
+    ];
+    // A channel without its frequency is not in a packet.
+    let has_frequency = |address: &str| is_allowed(address) && address != "02:00:00:00:00:02";
+    let into = carry(&from, "kismetdb").await;
+    let mut expected = devices(&from, &fields).await;
+    let mut found = devices(&into, &fields).await;
+    expected.retain(|address, _| has_frequency(address));
+    found.retain(|address, _| has_frequency(address));
+    assert_eq!(found, expected);
+    check(
+        &from,
+        "kismetdb?version=10",
+        &["phy", "name", "security"],
+        is_allowed,
+    )
+    .await;
+    let fields = ["phy", "name", "security", "first_seen", "last_seen"];
+    check(&from, "kismetdb?per=device", &fields, is_allowed).await;
+}
+
+#[tokio::test]
 async fn netxml_carries_networks() {
     let from = with_devices().await;
     let fields = ["phy", "name", "security", "first_seen", "last_seen"];
@@ -150,7 +189,14 @@ async fn netxml_carries_networks() {
 #[tokio::test]
 async fn names_of_any_octets_come_back() {
     let from = with_hostile_names().await;
-    for query in ["geojson?per=observation", "geojson", "kml", "netxml"] {
+    for query in [
+        "geojson?per=observation",
+        "geojson",
+        "kml",
+        "netxml",
+        "kismetdb",
+        "kismetdb?per=device",
+    ] {
         // The one with many names shows any of those that it was seen with in the same second.
         let is_single = |address: &str| address != "02:00:00:00:01:00";
         let into = carry(&from, query).await;

@@ -48,7 +48,8 @@ fn only_the_http_layer_names_axum() {
 
 #[test]
 fn only_those_that_keep_databases_name_sqlite() {
-    const MAY: [&str; 4] = [
+    const MAY: [&str; 5] = [
+        "export::form::kismetdb",
         "log::sqlite",
         "alerts::file",
         "import::database",

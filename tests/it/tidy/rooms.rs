@@ -20,6 +20,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "http",
             "http::server",
             "webhook",
+            "export",
             "import",
             "ingest",
             "fold",
@@ -187,6 +188,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "http::clock",
             "metrics",
             "webhook",
+            "export",
             "import",
             "ingest",
             "auth",
@@ -239,6 +241,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "http::response",
             "http::request",
+            "export",
             "import",
             "ingest",
             "auth",
@@ -277,7 +280,10 @@ const ROOMS: &[(&str, &[&str])] = &[
             "views", "maps", "import", "ingest", "snapshot", "tracker", "report",
         ],
     ),
-    ("export", &["views", "tracker", "log", "report", "hex"]),
+    (
+        "export",
+        &["views", "tracker", "log", "report", "hex", "data_dir"],
+    ),
     (
         "views",
         &["events", "alerts", "tracker", "log", "report", "hex"],

@@ -50,7 +50,7 @@ impl Bounds {
 
 /// A circle.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Circle {
+pub(in crate::http::native) struct Circle {
     lat: f64,
     lon: f64,
     radius_m: f64,
@@ -59,7 +59,7 @@ pub(super) struct Circle {
 }
 
 impl Circle {
-    pub(super) fn read(text: &str) -> Result<Self, String> {
+    pub(in crate::http::native) fn read(text: &str) -> Result<Self, String> {
         let [lat, lon, radius_m] = numbers(text)
             .ok_or("expected lat,lon,radius_m in degrees and metres, such as 52.52,13.4,500")?;
         if !LATITUDES.contains(&lat) {
@@ -83,7 +83,7 @@ impl Circle {
         })
     }
 
-    pub(super) fn contains(self, (lat, lon): (f64, f64)) -> bool {
+    pub(in crate::http::native) fn contains(self, (lat, lon): (f64, f64)) -> bool {
         // Settles most points without trigonometry.
         (lat - self.lat).abs() <= self.lat_reach && self.distance_m(lat, lon) <= self.radius_m
     }

@@ -7,14 +7,15 @@ mod values;
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
-use self::area::{Bounds, Circle};
+use self::area::Bounds;
+pub(super) use self::area::Circle;
 pub(super) use self::reports::ReportFilter;
 use self::values::{read_each, split};
 
 use crate::http::request::bad_parameter::BadParameter;
 use crate::http::request::query::Query;
 use crate::report::capabilities::{Security, SecurityClass};
-use crate::report::{Band, Channel, Manufacturer, Phy, ShownOctets, UnixTime};
+use crate::report::{Band, Channel, Manufacturer, Phy, ShownOctets, SourceId, UnixTime};
 use crate::tracker::{Device, Radio, SourceNumber, Tracker, TraitSet};
 
 /// All of these have to hold. Of several values of one, any.
@@ -83,6 +84,17 @@ impl Filter {
         }
         let since = self.since.unwrap_or(UnixTime::new(0));
         Some(since..=self.until.unwrap_or(UnixTime::new(u32::MAX)))
+    }
+
+    /// The sources that are wanted, and their names.
+    pub(super) fn sources_of(&self, tracker: &Tracker) -> Vec<(SourceId, Box<str>)> {
+        let wanted = |number: SourceNumber| {
+            let sources = self.sources.as_ref();
+            sources.is_none_or(|sources| sources.contains(&number))
+        };
+        let sources = tracker.sources().into_iter();
+        let sources = sources.filter(|source| wanted(source.number));
+        sources.map(|source| (source.id, source.name)).collect()
     }
 
     /// Whether there is more to it than [`Filter::traits`] and [`Filter::seen`].
