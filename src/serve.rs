@@ -38,7 +38,7 @@ use crate::metrics::ConnectionCounts;
 use crate::notify::Notifier;
 use crate::process::Process;
 use crate::tracker::{Bounds, Tracker};
-use crate::webhook::{self, WebhookError, Webhooks};
+use crate::webhook::{self, Deliveries, WebhookError, Webhooks};
 
 /// How late a rule about silence may fire.
 const TICK_INTERVAL: Duration = Duration::from_secs(1);
@@ -91,6 +91,8 @@ pub struct StartOptions {
     pub accepts_loss: bool,
     /// Requests to use changed settings and files while the server runs.
     pub reloads: Option<Receiver<Reload>>,
+    /// Sends no alerts. Webhooks keep their positions in the data directory, so that a later start sends what is missing.
+    pub without_webhooks: bool,
 }
 
 /// A request to use what has changed since the start. The certificate is read again in any case.
@@ -175,9 +177,9 @@ async fn run(
     let stop = CancellationToken::new();
     // The tasks also have to stop if the start fails from here on.
     let _stopped = stop.clone().drop_guard();
-    webhook::warn_of_missing_rules(&config.webhooks, &alerts);
-    let feed = webhook::alert_feed(alerts.clone());
-    let (webhooks, deliveries) = webhook::start(&config.webhooks, feed, data.as_deref(), &stop)?;
+    let is_sending = !options.without_webhooks;
+    let (webhooks, deliveries) =
+        start_webhooks(&config, is_sending, &alerts, data.as_deref(), &stop)?;
     let data_files = data.as_deref().map(DataDir::at);
     let (housekeeper, messages) = housekeeping::channel();
     let notifier = Arc::new(Notifier::of_environment());
@@ -428,6 +430,22 @@ fn tracker(config: &Config) -> Tracker {
         memory_bytes_max: limits.memory_bytes_max,
         device_timeout: config.retention.device_timeout,
     })
+}
+
+/// Starts the webhooks. If nothing is to be sent, there are none, and their positions in the data directory stay.
+fn start_webhooks(
+    config: &Config,
+    is_sending: bool,
+    alerts: &AlertStore,
+    data: Option<&Path>,
+    stop: &CancellationToken,
+) -> Result<(Webhooks, Deliveries), WebhookError> {
+    let feed = webhook::alert_feed(alerts.clone());
+    if !is_sending {
+        return webhook::start(&[], feed, None, stop);
+    }
+    webhook::warn_of_missing_rules(&config.webhooks, alerts);
+    webhook::start(&config.webhooks, feed, data, stop)
 }
 
 fn spawn_until(stop: &CancellationToken, task: impl Future<Output = ()> + Send + 'static) {

@@ -158,7 +158,6 @@ pub(super) fn with_own_server(
     config.server.listen = listen.map_err(|error| failed(&error))?;
     "0600".clone_into(&mut config.server.unix_socket_mode);
     config.auth.mode = AuthMode::Off;
-    config.webhooks.clear();
     config.import.folder = PathBuf::new();
     // A missing directory is more often a mistake than a wish.
     LogReader::open(&data)?;
@@ -169,7 +168,10 @@ pub(super) fn with_own_server(
     let shutdown = async {
         stopped.await.ok();
     };
-    let options = StartOptions::default();
+    let options = StartOptions {
+        without_webhooks: true,
+        ..StartOptions::default()
+    };
     let serving = runtime.spawn(scanpost::serve_with(listeners, config, options, shutdown));
     let result = work(&Target::of_socket(socket));
     drop(stop);

@@ -230,6 +230,7 @@ impl Program {
         let options = StartOptions {
             accepts_loss: accept_loss,
             reloads: Some(reloads),
+            ..StartOptions::default()
         };
         runtime.spawn(settings.reload(hangups, sender));
         let result = runtime.block_on(listen_and_serve(config, options, shutdown));

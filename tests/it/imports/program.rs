@@ -97,6 +97,37 @@ fn standard_input_goes_into_a_directory_that_no_server_uses() {
     running.stop();
 }
 
+/// A command that opens the data directory of a server delivers no alerts, and forgets no position of a webhook.
+#[test]
+fn webhooks_keep_their_positions_over_commands_on_the_data_directory() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (config, drive, out) = (path("scanpost.toml"), path("drive.csv"), path("out.csv"));
+    // Nobody listens there, so what waits goes on waiting.
+    let webhook = "[[webhooks]]\nname = \"home\"\nurl = \"http://127.0.0.1:1/\"\n\
+                   secret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"\n";
+    fs::write(&config, webhook).unwrap();
+    fs::write(&drive, wigle(0..5)).unwrap();
+    let running = Running::start(|command| {
+        command.args(["--config", &config]);
+    });
+    let data = running.stop();
+    let positions = data.path().join("webhooks.json");
+    let before = fs::read_to_string(&positions).unwrap();
+    assert!(before.contains("\"home\""), "{before}");
+    let of_data = ["--data-dir", data.path().to_str().unwrap()];
+    let with_config = [&of_data[..], &["--config", &config]].concat();
+    for flags in [&of_data[..], &with_config] {
+        let (code, _, err) = run(&mut import(&[Path::new(&drive)], flags));
+        assert_eq!(code, Some(0), "{err}");
+        let mut export = scanpost();
+        export.args(["export", "csv", "-o", &out]).args(flags);
+        let (code, _, err) = run(&mut export);
+        assert_eq!(code, Some(0), "{err}");
+        assert_eq!(fs::read_to_string(&positions).unwrap(), before);
+    }
+}
+
 #[test]
 fn what_is_dropped_into_the_folder_is_imported_and_put_away() {
     let folder = tempfile::tempdir().unwrap();
