@@ -405,11 +405,16 @@ fn place_limits(config: &Config, process: &Process) -> PlaceLimits {
 }
 
 fn connection_limits(config: &Config) -> ConnectionLimits {
+    /// A body that is refused because of its size is larger than the bound. Of a refused body, this many times the bound
+    /// is read.
+    const REFUSED_BODY_FACTOR: usize = 4;
     let limits = &config.limits;
+    let largest_body = limits.body_bytes_max.max(config.import.body_bytes_max);
     ConnectionLimits {
         head_bytes_max: limits.head_bytes_max,
-        refused_body_bytes_max: limits.body_bytes_max,
-        refused_body_timeout: limits.refused_body_timeout,
+        refused_body_bytes_max: largest_body.saturating_mul(REFUSED_BODY_FACTOR),
+        refused_body_pause_max: limits.refused_body_timeout,
+        refused_body_timeout: limits.body_timeout.max(limits.refused_body_timeout),
         header_timeout: limits.header_timeout,
         idle_timeout: limits.idle_timeout,
         shutdown_grace: config.server.shutdown_grace,

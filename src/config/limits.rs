@@ -46,7 +46,8 @@ pub struct Limits {
     /// How long a body may be slower than that. Default 5 seconds.
     #[serde(with = "duration_text")]
     pub body_rate_after: Duration,
-    /// Longest time to wait for the body of a request that was refused by its head. Default 2 seconds.
+    /// Longest time to wait for more of the body of a refused request, which is read so that its client sees the answer. In
+    /// all that takes at most `body_timeout`. Default 2 seconds.
     #[serde(with = "duration_text")]
     pub refused_body_timeout: Duration,
     /// Longest time a connection may stay open without traffic. Default 60 seconds.

@@ -174,6 +174,7 @@ impl TestServer {
         let limits = ConnectionLimits {
             head_bytes_max: 8192,
             refused_body_bytes_max: 1 << 20,
+            refused_body_pause_max: Duration::from_secs(60),
             refused_body_timeout: Duration::from_secs(60),
             header_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(60),

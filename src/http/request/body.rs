@@ -191,7 +191,6 @@ impl Bodies {
     ) -> Result<usize, BodyError> {
         let declared = content_length(request.headers());
         if declared.is_some_and(|declared| bytes_max < declared) {
-            self.discard(request.into_body()).await;
             return Err(BodyError::TooLarge { bytes_max });
         }
         let mut body = request.into_body();
@@ -210,7 +209,6 @@ impl Bodies {
             };
             read = read.saturating_add(data.len());
             if bytes_max < read {
-                self.discard(body).await;
                 return Err(BodyError::TooLarge { bytes_max });
             }
             let arrived_at = Instant::now();

@@ -196,34 +196,47 @@ fn sent_in_pieces(response: Response, busy: &Busy) -> Response {
 
 /// The body of a request, as far as nobody has read it.
 struct UnreadBody {
-    body: Option<Arc<Mutex<Incoming>>>,
+    body: Option<SharedBody>,
+    /// Whether the client sends the body only when it is asked to, which the first read does.
+    waits_to_be_asked: bool,
 }
 
 impl UnreadBody {
     fn of(request: hyper::Request<Incoming>) -> (Request, Self) {
-        // Who waits for leave to send has sent nothing.
-        if request.body().is_end_stream() || request.headers().contains_key(EXPECT) {
-            return (request.map(Body::new), Self { body: None });
+        let waits_to_be_asked = request.headers().contains_key(EXPECT);
+        if request.body().is_end_stream() {
+            let unread = Self {
+                body: None,
+                waits_to_be_asked,
+            };
+            return (request.map(Body::new), unread);
         }
         let (parts, body) = request.into_parts();
-        let body = Arc::new(Mutex::new(body));
-        let shared = Body::new(SharedBody(Arc::clone(&body)));
-        (
-            Request::from_parts(parts, shared),
-            Self { body: Some(body) },
-        )
+        let body = SharedBody(Arc::new(Mutex::new(PartlyRead {
+            body,
+            is_begun: false,
+        })));
+        let unread = Self {
+            body: Some(body.clone()),
+            waits_to_be_asked,
+        };
+        (Request::from_parts(parts, Body::new(body)), unread)
     }
 
     /// Reads on for a while after a refusal. Most clients look for the answer only when they have sent everything, and
     /// closing on unread bytes takes the answer away.
     async fn discard(self, limits: ConnectionLimits) {
-        let Some(body) = self.body else {
+        let Some(mut body) = self.body else {
             return;
         };
-        let mut body = SharedBody(body);
+        if self.waits_to_be_asked && !body.lock().is_begun {
+            return;
+        }
         let discard = async {
             let mut read = 0usize;
-            while let Some(Ok(frame)) = body.frame().await {
+            while let Ok(Some(Ok(frame))) =
+                timeout(limits.refused_body_pause_max, body.frame()).await
+            {
                 read = read.saturating_add(frame.data_ref().map_or(0, Bytes::len));
                 if limits.refused_body_bytes_max < read {
                     return;
@@ -235,10 +248,17 @@ impl UnreadBody {
 }
 
 /// A body that can be read by a handler and then by others.
-struct SharedBody(Arc<Mutex<Incoming>>);
+#[derive(Clone)]
+struct SharedBody(Arc<Mutex<PartlyRead>>);
+
+struct PartlyRead {
+    body: Incoming,
+    /// Whether somebody has tried to read it.
+    is_begun: bool,
+}
 
 impl SharedBody {
-    fn body(&self) -> MutexGuard<'_, Incoming> {
+    fn lock(&self) -> MutexGuard<'_, PartlyRead> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -251,15 +271,17 @@ impl HttpBody for SharedBody {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        Pin::new(&mut *self.body()).poll_frame(context)
+        let mut read = self.lock();
+        read.is_begun = true;
+        Pin::new(&mut read.body).poll_frame(context)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body().is_end_stream()
+        self.lock().body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body().size_hint()
+        self.lock().body.size_hint()
     }
 }
 

@@ -19,8 +19,11 @@ use crate::metrics::ConnectionCounts;
 pub(crate) struct ConnectionLimits {
     /// The longest head of a request, in bytes.
     pub(crate) head_bytes_max: usize,
-    /// How much of the body of a request that was refused is read, so that its client sees the answer, and for how long.
+    /// How much of the body of a refused request is read, so that its client sees the answer.
     pub(crate) refused_body_bytes_max: usize,
+    /// How long that reading waits for more bytes.
+    pub(crate) refused_body_pause_max: Duration,
+    /// How long that reading may take in all.
     pub(crate) refused_body_timeout: Duration,
     /// How long a request's head may take.
     pub(crate) header_timeout: Duration,

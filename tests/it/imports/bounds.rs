@@ -164,6 +164,69 @@ async fn uploads_that_arrive_take_no_more_places_than_there_are() {
     post().await.expect_status(200);
 }
 
+/// Sends a whole form with a file of 30 MiB, and reads the answer only then, as simple clients do.
+async fn send_large_form(server: &TestServer, key: &str, framing: &str) -> String {
+    const PIECES: usize = 30;
+    let piece = vec![b'x'; 1 << 20];
+    let head = "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.csv\"\r\n\r\n";
+    let end = "\r\n--x--\r\n";
+    let is_chunked = framing.is_empty();
+    let length = head.len() + PIECES * piece.len() + end.len();
+    let framing = if is_chunked {
+        "transfer-encoding: chunked".to_owned()
+    } else {
+        format!("{framing}: {length}")
+    };
+    let mut stream = TcpStream::connect(server.addr).await.unwrap();
+    let request = format!(
+        "POST {IMPORTS} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {key}\r\nconnection: close\r\n\
+         content-type: multipart/form-data; boundary=x\r\n{framing}\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let pieces = std::iter::repeat_n(&*piece, PIECES);
+    for part in [head.as_bytes()]
+        .into_iter()
+        .chain(pieces)
+        .chain([end.as_bytes()])
+    {
+        let sent = if is_chunked {
+            [format!("{:x}\r\n", part.len()).as_bytes(), part, b"\r\n"].concat()
+        } else {
+            part.to_vec()
+        };
+        stream
+            .write_all(&sent)
+            .await
+            .expect("the server does not read on");
+    }
+    if is_chunked {
+        stream.write_all(b"0\r\n\r\n").await.unwrap();
+    }
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn an_uploader_that_sends_everything_first_hears_why_it_is_refused() {
+    let (server, [key, _]) = server_with(|config| {
+        config.import.jobs_max = 4;
+        config.import.body_bytes_max = 1 << 20;
+    })
+    .await;
+    // One form says how long it is, and the other one does not.
+    for framing in ["content-length", ""] {
+        let answer = send_large_form(&server, &key, framing).await;
+        assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+        let answer = send_large_form(&server, "not a key", framing).await;
+        assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    }
+    let arriving = Upload::begin(&server, &key).await;
+    let answer = send_large_form(&server, &key, "content-length").await;
+    assert!(answer.starts_with("HTTP/1.1 429"), "{answer}");
+    arriving.finish().await;
+}
+
 /// Imports a file with one row of this device.
 async fn import(server: &TestServer, device: usize) -> Value {
     let text = wigle(device..device + 1);
