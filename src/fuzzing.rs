@@ -164,6 +164,7 @@ const READER_CONTEXT: ReaderContext<'_> = ReaderContext {
     latest: UnixTime::new(1_800_000_000),
     companions: &[],
     bounds: ReaderBounds::DEFAULT,
+    points_only: false,
 };
 
 /// Counts rows and points.

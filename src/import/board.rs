@@ -10,7 +10,7 @@ use crate::auth::{ClientNetwork, Principal};
 
 /// One sender may hold one of so many places.
 const SHARE: usize = 4;
-/// How long to wait for a job until old ones are looked for that can be removed.
+/// While no job arrives, old accounts are looked for and removed at this interval.
 pub(super) const IDLE: Duration = Duration::from_secs(3600);
 
 /// Who sends an import, as the bounds see it.
@@ -165,7 +165,7 @@ impl Board {
         Turn::Job(job)
     }
 
-    /// Counts that a job could not be carried out. Returns how many times that was without getting further.
+    /// Counts a failed try of a job. Returns how many tries in a row failed without progress.
     pub(super) fn count_try(&mut self, id: u64, progress: Option<Progress>) -> u32 {
         let tries = self.tries.entry(id).or_default();
         if tries.progress != progress {

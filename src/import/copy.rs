@@ -11,7 +11,7 @@ use super::job::Job;
 use super::store::{Progress, SavedState, Store};
 use crate::data_dir::{DataDir, IMPORTS, private};
 
-/// Most attempts to copy rows that nobody merges meanwhile. The server merges them once in some 100 000 rows.
+/// How many times the copy of rows is tried. A try fails if the server merges rows meanwhile, once in some 100 000 rows.
 const TRIES: u32 = 10;
 
 /// Copies the imports of a data directory, if there are any. This has to come before the log is copied: so the log has all

@@ -14,7 +14,7 @@ use super::{ImportSender, Imports};
 use crate::data_dir::FileStamp;
 use crate::report::{ReceivedAt, UnixTime};
 
-/// How often to look. A file that has not changed since the last look is complete.
+/// How often to look at the folder. A file that has not changed since the last look is complete.
 const INTERVAL: Duration = Duration::from_secs(2);
 /// How long to wait for an import before the folder is looked at again.
 const WAIT: Duration = Duration::from_secs(1);

@@ -64,13 +64,13 @@ use crate::report::ReceivedAt;
 pub(crate) struct ImportBounds {
     pub(crate) unpack: UnpackBounds,
     pub(crate) database: DatabaseBounds,
-    /// Imports that wait or run, and uploads on their way.
+    /// How many imports may wait or run. Uploads that are still arriving count too.
     pub(crate) jobs_max: usize,
-    /// Imports that are over, whose accounts are kept.
+    /// How many accounts of ended imports are kept.
     pub(crate) jobs_kept_max: usize,
-    /// How long they are kept. `None` for ever.
+    /// How long the account of an import is kept after its end. `None` means for ever.
     pub(crate) jobs_kept_for: Option<Duration>,
-    /// The first pause before an import is tried again that could not be carried out.
+    /// The pause after the first failed try of an import. It doubles with each further try.
     pub(crate) retry_delay: Duration,
 }
 
@@ -118,7 +118,7 @@ pub(crate) struct Arrival {
 }
 
 impl Arrival {
-    /// The id of the import to be.
+    /// The id that the import will have.
     pub(crate) fn id(&self) -> u64 {
         self.id
     }
@@ -205,7 +205,7 @@ impl Imports {
                 jobs.push(job);
             }
         }
-        // The newest jobs are not over, though an accident may have taken their files.
+        // Jobs that are not over are among the newest ones. They count even if their files are lost.
         for id in board.ids.iter().rev().take(bounds.jobs_max * 2) {
             if jobs.iter().all(|job| job.id != *id)
                 && let Some(job) = store.job(*id)?
@@ -236,7 +236,7 @@ impl Imports {
         })
     }
 
-    /// Waits until an import is over, at most so long, and returns it.
+    /// Waits until an import is over, or until `longest` has passed, and returns it.
     pub(crate) fn wait(&self, id: u64, longest: Duration) -> io::Result<Option<Job>> {
         let end = Instant::now() + longest;
         let mut board = self.0.lock();
@@ -366,7 +366,7 @@ impl Shared {
         }
     }
 
-    /// Counts that a job could not be carried out. Returns how many times that was without getting further.
+    /// Counts a failed try of a job. Returns how many tries in a row failed without progress.
     fn count_try(&self, id: u64, progress: Option<Progress>) -> u32 {
         self.lock().count_try(id, progress)
     }
@@ -403,7 +403,7 @@ impl Shared {
         self.lock().live.insert(job.id, job.clone());
     }
 
-    /// Shows the account of the file that is being read, behind those that are done.
+    /// Shows the account of the file that is being read, after the accounts of the files that are done.
     fn show_file(&self, id: u64, account: &FileAccount) {
         let mut board = self.lock();
         let Some(job) = board.live.get_mut(&id) else {
@@ -445,7 +445,7 @@ impl Shared {
         self.counts.end(&job);
         self.lock().end(job.id);
         self.changed.notify_all();
-        // Whoever hears of it finds it ended.
+        // The event comes last, so that a client that reads the import after it finds it ended.
         self.events.emit(Event::Import(Arc::new(EndedImport {
             id: job.id,
             state: job.state.word(),
@@ -473,7 +473,7 @@ impl Shared {
         let now = now_s();
         let older = ended.split_last().map_or(&[][..], |(_, older)| older);
         for (place, id) in older.iter().enumerate() {
-            // One that cannot be read has no time.
+            // If the account cannot be read, its time is not known.
             let job = self.store.job(*id).ok().flatten();
             if past <= place {
                 let Some(ended) = job.as_ref().and_then(|job| job.ended) else {

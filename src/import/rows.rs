@@ -56,6 +56,8 @@ pub(crate) struct Context<'a> {
     /// The other files of the same upload.
     pub(crate) companions: &'a [Companion],
     pub(crate) bounds: Bounds,
+    /// Whether only the points of tracks are needed. A reader that finds them without the rows then gives no rows.
+    pub(crate) points_only: bool,
 }
 
 /// A further file of the same upload.

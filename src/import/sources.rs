@@ -68,7 +68,7 @@ impl Sources {
         }
     }
 
-    /// A file begins. All rows of the files before it are in the log, or will never be.
+    /// Begins a file. The rows of earlier files are in the log, or were refused by it.
     pub(super) fn begin_file(&mut self) {
         self.admitted.clear();
     }
@@ -85,7 +85,7 @@ impl Sources {
         if options.dry_run {
             return Ok(());
         }
-        // Only now: an owner stays, also if the source never comes.
+        // This comes last, because an owner stays even if the source never reports.
         if needs_owner {
             self.claim(source, options)?;
         }
@@ -97,7 +97,7 @@ impl Sources {
 
     /// Whether a source has to become the sender's first. The error says why the sender may not import for it.
     fn needs_owner(&self, source: SourceId, options: &Options) -> Result<bool, String> {
-        // What is put into the watched folder comes from whoever runs the server.
+        // Whoever can write to the watched folder runs the server, and may import for every source.
         let is_watched = options.watched.is_some();
         let Some(owners) = self.rules.owners.as_ref().filter(|_| !is_watched) else {
             return Ok(false);

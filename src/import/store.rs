@@ -26,7 +26,7 @@ use crate::data_dir::{DataDir, IMPORTS, private};
 
 const STATE: &str = "state.json";
 
-/// Where the imports stand. It is replaced as a whole, so that rows and progress change together.
+/// The state of the imports. It is replaced as a whole, so that rows and progress change together.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct SavedState {
@@ -34,7 +34,7 @@ pub(super) struct SavedState {
     pub(super) progress: Option<Progress>,
 }
 
-/// How far the job that runs has come. What the account says besides follows from reading the file again.
+/// The progress of the running job. The rest of its account is counted again when the file is read again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Progress {
     pub(super) job: u64,

@@ -17,8 +17,8 @@ use super::unpack::Stop;
 use crate::log::{ImportedReports, LogError, What};
 use crate::report::{Batch, BatchIdentity, Report, SourceId, UnixTime, source_name};
 
-/// How many sightings are judged and handed over at once. Batches are cut after so many sightings of the file, whatever
-/// becomes of them, so that reading the file again cuts the same batches.
+/// How many sightings make a batch. All sightings of the file count, also duplicates and refused ones, so that reading the
+/// file again makes the same batches.
 const CHUNK: u64 = 2000;
 /// After how many rows without a sighting to ask whether the job has to stop.
 const ROWS_BETWEEN_QUESTIONS: u64 = 10_000;
@@ -41,7 +41,7 @@ pub(super) trait Submit {
     /// Shows how far the file is.
     fn show(&self, account: &FileAccount);
 
-    /// What decides about sources.
+    /// The rules of sources.
     fn sources(&mut self) -> &mut Sources;
 }
 
@@ -50,7 +50,7 @@ pub(super) trait Submit {
 struct FileSource {
     id: SourceId,
     name: Option<Box<str>>,
-    /// Known from its first row on. A file need not have rows of each source that it names.
+    /// `None` until the first row of the source. A file may name sources that have no rows.
     met: Option<Met>,
 }
 
@@ -93,7 +93,7 @@ impl From<io::Error> for Interrupted {
     }
 }
 
-/// What is fixed while a file is read.
+/// Facts about the file that do not change while it is read.
 #[derive(Debug)]
 pub(super) struct Task<'t> {
     pub(super) form: Form,
@@ -201,7 +201,7 @@ impl<'t> Taking<'t> {
         self.source = place.unwrap_or(self.sources.len());
         let met = None;
         match self.sources.get_mut(self.source) {
-            // The program of the file has a better name than its form.
+            // The name of the program is better than the name of the form.
             Some(known) => known.name = name,
             None => self.sources.push(FileSource { id, name, met }),
         }
@@ -383,7 +383,7 @@ impl Rows for Taking<'_> {
         self.go_on()
     }
 
-    /// Points are read before the rows of other files.
+    /// Points were read before, for all files.
     fn point(&mut self, _: Point) -> ControlFlow<()> {
         self.go_on()
     }

@@ -17,7 +17,7 @@ const DEVICE_TYPE_BYTES_MAX: usize = 64;
 /// A frequency from here on is in kHz, a lower one in MHz.
 const KHZ_MIN: f64 = 100_000.0;
 
-/// One sighting with its values as a form writes them. [`Draft::into_row`] checks them, and leaves out what cannot be.
+/// One sighting with the values that stand in the file. [`Draft::into_row`] checks them, and leaves out impossible ones.
 #[derive(Clone, Debug)]
 pub(crate) struct Draft<'t> {
     pub(crate) phy: Phy,
@@ -89,7 +89,7 @@ impl Draft<'_> {
         Self::new(Phy::Wifi, address)
     }
 
-    /// The row of this sighting. Only an address that no station has refuses it.
+    /// The row of this sighting. It is refused only if no station can have its address.
     pub(crate) fn into_row(self, context: &Context<'_>) -> Row {
         match self.into_sighting(context) {
             Ok(sighting) => Row::Sighting(Box::new(sighting)),
@@ -182,7 +182,7 @@ fn bluetooth_name(octets: &[u8]) -> Option<Box<str>> {
     is_name.then(|| text.into())
 }
 
-/// A number, also as people and other languages write it. `None` for anything else.
+/// A number, also with a decimal comma or a plus sign. `None` for anything else.
 pub(crate) fn number(text: &[u8]) -> Option<f64> {
     let text = std::str::from_utf8(text).ok()?;
     if let Ok(number) = text.parse::<f64>() {
@@ -208,7 +208,7 @@ pub(crate) fn find_address(text: &[u8]) -> Option<(usize, MacAddr)> {
     let windows = text.windows(BYTES).enumerate();
     let mut found = windows.filter_map(|(at, window)| {
         let is_mark = |place: usize| matches!(window.get(place), Some(b':' | b'-'));
-        // Most windows fail here, so that the parser sees few.
+        // Most places fail this test, which is faster than the parser.
         (is_mark(2) && is_mark(5)).then_some(())?;
         Some((at, address(window)?))
     });

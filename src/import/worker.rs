@@ -29,7 +29,7 @@ use crate::setting_text::span_text;
 
 /// How many batches may be on their way to the log.
 const ON_THE_WAY_MAX: usize = 4;
-/// How many times a job is tried that finds the disk full and gets no further.
+/// A job that finds the disk full fails after so many tries without progress.
 const TRIES_MAX: u32 = 8;
 /// The longest pause before a job is tried again, in first pauses.
 const PAUSE_FACTOR_MAX: u32 = 64;
@@ -269,6 +269,13 @@ impl Worker {
         Ok(ordered.collect())
     }
 
+    fn bounds(&self) -> Bounds {
+        Bounds {
+            database: self.shared.bounds.database,
+            ..Bounds::default()
+        }
+    }
+
     /// Reads the points of all tracks. A file that cannot be read is told in its account.
     fn track(&self, job: &Job, files: &[JobFile]) -> Result<Track, Interrupted> {
         if files.len() < 2 {
@@ -281,7 +288,11 @@ impl Worker {
             let Ok((payload, Some(form))) = &file.what else {
                 continue;
             };
-            let context = context(job, None, &[]);
+            let context = Context {
+                bounds: self.bounds(),
+                points_only: true,
+                ..context(job, None, &[])
+            };
             let read = read_file(form.reader(), payload, &context, &mut points);
             if let Err(FileError::Io(error)) = read {
                 return Err(error.into());
@@ -335,12 +346,8 @@ impl Worker {
         }
         let companions = companions(files, number);
         let zone = job.options.zone();
-        let bounds = Bounds {
-            database: self.shared.bounds.database,
-            ..Bounds::default()
-        };
         let context = Context {
-            bounds,
+            bounds: self.bounds(),
             ..context(job, zone.as_ref(), &companions)
         };
         let progress = progress.unwrap_or_default();
@@ -536,6 +543,7 @@ fn context<'a>(job: &Job, zone: Option<&'a Zone>, companions: &'a [Companion]) -
         latest: job.latest.unwrap_or(crate::report::UnixTime::new(u32::MAX)),
         companions,
         bounds: Bounds::default(),
+        points_only: false,
     }
 }
 

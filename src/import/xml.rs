@@ -79,7 +79,7 @@ pub(crate) enum Step {
 enum Markup {
     /// An element begins.
     Begin,
-    /// Something ends, or says nothing.
+    /// An element ends, or something that is not an element.
     Other,
     /// The file breaks off.
     Cut,
@@ -91,7 +91,7 @@ pub(crate) struct Xml<'i> {
     line: u64,
     /// The elements that are open, the outermost first.
     open: Vec<Element>,
-    /// How many of them end now.
+    /// How many of the open elements end now.
     closing: usize,
     /// Numbers of characters below 256 are octets, as airodump-ng writes them.
     pub(crate) has_octets: bool,
@@ -176,7 +176,7 @@ impl<'i> Xml<'i> {
         let line = self.line;
         let mut markup = std::mem::take(&mut self.markup);
         markup.clear();
-        // A tag goes on behind a `>` in a quoted value.
+        // A `>` in a quoted value does not end the tag.
         let mut end = EndOfMarkup::default();
         loop {
             if !self.take_until(b'>', &mut markup, MARKUP_BYTES_MAX)? {
@@ -265,7 +265,7 @@ impl<'i> Xml<'i> {
             text: Vec::new(),
             line,
         });
-        // Tags of HTML that nobody ends.
+        // Tags of HTML that have no end tag.
         let is_void = matches!(&*local(name), "br" | "hr" | "img");
         self.closing = usize::from(is_empty || is_void);
         Ok(true)
@@ -319,7 +319,7 @@ impl<'i> Xml<'i> {
 /// Finds the `>` that ends a markup. It looks at each byte once, as there may be very many `>` before it.
 #[derive(Default)]
 struct EndOfMarkup {
-    /// How many bytes were looked at.
+    /// How many bytes were searched.
     looked_at: usize,
     /// The quote that is open in a tag.
     quote: Option<u8>,
@@ -330,7 +330,7 @@ struct EndOfMarkup {
 }
 
 impl EndOfMarkup {
-    /// Whether the `>` behind these bytes ends them. They grow from call to call.
+    /// Whether the `>` after these bytes ends the markup. Each call has the bytes of the call before, and more.
     fn is_behind(&mut self, markup: &[u8]) -> bool {
         let new = markup.get(self.looked_at..).unwrap_or_default();
         self.looked_at = markup.len();
@@ -407,7 +407,7 @@ fn attributes_of(mut text: &[u8], has_octets: bool) -> Vec<(String, Vec<u8>)> {
     attributes
 }
 
-/// Puts the characters in that `&amp;` and the like stand for. What is no such reference stays as it is.
+/// Replaces `&amp;` and similar references by their characters. Anything else stays as it is.
 fn without_references(text: &[u8], has_octets: bool) -> Vec<u8> {
     let mut read = Vec::with_capacity(text.len());
     let mut rest = text;

@@ -12,7 +12,7 @@ use crate::import::rows::{Bounds, Context, Ending, FileError, Rows};
 
 /// Longest question in bytes.
 const QUESTION_BYTES_MAX: u64 = 64 << 10;
-/// Standard input, output and error, the output once more, and the database.
+/// Standard input, output and error, a second handle of the output, and the database.
 const OPEN_FILES_MAX: u64 = 5;
 
 /// Reads the database that the question on standard input names, and writes its rows to standard output. The program
@@ -21,7 +21,7 @@ pub fn read_database() -> io::Result<()> {
     let mut question = Vec::new();
     let mut input = io::stdin().lock().take(QUESTION_BYTES_MAX);
     input.read_to_end(&mut question)?;
-    // The standard library's own handle looks for ends of lines.
+    // The standard library's own handle searches everything for line ends, which costs time.
     let output = File::from(io::stdout().as_fd().try_clone_to_owned()?);
     let question: Question = postcard::from_bytes(&question).map_err(io::Error::other)?;
     let mut sender = Sender::new(output);
@@ -53,6 +53,7 @@ fn answer(question: &Question, rows: &mut dyn Rows) -> Result<Ending, FileError>
             capabilities_bytes_max: question.capabilities_bytes_max,
             ..Bounds::default()
         },
+        points_only: question.points_only,
     };
     reader(&database, &context, rows)
 }
@@ -65,14 +66,14 @@ fn limit(resource: Resource, first: u64, last: u64) -> io::Result<()> {
     Ok(setrlimit(resource, limit)?)
 }
 
-/// Nobody reads the rows of a child whose server is gone.
+/// Ends the child when its server ends, because nobody reads its rows then.
 #[cfg(target_os = "linux")]
 fn end_with_the_server() -> io::Result<()> {
     use rustix::process::{Signal, set_parent_process_death_signal};
     Ok(set_parent_process_death_signal(Some(Signal::KILL))?)
 }
 
-/// Elsewhere the child ends with its next write.
+/// On other systems the child ends at its next write, which fails.
 #[cfg(not(target_os = "linux"))]
 fn end_with_the_server() -> io::Result<()> {
     Ok(())

@@ -17,7 +17,7 @@ const FRAME_BYTES: usize = 64 << 10;
 const FRAME_BYTES_MAX: u32 = 256 << 10;
 /// The longest reason, in characters. It may quote the database.
 const REASON_CHARACTERS_MAX: usize = 200;
-/// Kinds of rows that are not taken. A kind that is not in the list is sent as the last one.
+/// Kinds of rows that are not taken. Any other kind is sent as the last one of the list.
 const OTHERS: [&str; 6] = ["cell", "nfc", "station", "external", "frame", "other"];
 
 /// What the child has to do.
@@ -30,6 +30,7 @@ pub(super) struct Question {
     pub(super) capabilities_bytes_max: usize,
     pub(super) memory_bytes_max: u64,
     pub(super) time_max_s: u64,
+    pub(super) points_only: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -93,7 +94,7 @@ impl<W: Write> Sender<W> {
         Ok(())
     }
 
-    /// Sends how the reading ended, and all that waits.
+    /// Sends the messages that wait, and how the reading ended.
     pub(super) fn end(mut self, read: Result<Ending, FileError>) -> io::Result<()> {
         if let Some(error) = self.failed.take() {
             return Err(error);
@@ -149,7 +150,7 @@ pub(super) enum Relayed {
     Refused(String),
     /// Nobody wants further rows.
     Stopped,
-    /// They break off before the last message.
+    /// The messages break off before the last one.
     BrokeOff,
 }
 

@@ -38,6 +38,6 @@ impl DatabaseBounds {
     };
 }
 
-/// Names the keys that bound the memory and the time of a child, so that errors of both processes use the same words.
+/// Errors of the server and of the child. They name the settings that bound the memory and the time of a child.
 const MEMORY_SHORT: &str = "the database needs more memory than import.database_memory_bytes_max";
 const TIME_SHORT: &str = "the database takes longer than import.database_time_max";

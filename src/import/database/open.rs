@@ -20,7 +20,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, ToSql};
 use super::MEMORY_SHORT;
 use crate::import::rows::{Ending, FileError};
 
-/// What may stand in a URI as it is.
+/// Characters of a path that need no escape in a URI.
 const PATH: AsciiSet = NON_ALPHANUMERIC
     .remove(b'/')
     .remove(b'-')
@@ -40,7 +40,7 @@ pub(crate) struct Database {
     /// Whether the file is shorter than its header says.
     is_cut: bool,
     is_damaged: Cell<bool>,
-    /// Whether only plain reads are allowed from now on.
+    /// Whether only plain reads are allowed, which is so once the tables are known.
     is_sealed: Arc<AtomicBool>,
 }
 
@@ -133,7 +133,7 @@ impl Database {
             let found = self
                 .connection
                 .query_row(&check, [], |row| row.get::<_, String>(0));
-            // A check that fails has found damage that is worse.
+            // If the check itself fails, the damage is worse.
             if found.map_or(true, |found| found != "ok") {
                 self.is_damaged.set(true);
             }
@@ -141,8 +141,8 @@ impl Database {
         self.is_sealed.store(true, Ordering::Relaxed);
     }
 
-    /// Reads all rows of a table in the order of their numbers. Columns that the table lacks are null. `each` ends the
-    /// reading with `false`. Returns whether it did not.
+    /// Reads all rows of a table in the order of their numbers. A column that the table lacks is null. The reading ends when
+    /// `each` returns `false`. Returns whether it reached the end of the table.
     pub(crate) fn rows(
         &self,
         table: &Table,
@@ -262,7 +262,7 @@ impl Table {
         self.key.as_deref() == Some(column)
     }
 
-    /// Names of columns for a query, with null for those that are not there.
+    /// The columns for a query, with NULL in place of those that the table lacks.
     fn listed(&self, columns: &[&str]) -> String {
         let listed = columns.iter().map(|column| {
             if self.has(column) {
@@ -326,7 +326,7 @@ impl Fields<'_, '_> {
         }
     }
 
-    /// A whole number, or another one without its fraction.
+    /// A whole number. The fraction of another number is cut off.
     pub(crate) fn integer(&self, index: usize) -> Option<i64> {
         const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
         if let ValueRef::Integer(number) = self.value(index) {
@@ -356,7 +356,7 @@ fn is_damage(error: &rusqlite::Error) -> bool {
     )
 }
 
-/// Checks what SQLite believes of a header. Returns whether the file is shorter than its header says.
+/// Checks the parts of the header that SQLite trusts. Returns whether the file is shorter than its header says.
 fn is_cut(path: &Path) -> Result<bool, FileError> {
     const HEADER_BYTES: usize = 100;
     let mut file = File::open(path)?;

@@ -32,7 +32,7 @@ static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
 /// Names the program that reads databases, in a process that uses the server as a library. It has to be of the same
 /// version.
 pub fn use_program(path: PathBuf) {
-    // It stays the first one.
+    // The first call counts.
     PROGRAM.set(path).ok();
 }
 
@@ -54,6 +54,7 @@ pub(crate) fn read(
         capabilities_bytes_max: bounds.capabilities_bytes_max,
         memory_bytes_max: bounds.database.memory_bytes_max,
         time_max_s: u64::try_from(time_max_s).unwrap_or(u64::MAX - 1),
+        points_only: context.points_only,
     };
     let question = postcard::to_allocvec(&question).map_err(io::Error::other)?;
     let started = start(&question).map_err(|error| {

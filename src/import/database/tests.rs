@@ -12,7 +12,7 @@ use super::Database;
 use super::message::{Relayed, Sender, relay};
 use crate::import::form::Form;
 use crate::import::form::testing::{Collected, context};
-use crate::import::rows::{FileError, Origin, Row, Rows};
+use crate::import::rows::{Context, FileError, Origin, Row, Rows};
 
 /// The statements that make a database, and the rows that are read from it.
 macro_rules! fixture {
@@ -38,11 +38,15 @@ fn made(sql: &str) -> TempDir {
 
 /// Reads a file, and takes its rows the way that a child sends them.
 fn read_file(form: Form, file: &Path) -> Result<Collected, FileError> {
+    read_file_with(form, file, &context(None, &[]))
+}
+
+fn read_file_with(form: Form, file: &Path, context: &Context<'_>) -> Result<Collected, FileError> {
     let mut sent = Vec::new();
     let mut sender = Sender::new(&mut sent);
     let reader = form.database_reader().unwrap();
     let read = Database::open(file, || Ok(()))
-        .and_then(|database| reader(&database, &context(None, &[]), &mut sender));
+        .and_then(|database| reader(&database, context, &mut sender));
     sender.end(read).unwrap();
     let mut collected = Collected::default();
     match relay_to(&sent, &mut collected).unwrap() {
@@ -127,6 +131,45 @@ fn neostumbler_has_reports_with_places() {
         .replace("BluetoothBeaconEntity", "BluetoothBeacon")
         .replace("CellTowerEntity", "CellTower");
     check(Form::NeostumblerSqlite, &old, &expected);
+}
+
+/// The way that somebody went stands apart from the rows, and is read without them.
+#[test]
+fn tracks_of_databases_are_read_without_their_rows() {
+    let points = |form: Form, sql: &str| {
+        let points_only = Context {
+            points_only: true,
+            ..context(None, &[])
+        };
+        let folder = made(sql);
+        let read = read_file_with(form, &folder.path().join("db"), &points_only);
+        read.unwrap().text()
+    };
+    let (wigle, _) = fixture!("wigle.sql");
+    assert_eq!(
+        points(Form::WigleSqlite, &wigle),
+        "1754040000 at 525200000 134000000 Some(34000)\n1754040006 at 525220000 134020000 None\n"
+    );
+    let (old, _) = fixture!("wigle-old.sql");
+    assert_eq!(points(Form::WigleSqlite, &old), "", "it has no route");
+    let (kismet, _) = fixture!("kismetdb.sql");
+    let messages = "INSERT INTO messages VALUES (1754040050, 52.53, 13.41, 'INFO', ''), (1754040060, 0, 0, 'INFO', '');";
+    assert_eq!(
+        points(Form::Kismetdb, &format!("{kismet} {messages}")),
+        "1754040000 at 525200000 134000000 None\n1754040050 at 525300000 134100000 None\n"
+    );
+    let (kismet, _) = fixture!("kismetdb-4.sql");
+    let snapshots = "CREATE TABLE snapshots (ts_sec INT, lat INT, lon INT, snaptype TEXT);
+        INSERT INTO snapshots VALUES (1520000000, 5252000, 1340000, 'GPS');";
+    assert_eq!(
+        points(Form::Kismetdb, &format!("{kismet} {snapshots}")),
+        "1520000000 at 525200000 134000000 None\n"
+    );
+    let (neostumbler, _) = fixture!("neostumbler.sql");
+    assert_eq!(
+        points(Form::NeostumblerSqlite, &neostumbler),
+        "1754040000 at 525200066 134049540 Some(34500)\n"
+    );
 }
 
 #[test]

@@ -434,7 +434,7 @@ fn read_gpsxml_in(
 struct GpsPoint<'e>(&'e Element);
 
 impl GpsPoint<'_> {
-    /// The address of points of the scanner's own way.
+    /// The address in points that are the scanner's own place.
     const TRACK: &'static str = "GP:SD:TR:AC:KL:OG";
 
     fn number(&self, name: &str) -> Option<f64> {

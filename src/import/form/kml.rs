@@ -80,7 +80,7 @@ pub(crate) fn read_from(
     }
 }
 
-/// A `gx:Track`: all times first, then all coordinates, or in turns.
+/// A `gx:Track`. Times and coordinates alternate, or all times come first.
 #[derive(Debug, Default)]
 struct Track {
     times: std::collections::VecDeque<UnixTime>,
@@ -94,7 +94,7 @@ impl Track {
         if element.name == "when" {
             let time = crate::import::clock::written_time(element.octets());
             let time = time.and_then(|time| time.time(&crate::import::zone::Zone::UTC));
-            // A time that cannot be keeps its place in the order.
+            // A time that cannot be read still belongs to one of the coordinates.
             if self.times.len() < Self::TIMES_MAX {
                 self.times.push_back(time.unwrap_or(UnixTime::new(0)));
             }
@@ -190,7 +190,7 @@ impl Placemark {
         self.description = text;
     }
 
-    /// The first of these fields that says something.
+    /// The first of these fields that is not empty.
     fn field(&self, names: &[&str]) -> &str {
         let mut values = names.iter().filter_map(|name| self.fields.get(*name));
         values

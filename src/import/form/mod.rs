@@ -236,11 +236,19 @@ impl Form {
         }
     }
 
-    /// Whether a file of this form may have points of a track, perhaps beside its rows. Databases are not asked for theirs,
-    /// because they would have to be read twice.
+    /// Whether a file of this form may have points of a track, perhaps beside its rows.
     pub(crate) const fn has_points(self) -> bool {
         matches!(self.class(), Class::Track)
-            || matches!(self, Self::Kml | Self::Gpsxml | Self::Vistumbler)
+            || matches!(
+                self,
+                Self::Kml
+                    | Self::Gpsxml
+                    | Self::Vistumbler
+                    | Self::WigleSqlite
+                    | Self::Kismetdb
+                    | Self::NeostumblerCsv
+                    | Self::NeostumblerSqlite
+            )
     }
 
     /// Why a file of no known form is refused.

@@ -4,17 +4,19 @@ use std::collections::HashMap;
 
 use crate::import::clock::unix_time;
 use crate::import::database::{Database, Fields, Table};
-use crate::import::rows::{Context, Ending, FileError, Origin, Row, Rows};
+use crate::import::rows::{Context, Ending, FileError, Origin, Point, Row, Rows};
 use crate::import::values::{Draft, Place};
 use crate::report::{MacAddr, Phy};
 
-const POSITION: [&str; 6] = [
+const REPORT: [&str; 2] = ["id", "timestamp"];
+const POSITION: [&str; 7] = [
     "reportid",
     "latitude",
     "longitude",
     "altitude",
     "speed",
     "accuracy",
+    "age",
 ];
 const WIFI: [&str; 7] = [
     "reportid",
@@ -87,6 +89,11 @@ pub(super) fn read(
     };
     let report = database.needed_table("Report")?;
     let position = either("PositionEntity", "Position")?;
+    if context.points_only {
+        database.seal([&report].into_iter().chain(&position));
+        give_points(database, (&report, position.as_ref()), rows)?;
+        return Ok(database.ending());
+    }
     let wifi = either("WifiAccessPointEntity", "WifiAccessPoint")?;
     let bluetooth = either("BluetoothBeaconEntity", "BluetoothBeacon")?;
     let cell = either("CellTowerEntity", "CellTower")?;
@@ -126,7 +133,7 @@ fn reports(
     position: Option<&Table>,
 ) -> Result<HashMap<i64, Report>, FileError> {
     let mut reports = HashMap::new();
-    database.rows(report, &["id", "timestamp"], |number, fields| {
+    database.rows(report, &REPORT, |number, fields| {
         let time_ms = fields.number(1).unwrap_or_default();
         reports.insert(fields.integer(0).unwrap_or(number), Report::at(time_ms));
         Ok(true)
@@ -141,6 +148,39 @@ fn reports(
         })?;
     }
     Ok(reports)
+}
+
+/// Gives the places of the reports, in the order of their table.
+fn give_points(
+    database: &Database,
+    (report, position): (&Table, Option<&Table>),
+    rows: &mut dyn Rows,
+) -> Result<(), FileError> {
+    let Some(position) = position else {
+        return Ok(());
+    };
+    let mut times_ms = HashMap::new();
+    database.rows(report, &REPORT, |number, fields| {
+        let time_ms = fields.number(1).unwrap_or_default();
+        times_ms.insert(fields.integer(0).unwrap_or(number), time_ms);
+        Ok(true)
+    })?;
+    database.rows(position, &POSITION, |_, fields| {
+        let number = fields.integer(0).unwrap_or_default();
+        let Some(time_ms) = times_ms.get(&number) else {
+            return Ok(true);
+        };
+        let mut report = Report::at(*time_ms);
+        report.set_place(fields);
+        let age_ms = fields.number(6).unwrap_or_default();
+        Ok(
+            match (unix_time(time_ms - age_ms), report.place().position()) {
+                (Some(time), Some(position)) => rows.point(Point { time, position }).is_continue(),
+                _ => true,
+            },
+        )
+    })?;
+    Ok(())
 }
 
 struct Reading<'r> {

@@ -144,7 +144,7 @@ struct AccessPoint {
     /// A bit for each channel.
     channels: u64,
     points: Vec<Seen>,
-    /// Points that are too many.
+    /// How many points were left out because there are too many.
     left_out: u32,
     /// Security as Vistumbler writes it.
     security: u32,
@@ -297,7 +297,7 @@ impl AccessPoint {
     }
 }
 
-/// Without a block for WPA, privacy is WEP as far as anybody can tell.
+/// Privacy without a block for WPA is taken as WEP.
 fn with_topology(mut capabilities: String, is_private: bool, is_ad_hoc: bool) -> String {
     if capabilities.is_empty() && is_private {
         capabilities.push_str("[WEP]");
@@ -467,9 +467,9 @@ pub(crate) fn read_text_from(
 
 struct WiScan<'c> {
     context: &'c Context<'c>,
-    /// Seconds since 1970 at the begin of the last date.
+    /// The start of the last date, in seconds since 1970.
     date: Option<UnixTime>,
-    /// One row a device, in no order of times.
+    /// One row for each device, not in the order of times.
     is_summary: bool,
     /// Days since the last date.
     days: u32,
@@ -525,7 +525,7 @@ impl WiScan<'_> {
         Ok(draft.into_row(self.context))
     }
 
-    /// `02:59:43 (GMT)`. A time of day that falls belongs to the next day.
+    /// `02:59:43 (GMT)`. A time of day that is earlier than the one before belongs to the next day.
     fn time(&mut self, field: &[u8]) -> Option<UnixTime> {
         const DAY_S: u32 = 24 * 60 * 60;
         let clock = field.split(|byte| *byte == b' ').next()?;
@@ -544,7 +544,7 @@ impl WiScan<'_> {
     }
 }
 
-/// The begin of `2009-06-28`. 1970 stands for no date.
+/// The start of the day `2009-06-28`. Programs write 1970 if they have no date.
 fn date_of(text: &[u8]) -> Option<UnixTime> {
     let mut parts = text.split(|byte| *byte == b'-');
     let mut part = || digits(parts.next()?, 4).map(|(number, _)| number);

@@ -149,7 +149,7 @@ impl Station {
         }
     }
 
-    /// A line that begins with an asterisk, in the element of the last line that did not.
+    /// A line that begins with an asterisk. It belongs to the last line without one.
     fn take_detail(&mut self, detail: &str) {
         let Some((name, value)) = detail.split_once(':') else {
             return;

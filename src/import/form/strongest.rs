@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use crate::import::rows::{Row, Rows, Sighting};
 use crate::report::{Dbm, MacAddr, UnixTime};
 
-/// The word for frames that are no sighting of their own.
+/// The kind of frames that are weaker than another one of the same second.
 const FRAME: &str = "frame";
 
 /// Holds the sightings of one second back until it is over.
@@ -20,7 +20,7 @@ impl Strongest {
     /// Most devices of one second.
     const DEVICES_MAX: usize = 10_000;
 
-    /// Takes a row. What is no sighting is given at once.
+    /// Takes a row. A row that is not a sighting is passed on at once.
     pub(super) fn row(
         &mut self,
         line: u64,
@@ -52,7 +52,7 @@ impl Strongest {
         }
     }
 
-    /// Gives what is held back, in the order of the file.
+    /// Passes on the sightings that wait, in the order of the file.
     pub(super) fn finish(&mut self, rows: &mut dyn Rows) -> ControlFlow<()> {
         let mut held: Vec<_> = std::mem::take(&mut self.sightings).into_values().collect();
         held.sort_by_key(|(line, _)| *line);

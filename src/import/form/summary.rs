@@ -62,7 +62,7 @@ impl<'z> LocalZone<'z> {
         self.zone().time_of(civil)
     }
 
-    /// A time that names its zone has no need of ours.
+    /// A time that names its zone does not need another one.
     pub(super) fn written(&mut self, written: WrittenTime) -> Option<UnixTime> {
         match written.offset_s {
             Some(_) => written.time(&Zone::UTC),
@@ -130,7 +130,7 @@ pub(super) fn capabilities_of_word(word: &str) -> String {
     }
 }
 
-/// Whether a name says that there is none.
+/// Whether a name stands for a hidden name, such as `(hidden)`.
 pub(super) fn is_hidden(name: &str) -> bool {
     let name = name.trim();
     name.is_empty()

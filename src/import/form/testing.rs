@@ -52,6 +52,7 @@ pub(crate) fn context<'a>(zone: Option<&'a Zone>, companions: &'a [Companion]) -
         latest: LATEST,
         companions,
         bounds: Bounds::default(),
+        points_only: false,
     }
 }
 

@@ -154,6 +154,18 @@ fn files_of_neostumbler() {
     check(neostumbler::read_from, "neostumbler/wifis.csv");
     check(neostumbler::read_from, "neostumbler/beacons.csv");
     check(neostumbler::read_from, "neostumbler/cells.csv");
+    let points_only = Context {
+        points_only: true,
+        ..context(None, &[])
+    };
+    let twice = [
+        fixture!("neostumbler/beacons.csv").as_slice(),
+        fixture!("neostumbler/cells.csv"),
+    ]
+    .concat();
+    let read = read_with(neostumbler::read_from, &twice, &points_only);
+    let expected = "1785578403 at 525200066 134049540 Some(34200)\n";
+    assert_eq!(read.text(), expected, "both rows are of one report");
 }
 
 #[test]
@@ -181,7 +193,7 @@ fn files_of_netstumbler() {
     check(netstumbler::read_text_from, "netstumbler/summary.txt");
 }
 
-/// A binary file has no lines: it is read up to the point that is whole.
+/// A binary file has no lines. It is read up to its last complete point.
 #[test]
 fn a_cut_file_of_netstumbler_gives_its_first_points() {
     let file = fixture!("netstumbler/drive.ns1");
@@ -191,7 +203,7 @@ fn a_cut_file_of_netstumbler_gives_its_first_points() {
         assert!(cut.ending.is_cut, "{length}");
         assert!(cut.rows.len() <= whole.rows.len(), "{length}");
     }
-    // A count that lies costs nothing.
+    // A count that is too large takes no memory.
     let lies = [b"NetS\x0c\0\0\0".as_slice(), &[0xff; 4], &file[12..]].concat();
     let lies = read_with(netstumbler::read_from, &lies, &context(None, &[]));
     assert_eq!((lies.rows, lies.ending.is_cut), (whole.rows, true));

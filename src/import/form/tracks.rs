@@ -67,7 +67,7 @@ pub(crate) fn read_gpx_from(
     }
 }
 
-/// Gives a point that has a time and a place.
+/// Passes on a point that has a time and a place.
 fn give(time: Option<UnixTime>, place: Place, rows: &mut dyn Rows) -> ControlFlow<()> {
     match (time, place.position()) {
         (Some(time), Some(position)) => rows.point(Point { time, position }),

@@ -89,7 +89,7 @@ impl Network {
         }
     }
 
-    /// With the columns of [`SIGHTING`], which begin at `first`.
+    /// `first` is the index of the first column of [`SIGHTING`].
     fn row(&self, fields: &Fields<'_, '_>, first: usize, context: &Context<'_>) -> Row {
         let Some(address) = self.address else {
             return Row::Refused("bssid: not a hardware address".to_owned());

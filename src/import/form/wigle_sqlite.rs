@@ -83,9 +83,14 @@ pub(super) fn read(
     context: &Context<'_>,
     rows: &mut dyn Rows,
 ) -> Result<Ending, FileError> {
+    let route = database.table("route")?;
+    if context.points_only {
+        database.seal(&route);
+        give_route(database, route.as_ref(), rows)?;
+        return Ok(database.ending());
+    }
     let network = database.needed_table("network")?;
     let location = database.needed_table("location")?;
-    let route = database.table("route")?;
     if !network.is_found_by("bssid") {
         return Err(FileError::refused("network: bssid is not the primary key"));
     }
@@ -106,10 +111,42 @@ pub(super) fn read(
         Ok(reading.give(number, row))
     })?;
     let is_wanted = is_wanted && reading.unseen_networks()?;
-    if let (true, Some(route)) = (is_wanted, route) {
-        database.rows(&route, &ROUTE, |_, fields| Ok(reading.route(fields)))?;
+    if is_wanted {
+        give_route(database, route.as_ref(), reading.rows)?;
     }
     Ok(database.ending())
+}
+
+/// Gives the way that the phone went.
+fn give_route(
+    database: &Database,
+    route: Option<&Table>,
+    rows: &mut dyn Rows,
+) -> Result<(), FileError> {
+    if let Some(route) = route {
+        database.rows(route, &ROUTE, |_, fields| {
+            let point = route_point(fields);
+            Ok(point.is_none_or(|point| rows.point(point).is_continue()))
+        })?;
+    }
+    Ok(())
+}
+
+/// From the columns of [`ROUTE`].
+fn route_point(fields: &Fields<'_, '_>) -> Option<Point> {
+    fields
+        .number(3)
+        .filter(|metres| *metres < ROUTE_ACCURACY_MAX_M)?;
+    let place = Place {
+        lat: fields.number(0),
+        lon: fields.number(1),
+        altitude_m: fields.number(2).filter(|metres| *metres != 0.0),
+        ..Place::default()
+    };
+    Some(Point {
+        time: fields.number(4).and_then(unix_time)?,
+        position: place.position()?,
+    })
 }
 
 struct Reading<'r> {
@@ -202,24 +239,6 @@ impl Reading<'_> {
         };
         draft.marks.is_summary = true;
         draft.into_row(self.context)
-    }
-
-    /// From the columns of [`ROUTE`].
-    fn route(&mut self, fields: &Fields<'_, '_>) -> bool {
-        let accuracy_m = fields.number(3);
-        if accuracy_m.is_none_or(|metres| ROUTE_ACCURACY_MAX_M <= metres) {
-            return true;
-        }
-        let place = Place {
-            lat: fields.number(0),
-            lon: fields.number(1),
-            altitude_m: fields.number(2).filter(|metres| *metres != 0.0),
-            ..Place::default()
-        };
-        match (place.position(), fields.number(4).and_then(unix_time)) {
-            (Some(position), Some(time)) => self.rows.point(Point { time, position }).is_continue(),
-            _ => true,
-        }
     }
 
     fn give(&mut self, number: i64, row: Row) -> bool {

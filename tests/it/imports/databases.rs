@@ -10,6 +10,7 @@ use scanpost::config::Config;
 use serde_json::Value;
 
 use super::archives::zip;
+use super::forms::fixture;
 use super::{IMPORTS, check_counts, send, wigle};
 use crate::program::{Running, patient_client, run, scanpost};
 use crate::server::{TestServer, gzip};
@@ -122,6 +123,34 @@ async fn a_backup_that_has_grown_adds_only_what_is_new() {
     let answer = import(&server, &[("a", &grown)]).await["files"][0].clone();
     let [other, refused] = ["other", "refused"].map(|name| first[name].as_u64().unwrap());
     check_counts(&answer, [1, taken, other, refused]);
+}
+
+/// A log without places takes them from the way that a phone or a radio went.
+#[tokio::test]
+async fn tracks_of_databases_give_places_to_the_log_beside_them() {
+    // From the times of the databases to those of the log, in seconds.
+    const LATER_S: u64 = 31_538_400;
+    let log = fixture("airodump/capture-01.csv");
+    for (name, later, south) in [
+        ("wigle", "route SET time = time + 1000 *", 52.52),
+        ("kismetdb", "snapshots SET ts_sec = ts_sec +", 52.52),
+        (
+            "neostumbler",
+            "Report SET timestamp = timestamp + 1000 *",
+            52.520_006_6,
+        ),
+    ] {
+        let server = TestServer::start_with(patient).await;
+        let database = made(&format!("{} UPDATE {later} {LATER_S};", statements(name)));
+        let files: [(&str, &[u8]); 2] = [("capture-01.csv", &log), ("db", &database)];
+        let answer = send(&server, "?tz=Europe/Berlin", &files).await;
+        let answer = answer.expect_status(200).json();
+        let accounts = answer["files"].as_array().unwrap();
+        let log = accounts
+            .iter()
+            .find(|account| account["form"] == "airodump-csv");
+        assert_eq!(log.unwrap()["bbox"][1], south, "{name}: {answer}");
+    }
 }
 
 #[tokio::test]

@@ -130,6 +130,26 @@ async fn an_upload_to_wdgwars_works_with_the_key_in_its_header() {
     assert_eq!(post().await.expect_status(409).json()["ok"], false);
 }
 
+/// A source does not follow from the address or the key of the sender, if the file names the device that wrote it.
+#[tokio::test]
+async fn the_same_file_from_another_address_or_with_another_key_changes_nothing() {
+    let (server, [key, other]) = server_with(|config| {
+        config.server.proxies = vec!["127.0.0.1".to_owned()];
+    })
+    .await;
+    let post = async |client: &str, key: &str| {
+        let post = server.request(Method::POST, IMPORTS).bearer_auth(key);
+        let post = post.header("x-forwarded-for", client).body(wigle(0..3));
+        let answer = Answer::of(post).await.expect_status(200).json();
+        answer["files"][0].clone()
+    };
+    check_counts(&post("1.2.3.4", &key).await, [3, 0, 0, 0]);
+    assert_eq!(post("5.6.7.8", &key).await["duplicate"], true);
+    check_counts(&post("5.6.7.8", &other).await, [0, 3, 0, 0]);
+    let seen = super::reports_and_devices(&server).await;
+    assert_eq!(seen, (3, 3));
+}
+
 #[tokio::test]
 async fn a_key_sees_only_its_own_imports() {
     let (server, [key, other]) = server().await;

@@ -19,7 +19,7 @@ use crate::import::{Arrival, shown_name};
 
 /// How many pieces of a body may wait to be written.
 const PIECES_MAX: usize = 16;
-/// Longest value of a field that is no file.
+/// Longest value of a field that is not a file.
 const FIELD_BYTES_MAX: usize = 1024;
 /// Longest name of such a field.
 const FIELD_NAME_BYTES_MAX: usize = 256;
@@ -109,10 +109,10 @@ struct Writer {
     arrival: Arc<Arrival>,
     files_max: usize,
     fields_max: usize,
-    /// How many fields came that are no files.
+    /// How many fields have arrived that are not files.
     fields: usize,
     file: Option<File>,
-    /// A field that is no file.
+    /// The field that is being read, if it is not a file.
     field: Option<(String, Vec<u8>)>,
     spooled: Spooled,
 }

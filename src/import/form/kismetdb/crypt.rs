@@ -1,6 +1,6 @@
 //! Kismet's text for the security of a network, as capabilities.
 
-/// Key managements that Kismet has no word for, or a wrong one, by their bits in `crypt_bitfield`.
+/// Bits of `crypt_bitfield` for key managements that Kismet's text does not name, or names wrongly.
 const SAE: u64 = 1 << 44 | 1 << 45;
 const OWE: u64 = 1 << 54;
 const WPS: u64 = 1 << 57;
@@ -20,7 +20,7 @@ pub(super) fn capabilities(text: &str, bits: u64) -> String {
         if words.iter().any(|word| word.starts_with("WEP")) {
             capabilities.push_str("[WEP]");
         } else if !matches!(words.as_slice(), ["OPEN" | "NONE", ..]) {
-            // Words of no known version. What reads capabilities may know them.
+            // No known version. The reader of capabilities may know these words.
             return text;
         }
     }

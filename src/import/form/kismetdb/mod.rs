@@ -4,6 +4,7 @@
 //! the strongest. Names and security stand in `devices`, which has the latest ones only.
 
 mod crypt;
+mod points;
 mod scan;
 
 use std::collections::btree_map::Entry;
@@ -16,15 +17,15 @@ use uuid::Uuid;
 use super::summary;
 use crate::import::clock::unix_time;
 use crate::import::database::{Database, Fields, Table};
-use crate::import::rows::{Context, Ending, FileError, Origin, Point, Row, Rows};
+use crate::import::rows::{Context, Ending, FileError, Origin, Row, Rows};
 use crate::import::values::{Draft, Place};
 use crate::report::{MacAddr, Phy, UnixTime};
 
-/// Data sources that are told apart. The rows of others have no source of their own.
+/// How many data sources are kept apart. Rows of further ones have the source of the program.
 const SOURCES_MAX: usize = 256;
 /// Sightings that wait for stronger ones of the same second.
 const WAITING_MAX: usize = 100_000;
-/// Frames of one second may follow those of so many later ones, because radios are not in step.
+/// Frames may be late by so many seconds, because a log has the frames of several radios.
 const LATE_S: i64 = 2;
 /// Before this version, coordinates are whole numbers.
 const FLOAT_VERSION: i64 = 5;
@@ -95,12 +96,14 @@ pub(super) fn read(
     rows: &mut dyn Rows,
 ) -> Result<Ending, FileError> {
     let version = database.needed_table("KISMET")?;
+    if context.points_only {
+        return points::read(database, &version, rows);
+    }
     let devices = database.needed_table("devices")?;
     let packets = database.table("packets")?;
     let data = database.table("data")?;
     let sources = database.table("datasources")?;
-    let snapshots = database.table("snapshots")?;
-    let optional = [&packets, &data, &sources, &snapshots];
+    let optional = [&packets, &data, &sources];
     database.seal(
         [&version, &devices]
             .into_iter()
@@ -126,12 +129,8 @@ pub(super) fn read(
     if let (true, Some(data)) = (is_wanted, data) {
         is_wanted = database.rows(&data, &DATA, |line, fields| Ok(reading.data(line, fields)))?;
     }
-    is_wanted = is_wanted && reading.unseen_devices(database, &devices)?;
-    if let (true, Some(snapshots)) = (is_wanted, snapshots) {
-        let columns = ["ts_sec", "lat", "lon", "snaptype"];
-        database.rows(&snapshots, &columns, |_, fields| {
-            Ok(reading.snapshot(fields))
-        })?;
+    if is_wanted {
+        reading.unseen_devices(database, &devices)?;
     }
     Ok(database.ending())
 }
@@ -250,7 +249,7 @@ impl Record {
     }
 }
 
-/// The data sources by the texts of their UUIDs, in the order of the table.
+/// The data sources in the order of the table, each with the text of its UUID.
 type Sources = Vec<(Box<str>, Option<Origin>)>;
 
 fn named_sources(database: &Database, table: Option<&Table>) -> Result<Sources, FileError> {
@@ -494,17 +493,6 @@ impl Reading<'_> {
             let rows = summary::rows(time_of(fields.integer(3)), last, self.context);
             Ok(rows.into_iter().all(|row| self.give(line, row)))
         })
-    }
-
-    fn snapshot(&mut self, fields: &Fields<'_, '_>) -> bool {
-        if fields.text(3) != "GPS" {
-            return true;
-        }
-        let place = self.place([1, 2, NONE, NONE], fields);
-        match (place.position(), time_of(fields.integer(0))) {
-            (Some(position), Some(time)) => self.rows.point(Point { time, position }).is_continue(),
-            _ => true,
-        }
     }
 
     fn give(&mut self, line: i64, row: Row) -> bool {

@@ -33,7 +33,7 @@ use Column::{
     Time, Type,
 };
 
-/// Names of columns in lower case. Of several names of one column the first in this list counts.
+/// Names of columns in lower case. If a file has several names of one column, the first one of this list counts.
 const NAMES: [(&str, Column); 33] = [
     ("mac", Mac),
     ("bssid", Mac),
@@ -185,7 +185,7 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Reads a header. `None` if the line is none: a header names both the address and the SSID.
+    /// Reads a header. `None` if the line is not a header, which names both the address and the SSID.
     pub(super) fn of_header(fields: &Fields) -> Option<Self> {
         let mut places = Places::default();
         let names: Vec<_> = fields
@@ -264,7 +264,7 @@ impl Layout {
         }
         let mut places = self.places;
         let mut missing = self.count - fields.len();
-        // The one that stays is of no use, so it does not matter which one it is.
+        // None of the two is read, so it does not matter which one is missing.
         for column in [MfgrId, Rcois] {
             if 0 < missing && places.get(column).is_some() {
                 places = places.without(column);
@@ -279,7 +279,7 @@ impl Layout {
     }
 }
 
-/// Finds the columns of a row. `None` if it has not the fields of one.
+/// Finds the columns of a row. `None` if the fields do not make a row.
 pub(super) fn align(fields: &Fields, layout: Option<&Layout>) -> Option<Row> {
     if let Some(layout) = layout {
         return layout.align(fields);
@@ -313,7 +313,7 @@ pub(super) enum Kind {
     Other(&'static str),
 }
 
-/// What a type word says. `None` if it is none that is known.
+/// The meaning of a type word. `None` if the word is not known.
 pub(super) fn kind(word: &[u8]) -> Option<Kind> {
     const WORDS: [(&str, Kind); 20] = [
         ("wifi", Kind::Wifi),

@@ -18,7 +18,7 @@ pub(super) struct PreHeader {
     pub(super) is_kismets: bool,
 }
 
-/// Whether a line is one. Libraries for CSV quote it.
+/// Whether a line is such a line. Some programs put it in quotes.
 pub(super) fn is_preheader(line: &[u8]) -> bool {
     line.strip_prefix(b"\"").unwrap_or(line).starts_with(MARK)
 }
