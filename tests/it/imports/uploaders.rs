@@ -146,8 +146,6 @@ async fn the_same_file_from_another_address_or_with_another_key_changes_nothing(
     check_counts(&post("1.2.3.4", &key).await, [3, 0, 0, 0]);
     assert_eq!(post("5.6.7.8", &key).await["duplicate"], true);
     check_counts(&post("5.6.7.8", &other).await, [0, 3, 0, 0]);
-    let seen = super::reports_and_devices(&server).await;
-    assert_eq!(seen, (3, 3));
 }
 
 #[tokio::test]
