@@ -96,6 +96,9 @@ struct Filters {
     /// Part of the name of a network.
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     ssid_contains: Option<String>,
+    /// Leaves out devices with this name. May be given several times.
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
+    name_not: Vec<String>,
     /// First hex digits of addresses.
     #[arg(long, value_name = "PREFIX")]
     address_prefix: Option<String>,
@@ -129,6 +132,9 @@ struct Filters {
     /// Circle: `lat,lon,radius_m`.
     #[arg(long, value_name = "CIRCLE", allow_hyphen_values = true)]
     near: Option<String>,
+    /// Whether there is a position: true or false.
+    #[arg(long, value_name = "ANSWER")]
+    with_position: Option<String>,
 }
 
 pub(super) fn run(args: &ExportArgs) -> Result<ExitCode, CommandError> {
@@ -254,12 +260,16 @@ fn path_of(args: &ExportArgs) -> String {
         ("until", filters.until.clone()),
         ("bbox", filters.bbox.clone()),
         ("near", filters.near.clone()),
+        ("with_position", filters.with_position.clone()),
     ];
     let mut query = form_urlencoded::Serializer::new(String::new());
     for (name, value) in all {
         if let Some(value) = value {
             query.append_pair(name, &value);
         }
+    }
+    for name in &filters.name_not {
+        query.append_pair("name_not", name);
     }
     let form: String = form_urlencoded::byte_serialize(args.form.as_bytes()).collect();
     format!("/api/v1/export/{form}?{}", query.finish())

@@ -231,6 +231,72 @@ async fn a_name_with_a_comma_can_be_asked_for() {
 }
 
 #[tokio::test]
+async fn filters_leave_out_names_and_choose_by_position() {
+    let server = server().await;
+    let all = devices(&server, "").await;
+    let check = async |query: &str, wanted: &dyn Fn(&Value) -> bool| {
+        let found = devices(&server, query).await;
+        let expected = all.iter().filter(|device| wanted(device)).cloned();
+        assert_eq!(found, expected.collect::<Vec<_>>(), "{query}");
+        assert!(!found.is_empty(), "{query}");
+    };
+    check("with_position=true", &|device| device["lat"].is_number()).await;
+    check("with_position=false", &|device| device["lat"].is_null()).await;
+    check("name_not=Net%203", &|device| device["name"] != "Net 3").await;
+    check("name_not=Net+3&phy=wifi&name_not=Net+4", &|device| {
+        device["phy"] == "IEEE802.11" && device["name"] != "Net 3" && device["name"] != "Net 4"
+    })
+    .await;
+    check("name_not=Headset", &|device| device["phy"] != "Bluetooth").await;
+    // Names are compared whole, and empty ones leave nothing out.
+    check("name_not=Net&name_not=net+3&name_not=", &|_| true).await;
+}
+
+/// A device may have several names, and each of them may have commas or be no text.
+#[tokio::test]
+async fn a_device_is_left_out_by_each_of_its_names() {
+    let server = TestServer::start().await;
+    let home = "00:11:22:00:00:01";
+    server
+        .report(json!([
+            { "bssid": home, "ssid": "home, sweet" },
+            { "bssid": home, "ssid": "guests" },
+            { "bssid": "00:11:22:00:00:02", "ssid": "other" },
+            { "bssid": "00:11:22:00:00:03" },
+        ]))
+        .await;
+    let name = format!("/devices/by-key/{}/set_name.cmd", key(&server, home).await);
+    let given = json!({ "username": "attic" });
+    server.post_json(&name, &given).await.expect_status(200);
+    for name in ["home,+sweet", "guests", "attic"] {
+        for path in [
+            "/api/v1/devices?limit=100",
+            "/api/v1/summary?",
+            "/api/v1/ssids?",
+            "/api/v1/export/csv?",
+        ] {
+            let whole = server.get(path).await.expect_status(200).text;
+            let path = format!("{path}&name_not={name}");
+            let rest = server.get(&path).await.expect_status(200).text;
+            assert_ne!(whole, rest, "{path}");
+        }
+        let rest = devices(&server, &format!("sort=address&name_not={name}")).await;
+        let addresses: Vec<_> = rest.iter().map(|device| &device["address"]).collect();
+        assert_eq!(addresses, ["00:11:22:00:00:02", "00:11:22:00:00:03"]);
+    }
+    assert_eq!(
+        devices(&server, "name_not=home&name_not=sweet").await.len(),
+        3
+    );
+}
+
+/// The key of a device.
+async fn key(server: &TestServer, address: &str) -> String {
+    let whole = server.read(&format!("{LIST}/{address}")).await;
+    whole["key"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
 async fn an_invalid_filter_is_named() {
     let server = server().await;
     let refused = async |query: &str, reason: &str| {
@@ -278,6 +344,20 @@ async fn an_invalid_filter_is_named() {
     let channel = parameters.find(|one| one["name"] == "channel").unwrap();
     assert_eq!(channel["schema"]["maxItems"], 32);
     assert_eq!(channel["explode"], false);
+    let name_not = document["paths"][LIST]["get"]["parameters"].as_array();
+    let mut name_not = name_not.unwrap().iter();
+    let name_not = name_not.find(|one| one["name"] == "name_not").unwrap();
+    assert_eq!(name_not["schema"]["maxItems"], 32);
+    assert_eq!(name_not["explode"], true);
+    let names = |count| vec!["name_not=x"; count].join("&");
+    assert_eq!(devices(&server, &names(32)).await.len(), 41);
+    refused(&names(33), "name_not: given more than 32 times").await;
+    refused("with_position=yes", "with_position: expected true or false").await;
+    refused(
+        "with_position=true&with_position=true",
+        "with_position: given more than once",
+    )
+    .await;
     for near in ["1,2", "1,2,3,4", "1,2,x", ""] {
         let reason = "near: expected lat,lon,radius_m";
         refused(&format!("near={near},"), reason).await;
@@ -475,11 +555,11 @@ async fn lists_are_available_as_csv_and_single_objects_are_not() {
     let (head, row) = sources.text.split_once("\r\n").unwrap();
     assert_eq!(
         head,
-        "source,name,phy,reports,devices,first_contact,first_contact_utc,last_contact,last_contact_utc,clock_offset_s,values_ignored,expected_interval_s,silent_since,silent_since_utc,reports_last_hour,late_share,requests_refused,reports_refused,last_refused,last_refused_utc,last_refused_code,last_refused_error,user_agent,lat,lon,alt_m"
+        "source,name,phy,reports,devices,first_contact,first_contact_utc,last_contact,last_contact_utc,clock_offset_s,values_ignored,expected_interval_s,silent_since,silent_since_utc,paused,reports_last_hour,late_share,requests_refused,reports_refused,last_refused,last_refused_utc,last_refused_code,last_refused_error,user_agent,lat,lon,alt_m"
     );
     assert!(
         row.starts_with(&format!("{SOURCE},"))
-            && row.ends_with("Z,,0,,,,0,1.0,0,0,,,,,,1.5,-2.5,\r\n"),
+            && row.ends_with("Z,,0,,,,false,0,1.0,0,0,,,,,,1.5,-2.5,\r\n"),
         "{row}"
     );
 

@@ -203,6 +203,19 @@ async fn a_source_shows_what_was_refused_and_by_which_program_it_was_sent() {
         (&json!(0), &json!(0))
     );
     assert_eq!(source["late_share"], 0.0);
+    let is_paused = async |verb: &str| {
+        let command = format!("/datasource/by-uuid/{SOURCE}/{verb}_source.cmd");
+        server
+            .post_json(&command, &json!({}))
+            .await
+            .expect_status(200);
+        let listed = server.read("/api/v1/sources").await["sources"][0]["paused"].clone();
+        assert_eq!(server.read(&path("")).await["paused"], listed);
+        listed
+    };
+    assert_eq!(source["paused"], false);
+    assert_eq!(is_paused("pause").await, true);
+    assert_eq!(is_paused("resume").await, false);
 
     // A report that is late, one that is wrong, and one in time.
     let late = json!({ "bssid": AP, "timestamp": now_s() - 100 });

@@ -92,6 +92,16 @@ async fn each_number_is_that_of_the_list_under_the_same_filter() {
             assert_eq!(sum(&filtered["days"]), *count, "{name} {key}");
         }
     }
+    for query in ["with_position=true", "with_position=false", "name_not=x"] {
+        let path = format!("/api/v1/devices?limit=1000&{query}");
+        let listed = server.read(&path).await["devices"]
+            .as_array()
+            .unwrap()
+            .len();
+        let filtered = summary(&server, query).await;
+        assert_eq!(filtered["devices"], json!(listed), "{query}");
+    }
+    assert_eq!(summary(&server, "with_position=true").await["devices"], 10);
     assert_eq!(whole["days"]["2023-11-14"], 37);
     assert_eq!(sum(&whole["hours"]), 4, "{}", whole["hours"]);
     assert_eq!(whole["manufacturer"]["Raspberry Pi Foundation"], 20);

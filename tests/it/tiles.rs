@@ -158,6 +158,14 @@ async fn a_tile_with_few_devices_has_each_of_them() {
     assert_eq!(found("near=52.5186,13.4082,5").await, 2);
     assert_eq!(found("until=1700000001&phy=wifi").await, 2);
     assert_eq!(found("ssid=nobody").await, 0);
+    assert_eq!(found("name_not=far").await, 3);
+    assert_eq!(
+        found("name_not=Watch&name_not=Caf%C3%A9+5&phy=wifi").await,
+        2
+    );
+    assert_eq!(found("with_position=true").await, 4);
+    assert_eq!(found("with_position=true&phy=wifi").await, 3);
+    assert_eq!(found("with_position=false").await, 0);
 }
 
 #[tokio::test]
@@ -243,6 +251,17 @@ async fn sums_are_the_same_at_all_zooms_and_under_each_filter() {
         );
     }
     assert_eq!(sums(&server, 12, "ssid=nobody").await, BTreeMap::new());
+    for zoom in [0, 12] {
+        for query in ["name_not=y", "with_position=true"] {
+            assert_eq!(sums(&server, zoom, query).await, all, "{zoom} {query}");
+        }
+        for query in ["name_not=x", "with_position=false"] {
+            let none = BTreeMap::new();
+            assert_eq!(sums(&server, zoom, query).await, none, "{zoom} {query}");
+        }
+        let query = "name_not=y&security=wep,open";
+        assert_eq!(sums(&server, zoom, query).await, some, "{zoom}");
+    }
     let whole = points(&server, "0/0/0.mvt").await;
     assert_eq!(whole.len(), 1);
     assert_eq!(whole[0].properties["signal_strongest_dbm"], -41);

@@ -33,6 +33,7 @@ const FILTERS: &[&str] = &[
     "phy",
     "ssid",
     "ssid_contains",
+    "name_not",
     "address_prefix",
     "manufacturer",
     "source",
@@ -44,6 +45,7 @@ const FILTERS: &[&str] = &[
     "until",
     "bbox",
     "near",
+    "with_position",
 ];
 const TILES: &str = "The layer `aps` has points, with an extent of 4096 and no buffer. A tile with at most 1000 devices has one for each: \
     `address`, `security`, `last_seen`, and if known `signal_dbm` and, from zoom 16 on, `ssid`. Other tiles have one for \

@@ -1,6 +1,6 @@
 //! The scanners that have reported.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -144,6 +144,7 @@ pub(in crate::http) async fn list(
     let (sources, next_cursor) = slice.cut(tracker.sources());
     let view = ScannerView {
         tracker: &tracker,
+        paused: tracker.paused(),
         rule: limits.silence,
         started_at: server.started_at,
         now: now(),
@@ -184,6 +185,7 @@ pub(in crate::http) async fn one(
     let now = now();
     let view = ScannerView {
         tracker: &tracker,
+        paused: tracker.paused(),
         rule: limits.silence,
         started_at: server.started_at,
         now,
@@ -221,6 +223,7 @@ fn by_hour(counts: &Counts) -> Vec<u32> {
 /// What a scanner's state depends on besides the scanner.
 struct ScannerView<'t> {
     tracker: &'t Tracker,
+    paused: Arc<HashSet<SourceId>>,
     rule: SilenceRule,
     started_at: ReceivedAt,
     now: ReceivedAt,
@@ -228,7 +231,8 @@ struct ScannerView<'t> {
 
 impl ScannerView<'_> {
     fn scanner(&self, source: Source, health: &Health) -> Scanner {
-        let pace = self.tracker.pace(source.id);
+        let source_id = source.id;
+        let pace = self.tracker.pace(source_id);
         let counts_from = source.last_contact.max(self.started_at);
         let is_silent = pace.is_some_and(|pace| pace.is_silent(self.rule, counts_from, self.now));
         let counts = source.activity.counts();
@@ -241,6 +245,7 @@ impl ScannerView<'_> {
             values_ignored: health.ignored_by_field.values().sum(),
             expected_interval_s: pace.map(|pace| pace.interval_s),
             is_silent,
+            is_paused: self.paused.contains(&source_id),
             accepted: (health.reports, health.late),
             refused: (
                 health.requests_refused.values().sum(),

@@ -57,15 +57,17 @@ fn parameter(
 ) -> Parameter {
     let schema = schema(name, around);
     let is_list = matches!(schema, Schema::Array(_));
+    // Names may have commas, so each of them is a parameter of its own.
+    let is_repeated = name == "name_not";
     ParameterBuilder::new()
         .name(name)
         .parameter_in(place)
         .required(required)
         .description(meaning(name, around))
         .schema(Some(schema))
-        // Values stand in one parameter, separated by commas.
+        // Other values stand in one parameter, separated by commas.
         .style(is_list.then_some(ParameterStyle::Form))
-        .explode(is_list.then_some(false))
+        .explode(is_list.then_some(is_repeated))
         .build()
 }
 
@@ -137,6 +139,9 @@ fn meaning(name: &str, around: Surroundings<'_>) -> Option<&'static str> {
         "phy" => "`wifi`, `bluetooth`",
         "ssid" => "a network's name, as it is shown or as its octets",
         "ssid_contains" => "a part of a network's name, in any case",
+        "name_not" => {
+            "a name that it does not have: of a network, given, or of a Bluetooth device. May be given several times"
+        }
         "address_prefix" => "the first hex digits of the address",
         "manufacturer" => {
             "parts of names of manufacturers, in any case. A text with commas that is part of a name counts as one part"
@@ -159,6 +164,7 @@ fn meaning(name: &str, around: Surroundings<'_>) -> Option<&'static str> {
         "near" => {
             "`lat,lon,radius_m`: its mean position is at most so many metres from there, on a great circle"
         }
+        "with_position" => "`true`: only with a known position; `false`: only without one",
         "sort_dir" => {
             "`desc` begins with the smallest and `asc` with the largest: Kismet exchanges the words"
         }
@@ -217,7 +223,9 @@ fn schema(name: &str, around: Surroundings<'_>) -> Schema {
         "uuid" => text(patterns::UUID),
         "name" => text("^[A-Za-z0-9_-]{1,64}$"),
         "id" => text("^[A-Za-z0-9-]{1,128}$"),
-        "acknowledged" | "dry_run" | "bom" | "rs" | "tracks" => one_of(["true", "false"]),
+        "acknowledged" | "dry_run" | "bom" | "rs" | "tracks" | "with_position" => {
+            one_of(["true", "false"])
+        }
         "rows_max" => integer(1000.0, MAX_U32),
         "bytes_max" => integer(65_536.0, MAX_U32),
         "form" => one_of(FORMS.map(|form| form.word)),
@@ -265,6 +273,7 @@ fn schema(name: &str, around: Surroundings<'_>) -> Schema {
         "order" | "sort_dir" => one_of(["asc", "desc"]),
         "phy" => list(one_of(["wifi", "bluetooth"])),
         "address_prefix" => text("^[0-9A-Fa-f]([:.-]?[0-9A-Fa-f]){0,11}$"),
+        "name_not" => list(ObjectBuilder::new().schema_type(Type::String).into()),
         "manufacturer" | "source" => list(text(patterns::LISTED)),
         "security" => list(one_of(SecurityClass::ALL.map(SecurityClass::as_str))),
         "channel" => list(text(patterns::CHANNEL)),

@@ -35,6 +35,13 @@ impl Query {
             .filter(|value| !value.is_empty()))
     }
 
+    /// The values of a parameter that may be given several times. Empty ones are absent.
+    pub(in crate::http) fn take_all_octets(&mut self, name: &str) -> Vec<Vec<u8>> {
+        let values = self.0.extract_if(.., |(known, _)| known == name);
+        let values = values.map(|(_, value)| value);
+        values.filter(|value| !value.is_empty()).collect()
+    }
+
     /// The value of a parameter, read by `read`, whose error is the reason.
     pub(in crate::http) fn take_with<T, E: ToString>(
         &mut self,

@@ -43,6 +43,8 @@ pub struct Scanner {
     pub expected_interval_s: Option<u64>,
     /// Whether it is silent for longer than usual.
     pub is_silent: bool,
+    /// Whether it is marked as paused. Its reports are accepted all the same.
+    pub is_paused: bool,
     /// How many of its reports are of the last hour, by their own time.
     pub reports_last_hour: u64,
     /// How many reports were accepted since the start, and how many of them were late.
@@ -91,6 +93,8 @@ struct SourceFacts<'s> {
     /// The same, in ISO 8601.
     #[schema(value_type = Option<String>)]
     silent_since_utc: Option<Utc>,
+    /// Whether it is marked as paused. Its reports are accepted all the same.
+    paused: bool,
     /// How many of its reports are of the last hour, by their own time.
     reports_last_hour: u64,
     /// Share of its reports since the start whose time was more than a minute before their receipt, from 0 to 1. `null`
@@ -128,7 +132,7 @@ pub struct SourceRow<'s> {
 }
 
 /// The names of the values of a [`SourceCells`], in their order.
-pub const SOURCE_COLUMNS: [&str; 26] = [
+pub const SOURCE_COLUMNS: [&str; 27] = [
     "source",
     "name",
     "phy",
@@ -143,6 +147,7 @@ pub const SOURCE_COLUMNS: [&str; 26] = [
     "expected_interval_s",
     "silent_since",
     "silent_since_utc",
+    "paused",
     "reports_last_hour",
     "late_share",
     "requests_refused",
@@ -189,6 +194,7 @@ impl<'s> SourceFacts<'s> {
             expected_interval_s: scanner.expected_interval_s,
             silent_since: silent_since.map(|since| since.seconds().into()),
             silent_since_utc: silent_since.map(Utc),
+            paused: scanner.is_paused,
             reports_last_hour: scanner.reports_last_hour,
             late_share: share(late, accepted),
             requests_refused: scanner.refused.0,

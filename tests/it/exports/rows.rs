@@ -40,6 +40,9 @@ async fn the_filters_of_devices_choose_the_rows() {
         "channel=36",
         "band=6",
         "source=phone",
+        "with_position=true",
+        "with_position=false",
+        "name_not=CoffeeShop&name_not=Watch",
         "source=44444444-0000-0000-0000-000000000001&phy=wifi",
     ] {
         let page = server
@@ -68,6 +71,10 @@ async fn observations_are_chosen_by_their_own_time_place_signal_and_source() {
     assert_eq!(times(&format!("&since={}", SEEN + 1)).await, [SEEN + 60]);
     assert_eq!(times(&format!("&until={}", SEEN + 59)).await, [SEEN]);
     assert_eq!(times("&signal_min_dbm=-65").await, [SEEN]);
+    assert_eq!(times("&with_position=true").await, [SEEN, SEEN + 60]);
+    assert_eq!(times("&with_position=false").await, [0; 0]);
+    assert_eq!(times("&name_not=CoffeeShop").await, [0; 0]);
+    assert_eq!(times("&name_not=Watch").await, [SEEN, SEEN + 60]);
     assert_eq!(times("&near=52.5200066,13.404954,1").await, [SEEN]);
     assert_eq!(times(&format!("&source={SOURCE}")).await.len(), 2);
     send(
@@ -80,6 +87,8 @@ async fn observations_are_chosen_by_their_own_time_place_signal_and_source() {
         "reports": [{"timestamp": SEEN + 90, "bssid": "00:11:22:00:00:01", "ssid": "CoffeeShop"}]});
     server.taken(&other).await;
     assert_eq!(times("&source=car").await, [SEEN + 90]);
+    // The position is that of the observation, and not that of its device.
+    assert_eq!(times("&with_position=false").await, [SEEN + 90]);
     assert_eq!(times("").await.len(), 3);
 }
 

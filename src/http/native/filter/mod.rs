@@ -1,6 +1,7 @@
 //! Which devices are wanted.
 
 mod area;
+mod names;
 mod reports;
 mod values;
 
@@ -9,6 +10,7 @@ use std::ops::RangeInclusive;
 
 use self::area::Bounds;
 pub(super) use self::area::Circle;
+use self::names::Names;
 pub(super) use self::reports::ReportFilter;
 use self::values::{read_each, split};
 
@@ -24,6 +26,7 @@ pub(super) struct Filter {
     phys: Option<Vec<Phy>>,
     ssid: Option<Vec<u8>>,
     ssid_contains: Option<String>,
+    not_named: Option<Names>,
     address_prefix: Option<String>,
     made_by: Option<HashSet<Manufacturer>>,
     sources: Option<Vec<SourceNumber>>,
@@ -35,6 +38,7 @@ pub(super) struct Filter {
     until: Option<UnixTime>,
     within: Option<Bounds>,
     near: Option<Circle>,
+    with_position: Option<bool>,
 }
 
 impl Filter {
@@ -45,6 +49,7 @@ impl Filter {
             ssid_contains: query
                 .take_octets("ssid_contains")?
                 .map(|octets| ShownOctets(&octets).to_string().to_lowercase()),
+            not_named: Names::take(query, "name_not")?,
             address_prefix: query.take_with("address_prefix", address_prefix)?,
             made_by: query.take_with("manufacturer", makers)?,
             sources: query.take_with("source", |text| sources(tracker, text))?,
@@ -59,6 +64,11 @@ impl Filter {
             until: query.take_time("until")?,
             within: query.take_with("bbox", Bounds::read)?,
             near: query.take_with("near", Circle::read)?,
+            with_position: query.take_with("with_position", |text| match text {
+                "true" => Ok(true),
+                "false" => Ok(false),
+                _ => Err("expected true or false"),
+            })?,
         })
     }
 
@@ -105,6 +115,8 @@ impl Filter {
             bands: None,
             since: None,
             until: None,
+            // The index has only devices with a position.
+            with_position: self.with_position.filter(|is_wanted| !is_wanted),
             ..self.clone()
         };
         !rest.is_none()
@@ -143,6 +155,10 @@ impl Filter {
                 Manufacturer::of(device.id.addr).is_some_and(|maker| wanted.contains(&maker))
             })
             && self.has_ssid(device)
+            && self
+                .not_named
+                .as_ref()
+                .is_none_or(|names| !names.has_one_of(device))
     }
 
     fn is_tuned_to(&self, device: &Device) -> bool {
@@ -160,6 +176,12 @@ impl Filter {
     }
 
     fn is_at_place_of(&self, device: &Device) -> bool {
+        if self
+            .with_position
+            .is_some_and(|is_wanted| is_wanted != device.place.is_some())
+        {
+            return false;
+        }
         if self.within.is_none() && self.near.is_none() {
             return true;
         }

@@ -30,6 +30,7 @@ impl ReportFilter {
             signal_min_dbm: None,
             within: None,
             near: None,
+            with_position: None,
             ..all.clone()
         };
         Self {
@@ -65,7 +66,15 @@ impl ReportFilter {
     }
 
     fn is_at_place(&self, position: Option<Position>) -> bool {
-        let Filter { within, near, .. } = &self.all;
+        let Filter {
+            within,
+            near,
+            with_position,
+            ..
+        } = &self.all;
+        if with_position.is_some_and(|is_wanted| is_wanted != position.is_some()) {
+            return false;
+        }
         if within.is_none() && near.is_none() {
             return true;
         }
