@@ -39,6 +39,9 @@ export function onLoginNeeded(handler) {
  * @typedef {Record<string, string | number | boolean | readonly string[] | null | undefined>} Params
  */
 
+/** Names may have commas: each of them is a parameter of its own. */
+const REPEATED = new Set(["name_not"]);
+
 /**
  * The address of an endpoint. Parameters without a value are left out; lists are joined with commas.
  * @param {string} path such as "/api/v1/devices"
@@ -50,7 +53,8 @@ export function address(path, params = {}) {
   for (const [name, value] of entries) {
     if (value === undefined || value === null || value === "") continue;
     if (Array.isArray(value) && value.length === 0) continue;
-    query.append(name, String(value));
+    const values = REPEATED.has(name) && Array.isArray(value) ? value : [value];
+    for (const one of values) query.append(name, String(one));
   }
   const text = query.toString();
   return prefix + path + (text ? `?${text}` : "");

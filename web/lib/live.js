@@ -2,7 +2,7 @@
 // data are when it is lost.
 import { ApiError, get, prefix } from "./api.js";
 
-const EVENTS = ["counters", "device", "devices", "alert", "source", "lagged", "heartbeat", "end"];
+const EVENTS = ["counters", "device", "devices", "alert", "source", "import", "lagged", "heartbeat", "end"];
 const RETRY_MIN_MS = 1000;
 const RETRY_MAX_MS = 30_000;
 /** How long a hidden tab keeps its connection. */

@@ -14,6 +14,9 @@ const KEY = "scanpost";
  * @property {Record<string, unknown>} views what views remember, such as columns
  */
 
+/** As many names as the server leaves out by one filter. */
+export const OWN_MAX = 32;
+
 /** @type {Settings} */
 const DEFAULTS = {
   theme: "system",
@@ -54,6 +57,17 @@ export function change(changed) {
     // They hold until the page is closed.
   }
   for (const listener of listeners) listener(settings);
+}
+
+/**
+ * The filter that leaves out one's own networks, if they are to be left out.
+ * @param {URLSearchParams} query of the address; its `own` goes before the setting
+ * @returns {{name_not?: string[]}}
+ */
+export function withoutOwn(query) {
+  const own = query.get("own");
+  const isHidden = own === null ? settings.hideOwn : own === "hide";
+  return isHidden && 0 < settings.own.length ? { name_not: settings.own.slice(0, OWN_MAX) } : {};
 }
 
 /**

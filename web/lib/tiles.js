@@ -15,7 +15,7 @@ export const LABEL_ZOOM = 16;
  *   lastSeen?: number, count?: number, classes?: Record<string, number>}} Item
  * @typedef {{cells: boolean, items: Item[]}} Decoded
  * @typedef {{etag: string | null, body: ArrayBuffer} | null} Answer null: the tile is the one of `etag`
- * @typedef {Record<string, string>} Params
+ * @typedef {import("./api.js").Params} Params
  * @typedef {{z: number, x: number, y: number, key: string, canvas: HTMLCanvasElement, parts: Decoded[],
  *   etags: (string | null)[], bodies: number, stale: boolean, pending: Promise<void> | null}} Entry
  * @typedef {(context: CanvasRenderingContext2D, parts: Decoded[], z: number, cut: (item: Item) => boolean) => void} Painter

@@ -7,6 +7,7 @@ import { loadTexts, t } from "../lib/i18n.js";
 import { on } from "../lib/live.js";
 import { href } from "../lib/router.js";
 import { onChange, settings } from "../lib/settings.js";
+import { SourceNames } from "../lib/sources.js";
 import { announce, empty, failed, icon, loading, reason } from "../lib/ui.js";
 import { ruleTable, SEVERITY_ICONS } from "./alert-rules.js";
 import { exporter } from "./export.js";
@@ -40,8 +41,9 @@ class AlertsView {
     this.cursor = undefined;
     /** @type {any[]} */
     this.rules = [];
-    /** @type {Map<string, string>} */
-    this.sources = new Map();
+    this.sources = new SourceNames(context.signal);
+    /** @type {Promise<void> | undefined} */
+    this.namesRead = undefined;
     /** When the server started, in seconds since 1970. @type {number | undefined} */
     this.startedAt = undefined;
     /** @type {unknown} */
@@ -95,13 +97,11 @@ class AlertsView {
   async readRules() {
     const { signal } = this.context;
     try {
-      const [{ rules }, { sources }, status] = await Promise.all([
+      const [{ rules }, status] = await Promise.all([
         get("/api/v1/alerts/rules", {}, { signal }),
-        get("/api/v1/sources", {}, { signal }),
         get("/api/v1/status", {}, { signal }),
       ]);
       this.rules = rules;
-      this.sources = new Map(sources.map((/** @type {any} */ one) => [one.source, one.name]));
       this.startedAt = status.time - status.uptime_s;
       this.draw();
     } catch {
@@ -128,6 +128,10 @@ class AlertsView {
     try {
       const params = { ...this.params, limit: PAGE, cursor: isFirst ? undefined : this.cursor };
       const page = await get("/api/v1/alerts", params, { signal });
+      // Names are known before a text that has them is shown: demo mode replaces them.
+      this.namesRead ??= this.sources.readFirst();
+      await this.namesRead;
+      await this.sources.lookUp(page.alerts.map((/** @type {any} */ alert) => alert.source));
       this.alerts = isFirst ? page.alerts : [...(this.alerts ?? []), ...page.alerts];
       this.cursor = page.next_cursor;
     } catch (error) {

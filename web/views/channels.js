@@ -5,6 +5,7 @@ import { bandText, signal } from "../lib/format.js";
 import { loadTexts, number, t } from "../lib/i18n.js";
 import { on } from "../lib/live.js";
 import { go, href, style } from "../lib/router.js";
+import { SourceNames } from "../lib/sources.js";
 import { debounce, empty, failed, loading, table } from "../lib/ui.js";
 import { chips, filtersOf, panel } from "./filters.js";
 
@@ -85,8 +86,7 @@ class ChannelsView {
     this.error = null;
     /** @type {any} */
     this.summary = undefined;
-    /** @type {Map<string, string>} */
-    this.sources = new Map();
+    this.sources = new SourceNames(context.signal);
     /** @type {AbortController | null} */
     this.reading = null;
     /** Devices that came in since the counts were read. */
@@ -97,13 +97,11 @@ class ChannelsView {
 
   async start() {
     render(loading(), this.root);
-    const { signal } = this.context;
     await Promise.all([loadTexts("filters"), style("styles/devices.css")]);
-    void get("/api/v1/sources", {}, { signal })
-      .then(({ sources }) => {
-        this.sources = new Map(sources.map((/** @type {any} */ { source, name }) => [source, name ?? source]));
-        this.drawSoon();
-      })
+    void this.sources
+      .readFirst()
+      .then(() => this.sources.lookUpFor(this.filters))
+      .then(() => this.drawSoon())
       .catch(() => {});
     await this.load();
   }

@@ -3,7 +3,7 @@ import { html, nothing } from "../vendor/lit.js";
 import { get, send } from "../lib/api.js";
 import { shownText } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
-import { change, settings } from "../lib/settings.js";
+import { change, OWN_MAX, settings } from "../lib/settings.js";
 import { announce, icon, reason } from "../lib/ui.js";
 
 const LISTS = /** @type {const} */ (["found", "lost"]);
@@ -136,8 +136,10 @@ export function notes({ device, changed, draw, signal }) {
  */
 export function ownSwitch(name) {
   const isOwn = settings.own.includes(name);
+  // The server leaves out so many names.
+  const isFull = !isOwn && OWN_MAX <= settings.own.length;
   const toggle = () => change({ own: isOwn ? settings.own.filter((one) => one !== name) : [...settings.own, name] });
-  return html`<button type="button" aria-pressed=${isOwn} @click=${toggle}>
+  return html`<button type="button" aria-pressed=${isOwn} ?disabled=${isFull} @click=${toggle}>
     ${icon("eye")} ${t(isOwn ? "device.own" : "device.own_add")}
   </button>`;
 }

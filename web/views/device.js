@@ -4,7 +4,7 @@ import { address as urlOf, ApiError, get, isAborted, mayWrite } from "../lib/api
 import { place, shownAddress, shownName, shownText, signal, signalText, when } from "../lib/format.js";
 import { loadTexts, number, t } from "../lib/i18n.js";
 import { href } from "../lib/router.js";
-import { onChange } from "../lib/settings.js";
+import { onChange, settings } from "../lib/settings.js";
 import { empty, failed, icon, loading, reason, securityChip, table } from "../lib/ui.js";
 import { bluetooth, channels, facts, range, securities, tuning, twins } from "./device-facts.js";
 import { placesOf, signalHistory } from "./device-history.js";
@@ -152,7 +152,11 @@ class DeviceView {
         >${icon("bell")} ${t("device.alerts")}</a
       >
       ${device.name && device.phy !== "Bluetooth" ? ownSwitch(device.name) : nothing}
-      <a class="button" href=${urlOf(`/api/v1/devices/${device.address}`)}>${icon("external")} JSON</a>
+      ${
+        settings.demo
+          ? nothing
+          : html`<a class="button" href=${urlOf(`/api/v1/devices/${device.address}`)}>${icon("external")} JSON</a>`
+      }
     </div>`;
   }
 
@@ -289,7 +293,7 @@ class DeviceView {
         <button type="button" aria-expanded=${isShown} @click=${toggle}>
           ${t(isShown ? "device.raw_hide" : "device.raw_show")}
         </button>
-        <a class="button" href=${urlOf(path)}>${icon("external")} JSON</a>
+        ${settings.demo ? nothing : html`<a class="button" href=${urlOf(path)}>${icon("external")} JSON</a>`}
         ${this.export.button(path, {}, "reports")}
       </div>
       ${isShown && rows.length ? table({ caption: t("device.raw_caption"), columns, rows }) : nothing}

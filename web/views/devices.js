@@ -5,10 +5,11 @@ import { ApiError, get, isAborted } from "../lib/api.js";
 import { loadTexts, number, t } from "../lib/i18n.js";
 import { on } from "../lib/live.js";
 import { href } from "../lib/router.js";
-import { onChange, remember, remembered, settings } from "../lib/settings.js";
+import { onChange, remember, remembered, settings, withoutOwn } from "../lib/settings.js";
+import { SourceNames } from "../lib/sources.js";
 import { announce, debounce, empty, failed, icon, loading, reason, table } from "../lib/ui.js";
 import { columnChooser, columnsOf, DEFAULT_COLUMNS, isOwn, savedViews, SORTS } from "./device-parts.js";
-import { exporter } from "./export.js";
+import { exporter, exportMenu } from "./export.js";
 import { changed, chips, chipsOf, FIELDS, filtersOf, noneLeft, panel, wants } from "./filters.js";
 
 const PAGE = 100;
@@ -50,11 +51,12 @@ class DevicesView {
     this.fresh = 0;
     /** @type {any} */
     this.summary = undefined;
-    /** @type {Map<string, string>} */
-    this.sources = new Map();
+    this.sources = new SourceNames(context.signal);
     /** @type {{filter: import("./filters.js").Chip, count: number}[]} */
     this.trials = [];
     this.showsOwn = false;
+    /** How many of one's own are left out. */
+    this.hidden = 0;
     this.asked = "";
     /** @type {AbortController | undefined} */
     this.reading = undefined;
@@ -64,7 +66,7 @@ class DevicesView {
       on("device", (row) => this.arrived(row)),
       on("devices", () => this.arrivedMany()),
       on("resume", () => this.arrivedMany()),
-      onChange(() => this.draw()),
+      onChange(() => void this.load()),
     ];
   }
 
@@ -99,27 +101,28 @@ class DevicesView {
   }
 
   get hidesOwn() {
-    const own = this.context.query.get("own");
-    const isHidden = own === null ? settings.hideOwn : own === "hide";
-    return isHidden && 0 < settings.own.length;
+    return "name_not" in withoutOwn(this.context.query);
   }
 
-  /** What the server is asked for. Columns and own networks are the page's own business. */
+  /** The filters, and that of one's own networks. @returns {import("../lib/api.js").Params} */
+  get wanted() {
+    return { ...this.filters, ...(this.showsOwn ? {} : withoutOwn(this.context.query)) };
+  }
+
+  /** What the server is asked for. Columns are the page's own business. @returns {import("../lib/api.js").Params} */
   get params() {
     const { by, descending } = this.order;
-    return { ...this.filters, sort: by, order: descending ? "desc" : "asc" };
+    return { ...this.wanted, sort: by, order: descending ? "desc" : "asc" };
   }
 
   /** Counts by value and names of sources, for the panel. The list does not wait for them. */
   async readChoices() {
     const { signal } = this.context;
     try {
-      const [summary, { sources }] = await Promise.all([
-        get("/api/v1/summary", {}, { signal }),
-        get("/api/v1/sources", {}, { signal }),
-      ]);
+      const [summary] = await Promise.all([get("/api/v1/summary", {}, { signal }), this.sources.readFirst()]);
       this.summary = summary;
-      this.sources = new Map(sources.map((/** @type {any} */ one) => [one.source, one.name]));
+      this.draw();
+      await this.sources.lookUpFor(this.filters, summary.sources);
       this.draw();
     } catch {
       // The panel has text fields without them.
@@ -135,7 +138,7 @@ class DevicesView {
     const reading = new AbortController();
     this.reading = reading;
     const { signal } = reading;
-    Object.assign(this, { isLoading: true, error: undefined, fresh: 0, trials: [], total: undefined });
+    Object.assign(this, { isLoading: true, error: undefined, fresh: 0, trials: [], total: undefined, hidden: 0 });
     this.draw();
     void this.count(signal);
     try {
@@ -154,8 +157,13 @@ class DevicesView {
   /** @param {AbortSignal} signal */
   async count(signal) {
     try {
-      const { devices } = await get("/api/v1/summary", this.filters, { signal });
+      const { wanted, filters } = this;
+      const { devices } = await get("/api/v1/summary", wanted, { signal });
       this.total = devices;
+      this.draw();
+      if (!("name_not" in wanted)) return;
+      const all = await get("/api/v1/summary", filters, { signal });
+      this.hidden = Math.max(0, all.devices - devices);
       this.draw();
     } catch {
       // The list says what is wrong.
@@ -190,7 +198,7 @@ class DevicesView {
       this.isLoading = false;
       this.draw();
       // The button may be gone; reading goes on where the new rows begin.
-      const next = this.root.querySelectorAll("tbody tr")[before - this.hiddenCount(before)];
+      const next = this.root.querySelectorAll("tbody tr")[before];
       next?.querySelector("a")?.focus();
     } catch (error) {
       this.failed(error, signal);
@@ -208,7 +216,7 @@ class DevicesView {
   /** @param {any} row */
   arrived(row) {
     if (!this.rows || this.rows.some((known) => known.key === row.key)) return;
-    if (this.hidesOwn && isOwn(row)) return;
+    if (this.hidesOwn && !this.showsOwn && isOwn(row)) return;
     const wanted = wants(row, this.filters);
     if (wanted === false) return;
     this.fresh += wanted ? 1 : Infinity;
@@ -246,10 +254,6 @@ class DevicesView {
     this.context.setQuery({ columns: isDefault ? null : next.join(",") || "none" });
   }
 
-  hiddenCount(until = Infinity) {
-    return this.hidesOwn && !this.showsOwn ? (this.rows ?? []).slice(0, until).filter(isOwn).length : 0;
-  }
-
   draw() {
     if (this.context.signal.aborted) return;
     render(this.template(), this.root);
@@ -265,7 +269,7 @@ class DevicesView {
     return html`<div class="toolbar">
         <p class="total">${this.total === undefined ? nothing : t("devices.count", { n: this.total })}</p>
         <a class="button" href=${href("map", "", this.filters)}>${icon("pin")} ${t("devices.map")}</a>
-        ${this.export.button("/api/v1/devices", { ...this.filters, sort: "address" }, "devices", this.keep())}
+        ${this.export.button("/api/v1/devices", { ...this.wanted, sort: "address" }, "devices")}
       </div>
       ${panel(choice)} ${this.options()} ${chips(choice)}
       ${
@@ -278,12 +282,6 @@ class DevicesView {
           : nothing
       }
       ${this.body(choice)}`;
-  }
-
-  /** Which rows of an export are wanted, if own networks are left out. */
-  keep() {
-    if (!this.hidesOwn || this.showsOwn) return undefined;
-    return (/** @type {(column: string) => string} */ cell) => !settings.own.includes(cell("name").replace(/^'/, ""));
   }
 
   options() {
@@ -305,7 +303,7 @@ class DevicesView {
         </select></label
       >
       ${columnChooser(this.columns, (name) => this.toggleColumn(name))} ${savedViews(this.context.query.toString())}
-      ${this.ownSwitch()}
+      ${exportMenu(this.wanted)} ${this.ownSwitch()}
     </div>`;
   }
 
@@ -326,9 +324,8 @@ class DevicesView {
   body(choice) {
     if (this.error) return html`${failed(this.error, () => this.load(true))}${this.wrongFilter()}`;
     if (!this.rows) return loading();
-    if (this.rows.length === 0) return this.isLoading ? loading() : this.nothingFound(choice);
-    const hidden = this.hiddenCount();
-    const rows = hidden ? this.rows.filter((row) => !isOwn(row)) : this.rows;
+    const { rows, hidden } = this;
+    if (rows.length === 0 && !hidden) return this.isLoading ? loading() : this.nothingFound(choice);
     const { by, descending } = this.order;
     const order = t(`devices.sort.${by}.${descending ? "desc" : "asc"}`);
     return html`<div aria-busy=${this.isLoading}>
@@ -358,7 +355,7 @@ class DevicesView {
 
   showOwn() {
     this.showsOwn = true;
-    this.draw();
+    void this.load();
   }
 
   /** @param {number} shown */

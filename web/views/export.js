@@ -1,8 +1,9 @@
 // The CSV of a list: the pages that the server writes, put together. The browser keeps them as parts of one file, and
 // never as one text.
-import { html } from "../vendor/lit.js";
+import { html, nothing } from "../vendor/lit.js";
 import { address, ApiError, isAborted } from "../lib/api.js";
 import { t } from "../lib/i18n.js";
+import { settings } from "../lib/settings.js";
 import { announce, icon, reason } from "../lib/ui.js";
 
 /** Pages are long, because each of them is a look at all devices. */
@@ -43,14 +44,13 @@ export function rowsOfCsv(text) {
 /**
  * Reads all pages of a list as CSV.
  * @param {string} path
- * @param {Record<string, string>} params
+ * @param {import("../lib/api.js").Params} params
  * @param {object} options
  * @param {AbortSignal} options.signal
  * @param {(rows: number) => void} options.progress
- * @param {(cell: (column: string) => string) => boolean} [options.keep] Whether a row is wanted; all are without it.
  * @returns {Promise<Blob>}
  */
-export async function readCsv(path, params, { signal, progress, keep }) {
+export async function readCsv(path, params, { signal, progress }) {
   /** @type {string[]} */
   const parts = [];
   let count = 0;
@@ -61,10 +61,8 @@ export async function readCsv(path, params, { signal, progress, keep }) {
     const answer = await readPage(address(path, asked), signal);
     const [head, ...rows] = rowsOfCsv(await answer.text());
     if (head && parts.length === 0) parts.push(head.text);
-    const columns = new Map((head?.cells ?? []).map((name, index) => [name, index]));
-    const kept = rows.filter((row) => !keep || keep((column) => row.cells[columns.get(column) ?? -1] ?? ""));
-    parts.push(kept.map((row) => row.text).join(""));
-    count += kept.length;
+    parts.push(rows.map((row) => row.text).join(""));
+    count += rows.length;
     progress(count);
     cursor = answer.headers.get("X-Next-Cursor");
   } while (cursor);
@@ -109,11 +107,10 @@ export function exporter(draw) {
 
   /**
    * @param {string} path
-   * @param {Record<string, string>} params
+   * @param {import("../lib/api.js").Params} params
    * @param {string} name
-   * @param {((cell: (column: string) => string) => boolean) | undefined} keep
    */
-  const run = async (path, params, name, keep) => {
+  const run = async (path, params, name) => {
     const own = new AbortController();
     running = own;
     [rows, told] = [0, ""];
@@ -122,7 +119,7 @@ export function exporter(draw) {
       draw();
     };
     try {
-      const blob = await readCsv(path, params, { signal: own.signal, progress, keep });
+      const blob = await readCsv(path, params, { signal: own.signal, progress });
       save(blob, `scanpost-${name}-${new Date().toISOString().slice(0, 10)}.csv`);
       told = t("export.done", { n: rows });
     } catch (error) {
@@ -135,13 +132,50 @@ export function exporter(draw) {
 
   return {
     stop: () => running?.abort(),
-    /** @type {(path: string, params: Record<string, string>, name: string, keep?: (cell: (column: string) => string) => boolean) => unknown} */
-    button(path, params, name, keep) {
-      const click = () => (running ? running.abort() : void run(path, params, name, keep));
+    /** @type {(path: string, params: import("../lib/api.js").Params, name: string) => unknown} */
+    button(path, params, name) {
+      // A file would have what demo mode hides.
+      if (settings.demo) return html`<p class="muted export-off">${t("export.demo")}</p>`;
+      const click = () => (running ? running.abort() : void run(path, params, name));
       return html`<button type="button" @click=${click}>
           ${icon(running ? "close" : "download")} ${running ? t("export.running", { n: rows }) : t("export.csv")}
         </button>
         <span class="muted">${told}</span>`;
     },
   };
+}
+
+/** The forms of files, as the server names them, and what each is asked besides the filters. */
+export const FORMS = /** @type {const} */ ([
+  ["wiglecsv", "wiglecsv", {}],
+  ["wiglecsv-1.4", "wiglecsv", { version: "1.4" }],
+  ["csv", "csv", {}],
+  ["geojson", "geojson", {}],
+  ["geojsonseq", "geojsonseq", {}],
+  ["kml", "kml", {}],
+  ["kmz", "kmz", {}],
+  ["gpx", "gpx", {}],
+  ["netxml", "netxml", {}],
+  ["cot", "cot", {}],
+]);
+
+/**
+ * Links to files of what filters choose. The server makes a file while it is sent, and the browser saves it.
+ * @param {import("../lib/api.js").Params} params The filters.
+ * @param {unknown} [note] What to know of these files.
+ */
+export function exportMenu(params, note = nothing) {
+  if (settings.demo) return nothing;
+  const entry = (/** @type {(typeof FORMS)[number]} */ [name, form, options]) =>
+    html`<li>
+      <a href=${address(`/api/v1/export/${form}`, { ...params, ...options })} download>${t(`export.${name}`)}</a>
+      <span class="muted">${t(`export.${name}.about`)}</span>
+    </li>`;
+  return html`<details class="columns export-menu">
+    <summary>${t("export.menu")}</summary>
+    <ul>
+      ${FORMS.map(entry)}
+    </ul>
+    <p class="muted">${note} ${t("export.note")}</p>
+  </details>`;
 }

@@ -39,6 +39,7 @@ export const FIELDS = [
   { name: "until", kind: "time" },
   { name: "bbox", kind: "area" },
   { name: "near", kind: "area" },
+  { name: "with_position", kind: "text" },
 ];
 
 /**
@@ -120,6 +121,7 @@ const TESTS = {
   phy: (row, value) => isOneOf(value, row.phy === "Bluetooth" ? "bluetooth" : "wifi"),
   security: (row, value) => isOneOf(value, row.security ?? "unknown"),
   band: (row, value) => isOneOf(value, row.band_ghz),
+  with_position: (row, value) => (row.lat !== undefined) === (value === "true"),
   signal_min_dbm: (row, value) => Number(value) <= (row.signal_dbm ?? -Infinity),
 };
 
@@ -160,6 +162,8 @@ export function valueText(name, value, sources) {
     case "since":
     case "until":
       return timeText(value);
+    case "with_position":
+      return value === "true" || value === "false" ? t(`filters.with_position.${value}`) : shownText(value);
     case "bbox":
       return t("filters.bbox.value");
     case "near": {
@@ -263,7 +267,7 @@ export function panel(choice) {
         ${field("ssid_contains", {}, choice)} ${field("address_prefix", {}, choice)}
         ${field("manufacturer", { list: makers }, choice)} ${field("channel", { list: channels }, choice)}
         ${field("signal_min_dbm", { type: "number", min: -120, max: 0, step: 1, unit: "dBm" }, choice)}
-        ${times("since", choice)} ${times("until", choice)}
+        ${times("since", choice)} ${times("until", choice)} ${position(choice)}
       </div>
     </form>
   </details>`;
@@ -330,6 +334,26 @@ function field(name, { list, type = "text", min, max, step, unit }, { filters, a
         : nothing
     }
   </label>`;
+}
+
+/** @param {Choice} choice */
+function position({ filters, apply }) {
+  const chosen = filters.with_position ?? "";
+  const change = (/** @type {Event} */ event) => {
+    const { value } = /** @type {HTMLSelectElement} */ (event.target);
+    apply(changed(filters, "with_position", value));
+  };
+  return html`<label class="field"
+    >${t("filters.with_position")}
+    <select name="with_position" @change=${change}>
+      ${["", "true", "false"].map(
+        (value) =>
+          html`<option value=${value} ?selected=${value === chosen}>
+            ${t(`filters.with_position.${value || "any"}`)}
+          </option>`,
+      )}
+    </select></label
+  >`;
 }
 
 /**

@@ -114,7 +114,7 @@ function refusals(shown, file, at) {
   })}
   ${rest ? html`<p class="muted">${t("import.refusals.rest", { n: rest })}</p>` : nothing}
   ${
-    isOwn
+    isOwn && !settings.demo
       ? html`<p>
           <a
             class="button"

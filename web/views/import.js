@@ -4,6 +4,7 @@ import { html, nothing, render } from "../vendor/lit.js";
 import { ApiError, get, isAborted, mayImport, mayRead, pause, prefix, send } from "../lib/api.js";
 import { duration, shownName } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
+import { on } from "../lib/live.js";
 import { onChange } from "../lib/settings.js";
 import { announce, failed, icon, loading, reason } from "../lib/ui.js";
 import { account, formats, list, optionFields } from "./import-account.js";
@@ -81,7 +82,8 @@ class ImportView {
     this.listError = undefined;
     this.watching = "";
     this.isOver = false;
-    this.end = onChange(() => this.draw());
+    const renew = () => void (mayRead() && this.renewList());
+    this.ends = [onChange(() => this.draw()), on("import", renew), on("resume", renew)];
   }
 
   start() {
@@ -99,7 +101,7 @@ class ImportView {
 
   stop() {
     this.sending?.stop.abort();
-    this.end();
+    for (const end of this.ends) end();
   }
 
   get id() {
@@ -183,6 +185,23 @@ class ImportView {
       this.listError = error;
     }
     this.draw();
+  }
+
+  /** An import has ended: its place in the list is renewed, and the pages behind it stay. */
+  async renewList() {
+    if (!this.imports) return this.readList();
+    try {
+      const page = await get("/api/v1/imports", { limit: PAGE }, { signal: this.context.signal });
+      const ids = new Set(page.imports.map((/** @type {any} */ one) => one.id));
+      const others = this.imports.filter(({ id }) => !ids.has(id));
+      // If none is the same, there may be others between.
+      const isJoined = others.length < this.imports.length;
+      this.imports = isJoined ? [...page.imports, ...others] : page.imports;
+      if (!isJoined || others.length === 0) this.cursor = page.next_cursor;
+      this.draw();
+    } catch {
+      // The list stays as it is.
+    }
   }
 
   /** @param {FileList | File[]} files */

@@ -118,7 +118,7 @@ export class MapData {
     this.summary = null;
   }
 
-  /** @param {Record<string, string>} filters */
+  /** @param {import("../lib/api.js").Params} filters */
   async loadSummary(filters) {
     this.summary = await get("/api/v1/summary", filters, { signal: this.signal }).catch(() => null);
     this.changed();
@@ -189,8 +189,9 @@ export class MapData {
    * @param {MapState} state
    * @param {import("../lib/worldmap.js").Bounds} view
    * @param {boolean} more
+   * @param {import("../lib/api.js").Params} besides Further filters.
    */
-  async loadList(state, view, more) {
+  async loadList(state, view, more, besides) {
     this.reading?.abort();
     const reading = new AbortController();
     this.reading = reading;
@@ -202,7 +203,7 @@ export class MapData {
     let cursor = more ? this.cursor : null;
     try {
       for (let pages = 0; pages < (area ? AREA_PAGES : 1); pages += 1) {
-        const params = { ...this.listFilters(state, view), limit: PAGE, cursor };
+        const params = { ...this.listFilters(state, view), ...besides, limit: PAGE, cursor };
         const answer = await get("/api/v1/devices", params, { signal: reading.signal });
         rows.push(...answer.devices.filter((/** @type {any} */ { lon, lat }) => !area || isWithin([lon, lat], area)));
         cursor = answer.next_cursor ?? null;

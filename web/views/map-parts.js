@@ -15,8 +15,9 @@ import {
 import { t } from "../lib/i18n.js";
 import { GROUPS, SHAPES } from "../lib/paint.js";
 import { href } from "../lib/router.js";
-import { settings } from "../lib/settings.js";
+import { settings, withoutOwn } from "../lib/settings.js";
 import { failed, icon, loading, reason, securityChip } from "../lib/ui.js";
+import { exportMenu } from "./export.js";
 import { panel } from "./filters.js";
 
 /** @typedef {import("../lib/paint.js").Mode} Mode */
@@ -42,6 +43,8 @@ export function frame(view, choice, scale, credit, set) {
   const { apply } = choice;
   const isFiltered = Object.keys(state.filters).length > 0;
   const table = href("devices", "", state.filters);
+  const placeless = href("devices", "", { ...state.filters, with_position: "false" });
+  const shown = map ? data.listFilters(state, map.bounds()) : state.filters;
   const canLocate = isSecureContext && "geolocation" in navigator && !settings.demo;
   const isOpen = view.isOpen ? "true" : "false";
   return html`<div class="map-frame">
@@ -70,15 +73,16 @@ export function frame(view, choice, scale, credit, set) {
         count: map?.count() ?? 0,
         isArea: state.area !== null,
         sel: device?.address ?? state.sel,
-        link: href("devices", "", map ? data.listFilters(state, map.bounds()) : state.filters),
+        link: href("devices", "", shown),
         select: view.select,
         more: data.cursor && rows && rows.length < ROWS_MAX ? () => void view.loadList(true) : null,
         update: data.isOld ? () => void view.loadList() : null,
         closeArea: state.area ? () => set({ area: null }) : null,
         again: () => void view.loadList(),
       })}
-      ${summary ? without(summary.devices - summary.with_position, table) : nothing}
+      ${summary ? without(summary.devices - summary.with_position, placeless) : nothing}
       ${layers({ state, basemaps: view.basemaps, base: view.base, sources: view.sources, set })} ${panel(choice)}
+      ${exportMenu({ ...shown, ...withoutOwn(view.context.query) }, t(state.area ? "export.area" : "export.view"))}
       ${settings.demo ? html`<p class="muted">${t("map.demo")}</p>` : nothing}
     </div>
   </div>`;

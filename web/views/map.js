@@ -1,12 +1,13 @@
 // The map: devices as tiles, and beside it the same devices as a list. All state is in the address.
 import { html, render } from "../vendor/lit.js";
-import { get, isAborted } from "../lib/api.js";
+import { isAborted } from "../lib/api.js";
 import { shownText } from "../lib/format.js";
 import { loadTexts, t } from "../lib/i18n.js";
 import { on } from "../lib/live.js";
 import { painter, plan, SOURCES_MAX } from "../lib/paint.js";
 import { style } from "../lib/router.js";
-import { onChange, settings } from "../lib/settings.js";
+import { onChange, settings, withoutOwn } from "../lib/settings.js";
+import { SourceNames } from "../lib/sources.js";
 import { decode, DeviceTiles, readTile } from "../lib/tiles.js";
 import { announce, debounce, failed, loading } from "../lib/ui.js";
 import { boundsOf, extentOfData, WorldMap } from "../lib/worldmap.js";
@@ -49,8 +50,9 @@ export class MapView {
     this.map = null;
     /** @type {basemap.Basemap[]} */
     this.basemaps = [];
-    /** @type {parts.Source[]} */
-    this.sources = [];
+    this.names = new SourceNames(context.signal);
+    /** What of one's own was left out last. */
+    this.own = JSON.stringify(withoutOwn(context.query));
     /** @type {unknown} */
     this.tileError = null;
     /** Before the map is where it should be, it shows and tells nothing. */
@@ -73,15 +75,14 @@ export class MapView {
   async start() {
     render(loading(), this.root);
     const { signal } = this.context;
-    const [, , basemaps, sources] = await Promise.all([
+    const [, , basemaps] = await Promise.all([
       loadTexts("filters"),
       style("styles/devices.css"),
       basemap.list(signal).catch(() => []),
-      get("/api/v1/sources", {}, { signal }).catch(() => ({ sources: [] })),
+      this.readNames(),
     ]);
     if (signal.aborted) return;
     this.basemaps = basemaps;
-    this.sources = sources.sources.filter((/** @type {parts.Source} */ source) => source.position || source.name);
     this.draw();
     this.build();
     const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -95,7 +96,28 @@ export class MapView {
     this.moved();
     if (this.state.area) this.loadSoon();
     void this.loadTracks();
-    void this.data.loadSummary(this.state.filters);
+    void this.data.loadSummary(this.wanted);
+  }
+
+  /** Reads the first sources, and those that the address names. */
+  async readNames() {
+    try {
+      if (this.names.size === 0) await this.names.readFirst();
+      await this.names.lookUpFor(this.state.filters);
+      await this.names.lookUp(this.state.tracks);
+    } catch {
+      // The map is shown without them.
+    }
+  }
+
+  /** @returns {parts.Source[]} */
+  get sources() {
+    return this.names.rows.filter((/** @type {parts.Source} */ source) => source.position || source.name);
+  }
+
+  /** What the server is asked for: the filters, and that of one's own networks. @returns {import("../lib/api.js").Params} */
+  get wanted() {
+    return { ...this.state.filters, ...withoutOwn(this.context.query) };
   }
 
   stop() {
@@ -161,10 +183,10 @@ export class MapView {
     return painter({ mode: by, colour: this.colour, now: () => Date.now() / 1000, label });
   }
 
-  /** @param {number} z @param {number} x @param {number} y @param {Record<string, string>} params @param {string | null} etag */
+  /** @param {number} z @param {number} x @param {number} y @param {import("../lib/api.js").Params} params @param {string | null} etag */
   async tile(z, x, y, params, etag) {
     const { signal } = this.context;
-    return readTile(`/api/v1/tiles/${z}/${x}/${y}.mvt`, { ...this.state.filters, ...params }, { signal, etag });
+    return readTile(`/api/v1/tiles/${z}/${x}/${y}.mvt`, { ...this.wanted, ...params }, { signal, etag });
   }
 
   get base() {
@@ -182,6 +204,13 @@ export class MapView {
 
   recolour() {
     if (!this.map) return;
+    const own = JSON.stringify(withoutOwn(this.context.query));
+    if (own !== this.own) {
+      this.own = own;
+      this.map.reset();
+      void this.loadList();
+      void this.data.loadSummary(this.wanted);
+    }
     this.map.tiles.options.paint = this.painter();
     this.map.tiles.repaint();
     this.map.view.setMaxZoom(settings.demo ? DEMO_ZOOM_MAX : 20);
@@ -296,7 +325,8 @@ export class MapView {
       this.data.rows = null;
       void this.loadList();
     }
-    if (filtered) void this.data.loadSummary(state.filters);
+    if (filtered) void this.data.loadSummary(this.wanted);
+    if (filtered || isOther(before.tracks, state.tracks)) void this.readNames().then(() => this.draw());
     if (before.sel !== state.sel) void this.loadDevice();
     if (isOther([before.tracks, before.since], [state.tracks, state.since])) void this.loadTracks();
     if (state.at && writePlace(this.map.at()) !== context.query.get("at")) this.map.go(state.at);
@@ -318,7 +348,7 @@ export class MapView {
         await this.map.tiles.refresh(this.map.visible().map(({ key }) => key));
         this.data.isOld = this.data.rows !== null;
         if (this.data.summary?.with_position === 0) {
-          await this.data.loadSummary(this.state.filters);
+          await this.data.loadSummary(this.wanted);
           if (this.data.summary?.with_position) await this.fit();
         }
         this.draw();
@@ -349,7 +379,7 @@ export class MapView {
 
   async loadList(more = false) {
     if (!this.map) return;
-    await this.data.loadList(this.state, this.map.bounds(), more);
+    await this.data.loadList(this.state, this.map.bounds(), more, withoutOwn(this.context.query));
     if (!more && !this.data.isBusy) announce(this.root.querySelector("#map-list")?.textContent?.trim() ?? "");
   }
 

@@ -4,7 +4,8 @@ import { get, isAborted } from "../lib/api.js";
 import { security, shownName, when } from "../lib/format.js";
 import { loadTexts, number, t } from "../lib/i18n.js";
 import { href, style } from "../lib/router.js";
-import { onChange, settings } from "../lib/settings.js";
+import { onChange, settings, withoutOwn } from "../lib/settings.js";
+import { SourceNames } from "../lib/sources.js";
 import { announce, empty, failed, icon, loading, securityChip, table } from "../lib/ui.js";
 import { exporter } from "./export.js";
 import { chips, chipsOf, FIELDS, filtersOf, noneLeft, panel } from "./filters.js";
@@ -38,15 +39,14 @@ class NetworksView {
     this.isLoading = false;
     /** @type {any} */
     this.summary = undefined;
-    /** @type {Map<string, string>} */
-    this.sources = new Map();
+    this.sources = new SourceNames(context.signal);
     /** @type {{filter: import("./filters.js").Chip, count: number}[]} */
     this.trials = [];
     this.asked = "";
     /** @type {AbortController | undefined} */
     this.reading = undefined;
     this.export = exporter(() => this.draw());
-    this.end = onChange(() => this.draw());
+    this.end = onChange(() => void this.load());
   }
 
   async start() {
@@ -68,19 +68,21 @@ class NetworksView {
   }
 
   get hidesOwn() {
-    const own = this.context.query.get("own");
-    return (own === null ? settings.hideOwn : own === "hide") && 0 < settings.own.length;
+    return "name_not" in withoutOwn(this.context.query);
+  }
+
+  /** The filters, and that of one's own networks. @returns {import("../lib/api.js").Params} */
+  get wanted() {
+    return { ...this.filters, ...withoutOwn(this.context.query) };
   }
 
   async readChoices() {
     const { signal } = this.context;
     try {
-      const [summary, { sources }] = await Promise.all([
-        get("/api/v1/summary", {}, { signal }),
-        get("/api/v1/sources", {}, { signal }),
-      ]);
+      const [summary] = await Promise.all([get("/api/v1/summary", {}, { signal }), this.sources.readFirst()]);
       this.summary = summary;
-      this.sources = new Map(sources.map((/** @type {any} */ one) => [one.source, one.name]));
+      this.draw();
+      await this.sources.lookUpFor(this.filters, summary.sources);
       this.draw();
     } catch {
       // The panel has text fields without them.
@@ -89,7 +91,7 @@ class NetworksView {
 
   /** @param {boolean} [again] */
   async load(again = false) {
-    const asked = JSON.stringify(this.filters);
+    const asked = JSON.stringify(this.wanted);
     if (asked === this.asked && !again) return this.draw();
     this.asked = asked;
     this.reading?.abort();
@@ -105,7 +107,7 @@ class NetworksView {
     Object.assign(this, { isLoading: true, error: undefined });
     this.draw();
     try {
-      const params = { ...this.filters, limit: PAGE, cursor: this.cursor };
+      const params = { ...this.wanted, limit: PAGE, cursor: this.cursor };
       const page = await get("/api/v1/ssids", params, { signal });
       this.rows = [...(this.rows ?? []), ...page.ssids];
       this.cursor = page.next_cursor;
@@ -119,7 +121,7 @@ class NetworksView {
   }
 
   async more() {
-    const before = this.shownRows().length;
+    const before = this.rows?.length ?? 0;
     await this.readPage(this.reading?.signal ?? this.context.signal);
     this.root.querySelectorAll("tbody tr")[before]?.querySelector("a")?.focus();
   }
@@ -134,12 +136,6 @@ class NetworksView {
     ).catch(() => []);
     this.trials = counts.sort((a, b) => b.count - a.count);
     this.draw();
-  }
-
-  shownRows() {
-    /** @type {any[]} */
-    const rows = this.rows ?? [];
-    return this.hidesOwn ? rows.filter((row) => !settings.own.includes(row.ssid)) : rows;
   }
 
   /** @param {Record<string, string>} filters */
@@ -168,16 +164,11 @@ class NetworksView {
                 >`
               : nothing
           }
-          ${this.export.button("/api/v1/ssids", this.filters, "networks", this.keep())}
+          ${this.export.button("/api/v1/ssids", this.wanted, "networks")}
         </div>
         ${panel(choice)} ${chips(choice)} ${this.body(choice)}`,
       this.root,
     );
-  }
-
-  keep() {
-    if (!this.hidesOwn) return undefined;
-    return (/** @type {(column: string) => string} */ cell) => !settings.own.includes(cell("ssid").replace(/^'/, ""));
   }
 
   /** @param {import("./filters.js").Choice} choice */
@@ -188,7 +179,7 @@ class NetworksView {
       const hasFilters = 0 < Object.keys(this.filters).length;
       return hasFilters ? noneLeft(choice, this.trials) : empty(t("ssids.none"), html`<p>${t("ssids.none_hint")}</p>`);
     }
-    const rows = this.shownRows();
+    const { rows } = this;
     return html`<div aria-busy=${this.isLoading}>
         ${table({ caption: t("ssids.caption"), hiddenCaption: true, columns: this.columns(), rows })}
       </div>

@@ -83,6 +83,7 @@ export default {
         if (counters.devices !== data?.summary.devices || counters.reports_per_second) readSoon();
         draw();
       }),
+      on("import", readSoon),
       on("resume", readSoon),
       onChange(draw),
     ];

@@ -3,7 +3,7 @@ import { html, nothing, render } from "../vendor/lit.js";
 import { current, get, isAborted, mayManage, mayRead, onSession, send } from "../lib/api.js";
 import { shownText, when } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
-import { change, onChange, settings } from "../lib/settings.js";
+import { change, onChange, OWN_MAX, settings } from "../lib/settings.js";
 import { qr, serverAddress } from "../lib/start.js";
 import { copyButton, failed, loading, openDialog, reason, table } from "../lib/ui.js";
 
@@ -108,7 +108,7 @@ function networks() {
   const save = (event) => {
     const field = /** @type {HTMLTextAreaElement} */ (event.currentTarget);
     const names = field.value.split("\n").map((name) => name.replace(/\r$/, ""));
-    change({ own: [...new Set(names.filter((name) => name !== ""))] });
+    change({ own: [...new Set(names.filter((name) => name !== ""))].slice(0, OWN_MAX) });
   };
   return html`<section class="panel">
     <h2>${t("settings.own")}</h2>
@@ -122,7 +122,7 @@ function networks() {
         @change=${save}
         aria-describedby="own-about"
       ></textarea>
-      <span id="own-about" class="muted">${t("settings.own.about")}</span>
+      <span id="own-about" class="muted">${t("settings.own.about", { n: OWN_MAX })}</span>
     </div>
     ${check("hideOwn")}
   </section>`;

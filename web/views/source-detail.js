@@ -4,6 +4,7 @@ import { address as urlOf } from "../lib/api.js";
 import { age, dateTime, duration, percent, place, shownName, shownText, when } from "../lib/format.js";
 import { locale, number, t } from "../lib/i18n.js";
 import { href } from "../lib/router.js";
+import { settings } from "../lib/settings.js";
 import { icon, table } from "../lib/ui.js";
 
 const HOUR_S = 3600;
@@ -37,7 +38,7 @@ export function sourceDetail(source, { state, actions, close }) {
         >${icon("wifi")} ${t("sources.its_devices")}</a
       >
       ${
-        source.position
+        source.position && !settings.demo
           ? html`<a
               class="button"
               href=${urlOf(`/api/v1/sources/${source.source}/track`)}
@@ -47,7 +48,11 @@ export function sourceDetail(source, { state, actions, close }) {
           : nothing
       }
       ${actions}
-      <a class="button" href=${urlOf(`/api/v1/sources/${source.source}`)}>${icon("external")} JSON</a>
+      ${
+        settings.demo
+          ? nothing
+          : html`<a class="button" href=${urlOf(`/api/v1/sources/${source.source}`)}>${icon("external")} JSON</a>`
+      }
     </div>
     <div class="grid">
       <div>${facts(source)}</div>

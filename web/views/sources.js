@@ -3,7 +3,7 @@ import { html, nothing, render } from "../vendor/lit.js";
 import { get, isAborted, mayWrite, send } from "../lib/api.js";
 import { age, dateTime, duration, percent, shownName, shownText, when } from "../lib/format.js";
 import { loadTexts, number, t } from "../lib/i18n.js";
-import { on } from "../lib/live.js";
+import { live, on } from "../lib/live.js";
 import { href } from "../lib/router.js";
 import { onChange } from "../lib/settings.js";
 import { announce, debounce, empty, failed, icon, loading, openDialog, reason, table } from "../lib/ui.js";
@@ -12,8 +12,8 @@ import { sourceDetail } from "./source-detail.js";
 
 const REFRESH_MS = 15_000;
 const SOON_MS = 500;
-/** Rows at first, and how many more come on request. */
-const ROWS = 200;
+/** Rows at first, and how many more come on request: one page of the server each. */
+const ROWS = 100;
 
 /** @typedef {import("../lib/router.js").Context} Context */
 
@@ -36,8 +36,9 @@ class SourcesView {
     this.sources = undefined;
     /** @type {any[]} */
     this.unattributed = [];
-    /** @type {Set<string>} */
-    this.paused = new Set();
+    /** How many there are, and how many of them are silent. */
+    this.total = 0;
+    this.silent = 0;
     /** The chosen source with its counts. @type {any} */
     this.chosen = undefined;
     /** @type {unknown} */
@@ -70,10 +71,9 @@ class SourcesView {
   async read() {
     const { signal } = this.context;
     try {
-      const { sources, unattributed_refusals: unattributed } = await get("/api/v1/sources", {}, { signal });
-      Object.assign(this, { sources, unattributed, error: undefined });
-      if (sources.length) await this.readPaused();
-      else if (!this.firstSteps) {
+      await this.readPages(signal);
+      this.error = undefined;
+      if (this.total === 0 && !this.firstSteps) {
         // The overview has the texts of the first steps.
         const [{ firstSteps }] = await Promise.all([import("../lib/start.js"), loadTexts("overview")]);
         this.firstSteps = firstSteps;
@@ -85,11 +85,25 @@ class SourcesView {
     await this.update();
   }
 
-  async readPaused() {
-    const fields = ["kismet.datasource.uuid", "kismet.datasource.paused"];
-    const rows = await send("POST", "/datasource/all_sources.json", { fields }).catch(() => []);
-    const paused = rows.filter((/** @type {any} */ row) => row["kismet.datasource.paused"]);
-    this.paused = new Set(paused.map((/** @type {any} */ row) => row["kismet.datasource.uuid"].toLowerCase()));
+  /** Reads as many pages as are shown. @param {AbortSignal} signal */
+  async readPages(signal) {
+    /** @type {any[]} */
+    const sources = [];
+    /** @type {string | undefined} */
+    let cursor;
+    do {
+      const page = await get("/api/v1/sources", { limit: ROWS, cursor }, { signal });
+      sources.push(...page.sources);
+      this.unattributed = page.unattributed_refusals;
+      cursor = page.next_cursor;
+    } while (cursor && sources.length < this.rowsMax);
+    this.sources = sources;
+    this.silent = sources.filter((source) => source.silent_since).length;
+    this.total = sources.length;
+    if (!cursor) return;
+    const status = await get("/api/v1/status", {}, { signal });
+    this.total = Math.max(this.total, status.sources);
+    this.silent = Math.max(this.silent, live.counters?.sources_silent ?? 0);
   }
 
   async update() {
@@ -122,7 +136,7 @@ class SourcesView {
 
   /** @param {any} source */
   pause(source) {
-    const verb = this.paused.has(source.source.toLowerCase()) ? "resume" : "pause";
+    const verb = source.paused ? "resume" : "pause";
     const path = `/datasource/by-uuid/${source.source}/${verb}_source.cmd`;
     void this.run(() => send("POST", path, {}), t(`sources.done.${verb}`));
   }
@@ -157,10 +171,10 @@ class SourcesView {
     if (this.sources.length === 0) {
       return html`${empty(t("sources.none"), this.firstSteps?.())} ${this.strangers()}`;
     }
-    const silent = this.sources.filter((source) => source.silent_since).length;
+    const { silent, total } = this;
     return html`<div class="row">
         <p class="total">
-          ${t("sources.count", { n: this.sources.length })}${silent ? html` · <strong>${t("sources.silent_count", { n: silent })}</strong>` : nothing}
+          ${t("sources.count", { n: total })}${silent ? html` · <strong>${t("sources.silent_count", { n: silent })}</strong>` : nothing}
         </p>
         ${this.export.button("/api/v1/sources", {}, "sources")}
       </div>
@@ -169,24 +183,24 @@ class SourcesView {
       ${table({
         caption: t("sources.caption"),
         columns: this.columns(),
-        rows: this.sources.slice(0, this.rowsMax),
+        rows: this.sources,
         rowClass: (row) => (row.source === this.chosen?.source ? "chosen" : ""),
       })}
       ${
-        this.rowsMax < this.sources.length
+        this.sources.length < total
           ? html`<p class="more">
-              <button type="button" @click=${() => this.more()}>${t("more")}</button>
-              <span class="muted">${t("sources.shown", { shown: this.rowsMax, n: this.sources.length })}</span>
+              <button type="button" @click=${() => void this.more()}>${t("more")}</button>
+              <span class="muted">${t("sources.shown", { shown: this.sources.length, n: total })}</span>
             </p>`
           : nothing
       }
       ${this.strangers()}`;
   }
 
-  more() {
-    const before = this.rowsMax;
-    this.rowsMax += ROWS;
-    this.draw();
+  async more() {
+    const before = this.sources?.length ?? 0;
+    this.rowsMax = before + ROWS;
+    await this.read();
     // The button may be gone; reading goes on where the new rows begin.
     this.root.querySelectorAll("tbody tr")[before]?.querySelector("a")?.focus();
   }
@@ -195,7 +209,7 @@ class SourcesView {
     if (!this.context.query.get("source")) return nothing;
     if (!this.chosen) return this.trouble ? nothing : loading();
     const source = this.chosen;
-    const isPaused = this.paused.has(source.source.toLowerCase());
+    const isPaused = source.paused;
     const actions = mayWrite()
       ? html`<button type="button" aria-pressed=${isPaused} @click=${() => this.pause(source)}>
             ${icon("pause")} ${t(isPaused ? "sources.resume" : "sources.pause")}
@@ -210,7 +224,7 @@ class SourcesView {
 
   /** How a source is, as icon and words. @param {any} source */
   state(source) {
-    if (this.paused.has(source.source.toLowerCase())) {
+    if (source.paused) {
       return html`<span class="state-paused">${icon("pause")} ${t("sources.state.paused")}</span>`;
     }
     if (source.silent_since) {
