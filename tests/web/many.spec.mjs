@@ -24,7 +24,7 @@ test("views read pages of many sources, and look up those that they show", async
     if (pathname === "/api/v1/sources") asked.push(search);
     if (pathname.startsWith("/datasource/")) asked.push(pathname);
   });
-  const last = id(SOURCES - 1);
+  const last = id(SOURCES - 1).toUpperCase();
   for (const view of ["devices", "ssids", "channels", "map"]) {
     await page.goto(`${server.url}/ui/${view}?source=${last}`);
     await settled(page);
@@ -63,7 +63,7 @@ test("older alerts come on request, with the names of their sources", async ({ p
   const alerts = page.getByRole("listitem").filter({ hasText: "CRYPTODROP" });
   await expect(alerts).toHaveCount(100);
   await expect(page.getByRole("link", { name: /board 129$/ })).toBeVisible();
-  await use(page, "keyboard", page.getByRole("button", { name: "More" }));
+  await use(page, "mouse", page.getByRole("button", { name: "More" }));
   await expect(alerts).toHaveCount(130);
   await expect(page.getByRole("link", { name: /board 0$/ })).toBeVisible();
 });

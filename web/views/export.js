@@ -168,8 +168,8 @@ export function exportMenu(params, note = nothing) {
   if (settings.demo) return nothing;
   const entry = (/** @type {(typeof FORMS)[number]} */ [name, form, options]) =>
     html`<li>
-      <a href=${address(`/api/v1/export/${form}`, { ...params, ...options })} download>${t(`export.${name}`)}</a>
-      <span class="muted">${t(`export.${name}.about`)}</span>
+      <a href=${address(`/api/v1/export/${form}`, { ...params, ...options })} download>${t(`export.form.${name}`)}</a>
+      <span class="muted">${t(`export.form.${name}.about`)}</span>
     </li>`;
   return html`<details class="columns export-menu">
     <summary>${t("export.menu")}</summary>
