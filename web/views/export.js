@@ -155,8 +155,10 @@ export const FORMS = /** @type {const} */ ([
   ["kml", "kml", {}],
   ["kmz", "kmz", {}],
   ["gpx", "gpx", {}],
+  ["kismetdb", "kismetdb", {}],
   ["netxml", "netxml", {}],
   ["cot", "cot", {}],
+  ["cotzip", "cotzip", {}],
 ]);
 
 /**
