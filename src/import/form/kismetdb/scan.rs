@@ -15,7 +15,8 @@ const LIMITS: Limits = Limits {
     clock_skew_max: Duration::from_secs(24 * 60 * 60),
     source_name_bytes_max: 0,
     capabilities_bytes_max: 1024,
-    tags_max: 0,
+    // Services of a Bluetooth device are bounded by it too. Tags have no room.
+    tags_max: 64,
     tag_bytes_max: 0,
     tags_bytes_max: 0,
     advertising_bytes_max: 4096,
