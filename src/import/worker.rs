@@ -165,16 +165,18 @@ impl Worker {
         }
         let factor = 2u32.saturating_pow(tries - 1).min(PAUSE_FACTOR_MAX);
         let pause = self.shared.bounds.retry_delay.saturating_mul(factor);
-        warn!(
-            import.id = job.id,
-            reason,
-            ?pause,
-            "an import waits, and is tried again"
-        );
+        let id = job.id;
         job.state = State::Waiting;
         job.error = Some(format!("{reason}; tried again after {}", span_text(pause)));
         let has_progress = progress.is_some() || (self.is_reading && !job.options.dry_run);
         self.shared.postpone(job, pause, has_progress);
+        // Who reads it finds the job waiting.
+        warn!(
+            import.id = id,
+            reason,
+            ?pause,
+            "an import waits, and is tried again"
+        );
     }
 
     fn end(&mut self, mut job: Job) {
