@@ -258,3 +258,14 @@ function alias(name) {
   }
   return `${FIRST[hash % 8]} ${SECOND[(hash >>> 3) % 8]} ${(hash >>> 6) % 1000}`;
 }
+
+/**
+ * As the field for a time wants it: the reader's zone, without naming it.
+ * @param {string | undefined} value
+ */
+export function fieldTime(value) {
+  if (!value) return "";
+  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value);
+  if (Number.isNaN(ms)) return "";
+  return new Date(ms - new Date(ms).getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+}

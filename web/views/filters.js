@@ -11,6 +11,7 @@ import {
   shownText,
   signalText,
 } from "../lib/format.js";
+import { fieldTime } from "../lib/format.js";
 import { number, t } from "../lib/i18n.js";
 import { empty, icon } from "../lib/ui.js";
 
@@ -376,7 +377,7 @@ function times(name, { filters, apply }) {
   ]);
   return html`<div class="field">
     <label for="field-${name}">${t(`filters.${name}`)}</label>
-    <input id="field-${name}" type="datetime-local" .value=${live(localTime(filters[name]))} @change=${exact} />
+    <input id="field-${name}" type="datetime-local" .value=${live(fieldTime(filters[name]))} @change=${exact} />
     ${
       name === "since"
         ? html`<span class="spans"
@@ -388,15 +389,4 @@ function times(name, { filters, apply }) {
         : nothing
     }
   </div>`;
-}
-
-/**
- * As the field for a time wants it: the reader's zone, without naming it.
- * @param {string | undefined} value
- */
-function localTime(value) {
-  if (!value) return "";
-  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value);
-  if (Number.isNaN(ms)) return "";
-  return new Date(ms - new Date(ms).getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 }

@@ -1,12 +1,14 @@
 // What the address of the map says, and what the map reads besides its tiles: the list of what it shows, the selected
 // device, tracks and counts.
 import { get, isAborted } from "../lib/api.js";
-import { GROUPS } from "../lib/paint.js";
+import { GROUPS, SOURCES_MAX } from "../lib/paint.js";
+import { SourceNames } from "../lib/sources.js";
 import { boundsOf } from "../lib/worldmap.js";
 import { filtersOf } from "./filters.js";
 
 /** @typedef {import("../lib/worldmap.js").Place} Place */
 /** @typedef {import("../lib/paint.js").Mode} Mode */
+/** @typedef {import("./map-parts.js").Source} Source */
 
 /**
  * @typedef {object} MapState
@@ -116,6 +118,31 @@ export class MapData {
     this.tracks = new Map();
     /** @type {any} */
     this.summary = null;
+    this.names = new SourceNames(signal);
+  }
+
+  /** Reads the first sources, and those that the address names. @param {MapState} state */
+  async readNames({ filters, tracks }) {
+    try {
+      if (this.names.size === 0) await this.names.readFirst();
+      await this.names.lookUpFor(filters);
+      await this.names.lookUp(tracks);
+    } catch {
+      // The map is shown without them.
+    }
+  }
+
+  /** @returns {Source[]} */
+  get sources() {
+    return this.names.rows.filter((/** @type {Source} */ source) => source.position || source.name);
+  }
+
+  /** The sources that colours tell apart. @param {Record<string, string>} filters */
+  coloured(filters) {
+    const wanted = filters.source?.split(",");
+    const isWanted = (/** @type {Source} */ { source, name }) =>
+      !wanted || wanted.some((one) => one.toUpperCase() === source || one === name);
+    return this.sources.filter(isWanted).slice(0, SOURCES_MAX);
   }
 
   /** @param {import("../lib/api.js").Params} filters */

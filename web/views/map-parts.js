@@ -57,7 +57,7 @@ export function frame(view, choice, scale, credit, set) {
         outlining: view.outlining,
         outline: view.outline,
       })}
-      ${legend(state.by, view.coloured)} ${foot(credit, scale)}
+      ${legend(state.by, view.data.coloured(state.filters))} ${foot(credit, scale)}
       ${summary?.with_position === 0 ? nothingHere(summary, isFiltered, () => apply({}), table) : nothing}
       ${view.tileError ? tilesFailed(reason(view.tileError), view.again) : nothing}
     </div>
@@ -81,7 +81,7 @@ export function frame(view, choice, scale, credit, set) {
         again: () => void view.loadList(),
       })}
       ${summary ? without(summary.devices - summary.with_position, placeless) : nothing}
-      ${layers({ state, basemaps: view.basemaps, base: view.base, sources: view.sources, set })} ${panel(choice)}
+      ${layers({ state, basemaps: view.basemaps, base: view.base, sources: view.data.sources, set })} ${panel(choice)}
       ${exportMenu({ ...shown, ...withoutOwn(view.context.query) }, t(state.area ? "export.area" : "export.view"))}
       ${settings.demo ? html`<p class="muted">${t("map.demo")}</p>` : nothing}
     </div>

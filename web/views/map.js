@@ -7,7 +7,6 @@ import { on } from "../lib/live.js";
 import { painter, plan, SOURCES_MAX } from "../lib/paint.js";
 import { style } from "../lib/router.js";
 import { onChange, settings, withoutOwn } from "../lib/settings.js";
-import { SourceNames } from "../lib/sources.js";
 import { decode, DeviceTiles, readTile } from "../lib/tiles.js";
 import { announce, debounce, failed, loading } from "../lib/ui.js";
 import { boundsOf, extentOfData, WorldMap } from "../lib/worldmap.js";
@@ -50,7 +49,6 @@ export class MapView {
     this.map = null;
     /** @type {basemap.Basemap[]} */
     this.basemaps = [];
-    this.names = new SourceNames(context.signal);
     /** What of one's own was left out last. */
     this.own = JSON.stringify(withoutOwn(context.query));
     /** @type {unknown} */
@@ -79,7 +77,7 @@ export class MapView {
       loadTexts("filters"),
       style("styles/devices.css"),
       basemap.list(signal).catch(() => []),
-      this.readNames(),
+      this.data.readNames(this.state),
     ]);
     if (signal.aborted) return;
     this.basemaps = basemaps;
@@ -99,22 +97,6 @@ export class MapView {
     void this.data.loadSummary(this.wanted);
   }
 
-  /** Reads the first sources, and those that the address names. */
-  async readNames() {
-    try {
-      if (this.names.size === 0) await this.names.readFirst();
-      await this.names.lookUpFor(this.state.filters);
-      await this.names.lookUp(this.state.tracks);
-    } catch {
-      // The map is shown without them.
-    }
-  }
-
-  /** @returns {parts.Source[]} */
-  get sources() {
-    return this.names.rows.filter((/** @type {parts.Source} */ source) => source.position || source.name);
-  }
-
   /** What the server is asked for: the filters, and that of one's own networks. @returns {import("../lib/api.js").Params} */
   get wanted() {
     return { ...this.state.filters, ...withoutOwn(this.context.query) };
@@ -132,14 +114,6 @@ export class MapView {
     return getComputedStyle(target).getPropertyValue(token).trim() || "#777";
   };
 
-  /** The sources that colours tell apart. */
-  get coloured() {
-    const wanted = this.state.filters.source?.split(",");
-    const isWanted = (/** @type {parts.Source} */ { source, name }) =>
-      !wanted || wanted.some((one) => one.toUpperCase() === source || one === name);
-    return this.sources.filter(isWanted).slice(0, SOURCES_MAX);
-  }
-
   build() {
     const target = /** @type {HTMLElement} */ (this.root.querySelector(".map-canvas"));
     this.resize();
@@ -149,7 +123,7 @@ export class MapView {
       plan: (first) =>
         plan(
           this.state.by,
-          this.coloured.map(({ source }) => source),
+          this.data.coloured(this.state.filters).map(({ source }) => source),
           Date.now() / 1000,
           first,
         ),
@@ -251,7 +225,9 @@ export class MapView {
 
   mark() {
     const position = this.data.device?.position;
-    const tokens = new Map(this.sources.map(({ source }, index) => [source, `--map-source-${index % SOURCES_MAX}`]));
+    const tokens = new Map(
+      this.data.sources.map(({ source }, index) => [source, `--map-source-${index % SOURCES_MAX}`]),
+    );
     this.map?.mark({
       selected: position ? { place: [position.lon, position.lat], radiusM: this.data.radiusM } : null,
       here: this.here,
@@ -326,7 +302,7 @@ export class MapView {
       void this.loadList();
     }
     if (filtered) void this.data.loadSummary(this.wanted);
-    if (filtered || isOther(before.tracks, state.tracks)) void this.readNames().then(() => this.draw());
+    if (filtered || isOther(before.tracks, state.tracks)) void this.data.readNames(state).then(() => this.draw());
     if (before.sel !== state.sel) void this.loadDevice();
     if (isOther([before.tracks, before.since], [state.tracks, state.since])) void this.loadTracks();
     if (state.at && writePlace(this.map.at()) !== context.query.get("at")) this.map.go(state.at);
@@ -402,7 +378,7 @@ export class MapView {
       const gone = Object.keys(state.filters).map((name) => /** @type {[string, null]} */ ([name, null]));
       set({ ...Object.fromEntries(gone), ...filters });
     };
-    const names = new Map(this.sources.map(({ source, name }) => [source, name ?? source]));
+    const names = new Map(this.data.sources.map(({ source, name }) => [source, name ?? source]));
     const choice = { filters: state.filters, summary: this.data.summary ?? undefined, sources: names, apply };
     const found = this.basemaps.find(({ name }) => name === this.base);
     const scale = this.map?.scale() ?? null;
