@@ -27,6 +27,7 @@ use super::native::live::{LivePage, PageParts};
 use super::native::tile_index::TileIndex;
 use super::request::body::{Bodies, BodyLimits};
 use super::request::forwarded::Proxies;
+use super::request::hang_up::HangUp;
 use super::response::heavy::{
     self, HeavyReads, Interest, ReadLimits, ReadPlace, ReadQueue, Reader,
 };
@@ -246,6 +247,11 @@ impl ExportReads {
     /// Waits for a place, which is kept until the client has read everything.
     pub(super) async fn admit(&self) -> Result<ReadPlace, ApiError> {
         self.queue.admit(&self.reader).await
+    }
+
+    /// Tells when the client is gone.
+    pub(super) const fn hang_up(&self) -> &HangUp {
+        &self.reader.hang_up
     }
 }
 

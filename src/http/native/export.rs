@@ -85,7 +85,7 @@ pub(in crate::http) async fn export(
         tracker: Arc::clone(&tracker),
         server: reads.server_uuid,
         file: match form.made {
-            Made::OnDisk => Some(take_file(reads.scratch).await?),
+            Made::OnDisk => Some(take_file(reads.scratch.clone()).await?),
             Made::Streamed | Made::InMemory => None,
         },
         package_devices_max: reads.package_devices_max,
@@ -126,13 +126,7 @@ pub(in crate::http) async fn export(
     let turns = pace.of_one_answer();
     let body = match form.made {
         Made::Streamed => pieces::body(file, turns, place),
-        Made::InMemory | Made::OnDisk => {
-            let begun = pieces::begun(file, turns, place).await;
-            begun.map_err(|error| match error.downcast() {
-                Ok(error) => ApiError::Export(*error),
-                Err(_) => ApiError::Panicked,
-            })?
-        }
+        Made::InMemory | Made::OnDisk => pieces::begun(file, turns, place, reads.hang_up()).await?,
     };
     Ok((headers, body).into_response())
 }

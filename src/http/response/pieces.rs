@@ -12,6 +12,8 @@ use tokio::task::spawn_blocking;
 
 use super::heavy::ReadPlace;
 use super::pace::YieldToIngest;
+use crate::http::error::ApiError;
+use crate::http::request::hang_up::HangUp;
 
 /// Makes a body piece by piece.
 pub(in crate::http) trait Pieces: Send + 'static {
@@ -34,18 +36,31 @@ pub(in crate::http) fn body<P: Pieces>(pieces: P, turns: YieldToIngest, place: R
     })
 }
 
-/// A body whose first piece is there before the answer begins, so that what fails until then has a status.
+/// A body whose first piece is there before the answer begins, so that what fails until then has a status. The work ends
+/// if the client hangs up.
 pub(in crate::http) async fn begun<P: Pieces>(
     pieces: P,
     turns: YieldToIngest,
     place: ReadPlace,
-) -> Result<Body, BoxError> {
+    hang_up: &HangUp,
+) -> Result<Body, ApiError>
+where
+    ApiError: From<P::Error>,
+{
     let maker = Maker {
         pieces,
         turns,
         _place: place,
     };
-    let made = maker.make().await?;
+    let made = tokio::select! {
+        biased;
+        made = maker.make() => made,
+        () = hang_up.happens() => return Err(ApiError::ClientGone),
+    };
+    let made = made.map_err(|error| match error.downcast::<P::Error>() {
+        Ok(error) => (*error).into(),
+        Err(_) => ApiError::Panicked,
+    })?;
     Ok(Body::new(PieceBody {
         making: Some(Box::pin(async move { Ok(made) })),
     }))
@@ -121,6 +136,7 @@ mod tests {
     use http_body_util::BodyExt;
 
     use super::*;
+    use crate::export::ExportError;
     use crate::http::response::heavy::ReadQueue;
     use crate::http::response::heavy::tests::{limits, reader};
     use crate::http::response::pace::Pace;
@@ -169,5 +185,29 @@ mod tests {
         }
         assert!(body.frame().await.unwrap().is_err());
         assert!(body.frame().await.is_none());
+    }
+
+    /// Never gets to a first piece.
+    struct Endless;
+
+    impl Pieces for Endless {
+        type Error = ExportError;
+
+        fn next(&mut self) -> Result<Option<Vec<u8>>, ExportError> {
+            Ok(Some(Vec::new()))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_made_first_is_given_up_when_its_client_hangs_up() {
+        let queue = ReadQueue::new(limits(1, 1), &Arc::default());
+        let place = queue.admit(&reader(1)).await.unwrap();
+        let turns = Pace::new(Arc::default(), 1).of_one_answer();
+        let hang_up = HangUp::of_connection();
+        hang_up.set();
+        let begun = begun(Endless, turns, place, &hang_up).await;
+        assert!(matches!(begun, Err(ApiError::ClientGone)));
+        // Waits until the last step has given the place back.
+        queue.admit(&reader(2)).await.unwrap();
     }
 }
