@@ -41,6 +41,8 @@ use crate::views::native::Utc;
 const PIECE_BYTES_MIN: usize = 64 * 1024;
 /// After so many steps without enough rows for a piece, others have their turn.
 const STEPS_MAX: usize = 16;
+/// The same after so many rows, which a form may put elsewhere than into the piece.
+const ROWS_MAX: u64 = 1024;
 
 /// What a row of a file stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -301,6 +303,12 @@ pub(crate) struct Counts {
     pub(crate) left_out: u64,
 }
 
+impl Counts {
+    const fn rows(self) -> u64 {
+        self.written + self.left_out
+    }
+}
+
 /// A file that is written piece by piece.
 pub(crate) struct Export {
     writer: Box<dyn FormWriter>,
@@ -340,8 +348,9 @@ impl Export {
                 0
             }
         };
+        let rows_end = self.counts.rows() + ROWS_MAX;
         for _ in 0..STEPS_MAX {
-            if PIECE_BYTES_MIN <= piece.len() {
+            if PIECE_BYTES_MIN <= piece.len() || rows_end <= self.counts.rows() {
                 break;
             }
             let (writer, hidden, counts) = (&mut self.writer, &self.hidden, &mut self.counts);
