@@ -95,14 +95,14 @@ pub(crate) struct Form {
     writer: fn(&Choices, &mut Around) -> Box<dyn FormWriter>,
 }
 
-/// How much of a file is there when its first byte is sent.
+/// How a file is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Made {
-    /// A piece.
+    /// Piece by piece, while it is sent.
     Streamed,
-    /// All of it, in memory. Its rows have a bound.
+    /// All of it in memory, before it is sent. Its rows have a bound.
     InMemory,
-    /// All of it, on disk.
+    /// All of it on disk, before it is sent.
     OnDisk,
 }
 

@@ -11,7 +11,7 @@ use crate::data_dir::{DataDir, EXPORTS};
 
 /// The name of the file.
 const NAME: &str = "unfinished";
-/// Less room than this is none.
+/// With less room than this, no file is begun.
 const BYTES_MIN: u64 = 1 << 20;
 
 /// A folder with at most one file, which is removed on every way out.

@@ -11,7 +11,8 @@ use super::job::Job;
 use super::store::{Progress, SavedState, Store};
 use crate::data_dir::{DataDir, IMPORTS, private};
 
-/// How many times the copy of rows is tried. A try fails if the server merges rows meanwhile, once in some 100 000 rows.
+/// Most tries to copy the rows. A try fails if the server merges its files of rows at that moment, which it does about once
+/// in 100 000 rows.
 const TRIES: u32 = 10;
 
 /// Copies the imports of a data directory, if there are any. This has to come before the log is copied: so the log has all

@@ -19,7 +19,8 @@ use crate::metrics::ConnectionCounts;
 pub(crate) struct ConnectionLimits {
     /// The longest head of a request, in bytes.
     pub(crate) head_bytes_max: usize,
-    /// How much of the body of a refused request is read, so that its client sees the answer.
+    /// The server reads up to this much of the body of a refused request. Many clients look for the answer only after they
+    /// have sent the whole body.
     pub(crate) refused_body_bytes_max: usize,
     /// How long that reading waits for more bytes.
     pub(crate) refused_body_pause_max: Duration,

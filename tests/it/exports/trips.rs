@@ -67,24 +67,27 @@ fn has_place(address: &str) -> bool {
     address != OPTED_OUT && address != WITHOUT_PLACE
 }
 
+/// What observations tell of a device.
+const OBSERVED: [&str; 13] = [
+    "phy",
+    "name",
+    "security",
+    "channel",
+    "frequency_khz",
+    "signal_dbm",
+    "signal_strongest_dbm",
+    "signal_weakest_dbm",
+    "first_seen",
+    "last_seen",
+    "reports",
+    "lat",
+    "lon",
+];
+
 #[tokio::test]
 async fn observations_in_geojson_carry_all_that_devices_are_made_of() {
     let from = with_devices().await;
-    let fields = [
-        "phy",
-        "name",
-        "security",
-        "channel",
-        "frequency_khz",
-        "signal_dbm",
-        "signal_strongest_dbm",
-        "signal_weakest_dbm",
-        "first_seen",
-        "last_seen",
-        "reports",
-        "lat",
-        "lon",
-    ];
+    let fields = OBSERVED;
     check(&from, "geojson?per=observation", &fields, is_allowed).await;
     let into = carry(&from, "geojson?per=observation").await;
     let sources = into.read("/api/v1/sources").await;
@@ -144,21 +147,7 @@ async fn kml_carries_devices_with_a_place() {
 #[tokio::test]
 async fn databases_of_kismet_carry_observations_and_devices() {
     let from = with_devices().await;
-    let fields = [
-        "phy",
-        "name",
-        "security",
-        "channel",
-        "frequency_khz",
-        "signal_dbm",
-        "signal_strongest_dbm",
-        "signal_weakest_dbm",
-        "first_seen",
-        "last_seen",
-        "reports",
-        "lat",
-        "lon",
-    ];
+    let fields = OBSERVED;
     // A channel without its frequency is not in a packet.
     let has_frequency = |address: &str| is_allowed(address) && address != "02:00:00:00:00:02";
     let into = carry(&from, "kismetdb").await;

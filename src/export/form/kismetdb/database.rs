@@ -11,7 +11,7 @@ use crate::export::{ExportError, ScratchFile};
 const PAGE_BYTES: u64 = 4096;
 /// SQLite's own bound.
 const PAGES_MAX: u64 = 4_294_967_294;
-/// How much of the finished file is sent at a time.
+/// The finished file is sent in pieces of this size.
 const PIECE_BYTES: u64 = 256 * 1024;
 
 /// Nothing is undone: a file that is not complete is removed. Kismet's tools compare the address of each device with those

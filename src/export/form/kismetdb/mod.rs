@@ -30,7 +30,7 @@ const RELEASE: &str = "2025.09.0";
 /// The versions. Only the newer one has signals of Bluetooth devices, and only the older one is read by all tools.
 const V9: &str = "9";
 const V10: &str = "10";
-/// Stands for a frame with a header of its own, of which there is none here.
+/// The link type of 802.11 frames (`LINKTYPE_IEEE802_11`). Packets of this file have no content.
 const DLT_IEEE802_11: i64 = 105;
 
 /// Devices that are known to have a row. Others are looked for in the file.

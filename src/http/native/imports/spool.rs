@@ -109,7 +109,7 @@ struct Writer {
     arrival: Arc<Arrival>,
     files_max: usize,
     fields_max: usize,
-    /// How many fields have arrived that are not files.
+    /// Number of fields so far, without files.
     fields: usize,
     file: Option<File>,
     /// The field that is being read, if it is not a file.

@@ -21,7 +21,7 @@ use crate::import::rows::{Context, Ending, FileError, Origin, Row, Rows};
 use crate::import::values::{Draft, Place};
 use crate::report::{MacAddr, Phy, UnixTime};
 
-/// How many data sources are kept apart. Rows of further ones have the source of the program.
+/// Most data sources of one file that become sources here. Rows of all others belong to the program that wrote the file.
 const SOURCES_MAX: usize = 256;
 /// Sightings that wait for stronger ones of the same second.
 const WAITING_MAX: usize = 100_000;
