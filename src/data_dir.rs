@@ -24,8 +24,19 @@ pub(crate) const CREDENTIAL_USES: &str = "auth-uses.json";
 pub(crate) const SOURCE_OWNERS: &str = "source-owners.json";
 /// The progress of each webhook.
 pub(crate) const WEBHOOKS: &str = "webhooks.json";
+/// The key of zones and of redacted files.
+pub(crate) const PRIVACY_KEY: &str = "privacy.json";
+/// What is to be erased, until that is done.
+pub(crate) const ERASURES: &str = "erasures.json";
 /// The small files. Each is replaced as a whole.
-pub(crate) const SMALL_FILES: [&str; 4] = [CREDENTIALS, CREDENTIAL_USES, SOURCE_OWNERS, WEBHOOKS];
+pub(crate) const SMALL_FILES: [&str; 6] = [
+    CREDENTIALS,
+    CREDENTIAL_USES,
+    SOURCE_OWNERS,
+    WEBHOOKS,
+    PRIVACY_KEY,
+    ERASURES,
+];
 /// The log of a backup that is not complete.
 pub(crate) const UNFINISHED_LOG: &str = "scanpost.db.unfinished";
 /// The folder of the snapshots.
@@ -204,6 +215,17 @@ impl DataDir {
         Ok(())
     }
 
+    /// The content of a small file. `None` if it is missing. A symbolic link is not followed.
+    pub(crate) fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
+        let path = self.path_of(name);
+        expect_file(&path)?;
+        match fs::read(path) {
+            Ok(content) => Ok(Some(content)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Replaces a file. Readers see the old one or the new one, and so does the next start after a crash.
     pub(crate) fn replace(&self, name: &str, content: &[u8]) -> io::Result<Metadata> {
         let unfinished = self.path.join(format!("{name}.new"));
@@ -298,6 +320,24 @@ impl DataDir {
         }
         private().create_new(true).open(&path)?;
         Ok(path)
+    }
+
+    /// Removes a small file, if it exists.
+    pub(crate) fn remove_file(&self, name: &str) -> io::Result<()> {
+        match fs::remove_file(self.path_of(name)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        sync_folder(&self.path)
+    }
+
+    /// Removes a folder with everything in it, if it exists.
+    pub(crate) fn remove_folder(&self, name: &str) -> io::Result<()> {
+        match fs::remove_dir_all(self.path_of(name)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        sync_folder(&self.path)
     }
 
     /// Copies a small file to another data directory, if it exists.

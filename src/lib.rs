@@ -36,6 +36,8 @@
 //! | `page` | the files of the web page | HTTP |
 //! | `import` | files that people have already: forms, readers, jobs, identities of rows | HTTP |
 //! | `export` | files for other programs: forms, and the rows that they show | HTTP, who reads them |
+//! | [`erase`] | removing what is to be forgotten from all files, across crashes | HTTP |
+//! | [`privacy`] | what may leave: zones, lists, owners who opted out | files and HTTP, apart from its key |
 //! | `maps` | base maps: archives of tiles, and styles for them | HTTP |
 //! | `described` | types as the `OpenAPI` document describes them | routes |
 //! | [`config`] | file, environment and flags to one checked value | what it is for |
@@ -63,6 +65,8 @@ mod bounded;
 pub mod config;
 mod data_dir;
 mod described;
+#[warn(missing_docs)]
+pub mod erase;
 pub mod events;
 mod export;
 pub mod fold;
@@ -80,6 +84,8 @@ pub mod metrics;
 mod notify;
 pub mod outbox;
 mod page;
+#[warn(missing_docs)]
+pub mod privacy;
 mod process;
 pub mod report;
 mod serve;
@@ -95,6 +101,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 pub use import::{read_database, use_program};
 pub use serve::{
-    BindError, Listeners, PageError, Reload, ServeError, StartOptions, TlsError, ip_addresses,
-    serve, serve_log, serve_with,
+    BindError, Listeners, PageError, Reload, ServeError, StartOptions, TlsError, erase_from,
+    ip_addresses, serve, serve_log, serve_with,
 };

@@ -1,22 +1,30 @@
 //! Connects the parts of the server, and shuts them down in order.
 
+mod erasure;
+mod reload;
+
 use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
+use tokio::sync::Mutex;
 use tokio::sync::mpsc::Receiver;
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
+pub use self::erasure::erase_from;
+use self::reload::{Reloader, Reloads};
 use crate::alerts::{AlertKeeper, AlertStore, KeeperError};
 use crate::auth::{Access, Credentials, CredentialsError, Policy, SourceOwners};
 use crate::config::{Config, ConfigError, ListenAddress};
 use crate::data_dir::DataDir;
+use crate::erase::Eraser;
 use crate::events::Events;
 use crate::export::Scratch;
 use crate::fold::ResendWindow;
@@ -31,13 +39,14 @@ use crate::http::{self, App, PageFiles, Parts};
 use crate::import::{
     DatabaseBounds, ImportBounds, ImportParts, Importing, SourceRules, UnpackBounds,
 };
-use crate::ingest::housekeeping::{self, HousekeepingHandle, Schedule};
+use crate::ingest::housekeeping::{self, HousekeepingHandle, HousekeepingMessages, Schedule};
 use crate::ingest::{self, Ingest, Stores, WriterBounds, WriterError};
 use crate::log::{History, Log, LogError, LogOptions};
 use crate::metrics::ConnectionCounts;
 use crate::notify::Notifier;
+use crate::privacy::{self, OptedOut};
 use crate::process::Process;
-use crate::tracker::{Bounds, Tracker};
+use crate::tracker::Tracker;
 use crate::webhook::{self, Deliveries, WebhookError, Webhooks};
 
 /// How late a rule about silence may fire.
@@ -70,6 +79,9 @@ pub enum ServeError {
     /// A listener has no local address.
     #[error("a listener has no address")]
     Address(#[source] io::Error),
+    /// The key of zones and redacted files cannot be read or made.
+    #[error("cannot use privacy.json in the data directory")]
+    PrivacyKey(#[source] io::Error),
     /// The folder of imports cannot be used.
     #[error("cannot use the folder of imports in the data directory")]
     Imports(#[source] io::Error),
@@ -128,13 +140,59 @@ pub async fn serve_with(
     options: StartOptions,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
-    let data = config.server.data_dir()?;
+    let (data, listeners) = (config.server.data_dir()?, listeners.into());
     let options_of_log = LogOptions {
         index_rows: config.limits.history_memory_rows,
     };
-    let log = Log::in_directory_with(&data, options_of_log)?;
-    let listeners = listeners.into();
-    run(listeners, config, (log, Some(data)), options, shutdown).await
+    let (mut config, mut shutdown) = (config, pin!(shutdown));
+    let how = How::new(options);
+    loop {
+        erasure::carry_out_waiting(&config, &data).await;
+        let log = Log::in_directory_with(&data, options_of_log)?;
+        let stores = (log, Some(data.clone()));
+        let listening = listeners.clone();
+        match run(listening, config.clone(), stores, &how, shutdown.as_mut()).await? {
+            Ended::Stopped => return Ok(()),
+            Ended::ToErase => info!("starting again, to erase what was ordered"),
+        }
+        if let Some(changed) = how.reloads.lock().await.changed.take() {
+            config = changed;
+        }
+    }
+}
+
+/// Why a server ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    Stopped,
+    /// Its files are to be changed, which only a server that does not run yet can do.
+    ToErase,
+}
+
+impl Ended {
+    fn tell(self, notifier: &Notifier) {
+        if self == Self::Stopped {
+            info!("shutting down");
+            notifier.stopping();
+        }
+    }
+}
+
+/// How each start of the server goes.
+struct How {
+    accepts_loss: bool,
+    without_webhooks: bool,
+    reloads: Arc<Mutex<Reloads>>,
+}
+
+impl How {
+    fn new(options: StartOptions) -> Self {
+        Self {
+            accepts_loss: options.accepts_loss,
+            without_webhooks: options.without_webhooks,
+            reloads: Arc::new(Mutex::new(Reloads::new(options.reloads))),
+        }
+    }
 }
 
 /// Like [`serve`], but with a log that is open already, and without snapshots.
@@ -148,18 +206,19 @@ pub async fn serve_log(
     log: Log,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
-    let options = StartOptions::default();
-    let listeners = listeners.into();
-    run(listeners, config, (log, None), options, shutdown).await
+    let how = How::new(StartOptions::default());
+    let (listeners, shutdown) = (listeners.into(), pin!(shutdown));
+    let ended = run(listeners, config, (log, None), &how, shutdown).await;
+    ended.map(drop)
 }
 
 async fn run(
     listeners: Listeners,
     config: Config,
     (log, data): (Log, Option<PathBuf>),
-    options: StartOptions,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> Result<(), ServeError> {
+    how: &How,
+    shutdown: impl Future<Output = ()>,
+) -> Result<Ended, ServeError> {
     let kismet_page = PageFiles::open(&config.ui.kismet_dir)?;
     let tls = Tls::open(&config.server)?.map(Arc::new);
     let listens_on = ip_addresses(&listeners.addresses().map_err(ServeError::Address)?);
@@ -172,15 +231,17 @@ async fn run(
     let (server_uuid, history, history_of_imports) =
         (log.server_uuid(), log.history(), log.history());
     let keeper = AlertKeeper::open(data.as_deref(), &config.alerts, server_uuid)?;
-    let (alerts, tracker) = (keeper.store(), Arc::new(tracker(&config)));
+    let alerts = keeper.store();
+    let (data_files, eraser) = files_of(data.as_deref());
+    let privacy = open_privacy(&config, data_files.as_ref())?;
+    let tracker = Arc::new(tracker(&config, &privacy));
     let events = Events::new(config.limits.events_queue_max);
     let stop = CancellationToken::new();
     // The tasks also have to stop if the start fails from here on.
     let _stopped = stop.clone().drop_guard();
-    let is_sending = !options.without_webhooks;
+    let is_sending = !how.without_webhooks;
     let (webhooks, deliveries) =
         start_webhooks(&config, is_sending, &alerts, data.as_deref(), &stop)?;
-    let data_files = data.as_deref().map(DataDir::at);
     let (housekeeper, messages) = housekeeping::channel();
     let notifier = Arc::new(Notifier::of_environment());
     let (begin, told_when_ready) = (housekeeper.clone(), Arc::clone(&notifier));
@@ -188,7 +249,7 @@ async fn run(
         Stores {
             log,
             snapshots: data,
-            accepts_loss: options.accepts_loss,
+            accepts_loss: how.accepts_loss,
             alerts: keeper,
         },
         Arc::clone(&tracker),
@@ -201,14 +262,7 @@ async fn run(
         },
     )
     .map_err(ServeError::Thread)?;
-    let housekeeping = housekeeping::start(
-        messages,
-        Arc::clone(&tracker),
-        ingest.clone(),
-        alerts.clone(),
-        schedule(&config),
-    )
-    .map_err(ServeError::Thread)?;
+    let housekeeping = start_housekeeping(messages, (&tracker, &ingest, &alerts), &config)?;
     let rules = source_rules(&config, &tracker, owners.as_ref(), history_of_imports);
     let importing = start_imports(&config, data_files.as_ref(), (&ingest, &events), rules)?;
     let connections = Arc::<ConnectionCounts>::default();
@@ -227,6 +281,8 @@ async fn run(
         events,
         history,
         webhooks,
+        privacy,
+        eraser: eraser.clone(),
         connections: Arc::clone(&connections),
         process,
         kismet_page,
@@ -235,7 +291,7 @@ async fn run(
     spawn_until(&stop, tick(ingest, app.clone(), Arc::clone(&notifier)));
     spawn_until(&stop, app.clone().follow_places());
     spawn_until(&stop, save_uses(access_at_end.clone()));
-    spawn_until(&stop, reloader.run(options.reloads, app.clone()));
+    spawn_until(&stop, reloader.run(Arc::clone(&how.reloads), app.clone()));
     let serving = tokio::spawn(listener::run(
         listeners,
         // Nothing here keeps a handle: the writer ends with the last one.
@@ -246,12 +302,12 @@ async fn run(
         connections,
         stop.clone(),
     ));
-    let early = tokio::select! {
-        () = shutdown => None,
-        ended = writer.ended() => Some(ended),
+    let (ended, early) = tokio::select! {
+        () = shutdown => (Ended::Stopped, None),
+        () = eraser.begun() => (Ended::ToErase, None),
+        ended = writer.ended() => (Ended::Stopped, Some(ended)),
     };
-    info!("shutting down");
-    notifier.stopping();
+    ended.tell(&notifier);
     stop.cancel();
     tokio::join!(serving, deliveries.finish(config.server.shutdown_grace))
         .0
@@ -261,7 +317,22 @@ async fn run(
         Some(ended) => ended?,
         None => writer.ended().await?,
     }
-    Ok(())
+    Ok(ended)
+}
+
+/// The data directory, and who may ask for a start that erases from it.
+fn files_of(data: Option<&Path>) -> (Option<DataDir>, Eraser) {
+    (data.map(DataDir::at), Eraser::new(data))
+}
+
+fn start_housekeeping(
+    messages: HousekeepingMessages,
+    (tracker, ingest, alerts): (&Arc<Tracker>, &Ingest, &AlertStore),
+    config: &Config,
+) -> Result<JoinHandle<()>, ServeError> {
+    let (tracker, ingest, alerts) = (Arc::clone(tracker), ingest.clone(), alerts.clone());
+    let started = housekeeping::start(messages, tracker, ingest, alerts, schedule(config));
+    started.map_err(ServeError::Thread)
 }
 
 /// Ends what still works after the last connection.
@@ -309,6 +380,15 @@ fn open_access(
     let owners = owners.then(|| SourceOwners::open(data, config.limits.sources_max));
     let access = Access::new(policy, credentials, &config.auth);
     Ok((access, owners.transpose()?.map(Arc::new)))
+}
+
+/// What may leave, as the configuration and the key of the data directory have it.
+fn open_privacy(
+    config: &Config,
+    data: Option<&DataDir>,
+) -> Result<Arc<privacy::Policy>, ServeError> {
+    let key = privacy::open_key(data).map_err(ServeError::PrivacyKey)?;
+    Ok(Arc::new(privacy::Policy::new(config.privacy.rules(), &key)))
 }
 
 fn writer_bounds(config: &Config) -> WriterBounds {
@@ -421,20 +501,11 @@ fn connection_limits(config: &Config) -> ConnectionLimits {
     }
 }
 
-fn tracker(config: &Config) -> Tracker {
-    let limits = &config.limits;
-    Tracker::new(Bounds {
-        devices_max: limits.devices_max,
-        sources_max: limits.sources_max,
-        ssids_per_device_max: limits.ssids_per_device_max,
-        sources_per_device_max: limits.sources_per_device_max,
-        frequencies_per_device_max: limits.frequencies_per_device_max,
-        tags_per_device_max: limits.tags_per_device_max,
-        tags_bytes_per_device_max: limits.tags_bytes_per_device_max,
-        advertising_bytes_per_device_max: limits.advertising_bytes_per_device_max,
-        memory_bytes_max: limits.memory_bytes_max,
-        device_timeout: config.retention.device_timeout,
-    })
+/// An empty tracker that shows on maps what may leave.
+fn tracker(config: &Config, privacy: &Arc<privacy::Policy>) -> Tracker {
+    let policy = Arc::clone(privacy);
+    erasure::empty_tracker(config)
+        .showing_on_map(move |device| policy.lets_out(device, OptedOut::LeftOut))
 }
 
 /// Starts the webhooks. If nothing is to be sent, there are none, and their positions in the data directory stay.
@@ -455,89 +526,6 @@ fn start_webhooks(
 
 fn spawn_until(stop: &CancellationToken, task: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(stop.clone().run_until_cancelled_owned(task));
-}
-
-/// Uses changed settings while the server runs.
-struct Reloader {
-    /// The configuration of the start. The settings that cannot change while the server runs are still those.
-    started: Config,
-    tls: Option<Arc<Tls>>,
-    webhooks: Webhooks,
-    alerts: AlertStore,
-}
-
-impl Reloader {
-    fn new(
-        config: &Config,
-        tls: Option<&Arc<Tls>>,
-        webhooks: &Webhooks,
-        alerts: &AlertStore,
-    ) -> Self {
-        Self {
-            started: config.clone(),
-            tls: tls.cloned(),
-            webhooks: webhooks.clone(),
-            alerts: alerts.clone(),
-        }
-    }
-
-    async fn run(self, reloads: Option<Receiver<Reload>>, app: App) {
-        let Some(mut reloads) = reloads else {
-            return;
-        };
-        let mut current = self.started.clone();
-        while let Some(reload) = reloads.recv().await {
-            let is_new = matches!(reload, Reload::Config(_));
-            if let Reload::Config(config) = reload {
-                current = *config;
-            }
-            if let Some(tls) = &self.tls {
-                tls.reload(&current.server).await;
-            }
-            app.allow_origins(&current.server.cors_origins);
-            // The file of a secret may have changed.
-            self.replace_webhooks(&current).await;
-            if is_new {
-                self.warn_of_other_changes(&current);
-                info!("the changed settings are in use");
-            } else {
-                info!("only the files that the settings name were read again");
-            }
-        }
-    }
-
-    async fn replace_webhooks(&self, config: &Config) {
-        let (webhooks, configured) = (self.webhooks.clone(), config.webhooks.clone());
-        let replaced = spawn_blocking(move || webhooks.replace(&configured)).await;
-        match replaced {
-            Ok(Ok(())) => webhook::warn_of_missing_rules(&config.webhooks, &self.alerts),
-            Ok(Err(error)) => error!(
-                error = &error as &(dyn std::error::Error + 'static),
-                "the webhooks stay as they were, the new ones cannot be used"
-            ),
-            Err(error) => error!(%error, "the webhooks stay as they were"),
-        }
-    }
-
-    /// Names the changed keys that take effect at the next start only.
-    fn warn_of_other_changes(&self, config: &Config) {
-        let mut usable = config.clone();
-        usable.logging.level.clone_from(&self.started.logging.level);
-        let (server, started) = (&mut usable.server, &self.started.server);
-        server.cors_origins.clone_from(&started.cors_origins);
-        let has_tls = !server.tls_certificate.as_os_str().is_empty();
-        if has_tls == self.tls.is_some() {
-            server.tls_certificate.clone_from(&started.tls_certificate);
-            server.tls_key.clone_from(&started.tls_key);
-        }
-        let keys = self.started.differing_keys(&usable);
-        if !keys.is_empty() {
-            warn!(
-                keys = keys.join(", "),
-                "these settings have changed, and take effect at the next start only"
-            );
-        }
-    }
 }
 
 /// Sends the writer a tick every second, so that rules about silence fire when no request arrives, and takes samples for

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::kind::{Class, Severity};
-use crate::log::{AlertNote, LogPosition};
+use crate::log::{AlertNote, EraseOrder, LogPosition};
 use crate::report::{DeviceId, MacAddr, Phy, Position, ReceivedAt, SourceId, UnixTime};
 
 /// A stored alert.
@@ -102,6 +102,31 @@ pub struct Raised {
     pub location: Option<Position>,
     /// Description of the event for people.
     pub text: Box<str>,
+}
+
+impl Raised {
+    /// Whether it is about what an order erases. All that the order asks for has to hold, as it does for observations.
+    pub(super) fn is_erased(&self, order: &EraseOrder) -> bool {
+        let Addresses {
+            transmitter,
+            source,
+            dest,
+            other,
+        } = self.addresses;
+        let is_of = |address: MacAddr| {
+            self.device.is_some_and(|device| device.addr == address)
+                || [transmitter, source, dest, other].contains(&address)
+        };
+        let time = self.seen.unwrap_or(self.raised_at.time());
+        let in_area =
+            |area: crate::log::EraseArea| self.location.is_some_and(|location| area.has(location));
+        order.address.is_none_or(is_of)
+            && order
+                .source
+                .is_none_or(|source| self.scanner == Some(source))
+            && order.has_time(time)
+            && order.area.is_none_or(in_area)
+    }
 }
 
 /// The addresses of an alert. [`MacAddr::ZERO`] stands for none.

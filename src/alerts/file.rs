@@ -10,12 +10,14 @@ use serde::de::DeserializeOwned;
 use super::alert::{Alert, Handling, Raised};
 use super::kind::Definition;
 use crate::data_dir::{self, DataDir};
-use crate::log::{AlertOrder, LogPosition, WatchOrder, copy_database, open_read_only};
+use crate::log::{AlertOrder, EraseOrder, LogPosition, WatchOrder, copy_database, open_read_only};
 use crate::report::{MacMask, ReceivedAt};
 
 /// Longest wait for another writer of the file. Reports wait as long; then the alerts stay pending for the next
 /// attempt.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(100);
+/// The same while an erasure waits.
+const ERASE_PATIENCE: Duration = Duration::from_secs(10);
 /// Version 2 has the table `handling` too.
 const VERSION: i64 = 2;
 /// Key in `meta`: the log position up to which all orders are applied to the file.
@@ -297,6 +299,101 @@ impl AlertFile {
 /// Copies the file of a data directory, which may be in use, into the empty file at `to`.
 pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), AlertFileError> {
     Ok(copy_database(&open_read_only(from)?, to)?)
+}
+
+/// Erases the alerts, kinds and watched addresses that an order concerns, also from free space in the file. Returns how
+/// many. No server may use the file.
+pub(crate) fn erase(data: &Path, order: &EraseOrder) -> Result<u64, AlertFileError> {
+    if !DataDir::at(data).path_of(data_dir::ALERTS).exists() {
+        return Ok(0);
+    }
+    let mut file = AlertFile::open(Some(data))?;
+    // Overwrites what is deleted. Pages that were freed earlier are not, so the file is written anew below.
+    file.db.pragma_update(None, "secure_delete", true)?;
+    file.db.busy_timeout(ERASE_PATIENCE)?;
+    let transaction = file.db.transaction()?;
+    let erased = erase_rows(&transaction, order)?;
+    transaction.commit()?;
+    file.db.execute_batch("VACUUM")?;
+    let busy: i64 = file
+        .db
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    if busy != 0 {
+        return Err(AlertFileError("another program uses the file".into()));
+    }
+    Ok(erased)
+}
+
+/// Counts the alerts, kinds and watched addresses that an order would erase.
+pub(crate) fn count_erased(path: &Path, order: &EraseOrder) -> Result<u64, AlertFileError> {
+    if !path.exists() {
+        return Ok(0);
+    }
+    Ok(count(&find_erased(&open_read_only(path)?, order)?))
+}
+
+/// What an order concerns: the numbers of alerts, the headers of kinds, and the rows of watched addresses.
+struct ErasedRows {
+    alerts: Vec<i64>,
+    kinds: Vec<String>,
+    watched: Vec<String>,
+}
+
+fn count(rows: &ErasedRows) -> u64 {
+    let all = rows.alerts.len() + rows.kinds.len() + rows.watched.len();
+    u64::try_from(all).unwrap_or(u64::MAX)
+}
+
+fn erase_rows(db: &Connection, order: &EraseOrder) -> Result<u64, AlertFileError> {
+    let rows = find_erased(db, order)?;
+    for number in &rows.alerts {
+        db.execute("DELETE FROM alerts WHERE number = ?1", [number])?;
+        db.execute("DELETE FROM handling WHERE number = ?1", [number])?;
+    }
+    for header in &rows.kinds {
+        db.execute("DELETE FROM definitions WHERE header = ?1", [header])?;
+    }
+    for mask in &rows.watched {
+        db.execute("DELETE FROM watched WHERE mask = ?1", [mask])?;
+    }
+    Ok(count(&rows))
+}
+
+fn find_erased(db: &Connection, order: &EraseOrder) -> Result<ErasedRows, AlertFileError> {
+    let mut rows = ErasedRows {
+        alerts: Vec::new(),
+        kinds: Vec::new(),
+        watched: Vec::new(),
+    };
+    let mut query =
+        db.prepare("SELECT number, alert, handling FROM alerts LEFT JOIN handling USING (number)")?;
+    let mut found = query.query([])?;
+    while let Some(row) = found.next()? {
+        let (text, handling): (String, Option<String>) = (row.get(1)?, row.get(2)?);
+        let raised: Raised = from_json(&text)?;
+        let is_named = order.is_named_in(&text)
+            || handling.is_some_and(|handling| order.is_named_in(&handling));
+        if is_named || raised.is_erased(order) {
+            rows.alerts.push(row.get(0)?);
+        }
+    }
+    let mut query = db.prepare("SELECT header, definition FROM definitions")?;
+    let mut found = query.query([])?;
+    while let Some(row) = found.next()? {
+        if order.is_named_in(&row.get::<_, String>(1)?) {
+            rows.kinds.push(row.get(0)?);
+        }
+    }
+    let mut query = db.prepare("SELECT DISTINCT mask FROM watched")?;
+    let mut found = query.query([])?;
+    while let Some(row) = found.next()? {
+        let mask: String = row.get(0)?;
+        let single = mask.parse::<MacMask>().ok().and_then(MacMask::single);
+        if order.is_of_address() && single.is_some() && single == order.address {
+            rows.watched.push(mask);
+        }
+    }
+    Ok(rows)
 }
 
 /// Checks a file that no server uses. Returns the log position up to which it has all alerts.

@@ -27,7 +27,7 @@ mod store;
 pub use self::alert::{Addresses, Alert, Comment, Handling, Raised, Signature};
 pub use self::engine::rule::Rule;
 pub use self::file::{AlertFileError, WatchList};
-pub(crate) use self::file::{check as check_file, copy as copy_file};
+pub(crate) use self::file::{check as check_file, copy as copy_file, count_erased, erase};
 pub use self::keeper::{AlertKeeper, AlertOrderError, KeeperError};
 pub use self::kind::{Class, Definition, Severity};
 pub use self::rules::{RuleState, Rules, Watched};

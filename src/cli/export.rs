@@ -57,6 +57,9 @@ struct Options {
     /// `nomap`: devices whose owners opted out are in the file too.
     #[arg(long, value_name = "WHAT")]
     include: Option<String>,
+    /// What the file has aliases for: all, or a list of addresses, names and `places:METRES`.
+    #[arg(long, value_name = "WHAT")]
+    redact: Option<String>,
     /// Version of wiglecsv: 1.6 or 1.4; of kismetdb: 9 or 10.
     #[arg(long, value_name = "VERSION")]
     form_version: Option<String>,
@@ -235,6 +238,7 @@ fn path_of(args: &ExportArgs) -> String {
         ("per", options.per.clone()),
         ("place", options.place.clone()),
         ("include", options.include.clone()),
+        ("redact", options.redact.clone()),
         ("version", options.form_version.clone()),
         ("texts", options.texts.clone()),
         ("bom", flag(options.bom)),

@@ -6,6 +6,7 @@ mod apikey;
 mod backup;
 mod check_config;
 mod client;
+mod erase;
 mod export;
 mod health;
 mod import;
@@ -26,6 +27,7 @@ use clap::{Args, Parser, Subcommand};
 use scanpost::auth::{Credentials, CredentialsError};
 use scanpost::backup::BackupError;
 use scanpost::config::{Config, ConfigError, Overrides};
+use scanpost::erase::EraseError;
 use scanpost::log::LogError;
 use scanpost::report::SourceId;
 
@@ -77,6 +79,8 @@ enum Command {
     ReadDatabase,
     /// Writes a file for another program, from a server that runs or from a data directory that no server uses.
     Export(Box<export::ExportArgs>),
+    /// Erases a device, an area, a scanner or a range of times from all files, while no server runs.
+    Erase(erase::EraseArgs),
     /// Asks a server whether it runs. The exit code is 0 if it does, else 1.
     Health(health::HealthArgs),
 }
@@ -123,6 +127,8 @@ enum CommandError {
     Log(#[from] LogError),
     #[error(transparent)]
     Backup(#[from] BackupError),
+    #[error(transparent)]
+    Erase(#[from] EraseError),
     #[error(
         "a server runs on this data directory: ask it, with the request DELETE /api/v1/sources/{source_id}"
     )]
@@ -182,6 +188,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Import(args) => exit_code(import::run(*args)),
         Command::ReadDatabase => exit_code(read_database()),
         Command::Export(args) => exit_code(export::run(&args)),
+        Command::Erase(args) => exit_code(erase::run(&args)),
         Command::Health(args) => exit_code(health::run(&args)),
     }
 }

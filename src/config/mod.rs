@@ -10,6 +10,7 @@ mod import;
 mod layers;
 mod limits;
 mod listen;
+mod privacy;
 mod server;
 mod ui;
 pub(crate) mod webhook;
@@ -31,6 +32,7 @@ pub use import::Import;
 use layers::Layers;
 pub use limits::Limits;
 pub use listen::{BadListen, Listen, ListenAddress};
+pub use privacy::Privacy;
 pub use server::Server;
 pub(crate) use server::{SOCKET_PROXY, proxy};
 pub use ui::Ui;
@@ -65,6 +67,8 @@ pub struct Config {
     pub import: Import,
     /// Files for other programs.
     pub export: Export,
+    /// What never leaves the server.
+    pub privacy: Privacy,
     /// Pages for browsers.
     pub ui: Ui,
     /// Receivers of alerts.
@@ -326,6 +330,7 @@ impl Config {
             limits,
             import,
             export,
+            privacy,
             ui: _,       // The start checks the folder.
             webhooks: _, // `webhook::check_list` checks them: its errors name the entry and the key.
         } = self;
@@ -353,6 +358,7 @@ impl Config {
         alerts::check_each(alerts)?;
         import.check_each()?;
         export.check_each()?;
+        privacy.check_each()?;
         limits.check_each()
     }
 

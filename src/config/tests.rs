@@ -418,6 +418,59 @@ fn bounds_of_imports_hold_at_and_one_past() {
     );
 }
 
+/// A list with so many times the same text.
+fn list(text: &str, count: usize) -> String {
+    format!("[{}]", vec![format!("{text:?}"); count].join(", "))
+}
+
+#[test]
+fn bounds_of_privacy_hold_at_and_one_past() {
+    for (key, entry, most) in [
+        ("zones", "52.52 13.4 200", 64),
+        ("ssids", "a", 10_000),
+        ("ssid_patterns", "a*", 1000),
+        ("addresses", "AA:BB:CC", 10_000),
+    ] {
+        check(
+            &format!("privacy.{key}"),
+            &["[]", &list(entry, 1), &list(entry, most)],
+            &[&list(entry, most + 1), &list("", 1)],
+        );
+    }
+    check(
+        "privacy.zones",
+        &["[\"90 -180 10\"]", "[\"-90,180,100000\"]"],
+        &[
+            "[\"90.1 0 10\"]",
+            "[\"0 180.1 10\"]",
+            "[\"0 0 9\"]",
+            "[\"0 0 100001\"]",
+        ],
+    );
+    let names = [128, 129].map(|length| list(&"a".repeat(length), 1));
+    check("privacy.ssids", &[&names[0]], &[&names[1]]);
+    let patterns = [64, 65].map(|length| list(&"a".repeat(length), 1));
+    check("privacy.ssid_patterns", &[&patterns[0]], &[&patterns[1]]);
+}
+
+#[test]
+fn an_entry_of_privacy_that_is_refused_is_named_with_the_reason() {
+    refused(
+        from_file("[privacy]\nzones = [\"52.52 east 200\"]"),
+        &[
+            "privacy.zones",
+            "52.52 east 200",
+            "latitude, longitude and metres",
+        ],
+    );
+    refused(
+        from_file("[privacy]\naddresses = [\"AA:BB:CX\"]"),
+        &["privacy.addresses", "first hex digits"],
+    );
+    let zones = from_environment("SCANPOST_PRIVACY__ZONES", "52.52 13.4 200, 48.2 16.4 100");
+    assert_eq!(zones.unwrap().privacy.zones.len(), 2);
+}
+
 #[test]
 fn bounds_of_exports_hold_at_and_one_past() {
     check(

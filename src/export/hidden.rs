@@ -19,6 +19,13 @@ impl Hidden {
         Self(Some(Arc::new(is_hidden)))
     }
 
+    /// The same, and more.
+    pub(crate) fn or(self, is_hidden: impl Fn((f64, f64)) -> bool + Send + Sync + 'static) -> Self {
+        Self::new(move |place| {
+            self.0.as_ref().is_some_and(|hides| hides(place)) || is_hidden(place)
+        })
+    }
+
     /// Whether anything is left out.
     pub(super) const fn is_some(&self) -> bool {
         self.0.is_some()

@@ -36,6 +36,7 @@ use crate::alerts::AlertStore;
 use crate::auth::{Access, SourceOwners};
 use crate::config::{self, Config};
 use crate::data_dir::DataDir;
+use crate::erase::Eraser;
 use crate::events::Events;
 use crate::export::Scratch;
 use crate::import::Imports;
@@ -47,6 +48,7 @@ use crate::log::History;
 use crate::maps::BaseMaps;
 use crate::metrics::{self, ConnectionCounts, Metrics, OldestReport, RefusedReads, RequestCounts};
 use crate::page::WebPage;
+use crate::privacy::Policy;
 use crate::process::Process;
 use crate::report::{Phy, ReceivedAt};
 use crate::tracker::{SilenceRule, Tracker};
@@ -79,6 +81,8 @@ struct Handles {
     file_reads: ReadQueue,
     maps: BaseMaps,
     tile_index: TileIndex,
+    privacy: Arc<Policy>,
+    eraser: Eraser,
     imports: Service,
     scratch: Option<Scratch>,
     package_devices_max: usize,
@@ -239,6 +243,8 @@ pub(super) struct ExportReads {
     pub(super) server_uuid: Uuid,
     /// Most devices of a file that is made in memory.
     pub(super) package_devices_max: usize,
+    /// What may leave.
+    pub(super) privacy: Arc<Policy>,
     queue: ReadQueue,
     reader: Reader,
 }
@@ -264,6 +270,7 @@ impl FromRequestParts<App> for ExportReads {
             scratch: app.0.scratch.clone(),
             server_uuid: app.0.records.server_uuid,
             package_devices_max: app.0.package_devices_max,
+            privacy: Arc::clone(&app.0.privacy),
             queue: app.0.exports.clone(),
             reader: Reader::from_request_parts(parts, app).await?,
         })
@@ -318,6 +325,9 @@ pub(crate) struct Parts {
     pub(crate) events: Events,
     pub(crate) history: Option<History>,
     pub(crate) webhooks: Webhooks,
+    /// What may leave.
+    pub(crate) privacy: Arc<Policy>,
+    pub(crate) eraser: Eraser,
     pub(crate) connections: Arc<ConnectionCounts>,
     pub(crate) process: Process,
     /// Absent if Kismet's page is not served.
@@ -387,6 +397,8 @@ impl App {
             file_reads: ReadQueue::new(read_limits(limits, FILE_READS_MAX), &Arc::default()),
             maps,
             tile_index,
+            privacy: parts.privacy,
+            eraser: parts.eraser,
             imports: parts.imports.map(|imports| import_service(config, imports)),
             kismet_page: parts.kismet_page,
             web_page: WebPage::new(&config.server.uri_prefix),
@@ -569,6 +581,7 @@ part!(Option<PageFiles>, app => app.kismet_page.clone());
 part!(Arc<Tracker>, app => Arc::clone(&app.records.tracker));
 part!(Bodies, app => app.guard.bodies.clone());
 part!(Option<Arc<SourceOwners>>, app => app.intake.owners.clone());
+part!(Eraser, app => app.eraser.clone());
 part!(Events, app => app.events.clone());
 part!(Guard, app => app.guard.clone());
 part!(LivePage, app => app.page.clone());

@@ -4,6 +4,7 @@
 //! Only the backends know how records are stored.
 
 mod encoding;
+mod erase;
 mod memory;
 mod record;
 mod sqlite;
@@ -11,6 +12,7 @@ mod sqlite;
 mod tests;
 mod track;
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
@@ -19,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use self::encoding::{EncodingError, decode, encode};
+pub use self::erase::{EraseArea, EraseOrder, Erased};
 pub use self::memory::MemoryLog;
 pub use self::record::{
     AlertKind, AlertNote, AlertOrder, AlertRate, Entry, Erasure, HandRaised, Import,
@@ -322,6 +325,15 @@ impl Log {
         match self {
             Self::Memory(log) => Ok(log.expire(expiry)),
             Self::Sqlite(log) => log.expire(expiry),
+        }
+    }
+
+    /// Erases what an order concerns, also from free space in the file. Returns how much that was, and the addresses of
+    /// the devices that had any of it. Takes as long as writing the whole log. If it fails, it can be repeated.
+    pub fn erase(&mut self, order: &EraseOrder) -> Result<(Erased, BTreeSet<MacAddr>), LogError> {
+        match self {
+            Self::Memory(_) => Err(LogError::Failed("a log in memory cannot be erased".into())),
+            Self::Sqlite(log) => log.erase(order),
         }
     }
 

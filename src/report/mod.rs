@@ -16,6 +16,7 @@ mod mask;
 mod position;
 mod radio;
 mod source;
+pub(crate) mod sphere;
 mod ssid;
 mod time;
 

@@ -5,6 +5,7 @@
 //! damaged, a start uses the previous one, which also contains everything that has expired from the log.
 
 mod copy;
+mod erase;
 mod file;
 mod records_v1;
 mod records_v2;
@@ -20,6 +21,8 @@ use tracing::warn;
 use uuid::Uuid;
 
 pub(crate) use self::copy::{copy, newest};
+pub use self::erase::SnapshotEraseError;
+pub(crate) use self::erase::erase;
 use self::file::{End, Extent, Format, Frame, Unreadable, Writer};
 use self::restore::{restore, restore_generation};
 use crate::data_dir::{self, DataDir, sync_folder};

@@ -47,7 +47,7 @@ pub(super) struct Images {
     count: u64,
     /// Last change in the last image that was kept.
     kept: Option<ChangeNumber>,
-    gone: Vec<DeviceId>,
+    pub(super) gone: Vec<DeviceId>,
     gone_sources: Vec<SourceNumber>,
     /// Whether too many devices were removed to list them, so that the next image must be a full one.
     is_lost: bool,

@@ -8,6 +8,7 @@ mod activity;
 mod checksum;
 mod contacts;
 mod device;
+mod erase;
 mod follow;
 mod image;
 mod memory;
@@ -37,8 +38,8 @@ pub use self::device::{
 pub use self::follow::{Changed, Follow};
 use self::image::Images;
 pub use self::image::{Image, ImageHead};
-use self::places::PlaceIndex;
 pub use self::places::{MapPoint, TileCell, TileContent, TileFilter, TileId, TraitSet};
+use self::places::{PlaceIndex, Shown};
 pub use self::recent::Seen;
 use self::recent::spread;
 pub use self::shard::ChangeNumber;
@@ -107,6 +108,17 @@ impl Bounds {
         memory_bytes_max: 0,
         device_timeout: Duration::ZERO,
     };
+}
+
+/// What a batch tells of its source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Contact {
+    /// The source is there.
+    Live,
+    /// The batch comes out of a file.
+    History,
+    /// The source was told of the batch already.
+    Again,
 }
 
 /// Number of devices that a record added and evicted.
@@ -180,6 +192,7 @@ pub struct Tracker {
     tag_sets: TagSets,
     /// Taken before the lock of a shard, and never by the thread that merges.
     places: RwLock<PlaceIndex>,
+    shown: Shown,
     clock: Mutex<Clock>,
     wifi: Totals,
     bluetooth: Totals,
@@ -260,11 +273,24 @@ impl Tracker {
             contacts: Contacts::default(),
             tag_sets: TagSets::default(),
             places: RwLock::default(),
+            shown: Shown::default(),
             clock: Mutex::default(),
             wifi: Totals::default(),
             bluetooth: Totals::default(),
             counts: Mutex::default(),
             evicted: AtomicU64::new(0),
+        }
+    }
+
+    /// The same, with a choice of the devices that tiles of the map show. The choice has to be the same all the time.
+    #[must_use]
+    pub fn showing_on_map(
+        self,
+        is_shown: impl Fn(&Device) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            shown: Shown::only(is_shown),
+            ..self
         }
     }
 
@@ -295,10 +321,10 @@ impl Tracker {
         match &record.what {
             What::Reports(batch) => {
                 self.contacts.add(batch.source, record.at);
-                applied = self.merge(clock, batch, observer, true);
+                applied = self.merge(clock, batch, observer, Contact::Live);
             }
             What::ImportedReports(imported) => {
-                applied = self.merge(clock, &imported.batch, observer, false);
+                applied = self.merge(clock, &imported.batch, observer, Contact::History);
             }
             What::Annotation(annotation) => self.annotate(clock, annotation),
             What::SourcePause(pause) => {
@@ -353,11 +379,17 @@ impl Tracker {
         clock: &mut Clock,
         batch: &'b Batch,
         observer: &mut impl Observer<'b>,
-        is_contact: bool,
+        contact: Contact,
     ) -> Applied {
         let mut sources = write(&self.sources);
         let known_sources = sources.len();
-        let source = sources.contact(batch, clock.now, clock.change, is_contact);
+        let known = sources.get(batch.source).map(|source| source.number);
+        let source = known
+            .filter(|_| contact == Contact::Again)
+            .unwrap_or_else(|| {
+                let is_live = contact == Contact::Live;
+                sources.contact(batch, clock.now, clock.change, is_live)
+            });
         if known_sources < sources.len() {
             observer.changed(Change::NewSource(batch.source));
         }

@@ -23,6 +23,7 @@ mod defects;
 mod defects_security;
 mod docs;
 mod durability;
+mod erase;
 mod errors;
 mod examples;
 mod exports;

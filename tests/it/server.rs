@@ -95,7 +95,7 @@ fn unhurried() -> Config {
     config
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     for file in std::fs::read_dir(from).unwrap() {
         let file = file.unwrap();
         let to = to.join(file.file_name());

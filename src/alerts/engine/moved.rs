@@ -3,7 +3,7 @@
 use super::raised_alerts::RaisedAlerts;
 use super::rule::Rule;
 use crate::alerts::rules::Rules;
-use crate::report::{Position, Report};
+use crate::report::{Position, Report, sphere};
 use crate::tracker::Device;
 
 /// Units of 10⁻⁷ degrees of latitude in a metre, rounded down. The mean radius of the earth is 6 371 km.
@@ -47,15 +47,12 @@ fn are_near(one: Position, other: Position, bound_m: u32) -> bool {
     lat_e7 + around_e7 <= i64::from(bound_m) * E7_PER_M
 }
 
-/// Great-circle distance, by the haversine formula.
 fn distance_m(one: Position, other: Position) -> f64 {
-    const EARTH_RADIUS_M: f64 = 6_371_008.8;
-    let radians = |e7: i32| (f64::from(e7) / 1e7).to_radians();
-    let (lat, other_lat) = (radians(one.lat_e7()), radians(other.lat_e7()));
-    let lat_half = (other_lat - lat) / 2.0;
-    let lon_half = (radians(other.lon_e7()) - radians(one.lon_e7())) / 2.0;
-    let chord = lat_half.sin().powi(2) + lat.cos() * other_lat.cos() * lon_half.sin().powi(2);
-    2.0 * EARTH_RADIUS_M * chord.sqrt().min(1.0).asin()
+    let degrees = |position: Position| {
+        let degrees = |e7: i32| f64::from(e7) / 1e7;
+        (degrees(position.lat_e7()), degrees(position.lon_e7()))
+    };
+    sphere::distance_m(degrees(one), degrees(other))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 use super::ApiError;
 use crate::alerts::AlertOrderError;
 use crate::auth::CredentialsError;
+use crate::erase::EraseError;
 use crate::export::ExportError;
 use crate::http::request::body::BodyError;
 use crate::import::ImportError;
@@ -43,6 +44,10 @@ impl ApiError {
                 "too_many_imports"
             }
             Self::Import(ImportError::Io(_)) => "import_not_written",
+            Self::Erase(EraseError::Nothing) => "nothing_to_erase",
+            Self::Erase(EraseError::TooMany) => "too_many_erasures",
+            Self::Erase(EraseError::ImportsWait) => "imports_wait",
+            Self::Erase(_) => "not_erased",
             Self::UnknownForm(_) => "unknown_form",
             Self::NoSuchImport(_) => "no_such_import",
             Self::NoSuchForm(_) => "no_such_form",

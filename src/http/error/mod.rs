@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::alerts::AlertOrderError;
 use crate::auth::{BadRole, CredentialsError, RequiredRole};
+use crate::erase::EraseError;
 use crate::export::ExportError;
 use crate::http::request::bad_parameter::BadParameter;
 use crate::http::request::body::BodyError;
@@ -85,6 +86,8 @@ pub(super) enum ApiError {
     TooManyComments { max: usize },
     #[error(transparent)]
     Import(#[from] ImportError),
+    #[error(transparent)]
+    Erase(EraseError),
     #[error("{0}")]
     UnknownForm(String),
     #[error("no import has the id {0}")]
@@ -276,6 +279,7 @@ impl ApiError {
             | Self::NoSuchView => StatusCode::NOT_FOUND,
             Self::AlreadyPaused
             | Self::NotPaused
+            | Self::Erase(EraseError::ImportsWait | EraseError::TooMany)
             | Self::TooManyComments { .. }
             | Self::TooManyOwnedSources => StatusCode::CONFLICT,
             Self::Impossible(_) => StatusCode::NOT_IMPLEMENTED,
@@ -319,11 +323,13 @@ impl ApiError {
             | Self::BadCommand(_)
             | Self::BadDuration
             | Self::BadRole(_)
+            | Self::Erase(EraseError::Nothing)
             | Self::BadTimestamp => StatusCode::BAD_REQUEST,
             Self::Import(ImportError::Io(_))
             | Self::OwnerNotWritten(_)
             | Self::History(_)
             | Self::Export(_)
+            | Self::Erase(_)
             | Self::BaseMap(_)
             | Self::File(_)
             | Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,

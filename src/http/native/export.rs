@@ -13,8 +13,8 @@ use super::imports::is_admin;
 use crate::auth::RequiredRole;
 use crate::export::{
     Around, Choices, Devices, Export, ExportError, FORMS, Form, Hidden, Made, Observations,
-    Observed, PartBounds, Per, PlaceOf, Row, RowSource, Scratch, ScratchError, ScratchFile,
-    TracksWanted, is_opted_out,
+    Observed, PartBounds, Per, PlaceOf, Redacted, RowSource, Scratch, ScratchError, ScratchFile,
+    TracksWanted,
 };
 use crate::http::clock::now;
 use crate::http::error::ApiError;
@@ -25,6 +25,7 @@ use crate::http::response::pace::Pace;
 use crate::http::response::pieces::{self, Pieces};
 use crate::http::state::{ExportReads, RequestLimits};
 use crate::log::{History, LogPosition};
+use crate::privacy::{BadRedaction, OptedOut, Policy, Redactor};
 use crate::report::UnixTime;
 use crate::tracker::{Device, Tracker};
 use crate::views::list::Texts;
@@ -53,14 +54,13 @@ pub(in crate::http) async fn export(
         ApiError::NoSuchForm(words.join(", "))
     })?;
     let mut choices = take_choices(&mut query, form)?;
-    let includes_opted_out = query.take_with("include", |text| match text {
-        "nomap" => Ok(()),
-        _ => Err("expected nomap"),
-    })?;
+    let opted_out = take_opted_out(&mut query)?;
+    let policy = Arc::clone(&reads.privacy);
+    let redactor = take_redactor(&mut query, form, &policy)?;
+    choices.hidden = with_zones(choices.hidden, &policy);
     let filter = Filter::take(&mut query, &tracker)?;
     query.finish()?;
-    let includes_opted_out = includes_opted_out.is_some();
-    if includes_opted_out && !is_admin(&extensions) {
+    if opted_out == OptedOut::Included && !is_admin(&extensions) {
         return Err(ApiError::Forbidden(RequiredRole::Admin));
     }
     let history = reads.history.clone();
@@ -69,7 +69,8 @@ pub(in crate::http) async fn export(
             "this server keeps its log in memory, so it cannot export observations",
         ));
     }
-    let has_tracks = choices.switches.contains(&"tracks");
+    // A track shows the way of a person, and the name of the scanner.
+    let has_tracks = choices.switches.contains(&"tracks") && redactor.is_none();
     let tracks = history.clone().filter(|_| has_tracks).map(|history| {
         let seen = filter.seen();
         let wanted = TracksWanted {
@@ -92,21 +93,24 @@ pub(in crate::http) async fn export(
         tracks,
     };
     choices.position = end_of(history.clone()).await?;
-    let is_left_out = move |row: &Row<'_>| !includes_opted_out && is_opted_out(row);
     let rows: Box<dyn RowSource> = match (choices.per, history) {
         (Per::Observation, Some(history)) => {
             let filter = ReportFilter::new(filter, &tracker);
             let wanted = move |observed: &Observed<'_>| {
-                let source = observed.batch.source;
-                filter.wants(source, observed.report, observed.device)
-                    && !is_left_out(&Row::Observation(*observed))
+                let (source, report) = (observed.batch.source, observed.report);
+                filter.wants(source, report, observed.device)
+                    && policy.lets_out_report(report, observed.device, opted_out)
             };
             let end = choices.position;
             Box::new(Observations::new(history, tracker, end, wanted))
         }
         _ => Box::new(Devices::new(tracker, move |device: &Device| {
-            filter.wants(device) && !is_left_out(&Row::Device(device))
+            filter.wants(device) && policy.lets_out(device, opted_out)
         })),
+    };
+    let rows: Box<dyn RowSource> = match redactor {
+        Some(redactor) => Box::new(Redacted::new(rows, redactor)),
+        None => rows,
     };
     let file = File {
         form,
@@ -144,6 +148,41 @@ async fn take_file(scratch: Option<Scratch>) -> Result<ScratchFile, ApiError> {
         ScratchError::Taken => ApiError::FileTaken,
         ScratchError::Io(error) => ApiError::Export(ExportError::File(error.to_string())),
     })
+}
+
+/// Whether the file has the devices whose owners opted out.
+fn take_opted_out(query: &mut Query) -> Result<OptedOut, BadParameter> {
+    let included = query.take_with("include", |text| match text {
+        "nomap" => Ok(OptedOut::Included),
+        _ => Err("expected nomap"),
+    })?;
+    Ok(included.unwrap_or_default())
+}
+
+/// Makes redacted copies of the rows, if the file is to be redacted.
+fn take_redactor(
+    query: &mut Query,
+    form: &Form,
+    policy: &Policy,
+) -> Result<Option<Redactor>, BadParameter> {
+    let what = query.take_with("redact", |text| match form.made {
+        Made::OnDisk => {
+            Err("this form has the scanners besides the rows, so it cannot be redacted".to_owned())
+        }
+        Made::Streamed | Made::InMemory => text
+            .parse()
+            .map_err(|error: BadRedaction| error.to_string()),
+    })?;
+    Ok(what.map(|what| policy.redactor(what)))
+}
+
+/// The areas that are left out, with the zones of the configuration.
+fn with_zones(hidden: Hidden, policy: &Arc<Policy>) -> Hidden {
+    if !policy.has_zones() {
+        return hidden;
+    }
+    let policy = Arc::clone(policy);
+    hidden.or(move |place| policy.hides_point(place))
 }
 
 /// What the query says of the file, apart from its rows.

@@ -5,6 +5,7 @@ mod alert_rules;
 pub(super) mod alerts;
 pub(super) mod basemaps;
 pub(super) mod devices;
+mod erase;
 mod export;
 mod filter;
 pub(super) mod history;
@@ -272,6 +273,7 @@ fn routes_of_server() -> Vec<Route> {
             "Logs out: ends the session and takes the cookie back; keys stay valid",
         )),
         summary(),
+        erase_route(),
         read(
             "/api/v1/status",
             status::status,
@@ -353,18 +355,40 @@ const FILES: Body = Body::Upload {
 };
 const UPLOAD_ERRORS: &[u16] = &[400, 408, 413, 415, 429, 500, 501, 503, 507];
 
+/// What an erasure is.
+const ERASE: &str = "What matches all that is given is removed from the log, the devices, the snapshots, the index of histories and the \
+    alerts, and from free space in the files. With `dry_run`, it is only counted. Without, the order is noted, the \
+    answer is 202 with the counts, and the server starts again inside, which takes as long as writing its files. \
+    Connections wait meanwhile, and streams and logins end. Backups that were made before keep everything.";
+
+fn erase_route() -> Route {
+    Route::post(
+        "/api/v1/erase",
+        erase::erase,
+        "Removes a device, an area, a scanner or a range of times from all files",
+    )
+    .explained(ERASE)
+    .extension(Extension::InPath)
+    .tag(Tag::Native)
+    .needs(Admin)
+    .takes(Body::Json(Described::of::<erase::NewErasure>()))
+    .answers(Answer::Json(Described::of::<erase::Erasure>()))
+    .fails(&[400, 408, 409, 413, 415, 500, 501, 503])
+}
+
 /// What an export is.
 const EXPORT: &str = "Streamed while it is made. With `per=observation`, the file has the observations up to the end of the log at the \
     start; the filters of time, place, signal and source are then those of each observation. Devices are written as they \
     are when their turn comes. Rows without a place are left out of forms that need one. Devices whose owners opted out \
-    (`_nomap` at the end of a name, or `_optout` in it) are left out unless an administrator asks for them. A body that \
-    breaks off is not complete.";
+    (`_nomap` at the end of a name, or `_optout` in it) are left out unless an administrator asks for them, and what the \
+    settings of `privacy` name is always left out. A body that breaks off is not complete.";
 
 /// The parameters of an export, besides the filters.
 const EXPORT_OPTIONS: &[&str] = &[
     "per",
     "place",
     "include",
+    "redact",
     "version",
     "texts",
     "bom",

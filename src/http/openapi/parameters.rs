@@ -187,6 +187,10 @@ fn meaning_in_export(name: &str) -> Option<&'static str> {
         "include" => {
             "`nomap`: devices whose owners opted out are in the file too; administrators only"
         }
+        "redact" => {
+            "`all`, or a list of `addresses`, `names` and `places:METRES`: what the file has aliases for, or places in the \
+             middle of cells with so many metres. `all` has cells of 250 m. Such a file has no free texts"
+        }
         "version" => {
             "of `wiglecsv`: `1.6` (default) or `1.4`; of `kismetdb`: `9` (default) or `10`"
         }
@@ -232,6 +236,7 @@ fn schema(name: &str, around: Surroundings<'_>) -> Schema {
         "per" => one_of(Per::ALL.map(Per::word)),
         "place" => one_of(PlaceOf::ALL.map(PlaceOf::word)),
         "include" => one_of(["nomap"]),
+        "redact" => text(patterns::REDACT),
         "version" if around.path == EXPORT => one_of(["1.6", "1.4", "9", "10"]),
         "view" => one_of([
             "all",

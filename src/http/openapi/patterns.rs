@@ -19,5 +19,7 @@ pub(super) const BBOX: &str = "^-?([0-8]?[0-9](\\.[0-9]{1,9})?|90),-?((1[0-7][0-
 /// A centre in degrees, and a radius in metres.
 pub(super) const NEAR: &str = "^-?([0-8]?[0-9](\\.[0-9]{1,9})?|90),-?((1[0-7][0-9]|[0-9]{1,2})(\\.[0-9]{1,9})?|180)\
     ,(1?[0-9]{1,7}(\\.[0-9]{1,3})?)$";
+/// What has an alias in a file, and how far places move.
+pub(super) const REDACT: &str = "^(all|addresses|names|places:[1-9][0-9]{0,4})(,(all|addresses|names|places:[1-9][0-9]{0,4}))*$";
 /// A value in a list.
 pub(super) const LISTED: &str = "^[^,\\s]([^,]*[^,\\s])?$";

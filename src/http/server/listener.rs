@@ -70,7 +70,7 @@ struct Acceptor<S> {
 
 impl<S: HttpService> Acceptor<S> {
     /// Accepts connections until the shutdown.
-    async fn accept_on(self, listener: Listener) {
+    async fn accept_on(self, listener: Arc<Listener>) {
         loop {
             let accepted = async {
                 let socket = self.places.socket().await;

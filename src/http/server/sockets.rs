@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process;
+use std::sync::Arc;
 
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 
@@ -12,9 +13,9 @@ use super::stream::Stream;
 use crate::config::{ListenAddress, Server};
 use crate::http::request::peer::Client;
 
-/// All sockets that a server listens on.
-#[derive(Debug)]
-pub struct Listeners(Vec<Listener>);
+/// All sockets that a server listens on. A clone has the same sockets, which stay open as long as one is left.
+#[derive(Clone, Debug)]
+pub struct Listeners(Vec<Arc<Listener>>);
 
 /// One socket that the server listens on.
 #[derive(Debug)]
@@ -43,7 +44,7 @@ pub struct BindError {
 
 impl From<TcpListener> for Listeners {
     fn from(listener: TcpListener) -> Self {
-        Self(vec![Listener::Tcp(listener)])
+        Self(vec![Arc::new(Listener::Tcp(listener))])
     }
 }
 
@@ -63,10 +64,10 @@ impl Listeners {
                     bound.map(Listener::Unix)
                 }
             };
-            listeners.push(bound.map_err(|source| BindError {
+            listeners.push(Arc::new(bound.map_err(|source| BindError {
                 address: address.clone(),
                 source,
-            })?);
+            })?));
         }
         Ok(Self(listeners))
     }
@@ -78,14 +79,14 @@ impl Listeners {
     /// If the system does not know the address of a socket.
     pub fn addresses(&self) -> io::Result<Vec<ListenAddress>> {
         let listeners = self.0.iter();
-        let addresses = listeners.map(|listener| match listener {
+        let addresses = listeners.map(|listener| match &**listener {
             Listener::Tcp(listener) => listener.local_addr().map(ListenAddress::Tcp),
             Listener::Unix(socket) => Ok(ListenAddress::Unix(socket.path.clone())),
         });
         addresses.collect()
     }
 
-    pub(super) fn into_each(self) -> impl Iterator<Item = Listener> {
+    pub(super) fn into_each(self) -> impl Iterator<Item = Arc<Listener>> {
         self.0.into_iter()
     }
 }

@@ -292,3 +292,44 @@ impl<'d> Check<'d> {
         })
     }
 }
+
+/// Computes the chain anew after records were changed.
+pub(super) struct Anew<'d> {
+    check: Check<'d>,
+    changed: Vec<(i64, [u8; 16])>,
+}
+
+impl<'d> Anew<'d> {
+    pub(super) fn new(db: &'d Connection) -> Result<Self, LogError> {
+        Ok(Self {
+            check: Check::new(db)?,
+            changed: Vec::new(),
+        })
+    }
+
+    /// Adds the next record. What is stored of a chain whose beginning has expired stays: nobody can check it.
+    pub(super) fn add(&mut self, entry: &Entry) -> Result<(), LogError> {
+        let Self { check, changed } = self;
+        let at = entry.position;
+        if at <= check.begins_after {
+            return Ok(());
+        }
+        if let Some(chain) = check.chain {
+            check.chain = Some(chain.extended_by(entry, &mut check.link)?);
+        }
+        let Some(stored) = check.stored(at)? else {
+            return Ok(());
+        };
+        match check.chain {
+            None => check.chain = Some(stored),
+            Some(chain) if chain != stored => changed.push((number(at), chain.to_bytes())),
+            Some(_) => {}
+        }
+        Ok(())
+    }
+
+    /// The positions whose chain has to be stored anew.
+    pub(super) fn changed(self) -> Vec<(i64, [u8; 16])> {
+        self.changed
+    }
+}

@@ -8,13 +8,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::{Connection, OpenFlags};
 use tracing::warn;
 
+use super::erase;
 use super::index::{Index, RowRange, View, bounds};
 use super::points;
 use super::read;
 use super::search::{self, Order, Search};
 use crate::log::{
-    Entry, HistoryPoint, HistoryQuery, LogError, LogPosition, LoggedObservation, ObservationKey,
-    PointQuery,
+    Entry, EraseOrder, Erased, HistoryPoint, HistoryQuery, LogError, LogPosition,
+    LoggedObservation, ObservationKey, PointQuery,
 };
 use crate::report::{MacAddr, ReceivedAt, SourceId, UnixTime};
 
@@ -161,6 +162,21 @@ impl History {
         }
         self.keep(db);
         Ok(())
+    }
+
+    /// Counts what an order would erase. Goes through the whole log. Fails soon after `is_unwanted` returns true, which it is
+    /// asked often.
+    pub fn count_erased(
+        &self,
+        order: &EraseOrder,
+        is_unwanted: impl Fn() -> bool + Send + 'static,
+    ) -> Result<Erased, LogError> {
+        let mut db = self.connection()?;
+        db.progress_handler(INSTRUCTIONS_PER_QUESTION, Some(is_unwanted))?;
+        let counted = erase::count(&db, order)?;
+        db.progress_handler(0, None::<fn() -> bool>)?;
+        self.keep(db);
+        Ok(counted)
     }
 
     /// The position of the newest record.

@@ -6,6 +6,7 @@
 mod chain;
 mod checkpoint;
 mod copy;
+mod erase;
 mod expire;
 mod extra;
 mod history;
@@ -22,6 +23,7 @@ mod track;
 mod verify;
 mod write;
 
+use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::ops::ControlFlow;
@@ -43,11 +45,12 @@ pub(crate) use self::reader::open_read_only;
 pub use self::verify::{Finding, Findings, Verification};
 use self::write::{Dictionaries, Tip};
 use super::{
-    Entry, Expired, Expiry, LogError, LogOptions, LogPosition, Record, Resendable, StoredReceipt,
+    Entry, EraseOrder, Erased, Expired, Expiry, LogError, LogOptions, LogPosition, Record,
+    Resendable, StoredReceipt,
 };
 use crate::data_dir::{self, DataDir};
 use crate::histogram::Histogram;
-use crate::report::{ReceivedAt, SourceId};
+use crate::report::{MacAddr, ReceivedAt, SourceId};
 
 /// The keys in `meta` of the identity that clients see, and of the identity of this server alone.
 const SERVER_UUID: &str = "server_uuid";
@@ -210,6 +213,23 @@ impl SqliteLog {
             expired.is_done = !self.numbers.sweep(&mut self.db, remaining)?;
         }
         Ok(expired)
+    }
+
+    pub(super) fn erase(
+        &mut self,
+        order: &EraseOrder,
+    ) -> Result<(Erased, BTreeSet<MacAddr>), LogError> {
+        let erased = erase::erase(&mut self.db, order).map_err(|error| match error {
+            LogError::NotWritten(_) if self.data.has_no_room() => LogError::DiskFull,
+            error => error,
+        })?;
+        self.tip.chain = chain::last(&self.db)?;
+        self.numbers = Dictionaries::load(&self.db)?;
+        self.index.index().forget(index::RowRange {
+            first: 0,
+            last: i64::MAX,
+        });
+        Ok(erased)
     }
 
     pub(super) fn expired_to(&self) -> Result<LogPosition, LogError> {

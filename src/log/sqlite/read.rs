@@ -432,7 +432,7 @@ fn read_with<T, E>(
     }
 }
 
-fn read_rejected(text: Option<&str>) -> Result<Vec<Rejected>, LogError> {
+pub(super) fn read_rejected(text: Option<&str>) -> Result<Vec<Rejected>, LogError> {
     match text {
         None => Ok(Vec::new()),
         Some(text) => {

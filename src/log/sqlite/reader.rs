@@ -13,9 +13,9 @@ use uuid::Uuid;
 
 use super::migrate::{VERSION, VERSION_OF_CHAIN, migrate, read_as_current};
 use super::verify::{self, Verification};
-use super::{SERVER_UUID, copy_database, damaged, expire, position, read};
+use super::{SERVER_UUID, copy_database, damaged, erase, expire, position, read};
 use crate::data_dir::{self, DataDir, with_suffix};
-use crate::log::{Entry, LogError, LogPosition};
+use crate::log::{Entry, EraseOrder, Erased, LogError, LogPosition};
 
 /// Up to this size, a file with an interrupted change is copied to be read.
 const UNDO_BYTES_MAX: u64 = 256 << 20;
@@ -136,6 +136,13 @@ impl LogReader {
             .optional()?;
         // A text that is not a UUID is reported by `verify`.
         Ok(text.and_then(|text| text.parse().ok()))
+    }
+
+    /// Counts what an order would erase.
+    pub fn count_erased(&self, order: &EraseOrder) -> Result<Erased, LogError> {
+        let counted = erase::count(&self.db, order)?;
+        self.still_at_rest()?;
+        Ok(counted)
     }
 
     /// Copies the log into the empty file at `to`, as it was when this reader was opened.

@@ -6,7 +6,7 @@ use std::collections::binary_heap::PeekMut;
 
 use super::chunk::{Chunk, Key};
 use super::entry::{Entries, Entry, Member};
-use super::{LEAST, Pending, PlaceIndex, SLOTS_PER_STEP};
+use super::{LEAST, Pending, PlaceIndex, SLOTS_PER_STEP, Shown};
 use crate::tracker::shard::{Column, Shard};
 use crate::tracker::{ChangeNumber, Tracker, read, write};
 
@@ -86,7 +86,7 @@ impl Tracker {
             let devices = read(shard).len();
             let (mut column, mut run) = (Column::default(), Vec::with_capacity(devices));
             pause()?;
-            while read_piece(&read(shard), number, &mut column, &mut run) {
+            while read_piece((number, &read(shard)), &self.shown, &mut column, &mut run) {
                 pause()?;
             }
             run.sort_unstable_by_key(Placed::key);
@@ -105,8 +105,8 @@ impl Tracker {
 
 /// Reads some slots after those that the column has. Returns whether there were any.
 fn read_piece(
-    shard: &Shard,
-    number: usize,
+    (number, shard): (usize, &Shard),
+    shown: &Shown,
     column: &mut Column<Entry>,
     run: &mut Vec<Placed>,
 ) -> bool {
@@ -114,7 +114,7 @@ fn read_piece(
         return false;
     };
     for (device, _) in slots.take(SLOTS_PER_STEP) {
-        let entry = device.map_or(Entry::NONE, Entry::of);
+        let entry = device.map_or(Entry::NONE, |device| shown.entry_of(device));
         let member = Member::at(number, column.len());
         column.push(entry);
         if entry.code().is_some() {

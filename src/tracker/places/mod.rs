@@ -12,6 +12,7 @@ mod chunk;
 mod entry;
 mod grid;
 mod search;
+mod shown;
 mod tile;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ pub use self::entry::TraitSet;
 use self::entry::{Entries, Entry, Member};
 pub use self::grid::{MapPoint, TileId};
 pub use self::search::TileFilter;
+pub(super) use self::shown::Shown;
 pub use self::tile::{TileCell, TileContent};
 use super::shard::{Shard, Slot, Unread};
 use super::{ChangeNumber, SHARDS, Tracker, read, write};
@@ -96,7 +98,12 @@ impl PlaceIndex {
 
     /// Applies a piece of the changes of a shard. The first call of a caller also takes what the shard has listed since.
     /// Returns whether there may be more.
-    fn follow(&mut self, number: usize, shard: &RwLock<Shard>, is_taken: &mut bool) -> bool {
+    fn follow(
+        &mut self,
+        (number, shard): (usize, &RwLock<Shard>),
+        shown: &Shown,
+        is_taken: &mut bool,
+    ) -> bool {
         if self.is_being_replaced {
             return false;
         }
@@ -122,7 +129,7 @@ impl PlaceIndex {
             let device = usize::try_from(slot).ok().and_then(|slot| shard.at(slot));
             (
                 Member::new(number, slot),
-                device.map_or(Entry::NONE, Entry::of),
+                device.map_or(Entry::NONE, |device| shown.entry_of(device)),
             )
         };
         let changes: Vec<_> = slots.iter().map(entry).collect();
@@ -254,7 +261,7 @@ impl Tracker {
                 continue;
             }
             let mut is_taken = false;
-            while write(&self.places).follow(number, shard, &mut is_taken) {
+            while write(&self.places).follow((number, shard), &self.shown, &mut is_taken) {
                 pause()?;
             }
         }

@@ -231,7 +231,7 @@ impl Tracker {
             // A device may have changed since the index has read it, or its slot has another one.
             let found = of_shard.iter().filter_map(|member| {
                 let device = shard.at(member.slot())?;
-                let entry = Entry::of(device);
+                let entry = self.shown.entry_of(device);
                 let is_wanted = entry.is_in(&codes)
                     && filter.traits.has(entry)
                     && filter.accepts(&shard, member.slot());

@@ -63,13 +63,19 @@ fn only_those_that_keep_databases_name_sqlite() {
 
 #[test]
 fn code_that_decides_does_no_input_or_output() {
-    const PURE: [&str; 9] = [
+    const PURE: [&str; 15] = [
         "alerts::engine",
         "alerts::kind",
         "alerts::rules",
         "alerts::setting",
         "ingest::geosubmit",
         "ingest::kismet",
+        "privacy::deny",
+        "privacy::key",
+        "privacy::opt_out",
+        "privacy::policy",
+        "privacy::redact",
+        "privacy::zone",
         "report",
         "tracker",
         "views",

@@ -11,7 +11,9 @@ use super::source::{Module, modules};
 const ROOMS: &[(&str, &[&str])] = &[
     (
         "main",
-        &["lib", "backup", "views", "auth", "config", "log", "report"],
+        &[
+            "lib", "erase", "backup", "views", "auth", "config", "log", "report",
+        ],
     ),
     ("lib", &["serve", "import"]),
     (
@@ -33,6 +35,8 @@ const ROOMS: &[(&str, &[&str])] = &[
             "metrics",
             "process",
             "notify",
+            "erase",
+            "privacy",
             "data_dir",
         ],
     ),
@@ -121,7 +125,9 @@ const ROOMS: &[(&str, &[&str])] = &[
             "log",
             "report",
             "hex",
+            "erase",
             "maps",
+            "privacy",
             "setting_text",
         ],
     ),
@@ -198,6 +204,8 @@ const ROOMS: &[(&str, &[&str])] = &[
             "tracker",
             "log",
             "report",
+            "privacy",
+            "erase",
             "process",
             "data_dir",
             "maps",
@@ -241,6 +249,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "http::response",
             "http::request",
+            "erase",
             "export",
             "import",
             "ingest",
@@ -282,11 +291,17 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     (
         "export",
-        &["views", "tracker", "log", "report", "hex", "data_dir"],
+        &[
+            "views", "privacy", "tracker", "log", "report", "hex", "data_dir",
+        ],
     ),
     (
         "views",
         &["events", "alerts", "tracker", "log", "report", "hex"],
+    ),
+    (
+        "erase",
+        &["import", "snapshot", "alerts", "tracker", "log", "data_dir"],
     ),
     (
         "backup",
@@ -326,7 +341,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("fold", &["events", "alerts", "tracker", "log", "report"]),
     ("snapshot", &["tracker", "log", "report", "data_dir"]),
     ("auth", &["config", "bounded", "data_dir"]),
-    ("config", &["alerts", "setting_text"]),
+    ("config", &["privacy", "alerts", "report", "setting_text"]),
+    ("privacy", &["tracker", "log", "report", "hex", "data_dir"]),
     ("events", &["alerts", "tracker", "log", "report"]),
     (
         "alerts",

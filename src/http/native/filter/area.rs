@@ -2,10 +2,10 @@
 
 use std::ops::RangeInclusive;
 
+use crate::report::sphere::{EARTH_RADIUS_M, distance_m};
+
 const LATITUDES: RangeInclusive<f64> = -90.0..=90.0;
 const LONGITUDES: RangeInclusive<f64> = -180.0..=180.0;
-/// Mean radius of the earth.
-const EARTH_RADIUS_M: f64 = 6_371_008.8;
 /// A little more than half the way around the earth, so that the largest circle is everywhere.
 const RADIUS_MAX_M: f64 = 20_100_000.0;
 
@@ -83,18 +83,10 @@ impl Circle {
         })
     }
 
-    pub(in crate::http::native) fn contains(self, (lat, lon): (f64, f64)) -> bool {
+    pub(in crate::http::native) fn contains(self, point: (f64, f64)) -> bool {
         // Settles most points without trigonometry.
-        (lat - self.lat).abs() <= self.lat_reach && self.distance_m(lat, lon) <= self.radius_m
-    }
-
-    /// Great-circle distance from the centre, by the haversine formula.
-    fn distance_m(self, lat: f64, lon: f64) -> f64 {
-        let lat_half = (lat - self.lat).to_radians() / 2.0;
-        let lon_half = (lon - self.lon).to_radians() / 2.0;
-        let cosines = self.lat.to_radians().cos() * lat.to_radians().cos();
-        let chord = lat_half.sin().powi(2) + cosines * lon_half.sin().powi(2);
-        2.0 * EARTH_RADIUS_M * chord.sqrt().min(1.0).asin()
+        (point.0 - self.lat).abs() <= self.lat_reach
+            && distance_m((self.lat, self.lon), point) <= self.radius_m
     }
 }
 

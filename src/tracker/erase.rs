@@ -1,0 +1,48 @@
+//! Removes devices for good, and merges what is left of their reports.
+
+use super::{Contact, Device, Tracker, lock, read, write};
+use crate::report::{Batch, DeviceId, Phy, SourceId};
+
+impl Tracker {
+    /// Removes devices, so that no image of the tracker names them any more. Only between a restore and a replay.
+    pub fn erase_devices(&self, is_erased: impl Fn(&Device) -> bool) -> Vec<DeviceId> {
+        let mut erased = Vec::new();
+        for shard in &self.shards {
+            let found: Vec<DeviceId> = {
+                let shard = read(shard);
+                let devices = shard.devices().filter(|device| is_erased(device));
+                devices.map(|device| device.id).collect()
+            };
+            for id in &found {
+                if let Some(device) = write(shard).restore_gone(*id) {
+                    device.tags.leave(&self.tag_sets);
+                }
+            }
+            erased.extend(found);
+        }
+        self.restored();
+        erased
+    }
+
+    /// Lets no image name the devices that are gone with these addresses. They may have been evicted long ago.
+    pub fn erase_gone(&self, is_erased: impl Fn(DeviceId) -> bool) {
+        lock(&self.clock).images.gone.retain(|id| !is_erased(*id));
+    }
+
+    /// Forgets a source for good.
+    pub fn erase_source(&self, id: SourceId) {
+        self.contacts.forget(id);
+        write(&self.sources).forget(id);
+        self.restored();
+    }
+
+    /// Merges reports again that were merged before their devices were removed. Their sources know of them already.
+    pub fn merge_again(&self, batch: &Batch) {
+        let totals = Phy::ALL.map(|phy| self.totals(phy).reports);
+        let mut clock = lock(&self.clock);
+        self.merge(&mut clock, batch, &mut (), Contact::Again);
+        for (phy, reports) in Phy::ALL.into_iter().zip(totals) {
+            self.totals_of(phy).set_reports(reports);
+        }
+    }
+}
