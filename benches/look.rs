@@ -20,7 +20,7 @@ use clap::Parser;
 use scanpost::log::Log;
 use scanpost::report::capabilities::SecurityClass;
 use scanpost::report::{Band, UnixTime};
-use scanpost::tracker::{Device, TileFilter, TileId, Tracker, TraitSet};
+use scanpost::tracker::{Device, TileFilter, TileId, Tracker, TraitSet, Wanted};
 use scanpost::views::native;
 use support::access_point::AccessPoint;
 use support::random::Random;
@@ -73,7 +73,10 @@ fn main() -> Result<()> {
     }
     let has_name = |device: &Device| device.ssid_count() == 1;
     let by_device = TileFilter {
-        wanted: Some(&has_name),
+        wanted: Some(Wanted {
+            name: "has a name",
+            test: &has_name,
+        }),
         ..TileFilter::NONE
     };
     measure("By what only devices tell", &tracker, &by_device);

@@ -38,7 +38,7 @@ pub use self::device::{
 pub use self::follow::{Changed, Follow};
 use self::image::Images;
 pub use self::image::{Image, ImageHead};
-pub use self::places::{MapPoint, TileCell, TileContent, TileFilter, TileId, TraitSet};
+pub use self::places::{MapPoint, TileCell, TileContent, TileFilter, TileId, TraitSet, Wanted};
 use self::places::{PlaceIndex, Shown};
 pub use self::recent::Seen;
 use self::recent::spread;

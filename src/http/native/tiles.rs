@@ -17,7 +17,7 @@ use crate::http::request::query::Query;
 use crate::http::response::etag::Version;
 use crate::http::response::heavy::Walks;
 use crate::http::state::ServerFacts;
-use crate::tracker::{Device, TileContent, TileFilter, TileId, Tracker};
+use crate::tracker::{Device, TileContent, TileFilter, TileId, Tracker, Wanted};
 use crate::views::mvt;
 use crate::views::native::tile as written;
 
@@ -88,11 +88,13 @@ fn find<E>(
 
 /// The filter, as the index answers it.
 fn with<T>(filter: &Filter, find: impl FnOnce(&TileFilter<'_>) -> T) -> T {
-    let wanted = |device: &Device| filter.wants(device);
+    let rest = filter.rest();
+    let name = rest.as_ref().map(|rest| format!("{rest:?}"));
+    let test = |device: &Device| rest.as_ref().is_none_or(|rest| rest.wants(device));
     find(&TileFilter {
         traits: filter.traits(),
         seen: filter.seen(),
-        wanted: filter.needs_devices().then_some(&wanted),
+        wanted: name.as_deref().map(|name| Wanted { name, test: &test }),
     })
 }
 

@@ -237,6 +237,11 @@ impl Entries {
         self.0.push(of_shard);
     }
 
+    /// Slots of each shard.
+    pub(super) fn lengths(&self) -> impl Iterator<Item = usize> {
+        self.0.iter().map(Column::len)
+    }
+
     /// Entries of a shard from a slot on: at least one, not all. `None` past the last slot.
     pub(super) fn piece_from(&self, shard: usize, slot: usize) -> Option<&[Entry]> {
         self.0.get(shard)?.piece_from(slot)

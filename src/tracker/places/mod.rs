@@ -7,6 +7,7 @@
 //! [`Tracker::follow_places`] now and then, which applies these changes, a bounded piece at a time. If most devices have
 //! changed, it builds the index again, because sorting is quicker than many insertions in random order.
 
+mod answers;
 mod build;
 mod chunk;
 mod entry;
@@ -20,13 +21,14 @@ use std::convert::Infallible;
 use std::ops::Range;
 use std::sync::RwLock;
 
+use self::answers::Answers;
 #[cfg(test)]
 pub(super) use self::chunk::bytes_of_device;
 use self::chunk::{Chunk, Key};
 pub use self::entry::TraitSet;
 use self::entry::{Entries, Entry, Member};
 pub use self::grid::{MapPoint, TileId};
-pub use self::search::TileFilter;
+pub use self::search::{TileFilter, Wanted};
 pub(super) use self::shown::Shown;
 pub use self::tile::{TileCell, TileContent};
 use super::shard::{Shard, Slot, Unread};
@@ -47,6 +49,7 @@ pub(super) struct PlaceIndex {
     chunks: BTreeMap<Key, Chunk>,
     /// Changes that each shard has listed, and the index does not have yet.
     pending: [Pending; SHARDS],
+    answers: Answers,
     devices: usize,
     /// The index has all changes up to this one. `None` before it was built.
     as_of: Option<ChangeNumber>,
@@ -69,6 +72,7 @@ impl Default for PlaceIndex {
             entries: Entries::default(),
             chunks: BTreeMap::from([(LEAST, Chunk::empty())]),
             pending: std::array::from_fn(|_| Pending::NONE),
+            answers: Answers::default(),
             devices: 0,
             as_of: None,
             builds: 0,
@@ -143,6 +147,7 @@ impl PlaceIndex {
     }
 
     fn update(&mut self, member: Member, entry: Entry) {
+        self.answers.forget(member);
         let before = self.entries.replace(member, entry);
         if before == entry {
             return;

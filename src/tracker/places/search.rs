@@ -1,8 +1,10 @@
 //! Finds the devices of a tile.
 
 use std::ops::{Range, RangeInclusive};
+use std::sync::Arc;
 
 use super::PlaceIndex;
+use super::answers::{FilterAnswers, ShardAnswers};
 use super::entry::{Entry, Member, TraitSet};
 use super::grid::TileId;
 use super::tile::{Cells, TileContent};
@@ -29,7 +31,17 @@ pub struct TileFilter<'f> {
     /// When a device was seen last. The index does not know that, but a column of its own has it.
     pub seen: Option<RangeInclusive<UnixTime>>,
     /// Whatever only the device itself tells.
-    pub wanted: Option<&'f (dyn Fn(&Device) -> bool + Sync)>,
+    pub wanted: Option<Wanted<'f>>,
+}
+
+/// A choice of devices by themselves. What it says of a device is remembered until the device changes, so it must not
+/// depend on anything else.
+#[derive(Clone, Copy)]
+pub struct Wanted<'f> {
+    /// Choices with the same name say the same.
+    pub name: &'f str,
+    /// Whether a device is wanted.
+    pub test: &'f (dyn Fn(&Device) -> bool + Sync),
 }
 
 impl TileFilter<'_> {
@@ -45,16 +57,35 @@ impl TileFilter<'_> {
         self.seen.is_none() && self.wanted.is_none() && self.traits.is_by_class()
     }
 
-    /// Whether it accepts a device, besides what the index knows.
+    /// Whether it accepts a device as it is now, besides what the index knows.
     fn accepts(&self, shard: &Shard, slot: usize) -> bool {
-        let is_seen = |seen: &RangeInclusive<UnixTime>| {
+        self.is_seen(shard, slot) && self.is_wanted(shard, slot)
+    }
+
+    /// Whether it accepted a device when somebody last asked, or else now.
+    fn accepts_as_before(
+        &self,
+        shard: &Shard,
+        slot: usize,
+        answers: Option<&ShardAnswers>,
+    ) -> bool {
+        self.is_seen(shard, slot)
+            && match answers {
+                Some(answers) => answers.get(slot, || self.is_wanted(shard, slot)),
+                None => self.is_wanted(shard, slot),
+            }
+    }
+
+    fn is_seen(&self, shard: &Shard, slot: usize) -> bool {
+        self.seen.as_ref().is_none_or(|seen| {
             let time = shard.seen_at(slot);
             time.is_some_and(|time| seen.contains(&time))
-        };
-        self.seen.as_ref().is_none_or(is_seen)
-            && self
-                .wanted
-                .is_none_or(|wanted| shard.at(slot).is_some_and(wanted))
+        })
+    }
+
+    fn is_wanted(&self, shard: &Shard, slot: usize) -> bool {
+        self.wanted
+            .is_none_or(|wanted| shard.at(slot).is_some_and(wanted.test))
     }
 
     fn needs_shards(&self) -> bool {
@@ -127,6 +158,12 @@ impl Rest {
 }
 
 impl PlaceIndex {
+    /// What the filter said of devices, if it asks them at all.
+    fn answers(&self, filter: &TileFilter<'_>) -> Option<Arc<FilterAnswers>> {
+        let name = filter.wanted?.name;
+        Some(self.answers.of(name, self.entries.lengths()))
+    }
+
     /// Number of devices with these codes, of these classes.
     fn count(&self, codes: &Range<u64>, wanted: TraitSet) -> usize {
         let chunks = self.chunks_of(codes);
@@ -281,11 +318,16 @@ impl Tracker {
         for piece in of_shards.flat_map(|members| members.chunks(SLOTS_PER_LOOK)) {
             pause()?;
             let index = read(&self.places);
+            let answers = index.answers(filter);
             let Some(shard) = self.shard_of_members(piece) else {
                 continue;
             };
+            let number = piece.first().map_or(0, |member| member.shard());
+            let answers = answers
+                .as_ref()
+                .and_then(|answers| answers.of_shard(number));
             for &member in piece {
-                if filter.accepts(&shard, member.slot()) {
+                if filter.accepts_as_before(&shard, member.slot(), answers) {
                     found.add(index.entries.get(member), member);
                 }
             }
@@ -293,7 +335,7 @@ impl Tracker {
         Ok(())
     }
 
-    /// Searches all devices with two threads: waiting for memory takes most of the time.
+    /// Searches all devices with two threads: waiting for the memory of devices takes most of the time.
     fn search_halves<E>(
         &self,
         tile: TileId,
@@ -347,6 +389,10 @@ impl Tracker {
             *rest = Rest::of_shards(number + 1..rest.shards.end);
             return;
         };
+        let answers = index.answers(filter);
+        let answers = answers
+            .as_ref()
+            .and_then(|answers| answers.of_shard(number));
         let shard = filter.needs_shards().then(|| read(shard));
         for entry in piece.iter().take(slots_max) {
             let slot = rest.slot;
@@ -355,7 +401,7 @@ impl Tracker {
                 && filter.traits.has(*entry)
                 && shard
                     .as_ref()
-                    .is_none_or(|shard| filter.accepts(shard, slot));
+                    .is_none_or(|shard| filter.accepts_as_before(shard, slot, answers));
             if is_wanted && let Some(member) = Member::at(number, slot) {
                 found.add(*entry, member);
             }

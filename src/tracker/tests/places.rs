@@ -51,7 +51,7 @@ enum Step {
 /// Which devices are looked at.
 #[derive(Clone, Debug)]
 struct Choice {
-    /// Those whose number divides by this.
+    /// Those whose number and last time have a sum that divides by this.
     divisor: u16,
     classes: Option<Vec<SecurityClass>>,
     bands: Option<Vec<Band>>,
@@ -68,13 +68,19 @@ impl Choice {
         seen: None,
     };
 
+    /// What no index knows, and changes with most reports.
+    fn has_by_itself(&self, device: &Device) -> bool {
+        let sum = u32::from(number_of(device)) + device.last_time.seconds();
+        sum.is_multiple_of(self.divisor.into())
+    }
+
     fn has(&self, device: &Device) -> bool {
         let class = device
             .security()
             .map_or(SecurityClass::Unknown, Security::class);
         let band = device.tuning().band();
         let is_of_band = |bands: &Vec<Band>| band.is_some_and(|band| bands.contains(&band));
-        number_of(device).is_multiple_of(self.divisor)
+        self.has_by_itself(device)
             && self
                 .classes
                 .as_ref()
@@ -273,11 +279,17 @@ fn read_tile(tracker: &Tracker, tile: TileId, choice: &Choice) -> TileContent {
     if let Some(phys) = &choice.phys {
         traits = traits.of_phys(phys);
     }
-    let wanted = |device: &Device| number_of(device).is_multiple_of(choice.divisor);
+    let (name, test) = (choice.divisor.to_string(), |device: &Device| {
+        choice.has_by_itself(device)
+    });
+    let wanted = Wanted {
+        name: &name,
+        test: &test,
+    };
     let filter = TileFilter {
         traits,
         seen: choice.seen.clone(),
-        wanted: (choice.divisor != 1).then_some(&wanted),
+        wanted: (choice.divisor != 1).then_some(wanted),
     };
     let Ok(content) = tracker.tile(tile, &filter, || Ok::<_, Infallible>(()));
     content

@@ -1,23 +1,24 @@
 //! Which devices are wanted.
 
 mod area;
+mod makers;
 mod names;
 mod reports;
 mod values;
 
-use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
 use self::area::Bounds;
 pub(super) use self::area::Circle;
+use self::makers::Makers;
 use self::names::Names;
 pub(super) use self::reports::ReportFilter;
-use self::values::{read_each, split};
+use self::values::read_each;
 
 use crate::http::request::bad_parameter::BadParameter;
 use crate::http::request::query::Query;
 use crate::report::capabilities::{Security, SecurityClass};
-use crate::report::{Band, Channel, Manufacturer, Phy, ShownOctets, SourceId, UnixTime};
+use crate::report::{Band, Channel, Phy, ShownOctets, SourceId, UnixTime};
 use crate::tracker::{Device, Radio, SourceNumber, Tracker, TraitSet};
 
 /// All of these have to hold. Of several values of one, any.
@@ -28,7 +29,7 @@ pub(super) struct Filter {
     ssid_contains: Option<String>,
     not_named: Option<Names>,
     address_prefix: Option<String>,
-    made_by: Option<HashSet<Manufacturer>>,
+    made_by: Option<Makers>,
     sources: Option<Vec<SourceNumber>>,
     securities: Option<Vec<SecurityClass>>,
     channels: Option<Vec<Channel>>,
@@ -51,7 +52,7 @@ impl Filter {
                 .map(|octets| ShownOctets(&octets).to_string().to_lowercase()),
             not_named: Names::take(query, "name_not")?,
             address_prefix: query.take_with("address_prefix", address_prefix)?,
-            made_by: query.take_with("manufacturer", makers)?,
+            made_by: query.take_with("manufacturer", Makers::read)?,
             sources: query.take_with("source", |text| sources(tracker, text))?,
             securities: query.take_with("security", |text| read_each(text, security))?,
             channels: query.take_with("channel", |text| read_each(text, channel))?,
@@ -107,8 +108,8 @@ impl Filter {
         sources.map(|source| (source.id, source.name)).collect()
     }
 
-    /// Whether there is more to it than [`Filter::traits`] and [`Filter::seen`].
-    pub(super) fn needs_devices(&self) -> bool {
+    /// What is more to it than [`Filter::traits`] and [`Filter::seen`]. Filters that print the same want the same.
+    pub(super) fn rest(&self) -> Option<Self> {
         let rest = Self {
             phys: None,
             securities: None,
@@ -119,7 +120,7 @@ impl Filter {
             with_position: self.with_position.filter(|is_wanted| !is_wanted),
             ..self.clone()
         };
-        !rest.is_none()
+        (!rest.is_none()).then_some(rest)
     }
 
     /// Whether every device is wanted.
@@ -151,9 +152,10 @@ impl Filter {
                 .address_prefix
                 .as_ref()
                 .is_none_or(|prefix| device.id.addr.to_string().starts_with(prefix.as_str()))
-            && self.made_by.as_ref().is_none_or(|wanted| {
-                Manufacturer::of(device.id.addr).is_some_and(|maker| wanted.contains(&maker))
-            })
+            && self
+                .made_by
+                .as_ref()
+                .is_none_or(|makers| makers.made(device.id.addr))
             && self.has_ssid(device)
             && self
                 .not_named
@@ -243,28 +245,6 @@ fn address_prefix(text: &str) -> Result<String, &'static str> {
         prefix.push(digit.to_ascii_uppercase());
     }
     Ok(prefix)
-}
-
-/// Those with the text in their name, or else with one of its values. Found once instead of at every device.
-fn makers(text: &str) -> Result<HashSet<Manufacturer>, String> {
-    let text = text.to_lowercase();
-    let values = split(&text)?;
-    // Names may have commas.
-    let whole = makers_like(&[text.trim()]);
-    Ok(if whole.is_empty() {
-        makers_like(&values)
-    } else {
-        whole
-    })
-}
-
-fn makers_like(parts: &[&str]) -> HashSet<Manufacturer> {
-    Manufacturer::all()
-        .filter(|maker| {
-            let name = maker.name().to_lowercase();
-            parts.iter().any(|part| name.contains(part))
-        })
-        .collect()
 }
 
 /// Those with this UUID or name, or else with those in the list. Several sources may have one name.
