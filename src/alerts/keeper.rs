@@ -18,7 +18,7 @@ use super::store::AlertStore;
 use crate::log::{
     AlertKind, AlertNote, AlertOrder, Entry, HandRaised, Log, LogError, LogPosition, WatchOrder,
 };
-use crate::report::{MacMask, ReceivedAt, Report};
+use crate::report::{MacMask, ReceivedAt, Report, SourceId};
 use crate::tracker::{Device, Tracker, Walk};
 
 /// Number of the log's last batches from which the pace of scanners is restored.
@@ -156,12 +156,18 @@ impl AlertKeeper {
         for alert in self.store.after(0, usize::MAX) {
             self.engine.recall_alert(&alert, &limits);
         }
+        for source in tracker.sources() {
+            if source.sent_name.is_some() {
+                self.engine.rename(source.id, Some(&source.name));
+            }
+        }
         if self.engine.recalls_contacts() {
             for (id, at) in log.contacts(from, CONTACTS_MAX)? {
                 // What a source reported before it was forgotten does not count.
                 let source = tracker.source(id);
                 if let Some(source) = source.filter(|source| source.first_contact <= at) {
-                    self.engine.recall_contact(id, Some(&source.name), at);
+                    let sent = source.sent_name.as_ref().unwrap_or(&source.name);
+                    self.engine.recall_contact(id, Some(sent), at);
                 }
             }
             self.engine.settle_silence(settled);
@@ -181,6 +187,11 @@ impl AlertKeeper {
         let heard_last = self.engine.now().max(self.mark.settled_at);
         self.engine
             .resume(now.micros().saturating_sub(heard_last.micros()));
+    }
+
+    /// Notes the name that somebody gave a source, or that it has none any more.
+    pub fn rename(&mut self, source: SourceId, given: Option<&str>) {
+        self.engine.rename(source, given);
     }
 
     /// Begins a batch, before its reports. If its alerts are stored already, only the state of the rules is updated.

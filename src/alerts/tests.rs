@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::settings::{Network, ProtectedNetwork, Settings as Alerts};
 use super::*;
-use crate::log::{AlertNote, AlertOrder, Entry, Log, LogPosition, Record, What};
+use crate::log::{AlertNote, AlertOrder, Entry, Log, LogPosition, Record, SourceName, What};
 use crate::report::{
     Batch, Bssid, Capabilities, MacAddr, Position, ReceivedAt, Report, Sighting, SourceId, Ssid,
     UnixTime, WifiSighting,
@@ -184,6 +184,45 @@ fn a_scanner_that_keeps_to_its_habit_is_not_silent() {
     assert_eq!(tick(&mut keeper, 61), 1);
     assert_eq!(tick(&mut keeper, 1000), 0, "silence is told once");
     assert_eq!(headers(&keeper), ["SOURCESILENT"]);
+}
+
+#[test]
+fn a_silent_scanner_is_called_by_the_name_that_it_was_given() {
+    let config = Alerts {
+        sourcesilent: "10/min,10/sec".to_owned(),
+        sourcesilent_least: Duration::from_secs(1),
+        ..Alerts::default()
+    };
+    let (mut keeper, tracker) = (open(None, &config), tracker());
+    let records = [0, 10, 20, 30].map(|at| batch(1, at, Vec::new()));
+    let (log, entries) = logged(records.into());
+    run(&mut keeper, &tracker, &entries);
+    let source = entries[0].record.batch().unwrap().source;
+    let name = SourceName {
+        source,
+        name: "on the roof".into(),
+    };
+    let order = Record::new(log.node(), received(30), What::SourceName(name));
+    tracker.apply(&Entry {
+        position: LogPosition::new(5),
+        record: order,
+    });
+    let silent = |keeper: &mut AlertKeeper| {
+        keeper.tick(received(1000));
+        keeper.settle(LogPosition::new(5));
+        let alerts = keeper.store().after(0, usize::MAX);
+        alerts[0].raised.text.to_string()
+    };
+    let is_called = |text: &str| text.contains(&format!("The scanner {source} on the roof has"));
+    // After a restart, the tracker has the name.
+    let mut restarted = open(None, &config);
+    let recalled = restarted.recall(&log, &tracker, LogPosition::new(5));
+    recalled.unwrap();
+    let text = silent(&mut restarted);
+    assert!(is_called(&text), "{text}");
+    keeper.rename(source, Some("on the roof"));
+    let text = silent(&mut keeper);
+    assert!(is_called(&text), "{text}");
 }
 
 #[test]

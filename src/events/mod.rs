@@ -30,6 +30,8 @@ pub enum Event {
     SourcePaused(SourceId),
     /// A source was resumed.
     SourceResumed(SourceId),
+    /// A source has another name.
+    SourceRenamed(SourceId),
     /// An import ended.
     Import(Arc<EndedImport>),
     /// The server emitted a message.
@@ -163,6 +165,12 @@ impl BatchEvents<'_> {
             }
             Change::SourceForgotten { id, name } => {
                 self.message(|| format!("Forgot source '{name}' ({id})"));
+            }
+            Change::SourceRenamed {
+                id, before, name, ..
+            } => {
+                self.event(Event::SourceRenamed(id));
+                self.message(|| format!("Source '{before}' ({id}) is called '{name}' now"));
             }
             Change::SourcePaused {
                 id,

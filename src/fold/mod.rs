@@ -57,6 +57,12 @@ impl<'b> Observer<'b> for Observers<'_, 'b> {
     }
 
     fn changed(&mut self, change: Change<'b>) {
+        if let Change::SourceRenamed {
+            id, name, is_given, ..
+        } = &change
+        {
+            self.alerts.rename(*id, is_given.then_some(&**name));
+        }
         if let Some(events) = &mut self.events {
             events.add(change);
         }

@@ -14,7 +14,7 @@ use crate::alerts::settings::{Network, Settings};
 use crate::ingest::recover::recover;
 use crate::log::{
     AlertKind, AlertOrder, AlertRate, Expiry, HandRaised, Record, Resendable, SourceForget,
-    SourcePause, SourceState, WatchOrder,
+    SourceName, SourcePause, SourceState, WatchOrder,
 };
 use crate::report::{
     Annotation, Batch, BatchIdentity, Bssid, Capabilities, DeviceId, MacAddr, Phy, Remark, Report,
@@ -313,6 +313,8 @@ enum Said {
     Name(u64, u8),
     Pause(u128, bool),
     Forget(u128),
+    /// A name for a source. The name 0 is the empty one.
+    Rename(u128, u8),
     Define(u8),
     Watch(u64, bool, bool, bool),
     Raise(u8),
@@ -326,6 +328,7 @@ fn any_said() -> impl Strategy<Value = Said> {
         1 => (0..4u64, 0..3u8).prop_map(|(device, name)| Said::Name(device, name)),
         1 => (0..4u128, any::<bool>()).prop_map(|(from, is_paused)| Said::Pause(from, is_paused)),
         1 => (0..5u128).prop_map(Said::Forget),
+        2 => (0..5u128, 0..3u8).prop_map(|(from, name)| Said::Rename(from, name)),
         1 => (0..4u8).prop_map(Said::Define),
         2 => (0..4u64, any::<bool>(), any::<bool>(), any::<bool>())
             .prop_map(|(device, found, lost, is_watched)| Said::Watch(device, found, lost, is_watched)),
@@ -389,6 +392,7 @@ fn record(said: &Said, seconds: u64) -> Record {
         Said::Reports(from, key, reports) => {
             let mut record = batch(*from, *key, seconds);
             if let What::Reports(batch) = &mut record.what {
+                batch.source_name = (*key != 0).then(|| format!("phone {key}").into());
                 batch.reports = reports
                     .iter()
                     .map(|&(device, network, security, ago)| {
@@ -415,6 +419,13 @@ fn record(said: &Said, seconds: u64) -> Record {
         }),
         Said::Forget(from) => What::SourceForget(SourceForget {
             source: source(*from),
+        }),
+        Said::Rename(from, name) => What::SourceName(SourceName {
+            source: source(*from),
+            name: match name {
+                0 => "".into(),
+                name => format!("place {name}").into(),
+            },
         }),
         Said::Define(kind) => What::AlertOrder(AlertOrder::Define(AlertKind {
             header: header(*kind),

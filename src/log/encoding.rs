@@ -7,8 +7,9 @@
 //! The records are a `Vec<Record>` in postcard's encoding. With the flag [`ZSTD`] they are compressed, and preceded by
 //! their uncompressed length as 4 bytes, little endian.
 //!
-//! Each version adds kinds of records: version 2 adds notes of alerts, forgotten sources, and reports out of files. The
-//! earliest version that has all kinds of the records is written, so that as many servers as possible can read them.
+//! Each version adds kinds of records: version 2 adds notes of alerts, forgotten sources, and reports out of files, and
+//! version 3 adds names that people give sources. The earliest version that has all kinds of the records is written, so
+//! that as many servers as possible can read them.
 //!
 //! A later version is refused and never skipped: a server that skips a record has a different history from then on.
 //! Unknown flags, and records longer than [`RECORDS_BYTES_MAX`], are refused too.
@@ -16,7 +17,7 @@
 use super::{AlertOrder, Record, What};
 
 /// The latest version that this program reads and writes.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 /// Flag: the records are compressed.
 const ZSTD: u8 = 1;
 /// The greatest length of records before compression. Without a bound, a few kilobytes could inflate to gigabytes.
@@ -67,6 +68,7 @@ const fn version_of(what: &What) -> u8 {
         What::AlertOrder(AlertOrder::Note(_))
         | What::SourceForget(_)
         | What::ImportedReports(_) => 2,
+        What::SourceName(_) => 3,
     }
 }
 

@@ -25,8 +25,8 @@ pub use self::erase::{EraseArea, EraseOrder, Erased};
 pub use self::memory::MemoryLog;
 pub use self::record::{
     AlertKind, AlertNote, AlertOrder, AlertRate, Entry, Erasure, HandRaised, Import,
-    ImportedReports, Origin, Record, RecordId, Settings, SourceForget, SourcePause, SourceState,
-    WatchOrder, What,
+    ImportedReports, Origin, Record, RecordId, Settings, SourceForget, SourceName, SourcePause,
+    SourceState, WatchOrder, What,
 };
 pub use self::sqlite::{Finding, Findings, History, LogReader, SqliteLog, Verification};
 pub(crate) use self::sqlite::{copy_database, open_read_only};

@@ -82,6 +82,8 @@ pub enum What {
     SourceForget(SourceForget),
     /// Reports out of a file. They are history: they raise no alerts and no events, and are no contact of their source.
     ImportedReports(ImportedReports),
+    /// A name that somebody gives a source.
+    SourceName(SourceName),
 }
 
 /// A change of alerts that somebody requested. This module does not know the types of alerts, so classes and severities
@@ -188,6 +190,15 @@ pub struct SourcePause {
 pub struct SourceForget {
     /// The source.
     pub source: SourceId,
+}
+
+/// A name for a source, in the place of the one that it sends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceName {
+    /// The source.
+    pub source: SourceId,
+    /// The name. The empty one removes the current one: then the name that the source sends counts again.
+    pub name: Box<str>,
 }
 
 /// The state that somebody gave a source. Its reports are accepted in every state.

@@ -62,6 +62,7 @@ pub(crate) fn erase(
     {
         tracker.erase_source(id);
     }
+    tracker.erase_source_names(|name| order.is_named_in(name));
     merge_again(log, tracker, position, &erased.into_iter().collect())?;
     // Two, so that both generations are new.
     for _ in 0..super::GENERATIONS {

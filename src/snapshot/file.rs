@@ -23,7 +23,7 @@ use super::records_v2::{FrameRecord, TrackedDevices, encode};
 use crate::data_dir::private;
 use crate::log::LogPosition;
 use crate::report::SourceId;
-use crate::tracker::{ChangeNumber, Device, GoneSources, ImageHead};
+use crate::tracker::{ChangeNumber, Device, GivenName, GoneSources, ImageHead};
 
 /// The format of the payloads in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +59,8 @@ pub(super) enum Frame {
     Paused(Vec<SourceId>),
     /// The sources that were removed. The frame is missing if none ever was.
     GoneSources(GoneSources),
+    /// The names that somebody gave sources of the head. The frame is missing if there are none.
+    SourceNames(Vec<GivenName>),
     Devices(Vec<(ChangeNumber, Device)>),
     End(End),
 }

@@ -295,6 +295,10 @@ impl Snapshots {
         if let Some(gone) = &head.gone_sources {
             writer.write(Frame::GoneSources(gone.clone()))?;
         }
+        let given = head.given_names();
+        if !given.is_empty() {
+            writer.write(Frame::SourceNames(given))?;
+        }
         let mut devices = 0;
         while let Some(next) = image.next_devices() {
             devices += u64::try_from(next.len()).unwrap_or_default();

@@ -38,7 +38,7 @@ fn read_as<T: DeserializeOwned + Into<FrameRecord>>(payload: &[u8]) -> Option<Fr
         }
         FrameRecord::Head(_) | FrameRecord::End(_) => Some(frame),
         // Format 1 had none.
-        FrameRecord::Paused(_) | FrameRecord::GoneSources(_) => None,
+        FrameRecord::Paused(_) | FrameRecord::GoneSources(_) | FrameRecord::SourceNames(_) => None,
     }
 }
 

@@ -124,6 +124,10 @@ pub(super) fn restore(tracker: &Tracker, frame: Frame) -> usize {
             tracker.restore_gone_sources(&gone);
             0
         }
+        Frame::SourceNames(names) => {
+            tracker.restore_source_names(&names);
+            0
+        }
         Frame::Devices(devices) => {
             let count = devices.len();
             tracker.restore_devices(devices);

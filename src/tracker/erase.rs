@@ -36,6 +36,11 @@ impl Tracker {
         self.restored();
     }
 
+    /// Removes names of sources that somebody gave them, or that they sent.
+    pub fn erase_source_names(&self, is_erased: impl Fn(&str) -> bool) {
+        write(&self.sources).erase_names(is_erased);
+    }
+
     /// Merges reports again that were merged before their devices were removed. Their sources know of them already.
     pub fn merge_again(&self, batch: &Batch) {
         let totals = Phy::ALL.map(|phy| self.totals(phy).reports);

@@ -7,7 +7,7 @@
 use super::device::SourceNumber;
 use super::places::PlaceIndex;
 use super::shard::{ChangeNumber, Changed, Round, Shard};
-use super::sources::{DevicesBySource, GoneSources, Source, Sources};
+use super::sources::{DevicesBySource, GivenName, GoneSources, Source, Sources};
 use super::summary::{Counts, Sums};
 use super::{Clock, Tracker, lock, read, write};
 use crate::log::LogPosition;
@@ -37,6 +37,19 @@ pub struct ImageHead {
     pub(crate) gone: Vec<DeviceId>,
     /// The sources that were removed, if any ever was.
     pub(crate) gone_sources: Option<GoneSources>,
+}
+
+impl ImageHead {
+    /// The names that somebody gave its sources.
+    pub(crate) fn given_names(&self) -> Vec<GivenName> {
+        let given = self
+            .sources
+            .iter()
+            .filter(|source| source.sent_name.is_some());
+        given
+            .map(|source| (source.id, source.name.clone()))
+            .collect()
+    }
 }
 
 /// What the next image must contain.
@@ -161,6 +174,12 @@ impl Tracker {
     /// Restores which sources were paused. The head of an image that is read from a snapshot does not have them.
     pub fn restore_paused(&self, paused: Vec<SourceId>) {
         write(&self.sources).restore_paused(paused);
+    }
+
+    /// Restores the names that sources of the image were given. The head of an image that is read from a snapshot does
+    /// not have them.
+    pub(crate) fn restore_source_names(&self, names: &[GivenName]) {
+        write(&self.sources).restore_names(names);
     }
 
     /// Restores which sources were removed. The head of an image that is read from a snapshot does not have them.

@@ -44,13 +44,14 @@ pub use self::recent::Seen;
 use self::recent::spread;
 pub use self::shard::ChangeNumber;
 use self::shard::{ChangeMark, Shard};
+pub(crate) use self::sources::GivenName;
 use self::sources::Sources;
 pub use self::sources::{GoneSources, Source};
 use self::summary::{Counts as DeviceCounts, Move, Traits};
 pub use self::summary::{Summary, SummaryTimes, Sums, Tally};
 use self::tags::TagSets;
 pub use self::tags::Tags;
-use crate::log::{Entry, LogPosition, SourceState, What};
+use crate::log::{Entry, LogPosition, SourceName, SourceState, What};
 use crate::report::{
     Annotation, Batch, DeviceId, MacAddr, Phy, ReceivedAt, Report, Sighting, SourceId, Ssid,
     UnixTime,
@@ -145,6 +146,17 @@ pub enum Change<'b> {
         id: SourceId,
         /// What it called itself.
         name: Box<str>,
+    },
+    /// Somebody gave a source a name, or removed the one that it was given.
+    SourceRenamed {
+        /// Which source.
+        id: SourceId,
+        /// Its name before.
+        before: Box<str>,
+        /// Its name now.
+        name: Box<str>,
+        /// Whether somebody gave it this name. Otherwise it is the one that it sends.
+        is_given: bool,
     },
     /// A source was paused, or resumed.
     SourcePaused {
@@ -338,6 +350,7 @@ impl Tracker {
                 }
             }
             What::SourceForget(order) => self.forget(clock, order.source, observer),
+            What::SourceName(order) => self.rename(clock, order, observer),
             // These do not change the tracker.
             What::AlertOrder(_)
             | What::Import(_)
@@ -360,6 +373,18 @@ impl Tracker {
             clock.images.note_gone_source(source.number);
             let name = source.name;
             observer.changed(Change::SourceForgotten { id, name });
+        }
+    }
+
+    fn rename<'b>(&self, clock: &Clock, order: &SourceName, observer: &mut impl Observer<'b>) {
+        let mut sources = write(&self.sources);
+        if let Some((before, source)) = sources.give_name(order.source, &order.name, clock.change) {
+            observer.changed(Change::SourceRenamed {
+                id: source.id,
+                before,
+                name: source.name.clone(),
+                is_given: source.sent_name.is_some(),
+            });
         }
     }
 

@@ -16,8 +16,10 @@ pub struct Source {
     pub number: SourceNumber,
     /// Its UUID.
     pub id: SourceId,
-    /// The name that it sent last, or its UUID before that.
+    /// The name that somebody gave it, or else the one that it sent last, or else its UUID.
     pub name: Box<str>,
+    /// The name that counts again when the given one is removed. `None` if nobody gave it a name.
+    pub sent_name: Option<Box<str>>,
     /// Radio technology of its first request.
     pub phy: Phy,
     /// Number of accepted reports.
@@ -35,6 +37,9 @@ pub struct Source {
     /// Its latest change, in the sequence of all changes.
     pub(crate) changed: ChangeNumber,
 }
+
+/// A source, and the name that somebody gave it.
+pub(crate) type GivenName = (SourceId, Box<str>);
 
 /// Numbers that no source has any more. They are not given out again, because devices may still name them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,6 +64,24 @@ pub(super) struct Sources {
     paused: Arc<HashSet<SourceId>>,
 }
 
+impl Source {
+    fn name_bytes(&self) -> usize {
+        self.name.len() + self.sent_name.as_ref().map_or(0, |name| name.len())
+    }
+
+    /// Gives it a name. With the empty one, the name that it sends counts again.
+    fn give_name(&mut self, name: &str) {
+        if name.is_empty() {
+            if let Some(sent) = self.sent_name.take() {
+                self.name = sent;
+            }
+        } else {
+            let before = std::mem::replace(&mut self.name, name.into());
+            self.sent_name.get_or_insert(before);
+        }
+    }
+}
+
 impl Sources {
     /// Registers a batch, creates its source if it is new, and returns the source's number. A batch out of a file is no
     /// contact of a source that is known.
@@ -76,11 +99,12 @@ impl Sources {
         let Some(source) = self.by_number.get_mut(&number) else {
             return number;
         };
-        if let Some(name) = &batch.source_name
-            && *name != source.name
-        {
-            self.name_bytes = self.name_bytes - source.name.len() + name.len();
-            source.name.clone_from(name);
+        if let Some(name) = &batch.source_name {
+            let sent = source.sent_name.as_mut().unwrap_or(&mut source.name);
+            if name != sent {
+                self.name_bytes = self.name_bytes - sent.len() + name.len();
+                sent.clone_from(name);
+            }
         }
         source.reports += u64::try_from(batch.reports.len()).unwrap_or_default();
         if is_contact {
@@ -117,6 +141,7 @@ impl Sources {
             number,
             id: batch.source,
             name: batch.source.to_string().into(),
+            sent_name: None,
             // A source whose format says nothing reports Wi-Fi, as most do.
             phy: batch.phy().unwrap_or(Phy::Wifi),
             reports: 0,
@@ -174,7 +199,7 @@ impl Sources {
         let number = self.by_id.remove(&id)?;
         let source = self.by_number.remove(&number)?;
         self.unused.remove(&(source.last_contact, number));
-        self.name_bytes -= source.name.len();
+        self.name_bytes -= source.name_bytes();
         if self.paused.contains(&id) {
             Arc::make_mut(&mut self.paused).remove(&id);
         }
@@ -190,10 +215,10 @@ impl Sources {
     /// Restores a source from an image.
     pub(super) fn restore(&mut self, source: Source) {
         self.last = self.last.max(source.number.0);
-        self.name_bytes += source.name.len();
+        self.name_bytes += source.name_bytes();
         self.by_id.insert(source.id, source.number);
         if let Some(before) = self.by_number.get(&source.number) {
-            self.name_bytes -= before.name.len();
+            self.name_bytes -= before.name_bytes();
             self.unused.remove(&(before.last_contact, before.number));
         }
         note_use(&mut self.unused, &source);
@@ -208,7 +233,7 @@ impl Sources {
                 continue;
             };
             self.unused.remove(&(source.last_contact, source.number));
-            self.name_bytes -= source.name.len();
+            self.name_bytes -= source.name_bytes();
             // The same scanner may have come again, under another number.
             if self.by_id.get(&source.id) == Some(number) {
                 self.by_id.remove(&source.id);
@@ -244,6 +269,49 @@ impl Sources {
             paused.remove(&id)
         };
         is_changed.then_some(source)
+    }
+
+    /// Gives a source a name. Returns its name before, and the source as it is then.
+    pub(super) fn give_name(
+        &mut self,
+        id: SourceId,
+        name: &str,
+        changed: ChangeNumber,
+    ) -> Option<(Box<str>, &Source)> {
+        let source = self.by_number.get_mut(self.by_id.get(&id)?)?;
+        self.name_bytes -= source.name_bytes();
+        let before = source.name.clone();
+        source.give_name(name);
+        source.changed = changed;
+        self.name_bytes += source.name_bytes();
+        Some((before, source))
+    }
+
+    /// Restores the names that sources were given. The sources of the image that has them must be restored already.
+    pub(super) fn restore_names(&mut self, names: &[GivenName]) {
+        for (id, name) in names {
+            let number = self.by_id.get(id);
+            if let Some(source) = number.and_then(|number| self.by_number.get_mut(number)) {
+                self.name_bytes -= source.name_bytes();
+                source.give_name(name);
+                self.name_bytes += source.name_bytes();
+            }
+        }
+    }
+
+    /// Removes the names that a condition holds for.
+    pub(super) fn erase_names(&mut self, is_erased: impl Fn(&str) -> bool) {
+        for source in self.by_number.values_mut() {
+            self.name_bytes -= source.name_bytes();
+            if source.sent_name.is_some() && is_erased(&source.name) {
+                source.give_name("");
+            }
+            let sent = source.sent_name.as_mut().unwrap_or(&mut source.name);
+            if is_erased(sent) {
+                *sent = source.id.to_string().into();
+            }
+            self.name_bytes += source.name_bytes();
+        }
     }
 
     pub(super) fn paused(&self) -> &Arc<HashSet<SourceId>> {

@@ -131,6 +131,9 @@ async fn with_target() -> TestServer {
     let path = format!("/devices/by-key/{KEY}/set_name.cmd");
     let note = json!({ "username": "my name for it" });
     server.post_json(&path, &note).await.expect_status(200);
+    let path = format!("/api/v1/sources/{SOURCE}/name");
+    let near = json!({ "name": format!("phone near {TARGET}") });
+    server.post_json(&path, &near).await.expect_status(200);
     server
 }
 

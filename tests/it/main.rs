@@ -75,6 +75,7 @@ mod sessions;
 mod skip;
 mod snapshot;
 mod source_bounds;
+mod source_names;
 mod sources;
 mod stored;
 mod streams;

@@ -122,6 +122,7 @@ function facts(source) {
     ["values_ignored", source.values_ignored ? number(source.values_ignored) : nothing],
     ["place", source.position ? place(source.position.lat, source.position.lon) : nothing],
     ["program", source.user_agent ? shownText(source.user_agent) : nothing],
+    ["sent_name", source.sent_name === null ? nothing : shownName(source.sent_name)],
     ["uuid", html`<span class="mono wrap">${shownText(source.source)}</span>`],
   ];
   return html`<dl class="facts">

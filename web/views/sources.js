@@ -5,10 +5,11 @@ import { age, dateTime, duration, percent, shownName, shownText, when } from "..
 import { loadTexts, number, t } from "../lib/i18n.js";
 import { live, on } from "../lib/live.js";
 import { href } from "../lib/router.js";
-import { onChange } from "../lib/settings.js";
+import { onChange, settings } from "../lib/settings.js";
 import { announce, debounce, empty, failed, icon, loading, openDialog, reason, table } from "../lib/ui.js";
 import { exporter } from "./export.js";
 import { sourceDetail } from "./source-detail.js";
+import { openRename } from "./source-rename.js";
 
 const REFRESH_MS = 15_000;
 const SOON_MS = 500;
@@ -211,7 +212,15 @@ class SourcesView {
     const source = this.chosen;
     const isPaused = source.paused;
     const actions = mayWrite()
-      ? html`<button type="button" aria-pressed=${isPaused} @click=${() => this.pause(source)}>
+      ? html`${
+            // Its names would be shown as they are.
+            settings.demo
+              ? nothing
+              : html`<button type="button" @click=${() => openRename(source, () => void this.read())}>
+                  ${icon("edit")} ${t("sources.rename")}
+                </button>`
+          }
+          <button type="button" aria-pressed=${isPaused} @click=${() => this.pause(source)}>
             ${icon("pause")} ${t(isPaused ? "sources.resume" : "sources.pause")}
           </button>
           <button type="button" class="danger" @click=${() => this.forget(source)}>

@@ -244,6 +244,11 @@ impl Engine {
         self.silence.contact(source, name, at);
     }
 
+    /// Notes the name that somebody gave a source, or that it has none any more.
+    pub(super) fn rename(&mut self, source: SourceId, given: Option<&str>) {
+        self.silence.rename(source, given);
+    }
+
     /// Extends all deadlines by the time the server was off, which is not the devices' silence.
     pub(super) fn resume(&mut self, absence_us: u64) {
         self.presence.resume(absence_us / 1_000_000);

@@ -16,6 +16,8 @@ pub(super) struct Silence {
     least_us: u64,
     factor: u32,
     habits: HashMap<SourceId, Habit>,
+    /// The names that somebody gave scanners.
+    given_names: HashMap<SourceId, Box<str>>,
     deadlines: BTreeSet<(ReceivedAt, SourceId)>,
 }
 
@@ -35,6 +37,7 @@ impl Silence {
             least_us,
             factor,
             habits: HashMap::new(),
+            given_names: HashMap::new(),
             deadlines: BTreeSet::new(),
         }
     }
@@ -77,8 +80,17 @@ impl Silence {
         }
     }
 
+    /// Notes the name that somebody gave a scanner, or that it has none any more.
+    pub(super) fn rename(&mut self, id: SourceId, given: Option<&str>) {
+        match given {
+            Some(name) => self.given_names.insert(id, name.into()),
+            None => self.given_names.remove(&id),
+        };
+    }
+
     /// Forgets a scanner. Its silence is no alert any more.
     pub(super) fn forget(&mut self, id: SourceId) {
+        self.given_names.remove(&id);
         let habit = self.habits.remove(&id);
         if let Some(deadline) = habit.and_then(|habit| habit.deadline) {
             self.deadlines.remove(&(deadline, id));
@@ -104,7 +116,8 @@ impl Silence {
         while self.next_silent(now).is_some() {}
     }
 
-    fn next_silent(&mut self, now: ReceivedAt) -> Option<(SourceId, &Habit)> {
+    /// The next scanner whose deadline has passed, and its name.
+    fn next_silent(&mut self, now: ReceivedAt) -> Option<(SourceId, &Habit, &str)> {
         let &(deadline, id) = self.deadlines.first()?;
         if now <= deadline {
             return None;
@@ -112,14 +125,15 @@ impl Silence {
         self.deadlines.pop_first();
         let habit = self.habits.get_mut(&id)?;
         habit.deadline = None;
-        Some((id, habit))
+        let name = self.given_names.get(&id).or(habit.name.as_ref());
+        Some((id, habit, name.map_or("", |name| name)))
     }
 }
 
 /// Raises an alert for each scanner whose deadline has passed.
 pub(super) fn raise_silent(alerts: &mut RaisedAlerts, silence: &mut Silence) {
     let now = alerts.now();
-    while let Some((id, habit)) = silence.next_silent(now) {
+    while let Some((id, habit, name)) = silence.next_silent(now) {
         let silent = SilentSender {
             id: format!("{id}-{}", habit.last.micros()),
             device: None,
@@ -130,7 +144,6 @@ pub(super) fn raise_silent(alerts: &mut RaisedAlerts, silence: &mut Silence) {
             let silence_s = (now.micros() - habit.last.micros()) / 1_000_000;
             let longest_us = habit.pauses_us.iter().copied().max().unwrap_or_default();
             let pause_s = longest_us / 1_000_000;
-            let name = habit.name.as_deref().unwrap_or_default();
             format!(
                 "The scanner {id} {name} has been silent for {silence_s} seconds; its longest pause was {pause_s}"
             )

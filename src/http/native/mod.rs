@@ -14,6 +14,7 @@ pub(super) mod live;
 pub(super) mod networks;
 pub(super) mod observations;
 mod session;
+mod source_name;
 pub(super) mod sources;
 pub(super) mod status;
 pub(super) mod summary;
@@ -224,6 +225,21 @@ fn routes_of_sources() -> Vec<Route> {
         .needs(Admin)
         .answers(Answer::Json(Described::of::<sources::Forgotten>()))
         .fails(&[400, 404, 503, 507]),
+        Route::post(
+            "/api/v1/sources/{uuid}/name",
+            source_name::rename,
+            "Gives a scanner a name, in the place of the one that it sends",
+        )
+        .explained(
+            "With the empty name, the one that the scanner sends counts again. Observations keep the name that was \
+             sent with them.",
+        )
+        .extension(Extension::InPath)
+        .tag(Tag::Native)
+        .needs(Admin)
+        .takes(Body::Json(Described::of::<source_name::NewName>()))
+        .answers(Answer::Json(Described::of::<source_name::Renamed>()))
+        .fails(&[400, 404, 413, 503, 507]),
     ]
 }
 
@@ -502,8 +518,8 @@ const LIVE: &str = "Each event has JSON as its data. `counters`: `devices`, `rep
     `sources_silent`, `alerts_open`, at most once a second and only when one changed. `device`: a new device, as the \
     list of devices has it; past `limits.live_devices_per_second_max` of them, `devices` has the number of those \
     `left_out`. `alert`: a new alert, as the list of alerts has it. `source`: `source`, `name`, `last_contact` and \
-    `state`, which is `new`, `up`, `silent`, `paused` or `resumed`. `import`: `id`, `state`, `dry_run`, `files` and \
-    `taken` of an import that has ended. `lagged`: the number of `events` that were lost because the client read too \
+    `state`, which is `new`, `up`, `silent`, `paused`, `resumed` or `renamed`. `import`: `id`, `state`, `dry_run`, \
+    `files` and `taken` of an import that has ended. `lagged`: the number of `events` that were lost because the client read too \
     slowly. `heartbeat`: the server's `time`. `end`: the `reason`, when the login or key is no longer valid.";
 
 /// A login by a form. Everybody may ask, and the password counts.

@@ -13,6 +13,7 @@ const ANNOTATION: &str = "annotation";
 const ALERT_ORDER: &str = "alert_order";
 const SOURCE_PAUSE: &str = "source_pause";
 const SOURCE_FORGET: &str = "source_forget";
+const SOURCE_NAME: &str = "source_name";
 const IMPORT: &str = "import";
 const SETTINGS: &str = "settings";
 const TICK: &str = "tick";
@@ -33,6 +34,7 @@ pub(super) fn text_of(what: &What) -> Result<Option<(&'static str, String)>, Log
         What::AlertOrder(order) => (ALERT_ORDER, to_json(order)?),
         What::SourcePause(pause) => (SOURCE_PAUSE, to_json(pause)?),
         What::SourceForget(forget) => (SOURCE_FORGET, to_json(forget)?),
+        What::SourceName(name) => (SOURCE_NAME, to_json(name)?),
         What::Import(import) => (IMPORT, to_json(import)?),
         What::Settings(settings) => (SETTINGS, to_json(settings)?),
         What::Tick => (TICK, to_json(&())?),
@@ -60,6 +62,7 @@ pub(super) fn read(kind: &str, content: &str) -> Result<What, LogError> {
         ALERT_ORDER => What::AlertOrder(from_json(kind, content)?),
         SOURCE_PAUSE => What::SourcePause(from_json(kind, content)?),
         SOURCE_FORGET => What::SourceForget(from_json(kind, content)?),
+        SOURCE_NAME => What::SourceName(from_json(kind, content)?),
         IMPORT => What::Import(from_json(kind, content)?),
         SETTINGS => What::Settings(from_json(kind, content)?),
         TICK => What::Tick,

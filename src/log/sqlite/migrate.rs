@@ -9,7 +9,7 @@ use crate::log::LogError;
 
 /// The version that this program writes. Stored as SQLite's `user_version`. It changes with the tables, and with the kinds
 /// of records: a program that does not know a kind has to refuse the file as too new.
-pub(super) const VERSION: i64 = 5;
+pub(super) const VERSION: i64 = 6;
 /// The first version whose records are chained.
 pub(super) const VERSION_OF_CHAIN: i64 = 4;
 /// The first version with a row per record.
@@ -17,11 +17,12 @@ const VERSION_OF_RECORDS: i64 = 4;
 const TABLES: &str = include_str!("schema/tables.sql");
 const VIEWS: &str = include_str!("schema/views.sql");
 /// The scripts that migrate a file from one version to the next, the first from version 1. Each drops the views.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     include_str!("schema/from_1.sql"),
     include_str!("schema/from_2.sql"),
     include_str!("schema/from_3.sql"),
     include_str!("schema/from_4.sql"),
+    include_str!("schema/from_5.sql"),
 ];
 
 /// Presents the tables of versions 1 to 3 as those of the current one.

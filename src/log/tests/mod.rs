@@ -129,6 +129,10 @@ fn of_every_kind() -> Vec<Record> {
             },
         }),
         What::SourceForget(SourceForget { source }),
+        What::SourceName(SourceName {
+            source,
+            name: "\"é\"".into(),
+        }),
     ];
     let at = ReceivedAt::from_micros(BEGIN);
     let mut records = kinds.map(|what| Record::new(Uuid::nil(), at, what));
@@ -456,6 +460,7 @@ const fn version_of(what: &What) -> i64 {
         | What::Erasure(_)
         | What::SourceForget(_) => 4,
         What::ImportedReports(_) => 5,
+        What::SourceName(_) => 6,
     }
 }
 
@@ -554,7 +559,7 @@ fn a_log_that_was_migrated_has_the_tables_of_a_new_one() {
     let open = |data: &Path| rusqlite::Connection::open(data.join("scanpost.db")).unwrap();
     let expected = columns(&open(new.path()));
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/data");
-    for version in ["v1", "v2", "v3", "v4", "v5"] {
+    for version in ["v1", "v2", "v3", "v4", "v5", "v6"] {
         let data = tempfile::tempdir().unwrap();
         let file = Path::new(version).join("scanpost.db");
         std::fs::copy(fixtures.join(file), data.path().join("scanpost.db")).unwrap();

@@ -32,6 +32,8 @@ pub(super) enum FrameRecord<D = Vec<ChangedRecord>> {
     Paused(Vec<Uuid>),
     /// Follows a head. Added later, when sources could be forgotten: a file without it says that none was.
     GoneSources(GoneSourcesRecord),
+    /// Follows a head. Added later, when sources could be given names: a file without it says that none has one.
+    SourceNames(Vec<(Uuid, Box<str>)>),
 }
 
 /// A device and the number of its latest change.

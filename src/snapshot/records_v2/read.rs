@@ -94,6 +94,10 @@ impl<D: Devices> FrameRecord<D> {
                 last: gone.last,
                 numbers: gone.numbers.into_iter().map(SourceNumber::new).collect(),
             }),
+            Self::SourceNames(names) => {
+                let names = names.into_iter();
+                Frame::SourceNames(names.map(|(id, name)| (SourceId::new(id), name)).collect())
+            }
             Self::Paused(paused) => Frame::Paused(paused.into_iter().map(SourceId::new).collect()),
         })
     }
@@ -132,6 +136,8 @@ impl SourceRecord {
             number: SourceNumber::new(self.number),
             id: SourceId::new(self.id),
             name: self.name,
+            // Those who have one get it from another frame.
+            sent_name: None,
             phy: self.phy.into(),
             reports: self.reports,
             first_contact: ReceivedAt::from_micros(self.first_contact_micros),

@@ -31,6 +31,10 @@ pub(in crate::snapshot) fn encode(frame: Frame, out: Vec<u8>) -> postcard::Resul
             last: gone.last,
             numbers: gone.numbers.into_iter().map(SourceNumber::get).collect(),
         }),
+        Frame::SourceNames(names) => {
+            let names = names.into_iter();
+            FrameRecord::SourceNames(names.map(|(id, name)| (id.uuid(), name)).collect())
+        }
         Frame::Devices(devices) => FrameRecord::Devices(OnceEncoded(Cell::new(devices))),
         Frame::End(end) => FrameRecord::End(EndRecord {
             position: end.position.get(),
@@ -71,7 +75,8 @@ impl From<tracker::Source> for SourceRecord {
         Self {
             number: source.number.get(),
             id: source.id.uuid(),
-            name: source.name,
+            // The given one is in another frame.
+            name: source.sent_name.unwrap_or(source.name),
             phy: source.phy.into(),
             reports: source.reports,
             first_contact_micros: source.first_contact.micros(),

@@ -76,6 +76,7 @@ impl<'b> Observer<'b> for Told {
             Change::NewSsid(id, ssid) => format!("{} {ssid}", id.addr),
             Change::SourceForgotten { id, .. } => format!("forgotten {id}"),
             Change::SourcePaused { id, .. } => format!("paused {id}"),
+            Change::SourceRenamed { id, .. } => format!("renamed {id}"),
         });
     }
 }

@@ -63,8 +63,10 @@ pub struct Scanner {
 struct SourceFacts<'s> {
     /// Its UUID.
     source: String,
-    /// What it calls itself.
+    /// The name that somebody gave it, or else the one that it sends.
     name: &'s str,
+    /// The name that it sends, if somebody gave it another one.
+    sent_name: Option<&'s str>,
     /// `IEEE802.11` or `Bluetooth`.
     phy: &'static str,
     /// How many it sent.
@@ -132,9 +134,10 @@ pub struct SourceRow<'s> {
 }
 
 /// The names of the values of a [`SourceCells`], in their order.
-pub const SOURCE_COLUMNS: [&str; 27] = [
+pub const SOURCE_COLUMNS: [&str; 28] = [
     "source",
     "name",
+    "sent_name",
     "phy",
     "reports",
     "devices",
@@ -182,6 +185,7 @@ impl<'s> SourceFacts<'s> {
         Self {
             source: source.id.to_string(),
             name: &source.name,
+            sent_name: source.sent_name.as_deref(),
             phy: source.phy.name(),
             reports: source.reports,
             devices: source.devices,

@@ -182,8 +182,8 @@ impl Subscriptions {
             Event::NewDevice(id) => self.frame_of_device(feed, *id),
             Event::Alert(alert) => self.frame(ALERT, &AlertRecord(alert)),
             Event::Message(message) => self.frame(MESSAGE, &MessageRecord(message)),
-            // Kismet has no topic for it. The message about each file tells of it.
-            Event::Import(_) => None,
+            // Kismet has no topics for them. Messages tell of them.
+            Event::Import(_) | Event::SourceRenamed(_) => None,
         }
     }
 

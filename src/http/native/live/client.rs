@@ -109,6 +109,7 @@ impl Client {
             Event::NewSource(id) => gathered.source(id, "new"),
             Event::SourcePaused(id) => gathered.source(id, "paused"),
             Event::SourceResumed(id) => gathered.source(id, "resumed"),
+            Event::SourceRenamed(id) => gathered.source(id, "renamed"),
             Event::Import(import) if gathered.imports.len() < OTHERS_MAX => {
                 gathered.imports.push(import);
             }

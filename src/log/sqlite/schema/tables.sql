@@ -1,4 +1,4 @@
--- Version 5. migrate.rs migrates files of earlier versions.
+-- Version 6. migrate.rs migrates files of earlier versions.
 
 CREATE TABLE meta (
     key   TEXT PRIMARY KEY,
