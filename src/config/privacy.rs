@@ -23,6 +23,8 @@ pub struct Privacy {
     pub ssid_patterns: Vec<Pattern>,
     /// Addresses, first digits of addresses, or addresses with a mask, whose devices do not leave. Default none.
     pub addresses: Vec<AddressRange>,
+    /// Whether what does not leave is also not shown to anybody but administrators. Default `false`.
+    pub views: bool,
 }
 
 impl Privacy {

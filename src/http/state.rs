@@ -16,6 +16,7 @@ use super::error::ApiError;
 use super::guard::gate::Guard;
 use super::guard::origin::Origins;
 use super::guard::rate::{NewSources, Rates};
+use super::guard::sight::CommonSight;
 use super::guard::subscribers::Places;
 use super::intake::{Intake, LargeBodies};
 use super::kismet::files::PageFiles;
@@ -48,7 +49,7 @@ use crate::log::History;
 use crate::maps::BaseMaps;
 use crate::metrics::{self, ConnectionCounts, Metrics, OldestReport, RefusedReads, RequestCounts};
 use crate::page::WebPage;
-use crate::privacy::Policy;
+use crate::privacy::{Policy, Sight};
 use crate::process::Process;
 use crate::report::{Phy, ReceivedAt};
 use crate::tracker::{SilenceRule, Tracker};
@@ -82,6 +83,7 @@ struct Handles {
     maps: BaseMaps,
     tile_index: TileIndex,
     privacy: Arc<Policy>,
+    sight: CommonSight,
     eraser: Eraser,
     imports: Service,
     scratch: Option<Scratch>,
@@ -132,6 +134,8 @@ pub(super) struct RequestLimits {
 /// The log, for the reads of one request. Some logs cannot be read.
 #[derive(Clone, Debug)]
 pub(super) struct HistoryReads {
+    /// What the client sees.
+    pub(super) sight: Sight,
     logs: Logs,
     reader: Reader,
 }
@@ -228,6 +232,7 @@ impl FromRequestParts<App> for HistoryReads {
 
     async fn from_request_parts(parts: &mut RequestParts, app: &App) -> Result<Self, Infallible> {
         Ok(Self {
+            sight: app.0.sight.of(&parts.extensions),
             logs: app.0.logs.clone(),
             reader: Reader::from_request_parts(parts, app).await?,
         })
@@ -365,6 +370,7 @@ impl App {
         let (alerts, request_limits, started_at) =
             (parts.alerts.clone(), RequestLimits::of(config), now());
         let tracker = Arc::clone(&parts.tracker);
+        let sight = common_sight(config, &parts.privacy);
         let pace = Pace::new(parts.ingest.commit_counter(), limits.device_walks_max);
         let tile_index = TileIndex::new(Arc::clone(&tracker), parts.ingest.clone(), pace.clone());
         Self(Arc::new(Handles {
@@ -388,6 +394,7 @@ impl App {
                     pace: pace.clone(),
                     silence: request_limits.silence,
                     started_at,
+                    sight: sight.clone(),
                 },
             ),
             logs: Logs::new(history.as_ref(), limits, &refused, &parts.ingest),
@@ -399,6 +406,7 @@ impl App {
             maps,
             tile_index,
             privacy: parts.privacy,
+            sight,
             eraser: parts.eraser,
             imports: parts.imports.map(|imports| import_service(config, imports)),
             kismet_page: parts.kismet_page,
@@ -540,6 +548,15 @@ fn import_service(config: &Config, imports: Imports) -> Arc<ImportService> {
     })
 }
 
+/// What clients see that are no administrators.
+fn common_sight(config: &Config, policy: &Arc<Policy>) -> CommonSight {
+    CommonSight(if config.privacy.views {
+        Sight::of(Arc::clone(policy))
+    } else {
+        Sight::EVERYTHING
+    })
+}
+
 fn upload_limits(config: &Config) -> Limits {
     let limits = &config.limits;
     Limits {
@@ -583,6 +600,7 @@ part!(Option<PageFiles>, app => app.kismet_page.clone());
 part!(Arc<Tracker>, app => Arc::clone(&app.records.tracker));
 part!(Bodies, app => app.guard.bodies.clone());
 part!(Option<Arc<SourceOwners>>, app => app.intake.owners.clone());
+part!(CommonSight, app => app.sight.clone());
 part!(Eraser, app => app.eraser.clone());
 part!(Events, app => app.events.clone());
 part!(Guard, app => app.guard.clone());
@@ -603,4 +621,5 @@ part!(Feed, app => Feed {
     server: Arc::clone(&app.server),
     limits: app.limits,
     access: app.guard.access.clone(),
+    sight: app.sight.clone(),
 });

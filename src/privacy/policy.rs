@@ -5,7 +5,7 @@ use super::key::PrivacyKey;
 use super::opt_out::{has_opted_out, says_no};
 use super::redact::{Redaction, Redactor};
 use super::zone::{Hole, Zone};
-use crate::report::{DeviceId, Position, Report, Sighting};
+use crate::report::{DeviceId, MacAddr, Position, Report, Sighting};
 use crate::tracker::{Device, Radio};
 
 /// What the configuration says.
@@ -87,7 +87,7 @@ impl Policy {
     }
 
     /// Whether a place is in a hole.
-    fn hides(&self, position: Position) -> bool {
+    pub(super) fn hides(&self, position: Position) -> bool {
         self.hides_point(degrees(position))
     }
 
@@ -105,6 +105,11 @@ impl Policy {
         peak || place.is_some_and(|place| {
             self.hides_point(place.mean_degrees()) || self.hides(place.last.value)
         })
+    }
+
+    /// Whether an address is on the list.
+    pub(super) fn denies(&self, addr: MacAddr) -> bool {
+        self.denied.has_address(addr)
     }
 
     fn is_denied(&self, device: &Device) -> bool {

@@ -57,6 +57,7 @@ mod outbox;
 mod packaging;
 mod page;
 mod paging;
+mod private_views;
 mod program;
 mod proxy;
 mod python;

@@ -5,4 +5,5 @@ pub(super) mod gate;
 pub(super) mod origin;
 pub(super) mod rate;
 pub(super) mod ready;
+pub(super) mod sight;
 pub(super) mod subscribers;

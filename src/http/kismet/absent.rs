@@ -56,7 +56,8 @@ pub(in crate::http) async fn source_defaults(read: Read) -> Json {
 
 /// `/gps/location`: the server has no receiver; the scanner that had a fix last says where it was.
 pub(in crate::http) async fn location(State(tracker): State<Arc<Tracker>>, read: Read) -> Json {
-    read.one(&ServerLocation::of(&tracker))
+    let is_shown = |place| read.sight.shows_place(place);
+    read.one(&ServerLocation::of(&tracker, is_shown))
 }
 
 /// `/packetchain/packet_stats`.

@@ -8,9 +8,11 @@ use serde_json::Value;
 use tokio::task::yield_now;
 
 use super::command::Read;
+use super::records::Records;
 use crate::alerts::{Alert, AlertStore, Class, Definition, Limit, Severity, WatchList};
 use crate::http::clock::now;
 use crate::http::error::ApiError;
+use crate::http::guard::sight::shows_alert;
 use crate::http::request::bad_parameter::BadParameter;
 use crate::http::request::path::Argument;
 use crate::http::request::time::seconds;
@@ -34,38 +36,38 @@ pub(in crate::http) async fn definitions(State(alerts): State<AlertStore>, read:
 }
 
 /// `/alerts/all_alerts`: the latest alerts.
-pub(in crate::http) async fn all(State(alerts): State<AlertStore>, read: Read) -> Json {
-    read.list(&records(&alerts.backlog()))
+pub(in crate::http) async fn all(State(parts): State<Records>, read: Read) -> Json {
+    read.list(&records(&latest(&parts, &read)))
 }
 
 /// `/alerts/alerts_view`: the latest alerts, searched, sorted and in pages.
 pub(in crate::http) async fn view(
-    State(alerts): State<AlertStore>,
+    State(parts): State<Records>,
     read: Read,
 ) -> Result<Json, ApiError> {
-    read.table(&records(&alerts.backlog()))
+    read.table(&records(&latest(&parts, &read)))
 }
 
 /// `/alerts/last-time/{timestamp}/alerts`: those of the latest alerts that were raised after then.
 pub(in crate::http) async fn since(
-    State(alerts): State<AlertStore>,
+    State(parts): State<Records>,
     Argument(since): Argument,
     read: Read,
 ) -> Result<Json, ApiError> {
-    let raised = raised_after(&alerts, &since, now())?;
+    let raised = raised_after((&parts, &read), &since, now())?;
     Ok(read.list(&records(&raised)))
 }
 
 /// `/alerts/wrapped/last-time/{timestamp}/alerts`: the same, with the time to ask with again.
 pub(in crate::http) async fn wrapped_since(
-    State(alerts): State<AlertStore>,
+    State(parts): State<Records>,
     Argument(since): Argument,
     read: Read,
 ) -> Result<Json, ApiError> {
     let now = now();
-    let raised = raised_after(&alerts, &since, now)?;
+    let raised = raised_after((&parts, &read), &since, now)?;
     // An alert that is raised in this moment, but read after it, would be missed.
-    let latest = alerts.newest(None, 1, |_| true);
+    let latest = parts.alerts.newest(None, 1, |_| true);
     let latest = latest.first().map(|alert| alert.raised.raised_at);
     Ok(read.one(&AlertList {
         alerts: &records(&raised),
@@ -75,14 +77,15 @@ pub(in crate::http) async fn wrapped_since(
 
 /// `/alerts/by-id/{hash}/alert`.
 pub(in crate::http) async fn by_hash(
-    State(alerts): State<AlertStore>,
+    State(parts): State<Records>,
     Argument(hash): Argument,
     read: Read,
 ) -> Result<Json, ApiError> {
     let found = match hash.parse() {
-        Ok(hash) => with_hash(&alerts, hash).await,
+        Ok(hash) => with_hash(&parts.alerts, hash).await,
         Err(_) => None,
     };
+    let found = found.filter(|alert| shows_alert(&read.sight, alert, &parts.tracker));
     let alert = found.ok_or(ApiError::NoSuchAlert(hash))?;
     Ok(read.one(&AlertRecord(&alert)))
 }
@@ -171,14 +174,19 @@ pub(in crate::http) async fn raise(
 
 /// `/devices/alerts/mac/{kind}/macs`: the watched addresses.
 pub(in crate::http) async fn watched(
-    State(alerts): State<AlertStore>,
+    State(parts): State<Records>,
     Argument(kind): Argument,
     read: Read,
 ) -> Result<Json, ApiError> {
+    let is_hidden = |mask: &&MacMask| {
+        let addr = mask.single();
+        addr.is_some_and(|addr| read.sight.hides_address(addr, &parts.tracker))
+    };
     let mut macs: Vec<String> = Vec::new();
     for list in lists(&kind)? {
-        let watched = alerts.watched(list);
-        macs.extend(watched.all().iter().map(ToString::to_string));
+        let watched = parts.alerts.watched(list);
+        let shown = watched.all().iter().filter(|mask| !is_hidden(mask));
+        macs.extend(shown.map(ToString::to_string));
     }
     macs.sort_unstable();
     macs.dedup();
@@ -239,8 +247,15 @@ fn records(alerts: &[Arc<Alert>]) -> Vec<AlertRecord<'_>> {
     alerts.iter().map(|alert| AlertRecord(alert)).collect()
 }
 
+/// The latest alerts that the client sees.
+fn latest(parts: &Records, read: &Read) -> Vec<Arc<Alert>> {
+    let mut alerts = parts.alerts.backlog();
+    alerts.retain(|alert| shows_alert(&read.sight, alert, &parts.tracker));
+    alerts
+}
+
 fn raised_after(
-    alerts: &AlertStore,
+    (parts, read): (&Records, &Read),
     since: &str,
     now: ReceivedAt,
 ) -> Result<Vec<Arc<Alert>>, ApiError> {
@@ -255,7 +270,7 @@ fn raised_after(
         reason = "a float casts saturating"
     )]
     let since = ReceivedAt::from_micros((seconds(since, now_s)? * 1e6).round() as u64);
-    let mut raised = alerts.backlog();
+    let mut raised = latest(parts, read);
     raised.retain(|alert| since < alert.raised.raised_at);
     Ok(raised)
 }

@@ -8,6 +8,7 @@ use super::records::Records;
 use crate::http::error::ApiError;
 use crate::http::request::body::Bodies;
 use crate::http::response::json::Json;
+use crate::privacy::Sight;
 use crate::report::DeviceKey;
 use crate::views::find;
 use crate::views::kismet::DeviceRecord;
@@ -39,14 +40,14 @@ impl<S: Send + Sync> FromRequestParts<S> for FieldPath {
 pub(in crate::http) async fn read(
     State(records): State<Records>,
     State(bodies): State<Bodies>,
+    sight: Sight,
     FieldPath { key, format, field }: FieldPath,
     request: Request,
 ) -> Result<Json, ApiError> {
     // A command in the body is ignored: a single value has no fields to select.
     bodies.discard(request.into_body()).await;
     let key: DeviceKey = key.parse()?;
-    let device = records.tracker.device(key.device());
-    let devices = [device.ok_or(ApiError::NoSuchDevice(key))?];
+    let devices = [records.device(key, &sight)?];
     let (context, style) = (records.context(), format.style());
     let mut sources = records.sources(style);
     sources.add(&devices, &records.tracker, context);

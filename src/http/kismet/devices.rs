@@ -104,11 +104,7 @@ pub(in crate::http) async fn by_key(
     read: Read,
 ) -> Result<Json, ApiError> {
     let key: DeviceKey = key.parse()?;
-    let device = records
-        .tracker
-        .device(key.device())
-        .ok_or(ApiError::NoSuchDevice(key))?;
-    let devices = [device];
+    let devices = [records.device(key, &read.sight)?];
     Ok(with_records(
         &records,
         &devices,
@@ -152,8 +148,7 @@ pub(in crate::http) async fn clients_of(
     read: Read,
 ) -> Result<Json, ApiError> {
     let key: DeviceKey = key.parse()?;
-    let known = records.tracker.device(key.device());
-    known.ok_or(ApiError::NoSuchDevice(key))?;
+    records.device(key, &read.sight)?;
     Ok(read.list::<()>(&[]))
 }
 
@@ -164,9 +159,9 @@ pub(in crate::http) async fn related_to(
     read: Read,
 ) -> Result<Json, ApiError> {
     let key: DeviceKey = key.parse()?;
-    let device = records.tracker.device(key.device());
-    let device = device.ok_or(ApiError::NoSuchDevice(key))?;
-    let related = records.tracker.related_to(&device);
+    let device = records.device(key, &read.sight)?;
+    let mut related = records.tracker.related_to(&device);
+    related.retain(|device| read.sight.shows(device));
     let devices: Vec<_> = std::iter::once(device).chain(related).collect();
     Ok(with_records(&records, &devices, &read, |records| {
         read.list(records)
@@ -182,7 +177,7 @@ fn by_keys(records: &Records, read: &Read) -> Result<Vec<Device>, ApiError> {
     let mut seen = HashSet::new();
     let once = keys.filter(|key| seen.insert(key.device()));
     Ok(once
-        .filter_map(|key| records.tracker.device(key.device()))
+        .filter_map(|key| records.device(key, &read.sight).ok())
         .collect())
 }
 
@@ -219,12 +214,16 @@ async fn with_addresses(
             .into_iter()
             .filter(|addr| seen.insert(*addr))
             .flat_map(|addr| records.tracker.devices_by_addr(addr))
+            .filter(|device| read.sight.shows(device))
             .collect();
         return Ok(
             with_records(records, &devices, &read, |records| read.list(records)).into_response(),
         );
     }
-    let fits = move |device: &Device| wanted.iter().any(|mask| mask.fits(device.id.addr));
+    let sight = read.sight.clone();
+    let fits = move |device: &Device| {
+        wanted.iter().any(|mask| mask.fits(device.id.addr)) && sight.shows(device)
+    };
     let place = walks.admit().await?;
     let list = KismetList::new(records, read.shape()).of_walk(records, Walk::over_all(), fits);
     Ok(list.beginning_in(place).into_response())
@@ -238,10 +237,12 @@ async fn listed(
     read: Read,
 ) -> Result<Response, ApiError> {
     let arrangement = Arrangement::read(&read.command)?;
+    let sight = read.sight.clone();
+    let wanted = move |device: &Device| view.lists(device) && sight.shows(device);
     if arrangement.is_plain() {
         let place = walks.admit().await?;
         let list = KismetList::new(records, read.shape()).of_wanted(arrangement);
-        let list = list.of_walk(records, walk, move |device| view.lists(device));
+        let list = list.of_walk(records, walk, wanted);
         return Ok(list.beginning_in(place).into_response());
     }
     let whole = walks.admit_whole_list(arrangement.is_large()).await?;
@@ -249,10 +250,9 @@ async fn listed(
     let page = walks.walk(move |paced| {
         let (context, records) = (walked.context(), walked);
         let (mut rows, mut sources) = (Rows::new(arrangement), records.sources(Style::default()));
-        while let Some(devices) =
-            records
-                .tracker
-                .next_devices(&mut walk, DEVICES_PER_STEP, |device| view.lists(device))
+        while let Some(devices) = records
+            .tracker
+            .next_devices(&mut walk, DEVICES_PER_STEP, &wanted)
         {
             sources.add(&devices, &records.tracker, context);
             for device in &devices {

@@ -13,6 +13,7 @@ use crate::http::request::path::Argument;
 use crate::http::request::time::moment;
 use crate::http::response::heavy::Walks;
 use crate::http::response::json::Json;
+use crate::privacy::Sight;
 use crate::report::Ssid;
 use crate::tracker::{Device, Tracker, Walk};
 use crate::views::kismet::{Channels, SsidGroup, SsidGroups, hash_of};
@@ -34,7 +35,7 @@ pub(in crate::http) async fn ssids(
     let is_large = Arrangement::read(&read.command)?.is_large();
     let whole = walks.admit_whole_list(is_large).await?;
     let answer = groups(
-        (tracker, walks),
+        (tracker, walks, read.sight.clone()),
         |_| true,
         move |mut groups| {
             groups.retain(|group| since.is_none_or(|since| since <= group.modified_at()));
@@ -55,7 +56,7 @@ pub(in crate::http) async fn ssid(
         .parse()
         .map_err(|_| BadParameter::new("hash", "expected a number of 32 bits"))?;
     let groups = groups(
-        (tracker, walks),
+        (tracker, walks, read.sight.clone()),
         move |ssid| hash_of(ssid) == hash,
         |groups| groups,
     );
@@ -72,14 +73,15 @@ pub(in crate::http) async fn channels(
     read: Read,
 ) -> Result<Json, ApiError> {
     let channels = Channels::new(now().time());
-    fold((tracker, walks), channels, Channels::add, move |channels| {
+    let walked = (tracker, walks, read.sight.clone());
+    fold(walked, channels, Channels::add, move |channels| {
         read.one(&channels)
     })
     .await
 }
 
 async fn groups<A: Send + 'static>(
-    walked: (Arc<Tracker>, Walks),
+    walked: (Arc<Tracker>, Walks, Sight),
     wanted: impl Fn(&Ssid) -> bool + Send + 'static,
     answer: impl FnOnce(Vec<SsidGroup>) -> A + Send + 'static,
 ) -> Result<A, ApiError> {
@@ -90,16 +92,17 @@ async fn groups<A: Send + 'static>(
     .await
 }
 
-/// Looks at every device, a few at a time, and answers from that, away from the threads that serve connections.
+/// Looks at every device that the client sees, a few at a time, and answers from that, away from the threads that serve connections.
 async fn fold<T: Send + 'static, A: Send + 'static>(
-    (tracker, walks): (Arc<Tracker>, Walks),
+    (tracker, walks, sight): (Arc<Tracker>, Walks, Sight),
     mut state: T,
     add: impl Fn(&mut T, &Device) + Send + 'static,
     answer: impl FnOnce(T) -> A + Send + 'static,
 ) -> Result<A, ApiError> {
     let answer = walks.walk(move |paced| {
         let mut walk = Walk::over_all();
-        while let Some(devices) = tracker.next_devices(&mut walk, DEVICES_PER_STEP, |_| true) {
+        let shown = |device: &Device| sight.shows(device);
+        while let Some(devices) = tracker.next_devices(&mut walk, DEVICES_PER_STEP, shown) {
             for device in &devices {
                 add(&mut state, device);
             }

@@ -6,8 +6,11 @@ use uuid::Uuid;
 
 use crate::alerts::AlertStore;
 use crate::http::clock::now;
+use crate::http::error::ApiError;
 use crate::http::response::pace::Pace;
-use crate::tracker::{Source, Tracker};
+use crate::privacy::Sight;
+use crate::report::DeviceKey;
+use crate::tracker::{Device, Source, Tracker};
 use crate::views::Style;
 use crate::views::kismet::{Context, SourceRecord, Sources};
 
@@ -27,6 +30,13 @@ impl Records {
             server: self.server_uuid,
             now: now().time(),
         }
+    }
+
+    /// A device that the client sees.
+    pub(super) fn device(&self, key: DeviceKey, sight: &Sight) -> Result<Device, ApiError> {
+        let device = self.tracker.device(key.device());
+        let shown = device.filter(|device| sight.shows(device));
+        shown.ok_or(ApiError::NoSuchDevice(key))
     }
 
     /// What devices show of the sources that saw them, and of alerts.

@@ -10,11 +10,14 @@ use utoipa::ToSchema;
 
 use crate::alerts::{Alert, AlertStore, Severity};
 use crate::http::error::ApiError;
+use crate::http::guard::sight::shows_alert;
 use crate::http::request::query::Query;
 use crate::http::response::pace::Pace;
 use crate::http::response::page;
 use crate::http::state::RequestLimits;
+use crate::privacy::Sight;
 use crate::report::{MacAddr, UnixTime};
+use crate::tracker::Tracker;
 use crate::views::native::HandledAlert;
 
 /// A page of alerts.
@@ -55,9 +58,35 @@ impl Filter {
     }
 }
 
+/// The newest alerts that are wanted and that the client sees.
+fn find(
+    (store, tracker, sight): (&AlertStore, &Tracker, &Sight),
+    filter: &Filter,
+    mut before: Option<u64>,
+    count: usize,
+) -> Vec<Arc<Alert>> {
+    let mut found = Vec::new();
+    loop {
+        let asked = count - found.len();
+        let alerts = store.newest(before, asked, |alert| filter.wants(alert));
+        let is_last = alerts.len() < asked;
+        before = alerts.last().map(|alert| alert.number);
+        found.extend(
+            alerts
+                .into_iter()
+                .filter(|alert| shows_alert(sight, alert, tracker)),
+        );
+        if is_last || count <= found.len() {
+            return found;
+        }
+    }
+}
+
 /// `GET /api/v1/alerts`: a page of alerts.
 pub(in crate::http) async fn list(
     State(store): State<AlertStore>,
+    State(tracker): State<Arc<Tracker>>,
+    sight: Sight,
     State(limits): State<RequestLimits>,
     State(pace): State<Pace>,
     headers: HeaderMap,
@@ -82,7 +111,7 @@ pub(in crate::http) async fn list(
     };
     let csv = page::take_texts(&mut query, &headers)?;
     query.finish()?;
-    let mut alerts: Vec<Arc<Alert>> = store.newest(before, limit + 1, |alert| filter.wants(alert));
+    let mut alerts = find((&store, &tracker, &sight), &filter, before, limit + 1);
     let has_more = limit < alerts.len();
     alerts.truncate(limit);
     let last = alerts.last().filter(|_| has_more);

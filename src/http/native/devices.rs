@@ -22,6 +22,7 @@ use crate::http::response::pace::Pace;
 use crate::http::response::page;
 use crate::http::response::stream::Listed;
 use crate::http::state::RequestLimits;
+use crate::privacy::Sight;
 use crate::report::{DeviceId, DeviceKey, MacAddr, UnixTime};
 use crate::tracker::{ChangeNumber, Device, Seen, Tracker, Walk};
 use crate::views::export::Form;
@@ -85,6 +86,7 @@ pub(in crate::http) async fn list(
     walks: Walks,
     State(limits): State<RequestLimits>,
     State(pace): State<Pace>,
+    sight: Sight,
     headers: HeaderMap,
     mut query: Query,
 ) -> Result<Response, ApiError> {
@@ -100,7 +102,7 @@ pub(in crate::http) async fn list(
     let limit = query.take_limit(limits.page_items_max)?;
     let after = query.take_with("cursor", |text| read_cursor(text, sort, is_descending))?;
     let changed_since = query.take_time("changed_since")?;
-    let filter = Filter::take(&mut query, &tracker)?;
+    let filter = Filter::take(&mut query, &tracker, sight)?;
     let form = page::take_form(&mut query, &headers)?;
     query.finish()?;
     let wanted = Wanted {
@@ -134,6 +136,7 @@ pub(in crate::http) async fn list(
 /// `GET /api/v1/devices/{address}`: one device with all that is known of it, in each radio technology that has it.
 pub(in crate::http) async fn one(
     State(tracker): State<Arc<Tracker>>,
+    sight: Sight,
     Argument(address): Argument,
     query: Query,
 ) -> Result<Json, ApiError> {
@@ -142,9 +145,12 @@ pub(in crate::http) async fn one(
     let devices = tracker.devices_by_addr(addr);
     let parts: Vec<_> = devices
         .iter()
+        .filter(|device| sight.shows(device))
         .map(|device| {
             let sources = SourceNames::of(device, &tracker);
-            (device, sources, tracker.related_to(device))
+            let mut related = tracker.related_to(device);
+            related.retain(|device| sight.shows(device));
+            (device, sources, related)
         })
         .collect();
     let mut rows = parts

@@ -9,7 +9,6 @@ use tokio::task::spawn_blocking;
 use tracing::{error, info};
 
 use super::filter::{Circle, Filter, ReportFilter};
-use super::imports::is_admin;
 use crate::auth::RequiredRole;
 use crate::export::{
     Around, Choices, Devices, Export, ExportError, FORMS, Form, Hidden, Made, Observations,
@@ -18,6 +17,7 @@ use crate::export::{
 };
 use crate::http::clock::now;
 use crate::http::error::ApiError;
+use crate::http::guard::sight::is_admin;
 use crate::http::request::bad_parameter::BadParameter;
 use crate::http::request::path::Argument;
 use crate::http::request::query::Query;
@@ -25,7 +25,7 @@ use crate::http::response::pace::Pace;
 use crate::http::response::pieces::{self, Pieces};
 use crate::http::state::{ExportReads, RequestLimits};
 use crate::log::{History, LogPosition};
-use crate::privacy::{BadRedaction, OptedOut, Policy, Redactor};
+use crate::privacy::{BadRedaction, OptedOut, Policy, Redactor, Sight};
 use crate::report::UnixTime;
 use crate::tracker::{Device, Tracker};
 use crate::views::list::Texts;
@@ -58,7 +58,8 @@ pub(in crate::http) async fn export(
     let policy = Arc::clone(&reads.privacy);
     let redactor = take_redactor(&mut query, form, &policy)?;
     choices.hidden = with_zones(choices.hidden, &policy);
-    let filter = Filter::take(&mut query, &tracker)?;
+    // The policy is asked besides, because administrators may ask for more than others.
+    let filter = Filter::take(&mut query, &tracker, Sight::EVERYTHING)?;
     query.finish()?;
     if opted_out == OptedOut::Included && !is_admin(&extensions) {
         return Err(ApiError::Forbidden(RequiredRole::Admin));

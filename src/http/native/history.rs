@@ -14,7 +14,8 @@ use crate::http::response::heavy::Interest;
 use crate::http::response::page;
 use crate::http::state::{HistoryReads, RequestLimits};
 use crate::log::{History, HistoryQuery, PointQuery};
-use crate::report::{MacAddr, UnixTime};
+use crate::privacy::Sight;
+use crate::report::{MacAddr, Position, UnixTime};
 use crate::setting_text::span_text;
 use crate::tracker::Tracker;
 use crate::views::native::{
@@ -55,6 +56,9 @@ pub(in crate::http) async fn chart(
         },
     };
     query.finish()?;
+    if !history.sight.shows_address(wanted.addr, &tracker) {
+        return Err(ApiError::NoSuchAddress(wanted.addr));
+    }
     let chart = read(history, wanted).await?;
     if chart.is_empty() && tracker.devices_by_addr(wanted.addr).is_empty() {
         return Err(ApiError::NoSuchAddress(wanted.addr));
@@ -87,12 +91,18 @@ fn read_bucket(text: &str) -> Result<u32, String> {
 }
 
 async fn read(reads: HistoryReads, wanted: Wanted) -> Result<HistoryChart, ApiError> {
-    let chart = reads.read(move |history, interest| make(history, wanted, interest));
+    let sight = reads.sight.clone();
+    let chart = reads.read(move |history, interest| make(history, wanted, &sight, interest));
     let nothing = || Ok(ChartMaker::new(wanted.bucket_s, wanted.bounds).finish());
     chart.await?.unwrap_or_else(nothing)
 }
 
-fn make(history: &History, wanted: Wanted, interest: &Interest) -> Result<HistoryChart, ApiError> {
+fn make(
+    history: &History,
+    wanted: Wanted,
+    sight: &Sight,
+    interest: &Interest,
+) -> Result<HistoryChart, ApiError> {
     let mut maker = ChartMaker::new(wanted.bucket_s, wanted.bounds);
     let mut query = PointQuery {
         addr: wanted.addr,
@@ -107,7 +117,11 @@ fn make(history: &History, wanted: Wanted, interest: &Interest) -> Result<Histor
         let points = history.points(&query, move || its.is_lost());
         let points = points.map_err(ApiError::History)?;
         first = first.or(points.first().map(|point| point.key.time));
-        for point in &points {
+        let is_shown = |place: Position| sight.shows_place(place);
+        for point in points
+            .iter()
+            .filter(|point| point.position.is_none_or(is_shown))
+        {
             if let Err(too_large) = maker.add(point) {
                 let first = first.unwrap_or(wanted.since);
                 return Err(refusal(history, wanted, first, interest, too_large)?.into());

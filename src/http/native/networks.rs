@@ -18,6 +18,7 @@ use crate::http::response::heavy::{Abandoned, Paced, Walks};
 use crate::http::response::pace::Pace;
 use crate::http::response::page;
 use crate::http::state::RequestLimits;
+use crate::privacy::Sight;
 use crate::report::capabilities::Security;
 use crate::tracker::{Device, Radio, Tracker, Walk};
 use crate::views::list::Rows;
@@ -75,6 +76,7 @@ pub(in crate::http) async fn list(
     walks: Walks,
     State(limits): State<RequestLimits>,
     State(pace): State<Pace>,
+    sight: Sight,
     headers: HeaderMap,
     mut query: Query,
 ) -> Result<Response, ApiError> {
@@ -82,7 +84,7 @@ pub(in crate::http) async fn list(
     let after = query.take_with("cursor", |text| {
         text_of_hex(text).ok_or("not one that an earlier page returned")
     })?;
-    let filter = Filter::take(&mut query, &tracker)?;
+    let filter = Filter::take(&mut query, &tracker, sight)?;
     let csv = page::take_texts(&mut query, &headers)?;
     query.finish()?;
     let found =

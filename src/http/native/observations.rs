@@ -53,6 +53,10 @@ pub(in crate::http) async fn list(
     };
     let csv = page::take_texts(&mut query, &headers)?;
     query.finish()?;
+    let sight = history.sight.clone();
+    if !sight.shows_address(addr, &tracker) {
+        return Err(ApiError::NoSuchAddress(addr));
+    }
     let mut observed = read(history, wanted).await?;
     if observed.is_empty() && tracker.devices_by_addr(addr).is_empty() {
         return Err(ApiError::NoSuchAddress(addr));
@@ -61,6 +65,12 @@ pub(in crate::http) async fn list(
     observed.truncate(count);
     let last = observed.last().filter(|_| has_more);
     let next_cursor = last.map(|last| Cursor(last.key).to_string());
+    observed.retain(|one| {
+        one.entry
+            .reports()
+            .iter()
+            .all(|report| sight.shows_report(report))
+    });
     if let Some(texts) = csv {
         return Ok(page::csv(observed, texts, next_cursor, &pace).await);
     }

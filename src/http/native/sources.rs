@@ -1,10 +1,12 @@
 //! The scanners that have reported.
 
 use std::collections::{BTreeMap, HashSet};
+use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{FromRef, FromRequestParts, State};
 use axum::http::HeaderMap;
+use axum::http::request::Parts;
 use axum::response::Response;
 use serde::Serialize;
 use tokio::task::spawn_blocking;
@@ -13,6 +15,7 @@ use utoipa::ToSchema;
 use crate::auth::SourceOwners;
 use crate::http::clock::now;
 use crate::http::error::ApiError;
+use crate::http::guard::sight::CommonSight;
 use crate::http::request::path::Argument;
 use crate::http::request::query::Query;
 use crate::http::response::json::Json;
@@ -22,6 +25,7 @@ use crate::http::state::{RequestLimits, ServerFacts};
 use crate::ingest::Ingest;
 use crate::ingest::health::{Health, Refusal, SourceHealth, Unattributed};
 use crate::log::{SourceForget, What};
+use crate::privacy::Sight;
 use crate::report::{ReceivedAt, SourceId};
 use crate::tracker::{Counts, SilenceRule, Source, Tracker};
 use crate::views::native::{Scanner, SourceRow, Utc};
@@ -130,10 +134,9 @@ pub(in crate::http) async fn forget(
 
 /// `GET /api/v1/sources`: every scanner that has reported, or a page of them.
 pub(in crate::http) async fn list(
-    State(tracker): State<Arc<Tracker>>,
+    view: ScannerView,
     State(limits): State<RequestLimits>,
     State(health): State<SourceHealth>,
-    State(server): State<Arc<ServerFacts>>,
     State(pace): State<Pace>,
     headers: HeaderMap,
     mut query: Query,
@@ -141,14 +144,7 @@ pub(in crate::http) async fn list(
     let csv = page::take_texts(&mut query, &headers)?;
     let slice = Slice::take(&mut query, limits.page_items_max)?;
     query.finish()?;
-    let (sources, next_cursor) = slice.cut(tracker.sources());
-    let view = ScannerView {
-        tracker: &tracker,
-        paused: tracker.paused(),
-        rule: limits.silence,
-        started_at: server.started_at,
-        now: now(),
-    };
+    let (sources, next_cursor) = slice.cut(view.tracker.sources());
     let sources = sources.into_iter();
     let sources: Vec<_> = sources
         .map(|source| {
@@ -172,27 +168,18 @@ pub(in crate::http) async fn list(
 
 /// `GET /api/v1/sources/{uuid}`: a scanner.
 pub(in crate::http) async fn one(
-    State(tracker): State<Arc<Tracker>>,
-    State(limits): State<RequestLimits>,
+    view: ScannerView,
     State(health): State<SourceHealth>,
-    State(server): State<Arc<ServerFacts>>,
     Argument(uuid): Argument,
     query: Query,
 ) -> Result<Json, ApiError> {
     query.finish()?;
     let id: SourceId = uuid.parse()?;
-    let source = tracker.source(id).ok_or(ApiError::NoSuchSource(id))?;
-    let now = now();
-    let view = ScannerView {
-        tracker: &tracker,
-        paused: tracker.paused(),
-        rule: limits.silence,
-        started_at: server.started_at,
-        now,
-    };
+    let source = view.tracker.source(id);
+    let source = source.ok_or(ApiError::NoSuchSource(id))?;
     let health = health.of(id);
     let counts = source.activity.counts();
-    let counts = counts.map(|counts| counts.as_of(now.time()));
+    let counts = counts.map(|counts| counts.as_of(view.now.time()));
     let scanner = view.scanner(source, &health);
     Json::compact(&WholeSource {
         row: SourceRow::of(&scanner),
@@ -221,16 +208,43 @@ fn by_hour(counts: &Counts) -> Vec<u32> {
 }
 
 /// What a scanner's state depends on besides the scanner.
-struct ScannerView<'t> {
-    tracker: &'t Tracker,
+pub(in crate::http) struct ScannerView {
+    tracker: Arc<Tracker>,
     paused: Arc<HashSet<SourceId>>,
     rule: SilenceRule,
     started_at: ReceivedAt,
     now: ReceivedAt,
+    /// What the client sees.
+    sight: Sight,
 }
 
-impl ScannerView<'_> {
-    fn scanner(&self, source: Source, health: &Health) -> Scanner {
+impl<S> FromRequestParts<S> for ScannerView
+where
+    Arc<Tracker>: FromRef<S>,
+    Arc<ServerFacts>: FromRef<S>,
+    CommonSight: FromRef<S>,
+    RequestLimits: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let tracker = Arc::<Tracker>::from_ref(state);
+        Ok(Self {
+            paused: tracker.paused(),
+            tracker,
+            rule: RequestLimits::from_ref(state).silence,
+            started_at: Arc::<ServerFacts>::from_ref(state).started_at,
+            now: now(),
+            sight: CommonSight::from_ref(state).of(&parts.extensions),
+        })
+    }
+}
+
+impl ScannerView {
+    fn scanner(&self, mut source: Source, health: &Health) -> Scanner {
+        let place = source.place;
+        source.place = place.filter(|place| self.sight.shows_place(place.value));
         let source_id = source.id;
         let pace = self.tracker.pace(source_id);
         let counts_from = source.last_contact.max(self.started_at);

@@ -14,6 +14,7 @@ use crate::http::error::ApiError;
 use crate::http::request::query::Query;
 use crate::http::response::heavy::Walks;
 use crate::http::response::json::Json;
+use crate::privacy::Sight;
 use crate::report::capabilities::SecurityClass;
 use crate::report::{Band, Channel, ChannelWidth, Manufacturer, UnixTime};
 use crate::tracker::{Device, Summary, SummaryTimes, Sums, Tally, Tracker, Walk};
@@ -60,6 +61,7 @@ pub(super) struct Counted {
 pub(in crate::http) async fn summary(
     State(tracker): State<Arc<Tracker>>,
     walks: Walks,
+    sight: Sight,
     mut query: Query,
 ) -> Result<Json, ApiError> {
     let times = SummaryTimes {
@@ -67,10 +69,10 @@ pub(in crate::http) async fn summary(
         new_since: query.take_time("new_since")?,
     };
     // Counts of all devices are kept current, and others take a walk.
-    if query.is_empty() {
+    if query.is_empty() && sight.is_of_everything() {
         return Json::compact(&Counted::from(tracker.summary(times)));
     }
-    let filter = Filter::take(&mut query, &tracker)?;
+    let filter = Filter::take(&mut query, &tracker, sight)?;
     query.finish()?;
     let walked = Arc::clone(&tracker);
     let sums = walks.walk(move |paced| {

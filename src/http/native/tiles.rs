@@ -17,6 +17,7 @@ use crate::http::request::query::Query;
 use crate::http::response::etag::Version;
 use crate::http::response::heavy::Walks;
 use crate::http::state::ServerFacts;
+use crate::privacy::Sight;
 use crate::tracker::{Device, TileContent, TileFilter, TileId, Tracker, Wanted};
 use crate::views::mvt;
 use crate::views::native::tile as written;
@@ -39,7 +40,8 @@ pub(in crate::http) async fn tile(
 ) -> Result<Response, ApiError> {
     let y = y.strip_suffix(".mvt").ok_or(ApiError::NoSuchPath)?;
     let id = read_id(&z, &x, y)?;
-    let filter = Filter::take(&mut query, &tracker)?;
+    // The index has only devices that may leave.
+    let filter = Filter::take(&mut query, &tracker, Sight::EVERYTHING)?;
     query.finish()?;
     index.is_built().await?;
     if tracker.places_as_of() != Some(tracker.latest_change()) {

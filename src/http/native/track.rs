@@ -42,11 +42,16 @@ pub(in crate::http) async fn track(
     query.finish()?;
     let source = tracker.source(id).ok_or(ApiError::NoSuchSource(id))?;
     let points_max = points_max.unwrap_or(POINTS_DEFAULT.min(max));
+    let sight = reads.sight.clone();
     let track = reads.scan(move |history, interest| {
         let interest = interest.clone();
         history.track(&wanted, move || interest.is_lost())
     });
     let track = track.await?.transpose().map_err(ApiError::History)?;
-    let feature = TrackFeature::of(&source, &track.unwrap_or_default(), points_max);
+    let mut track = track.unwrap_or_default();
+    track
+        .points
+        .retain(|point| sight.shows_place(point.position));
+    let feature = TrackFeature::of(&source, &track, points_max);
     Ok(Json::compact(&feature)?.with_type(GEO_JSON))
 }

@@ -93,12 +93,13 @@ impl ServerLocation {
         Self(position)
     }
 
-    /// Position of the latest report of any source.
-    pub fn of(tracker: &Tracker) -> Self {
+    /// Position of the latest report of any source, of those that are shown.
+    pub fn of(tracker: &Tracker, is_shown: impl Fn(Position) -> bool) -> Self {
         let sources = tracker.sources();
         let places = sources.iter().filter_map(|source| source.place);
         Self(
             places
+                .filter(|place| is_shown(place.value))
                 .max_by_key(|place| place.time)
                 .map(|place| place.value),
         )

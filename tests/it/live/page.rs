@@ -22,7 +22,7 @@ impl Stream {
         Self::of(server.request(reqwest::Method::GET, LIVE)).await
     }
 
-    async fn of(request: reqwest::RequestBuilder) -> Self {
+    pub(crate) async fn of(request: reqwest::RequestBuilder) -> Self {
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");

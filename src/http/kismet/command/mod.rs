@@ -17,9 +17,11 @@ pub(super) use self::format::{Brackets, Format};
 pub(super) use self::list_query::{Arrangement, Rows};
 pub(super) use self::shape::Shape;
 use crate::http::error::ApiError;
+use crate::http::guard::sight::CommonSight;
 use crate::http::request::body::Bodies;
 use crate::http::response::json::Json;
 use crate::http::state::RequestLimits;
+use crate::privacy::Sight;
 use crate::views::to_json_as;
 
 /// What a read is asked for.
@@ -27,6 +29,8 @@ use crate::views::to_json_as;
 pub(in crate::http) struct Read {
     pub(in crate::http) format: Format,
     pub(in crate::http) command: Command,
+    /// What the client sees.
+    pub(in crate::http) sight: Sight,
 }
 
 impl Read {
@@ -102,6 +106,7 @@ impl Read {
 impl<S> FromRequest<S> for Read
 where
     Bodies: FromRef<S>,
+    CommonSight: FromRef<S>,
     RequestLimits: FromRef<S>,
     S: Send + Sync,
 {
@@ -109,6 +114,7 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
         let format = format::required(request.extensions().get())?;
+        let sight = CommonSight::from_ref(state).of(request.extensions());
         let query = request.uri().query().unwrap_or_default();
         let mut variables: Vec<_> = form_urlencoded::parse(query.as_bytes())
             .into_owned()
@@ -116,7 +122,11 @@ where
         let items_max = RequestLimits::from_ref(state).command_items_max;
         if request.method() != Method::POST {
             let command = Command::read(Document::default(), variables, items_max)?;
-            return Ok(Self { format, command });
+            return Ok(Self {
+                format,
+                command,
+                sight,
+            });
         }
         let received = Bodies::from_ref(state).receive_command(request).await?;
         let is_heavy = received.is_heavy_command();
@@ -133,6 +143,7 @@ where
         Ok(Self {
             format,
             command: command?,
+            sight,
         })
     }
 }

@@ -11,8 +11,10 @@ use super::socket::{End, Socket};
 use super::{Feed, notice, request};
 use crate::events::Event;
 use crate::http::clock::now;
+use crate::http::guard::sight::shows_alert;
 use crate::http::kismet::command::Shape;
 use crate::http::kismet::system;
+use crate::privacy::Sight;
 use crate::report::{DeviceId, SourceId};
 use crate::views::kismet::{
     AlertRecord, BatteryRecord, DeviceRecord, MessageRecord, PacketStats, ServerLocation,
@@ -64,17 +66,17 @@ const NEVER: [&str; 10] = [
 ];
 
 /// Tells what the client subscribed to, until the socket ends.
-pub(in crate::http) async fn serve(feed: &Feed, socket: &mut Socket) -> End {
-    match tell(feed, socket).await {
+pub(in crate::http) async fn serve(feed: &Feed, sight: Sight, socket: &mut Socket) -> End {
+    match tell(feed, sight, socket).await {
         Ok(()) => End::Shutdown,
         Err(end) => end,
     }
 }
 
-async fn tell(feed: &Feed, socket: &mut Socket) -> Result<(), End> {
+async fn tell(feed: &Feed, sight: Sight, socket: &mut Socket) -> Result<(), End> {
     const SECOND: Duration = Duration::from_secs(1);
     let mut happens = feed.events.listen();
-    let mut subscriptions = Subscriptions::new(feed);
+    let mut subscriptions = Subscriptions::new(feed, sight);
     let mut second = interval_at(Instant::now() + SECOND, SECOND);
     second.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
@@ -106,14 +108,17 @@ struct Subscriptions {
     topics: Vec<(&'static str, Shape)>,
     max: usize,
     fields_max: usize,
+    /// What the client sees.
+    sight: Sight,
 }
 
 impl Subscriptions {
-    fn new(feed: &Feed) -> Self {
+    fn new(feed: &Feed, sight: Sight) -> Self {
         Self {
             topics: Vec::new(),
             max: feed.live.subscriptions_max,
             fields_max: feed.limits.command_items_max,
+            sight,
         }
     }
 
@@ -180,8 +185,17 @@ impl Subscriptions {
             Event::SourcePaused(id) => self.frame_of_source(SOURCE_PAUSED, *id),
             Event::SourceResumed(id) => self.frame_of_source(SOURCE_RESUMED, *id),
             Event::NewDevice(id) => self.frame_of_device(feed, *id),
-            Event::Alert(alert) => self.frame(ALERT, &AlertRecord(alert)),
-            Event::Message(message) => self.frame(MESSAGE, &MessageRecord(message)),
+            Event::Alert(alert) => {
+                self.shape_of(ALERT)?;
+                let is_shown = shows_alert(&self.sight, alert, &feed.records.tracker);
+                self.frame(ALERT, &AlertRecord(alert)).filter(|_| is_shown)
+            }
+            Event::Message(message) => {
+                self.shape_of(MESSAGE)?;
+                let is_shown = self.sight.shows_text(&message.text, &feed.records.tracker);
+                self.frame(MESSAGE, &MessageRecord(message))
+                    .filter(|_| is_shown)
+            }
             // Kismet has no topics for them. Messages tell of them.
             Event::Import(_) | Event::SourceRenamed(_) => None,
         }
@@ -195,7 +209,9 @@ impl Subscriptions {
 
     fn frame_of_device(&self, feed: &Feed, id: DeviceId) -> Option<Vec<u8>> {
         let shape = self.shape_of(NEW_DEVICE)?;
-        let (device, context) = (feed.records.tracker.device(id)?, feed.records.context());
+        let device = feed.records.tracker.device(id);
+        let device = device.filter(|device| self.sight.shows(device))?;
+        let context = feed.records.context();
         let mut sources = feed.records.sources(shape.format.style());
         sources.add(
             std::slice::from_ref(&device),
@@ -227,8 +243,11 @@ impl Subscriptions {
                 ),
             )
         });
-        let location = wanted(GPS_LOCATION)
-            .map(|(topic, shape)| frame(topic, shape, &ServerLocation::of(&feed.records.tracker)));
+        let location = wanted(GPS_LOCATION).map(|(topic, shape)| {
+            let is_shown = |place| self.sight.shows_place(place);
+            let location = ServerLocation::of(&feed.records.tracker, is_shown);
+            frame(topic, shape, &location)
+        });
         let frames = [
             self.frame(TIMESTAMP, &TimestampRecord(now)),
             self.frame(BATTERY, &BatteryRecord),

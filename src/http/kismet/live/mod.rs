@@ -16,6 +16,7 @@ use hyper::upgrade::OnUpgrade;
 use serde_json::{Map, Value};
 use tracing::debug;
 
+use self::monitor::Watchable;
 use self::socket::{End, Socket, SocketLimits};
 use super::command::Shape;
 use super::device_view::Viewed;
@@ -25,11 +26,13 @@ use crate::config::Limits;
 use crate::events::{Events, Message, Severity};
 use crate::http::clock::now;
 use crate::http::error::ApiError;
+use crate::http::guard::sight::CommonSight;
 use crate::http::guard::subscribers::{Places, Right, ping_interval};
 use crate::http::request::sender::Sender;
 use crate::http::response::pace::Pace;
 use crate::http::server::lease::Lease;
 use crate::http::state::{RequestLimits, ServerFacts};
+use crate::privacy::Sight;
 use crate::views::kismet::{DeviceView, MessageRecord};
 
 /// What all WebSockets share.
@@ -67,6 +70,7 @@ pub(in crate::http) struct Feed {
     pub(in crate::http) server: Arc<ServerFacts>,
     pub(in crate::http) limits: RequestLimits,
     pub(in crate::http) access: Access,
+    pub(in crate::http) sight: CommonSight,
 }
 
 /// What a WebSocket is for.
@@ -98,6 +102,7 @@ fn accept(feed: Feed, mut request: Request, service: Service) -> Result<Response
     let lease = request.extensions_mut().remove::<Lease>();
     let lease = lease.ok_or(ApiError::NotAWebSocket)?;
     let place = feed.live.places.take(Sender::of(request.extensions()))?;
+    let sight = feed.sight.of(request.extensions());
     let standing = request.extensions_mut().remove::<Standing>();
     let right = standing.map(|standing| Right {
         access: feed.access.clone(),
@@ -106,7 +111,7 @@ fn accept(feed: Feed, mut request: Request, service: Service) -> Result<Response
     let upgrade = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {
         tokio::select! {
-            () = serve(feed, upgrade, service, right, &lease) => {}
+            () = serve((feed, sight), upgrade, service, right, &lease) => {}
             () = lease.cut() => {}
         }
         drop((place, lease));
@@ -115,7 +120,7 @@ fn accept(feed: Feed, mut request: Request, service: Service) -> Result<Response
 }
 
 async fn serve(
-    feed: Feed,
+    (feed, sight): (Feed, Sight),
     upgrade: OnUpgrade,
     service: Service,
     right: Option<Right>,
@@ -129,8 +134,10 @@ async fn serve(
     };
     let mut socket = Socket::new(upgraded, feed.live.socket, right, lease.shutdown()).await;
     let end = match service {
-        Service::Eventbus => eventbus::serve(&feed, &mut socket).await,
-        Service::Monitor(view) => monitor::serve(&feed, view, &mut socket).await,
+        Service::Eventbus => eventbus::serve(&feed, sight, &mut socket).await,
+        Service::Monitor(view) => {
+            monitor::serve(&feed, Watchable { view, sight }, &mut socket).await
+        }
     };
     match end {
         End::Slow | End::Silent => debug!(?end, "a subscriber is dropped"),

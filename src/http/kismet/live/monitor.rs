@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use super::socket::{End, Socket};
 use super::{Feed, notice, request};
 use crate::http::kismet::command::Shape;
+use crate::privacy::Sight;
 use crate::report::{DeviceId, DeviceKey, MacMask, Phy};
 use crate::tracker::{ChangeNumber, Device, Follow, Tracker, Walk};
 use crate::views::kismet::{DeviceRecord, DeviceView};
@@ -27,9 +28,9 @@ const RATE_MOST_S: f64 = 86_400.0;
 const EXPECTED: &str = "monitor: expected a device's key or address, an address with a mask, or *";
 
 /// Shows what the client monitors of a view, until the socket ends.
-pub(in crate::http) async fn serve(feed: &Feed, view: DeviceView, socket: &mut Socket) -> End {
+pub(in crate::http) async fn serve(feed: &Feed, shown: Watchable, socket: &mut Socket) -> End {
     let mut monitors = Monitors {
-        view,
+        shown,
         list: Vec::new(),
         max: feed.live.subscriptions_max,
     };
@@ -63,9 +64,21 @@ async fn turn(feed: &Feed, monitors: &mut Monitors, socket: &mut Socket) -> Resu
     socket.send(frames).await
 }
 
+/// The devices that a client may monitor.
+pub(in crate::http) struct Watchable {
+    pub(super) view: DeviceView,
+    pub(super) sight: Sight,
+}
+
+impl Watchable {
+    fn has(&self, device: &Device) -> bool {
+        self.view.lists(device) && self.sight.shows(device)
+    }
+}
+
 /// What one client monitors.
 struct Monitors {
-    view: DeviceView,
+    shown: Watchable,
     list: Vec<Monitor>,
     max: usize,
 }
@@ -141,9 +154,9 @@ impl Monitors {
 
     /// Goes on with the monitor that waits longest.
     fn step(&mut self, feed: &Feed) -> Vec<Vec<u8>> {
-        let view = self.view;
+        let shown = &self.shown;
         let next = self.list.iter_mut().min_by_key(|monitor| monitor.due);
-        next.map(|monitor| monitor.step(feed, view))
+        next.map(|monitor| monitor.step(feed, shown))
             .unwrap_or_default()
     }
 }
@@ -186,10 +199,10 @@ impl Monitor {
         })
     }
 
-    fn step(&mut self, feed: &Feed, view: DeviceView) -> Vec<Vec<u8>> {
+    fn step(&mut self, feed: &Feed, shown: &Watchable) -> Vec<Vec<u8>> {
         let now = Instant::now();
         let began = *self.began.get_or_insert(now);
-        let (devices, skipped, is_done) = self.watched.next(feed, view);
+        let (devices, skipped, is_done) = self.watched.next(feed, shown);
         if is_done {
             self.began = None;
             self.due = now.max(began + self.rate);
@@ -223,7 +236,7 @@ impl Watched {
     }
 
     /// The next devices to show, whether some had to be skipped, and whether these were the last of the round.
-    fn next(&mut self, feed: &Feed, view: DeviceView) -> (Vec<Device>, bool, bool) {
+    fn next(&mut self, feed: &Feed, shown: &Watchable) -> (Vec<Device>, bool, bool) {
         match self {
             Self::Devices(ids) => {
                 let mut devices = Vec::new();
@@ -232,21 +245,21 @@ impl Watched {
                         feed.records.tracker.device_changed_after(*id, *mark)
                     {
                         *mark = at;
-                        devices.extend(view.lists(&device).then_some(device));
+                        devices.extend(shown.has(&device).then_some(device));
                     }
                 }
                 (devices, false, true)
             }
-            Self::Group(group) => group.next(&feed.records.tracker, view),
+            Self::Group(group) => group.next(&feed.records.tracker, shown),
         }
     }
 }
 
 impl Group {
-    fn next(&mut self, tracker: &Tracker, view: DeviceView) -> (Vec<Device>, bool, bool) {
+    fn next(&mut self, tracker: &Tracker, shown: &Watchable) -> (Vec<Device>, bool, bool) {
         let mask = self.mask;
         let wanted = |device: &Device| {
-            mask.is_none_or(|mask| mask.fits(device.id.addr)) && view.lists(device)
+            mask.is_none_or(|mask| mask.fits(device.id.addr)) && shown.has(device)
         };
         if let Some(walk) = &mut self.first {
             match tracker.next_devices(walk, DEVICES_PER_STEP, wanted) {
@@ -264,7 +277,9 @@ impl Group {
         }
         let count = self.pending.len().min(DEVICES_PER_STEP);
         let devices = self.pending.drain(..count);
-        let devices = devices.filter_map(|id| tracker.device(id)).collect();
+        // What is known of them may have changed since.
+        let devices = devices.filter_map(|id| tracker.device(id));
+        let devices = devices.filter(|device| shown.has(device)).collect();
         (devices, skipped, false)
     }
 }

@@ -17,6 +17,7 @@ use self::values::read_each;
 
 use crate::http::request::bad_parameter::BadParameter;
 use crate::http::request::query::Query;
+use crate::privacy::Sight;
 use crate::report::capabilities::{Security, SecurityClass};
 use crate::report::{Band, Channel, Phy, ShownOctets, SourceId, UnixTime};
 use crate::tracker::{Device, Radio, SourceNumber, Tracker, TraitSet};
@@ -40,10 +41,16 @@ pub(super) struct Filter {
     within: Option<Bounds>,
     near: Option<Circle>,
     with_position: Option<bool>,
+    /// What the client sees at all.
+    sight: Sight,
 }
 
 impl Filter {
-    pub(super) fn take(query: &mut Query, tracker: &Tracker) -> Result<Self, BadParameter> {
+    pub(super) fn take(
+        query: &mut Query,
+        tracker: &Tracker,
+        sight: Sight,
+    ) -> Result<Self, BadParameter> {
         Ok(Self {
             phys: query.take_with("phy", |text| read_each(text, phy))?,
             ssid: query.take_octets("ssid")?,
@@ -70,6 +77,7 @@ impl Filter {
                 "false" => Ok(false),
                 _ => Err("expected true or false"),
             })?,
+            sight,
         })
     }
 
@@ -161,6 +169,7 @@ impl Filter {
                 .not_named
                 .as_ref()
                 .is_none_or(|names| !names.has_one_of(device))
+            && self.sight.shows(device)
     }
 
     fn is_tuned_to(&self, device: &Device) -> bool {

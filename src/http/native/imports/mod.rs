@@ -16,9 +16,10 @@ use tokio::task::spawn_blocking;
 pub(super) use self::answer::{Import, ImportList};
 use self::options::Given;
 use self::spool::Spooled;
-use crate::auth::{Principal, Role, Standing};
+use crate::auth::{Principal, Standing};
 use crate::http::clock::now;
 use crate::http::error::ApiError;
+use crate::http::guard::sight::is_admin;
 use crate::http::intake::Intake;
 use crate::http::request::path::Argument;
 use crate::http::request::query::Query;
@@ -260,12 +261,6 @@ async fn find(
     let job = job.ok_or_else(missing)?;
     let is_own = sees_all || job.options.sender == name_of(extensions);
     is_own.then_some(job).ok_or_else(missing)
-}
-
-/// Whether the client is an administrator. Where no credentials are required, everybody is.
-pub(super) fn is_admin(extensions: &Extensions) -> bool {
-    let standing = extensions.get::<Standing>();
-    standing.is_none_or(|standing| standing.identity.role == Role::Admin)
 }
 
 /// Whether an import has a result.

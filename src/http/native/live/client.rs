@@ -16,7 +16,9 @@ use super::pulse::{Counters, SourceChange};
 use crate::alerts::Alert;
 use crate::events::{EndedImport, Event};
 use crate::http::clock::now;
+use crate::http::guard::sight::shows_alert;
 use crate::http::guard::subscribers::Right;
+use crate::privacy::Sight;
 use crate::report::{DeviceId, SourceId};
 use crate::views::native::{DeviceRow, HandledAlert};
 
@@ -29,6 +31,7 @@ const RETRY_MS: u32 = 3000;
 /// A client and what it has to be told.
 pub(super) struct Client {
     page: LivePage,
+    sight: Sight,
     right: Option<Right>,
     pieces: mpsc::Sender<Bytes>,
     happens: broadcast::Receiver<Event>,
@@ -55,11 +58,17 @@ struct Gathered {
 struct NoRight;
 
 impl Client {
-    pub(super) fn new(page: LivePage, right: Option<Right>, pieces: mpsc::Sender<Bytes>) -> Self {
+    pub(super) fn new(
+        page: LivePage,
+        sight: Sight,
+        right: Option<Right>,
+        pieces: mpsc::Sender<Bytes>,
+    ) -> Self {
         Self {
             happens: page.0.parts.events.listen(),
             heartbeat_at: Instant::now() + page.0.limits.ping_interval,
             page,
+            sight,
             right,
             pieces,
             gathered: Gathered::default(),
@@ -157,14 +166,17 @@ impl Client {
         }
         let tracker = &shared.parts.tracker;
         // Devices that are gone again are left out.
-        for device in gathered.devices.iter().filter_map(|id| tracker.device(*id)) {
+        let devices = gathered.devices.iter();
+        let devices = devices.filter_map(|id| tracker.device(*id));
+        for device in devices.filter(|device| self.sight.shows(device)) {
             piece.event("device", &DeviceRow::of(&device));
         }
         if 0 < gathered.devices_left_out {
             let left_out = gathered.devices_left_out;
             piece.event("devices", &json!({ "left_out": left_out }));
         }
-        for alert in &gathered.alerts {
+        let alerts = gathered.alerts.iter();
+        for alert in alerts.filter(|alert| shows_alert(&self.sight, alert, tracker)) {
             piece.event("alert", &HandledAlert::of(alert));
         }
         for import in &gathered.imports {

@@ -26,6 +26,7 @@ use crate::auth::{Access, Standing};
 use crate::config::Limits;
 use crate::events::Events;
 use crate::http::error::ApiError;
+use crate::http::guard::sight::CommonSight;
 use crate::http::guard::subscribers::{Places, Right, ping_interval};
 use crate::http::request::hang_up::HangUp;
 use crate::http::request::query::Query;
@@ -62,6 +63,7 @@ pub(in crate::http) struct PageParts {
     pub(in crate::http) pace: Pace,
     pub(in crate::http) silence: SilenceRule,
     pub(in crate::http) started_at: ReceivedAt,
+    pub(in crate::http) sight: CommonSight,
 }
 
 /// What bounds a stream.
@@ -101,6 +103,7 @@ pub(in crate::http) async fn live(
     let place = place.map_err(|error| ApiError::NoLiveStream(Box::new(error)))?;
     // Every connection has one.
     let lease = extensions.remove::<Lease>().ok_or(ApiError::Panicked)?;
+    let sight = page.0.parts.sight.of(extensions);
     let standing = extensions.remove::<Standing>();
     let hang_up = extensions.remove::<HangUp>().unwrap_or_default();
     let right = standing.map(|standing| Right {
@@ -108,7 +111,7 @@ pub(in crate::http) async fn live(
         standing,
     });
     let (pieces, received) = mpsc::channel(PIECES_MAX);
-    let mut client = Client::new(page, right, pieces);
+    let mut client = Client::new(page, sight, right, pieces);
     tokio::spawn(async move {
         // A client to which nothing happens for long is no idle connection.
         let (busy, shutdown) = (lease.busy(), lease.shutdown());
