@@ -31,6 +31,7 @@ mod faults;
 mod field;
 mod fields;
 mod fill;
+mod filters;
 mod forms;
 mod fuzz;
 mod geosubmit;
