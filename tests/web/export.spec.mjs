@@ -47,23 +47,39 @@ for (const way of ["mouse", "keyboard", "touch"]) {
       expect(await names(await download)).toEqual(["Shop"]);
     });
 
-    test(`demo mode offers no file: by ${way}`, async ({ page, start }) => {
+    test(`files in demo mode have aliases: by ${way}`, async ({ page, start }) => {
       test.slow(way === "keyboard", "each press of Tab is a round trip to the browser");
       const server = await start();
       await street(server.url);
       await page.goto(`${server.url}/ui/settings`);
       await use(page, way, page.getByRole("checkbox", { name: "Demo mode" }), "Space");
-      for (const view of ["devices", "ssids", "sources", "device/02:00:5E:10:00:01"]) {
+      for (const view of ["ssids", "sources", "alerts", "device/02:00:5E:10:00:01"]) {
         await page.goto(`${server.url}/ui/${view}`);
         await settled(page);
-        await expect(page.getByText("so there is no export").first()).toBeVisible();
-        await expect(menu(page)).toHaveCount(0);
+        await expect(page.getByText("so it is not offered").first()).toBeVisible();
         await expect(page.getByRole("button", { name: "Export as CSV" })).toHaveCount(0);
         await expect(page.getByRole("link", { name: "JSON" })).toHaveCount(0);
       }
-      await page.goto(`${server.url}/ui/map`);
-      await settled(page);
-      await expect(menu(page)).toHaveCount(0);
+      for (const view of ["devices?with_position=true", "map"]) {
+        await page.goto(`${server.url}/ui/${view}`);
+        await settled(page);
+        await use(page, way, menu(page));
+        await expect(page.getByText("the files have aliases for names and addresses")).toBeVisible();
+        await expect(page.getByRole("button", { name: "Export as CSV" })).toHaveCount(0);
+        await expect(page.getByRole("link", { name: "kismetdb" })).toHaveCount(0);
+        await expectAccessible(page, `export in demo mode, ${way}`);
+        const download = page.waitForEvent("download");
+        await use(page, way, page.getByRole("link", { name: "GeoJSON", exact: true }));
+        const text = await readFile(await (await download).path(), "utf8");
+        const { features } = JSON.parse(text);
+        expect(features).toHaveLength(3);
+        for (const { properties, geometry } of features) {
+          expect(properties.name).toMatch(/^net-[0-9a-f]{12}$/);
+          // All three are in one cell of the grid.
+          expect(geometry).toEqual(features[0].geometry);
+        }
+        expect(text).not.toMatch(/02:00:5E|Home|Shop|Bank|hall|52\.500[012]\b/);
+      }
     });
   });
 }

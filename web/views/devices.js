@@ -269,7 +269,7 @@ class DevicesView {
     return html`<div class="toolbar">
         <p class="total">${this.total === undefined ? nothing : t("devices.count", { n: this.total })}</p>
         <a class="button" href=${href("map", "", this.filters)}>${icon("pin")} ${t("devices.map")}</a>
-        ${this.export.button("/api/v1/devices", { ...this.wanted, sort: "address" }, "devices")}
+        ${settings.demo ? nothing : this.export.button("/api/v1/devices", { ...this.wanted, sort: "address" }, "devices")}
       </div>
       ${panel(choice)} ${this.options()} ${chips(choice)}
       ${

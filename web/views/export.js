@@ -134,7 +134,7 @@ export function exporter(draw) {
     stop: () => running?.abort(),
     /** @type {(path: string, params: import("../lib/api.js").Params, name: string) => unknown} */
     button(path, params, name) {
-      // A file would have what demo mode hides.
+      // The server writes no aliases into the CSV of a list.
       if (settings.demo) return html`<p class="muted export-off">${t("export.demo")}</p>`;
       const click = () => (running ? running.abort() : void run(path, params, name));
       return html`<button type="button" @click=${click}>
@@ -161,23 +161,31 @@ export const FORMS = /** @type {const} */ ([
   ["cotzip", "cotzip", {}],
 ]);
 
+/** What files have aliases for in demo mode. Places are as exact as on the page. */
+const DEMO = "addresses,names,places:1000";
+/** Forms that the server writes only with what is really there. */
+const NOT_REDACTED = new Set(["kismetdb"]);
+
 /**
  * Links to files of what filters choose. The server makes a file while it is sent, and the browser saves it.
  * @param {import("../lib/api.js").Params} params The filters.
  * @param {unknown} [note] What to know of these files.
  */
 export function exportMenu(params, note = nothing) {
-  if (settings.demo) return nothing;
+  const redact = settings.demo ? DEMO : undefined;
+  const forms = FORMS.filter(([, form]) => !redact || !NOT_REDACTED.has(form));
   const entry = (/** @type {(typeof FORMS)[number]} */ [name, form, options]) =>
     html`<li>
-      <a href=${address(`/api/v1/export/${form}`, { ...params, ...options })} download>${t(`export.form.${name}`)}</a>
+      <a href=${address(`/api/v1/export/${form}`, { ...params, ...options, redact })} download
+        >${t(`export.form.${name}`)}</a
+      >
       <span class="muted">${t(`export.form.${name}.about`)}</span>
     </li>`;
   return html`<details class="columns export-menu">
     <summary>${t("export.menu")}</summary>
     <ul>
-      ${FORMS.map(entry)}
+      ${forms.map(entry)}
     </ul>
-    <p class="muted">${note} ${t("export.note")}</p>
+    <p class="muted">${note} ${t("export.note")} ${redact ? t("export.demo_files") : nothing}</p>
   </details>`;
 }
