@@ -281,6 +281,8 @@ fn what_is_written_in_format_2_are_the_same_bytes_for_ever() {
         "v3/snapshots/00000001.snapshot",
         "kept-1/snapshots/00000001.snapshot",
         "kept-1/snapshots/00000002.snapshot",
+        "gone-sources/snapshots/00000001.snapshot",
+        "v6/snapshots/00000001.snapshot",
     ] {
         let path = fixtures.join(file);
         let bytes = fs::read(&path).unwrap();

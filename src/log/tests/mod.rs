@@ -204,7 +204,7 @@ fn contract(log: &mut Log) {
 
     let Resendable { clock, batches } = log.resendable(4).unwrap();
     let positions: Vec<_> = batches.iter().map(|seen| seen.position.get()).collect();
-    assert_eq!(positions, [2, 3, 5, 18]);
+    assert_eq!(positions, [2, 3, 5, 19]);
     assert_eq!(Some(batches[2].identity), wifi_batch(4).identity);
     let clocks = all.iter().map(|entry| entry.record.at);
     assert_eq!(clock, clocks.max().unwrap());
@@ -530,7 +530,7 @@ fn the_views_for_people_answer_their_questions() {
             |row| row.get(0),
         )
         .unwrap();
-    assert_eq!(kinds, 9);
+    assert_eq!(kinds, 10);
 }
 
 /// A table's columns: name, type, whether it may be NULL, what it refers to.

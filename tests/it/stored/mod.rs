@@ -2,6 +2,7 @@
 
 mod files;
 mod imports;
+mod names;
 mod snapshots;
 
 use std::collections::BTreeMap;
