@@ -8,6 +8,7 @@ import { onChange, settings } from "../lib/settings.js";
 import { empty, failed, icon, loading, reason, securityChip, table } from "../lib/ui.js";
 import { bluetooth, channels, facts, range, securities, tuning, twins } from "./device-facts.js";
 import { placesOf, signalHistory } from "./device-history.js";
+import { openErase } from "./device-erase.js";
 import { notes, ownSwitch } from "./device-notes.js";
 import { deviceName } from "./device-parts.js";
 import { exporter } from "./export.js";
@@ -156,6 +157,17 @@ class DeviceView {
         settings.demo
           ? nothing
           : html`<a class="button" href=${urlOf(`/api/v1/devices/${device.address}`)}>${icon("external")} JSON</a>`
+      }
+      ${
+        mayWrite()
+          ? html`<button
+              type="button"
+              class="danger"
+              @click=${() => openErase(device.address, String(deviceName(device)))}
+            >
+              ${icon("trash")} ${t("device.erase")}
+            </button>`
+          : nothing
       }
     </div>`;
   }
