@@ -555,7 +555,7 @@ async fn lists_are_available_as_csv_and_single_objects_are_not() {
     let (head, row) = sources.text.split_once("\r\n").unwrap();
     assert_eq!(
         head,
-        "source,name,phy,reports,devices,first_contact,first_contact_utc,last_contact,last_contact_utc,clock_offset_s,values_ignored,expected_interval_s,silent_since,silent_since_utc,paused,reports_last_hour,late_share,requests_refused,reports_refused,last_refused,last_refused_utc,last_refused_code,last_refused_error,user_agent,lat,lon,alt_m"
+        "source,name,sent_name,phy,reports,devices,first_contact,first_contact_utc,last_contact,last_contact_utc,clock_offset_s,values_ignored,expected_interval_s,silent_since,silent_since_utc,paused,reports_last_hour,late_share,requests_refused,reports_refused,last_refused,last_refused_utc,last_refused_code,last_refused_error,user_agent,lat,lon,alt_m"
     );
     assert!(
         row.starts_with(&format!("{SOURCE},"))

@@ -286,7 +286,7 @@ async fn a_reader_sees_the_rest_and_counts_of_it() {
         let summary = served.read(key, "/api/v1/summary").await;
         assert_eq!(summary["devices"], devices);
         let summary = served.read(key, "/api/v1/summary?band=2.4").await;
-        assert_eq!(summary["devices"], networks);
+        assert_eq!(summary["devices"], devices);
         let channels = served.read(key, "/channels/channels.json").await;
         let names = channels["kismet.channeltracker.channel_map"].as_object();
         let names: Vec<_> = names.unwrap().keys().cloned().collect();

@@ -19,8 +19,9 @@ async fn rename(server: &TestServer, name: &str) -> Value {
     answer.expect_status(200).json()
 }
 
-fn seen() -> Value {
-    json!([{ "timestamp": 1_700_000_000, "bssid": AP, "ssid": "net", "lat": 48.2, "lon": 16.4 }])
+/// A report. With another time it is another one, and not the same that is sent again.
+fn seen(time: u64) -> Value {
+    json!([{ "timestamp": 1_700_000_000 + time, "bssid": AP, "ssid": "net", "lat": 48.2, "lon": 16.4 }])
 }
 
 /// The name of the scanner wherever it is shown. All of them have to be the same.
@@ -61,7 +62,7 @@ async fn shown(server: &TestServer) -> String {
 #[tokio::test]
 async fn a_given_name_stands_for_the_one_that_the_scanner_sends() {
     let server = TestServer::start().await;
-    server.report(seen()).await;
+    server.report(seen(1)).await;
     assert_eq!(shown(&server).await, "phone");
     let expected = json!({ "source": SOURCE, "name": "on the roof", "sent_name": "phone" });
     assert_eq!(rename(&server, " on the roof ").await, expected);
@@ -74,7 +75,7 @@ async fn a_given_name_stands_for_the_one_that_the_scanner_sends() {
     of_phone.expect_error(400, "no source has this UUID or name");
 
     // What the scanner sends later is remembered, and changes nothing.
-    let mut later = batch(seen());
+    let mut later = batch(seen(2));
     later["source_name"] = json!("phone 2");
     server.taken(&later).await;
     assert_eq!(shown(&server).await, "on the roof");
@@ -112,7 +113,7 @@ async fn a_given_name_stands_for_the_one_that_the_scanner_sends() {
 #[tokio::test]
 async fn a_forgotten_scanner_comes_back_without_its_given_name() {
     let server = TestServer::start().await;
-    server.report(seen()).await;
+    server.report(seen(3)).await;
     rename(&server, "on the roof").await;
     let forget = format!("/api/v1/sources/{SOURCE}");
     let forgotten = Answer::of(server.request(Method::DELETE, &forget)).await;
@@ -121,14 +122,14 @@ async fn a_forgotten_scanner_comes_back_without_its_given_name() {
         .post_json(&path(SOURCE), &json!({ "name": "roof" }))
         .await;
     unknown.expect_error(404, "no source has the UUID");
-    server.report(seen()).await;
+    server.report(seen(4)).await;
     assert_eq!(shown(&server).await, "phone");
 }
 
 #[tokio::test]
 async fn names_are_bounded_and_any_text_is_a_name() {
     let server = TestServer::start_with(|config| config.limits.source_name_bytes_max = 64).await;
-    server.report(seen()).await;
+    server.report(seen(5)).await;
     for name in [
         &"x".repeat(64),
         "<img src=x onerror=alert(1)>",
@@ -150,7 +151,7 @@ async fn names_are_bounded_and_any_text_is_a_name() {
         (json!({ "name": "a\u{0}b" }), "name: has control characters"),
         (json!({}), "name: missing"),
         (json!({ "name": null }), "name: missing"),
-        (json!({ "name": 5 }), "name"),
+        (json!({ "name": 5 }), "expected a string"),
         (json!({ "name": "a", "uuid": "b" }), "uuid"),
     ] {
         let answer = server.post_json(&path(SOURCE), &body).await;
@@ -191,13 +192,13 @@ async fn a_given_name_outlives_a_kill_and_is_in_backups() {
         command.env("SCANPOST_SNAPSHOTS__INTERVAL", "2ms");
     };
     let mut running = Running::start(often);
-    post(&running, WIFI, &batch(seen())).await;
+    post(&running, WIFI, &batch(seen(6))).await;
     for round in 0..5 {
         let name = format!("place {round}");
         post(&running, &path(SOURCE), &json!({ "name": name })).await;
         running = Running::start_on(running.kill(), often);
         assert_eq!(name_at(&running).await, name);
-        post(&running, WIFI, &batch(seen())).await;
+        post(&running, WIFI, &batch(seen(10 + round))).await;
         assert_eq!(name_at(&running).await, name);
     }
     let home = tempfile::tempdir().unwrap();

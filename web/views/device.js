@@ -8,8 +8,7 @@ import { onChange, settings } from "../lib/settings.js";
 import { empty, failed, icon, loading, reason, securityChip, table } from "../lib/ui.js";
 import { bluetooth, channels, facts, range, securities, tuning, twins } from "./device-facts.js";
 import { placesOf, signalHistory } from "./device-history.js";
-import { openErase } from "./device-erase.js";
-import { notes, ownSwitch } from "./device-notes.js";
+import { notes, openErase, ownSwitch } from "./device-notes.js";
 import { deviceName } from "./device-parts.js";
 import { exporter } from "./export.js";
 

@@ -1,16 +1,18 @@
 // One scanner: its troubles with what to do about them, its reports by hour, and what was refused and why.
 import { html, nothing, svg } from "../vendor/lit.js";
-import { address as urlOf } from "../lib/api.js";
+import { address as urlOf, send } from "../lib/api.js";
 import { age, dateTime, duration, percent, place, shownName, shownText, when } from "../lib/format.js";
 import { locale, number, t } from "../lib/i18n.js";
 import { href } from "../lib/router.js";
 import { settings } from "../lib/settings.js";
-import { icon, table } from "../lib/ui.js";
+import { announce, icon, openDialog, reason, table } from "../lib/ui.js";
 
 const HOUR_S = 3600;
 const DAY_S = 86_400;
 /** More late reports than this are told as a trouble. */
 const LATE_SHARE = 0.5;
+/** As many bytes of a name as the server takes by default. */
+const NAME_MAX = 256;
 const BAR = { width: 10, gap: 2, height: 60 };
 
 /**
@@ -194,4 +196,60 @@ function reasons(name, kind, counts) {
     { key: "count", label: t("sources.number"), cell: ([, count]) => number(count), numeric: true },
   ];
   return table({ caption: t(`sources.${name}`), columns, rows });
+}
+
+/**
+ * Opens a dialog that gives a scanner a name, or its own name back.
+ * @param {any} source
+ * @param {() => void} changed
+ */
+export function openRename(source, changed) {
+  /** @type {string | undefined} */
+  let trouble;
+  let isBusy = false;
+  const give = async (/** @type {string} */ name) => {
+    isBusy = true;
+    trouble = undefined;
+    dialog.update();
+    try {
+      await send("POST", `/api/v1/sources/${source.source}/name`, { name });
+      dialog.close();
+      announce(t("sources.done.rename"));
+      changed();
+    } catch (error) {
+      trouble = reason(error);
+      isBusy = false;
+      dialog.update();
+    }
+  };
+  /** @param {SubmitEvent} event */
+  const submit = (event) => {
+    event.preventDefault();
+    const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
+    void give(String(form.get("name")).trim());
+  };
+  const sent = source.sent_name;
+  const dialog = openDialog(
+    t("sources.rename_title", { name: shownText(source.name) }),
+    (close) =>
+      html`<form @submit=${submit}>
+        <label
+          >${t("sources.new_name")}
+          <input name="name" required maxlength=${NAME_MAX} autocomplete="off" autofocus .defaultValue=${source.name}
+        /></label>
+        <p class="muted">${sent ? t("sources.sent_name_is", { name: shownText(sent) }) : t("sources.rename_note")}</p>
+        ${trouble ? html`<p class="error-text" role="alert">${trouble}</p>` : nothing}
+        <div class="row">
+          <button type="submit" class="primary" ?disabled=${isBusy}>${t("save")}</button>
+          ${
+            sent
+              ? html`<button type="button" ?disabled=${isBusy} @click=${() => void give("")}>
+                  ${t("sources.sent_name_again")}
+                </button>`
+              : nothing
+          }
+          <button type="button" @click=${close}>${t("cancel")}</button>
+        </div>
+      </form>`,
+  );
 }

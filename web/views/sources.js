@@ -8,8 +8,7 @@ import { href } from "../lib/router.js";
 import { onChange, settings } from "../lib/settings.js";
 import { announce, debounce, empty, failed, icon, loading, openDialog, reason, table } from "../lib/ui.js";
 import { exporter } from "./export.js";
-import { sourceDetail } from "./source-detail.js";
-import { openRename } from "./source-rename.js";
+import { openRename, sourceDetail } from "./source-detail.js";
 
 const REFRESH_MS = 15_000;
 const SOON_MS = 500;
@@ -108,14 +107,14 @@ class SourcesView {
   }
 
   async update() {
-    const uuid = this.context.query.get("source");
+    const uuid = this.context.query.get("source")?.toUpperCase();
     if (this.chosen?.source !== uuid) this.chosen = undefined;
     this.draw();
     if (!uuid) return;
     try {
       const { signal } = this.context;
       const chosen = await get(`/api/v1/sources/${encodeURIComponent(uuid)}`, {}, { signal });
-      if (this.context.query.get("source") === uuid) this.chosen = chosen;
+      if (this.context.query.get("source")?.toUpperCase() === uuid) this.chosen = chosen;
     } catch (error) {
       if (isAborted(error)) return;
       this.trouble = reason(error);

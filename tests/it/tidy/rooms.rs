@@ -97,6 +97,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "tracker",
             "log",
             "report",
+            "privacy",
         ],
     ),
     (
@@ -221,7 +222,10 @@ const ROOMS: &[(&str, &[&str])] = &[
             "http::clock",
             "ingest",
             "auth",
+            "alerts",
             "config",
+            "tracker",
+            "privacy",
             "bounded",
         ],
     ),
