@@ -75,6 +75,9 @@ struct Options {
     /// Tracks of the scanners in gpx: true (the default) or false.
     #[arg(long, value_name = "BOOL")]
     tracks: Option<String>,
+    /// Devices of kismetdb: whole (the default), or minimal, which has only what tools ask for.
+    #[arg(long, value_name = "HOW")]
+    devices: Option<String>,
     /// Circle whose places are left out: `lat,lon,radius_m`. May be given several times.
     #[arg(long, value_name = "CIRCLE", allow_hyphen_values = true)]
     exclude: Vec<String>,
@@ -244,6 +247,7 @@ fn path_of(args: &ExportArgs) -> String {
         ("bom", flag(options.bom)),
         ("rs", flag(options.rs)),
         ("tracks", options.tracks.clone()),
+        ("devices", options.devices.clone()),
         (
             "exclude",
             (!options.exclude.is_empty()).then(|| options.exclude.join(";")),

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::number::degrees;
 use super::place::{Place, of_report};
 use super::{PlaceOf, Row};
 use crate::report::Position;
@@ -60,9 +61,4 @@ impl fmt::Debug for Hidden {
         let what = if self.0.is_some() { "some" } else { "none" };
         write!(f, "Hidden({what})")
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "at most 1.8e9")]
-fn degrees(e7: i64) -> f64 {
-    e7 as f64 / 1e7
 }

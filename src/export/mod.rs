@@ -31,6 +31,7 @@ pub(crate) use self::place::PlaceOf;
 pub(crate) use self::redacted::Redacted;
 pub(crate) use self::rows::{Devices, Observations, RowSource};
 pub(crate) use self::scratch::{Scratch, ScratchError, ScratchFile};
+use crate::alerts::AlertStore;
 use crate::log::{Entry, History, LogError, LogPosition};
 use crate::report::{Batch, Phy, Report, SourceId, UnixTime};
 use crate::tracker::{Device, Tracker};
@@ -92,6 +93,8 @@ pub(crate) struct Form {
     pub(crate) made: Made,
     /// Whether a file may be cut into parts, each of which is complete.
     pub(crate) has_parts: bool,
+    /// Whether devices may have less than all that is known of them.
+    pub(crate) has_minimal: bool,
     writer: fn(&Choices, &mut Around) -> Box<dyn FormWriter>,
 }
 
@@ -167,6 +170,8 @@ pub(crate) struct Choices {
     pub(crate) switches: Vec<&'static str>,
     /// Rows that are left out.
     pub(crate) hidden: Hidden,
+    /// Whether devices have only what the form's readers ask for.
+    pub(crate) is_minimal: bool,
     /// Cuts the file into parts, in an archive.
     pub(crate) parts: Option<PartBounds>,
     /// The time of the export.
@@ -201,6 +206,7 @@ impl fmt::Display for Choices {
 #[derive(Debug)]
 pub(crate) struct Around {
     pub(crate) tracker: Arc<Tracker>,
+    pub(crate) alerts: AlertStore,
     /// UUID of the server.
     pub(crate) server: Uuid,
     /// For a form with [`Made::OnDisk`].

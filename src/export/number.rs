@@ -31,6 +31,18 @@ impl fmt::Display for Metres {
     }
 }
 
+/// Degrees from 10⁻⁷ degrees. These fit into the 53 bits of a float.
+#[expect(clippy::cast_precision_loss, reason = "at most 1.8e9")]
+pub(super) fn degrees(e7: i64) -> f64 {
+    e7 as f64 / 1e7
+}
+
+/// Metres from millimetres, or km/h from m/h.
+#[expect(clippy::cast_precision_loss, reason = "at most 2^32")]
+pub(super) fn thousandth(number: i64) -> f64 {
+    number as f64 / 1e3
+}
+
 const fn sign(number: i64) -> &'static str {
     if number < 0 { "-" } else { "" }
 }

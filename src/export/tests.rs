@@ -8,6 +8,7 @@ use super::{
     Around, Choices, ExportError, FORMS, Form, Hidden, LogPosition, Made, PIECE_BYTES_MIN,
     PartBounds, Per, PlaceOf, Row, RowSource, Scratch, Texts,
 };
+use crate::alerts::AlertStore;
 use crate::data_dir::DataDir;
 use crate::ingest::kismet;
 use crate::log::{Entry, Record, What};
@@ -82,6 +83,7 @@ fn choices(form: &Form) -> Choices {
         version: form.versions.first().copied(),
         switches: Vec::new(),
         hidden: Hidden::default(),
+        is_minimal: false,
         parts: None,
         exported: UnixTime::new(1_700_000_000),
         position: LogPosition::new(1),
@@ -91,6 +93,7 @@ fn choices(form: &Form) -> Choices {
 fn around(scratch: Option<&Scratch>) -> Around {
     Around {
         tracker: Arc::new(Tracker::new(Bounds::FOR_TESTS)),
+        alerts: AlertStore::default(),
         server: Uuid::nil(),
         file: scratch.map(|scratch| scratch.take().unwrap()),
         package_devices_max: 5000,

@@ -244,14 +244,82 @@ def check_kismetdb(files):
     with open(f"{out}.json", encoding="utf-8") as file:
         expect(len(json.load(file)), files.devices, path)
     run(f"{TOOLS}/kismet_log_to_csv", "--in", path, "--out", f"{out}.csv", "--table", "devices")
+    small = files.of("kismetdb?per=device&devices=minimal", "minimal.kismet")
+    run(f"{TOOLS}/kismet_log_devices_to_json", "--in", small, "--out", f"{out}-minimal.json")
+    run(f"{TOOLS}/kismet_log_to_csv", "--in", small, "--out", f"{out}-minimal.csv", "--table", "devices")
     # This one escapes no names, so it reads devices with plain ones.
     plain = "address_prefix=02:00:00:00:02"
     path = files.of(f"kismetdb?{plain}", "plain.kismet")
     run(f"{TOOLS}/kismet_log_to_kml", "--in", path, "--out", f"{out}.kml")
     lines = get(f"geojsonseq?{plain}").splitlines()
     placed = sum(json.loads(line)["geometry"] is not None for line in lines)
-    if placed:
-        expect(features(f"{out}.kml"), placed, f"{out}.kml")
+    for devices in ["whole", "minimal"]:
+        path = files.of(f"kismetdb?{plain}&devices={devices}", f"plain-{devices}.kismet")
+        run(f"{TOOLS}/kismet_log_to_kml", "--in", path, "--out", f"{out}-{devices}.kml")
+        if placed:
+            expect(features(f"{out}-{devices}.kml"), placed, f"{out}-{devices}.kml")
+
+
+def check_parquet(files):
+    for per, count in [("device", files.devices), ("observation", files.observations)]:
+        path = files.of(f"parquet?per={per}", f"{per}.parquet")
+        run(f"{TOOLS}/geoparquet-validator", "check", path)
+        table = pyarrow.parquet.read_table(path)
+        expect((table.num_rows, table.schema.names[-2:]), (count, ["geometry", "bbox"]), path)
+        expect(duckdb.sql(f"SELECT count(*) FROM '{path}'").fetchone(), (count,), path)
+        # Devices have no order.
+        names = ["address", "phy", "ssid", "channel", "frequency_khz", "signal_dbm", "lat", "lon", "alt_m"]
+        by_arrow = sorted(map(repr, zip(*(table[name].to_pylist() for name in names))))
+        by_duckdb = sorted(map(repr, duckdb.sql(f"SELECT {', '.join(names)} FROM '{path}'").fetchall()))
+        expect(by_duckdb, by_arrow, path)
+        features = map(json.loads, get(f"geojsonseq?per={per}").splitlines())
+        expect(sorted(map(raw_name, table.to_pylist())), sorted(map(name_of, features)), path)
+        for row in table.select(["lat", "lon", "geometry", "bbox"]).to_pylist():
+            lat, lon, geometry, bbox = row.values()
+            if lat is None:
+                expect((lon, geometry, bbox), (None, None, None), path)
+                continue
+            expect(struct.unpack("<BIdd", geometry), (1, 1, lon, lat), path)
+            expect(bbox, {"xmin": lon, "ymin": lat, "xmax": lon, "ymax": lat}, path)
+        # Readers skip what cannot have a row by the least and the greatest value of a column.
+        for found, in duckdb.sql(f"SELECT DISTINCT address FROM '{path}' LIMIT 10").fetchall():
+            rows = duckdb.sql(f"SELECT count(*) FROM '{path}' WHERE address = '{found}'").fetchone()
+            expect(rows, (table["address"].to_pylist().count(found),), path)
+
+
+def raw_name(row):
+    """The address of a row and the octets of its network's name."""
+    return row["address"], row["ssid_raw"]
+
+
+def name_of(feature):
+    """The same of a feature."""
+    properties = feature["properties"]
+    if properties["phy"] != "IEEE802.11":
+        return properties["address"], None
+    if "ssid_hex" in properties:
+        return properties["address"], bytes.fromhex(properties["ssid_hex"])
+    return properties["address"], properties.get("ssid", properties.get("name", "")).encode()
+
+
+def send_many():
+    """So many networks that Parquet has two row groups, and too many names for a dictionary."""
+    lines = ["WigleWifi-1.6,appRelease=1,model=a,release=1,device=a,display=a,board=a,brand=a"]
+    lines.append("MAC,SSID,AuthMode,FirstSeen,Channel,Frequency,RSSI,CurrentLatitude,CurrentLongitude,AltitudeMeters,"
+                 "AccuracyMeters,RCOIs,MfgrId,Type")
+    lines += [
+        f"02:01:{row >> 16:02x}:{row >> 8 & 255:02x}:{row & 255:02x}:00,a network with the number {row},[ESS],"
+        f"2026-01-01 00:00:00,6,2437,-{row % 90},52.{row:07},13.4,{row % 100},5,,,WIFI"
+        for row in range(60_000)
+    ]
+    request = urllib.request.Request(f"{URL}/api/v1/imports", "\n".join(lines).encode())
+    with urllib.request.urlopen(request) as answer:
+        account = json.load(answer)
+    while account["state"] in ["waiting", "running"]:
+        time.sleep(0.1)
+        with urllib.request.urlopen(f"{URL}/api/v1/imports/{account['id']}") as answer:
+            account = json.load(answer)
+    expect((account["state"], account["taken"]), ("done", 60_000), account)
 
 
 CHECKS = [

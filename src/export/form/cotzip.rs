@@ -22,6 +22,7 @@ pub(super) const FORM: Form = Form {
     switches: &[],
     made: Made::InMemory,
     has_parts: false,
+    has_minimal: false,
     writer: |choices, around| {
         Box::new(Package {
             place: choices.place,

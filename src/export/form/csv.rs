@@ -25,6 +25,7 @@ pub(super) const FORM: Form = Form {
     switches: &["bom"],
     made: Made::Streamed,
     has_parts: true,
+    has_minimal: false,
     writer: |choices, _| {
         Box::new(Csv {
             per: choices.per,

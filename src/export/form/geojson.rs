@@ -20,6 +20,7 @@ pub(super) const FORM: Form = Form {
     switches: &[],
     made: Made::Streamed,
     has_parts: true,
+    has_minimal: false,
     writer: |choices, _| {
         Box::new(Collection {
             place: choices.place,

@@ -16,6 +16,7 @@ pub(super) const FORM: Form = Form {
     switches: &["rs"],
     made: Made::Streamed,
     has_parts: true,
+    has_minimal: false,
     writer: |choices, _| {
         Box::new(Sequence {
             place: choices.place,

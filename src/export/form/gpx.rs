@@ -22,6 +22,7 @@ pub(super) const FORM: Form = Form {
     switches: &["tracks"],
     made: Made::Streamed,
     has_parts: false,
+    has_minimal: false,
     writer: |choices, around| {
         let tracks = around
             .tracks

@@ -25,6 +25,7 @@ pub(super) const FORM: Form = Form {
     switches: &[],
     made: Made::Streamed,
     has_parts: false,
+    has_minimal: false,
     writer: |choices, _| {
         Box::new(Kmz {
             kml: Kml::new(choices, ICON),

@@ -24,6 +24,7 @@ pub(super) const FORM: Form = Form {
     switches: &[],
     made: Made::Streamed,
     has_parts: true,
+    has_minimal: false,
     writer: |choices, _| {
         Box::new(WigleCsv {
             place: choices.place,

@@ -9,6 +9,7 @@ use tokio::task::spawn_blocking;
 use tracing::{error, info};
 
 use super::filter::{Circle, Filter, ReportFilter};
+use crate::alerts::AlertStore;
 use crate::auth::RequiredRole;
 use crate::export::{
     Around, Choices, Devices, Export, ExportError, FORMS, Form, Hidden, Made, Observations,
@@ -43,6 +44,7 @@ const CIRCLES_MAX: usize = 100;
 pub(in crate::http) async fn export(
     reads: ExportReads,
     State(tracker): State<Arc<Tracker>>,
+    State(alerts): State<AlertStore>,
     State(pace): State<Pace>,
     State(limits): State<RequestLimits>,
     Argument(word): Argument,
@@ -85,6 +87,7 @@ pub(in crate::http) async fn export(
     let place = reads.admit().await?;
     let around = Around {
         tracker: Arc::clone(&tracker),
+        alerts,
         server: reads.server_uuid,
         file: match form.made {
             Made::OnDisk => Some(take_file(reads.scratch.clone()).await?),
@@ -222,6 +225,12 @@ fn take_choices(query: &mut Query, form: &Form) -> Result<Choices, BadParameter>
         let is_default = form.switches.contains(&switch) && Form::SWITCHES_ON.contains(&switch);
         switches.extend(is_on.unwrap_or(is_default).then_some(switch));
     }
+    let is_minimal = query.take_with("devices", |text| match text {
+        _ if !form.has_minimal => Err(NOT_OF_THIS_FORM),
+        "whole" => Ok(false),
+        "minimal" => Ok(true),
+        _ => Err("expected whole or minimal"),
+    })?;
     let parts = take_parts(query, form)?;
     let hidden = take_hidden(query)?;
     Ok(Choices {
@@ -232,6 +241,7 @@ fn take_choices(query: &mut Query, form: &Form) -> Result<Choices, BadParameter>
         version: version.or(form.versions.first().copied()),
         switches,
         hidden,
+        is_minimal: is_minimal.unwrap_or_default(),
         parts,
         exported: now().time(),
         position: LogPosition::START,

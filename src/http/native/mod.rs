@@ -410,6 +410,7 @@ const EXPORT_OPTIONS: &[&str] = &[
     "bom",
     "rs",
     "tracks",
+    "devices",
     "rows_max",
     "bytes_max",
     "exclude",

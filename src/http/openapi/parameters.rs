@@ -196,6 +196,9 @@ fn meaning_in_export(name: &str) -> Option<&'static str> {
         }
         "bom" => "of `csv`: `true` begins the file with a byte order mark, for Excel",
         "tracks" => "of `gpx`: `false` leaves out the tracks of the scanners",
+        "devices" => {
+            "of `kismetdb`: `minimal` gives devices only the fields that tools for Kismet ask for; `whole` (default) all"
+        }
         "exclude" => {
             "circles whose places are left out, with the observations and devices there: `lat,lon,radius_m`, several with \
              semicolons between them"
@@ -235,6 +238,7 @@ fn schema(name: &str, around: Surroundings<'_>) -> Schema {
         "form" => one_of(FORMS.map(|form| form.word)),
         "per" => one_of(Per::ALL.map(Per::word)),
         "place" => one_of(PlaceOf::ALL.map(PlaceOf::word)),
+        "devices" => one_of(["whole", "minimal"]),
         "include" => one_of(["nomap"]),
         "redact" => text(patterns::REDACT),
         "version" if around.path == EXPORT => one_of(["1.6", "1.4", "9", "10"]),

@@ -186,6 +186,16 @@ async fn what_a_form_lacks_is_refused_by_name() {
             400,
             "bytes_max: expected a number of bytes from 65536",
         ),
+        (
+            "csv?devices=minimal",
+            400,
+            "devices: this form has no such parameter",
+        ),
+        (
+            "kismetdb?devices=small",
+            400,
+            "devices: expected whole or minimal",
+        ),
         ("csv?bom=1", 400, "bom: expected true or false"),
         ("csv?include=all", 400, "include: expected nomap"),
         (

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{SEEN, octets_of, send, with_devices};
+use crate::alerts::{OFTEN, canaries};
 use crate::imports::{account, wigle};
 use crate::server::{BLUETOOTH, TestServer, WIFI};
 
@@ -173,6 +174,128 @@ async fn records_of_devices_have_what_tools_ask_for() {
             assert!(last["dot11.advertisedssid.ssid"].is_string(), "{dot11}");
         }
     }
+}
+
+#[tokio::test]
+async fn minimal_devices_have_what_tools_ask_for_and_no_more() {
+    let server = with_devices().await;
+    let records = async |query: &str| {
+        let (_folder, db) = database(&server, query).await;
+        let records = rows(&db, "SELECT device FROM devices ORDER BY devmac");
+        let records = records
+            .iter()
+            .map(|row| row[0].as_str().unwrap().to_owned());
+        records.collect::<Vec<_>>()
+    };
+    for per in ["device", "observation"] {
+        let whole = records(&format!("kismetdb?per={per}&devices=whole")).await;
+        assert_eq!(records(&format!("kismetdb?per={per}")).await, whole);
+        let minimal = records(&format!("kismetdb?per={per}&devices=minimal")).await;
+        assert_eq!(minimal.len(), whole.len());
+        for (minimal, whole) in minimal.iter().zip(&whole) {
+            assert!(2 * minimal.len() < whole.len(), "{minimal}");
+            let minimal: Value = serde_json::from_str(minimal).unwrap();
+            let whole: Value = serde_json::from_str(whole).unwrap();
+            for name in [
+                "key",
+                "commonname",
+                "phyname",
+                "channel",
+                "crypt",
+                "type",
+                "first_time",
+                "location",
+            ] {
+                let name = format!("kismet.device.base.{name}");
+                assert_eq!(minimal.get(&name), whole.get(&name), "{name}");
+            }
+            let last = "/dot11.device/dot11.device.last_beaconed_ssid_record";
+            for name in ["ssid", "crypt_bitfield", "crypt_string"] {
+                let path = format!("{last}/dot11.advertisedssid.{name}");
+                assert_eq!(minimal.pointer(&path), whole.pointer(&path), "{path}");
+            }
+            assert!(minimal.get("kismet.device.base.signal").is_none());
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_way_of_a_scanner_is_in_snapshots() {
+    let server = with_devices().await;
+    let (_folder, db) = database(&server, "kismetdb").await;
+    let ways =
+        "SELECT ts_sec, lat, lon, json FROM snapshots WHERE snaptype = 'GPS' ORDER BY ts_sec, lat";
+    let ways = rows(&db, ways);
+    // The two Bluetooth devices were seen at once.
+    let places: Vec<_> = ways
+        .iter()
+        .map(|row| json!([row[0], row[1], row[2]]))
+        .collect();
+    let expected = [
+        json!([SEEN, 52.5, 13.4]),
+        json!([SEEN, 52.520_006_6, 13.404_954]),
+        json!([SEEN + 1, 52.5, 13.4]),
+        json!([SEEN + 2, -90.0, 180.0]),
+        json!([SEEN + 4, 90.0, -180.0]),
+        json!([SEEN + 60, 52.520_106_6, 13.405_154]),
+    ];
+    assert_eq!(places, expected);
+    let location: Value = serde_json::from_str(ways[1][3].as_str().unwrap()).unwrap();
+    assert_eq!(
+        location["kismet.common.location.geopoint"],
+        json!([13.404_954, 52.520_006_6])
+    );
+    assert_eq!(location["kismet.common.location.alt"], 34.2);
+    assert_eq!(location["kismet.common.location.fix"], 3);
+    for query in [
+        "kismetdb?per=device",
+        "kismetdb?exclude=0,0,20000000;0,180,20000000",
+    ] {
+        let (_folder, db) = database(&server, query).await;
+        assert_eq!(count(&db, "snapshots"), 1, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn alerts_about_devices_in_the_file_are_in_it() {
+    let server = TestServer::start_with(|config| canaries(&mut config.alerts, OFTEN)).await;
+    let report = |number: u8, ssid: &str, lat: f64| json!({"bssid": format!("02:00:00:00:00:{number:02x}"), "ssid": ssid, "signal": -60, "lat": lat, "lon": 13.4});
+    let reports = json!([
+        report(1, "Canary 1", 52.5),
+        report(2, "Canary 2", 48.2),
+        report(3, "Canary_nomap", 52.5),
+        report(4, "no bird", 52.5)
+    ]);
+    send(&server, WIFI, reports).await;
+    let page = server.read("/api/v1/alerts").await;
+    assert_eq!(page["alerts"].as_array().unwrap().len(), 3, "{page}");
+    let alerts = async |query: &str| {
+        let (_folder, db) = database(&server, query).await;
+        rows(
+            &db,
+            "SELECT devmac, phyname, lat, lon, header, json FROM alerts ORDER BY devmac",
+        )
+    };
+    let (first, second) = ("02:00:00:00:00:01", "02:00:00:00:00:02");
+    for query in ["kismetdb", "kismetdb?per=device"] {
+        let found = alerts(query).await;
+        assert_eq!(found.len(), 2, "{query}: {found:?}");
+        for (alert, (address, lat)) in found.iter().zip([(first, 52.5), (second, 48.2)]) {
+            let record: Value = serde_json::from_str(alert[5].as_str().unwrap()).unwrap();
+            assert_eq!(record["kismet.alert.header"], "SSIDCANARY", "{query}");
+            assert_eq!(record["kismet.alert.transmitter_mac"], address, "{query}");
+            let expected = json!([address, "IEEE802.11", lat, 13.4, "SSIDCANARY", alert[5]]);
+            assert_eq!(*alert, expected, "{query}");
+        }
+    }
+    let found = alerts("kismetdb?address_prefix=02:00:00:00:00:02").await;
+    assert_eq!((found.len(), &found[0][0]), (1, &json!(second)));
+    // With an area that is left out, observations have devices without places.
+    let found = alerts("kismetdb?exclude=52.5,13.4,1000").await;
+    assert_eq!((found.len(), &found[0][0]), (1, &json!(second)));
+    assert_eq!(found[0][2], 0.0);
+    let record: Value = serde_json::from_str(found[0][5].as_str().unwrap()).unwrap();
+    assert_eq!(record["kismet.alert.location"], json!({}));
 }
 
 #[tokio::test]

@@ -165,6 +165,8 @@ async fn databases_of_kismet_carry_observations_and_devices() {
     .await;
     let fields = ["phy", "name", "security", "first_seen", "last_seen"];
     check(&from, "kismetdb?per=device", &fields, is_allowed).await;
+    let minimal = "kismetdb?per=device&devices=minimal";
+    check(&from, minimal, &fields, is_allowed).await;
 }
 
 #[tokio::test]

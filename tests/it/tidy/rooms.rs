@@ -296,7 +296,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "export",
         &[
-            "views", "privacy", "tracker", "log", "report", "hex", "data_dir",
+            "views", "privacy", "alerts", "tracker", "log", "report", "hex", "data_dir",
         ],
     ),
     (

@@ -3,7 +3,9 @@
 //! Such a file cannot be made while it is sent: it is written to disk first. Each observation of a network is a packet
 //! without content, and each one of a Bluetooth device is a report of a scanner, as the tools expect.
 
+mod beside;
 mod database;
+mod minimal;
 mod record;
 
 use std::num::NonZeroUsize;
@@ -13,11 +15,15 @@ use lru::LruCache;
 use rusqlite::params;
 use serde_json::Value;
 
+use self::beside::{Ways, write_alerts};
 use self::database::{Database, Finished};
-use self::record::{degrees, thousandth};
+use self::minimal::minimise;
+use crate::alerts::AlertStore;
+use crate::export::number::{degrees, thousandth};
 use crate::export::place::{Place, of_report};
 use crate::export::{
-    Around, Choices, ExportError, Form, FormWriter, Made, Observed, Per, PlaceOf, Row, ScratchFile,
+    Around, Choices, ExportError, Form, FormWriter, Hidden, Made, Observed, Per, PlaceOf, Row,
+    ScratchFile,
 };
 use crate::report::{
     BluetoothSighting, Dbm, DeviceId, Frequency, Position, Report, Sighting, SourceId,
@@ -61,12 +67,17 @@ pub(super) const FORM: Form = Form {
     switches: &[],
     made: Made::OnDisk,
     has_parts: false,
+    has_minimal: true,
     writer: |choices, around| Box::new(KismetDb::new(choices, around)),
 };
 
 struct KismetDb {
     has_signal: bool,
+    /// Whether records of devices are small.
+    is_minimal: bool,
     context: Context,
+    alerts: AlertStore,
+    hidden: Hidden,
     tracker: Arc<Tracker>,
     /// Whether devices are written without their places.
     hides_places: bool,
@@ -76,6 +87,7 @@ struct KismetDb {
     devices_shown: u32,
     devices: LruCache<DeviceId, ()>,
     sources: LruCache<SourceId, ()>,
+    ways: Ways,
     packets: i64,
 }
 
@@ -118,7 +130,11 @@ impl FormWriter for KismetDb {
     fn finish(&mut self, piece: Vec<u8>, is_last: bool) -> Result<Vec<u8>, ExportError> {
         self.progress = match std::mem::replace(&mut self.progress, Progress::Done) {
             Progress::Failed(failure) => return Err(failure),
-            Progress::Writing(database) if is_last => Progress::Sending(database.finish()?),
+            Progress::Writing(database) if is_last => {
+                let is_hidden = |place| self.hides_places || self.hidden.has_position(place);
+                write_alerts(&database, &self.alerts, is_hidden)?;
+                Progress::Sending(database.finish()?)
+            }
             going_on => going_on,
         };
         Ok(piece)
@@ -136,6 +152,9 @@ impl KismetDb {
     fn new(choices: &Choices, around: &mut Around) -> Self {
         Self {
             has_signal: choices.version == Some(V10),
+            is_minimal: choices.is_minimal,
+            alerts: around.alerts.clone(),
+            hidden: choices.hidden.clone(),
             context: Context {
                 server: around.server,
                 now: choices.exported,
@@ -147,6 +166,7 @@ impl KismetDb {
             devices_shown: 0,
             devices: LruCache::new(DEVICES_KEPT),
             sources: LruCache::new(SOURCES_KEPT),
+            ways: Ways::new(),
             packets: 0,
         }
     }
@@ -182,6 +202,9 @@ impl KismetDb {
         let is_hidden = self.hides_places;
         if is_hidden {
             record::remove_places(&mut record);
+        }
+        if self.is_minimal {
+            minimise(&mut record);
         }
         let place = device.place.as_deref().filter(|_| !is_hidden);
         let degrees_of = |e7: Option<i32>| degrees(e7.unwrap_or_default().into());
@@ -254,6 +277,7 @@ impl KismetDb {
         }
         let batch = observed.batch;
         self.source(database, batch.source, batch.source_name.as_deref())?;
+        self.ways.add(database, batch.source, report)?;
         match &report.sighting {
             Sighting::Wifi(_) => self.packet(database, report, batch.source),
             Sighting::Bluetooth(bluetooth) => self.data(database, report, bluetooth, batch.source),

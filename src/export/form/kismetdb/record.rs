@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::export::Observed;
+use crate::export::number::{degrees, thousandth};
 use crate::export::place::Place;
 use crate::hex::Hex;
 use crate::report::{Accuracy, BluetoothSighting, Dbm, Position, Report, Sighting, UnixTime};
@@ -18,9 +19,9 @@ const LAT: &str = "kismet.common.location.lat";
 const LON: &str = "kismet.common.location.lon";
 const ALT: &str = "kismet.common.location.alt";
 const NAME: &str = "kismet.device.base.name";
-const DOT11: &str = "dot11.device";
-const MAP: &str = "dot11.device.advertised_ssid_map";
-const LAST: &str = "dot11.device.last_beaconed_ssid_record";
+pub(super) const DOT11: &str = "dot11.device";
+pub(super) const MAP: &str = "dot11.device.advertised_ssid_map";
+pub(super) const LAST: &str = "dot11.device.last_beaconed_ssid_record";
 const SSID: &str = "dot11.advertisedssid.ssid";
 const SSID_HASH: &str = "dot11.advertisedssid.ssid_hash";
 
@@ -244,18 +245,6 @@ pub(super) fn system(server: Uuid, exported: UnixTime) -> Value {
         "kismet.system.user": "",
         "kismet.server.uuid": uuid,
     })
-}
-
-/// Degrees from 10⁻⁷ degrees. These fit into the 53 bits of a float.
-#[expect(clippy::cast_precision_loss, reason = "at most 1.8e9")]
-pub(super) fn degrees(e7: i64) -> f64 {
-    e7 as f64 / 1e7
-}
-
-/// Metres from millimetres, or km/h from m/h.
-#[expect(clippy::cast_precision_loss, reason = "at most 2^32")]
-pub(super) fn thousandth(number: i64) -> f64 {
-    number as f64 / 1e3
 }
 
 #[cfg(test)]
