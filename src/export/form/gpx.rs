@@ -53,7 +53,9 @@ impl FormWriter for Gpx {
             out,
             format_args!(
                 "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<gpx version=\"1.1\" creator=\"scanpost {version}\" \
-                 xmlns=\"http://www.topografix.com/GPX/1/1\" xmlns:sp=\"urn:scanpost:gpx:1\">\n<metadata><name>scanpost</name>"
+                 xmlns=\"http://www.topografix.com/GPX/1/1\" \
+                 xmlns:gpxtpx=\"http://www.garmin.com/xmlschemas/TrackPointExtension/v2\" \
+                 xmlns:sp=\"urn:scanpost:gpx:1\">\n<metadata><name>scanpost</name>"
             ),
         );
         element(out, "desc", &self.description);

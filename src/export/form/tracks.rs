@@ -15,6 +15,7 @@ const GAP_S: u32 = 5 * 60;
 const GAP_M: f64 = 1000.0;
 /// Points of a piece.
 const POINTS_PER_PIECE: usize = 2000;
+const SECONDS_PER_HOUR: i64 = 3600;
 /// A degree of latitude.
 const METRES_PER_DEGREE: f64 = 111_195.0;
 
@@ -143,6 +144,18 @@ fn write_point(out: &mut Vec<u8>, point: TrackPoint) {
         put(out, format_args!("<ele>{}</ele>", Metres(alt_mm.into())));
     }
     put(out, format_args!("<time>{}</time>", Utc(point.time)));
+    // Reports without a speed have 0.
+    let speed_m_h = i64::from(position.speed_m_h());
+    if 0 < speed_m_h {
+        let metres_per_s = Metres(speed_m_h * 1000 / SECONDS_PER_HOUR);
+        put(
+            out,
+            format_args!(
+                "<extensions><gpxtpx:TrackPointExtension><gpxtpx:speed>{metres_per_s}</gpxtpx:speed>\
+                 </gpxtpx:TrackPointExtension></extensions>"
+            ),
+        );
+    }
     out.extend_from_slice(b"</trkpt>\n");
 }
 

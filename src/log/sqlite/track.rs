@@ -40,7 +40,7 @@ fn track(db: &Connection, wanted: &TrackQuery) -> Result<LoggedTrack, LogError> 
         return Ok(collector.finish());
     };
     let mut places = db.prepare(
-        "SELECT record, time, lat_e7, lon_e7, alt_mm FROM observations
+        "SELECT record, time, lat_e7, lon_e7, alt_mm, ifnull(speed_m_h, 0) FROM observations
          WHERE ?1 <= id AND lat_e7 IS NOT NULL AND lon_e7 IS NOT NULL AND time BETWEEN ?2 AND ?3 ORDER BY id",
     )?;
     let mut rows = places.query(params![
@@ -73,7 +73,7 @@ fn track(db: &Connection, wanted: &TrackQuery) -> Result<LoggedTrack, LogError> 
         if own != record {
             continue;
         }
-        let place = Position::from_fixed(row.get(2)?, row.get(3)?, row.get(4)?, 0);
+        let place = Position::from_fixed(row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?);
         let place = place.ok_or_else(|| super::damaged("a position is out of range"))?;
         collector.add(TrackPoint {
             time: UnixTime::new(row.get(1)?),

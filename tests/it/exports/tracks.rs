@@ -55,6 +55,31 @@ async fn a_track_has_the_way_of_a_scanner() {
 }
 
 #[tokio::test]
+async fn a_point_of_a_track_has_its_speed() {
+    let server = TestServer::start().await;
+    let report = |second: u64, speed: f64| {
+        json!({"timestamp": SEEN + second, "bssid": "02:00:00:00:00:01", "ssid": "a", "lat": 52.5, "lon": 13.4,
+               "speed": speed})
+    };
+    send(
+        &server,
+        WIFI,
+        json!([report(0, 0.0), report(60, 90.0), report(400, 1.5)]),
+    )
+    .await;
+    let text = file(&server, "gpx").await;
+    assert_eq!(tracks(&text), (1, 2, 3), "{text}");
+    let speeds: Vec<_> = text
+        .split("<gpxtpx:speed>")
+        .skip(1)
+        .map(|rest| rest.split('<').next().unwrap())
+        .collect();
+    assert_eq!(speeds, ["25", "0.416"], "{text}");
+    let namespace = "xmlns:gpxtpx=\"http://www.garmin.com/xmlschemas/TrackPointExtension/v2\"";
+    assert!(text.contains(namespace), "{text}");
+}
+
+#[tokio::test]
 async fn an_area_is_left_out_of_each_form() {
     let server = with_devices().await;
     let near = "52.5200066,13.404954,100";
