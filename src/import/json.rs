@@ -22,18 +22,23 @@ pub(crate) fn each_element(
     member: Option<&str>,
     take: &mut Take<'_>,
 ) -> Result<bool, FileError> {
-    let mut scanner = Scanner {
-        member,
-        stack: Vec::new(),
-        is_in_string: false,
-        is_escaped: false,
-        name: Vec::new(),
-        array_depth: None,
-        element: Vec::new(),
-        is_in_element: false,
-        is_too_long: false,
-        number: 0,
-    };
+    scan(input, Scanner::new(member, false), take)
+}
+
+/// As above, of a document or of several, one behind the other. A document without such an array is an element itself.
+pub(crate) fn each_element_or_document(
+    input: &mut dyn BufRead,
+    member: &str,
+    take: &mut Take<'_>,
+) -> Result<bool, FileError> {
+    scan(input, Scanner::new(Some(member), true), take)
+}
+
+fn scan(
+    input: &mut dyn BufRead,
+    mut scanner: Scanner<'_>,
+    take: &mut Take<'_>,
+) -> Result<bool, FileError> {
     loop {
         let chunk = match input.fill_buf() {
             Ok(chunk) => chunk,
@@ -59,6 +64,8 @@ pub(crate) fn each_element(
 )]
 struct Scanner<'m> {
     member: Option<&'m str>,
+    /// Whether a document without the array is an element.
+    takes_documents: bool,
     /// The brackets that are open.
     stack: Vec<u8>,
     is_in_string: bool,
@@ -73,7 +80,23 @@ struct Scanner<'m> {
     number: u64,
 }
 
-impl Scanner<'_> {
+impl<'m> Scanner<'m> {
+    const fn new(member: Option<&'m str>, takes_documents: bool) -> Self {
+        Self {
+            member,
+            takes_documents,
+            stack: Vec::new(),
+            is_in_string: false,
+            is_escaped: false,
+            name: Vec::new(),
+            array_depth: None,
+            element: Vec::new(),
+            is_in_element: false,
+            is_too_long: false,
+            number: 0,
+        }
+    }
+
     fn byte(&mut self, byte: u8, take: &mut Take<'_>) -> Result<ControlFlow<()>, FileError> {
         let is_between = self.array_depth == Some(self.stack.len()) && !self.is_in_string;
         if is_between && matches!(byte, b',' | b']') {
@@ -87,13 +110,28 @@ impl Scanner<'_> {
         if is_between && !byte.is_ascii_whitespace() {
             self.is_in_element = true;
         }
+        let is_outside = self.stack.is_empty() && !self.is_in_string;
+        self.is_in_element |= self.takes_documents && is_outside && byte == b'{';
         if self.is_in_element {
             self.is_too_long |= ELEMENT_BYTES_MAX <= self.element.len();
             if !self.is_too_long {
                 self.element.push(byte);
             }
         }
+        let was_in_array = self.array_depth.is_some();
         self.follow(byte)?;
+        if !self.takes_documents {
+            return Ok(ControlFlow::Continue(()));
+        }
+        if !was_in_array && self.array_depth.is_some() {
+            // The document is what is around the elements.
+            self.is_in_element = false;
+            self.is_too_long = false;
+            self.element.clear();
+        }
+        if byte == b'}' && self.stack.is_empty() && !self.is_in_string {
+            return Ok(self.end_element(take));
+        }
         Ok(ControlFlow::Continue(()))
     }
 
@@ -187,6 +225,42 @@ mod tests {
     }
 
     #[test]
+    fn a_document_without_the_array_is_an_element() {
+        let documents = |json: &str| {
+            let mut input = BufReader::with_capacity(3, json.as_bytes());
+            let mut elements = Vec::new();
+            let is_cut = each_element_or_document(&mut input, "items", &mut |number, element| {
+                let element = element.map_or("too long".into(), String::from_utf8_lossy);
+                elements.push((number, element.into_owned()));
+                ControlFlow::Continue(())
+            });
+            (elements, is_cut.unwrap())
+        };
+        let found = |texts: &[&str]| {
+            let texts = texts.iter().map(|text| (*text).to_owned());
+            (1..).zip(texts).collect::<Vec<_>>()
+        };
+        let sequence = "{\"a\":\"}{\"}\n\u{1E}{\"b\":[1]}\n\n{}";
+        let expected = found(&["{\"a\":\"}{\"}", "{\"b\":[1]}", "{}"]);
+        assert_eq!(documents(sequence), (expected, false));
+        let mixed = r#"{"a": {}, "items": [1, {"b": 2}], "c": {}} {"d": {"items": [3]}}"#;
+        let expected = found(&["1", " {\"b\": 2}", r#"{"d": {"items": [3]}}"#]);
+        let (mixed, is_cut) = documents(mixed);
+        let trimmed: Vec<_> = mixed
+            .iter()
+            .map(|(number, text)| (*number, text.trim()))
+            .collect();
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(number, text)| (*number, text.trim()))
+            .collect();
+        assert_eq!((trimmed, is_cut), (expected, false));
+        assert_eq!(documents("{\"a\":1}\n{\"a"), (found(&["{\"a\":1}"]), true));
+        let long = format!("{{\"a\":\"{}\"}}{{}}", "x".repeat(ELEMENT_BYTES_MAX));
+        assert_eq!(documents(&long).0, found(&["too long", "{}"]));
+    }
+
+    #[test]
     fn what_is_too_long_or_too_deep_is_not_kept() {
         let json = format!("[1,\"{}\",2]", "x".repeat(ELEMENT_BYTES_MAX));
         assert_eq!(elements(&json, None).0, ["1", "too long", "2"]);
@@ -199,6 +273,9 @@ mod tests {
         fn no_bytes_panic(json in "[\\[\\]{},:\"\\\\a ]{0,40}") {
             let mut input = json.as_bytes();
             let _is_cut = each_element(&mut input, Some("a"), &mut |_, _| ControlFlow::Continue(()));
+            let mut input = json.as_bytes();
+            let _is_cut =
+                each_element_or_document(&mut input, "a", &mut |_, _| ControlFlow::Continue(()));
         }
     }
 }

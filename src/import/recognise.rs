@@ -40,6 +40,8 @@ pub(crate) fn form_of(head: &[u8]) -> Option<Form> {
         return Some(Form::WiScan);
     }
     let trimmed = text.trim_ascii_start();
+    // A sequence of texts in JSON (RFC 8142).
+    let trimmed = trimmed.strip_prefix(b"\x1E").unwrap_or(trimmed);
     match trimmed.first()? {
         b'<' => of_xml(trimmed),
         b'{' | b'[' => of_json(trimmed),
@@ -385,6 +387,8 @@ mod tests {
                 Form::HcxCsv,
             ),
             ("{\"type\": \"FeatureCollection\"", Form::Geojson),
+            ("{\"type\": \"Feature\", \"id\": \"1-0\"", Form::Geojson),
+            ("\x1E{\"type\": \"Feature\", \"id\": \"1-0\"", Form::Geojson),
             (
                 "{\"class\":\"VERSION\"}\n{\"class\":\"TPV\"}",
                 Form::GpsdJson,

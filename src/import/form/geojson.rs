@@ -10,11 +10,11 @@ use super::scanpost;
 use super::summary::{self, LocalZone, capabilities_of_word, is_hidden};
 use super::tables::any_time;
 use super::wiglecsv::kind_of_word;
-use crate::import::json::each_element;
+use crate::import::json::each_element_or_document;
 use crate::import::rows::{Context, Ending, FileError, Input, Origin, Row, Rows};
 use crate::import::values::{Draft, Place, address, number};
 
-/// Reads a collection of features.
+/// Reads a collection of features, or features one behind the other.
 pub(crate) fn read(
     input: &Input,
     context: &Context<'_>,
@@ -30,7 +30,7 @@ pub(crate) fn read_from(
 ) -> Result<Ending, FileError> {
     let mut zone = LocalZone::new(context, None);
     let mut flow = ControlFlow::Continue(());
-    let is_cut = each_element(input, Some("features"), &mut |number, element| {
+    let is_cut = each_element_or_document(input, "features", &mut |number, element| {
         let (origin, given) = feature(element, &mut zone, context);
         if let Some(origin) = origin {
             rows.origin(&origin);

@@ -8,6 +8,11 @@ use crate::imports::{account, wigle};
 use crate::server::{BLUETOOTH, TestServer, WIFI};
 
 const QUERY: &str = "geojson?per=observation&include=nomap";
+/// The same without a collection, and with separators.
+const SEQUENCES: [&str; 2] = [
+    "geojsonseq?per=observation&include=nomap",
+    "geojsonseq?per=observation&include=nomap&rs=true",
+];
 
 /// The server with some of everything, and reports that fill each field.
 async fn with_all_fields() -> TestServer {
@@ -48,15 +53,17 @@ async fn features(server: &TestServer) -> Vec<Value> {
 
 async fn expect_unchanged(server: &TestServer) {
     let (before, devices) = (features(server).await, server.device_count().await);
-    let told = account(server, octets_of(server, QUERY).await).await;
-    assert_eq!(
-        (&told["taken"], &told["refused"]),
-        (&json!(0), &json!(0)),
-        "{told}"
-    );
-    assert_eq!(told["duplicates"], before.len(), "{told}");
-    assert_eq!(features(server).await, before);
-    assert_eq!(server.device_count().await, devices);
+    for query in [&[QUERY], &SEQUENCES[..]].concat() {
+        let told = account(server, octets_of(server, query).await).await;
+        assert_eq!(
+            (&told["taken"], &told["refused"]),
+            (&json!(0), &json!(0)),
+            "{query}: {told}"
+        );
+        assert_eq!(told["duplicates"], before.len(), "{query}: {told}");
+        assert_eq!(features(server).await, before, "{query}");
+        assert_eq!(server.device_count().await, devices, "{query}");
+    }
 }
 
 #[tokio::test]
@@ -81,9 +88,14 @@ async fn so_it_is_with_what_was_imported() {
 
 #[tokio::test]
 async fn another_server_has_the_same_observations() {
-    for from in [with_all_fields().await, with_hostile_names().await] {
+    for (from, query) in [
+        (with_all_fields().await, QUERY),
+        (with_hostile_names().await, QUERY),
+        (with_all_fields().await, SEQUENCES[0]),
+        (with_hostile_names().await, SEQUENCES[1]),
+    ] {
         let into = TestServer::start().await;
-        let told = account(&into, octets_of(&from, QUERY).await).await;
+        let told = account(&into, octets_of(&from, query).await).await;
         assert_eq!(
             (&told["duplicates"], &told["refused"]),
             (&json!(0), &json!(0)),

@@ -183,6 +183,7 @@ async fn names_of_any_octets_come_back() {
     for query in [
         "geojson?per=observation",
         "geojson",
+        "geojsonseq",
         "kml",
         "netxml",
         "kismetdb",
