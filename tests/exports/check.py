@@ -8,8 +8,10 @@ URL is a server without a device, FOLDER an empty folder for files, and TOOLS th
 import json
 import os
 import sqlite3
+import struct
 import subprocess
 import sys
+import time
 import urllib.request
 import xml.etree.ElementTree as ElementTree
 import zipfile
@@ -17,6 +19,7 @@ import zipfile
 import duckdb
 import fastkml
 import geojson_validator
+import pyarrow.parquet
 import takproto
 
 URL, FOLDER, TOOLS = sys.argv[1:4]
@@ -249,8 +252,6 @@ def check_kismetdb(files):
     run(f"{TOOLS}/kismet_log_to_csv", "--in", small, "--out", f"{out}-minimal.csv", "--table", "devices")
     # This one escapes no names, so it reads devices with plain ones.
     plain = "address_prefix=02:00:00:00:02"
-    path = files.of(f"kismetdb?{plain}", "plain.kismet")
-    run(f"{TOOLS}/kismet_log_to_kml", "--in", path, "--out", f"{out}.kml")
     lines = get(f"geojsonseq?{plain}").splitlines()
     placed = sum(json.loads(line)["geometry"] is not None for line in lines)
     for devices in ["whole", "minimal"]:
@@ -324,6 +325,7 @@ def send_many():
 
 CHECKS = [
     check_csv, check_wiglecsv, check_geojson, check_kml, check_gpx, check_netxml, check_cot, check_kismetdb,
+    check_parquet,
 ]
 
 
@@ -334,6 +336,11 @@ def main():
         for check in CHECKS:
             check(files)
         print(f"{name}: {files.devices} devices, {files.observations} observations, read in all forms")
+    send_many()
+    files = Files("many")
+    check_parquet(files)
+    expect(pyarrow.parquet.ParquetFile(f"{files.folder}/observation.parquet").num_row_groups, 2, "row groups")
+    print(f"many: {files.devices} devices, {files.observations} observations, read in Parquet")
 
 
 main()

@@ -156,6 +156,7 @@ export const FORMS = /** @type {const} */ ([
   ["kmz", "kmz", {}],
   ["gpx", "gpx", {}],
   ["kismetdb", "kismetdb", {}],
+  ["parquet", "parquet", {}],
   ["netxml", "netxml", {}],
   ["cot", "cot", {}],
   ["cotzip", "cotzip", {}],

@@ -10,13 +10,14 @@ mod kismetdb;
 mod kml;
 mod kmz;
 mod netxml;
+mod parquet;
 mod tracks;
 mod wiglecsv;
 
 use super::Form;
 
 /// All forms.
-pub(crate) const FORMS: [&Form; 11] = [
+pub(crate) const FORMS: [&Form; 12] = [
     &csv::FORM,
     &geojson::FORM,
     &geojsonseq::FORM,
@@ -25,6 +26,7 @@ pub(crate) const FORMS: [&Form; 11] = [
     &kmz::FORM,
     &gpx::FORM,
     &kismetdb::FORM,
+    &parquet::FORM,
     &netxml::FORM,
     &cot::FORM,
     &cotzip::FORM,

@@ -79,6 +79,7 @@ async fn files_are_named_and_typed() {
         ("cotzip", "zip", "application/zip"),
         ("csv?rows_max=1000", "zip", "application/zip"),
         ("kismetdb?per=device", "kismet", "application/vnd.sqlite3"),
+        ("parquet", "parquet", "application/vnd.apache.parquet"),
     ] {
         let path = format!("/api/v1/export/{form}");
         let answer = server.request(reqwest::Method::GET, &path).send().await;
@@ -106,6 +107,10 @@ async fn an_empty_file_is_valid() {
         }
         if form == "kismetdb" {
             assert!(octets.starts_with(b"SQLite format 3\0"));
+            continue;
+        }
+        if form == "parquet" {
+            // Is read elsewhere.
             continue;
         }
         let text = String::from_utf8(octets).unwrap();

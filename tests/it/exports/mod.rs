@@ -6,6 +6,7 @@ mod forms;
 mod hostile;
 mod kismetdb;
 mod packages;
+mod parquet;
 mod privacy;
 mod program;
 mod redact;
@@ -20,7 +21,7 @@ use serde_json::{Value, json};
 use crate::server::{BLUETOOTH, TestServer, WIFI, batch};
 
 /// All forms, and whether they may have observations.
-pub(crate) const FORMS: [(&str, bool); 11] = [
+pub(crate) const FORMS: [(&str, bool); 12] = [
     ("csv", true),
     ("geojson", true),
     ("geojsonseq", true),
@@ -29,6 +30,7 @@ pub(crate) const FORMS: [(&str, bool); 11] = [
     ("kmz", false),
     ("gpx", false),
     ("kismetdb", true),
+    ("parquet", true),
     ("netxml", false),
     ("cot", false),
     ("cotzip", false),
@@ -94,7 +96,17 @@ pub(crate) async fn file(server: &TestServer, path: &str) -> String {
     answer.expect_status(200).text
 }
 
-/// The same, octet by octet.
+/// A file as a text that has all of it. The pages of Parquet are unpacked.
+pub(crate) async fn readable(server: &TestServer, path: &str) -> String {
+    let mut octets = octets_of(server, path).await;
+    if path.starts_with("parquet") {
+        let pages = parquet::unpacked(&octets);
+        octets.extend(pages);
+    }
+    String::from_utf8_lossy(&octets).into_owned()
+}
+
+/// A file, octet by octet.
 pub(crate) async fn octets_of(server: &TestServer, path: &str) -> Vec<u8> {
     let path = format!("/api/v1/export/{path}");
     let answer = server.request(reqwest::Method::GET, &path).send().await;

@@ -3,7 +3,7 @@
 use scanpost::config::{Config, Privacy};
 use serde_json::{Value, json};
 
-use super::{FORMS, SEEN, file, send};
+use super::{FORMS, SEEN, file, readable, send};
 use crate::mvt;
 use crate::server::{TestServer, WIFI};
 
@@ -60,7 +60,7 @@ async fn zones_and_lists_hold_in_every_form() {
                 continue;
             }
             for include in ["", "&include=nomap"] {
-                let text = file(&server, &format!("{form}?per={per}{include}")).await;
+                let text = readable(&server, &format!("{form}?per={per}{include}")).await;
                 assert!(text.contains("public"), "{form} {per}");
                 assert!(!text.contains("kept by"), "{form} {per}: {text}");
                 // Tracks of scanners have none of its places either.

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{FORMS, SEEN, file, send};
+use super::{FORMS, SEEN, file, readable, send};
 use crate::server::{BLUETOOTH, TestServer, WIFI};
 
 /// What must not be in a file, in small letters: the name, tags and the note, the scanner, the address in all its
@@ -69,10 +69,10 @@ async fn no_form_has_anything_of_the_originals() {
             &["device"]
         };
         for per in rows {
-            let plain = file(&server, &format!("{form}?per={per}"))
+            let plain = readable(&server, &format!("{form}?per={per}"))
                 .await
                 .to_lowercase();
-            let redacted = file(&server, &format!("{form}?per={per}&redact=all")).await;
+            let redacted = readable(&server, &format!("{form}?per={per}&redact=all")).await;
             let redacted = redacted.to_lowercase();
             assert!(plain.contains("secret"), "{form} {per}");
             assert!(redacted.contains("net-"), "{form} {per}: {redacted}");

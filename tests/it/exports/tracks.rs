@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{SEEN, file, octets_of, send, with_devices, xml};
+use super::{SEEN, file, octets_of, readable, send, with_devices, xml};
 use crate::server::{TestServer, WIFI};
 
 /// The tracks of a file, and their points.
@@ -93,15 +93,17 @@ async fn an_area_is_left_out_of_each_form() {
         ("netxml", "00:11:22:00:00:01"),
         ("cot", "00:11:22:00:00:01"),
         ("kismetdb", "00:11:22:00:00:01"),
+        ("parquet", "00:11:22:00:00:01"),
+        ("parquet?per=observation", "00:11:22:00:00:01"),
     ] {
         let mark = if form.contains('?') { '&' } else { '?' };
-        let text = |octets: Vec<u8>| String::from_utf8_lossy(&octets).to_ascii_lowercase();
-        let all = text(octets_of(&server, form).await);
+        let all = readable(&server, form).await.to_ascii_lowercase();
         assert!(
             all.contains(row) && all.contains("02:00:00:00:00:02"),
             "{form}"
         );
-        let text = text(octets_of(&server, &format!("{form}{mark}exclude={near}")).await);
+        let text = readable(&server, &format!("{form}{mark}exclude={near}")).await;
+        let text = text.to_ascii_lowercase();
         assert!(!text.contains(row), "{form}: {text}");
         assert!(text.contains("02:00:00:00:00:02"), "{form}: {text}");
     }
