@@ -60,7 +60,7 @@ impl<'r> Row<'r> {
                 Sighting::Wifi(wifi) => wifi.ssid.as_bytes(),
                 Sighting::Bluetooth(bluetooth) => match &bluetooth.name {
                     Some(name) => name.as_bytes(),
-                    None => observed.device.map(name_of_device).unwrap_or_default(),
+                    None => observed.device().map(name_of_device).unwrap_or_default(),
                 },
             },
         }
@@ -110,7 +110,7 @@ impl<'r> Row<'r> {
             Self::Observation(observed) => match &observed.report.sighting {
                 Sighting::Wifi(_) => None,
                 Sighting::Bluetooth(bluetooth) => {
-                    company_in(&bluetooth.scan_data).or_else(|| company_of(observed.device?))
+                    company_in(&bluetooth.scan_data).or_else(|| company_of(observed.device()?))
                 }
             },
         }
@@ -174,6 +174,24 @@ fn number_of(channel: Channel) -> Option<u32> {
     number.parse().ok()
 }
 
+/// Appends an address in small letters.
+pub(super) fn write_small(out: &mut Vec<u8>, address: MacAddr) {
+    let digit = |half: u8| {
+        if half < 10 {
+            b'0' + half
+        } else {
+            b'a' + half - 10
+        }
+    };
+    for (index, octet) in address.octets().into_iter().enumerate() {
+        if 0 < index {
+            out.push(b':');
+        }
+        out.push(digit(octet >> 4));
+        out.push(digit(octet & 0xF));
+    }
+}
+
 /// An address in small letters.
 pub(super) fn small(address: MacAddr) -> String {
     address.to_string().to_ascii_lowercase()
@@ -185,6 +203,16 @@ pub(super) const BY_PHY: &[Option<Phy>] = &[Some(Phy::Wifi), Some(Phy::Bluetooth
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn both_ways_write_an_address_alike() {
+        for octets in [[0, 1, 0x9A, 0xAF, 0xF9, 0xFF], [0x10, 0xA0, 0, 0, 0, 0]] {
+            let address = MacAddr::new(octets);
+            let mut out = Vec::new();
+            write_small(&mut out, address);
+            assert_eq!(out, small(address).as_bytes());
+        }
+    }
 
     #[test]
     fn a_channel_has_a_number_whatever_stands_behind_it() {

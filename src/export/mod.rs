@@ -29,6 +29,7 @@ pub(crate) use self::parts::PartBounds;
 use self::parts::Parts;
 pub(crate) use self::place::PlaceOf;
 pub(crate) use self::redacted::Redacted;
+use self::rows::DeviceOf;
 pub(crate) use self::rows::{Devices, Observations, RowSource};
 pub(crate) use self::scratch::{Scratch, ScratchError, ScratchFile};
 use crate::alerts::AlertStore;
@@ -243,8 +244,14 @@ pub(crate) struct Observed<'r> {
     pub(crate) report: &'r Report,
     /// Its place in the batch.
     pub(crate) index: usize,
+    device: &'r DeviceOf<'r>,
+}
+
+impl<'r> Observed<'r> {
     /// The device, unless it has been evicted.
-    pub(crate) device: Option<&'r Device>,
+    pub(crate) fn device(&self) -> Option<&'r Device> {
+        self.device.get()
+    }
 }
 
 /// Writes the rows of one file. Each function appends to `out`.

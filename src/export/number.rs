@@ -14,6 +14,13 @@ impl fmt::Display for Degrees {
     }
 }
 
+impl Degrees {
+    /// Appends the same as `Display`, which is slower.
+    pub(super) fn write(self, out: &mut Vec<u8>) {
+        write_fixed(out, self.0, 7);
+    }
+}
+
 /// Metres, from millimetres, with up to 3 decimals.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Metres(pub(super) i64);
@@ -43,12 +50,53 @@ pub(super) fn thousandth(number: i64) -> f64 {
     number as f64 / 1e3
 }
 
+impl Metres {
+    /// Appends the same as `Display`, which is slower.
+    pub(super) fn write(self, out: &mut Vec<u8>) {
+        let (mut number, mut decimals) = (self.0, 3);
+        while 0 < decimals && number % 10 == 0 {
+            number /= 10;
+            decimals -= 1;
+        }
+        write_fixed(out, number, decimals);
+    }
+}
+
+/// Appends a number in decimal.
+pub(super) fn write_number(out: &mut Vec<u8>, number: i64) {
+    write_fixed(out, number, 0);
+}
+
+/// Appends a number whose last digits are decimals.
+fn write_fixed(out: &mut Vec<u8>, number: i64, decimals: usize) {
+    if number < 0 {
+        out.push(b'-');
+    }
+    let start = out.len();
+    let (mut left, mut digits) = (number.unsigned_abs(), 0);
+    // The last digit comes first, until all are turned around.
+    while 0 < left || digits <= decimals {
+        if 0 < digits && digits == decimals {
+            out.push(b'.');
+        }
+        let [digit, ..] = (left % 10).to_le_bytes();
+        out.push(b'0' + digit);
+        left /= 10;
+        digits += 1;
+    }
+    if let Some(written) = out.get_mut(start..) {
+        written.reverse();
+    }
+}
+
 const fn sign(number: i64) -> &'static str {
     if number < 0 { "-" } else { "" }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -61,6 +109,22 @@ mod tests {
             (-1_800_000_000, "-180.0000000"),
         ] {
             assert_eq!(Degrees(e7).to_string(), text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn both_ways_write_the_same(number: i64) {
+            for number in [number, number / 1_000_000_000_000, number / 100_000_000_000_000 * 1000] {
+                let mut out = Vec::new();
+                Degrees(number).write(&mut out);
+                out.push(b' ');
+                Metres(number).write(&mut out);
+                out.push(b' ');
+                write_number(&mut out, number);
+                let expected = format!("{} {} {number}", Degrees(number), Metres(number));
+                prop_assert_eq!(String::from_utf8(out).unwrap(), expected);
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! Rows as a file shows them that is to be shared.
 
-use super::{ExportError, Observed, Row, RowSource};
+use super::{DeviceOf, ExportError, Observed, Row, RowSource};
 use crate::privacy::Redactor;
 use crate::report::Phy;
 
@@ -28,14 +28,15 @@ impl RowSource for Redacted {
             Row::Observation(observed) => {
                 let entry = redactor.entry(observed.entry, observed.batch);
                 let report = redactor.report(observed.report);
-                let device = observed.device.map(|device| redactor.device(device));
+                let device = observed.device().map(|device| redactor.device(device));
+                let device = DeviceOf::known(device);
                 if let Some(batch) = entry.record.batch() {
                     take(&Row::Observation(Observed {
                         entry: &entry,
                         batch,
                         report: &report,
                         index: observed.index,
-                        device: device.as_ref(),
+                        device: &device,
                     }));
                 }
             }

@@ -1,22 +1,18 @@
 //! Where the rows of a file come from.
 
-use std::num::NonZeroUsize;
+use std::cell::OnceCell;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use lru::LruCache;
-
 use super::{ExportError, Observed, Row};
 use crate::log::{Entry, History, LogPosition};
-use crate::report::{DeviceId, Phy};
+use crate::report::{Batch, DeviceId, Phy, Report};
 use crate::tracker::{Device, Tracker, Walk};
 
 /// Devices that are copied out at a time.
 const DEVICES_PER_STEP: usize = 64;
 /// Observations that are read at a time. The last record is read whole.
 const OBSERVATIONS_PER_STEP: usize = 2048;
-/// Devices that are kept for the observations of the next records.
-const DEVICES_KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4095);
 
 /// Gives rows, in the same order in each pass.
 pub(crate) trait RowSource: Send {
@@ -76,10 +72,10 @@ pub(crate) struct Observations<F> {
     wanted: F,
     phy: Option<Phy>,
     after: LogPosition,
-    devices: KeptDevices,
+    tracker: Arc<Tracker>,
 }
 
-impl<F: Fn(&Observed<'_>) -> bool> Observations<F> {
+impl<F: Fn(&Batch, &Report, Option<&Device>) -> bool> Observations<F> {
     pub(crate) fn new(
         history: Arc<History>,
         tracker: Arc<Tracker>,
@@ -92,15 +88,12 @@ impl<F: Fn(&Observed<'_>) -> bool> Observations<F> {
             wanted,
             phy: None,
             after: LogPosition::START,
-            devices: KeptDevices {
-                tracker,
-                kept: LruCache::new(DEVICES_KEPT),
-            },
+            tracker,
         }
     }
 }
 
-impl<F: Fn(&Observed<'_>) -> bool + Send> RowSource for Observations<F> {
+impl<F: Fn(&Batch, &Report, Option<&Device>) -> bool + Send> RowSource for Observations<F> {
     fn begin(&mut self, phy: Option<Phy>) {
         self.phy = phy;
         self.after = LogPosition::START;
@@ -113,7 +106,7 @@ impl<F: Fn(&Observed<'_>) -> bool + Send> RowSource for Observations<F> {
                 return ControlFlow::Break(());
             }
             after = entry.position;
-            give(&entry, self.phy, &mut self.devices, &self.wanted, take);
+            give(&entry, self.phy, &self.tracker, &self.wanted, take);
             read += 1 + entry.reports().len();
             if read < OBSERVATIONS_PER_STEP {
                 return ControlFlow::Continue(());
@@ -130,8 +123,8 @@ impl<F: Fn(&Observed<'_>) -> bool + Send> RowSource for Observations<F> {
 fn give(
     entry: &Entry,
     phy: Option<Phy>,
-    devices: &mut KeptDevices,
-    wanted: &impl Fn(&Observed<'_>) -> bool,
+    tracker: &Tracker,
+    wanted: &impl Fn(&Batch, &Report, Option<&Device>) -> bool,
     take: &mut dyn FnMut(&Row<'_>),
 ) {
     let Some(batch) = entry.record.batch() else {
@@ -139,32 +132,50 @@ fn give(
     };
     for (index, report) in batch.reports.iter().enumerate() {
         let id = report.device();
-        if phy.is_some_and(|phy| phy != id.phy) {
+        if phy.is_some_and(|phy| phy != id.phy)
+            || !tracker.look(id, |device| wanted(batch, report, device))
+        {
             continue;
         }
-        let observed = Observed {
+        take(&Row::Observation(Observed {
             entry,
             batch,
             report,
             index,
-            device: devices.get(id),
-        };
-        if wanted(&observed) {
-            take(&Row::Observation(observed));
-        }
+            device: &DeviceOf::tracked(tracker, id),
+        }));
     }
 }
 
-/// Devices as they were when one of their observations was first read, so that not each observation copies one.
-struct KeptDevices {
-    tracker: Arc<Tracker>,
-    kept: LruCache<DeviceId, Option<Box<Device>>>,
+/// The device of an observation. It is copied when somebody asks for it: most forms need it for few observations.
+#[derive(Debug)]
+pub(super) struct DeviceOf<'t> {
+    tracked: Option<(&'t Tracker, DeviceId)>,
+    copied: OnceCell<Option<Box<Device>>>,
 }
 
-impl KeptDevices {
-    fn get(&mut self, id: DeviceId) -> Option<&Device> {
-        let Self { tracker, kept } = self;
-        let device = kept.get_or_insert(id, || tracker.device(id).map(Box::new));
-        device.as_deref()
+impl<'t> DeviceOf<'t> {
+    /// A device of a tracker.
+    const fn tracked(tracker: &'t Tracker, id: DeviceId) -> Self {
+        Self {
+            tracked: Some((tracker, id)),
+            copied: OnceCell::new(),
+        }
+    }
+
+    /// This device, or none.
+    pub(super) fn known(device: Option<Device>) -> Self {
+        Self {
+            tracked: None,
+            copied: OnceCell::from(device.map(Box::new)),
+        }
+    }
+
+    pub(super) fn get(&self) -> Option<&Device> {
+        let copy = || {
+            let (tracker, id) = self.tracked?;
+            tracker.device(id).map(Box::new)
+        };
+        self.copied.get_or_init(copy).as_deref()
     }
 }

@@ -1,5 +1,7 @@
 //! How networks are secured, in the words of other programs.
 
+use std::borrow::Cow;
+
 use super::Row;
 use crate::report::capabilities::{Security, SecurityClass};
 use crate::report::{Capabilities, Sighting};
@@ -76,7 +78,7 @@ pub(super) fn of_row(row: &Row<'_>) -> Option<Security> {
                 return None;
             };
             let stated = wifi.capabilities.as_ref().map(Capabilities::security);
-            stated.or_else(|| of_network(observed.device?, wifi.ssid.as_bytes()))
+            stated.or_else(|| of_network(observed.device()?, wifi.ssid.as_bytes()))
         }
     }
 }
@@ -92,14 +94,14 @@ fn of_network(device: &Device, ssid: &[u8]) -> Option<Security> {
 
 /// The capabilities of a row in Android's notation. Empty where nothing is known: readers take `[ESS]` alone for an open
 /// network.
-pub(super) fn capabilities(row: &Row<'_>) -> String {
+pub(super) fn capabilities<'r>(row: &Row<'r>) -> Cow<'r, str> {
     if let Row::Observation(observed) = row
         && let Sighting::Wifi(wifi) = &observed.report.sighting
         && let Some(stated) = &wifi.capabilities
         && stated.raw().contains('[')
     {
-        return stated.raw().to_owned();
+        return Cow::Borrowed(stated.raw());
     }
     let known = of_row(row).filter(|security| security.class() != SecurityClass::Unknown);
-    known.map(Security::to_android).unwrap_or_default()
+    Cow::Owned(known.map(Security::to_android).unwrap_or_default())
 }

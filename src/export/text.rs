@@ -26,7 +26,8 @@ pub(super) fn shown(octets: &[u8], may_not_hold: impl Fn(char) -> bool) -> Shown
     {
         return Shown {
             text: Cow::Borrowed(text),
-            is_exact: !text.contains("\\x"),
+            // Nearly all texts have no backslash.
+            is_exact: memchr::memchr(b'\\', octets).is_none() || !text.contains("\\x"),
         };
     }
     let mut text = String::with_capacity(octets.len() + 16);
@@ -89,7 +90,8 @@ pub(super) fn element(out: &mut Vec<u8>, name: &str, text: &str) {
 
 /// Appends a field of CSV (RFC 4180).
 pub(super) fn csv_field(out: &mut Vec<u8>, field: &str) {
-    let has_mark = field.contains([',', '"', '\r', '\n']);
+    let is_mark = |byte: &u8| matches!(byte, b',' | b'"' | b'\r' | b'\n');
+    let has_mark = field.as_bytes().iter().any(is_mark);
     if !has_mark && !field.starts_with([' ', '#']) && !field.ends_with(' ') {
         out.extend_from_slice(field.as_bytes());
         return;

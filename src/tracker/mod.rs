@@ -485,6 +485,13 @@ impl Tracker {
         read(self.shard_of(id)).get(id).cloned()
     }
 
+    /// Asks something about a device as it is, or about none. The answer has to be quick, because the device cannot change
+    /// meanwhile.
+    pub(crate) fn look<T>(&self, id: DeviceId, ask: impl FnOnce(Option<&Device>) -> T) -> T {
+        let shard = read(self.shard_of(id));
+        ask(shard.get(id))
+    }
+
     /// Devices with this address, of any radio technology.
     pub fn devices_by_addr(&self, addr: MacAddr) -> Vec<Device> {
         Phy::ALL

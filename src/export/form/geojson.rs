@@ -67,13 +67,13 @@ pub(super) fn feature(out: &mut Vec<u8>, row: &Row<'_>, place: PlaceOf) {
     match place.of(row) {
         None => out.extend_from_slice(b"null"),
         Some(place) => {
-            let (lon, lat) = (Degrees(place.lon_e7), Degrees(place.lat_e7));
-            put(
-                out,
-                format_args!("{{\"type\":\"Point\",\"coordinates\":[{lon},{lat}"),
-            );
+            out.extend_from_slice(b"{\"type\":\"Point\",\"coordinates\":[");
+            Degrees(place.lon_e7).write(out);
+            out.push(b',');
+            Degrees(place.lat_e7).write(out);
             if let Some(alt_mm) = place.alt_mm {
-                put(out, format_args!(",{}", Metres(alt_mm)));
+                out.push(b',');
+                Metres(alt_mm).write(out);
             }
             out.extend_from_slice(b"]}");
         }

@@ -1,11 +1,11 @@
 //! `WiGLE` CSV, as the app of wigle.net writes it and every site for wardriving reads it.
 
-use crate::export::facts::{Kind, small};
-use crate::export::number::{Degrees, Metres};
+use crate::export::facts::{Kind, write_small};
+use crate::export::number::{Degrees, Metres, write_number};
 use crate::export::security;
 use crate::export::text::{breaks_lines, csv_field, put, shown};
 use crate::export::{Form, FormWriter, Made, Per, PlaceOf, Row};
-use crate::report::{Accuracy, Dbm};
+use crate::report::{Accuracy, Dbm, UnixTime};
 use crate::views::native::Utc;
 
 /// The versions, and their columns. The older one has no frequency, and nothing of the manufacturer.
@@ -29,6 +29,7 @@ pub(super) const FORM: Form = Form {
         Box::new(WigleCsv {
             place: choices.place,
             is_old: choices.version == Some(V14),
+            last_time: None,
         })
     },
 };
@@ -36,6 +37,8 @@ pub(super) const FORM: Form = Form {
 struct WigleCsv {
     place: PlaceOf,
     is_old: bool,
+    /// The time of the last row, and its text: the observations of a scan have the same.
+    last_time: Option<(UnixTime, String)>,
 }
 
 impl FormWriter for WigleCsv {
@@ -64,7 +67,8 @@ impl FormWriter for WigleCsv {
             return false;
         };
         let kind = row.kind();
-        put(out, format_args!("{},", small(row.id().addr)));
+        write_small(out, row.id().addr);
+        out.push(b',');
         csv_field(out, &shown(row.name(), breaks_lines).text);
         out.push(b',');
         match kind {
@@ -77,40 +81,61 @@ impl FormWriter for WigleCsv {
         }
         // Of a device, the time is that of the place.
         let time = place.time.unwrap_or_else(|| row.last_seen());
-        let time = Utc(time).to_string().replace('T', " ");
-        put(out, format_args!(",{},", time.trim_end_matches('Z')));
+        out.push(b',');
+        self.write_time(out, time);
+        out.push(b',');
         if let Some(channel) = row.channel_number() {
-            put(out, format_args!("{channel}"));
+            write_number(out, channel.into());
         }
         out.push(b',');
         if !self.is_old {
             if let Some(frequency) = row.frequency().filter(|_| kind == Kind::Wifi) {
-                put(out, format_args!("{}", frequency.khz() / 1000));
+                write_number(out, i64::from(frequency.khz() / 1000));
             }
             out.push(b',');
         }
         let signal = place.signal.or_else(|| row.signal_strongest());
         let dbm = signal.map_or(0, Dbm::get);
-        let (lat, lon) = (Degrees(place.lat_e7), Degrees(place.lon_e7));
-        let altitude = Metres(place.alt_mm.unwrap_or_default());
+        write_number(out, dbm.into());
+        out.push(b',');
+        Degrees(place.lat_e7).write(out);
+        out.push(b',');
+        Degrees(place.lon_e7).write(out);
+        out.push(b',');
+        Metres(place.alt_mm.unwrap_or_default()).write(out);
+        out.push(b',');
         let accuracy = match row {
             Row::Device(_) => None,
             Row::Observation(observed) => observed.report.accuracy,
         };
-        let accuracy = Metres(accuracy.map_or(0, Accuracy::mm).into());
-        put(
-            out,
-            format_args!("{dbm},{lat},{lon},{altitude},{accuracy},"),
-        );
+        Metres(accuracy.map_or(0, Accuracy::mm).into()).write(out);
+        out.push(b',');
         if !self.is_old {
             // Nothing is known of roaming consortiums.
             out.push(b',');
             if let Some(company) = row.company() {
-                put(out, format_args!("{company}"));
+                write_number(out, company.into());
             }
             out.push(b',');
         }
-        put(out, format_args!("{}\n", kind.wigle()));
+        out.extend_from_slice(kind.wigle().as_bytes());
+        out.push(b'\n');
         true
+    }
+}
+
+impl WigleCsv {
+    fn write_time(&mut self, out: &mut Vec<u8>, time: UnixTime) {
+        if self
+            .last_time
+            .as_ref()
+            .is_none_or(|(last, _)| *last != time)
+        {
+            let text = Utc(time).to_string().replace('T', " ");
+            self.last_time = Some((time, text.trim_end_matches('Z').to_owned()));
+        }
+        if let Some((_, text)) = &self.last_time {
+            out.extend_from_slice(text.as_bytes());
+        }
     }
 }

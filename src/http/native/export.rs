@@ -13,7 +13,7 @@ use crate::alerts::AlertStore;
 use crate::auth::RequiredRole;
 use crate::export::{
     Around, Choices, Devices, Export, ExportError, FORMS, Form, Hidden, Made, Observations,
-    Observed, PartBounds, Per, PlaceOf, Redacted, RowSource, Scratch, ScratchError, ScratchFile,
+    PartBounds, Per, PlaceOf, Redacted, RowSource, Scratch, ScratchError, ScratchFile,
     TracksWanted,
 };
 use crate::http::clock::now;
@@ -27,7 +27,7 @@ use crate::http::response::pieces::{self, Pieces};
 use crate::http::state::{ExportReads, RequestLimits};
 use crate::log::{History, LogPosition};
 use crate::privacy::{BadRedaction, OptedOut, Policy, Redactor, Sight};
-use crate::report::UnixTime;
+use crate::report::{Batch, Report, UnixTime};
 use crate::tracker::{Device, Tracker};
 use crate::views::list::Texts;
 
@@ -100,10 +100,9 @@ pub(in crate::http) async fn export(
     let rows: Box<dyn RowSource> = match (choices.per, history) {
         (Per::Observation, Some(history)) => {
             let filter = ReportFilter::new(filter, &tracker);
-            let wanted = move |observed: &Observed<'_>| {
-                let (source, report) = (observed.batch.source, observed.report);
-                filter.wants(source, report, observed.device)
-                    && policy.lets_out_report(report, observed.device, opted_out)
+            let wanted = move |batch: &Batch, report: &Report, device: Option<&Device>| {
+                filter.wants(batch.source, report, device)
+                    && policy.lets_out_report(report, device, opted_out)
             };
             let end = choices.position;
             Box::new(Observations::new(history, tracker, end, wanted))

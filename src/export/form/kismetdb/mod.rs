@@ -270,7 +270,7 @@ impl KismetDb {
         if self.devices.put(id, ()).is_none()
             && !database.has(HAS_DEVICE, params![id.phy.name(), id.addr.to_string()])?
         {
-            match observed.device {
+            match observed.device() {
                 Some(device) => self.device(database, device)?,
                 None => Self::evicted(database, observed)?,
             }
