@@ -57,7 +57,7 @@ pub struct CaFileError {
 pub struct ReceiverResponse {
     pub status: StatusCode,
     /// How long the receiver asks the client to wait.
-    pub(super) retry_after: Option<Duration>,
+    pub(crate) retry_after: Option<Duration>,
     /// The beginning of the body.
     pub excerpt: String,
 }
@@ -81,7 +81,7 @@ pub struct Client {
 }
 
 impl Client {
-    pub(super) fn new(settings: &ClientSettings) -> Result<Self, CaFileError> {
+    pub(crate) fn new(settings: &ClientSettings) -> Result<Self, CaFileError> {
         let mut http = HttpConnector::new();
         http.enforce_http(false);
         http.set_nodelay(true);
@@ -105,7 +105,16 @@ impl Client {
     /// Sends a request. Redirects are not followed, because the request is meant for one host only.
     pub(super) async fn send(
         &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<ReceiverResponse, SendError> {
+        self.send_for(request, EXCERPT_BYTES_MAX).await
+    }
+
+    /// Like [`send`](Self::send), and keeps so many bytes of the response's body.
+    pub(crate) async fn send_for(
+        &self,
         mut request: Request<Full<Bytes>>,
+        excerpt_bytes_max: usize,
     ) -> Result<ReceiverResponse, SendError> {
         let deadline = Instant::now() + self.timeout;
         let user_agent = HeaderValue::from_static(USER_AGENT);
@@ -120,21 +129,21 @@ impl Client {
         Ok(ReceiverResponse {
             status: response.status(),
             retry_after: retry_after.and_then(|text| asked(text, SystemTime::now())),
-            excerpt: excerpt(response, deadline).await,
+            excerpt: excerpt(response, deadline, excerpt_bytes_max).await,
         })
     }
 }
 
 /// The beginning of the body. Errors end it early, and are ignored: the status alone is the result.
-async fn excerpt(response: Response<Incoming>, deadline: Instant) -> String {
+async fn excerpt(response: Response<Incoming>, deadline: Instant, bytes_max: usize) -> String {
     let mut body = response.into_body();
     let (mut kept, mut read) = (Vec::new(), 0);
-    while read < BODY_BYTES_MAX
+    while read < BODY_BYTES_MAX.max(bytes_max)
         && let Ok(Some(Ok(frame))) = timeout_at(deadline, body.frame()).await
     {
         let data = frame.into_data().unwrap_or_default();
         read += data.len();
-        let room = EXCERPT_BYTES_MAX - kept.len();
+        let room = bytes_max - kept.len();
         kept.extend(data.into_iter().take(room));
     }
     String::from_utf8_lossy(&kept).into_owned()

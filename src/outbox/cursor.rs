@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tracing::{info, warn};
@@ -22,6 +23,21 @@ use crate::data_dir::DataDir;
 /// The version of the file. A new format needs a new number, and a reader for this one.
 const VERSION: u32 = 1;
 
+/// What is kept of one destination. It has the number of the last item that needs no more work.
+pub(crate) trait Cursor: Clone + Default + PartialEq + Serialize + DeserializeOwned {
+    /// That of a new destination, which begins after the item `newest`.
+    fn new(newest: u64, list: u64) -> Self;
+
+    fn number(&self) -> u64;
+
+    /// Goes back to an item that is the newest one, because the later ones were removed.
+    fn go_back(&mut self, newest: u64);
+
+    /// Which of the lists that this process had was the first with the destination. One that is removed and comes back
+    /// differs in it from the one before, whose last attempt may still be under way. It is not on disk.
+    fn list(&self) -> u64;
+}
+
 /// The progress of one destination.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Progress {
@@ -30,21 +46,39 @@ pub(super) struct Progress {
     pub(super) delivered: u64,
     /// How many items were given up, or evicted before anybody could see whether they are wanted.
     pub(super) lost: u64,
-    /// Which of the lists that this process had was the first with the destination. One that is removed and comes back
-    /// differs in it from the one before, whose last attempt may still be under way.
+    /// See [`Cursor::list`].
     #[serde(skip)]
     pub(super) list: u64,
 }
 
-/// The progress of each destination, by its name.
-type ProgressByName = BTreeMap<String, Progress>;
+impl Cursor for Progress {
+    fn new(newest: u64, list: u64) -> Self {
+        Self {
+            number: newest,
+            list,
+            ..Self::default()
+        }
+    }
 
-/// The progress of all destinations.
+    fn number(&self) -> u64 {
+        self.number
+    }
+
+    fn go_back(&mut self, newest: u64) {
+        self.number = newest;
+    }
+
+    fn list(&self) -> u64 {
+        self.list
+    }
+}
+
+/// The progress of all destinations, by their names.
 #[derive(Debug)]
-pub(super) struct Cursors {
+pub(crate) struct Cursors<C> {
     /// `None` if the progress is not kept over a restart.
     store: Option<CursorStore>,
-    known: Mutex<ProgressByName>,
+    known: Mutex<BTreeMap<String, C>>,
     /// How many lists of destinations there were.
     lists: AtomicU64,
 }
@@ -55,10 +89,10 @@ struct CursorStore {
     file: CursorFile,
 }
 
-impl Cursors {
+impl<C: Cursor> Cursors<C> {
     /// Reads the file. A new destination begins after the item `newest`. Destinations that are not configured any more
     /// are forgotten.
-    pub(super) fn open<'n>(
+    pub(crate) fn open<'n>(
         data: Option<(&Path, CursorFile)>,
         names: impl Iterator<Item = &'n str>,
         newest: u64,
@@ -69,7 +103,7 @@ impl Cursors {
         });
         let known = match &store {
             Some(kept) => kept.read()?,
-            None => ProgressByName::new(),
+            None => BTreeMap::new(),
         };
         let cursors = Self {
             store,
@@ -82,28 +116,25 @@ impl Cursors {
 
     /// Sets which destinations there are. A new one begins after the item `newest`, and those that are missing are
     /// forgotten. Blocks.
-    pub(super) fn adopt<'n>(
+    pub(crate) fn adopt<'n>(
         &self,
         names: impl Iterator<Item = &'n str>,
         newest: u64,
     ) -> Result<(), CursorError> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let before = &*known;
-        let new = Progress {
-            number: newest,
-            list: self.lists.fetch_add(1, Ordering::Relaxed),
-            ..Progress::default()
-        };
-        let after: ProgressByName = names
+        let list = self.lists.fetch_add(1, Ordering::Relaxed);
+        let after: BTreeMap<String, C> = names
             .map(|name| {
-                let mut progress = before.get(name).copied().unwrap_or(new);
-                if newest < progress.number {
+                let known = before.get(name).cloned();
+                let mut progress = known.unwrap_or_else(|| C::new(newest, list));
+                if newest < progress.number() {
                     // The items were removed, so the next ones have smaller numbers than this.
                     warn!(
                         destination.name = name,
                         "the items are numbered from the start again: the delivery continues with the next item"
                     );
-                    progress.number = newest;
+                    progress.go_back(newest);
                 }
                 (name.to_owned(), progress)
             })
@@ -124,17 +155,17 @@ impl Cursors {
         Ok(())
     }
 
-    pub(super) fn get(&self, name: &str) -> Progress {
+    pub(crate) fn get(&self, name: &str) -> C {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(name).copied().unwrap_or_default()
+        known.get(name).cloned().unwrap_or_default()
     }
 
     /// Stores the progress of one destination. It is on disk when this returns. Blocks.
-    pub(super) fn set(&self, name: &str, progress: Progress) -> io::Result<()> {
+    pub(crate) fn set(&self, name: &str, progress: C) -> io::Result<()> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         // A destination that was removed may have had an attempt under way. Its name may be in use again.
         let before = known.get_mut(name);
-        let Some(before) = before.filter(|before| before.list == progress.list) else {
+        let Some(before) = before.filter(|before| before.list() == progress.list()) else {
             return Ok(());
         };
         *before = progress;
@@ -146,17 +177,17 @@ impl Cursors {
 }
 
 impl CursorStore {
-    fn read(&self) -> Result<ProgressByName, CursorError> {
+    fn read<C: Cursor>(&self) -> Result<BTreeMap<String, C>, CursorError> {
         let path = self.data.path_of(self.file.name);
         let known = match fs::read(&path) {
             Ok(json) => self.parse(&json),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(ProgressByName::new()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(BTreeMap::new()),
             Err(error) => Err(error),
         };
         known.map_err(|source| CursorError::Read { path, source })
     }
 
-    fn parse(&self, json: &[u8]) -> io::Result<ProgressByName> {
+    fn parse<C: Cursor>(&self, json: &[u8]) -> io::Result<BTreeMap<String, C>> {
         let mut document: Map<String, Value> = serde_json::from_slice(json)?;
         match document.get("version").and_then(Value::as_u64) {
             Some(version) if version == u64::from(VERSION) => {}
@@ -173,7 +204,7 @@ impl CursorStore {
         Ok(serde_json::from_value(known)?)
     }
 
-    fn write(&self, known: &ProgressByName) -> io::Result<()> {
+    fn write<C: Cursor>(&self, known: &BTreeMap<String, C>) -> io::Result<()> {
         let document = json!({ "version": VERSION, self.file.key: known });
         let mut json = serde_json::to_vec_pretty(&document)?;
         json.push(b'\n');
@@ -190,7 +221,7 @@ mod tests {
         key: "webhooks",
     };
 
-    fn open(directory: &Path, names: &[&str], newest: u64) -> Cursors {
+    fn open(directory: &Path, names: &[&str], newest: u64) -> Cursors<Progress> {
         Cursors::open(Some((directory, FILE)), names.iter().copied(), newest).unwrap()
     }
 
@@ -292,7 +323,7 @@ mod tests {
             r#"{"version":1}"#,
         ] {
             fs::write(dir.path().join(FILE.name), text).unwrap();
-            let opened = Cursors::open(Some((dir.path(), FILE)), ["a"].into_iter(), 0);
+            let opened = Cursors::<Progress>::open(Some((dir.path(), FILE)), ["a"].into_iter(), 0);
             let error = opened.unwrap_err().to_string();
             assert!(error.contains(FILE.name), "{text}: {error}");
         }

@@ -49,7 +49,7 @@ impl From<Result<ReceiverResponse, SendError>> for Outcome {
 pub(super) struct Deliverer<D: Dispatch> {
     destination: Arc<Destination<D>>,
     feed: Feed<D::Item>,
-    cursors: Arc<Cursors>,
+    cursors: Arc<Cursors<Progress>>,
     /// Pending items, the oldest first: at most `queue_max`, plus those in flight. Copied on arrival, because the
     /// feed may evict them before they are delivered.
     waiting: VecDeque<D::Item>,
@@ -67,7 +67,7 @@ impl<D: Dispatch> Deliverer<D> {
     pub(super) fn new(
         destination: Arc<Destination<D>>,
         feed: Feed<D::Item>,
-        cursors: Arc<Cursors>,
+        cursors: Arc<Cursors<Progress>>,
     ) -> Self {
         let progress = destination.state().progress;
         Self {

@@ -27,10 +27,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use self::client::{CaFileError, Client, ClientSettings, ReceiverResponse, SendError};
-use self::cursor::{Cursors, Progress};
+use self::cursor::Progress;
+pub(crate) use self::cursor::{Cursor, Cursors};
 use self::deliver::Deliverer;
 pub use self::feed::{Feed, FeedError};
-use self::retry::Retry;
+pub(crate) use self::retry::Retry;
 
 /// An item that is sent.
 pub trait Item: Clone + Send + Sync + 'static {
@@ -145,7 +146,7 @@ struct Shared<D: Dispatch> {
     /// In the order in which they were given.
     deliveries: RwLock<Vec<Delivery<D>>>,
     feed: Feed<D::Item>,
-    cursors: Arc<Cursors>,
+    cursors: Arc<Cursors<Progress>>,
     stop: CancellationToken,
     tasks: TaskTracker,
 }

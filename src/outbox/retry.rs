@@ -4,16 +4,16 @@ use std::time::{Duration, SystemTime};
 
 /// The shortest and the longest pause.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Retry {
-    pub(super) min: Duration,
-    pub(super) max: Duration,
+pub(crate) struct Retry {
+    pub(crate) min: Duration,
+    pub(crate) max: Duration,
 }
 
 impl Retry {
     /// The pause after so many failures in a row. It doubles with each failure, up to the maximum. `random` then
     /// selects a pause between half of that and all of it, so that destinations that failed together do not retry
     /// together. A receiver that asks for a longer pause gets it, up to the maximum.
-    pub(super) fn delay(self, failures: u32, random: u32, asked: Option<Duration>) -> Duration {
+    pub(crate) fn delay(self, failures: u32, random: u32, asked: Option<Duration>) -> Duration {
         let doublings = failures.saturating_sub(1);
         let factor = 2_u32.checked_pow(doublings);
         let grown = factor.and_then(|factor| self.min.checked_mul(factor));
