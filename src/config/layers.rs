@@ -10,7 +10,7 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::{Config, ConfigError, webhook};
+use super::{Config, ConfigError, list};
 
 /// Prefix of this program's environment variables.
 pub(super) const ENVIRONMENT_PREFIX: &str = "SCANPOST_";
@@ -52,9 +52,9 @@ impl Layers {
         let origin = path.display().to_string();
         for (section, value) in table {
             match value {
-                list if self.defaults.get(&section).is_some_and(Value::is_array) => {
-                    webhook::check_list(&origin, &list)?;
-                    self.given.insert(section, list);
+                entries if self.defaults.get(&section).is_some_and(Value::is_array) => {
+                    list::check(&origin, &section, &entries)?;
+                    self.given.insert(section, entries);
                 }
                 Value::Table(keys) if self.defaults.contains_key(&section) || !keys.is_empty() => {
                     for (name, value) in keys {

@@ -6,9 +6,11 @@
 
 pub mod alerts;
 mod export;
+pub(crate) mod forward;
 mod import;
 mod layers;
 mod limits;
+mod list;
 mod listen;
 mod privacy;
 mod server;
@@ -28,6 +30,7 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::setting_text::{duration_text, size_text, span_text};
 use alerts::Alerts;
 pub use export::Export;
+pub use forward::{Forward, ForwardKind, UnknownSecurity};
 pub use import::Import;
 use layers::Layers;
 pub use limits::Limits;
@@ -73,6 +76,8 @@ pub struct Config {
     pub ui: Ui,
     /// Receivers of alerts.
     pub webhooks: Vec<Webhook>,
+    /// Services that get what is new in the log.
+    pub forward: Vec<Forward>,
 }
 
 /// `[auth]`
@@ -301,7 +306,7 @@ impl Config {
         layers.into_config().overridden(flags)
     }
 
-    /// The keys whose values differ, such as `limits.connections_max`. Webhooks are not among them.
+    /// The keys whose values differ, such as `limits.connections_max`. Webhooks and forwards are not among them.
     pub fn differing_keys(&self, other: &Self) -> Vec<String> {
         layers::differing_keys(self, other)
     }
@@ -332,7 +337,8 @@ impl Config {
             export,
             privacy,
             ui: _,       // The start checks the folder.
-            webhooks: _, // `webhook::check_list` checks them: its errors name the entry and the key.
+            webhooks: _, // `list::check` checks them: its errors name the entry and the key.
+            forward: _,
         } = self;
         server.check_each()?;
         time(auth.session_timeout, Duration::from_secs(1)..=DAY * 365)?;

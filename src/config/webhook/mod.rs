@@ -1,6 +1,5 @@
-//! `[[webhooks]]`: receivers of alerts. The section is a list, so errors name an entry by its index.
+//! `[[webhooks]]`: receivers of alerts.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,20 +8,16 @@ use base64ct::{Base64, Encoding};
 use hyper::Uri;
 use hyper::http::uri::Scheme;
 use serde::{Deserialize, Serialize};
-use toml::{Table, Value};
 
-use super::layers::{self, Key};
-use super::{ConfigError, DAY, HOUR, count, duration_text, time};
+use super::layers;
+use super::list::{Entry, Fault};
+use super::{DAY, HOUR, count, duration_text, time};
 use crate::alerts::Severity;
 
-const SECTION: &str = "webhooks";
-const NOT_A_LIST: &str = "must be a list of tables: write [[webhooks]]";
-/// Each webhook has a task and an HTTP client of its own.
-const WEBHOOKS_MAX: usize = 64;
 const NAME_BYTES_MAX: usize = 64;
 const URL_BYTES_MAX: usize = 2048;
 const RULES_MAX: usize = 64;
-const MINUTE: Duration = Duration::from_secs(60);
+pub(super) const MINUTE: Duration = Duration::from_secs(60);
 /// Prefix of every secret, by Standard Webhooks.
 const SECRET_PREFIX: &str = "whsec_";
 
@@ -110,10 +105,15 @@ impl fmt::Debug for HiddenText {
     }
 }
 
-/// A key with an invalid value, and the reason.
-type Fault = (&'static str, String);
+impl Entry for Webhook {
+    const SECTION: &'static str = "webhooks";
+    const ENTRIES_MAX: usize = 64;
+    const SECRET: &'static [&'static str] = &["url", "secret"];
 
-impl Webhook {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
     fn check(&self) -> Result<(), Fault> {
         let at = |key: &'static str| move |reason: String| (key, reason);
         name(&self.name).map_err(at("name"))?;
@@ -132,7 +132,9 @@ impl Webhook {
         time(self.give_up_after, Duration::ZERO..=DAY * 365).map_err(at("give_up_after"))?;
         count(self.queue_max, 1..=1_000_000).map_err(at("queue_max"))
     }
+}
 
+impl Webhook {
     fn check_secret(&self) -> Result<(), Fault> {
         let Self {
             secret,
@@ -231,7 +233,7 @@ fn port(authority: &str) -> Result<(), &'static str> {
 }
 
 /// Restricts names to characters that need no escaping, because names appear in paths and logs.
-fn name(text: &str) -> Result<(), String> {
+pub(super) fn name(text: &str) -> Result<(), String> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
     if (1..=NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_plain) {
         return Ok(());
@@ -249,83 +251,6 @@ fn rules(rules: &[String]) -> Result<(), String> {
     Err(format!(
         "must be up to {RULES_MAX} names of up to {NAME_BYTES_MAX} bytes"
     ))
-}
-
-/// Checks the entries of a file: each key alone, then each entry as a whole.
-pub(super) fn check_list(origin: &str, list: &Value) -> Result<(), ConfigError> {
-    let bad = |key: String, value: String, reason: String| ConfigError::BadValue {
-        origin: origin.to_owned(),
-        key,
-        value,
-        reason,
-    };
-    let Value::Array(entries) = list else {
-        let (key, value) = (SECTION.to_owned(), list.type_str().to_owned());
-        return Err(bad(key, value, NOT_A_LIST.to_owned()));
-    };
-    if WEBHOOKS_MAX < entries.len() {
-        let reason = format!("must be at most {WEBHOOKS_MAX}");
-        return Err(bad(SECTION.to_owned(), entries.len().to_string(), reason));
-    }
-    let mut names = HashSet::new();
-    for (index, entry) in entries.iter().enumerate() {
-        let place = format!("{SECTION}[{index}]");
-        let Value::Table(keys) = entry else {
-            let value = entry.type_str().to_owned();
-            return Err(bad(place, value, NOT_A_LIST.to_owned()));
-        };
-        check_keys(origin, &place, keys)?;
-        let webhook: Webhook = keys
-            .clone()
-            .try_into()
-            .expect("every key was read by itself before");
-        let checked = webhook.check().and_then(|()| {
-            let reason = || "must differ from that of every other webhook".to_owned();
-            let is_new = names.insert(webhook.name.clone());
-            is_new.then_some(()).ok_or_else(|| ("name", reason()))
-        });
-        checked.map_err(|(key, reason)| {
-            let value = shown(key, keys.get(key));
-            bad(format!("{place}.{key}"), value, reason)
-        })?;
-    }
-    Ok(())
-}
-
-/// Checks that all keys are known and that each value has the right type.
-fn check_keys(origin: &str, place: &str, keys: &Table) -> Result<(), ConfigError> {
-    let defaults = Table::try_from(Webhook::default())
-        .expect("the defaults are plain strings, integers and lists");
-    for (name, value) in keys {
-        let key = format!("{place}.{name}");
-        if !defaults.contains_key(name) {
-            let known = defaults.keys().map(|name| Key::new(place, name));
-            return Err(ConfigError::UnknownKey {
-                origin: origin.to_owned(),
-                nearest: layers::nearest(&key, known, Key::to_string),
-                key,
-            });
-        }
-        let alone = Table::from_iter([(name.clone(), value.clone())]);
-        alone
-            .try_into::<Webhook>()
-            .map_err(|error| ConfigError::BadValue {
-                origin: origin.to_owned(),
-                value: shown(name, Some(value)),
-                reason: error.message().to_owned(),
-                key,
-            })?;
-    }
-    Ok(())
-}
-
-/// Formats a value for an error, without secrets.
-fn shown(key: &str, value: Option<&Value>) -> String {
-    match (key, value) {
-        ("url" | "secret", Some(_)) => "(not shown)".to_owned(),
-        (_, Some(value)) => value.to_string(),
-        (_, None) => "\"\"".to_owned(),
-    }
 }
 
 #[cfg(test)]

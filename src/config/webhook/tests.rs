@@ -1,5 +1,7 @@
+use toml::Table;
+
 use super::*;
-use crate::config::{Config, Overrides};
+use crate::config::{Config, ConfigError, Overrides};
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
