@@ -16,6 +16,7 @@ mod security;
 #[cfg(test)]
 mod tests;
 mod text;
+mod upload;
 mod zip;
 
 use std::fmt;
@@ -29,9 +30,9 @@ pub(crate) use self::parts::PartBounds;
 use self::parts::Parts;
 pub(crate) use self::place::PlaceOf;
 pub(crate) use self::redacted::Redacted;
-use self::rows::DeviceOf;
-pub(crate) use self::rows::{Devices, Observations, RowSource};
+pub(crate) use self::rows::{DeviceOf, Devices, Observations, RowSource};
 pub(crate) use self::scratch::{Scratch, ScratchError, ScratchFile};
+pub(crate) use self::upload::{Added, UploadBounds, UploadForm, UploadWriter, is_security_known};
 use crate::alerts::AlertStore;
 use crate::log::{Entry, History, LogError, LogPosition};
 use crate::report::{Batch, Phy, Report, SourceId, UnixTime};
@@ -244,7 +245,7 @@ pub(crate) struct Observed<'r> {
     pub(crate) report: &'r Report,
     /// Its place in the batch.
     pub(crate) index: usize,
-    device: &'r DeviceOf<'r>,
+    pub(crate) device: &'r DeviceOf<'r>,
 }
 
 impl<'r> Observed<'r> {

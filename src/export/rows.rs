@@ -149,14 +149,14 @@ fn give(
 
 /// The device of an observation. It is copied when somebody asks for it: most forms need it for few observations.
 #[derive(Debug)]
-pub(super) struct DeviceOf<'t> {
+pub(crate) struct DeviceOf<'t> {
     tracked: Option<(&'t Tracker, DeviceId)>,
     copied: OnceCell<Option<Box<Device>>>,
 }
 
 impl<'t> DeviceOf<'t> {
     /// A device of a tracker.
-    const fn tracked(tracker: &'t Tracker, id: DeviceId) -> Self {
+    pub(crate) const fn tracked(tracker: &'t Tracker, id: DeviceId) -> Self {
         Self {
             tracked: Some((tracker, id)),
             copied: OnceCell::new(),

@@ -31,3 +31,7 @@ pub(crate) const FORMS: [&Form; 12] = [
     &cot::FORM,
     &cotzip::FORM,
 ];
+
+/// The forms that services get.
+pub(super) const WIGLE_CSV: &Form = &wiglecsv::FORM;
+pub(super) const GEOJSON_LINES: &Form = &geojsonseq::FORM;
