@@ -2,7 +2,8 @@
 //!
 //! The files depend on each other, so their order matters:
 //!
-//! 1. The positions of webhooks, because a position must not be behind an alert that the copy does not have.
+//! 1. The positions of webhooks and forwards, because a position must not be behind an alert or a record that the copy
+//!    does not have.
 //! 2. The snapshots.
 //! 3. The alerts. They have all alerts of the records in the snapshots, because the server stores these first.
 //! 4. The log. It has all records of the snapshots and of the alerts. In between, the server may have deleted reports
@@ -22,6 +23,8 @@ use crate::import;
 use crate::log::{LogError, LogPosition, LogReader, Verification};
 use crate::snapshot;
 
+/// The files with positions.
+const POSITIONS: [&str; 2] = [data_dir::WEBHOOKS, data_dir::FORWARDS];
 /// Most attempts to copy snapshots that match the copied log. They stop to match if the server deletes reports while it is
 /// copied, which it does at most once in `snapshots.interval`.
 const TRIES: u32 = 10;
@@ -163,12 +166,14 @@ fn copy_all(
     failed: impl Fn(io::Error) -> BackupError,
 ) -> Result<(), BackupError> {
     import::copy(data, copy).map_err(&failed)?;
-    data.copy_file(data_dir::WEBHOOKS, copy).map_err(&failed)?;
+    for name in POSITIONS {
+        data.copy_file(name, copy).map_err(&failed)?;
+    }
     let log = copy_until_consistent(data, copy, from, &failed)?;
     let unfinished = copy.new_file(data_dir::UNFINISHED_LOG).map_err(&failed)?;
     log.copy_to(&unfinished)?;
     for name in data_dir::SMALL_FILES {
-        if name != data_dir::WEBHOOKS {
+        if !POSITIONS.contains(&name) {
             data.copy_file(name, copy).map_err(&failed)?;
         }
     }

@@ -24,16 +24,19 @@ pub(crate) const CREDENTIAL_USES: &str = "auth-uses.json";
 pub(crate) const SOURCE_OWNERS: &str = "source-owners.json";
 /// The progress of each webhook.
 pub(crate) const WEBHOOKS: &str = "webhooks.json";
+/// How far each target of forwarding is.
+pub(crate) const FORWARDS: &str = "forwards.json";
 /// The key of zones and of redacted files.
 pub(crate) const PRIVACY_KEY: &str = "privacy.json";
 /// What is to be erased, until that is done.
 pub(crate) const ERASURES: &str = "erasures.json";
 /// The small files. Each is replaced as a whole.
-pub(crate) const SMALL_FILES: [&str; 6] = [
+pub(crate) const SMALL_FILES: [&str; 7] = [
     CREDENTIALS,
     CREDENTIAL_USES,
     SOURCE_OWNERS,
     WEBHOOKS,
+    FORWARDS,
     PRIVACY_KEY,
     ERASURES,
 ];
@@ -48,6 +51,8 @@ pub(crate) const HISTORY: &str = "history";
 
 /// The folder of a file that is exported as a whole. It is empty at the start.
 pub(crate) const EXPORTS: &str = "exports";
+/// The folder of parts that are being forwarded, and of those that were refused. They can be made again from the log.
+pub(crate) const FORWARD_PARTS: &str = "forwards";
 /// The folder of imports: their accounts, what waits to be read, and which rows were taken.
 pub(crate) const IMPORTS: &str = "imports";
 /// The hashes of imported rows.

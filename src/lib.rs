@@ -28,6 +28,7 @@
 //! | [`views`] | tracked state and logged reports in the formats of clients | HTTP |
 //! | [`outbox`] | deliveries to others: durable cursors, queues, retries, the client | what is sent |
 //! | [`webhook`] | alerts as signed requests for the outbox | who raises them, HTTP routes |
+//! | [`forward`] | observations as uploads to services: parts, cursors over the log | HTTP routes |
 //! | [`auth`] | users, keys, logins, roles | HTTP |
 //! | `http` | routes and the roles they require, limits, errors to statuses | how anything is stored |
 //! | [`backup`] | consistent copies of a data directory, and their check | how anything is stored |
@@ -43,7 +44,7 @@
 //! | [`config`] | file, environment and flags to one checked value | what it is for |
 //!
 //! Dependencies point one way:
-//! `http → {auth, ingest, views, webhook} → {fold, snapshot} → events → alerts → tracker → log → report`.
+//! `http → {auth, ingest, views, webhook, forward} → {fold, snapshot} → events → alerts → tracker → log → report`.
 //!
 //! # What holds everywhere
 //!
@@ -70,6 +71,7 @@ pub mod erase;
 pub mod events;
 mod export;
 pub mod fold;
+pub mod forward;
 #[doc(hidden)]
 pub mod fuzzing;
 mod hex;

@@ -28,6 +28,7 @@ use crate::erase::Eraser;
 use crate::events::Events;
 use crate::export::Scratch;
 use crate::fold::ResendWindow;
+use crate::forward::{self, ForwardError, ForwardLog, ForwardTasks};
 pub use crate::http::PageError;
 use crate::http::server::lease::ConnectionLimits;
 use crate::http::server::listener;
@@ -76,6 +77,9 @@ pub enum ServeError {
     /// The webhooks cannot be started.
     #[error(transparent)]
     Webhook(#[from] WebhookError),
+    /// What is to be forwarded cannot be.
+    #[error(transparent)]
+    Forward(#[from] ForwardError),
     /// A listener has no local address.
     #[error("a listener has no address")]
     Address(#[source] io::Error),
@@ -103,8 +107,9 @@ pub struct StartOptions {
     pub accepts_loss: bool,
     /// Requests to use changed settings and files while the server runs.
     pub reloads: Option<Receiver<Reload>>,
-    /// Sends no alerts. Webhooks keep their positions in the data directory, so that a later start sends what is missing.
-    pub without_webhooks: bool,
+    /// Sends nothing to others. Webhooks and forwards keep their positions in the data directory, so that a later start
+    /// sends what is missing.
+    pub sends_nothing: bool,
 }
 
 /// A request to use what has changed since the start. The certificate is read again in any case.
@@ -181,7 +186,7 @@ impl Ended {
 /// How each start of the server goes.
 struct How {
     accepts_loss: bool,
-    without_webhooks: bool,
+    sends_nothing: bool,
     reloads: Arc<Mutex<Reloads>>,
 }
 
@@ -189,9 +194,25 @@ impl How {
     fn new(options: StartOptions) -> Self {
         Self {
             accepts_loss: options.accepts_loss,
-            without_webhooks: options.without_webhooks,
+            sends_nothing: options.sends_nothing,
             reloads: Arc::new(Mutex::new(Reloads::new(options.reloads))),
         }
+    }
+
+    /// What is forwarded. `None` if nothing is.
+    fn forward_log(
+        &self,
+        log: &Log,
+        tracker: &Arc<Tracker>,
+        privacy: &Arc<privacy::Policy>,
+    ) -> Option<ForwardLog> {
+        let history = log.history().filter(|_| !self.sends_nothing)?;
+        Some(ForwardLog {
+            history: Arc::new(history),
+            tracker: Arc::clone(tracker),
+            privacy: Arc::clone(privacy),
+            server: log.server_uuid(),
+        })
     }
 }
 
@@ -236,12 +257,18 @@ async fn run(
     let privacy = open_privacy(&config, data_files.as_ref())?;
     let tracker = Arc::new(tracker(&config, &privacy));
     let events = Events::new(config.limits.events_queue_max);
-    let stop = CancellationToken::new();
+    let (stop, ready) = (CancellationToken::new(), CancellationToken::new());
     // The tasks also have to stop if the start fails from here on.
     let _stopped = stop.clone().drop_guard();
-    let is_sending = !how.without_webhooks;
     let (webhooks, deliveries) =
-        start_webhooks(&config, is_sending, &alerts, data.as_deref(), &stop)?;
+        start_webhooks(&config, !how.sends_nothing, &alerts, data.as_deref(), &stop)?;
+    let forwarded = how.forward_log(&log, &tracker, &privacy);
+    let (forwards, forwarding) = forward::start(
+        &config.forward,
+        forwarded.zip(data.as_deref()),
+        &ready,
+        &stop,
+    )?;
     let (housekeeper, messages) = housekeeping::channel();
     let notifier = Arc::new(Notifier::of_environment());
     let (begin, told_when_ready) = (housekeeper.clone(), Arc::clone(&notifier));
@@ -259,6 +286,7 @@ async fn run(
         move |snapshots, arrived_last| {
             begin.begin(snapshots, arrived_last);
             told_when_ready.ready();
+            ready.cancel();
         },
     )
     .map_err(ServeError::Thread)?;
@@ -266,7 +294,7 @@ async fn run(
     let rules = source_rules(&config, &tracker, owners.as_ref(), history_of_imports);
     let importing = start_imports(&config, data_files.as_ref(), (&ingest, &events), rules)?;
     let connections = Arc::<ConnectionCounts>::default();
-    let reloader = Reloader::new(&config, tls.as_ref(), &webhooks, &alerts);
+    let reloader = Reloader::new(&config, tls.as_ref(), (&webhooks, &forwards), &alerts);
     let parts = Parts {
         scratch: open_scratch(&config, data_files.as_ref())?,
         access,
@@ -281,6 +309,7 @@ async fn run(
         events,
         history,
         webhooks,
+        forwards,
         privacy,
         eraser: eraser.clone(),
         connections: Arc::clone(&connections),
@@ -309,9 +338,8 @@ async fn run(
     };
     ended.tell(&notifier);
     stop.cancel();
-    tokio::join!(serving, deliveries.finish(config.server.shutdown_grace))
-        .0
-        .ok();
+    let sending = finish_sending(deliveries, forwarding, config.server.shutdown_grace);
+    tokio::join!(serving, sending).0.ok();
     finish(importing, (housekeeper, housekeeping), access_at_end).await;
     match early {
         Some(ended) => ended?,
@@ -333,6 +361,11 @@ fn start_housekeeping(
     let (tracker, ingest, alerts) = (Arc::clone(tracker), ingest.clone(), alerts.clone());
     let started = housekeeping::start(messages, tracker, ingest, alerts, schedule(config));
     started.map_err(ServeError::Thread)
+}
+
+/// Waits until the requests to others that are under way have ended, but not for long.
+async fn finish_sending(deliveries: Deliveries, forwarding: ForwardTasks, grace: Duration) {
+    tokio::join!(deliveries.finish(grace), forwarding.finish(grace));
 }
 
 /// Ends what still works after the last connection.

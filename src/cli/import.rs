@@ -132,7 +132,7 @@ pub(super) fn run(mut args: ImportArgs) -> Result<ExitCode, CommandError> {
 }
 
 /// The key in a file. Blanks and line ends around it do not count.
-fn read_key(file: &Path) -> Result<String, CommandError> {
+pub(super) fn read_key(file: &Path) -> Result<String, CommandError> {
     let failed = |cause| CommandError::ReadFile {
         file: file.to_owned(),
         cause,
@@ -169,7 +169,7 @@ pub(super) fn with_own_server(
         stopped.await.ok();
     };
     let options = StartOptions {
-        without_webhooks: true,
+        sends_nothing: true,
         ..StartOptions::default()
     };
     let serving = runtime.spawn(scanpost::serve_with(listeners, config, options, shutdown));
@@ -385,7 +385,7 @@ impl Chunked<'_> {
 }
 
 /// The status and the body of an answer, after which the server closes the connection.
-fn read_answer(stream: &mut dyn Read) -> io::Result<(u16, String)> {
+pub(super) fn read_answer(stream: &mut dyn Read) -> io::Result<(u16, String)> {
     let broken = || io::Error::new(io::ErrorKind::InvalidData, "not an answer of HTTP");
     let mut answer = Vec::new();
     match stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer) {

@@ -7,7 +7,7 @@
 //! 2. The log: its rows, what people noted, the names that nothing refers to any more, and free space in the file.
 //! 3. The alerts.
 //! 4. The snapshots. What they have is made again from the log.
-//! 5. The accounts of imports, and the owners of sources.
+//! 5. The accounts of imports, the owners of sources, and the parts that are being forwarded.
 
 mod scrub;
 #[cfg(test)]

@@ -6,14 +6,17 @@ use serde_json::Value;
 
 use super::EraseError;
 use crate::data_dir::{self, DataDir};
+use crate::forward;
 use crate::import;
 use crate::log::EraseOrder;
 
-/// Takes texts out of the accounts of imports, and out of the owners of sources.
+/// Takes texts out of the accounts of imports, and out of the owners of sources. Removes the parts that are being
+/// forwarded, which are made again.
 pub(super) fn small_files(files: &DataDir, order: &EraseOrder) -> Result<(), EraseError> {
     let accounts = import::rewrite_accounts(files, &|text| scrubbed(text, order));
     accounts.map_err(EraseError::of(data_dir::IMPORTS))?;
-    owners(files, order).map_err(EraseError::of(data_dir::SOURCE_OWNERS))
+    owners(files, order).map_err(EraseError::of(data_dir::SOURCE_OWNERS))?;
+    forward::erase_parts(files).map_err(EraseError::of(data_dir::FORWARD_PARTS))
 }
 
 fn owners(files: &DataDir, order: &EraseOrder) -> io::Result<()> {

@@ -40,6 +40,7 @@ use crate::data_dir::DataDir;
 use crate::erase::Eraser;
 use crate::events::Events;
 use crate::export::Scratch;
+use crate::forward::Forwards;
 use crate::import::Imports;
 use crate::ingest::Ingest;
 use crate::ingest::format::Limits;
@@ -73,6 +74,7 @@ struct Handles {
     page: LivePage,
     events: Events,
     webhooks: Webhooks,
+    forwards: Forwards,
     /// Reads of the log have places of their own, because they take longer than those of devices.
     logs: Logs,
     heavy_reads: HeavyReads,
@@ -331,6 +333,7 @@ pub(crate) struct Parts {
     pub(crate) events: Events,
     pub(crate) history: Option<History>,
     pub(crate) webhooks: Webhooks,
+    pub(crate) forwards: Forwards,
     /// What may leave.
     pub(crate) privacy: Arc<Policy>,
     pub(crate) eraser: Eraser,
@@ -363,6 +366,7 @@ impl App {
             imports: parts.imports.clone(),
             alerts: parts.alerts.clone(),
             webhooks: parts.webhooks.clone(),
+            forwards: parts.forwards.clone(),
             connections: parts.connections,
             process: parts.process.clone(),
         });
@@ -444,6 +448,7 @@ impl App {
             }),
             events: parts.events,
             webhooks: parts.webhooks,
+            forwards: parts.forwards,
         }))
     }
 }
@@ -613,6 +618,7 @@ part!(Records, app => app.records.clone());
 part!(RequestLimits, app => app.limits);
 part!(SourceHealth, app => app.intake.health.clone());
 part!(TileIndex, app => app.tile_index.clone());
+part!(Forwards, app => app.forwards.clone());
 part!(Webhooks, app => app.webhooks.clone());
 part!(Feed, app => Feed {
     live: app.live.clone(),

@@ -18,6 +18,7 @@ pub(crate) use self::requests::{RequestCounts, RouteCounts};
 use crate::alerts::AlertStore;
 use crate::auth::Access;
 use crate::data_dir::{DataDir, Usage};
+use crate::forward::{ForwardStatus, Forwards};
 use crate::histogram::Counted;
 use crate::import::Imports;
 use crate::ingest::Ingest;
@@ -211,6 +212,18 @@ metrics! {
     WEBHOOK_FAILURES: Gauge "scanpost_webhook_failures",
         "Failed attempts in a row, by webhook; 0 after a delivery.",
         Read::Each(&["webhook"], |of| of.by_webhook(|status| status.failures.into()));
+    FORWARD_ROWS: Counter "scanpost_forward_observations_total",
+        "Observations that a service took, by target of forwarding.",
+        Read::Each(&["forward"], |of| of.by_forward(|status| status.rows));
+    FORWARD_REFUSED: Counter "scanpost_forward_observations_refused_total",
+        "Observations that a service refused for good, by target of forwarding.",
+        Read::Each(&["forward"], |of| of.by_forward(|status| status.refused_rows));
+    FORWARD_BEHIND: Gauge "scanpost_forward_records_behind",
+        "Records of the log that were not looked at for a target of forwarding.",
+        Read::Each(&["forward"], |of| of.by_forward(|status| status.behind));
+    FORWARD_FAILURES: Gauge "scanpost_forward_failures",
+        "Failed attempts in a row, by target of forwarding; 0 after a part was taken.",
+        Read::Each(&["forward"], |of| of.by_forward(|status| status.failures.into()));
     MEMORY: Gauge "process_resident_memory_bytes",
         "Memory in use by the process, in bytes; 0 where the system does not tell.",
         Read::One(|of| of.process.memory_bytes());
@@ -261,6 +274,7 @@ pub(crate) struct MetricSources {
     pub(crate) imports: Option<Imports>,
     pub(crate) alerts: AlertStore,
     pub(crate) webhooks: Webhooks,
+    pub(crate) forwards: Forwards,
     pub(crate) connections: Arc<ConnectionCounts>,
     pub(crate) process: Process,
 }
@@ -348,6 +362,14 @@ impl MetricSources {
         let numbers = Phy::ALL.into_iter();
         numbers
             .map(|phy| (label(phy).to_owned(), number(self.tracker.totals(phy))))
+            .collect()
+    }
+
+    fn by_forward(&self, number: fn(&ForwardStatus) -> u64) -> BTreeMap<String, u64> {
+        let statuses = self.forwards.statuses();
+        let numbers = statuses.iter();
+        numbers
+            .map(|status| (status.name.clone(), number(status)))
             .collect()
     }
 

@@ -10,6 +10,7 @@ use tracing::{error, info, warn};
 use super::Reload;
 use crate::alerts::AlertStore;
 use crate::config::Config;
+use crate::forward::Forwards;
 use crate::http::App;
 use crate::http::server::tls::Tls;
 use crate::webhook::{self, Webhooks};
@@ -36,6 +37,7 @@ pub(super) struct Reloader {
     started: Config,
     tls: Option<Arc<Tls>>,
     webhooks: Webhooks,
+    forwards: Forwards,
     alerts: AlertStore,
 }
 
@@ -43,13 +45,14 @@ impl Reloader {
     pub(super) fn new(
         config: &Config,
         tls: Option<&Arc<Tls>>,
-        webhooks: &Webhooks,
+        (webhooks, forwards): (&Webhooks, &Forwards),
         alerts: &AlertStore,
     ) -> Self {
         Self {
             started: config.clone(),
             tls: tls.cloned(),
             webhooks: webhooks.clone(),
+            forwards: forwards.clone(),
             alerts: alerts.clone(),
         }
     }
@@ -75,6 +78,7 @@ impl Reloader {
             app.allow_origins(&current.server.cors_origins);
             // The file of a secret may have changed.
             self.replace_webhooks(&current).await;
+            self.replace_forwards(&current).await;
             *changed = Some(self.with_changes(&current));
             if is_new {
                 self.warn_of_other_changes(&current);
@@ -98,10 +102,24 @@ impl Reloader {
         }
     }
 
+    async fn replace_forwards(&self, config: &Config) {
+        let (forwards, configured) = (self.forwards.clone(), config.forward.clone());
+        let replaced = spawn_blocking(move || forwards.replace(&configured)).await;
+        match replaced {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => error!(
+                error = &error as &(dyn std::error::Error + 'static),
+                "the forwards stay as they were, the new ones cannot be used"
+            ),
+            Err(error) => error!(%error, "the forwards stay as they were"),
+        }
+    }
+
     /// The configuration of the start, with the settings that can change while the server runs.
     fn with_changes(&self, current: &Config) -> Config {
         let mut config = self.started.clone();
         config.webhooks.clone_from(&current.webhooks);
+        config.forward.clone_from(&current.forward);
         config.logging.level.clone_from(&current.logging.level);
         let (server, current) = (&mut config.server, &current.server);
         server.cors_origins.clone_from(&current.cors_origins);

@@ -40,6 +40,8 @@ impl ApiError {
             Self::NoSuchAlert(_) | Self::NoSuchAlertId(_) => "no_such_alert",
             Self::TooManyComments { .. } => "too_many_comments",
             Self::NoSuchWebhook(_) => "no_such_webhook",
+            Self::NoSuchForward(_) => "no_such_forward",
+            Self::TooManyForwardOrders => "too_many_orders",
             Self::Import(ImportError::TooMany { .. } | ImportError::TooManyOfSender { .. }) => {
                 "too_many_imports"
             }

@@ -110,6 +110,12 @@ pub(super) enum ApiError {
     Export(#[from] ExportError),
     #[error("no webhook has the name `{0}`")]
     NoSuchWebhook(String),
+    #[error("no forward has the name `{0}`")]
+    NoSuchForward(String),
+    #[error(
+        "too many orders wait for this forward: come back when the request that is under way has ended"
+    )]
+    TooManyForwardOrders,
     #[error("no base map has the name `{0}`; /api/v1/basemaps lists them")]
     NoSuchBaseMap(String),
     #[error("the base map has no such tile")]
@@ -268,6 +274,7 @@ impl ApiError {
             | Self::NoSuchField(_)
             | Self::NoSuchSource(_)
             | Self::NoSuchWebhook(_)
+            | Self::NoSuchForward(_)
             | Self::NoSuchImport(_)
             | Self::NoSuchForm(_)
             | Self::NoSuchBaseMap(_)
@@ -296,6 +303,7 @@ impl ApiError {
             Self::Export(ExportError::NoRoom { .. }) => StatusCode::INSUFFICIENT_STORAGE,
             Self::NotAWebSocket => StatusCode::UPGRADE_REQUIRED,
             Self::Import(ImportError::TooMany { .. })
+            | Self::TooManyForwardOrders
             | Self::TooManyReads
             | Self::TooManyReadsOfClient
             | Self::NoTilesYet

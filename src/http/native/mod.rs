@@ -8,6 +8,7 @@ pub(super) mod devices;
 mod erase;
 mod export;
 mod filter;
+pub(super) mod forwards;
 pub(super) mod history;
 pub(super) mod imports;
 pub(super) mod live;
@@ -289,6 +290,19 @@ fn routes_of_server() -> Vec<Route> {
             "Logs out: ends the session and takes the cookie back; keys stay valid",
         )),
         summary(),
+        forward_list(),
+        forward_order(
+            "/api/v1/forwards/{name}/run",
+            forwards::run,
+            "Sends what is new to a target now; answers how the target is",
+        ),
+        forward_order(
+            "/api/v1/forwards/{name}/reset",
+            forwards::reset,
+            "Lets a target begin elsewhere in the log; answers how the target is",
+        )
+        .asks(&["to"])
+        .explained(RESET),
         erase_route(),
         read(
             "/api/v1/status",
@@ -376,6 +390,34 @@ const ERASE: &str = "What matches all that is given is removed from the log, the
     alerts, and from free space in the files. With `dry_run`, it is only counted. Without, the order is noted, the \
     answer is 202 with the counts, and the server starts again inside, which takes as long as writing its files. \
     Connections wait meanwhile, and streams and logins end. Backups that were made before keep everything.";
+
+/// What a reset does.
+const RESET: &str = "The part that is being sent is dropped. What was sent before and comes after the new place is sent again, and \
+    many services then have it twice. A reset alone sends nothing: a run does.";
+
+fn forward_list() -> Route {
+    read(
+        "/api/v1/forwards",
+        forwards::list,
+        "How each target of forwarding is",
+        Answer::Json(Described::of::<forwards::List<'static>>()),
+    )
+    .asks(PAGE)
+    .needs(Admin)
+}
+
+fn forward_order<T: 'static>(
+    path: &'static str,
+    handler: impl Handler<T, App>,
+    summary: &'static str,
+) -> Route {
+    Route::post(path, handler, summary)
+        .extension(Extension::InPath)
+        .tag(Tag::Native)
+        .needs(Admin)
+        .answers(Answer::Json(Described::of::<forwards::Record<'static>>()))
+        .fails(&[400, 404, 503])
+}
 
 fn erase_route() -> Route {
     Route::post(

@@ -95,7 +95,12 @@ fn meaning(name: &str, around: Surroundings<'_>) -> Option<&'static str> {
         "mac" => "an address: `AA:BB:CC:DD:EE:FF`, with `-`, as `aabb.ccdd.eeff`, or bare",
         "field" => "the name of a field; slashes lead to fields within it",
         "key" => "a device's key, as `kismet.device.base.key` has it",
-        "name" => "the name of a webhook, as the configuration has it, or of a base map",
+        "name" => {
+            "the name of a webhook or a forward, as the configuration has it, or of a base map"
+        }
+        "to" => {
+            "`start` of the log, its `end`, or the position of the last record that is not sent again. Default: end"
+        }
         "theme" => "`light` or `dark`. Default: light",
         "path" => "the path of a file, or of a view of the page",
         "version" => "the version of the page's files",
@@ -126,7 +131,7 @@ fn meaning(name: &str, around: Surroundings<'_>) -> Option<&'static str> {
         }
         "points_max" => "largest number of places. Default: 1 000",
         "limit" => {
-            "largest number of items on a page. Default: 100, but all sources and all webhooks"
+            "largest number of items on a page. Default: 100, but all sources, webhooks and forwards"
         }
         "cursor" => "`next_cursor` of the page before",
         "page" => "which page, from 0; without one, everything",

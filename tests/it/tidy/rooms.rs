@@ -22,6 +22,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "http",
             "http::server",
             "webhook",
+            "forward",
             "export",
             "import",
             "ingest",
@@ -114,6 +115,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "http::clock",
             "metrics",
             "webhook",
+            "forward",
             "export",
             "views",
             "import",
@@ -195,6 +197,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "http::clock",
             "metrics",
             "webhook",
+            "forward",
             "export",
             "import",
             "ingest",
@@ -269,6 +272,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "metrics",
         &[
             "webhook",
+            "forward",
             "outbox",
             "import",
             "ingest",
@@ -285,6 +289,12 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "webhook",
         &["outbox", "views", "alerts", "config", "data_dir"],
+    ),
+    (
+        "forward",
+        &[
+            "outbox", "export", "privacy", "config", "tracker", "log", "report", "data_dir",
+        ],
     ),
     ("outbox", &["data_dir"]),
     (
@@ -305,7 +315,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     (
         "erase",
-        &["import", "snapshot", "alerts", "tracker", "log", "data_dir"],
+        &[
+            "forward", "import", "snapshot", "alerts", "tracker", "log", "data_dir",
+        ],
     ),
     (
         "backup",

@@ -1,0 +1,93 @@
+//! Another scanpost. It imports the part as a file, and recognises the rows that it has.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::http::request::Builder;
+use hyper::{Request, StatusCode, header};
+use serde_json::Value;
+
+use super::{Account, Made, Service, Verdict, is_plain, json, judge, quoted, word};
+use crate::export::UploadForm;
+use crate::forward::progress::Part;
+use crate::outbox::ReceiverResponse;
+
+pub(super) struct Scanpost(pub(super) Account);
+
+impl Scanpost {
+    fn with_key(&self, request: Builder) -> Builder {
+        match self.0.key.as_str() {
+            "" => request,
+            key => request.header(header::AUTHORIZATION, format!("Bearer {key}")),
+        }
+    }
+}
+
+impl Service for Scanpost {
+    fn form(&self) -> UploadForm {
+        UploadForm::GeojsonLines
+    }
+
+    fn extension(&self) -> &'static str {
+        "geojsonl"
+    }
+
+    fn send(&self, _part: &Part, body: Bytes) -> Made {
+        self.with_key(Request::post(format!("{}/api/v1/imports", self.0.base)))
+            .header(header::CONTENT_TYPE, "application/geo+json-seq")
+            .body(Full::new(body))
+    }
+
+    fn judge(&self, answer: &ReceiverResponse) -> Verdict {
+        match answer.status {
+            StatusCode::OK | StatusCode::ACCEPTED => of_import(answer),
+            // It is too old to know this form.
+            StatusCode::UNSUPPORTED_MEDIA_TYPE | StatusCode::NOT_FOUND => Verdict::Stop(format!(
+                "answered {}{}",
+                answer.status,
+                quoted(&answer.excerpt)
+            )),
+            _ => judge(answer),
+        }
+    }
+
+    fn ask(&self, part: &Part) -> Option<Made> {
+        let job = part.job.as_ref()?;
+        let uri = format!("{}/api/v1/imports/{job}", self.0.base);
+        Some(self.with_key(Request::get(uri)).body(Full::default()))
+    }
+
+    fn learn(&self, _part: &Part, answer: &ReceiverResponse) -> Verdict {
+        match answer.status {
+            StatusCode::OK => of_import(answer),
+            StatusCode::NOT_FOUND => Verdict::Missing,
+            _ => match judge(answer) {
+                stopped @ Verdict::Stop(_) => stopped,
+                _ => Verdict::Wait(
+                    format!("answered {}{}", answer.status, quoted(&answer.excerpt)),
+                    answer.retry_after,
+                ),
+            },
+        }
+    }
+
+    fn own_names(&self) -> &'static [&'static str] {
+        &[]
+    }
+}
+
+/// What the state of an import means.
+fn of_import(answer: &ReceiverResponse) -> Verdict {
+    let json = json(answer);
+    let state = json.get("state").and_then(Value::as_str);
+    match state {
+        Some("done") => Verdict::Taken,
+        Some("waiting" | "running") => match word(&json, &["id"]) {
+            Some(id) if is_plain(&id) => Verdict::Job(id),
+            _ => Verdict::Wait("answered without the id of the import".to_owned(), None),
+        },
+        Some(state @ ("failed" | "cancelled")) => {
+            Verdict::Refused(format!("the import is {state}{}", quoted(&answer.excerpt)))
+        }
+        _ => Verdict::Wait("answered without the state of an import".to_owned(), None),
+    }
+}
