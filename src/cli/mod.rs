@@ -8,6 +8,7 @@ mod check_config;
 mod client;
 mod erase;
 mod export;
+mod forward;
 mod health;
 mod import;
 mod log;
@@ -79,6 +80,9 @@ enum Command {
     ReadDatabase,
     /// Writes a file for another program, from a server that runs or from a data directory that no server uses.
     Export(Box<export::ExportArgs>),
+    /// Shows and steers what a server forwards to services.
+    #[command(subcommand, disable_help_subcommand = true)]
+    Forward(forward::ForwardCommand),
     /// Erases a device, an area, a scanner or a range of times from all files, while no server runs.
     Erase(erase::EraseArgs),
     /// Asks a server whether it runs. The exit code is 0 if it does, else 1.
@@ -133,6 +137,8 @@ enum CommandError {
         "a server runs on this data directory: ask it, with the request DELETE /api/v1/sources/{source_id}"
     )]
     ServerRuns { source_id: SourceId },
+    #[error("no forward has the name {name}")]
+    NoSuchForward { name: String },
     #[error("no source has the UUID {source_id}")]
     NoSuchSource { source_id: SourceId },
     #[error("cannot read {}", file.display())]
@@ -188,6 +194,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Import(args) => exit_code(import::run(*args)),
         Command::ReadDatabase => exit_code(read_database()),
         Command::Export(args) => exit_code(export::run(&args)),
+        Command::Forward(command) => exit_code(forward::run(&command)),
         Command::Erase(args) => exit_code(erase::run(&args)),
         Command::Health(args) => exit_code(health::run(&args)),
     }
