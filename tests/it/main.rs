@@ -33,6 +33,7 @@ mod fields;
 mod fill;
 mod filters;
 mod forms;
+mod forwards;
 mod fuzz;
 mod geosubmit;
 mod histories;
