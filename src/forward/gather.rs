@@ -9,12 +9,12 @@ use uuid::Uuid;
 use super::progress::Place;
 use crate::config::{Forward, UnknownSecurity};
 use crate::export::{
-    Added, KeptDevices, Observed, Row, UploadBounds, UploadForm, UploadWriter, is_security_known,
+    Added, DeviceOf, Observed, Row, UploadBounds, UploadForm, UploadWriter, is_security_known,
 };
 use crate::log::{Entry, History, LogError, LogPosition};
 use crate::privacy::{OptedOut, Policy};
 use crate::report::SourceId;
-use crate::tracker::Tracker;
+use crate::tracker::{Device, Tracker};
 
 /// Observations that are read at a time. A read that lasts long would keep the writer from emptying its write-ahead log.
 const OBSERVATIONS_PER_STEP: usize = 2048;
@@ -88,7 +88,6 @@ pub(super) fn gather(
         log,
         wanted,
         writer: wanted.form.begin(bounds, &log.tracker, log.server),
-        devices: KeptDevices::new(Arc::clone(&log.tracker)),
         sources: HashMap::new(),
         at: from,
         is_full: false,
@@ -140,7 +139,6 @@ struct Gathering<'g> {
     log: &'g ForwardLog,
     wanted: &'g Wanted,
     writer: Box<dyn UploadWriter>,
-    devices: KeptDevices,
     /// Whether the reports of a source are wanted.
     sources: HashMap<SourceId, bool>,
     at: Place,
@@ -163,17 +161,20 @@ impl Gathering<'_> {
             self.has_source(batch.source, name)
         }) {
             for (index, report) in batch.reports.iter().enumerate().skip(first) {
-                let device = self.devices.get(report.device());
-                let privacy = &self.log.privacy;
-                if !privacy.lets_out_report(report, device, OptedOut::LeftOut) {
+                let (tracker, privacy) = (&*self.log.tracker, &self.log.privacy);
+                let is_let_out = |device: Option<&Device>| {
+                    privacy.lets_out_report(report, device, OptedOut::LeftOut)
+                };
+                if !tracker.look(report.device(), is_let_out) {
                     continue;
                 }
+                let device = DeviceOf::tracked(tracker, report.device());
                 let row = Row::Observation(Observed {
                     entry,
                     batch,
                     report,
                     index,
-                    device,
+                    device: &device,
                 });
                 if !self.wanted.has_unknown_security && !is_security_known(&row) {
                     continue;
