@@ -1,6 +1,6 @@
 // Values and texts as people read them.
 import { html, nothing } from "../vendor/lit.js";
-import { locale, number, t } from "./i18n.js";
+import { format, number, t } from "./i18n.js";
 import { settings } from "./settings.js";
 
 /** Signals from here on are called excellent, good, fair and weak. */
@@ -117,7 +117,7 @@ export function duration(seconds) {
 export function age(time) {
   const seconds = Math.round(time - Date.now() / 1000);
   const [unit, length] = UNITS.find(([, from]) => from <= Math.abs(seconds)) ?? UNITS[3];
-  const relative = new Intl.RelativeTimeFormat(locale(), { numeric: "auto", style: "short" });
+  const relative = format(Intl.RelativeTimeFormat, { numeric: "auto", style: "short" });
   return relative.format(Math.trunc(seconds / length), unit);
 }
 
@@ -126,13 +126,12 @@ export function age(time) {
  * @param {number} time seconds since 1970
  */
 export function dateTime(time) {
-  const format = new Intl.DateTimeFormat(locale(), { dateStyle: "medium", timeStyle: "medium" });
-  return format.format(time * 1000);
+  return format(Intl.DateTimeFormat, { dateStyle: "medium", timeStyle: "medium" }).format(time * 1000);
 }
 
 /** The time of day in the reader's zone. */
 export function clock(/** @type {number} */ time) {
-  return new Intl.DateTimeFormat(locale(), { timeStyle: "medium" }).format(time * 1000);
+  return format(Intl.DateTimeFormat, { timeStyle: "medium" }).format(time * 1000);
 }
 
 /** @param {number} time seconds since 1970 */

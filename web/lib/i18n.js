@@ -17,6 +17,29 @@ export function language() {
   return wanted.find((tag) => LANGUAGES.includes(tag)) ?? "en";
 }
 
+/**
+ * The formats that were made. Making one takes longer than a hundred uses, and a list makes one for each value.
+ * @type {Map<string, any>}
+ */
+const formats = new Map();
+
+/**
+ * A format of numbers or times in the reader's locale, made once.
+ * @template {typeof Intl.NumberFormat | typeof Intl.DateTimeFormat | typeof Intl.RelativeTimeFormat} F
+ * @param {F} Format
+ * @param {ConstructorParameters<F>[1]} [options]
+ * @returns {InstanceType<F>}
+ */
+export function format(Format, options) {
+  const key = `${Format.name} ${locale()} ${options ? JSON.stringify(options) : ""}`;
+  let made = formats.get(key);
+  if (!made) {
+    made = new /** @type {any} */ (Format)(locale(), options);
+    formats.set(key, made);
+  }
+  return made;
+}
+
 /** The locale for numbers and dates: the browser's, if it is one of the language of the texts. */
 export function locale() {
   const chosen = language();
@@ -75,5 +98,5 @@ export function has(/** @type {string} */ key) {
  * @param {Intl.NumberFormatOptions} [options]
  */
 export function number(value, options) {
-  return new Intl.NumberFormat(locale(), options).format(value);
+  return format(Intl.NumberFormat, options).format(value);
 }

@@ -1,5 +1,5 @@
 // Parts that several views show.
-import { html, nothing, render, svg } from "../vendor/lit.js";
+import { guard, html, nothing, render, svg } from "../vendor/lit.js";
 import { ApiError } from "./api.js";
 import { security, shownText } from "./format.js";
 import { has, t } from "./i18n.js";
@@ -94,8 +94,9 @@ export function chip(label, remove) {
  * @param {{by: string, descending: boolean}} [options.sorted]
  * @param {(by: string) => void} [options.sort]
  * @param {(row: Row) => string} [options.rowClass]
+ * @param {unknown[]} [options.shows] What the rows depend on. They are written anew only if one of these is another one.
  */
-export function table({ caption, hiddenCaption = false, columns, rows, sorted, sort, rowClass }) {
+export function table({ caption, hiddenCaption = false, columns, rows, sorted, sort, rowClass, shows }) {
   /** @param {Column<Row>} column */
   const head = (column) => {
     const isSorted = sorted !== undefined && column.sort === sorted.by;
@@ -125,6 +126,13 @@ export function table({ caption, hiddenCaption = false, columns, rows, sorted, s
       ? html`<th scope="row" role="rowheader" class=${classes} data-label=${column.label}><div>${content}</div></th>`
       : html`<td role="cell" class=${classes} data-label=${column.label}><div>${content}</div></td>`;
   };
+  const body = () =>
+    rows.map(
+      (row) =>
+        html`<tr role="row" class=${rowClass?.(row) ?? ""}>
+          ${columns.map((column) => cell(row, column))}
+        </tr>`,
+    );
   // The roles are those that the elements have anyway: some browsers forget them where rows are shown as cards.
   return html`<div class="table-frame">
     <table class="cards" role="table">
@@ -137,12 +145,7 @@ export function table({ caption, hiddenCaption = false, columns, rows, sorted, s
         </tr>
       </thead>
       <tbody role="rowgroup">
-        ${rows.map(
-          (row) =>
-            html`<tr role="row" class=${rowClass?.(row) ?? ""}>
-              ${columns.map((column) => cell(row, column))}
-            </tr>`,
-        )}
+        ${shows ? guard(shows, body) : body()}
       </tbody>
     </table>
   </div>`;
@@ -232,6 +235,21 @@ export function debounce(call, ms) {
     clearTimeout(timer);
     timer = setTimeout(call, ms, ...args);
   };
+}
+
+/** How long somebody waits who hides the page: it is not painted then. */
+const FRAME_MS = 100;
+
+/** Waits until what was drawn is on the screen. @returns {Promise<void>} */
+export function painted() {
+  return new Promise((resolve) => {
+    const late = setTimeout(resolve, FRAME_MS);
+    requestAnimationFrame(() => {
+      clearTimeout(late);
+      // The frame is painted after this call.
+      setTimeout(resolve);
+    });
+  });
 }
 
 /**

@@ -3,7 +3,7 @@ import { html, nothing, ref, svg } from "../vendor/lit.js";
 import { get, isAborted } from "../lib/api.js";
 import { chart, lineNumber, LINES_MAX } from "../lib/chart.js";
 import { dateTime, signalText, when } from "../lib/format.js";
-import { locale, number, t } from "../lib/i18n.js";
+import { format, number, t } from "../lib/i18n.js";
 import { failed, loading, table } from "../lib/ui.js";
 
 const DAY_S = 86_400;
@@ -308,5 +308,5 @@ function axisTime(seconds, stepS) {
           ...(new Date(seconds * 1000).getHours() === 0 ? { day: "numeric", month: "short" } : {}),
         }
       : { day: "numeric", month: "short" };
-  return new Intl.DateTimeFormat(locale(), style).format(seconds * 1000);
+  return format(Intl.DateTimeFormat, style).format(seconds * 1000);
 }

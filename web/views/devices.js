@@ -2,12 +2,12 @@
 // jump: new devices are counted, and shown on request.
 import { html, nothing, render } from "../vendor/lit.js";
 import { ApiError, get, isAborted } from "../lib/api.js";
-import { loadTexts, number, t } from "../lib/i18n.js";
+import { language, loadTexts, number, t } from "../lib/i18n.js";
 import { on } from "../lib/live.js";
 import { href } from "../lib/router.js";
 import { onChange, remember, remembered, settings, withoutOwn } from "../lib/settings.js";
 import { SourceNames } from "../lib/sources.js";
-import { announce, debounce, empty, failed, icon, loading, reason, table } from "../lib/ui.js";
+import { announce, debounce, empty, failed, icon, loading, painted, reason, table } from "../lib/ui.js";
 import { columnChooser, columnsOf, DEFAULT_COLUMNS, isOwn, savedViews, SORTS } from "./device-parts.js";
 import { exporter, exportMenu } from "./export.js";
 import { changed, chips, chipsOf, FIELDS, filtersOf, noneLeft, panel, wants } from "./filters.js";
@@ -17,6 +17,8 @@ const ROWS_MAX = 500;
 /** How many filters are taken away one by one to find the one that leaves nothing. */
 const TRIALS_MAX = 6;
 const DRAW_MS = 250;
+/** How often ages are written anew. */
+const AGES_MS = 10_000;
 
 /** @typedef {import("../lib/router.js").Context} Context */
 
@@ -26,10 +28,7 @@ export default {
   mount(root, context) {
     const view = new DevicesView(root, context);
     void view.start();
-    return {
-      update: () => void view.load(),
-      unmount: () => view.stop(),
-    };
+    return { update: () => void view.load(), unmount: () => view.stop() };
   },
 };
 
@@ -142,7 +141,10 @@ class DevicesView {
     this.draw();
     void this.count(signal);
     try {
-      const page = await get("/api/v1/devices", { ...this.params, limit: PAGE }, { signal });
+      // Whoever clicks sees at once that something happens, and the rows after that.
+      const reads = get("/api/v1/devices", { ...this.params, limit: PAGE }, { signal });
+      const [page] = await Promise.all([reads, painted()]);
+      if (signal.aborted) return;
       this.rows = page.devices;
       this.cursor = page.next_cursor;
       this.isLoading = false;
@@ -339,6 +341,7 @@ class DevicesView {
                 rows,
                 sorted: { by, descending },
                 sort: (name) => this.sortBy(name),
+                shows: [rows, String(this.columns), language(), settings.demo, Math.floor(Date.now() / AGES_MS)],
               })
         }
       </div>
