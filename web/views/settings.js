@@ -1,11 +1,12 @@
 // Choices of this browser, and for administrators the keys of scanners and programs.
 import { html, nothing, render } from "../vendor/lit.js";
-import { current, get, isAborted, mayManage, mayRead, onSession, send } from "../lib/api.js";
+import { current, get, isAborted, mayManage, mayRead, mayWrite, onSession, send } from "../lib/api.js";
 import { shownText, when } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { change, onChange, OWN_MAX, settings } from "../lib/settings.js";
 import { qr, serverAddress } from "../lib/start.js";
 import { copyButton, failed, loading, openDialog, reason, table } from "../lib/ui.js";
+import { forwards } from "./forwards.js";
 
 /** @typedef {import("../lib/settings.js").Settings} Settings */
 
@@ -16,12 +17,14 @@ export default {
     /** @type {any} */
     let status;
     const keyPart = keys(gone, () => draw());
+    const forwardPart = forwards(gone, () => draw());
     const draw = () => {
       if (gone.aborted) return;
       render(
         html`
           <div class="grid">${display()} ${networks()}</div>
-          ${mayManage() ? keyPart.template() : nothing} ${server(status)}
+          ${mayManage() ? keyPart.template() : nothing} ${mayWrite() ? forwardPart.template() : nothing}
+          ${server(status)}
         `,
         root,
       );
@@ -30,11 +33,13 @@ export default {
       onChange(draw),
       onSession(() => {
         if (mayManage()) keyPart.read();
+        if (mayWrite()) void forwardPart.read();
         draw();
       }),
     ];
     draw();
     if (mayManage()) keyPart.read();
+    if (mayWrite()) void forwardPart.read();
     if (mayRead()) {
       get("/api/v1/status", {}, { signal: gone })
         .then((read) => {
@@ -49,6 +54,7 @@ export default {
       update: draw,
       unmount() {
         for (const stop of stops) stop();
+        forwardPart.stop();
       },
     };
   },
