@@ -12,6 +12,7 @@ use self::wardriver::Wardriver;
 use super::facts::Kind;
 use super::form::{GEOJSON_LINES, WIGLE_CSV};
 use super::{Around, Choices, Form, FormWriter, Hidden, Per, PlaceOf, Row, security};
+use crate::alerts::AlertStore;
 use crate::log::LogPosition;
 use crate::report::UnixTime;
 use crate::tracker::Tracker;
@@ -116,6 +117,7 @@ impl FileUpload {
             place: PlaceOf::default(),
             texts: Texts::Raw,
             version: form.versions.first().copied(),
+            is_minimal: false,
             switches: Vec::new(),
             hidden: Hidden::default(),
             parts: None,
@@ -124,6 +126,8 @@ impl FileUpload {
         };
         let mut around = Around {
             tracker: Arc::clone(tracker),
+            // No upload has any.
+            alerts: AlertStore::default(),
             server,
             file: None,
             package_devices_max: 0,
