@@ -249,6 +249,7 @@ pub(super) struct ExportReads {
     /// Absent for a log in memory.
     pub(super) scratch: Option<Scratch>,
     pub(super) server_uuid: Uuid,
+    pub(super) alerts: AlertStore,
     /// Most devices of a file that is made in memory.
     pub(super) package_devices_max: usize,
     /// What may leave.
@@ -277,6 +278,7 @@ impl FromRequestParts<App> for ExportReads {
             history: app.0.logs.scans.history.clone(),
             scratch: app.0.scratch.clone(),
             server_uuid: app.0.records.server_uuid,
+            alerts: app.0.records.alerts.clone(),
             package_devices_max: app.0.package_devices_max,
             privacy: Arc::clone(&app.0.privacy),
             queue: app.0.exports.clone(),

@@ -320,7 +320,7 @@ def send_many():
         time.sleep(0.1)
         with urllib.request.urlopen(f"{URL}/api/v1/imports/{account['id']}") as answer:
             account = json.load(answer)
-    expect((account["state"], account["taken"]), ("done", 60_000), account)
+    expect((account["state"], account["files"][0]["taken"]), ("done", 60_000), account)
 
 
 CHECKS = [

@@ -9,7 +9,6 @@ use tokio::task::spawn_blocking;
 use tracing::{error, info};
 
 use super::filter::{Circle, Filter, ReportFilter};
-use crate::alerts::AlertStore;
 use crate::auth::RequiredRole;
 use crate::export::{
     Around, Choices, Devices, Export, ExportError, FORMS, Form, Hidden, Made, Observations,
@@ -44,7 +43,6 @@ const CIRCLES_MAX: usize = 100;
 pub(in crate::http) async fn export(
     reads: ExportReads,
     State(tracker): State<Arc<Tracker>>,
-    State(alerts): State<AlertStore>,
     State(pace): State<Pace>,
     State(limits): State<RequestLimits>,
     Argument(word): Argument,
@@ -87,7 +85,7 @@ pub(in crate::http) async fn export(
     let place = reads.admit().await?;
     let around = Around {
         tracker: Arc::clone(&tracker),
-        alerts,
+        alerts: reads.alerts.clone(),
         server: reads.server_uuid,
         file: match form.made {
             Made::OnDisk => Some(take_file(reads.scratch.clone()).await?),

@@ -117,9 +117,9 @@ impl Chunk {
         }
         fields.i32(1, leaf.kind.physical());
         fields.list(2, Elements::I32, encodings.len(), |out| {
-            encodings
-                .iter()
-                .for_each(|&encoding| thrift::i32(out, encoding));
+            for encoding in &encodings {
+                thrift::i32(out, *encoding);
+            }
         });
         let path = leaf.group.into_iter().chain([leaf.name]);
         fields.list(3, Elements::Bytes, path.clone().count(), |out| {

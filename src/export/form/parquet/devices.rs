@@ -5,8 +5,8 @@ use super::{received_ms, time_ms};
 use crate::export::PlaceOf;
 use crate::export::number::{degrees, thousandth};
 use crate::export::text::shown;
-use crate::report::Manufacturer;
 use crate::report::capabilities::{Security, SecurityClass};
+use crate::report::{Channel, Manufacturer};
 use crate::tracker::{Device, Radio};
 use crate::views::native::name_of;
 
@@ -65,11 +65,7 @@ pub(super) fn row<R>(
         shown_ssid.as_deref().into(),
         security.map(SecurityClass::as_str).into(),
         security.map(SecurityClass::label).into(),
-        tuning
-            .channel
-            .as_ref()
-            .map(|channel| channel.as_str())
-            .into(),
+        tuning.channel.as_ref().map(Channel::as_str).into(),
         Manufacturer::of(device.id.addr)
             .map(Manufacturer::name)
             .into(),
