@@ -74,6 +74,8 @@ pub(super) enum Interrupted {
     Later(String),
     /// Files cannot be written, because the disk or the quota is full.
     DiskFull,
+    /// A file cannot be written, because the system lets no file become so large.
+    FileTooLarge,
     /// The log will not take it later either.
     Failed(String),
 }
@@ -88,6 +90,7 @@ impl From<io::Error> for Interrupted {
     fn from(error: io::Error) -> Self {
         match error.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::DiskFull,
+            ErrorKind::FileTooLarge => Self::FileTooLarge,
             _ => Self::Later(error.to_string()),
         }
     }

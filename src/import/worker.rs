@@ -29,7 +29,7 @@ use crate::setting_text::span_text;
 
 /// How many batches may be on their way to the log.
 const ON_THE_WAY_MAX: usize = 4;
-/// A job that finds the disk full fails after so many tries without progress.
+/// A job that finds no room for its files fails after so many tries without progress.
 const TRIES_MAX: u32 = 8;
 /// The longest pause before a job is tried again, in first pauses.
 const PAUSE_FACTOR_MAX: u32 = 64;
@@ -136,8 +136,16 @@ impl Worker {
                     self.end(job);
                 }
                 Err(Interrupted::Failed(reason)) => self.fail(job, reason),
-                Err(Interrupted::Later(reason)) => self.try_later(job, &reason, u32::MAX),
-                Err(Interrupted::DiskFull) => self.try_later(job, "the disk is full", TRIES_MAX),
+                Err(Interrupted::Later(reason)) => self.try_later(job, &reason, None),
+                Err(Interrupted::DiskFull) => {
+                    let advice = "free some space, and send the files again";
+                    self.try_later(job, "the disk is full", Some(advice));
+                }
+                Err(Interrupted::FileTooLarge) => {
+                    let reason = "the system lets no file become so large";
+                    let advice = "raise its limit of the size of a file, and send the files again";
+                    self.try_later(job, reason, Some(advice));
+                }
             }
         }
     }
@@ -149,18 +157,20 @@ impl Worker {
         self.end(job);
     }
 
-    /// The job is tried again after a pause, which doubles each time. Meanwhile it can be cancelled, and others run.
-    fn try_later(&mut self, mut job: Job, reason: &str, tries_max: u32) {
+    /// The job is tried again after a pause, which doubles each time. Meanwhile it can be cancelled, and others run. With
+    /// an advice, it is given up after some tries.
+    fn try_later(&mut self, mut job: Job, reason: &str, advice: Option<&str>) {
         if self.shared.interrupted(job.id) == Some(Interrupted::Cancelled) {
             job.state = State::Cancelled;
             return self.end(job);
         }
         let progress = self.saved.progress.filter(|saved| saved.job == job.id);
         let tries = self.shared.count_try(job.id, progress);
-        if tries_max <= tries {
-            let reason = format!(
-                "{reason}: the import was tried {tries} times and given up; free some space, and send the files again"
-            );
+        if let Some(advice) = advice
+            && TRIES_MAX <= tries
+        {
+            let reason =
+                format!("{reason}: the import was tried {tries} times and given up; {advice}");
             return self.fail(job, reason);
         }
         let factor = 2u32.saturating_pow(tries - 1).min(PAUSE_FACTOR_MAX);

@@ -1,17 +1,18 @@
-//! Uploads that unpack to more than the disk has room for.
+//! Uploads that unpack to more than there is room for.
 
 use std::path::Path;
 use std::process::Command;
 
 use reqwest::Client;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use super::{IMPORTS, check_counts, wigle};
-use crate::faults::{small_disk, unmount};
+use crate::faults::{limit_files, small_disk, unmount};
 use crate::program::{Running, patient_client};
 use crate::server::{WIFI, batch, gzip};
 
-/// A file that unpacks to more than the disk of these tests.
+/// A file that unpacks to more than there is room for.
 fn large() -> Vec<u8> {
     gzip(wigle(0..150_000).as_bytes())
 }
@@ -43,12 +44,54 @@ async fn expect_reports_are_taken(running: &Running) {
     assert_eq!(answer.status(), 200);
 }
 
-#[tokio::test]
-async fn an_upload_without_room_is_tried_some_times_and_fails_with_the_reason() {
-    let Some(disk) = small_disk(12 << 10) else {
-        return;
-    };
-    let running = Running::start_on(disk, |command| {
+/// What keeps a file from being unpacked.
+#[derive(Clone, Copy)]
+enum Lack {
+    /// The disk is small.
+    OfSpace,
+    /// The system lets no file become so large. Every user can set that, so this is tested on every machine.
+    OfFileSize,
+}
+
+impl Lack {
+    const KIB: u32 = 12 << 10;
+
+    /// A data directory. `None` where the user may not mount a small disk.
+    fn data(self) -> Option<TempDir> {
+        match self {
+            Self::OfSpace => small_disk(Self::KIB),
+            Self::OfFileSize => Some(tempfile::tempdir().unwrap()),
+        }
+    }
+
+    fn start(self, data: TempDir, change: impl FnOnce(&mut Command)) -> Running {
+        Running::start_on(data, |command| {
+            change(command);
+            if matches!(self, Self::OfFileSize) {
+                limit_files(command, Self::KIB);
+            }
+        })
+    }
+
+    fn end(self, running: Running) {
+        let data = running.kill();
+        if matches!(self, Self::OfSpace) {
+            unmount(&data);
+        }
+    }
+
+    const fn reason(self) -> &'static str {
+        match self {
+            Self::OfSpace => "the disk is full",
+            Self::OfFileSize => "the system lets no file become so large",
+        }
+    }
+}
+
+/// An upload without room is tried some times and fails with the reason.
+async fn fails_after_some_tries(lack: Lack) {
+    let Some(data) = lack.data() else { return };
+    let running = lack.start(data, |command| {
         command.env("SCANPOST_IMPORT__ANSWER_WITHIN", "1h");
         command.env("SCANPOST_IMPORT__RETRY_DELAY", "1ms");
     });
@@ -56,36 +99,32 @@ async fn an_upload_without_room_is_tried_some_times_and_fails_with_the_reason() 
     assert_eq!(job["state"], "failed", "{job}");
     let error = job["error"].as_str().unwrap();
     assert!(
-        error.contains("the disk is full") && error.contains("tried 8 times"),
+        error.starts_with(lack.reason()) && error.contains("tried 8 times"),
         "{error}"
     );
     assert_eq!(spooled(running.data()), [""; 0]);
     expect_reports_are_taken(&running).await;
     let job = post(&running, IMPORTS, wigle(0..3).into()).await;
     check_counts(&job["files"][0], [3, 0, 0, 0]);
-    unmount(&running.kill());
+    lack.end(running);
 }
 
-#[tokio::test]
-async fn an_upload_that_waits_for_room_leaves_room_lets_others_pass_and_can_be_cancelled() {
-    let Some(disk) = small_disk(12 << 10) else {
-        return;
-    };
+/// An upload that waits for room leaves room, lets others pass, and can be cancelled.
+async fn waits_and_lets_others_pass(lack: Lack) {
+    let Some(data) = lack.data() else { return };
     let slow = |command: &mut Command| {
         command.env("SCANPOST_IMPORT__ANSWER_WITHIN", "0s");
         command.env("SCANPOST_IMPORT__RETRY_DELAY", "1h");
     };
-    let mut running = Running::start_on(disk, slow);
+    let mut running = lack.start(data, slow);
     let id = post(&running, IMPORTS, large()).await["id"].clone();
     let path = format!("{IMPORTS}/{}", id.as_str().unwrap());
     running.wait_for("an import waits, and is tried again");
     let job = get(&running, &path).await;
+    let reason = format!("{}; tried again after 1h", lack.reason());
     assert_eq!(
         (&job["state"], &job["error"]),
-        (
-            &"waiting".into(),
-            &"the disk is full; tried again after 1h".into()
-        )
+        (&"waiting".into(), &reason.into())
     );
     assert_eq!(spooled(running.data()), ["1-0"]);
     expect_reports_are_taken(&running).await;
@@ -99,7 +138,7 @@ async fn an_upload_that_waits_for_room_leaves_room_lets_others_pass_and_can_be_c
     for name in ["1-0.0", "1-0.0.utf8", "9-0", "other"] {
         std::fs::write(data.path().join("imports/spool").join(name), "x").unwrap();
     }
-    let mut running = Running::start_on(data, slow);
+    let mut running = lack.start(data, slow);
     running.wait_for("an import waits, and is tried again");
     assert_eq!(spooled(running.data()), ["1-0"]);
 
@@ -107,6 +146,48 @@ async fn an_upload_that_waits_for_room_leaves_room_lets_others_pass_and_can_be_c
     assert_eq!(cancelled["state"], "cancelled", "{cancelled}");
     assert_eq!(get(&running, &path).await["state"], "cancelled");
     assert_eq!(spooled(running.data()), [""; 0]);
+    lack.end(running);
+}
+
+#[tokio::test]
+async fn an_upload_fails_after_some_tries_on_a_full_disk() {
+    fails_after_some_tries(Lack::OfSpace).await;
+}
+
+#[tokio::test]
+async fn an_upload_fails_after_some_tries_where_files_may_not_become_large() {
+    fails_after_some_tries(Lack::OfFileSize).await;
+}
+
+#[tokio::test]
+async fn an_upload_waits_on_a_full_disk_and_lets_others_pass() {
+    waits_and_lets_others_pass(Lack::OfSpace).await;
+}
+
+#[tokio::test]
+async fn an_upload_waits_where_files_may_not_become_large_and_lets_others_pass() {
+    waits_and_lets_others_pass(Lack::OfFileSize).await;
+}
+
+/// What is unpacked leaves 16 MiB, so that reports are still taken.
+#[tokio::test]
+async fn an_upload_leaves_room_for_reports() {
+    let Some(disk) = small_disk(32 << 10) else {
+        return;
+    };
+    let running = Running::start_on(disk, |command| {
+        command.env("SCANPOST_IMPORT__ANSWER_WITHIN", "1h");
+        command.env("SCANPOST_IMPORT__RETRY_DELAY", "1ms");
+    });
+    let trial = format!("{IMPORTS}?dry_run=true");
+    // 11 MiB have room beside it, and 17 MiB would have room only without it.
+    let fits = post(&running, &trial, gzip(wigle(0..100_000).as_bytes())).await;
+    assert_eq!(fits["state"], "done", "{fits}");
+    let job = post(&running, &trial, large()).await;
+    assert_eq!(job["state"], "failed", "{job}");
+    let error = job["error"].as_str().unwrap();
+    assert!(error.starts_with("the disk is full"), "{error}");
+    expect_reports_are_taken(&running).await;
     unmount(&running.kill());
 }
 
