@@ -6,8 +6,8 @@ use super::rows::{Context, Marks, Row, Sighting};
 use crate::ingest::quantity::quantity;
 use crate::ingest::ssid_text;
 use crate::report::{
-    self, Accuracy, BluetoothAddr, BluetoothSighting, Bssid, Capabilities, Channel, Dbm, Frequency,
-    MacAddr, Phy, Position, UnixTime, WifiSighting,
+    self, Accuracy, BluetoothAddr, BluetoothSighting, Bssid, Capabilities, Channel, ChannelWidth,
+    Dbm, Frequency, MacAddr, Phy, Position, UnixTime, WifiSighting,
 };
 
 /// Signals outside this range are fillers of programs.
@@ -31,6 +31,7 @@ pub(crate) struct Draft<'t> {
     pub(crate) channel: Cow<'t, str>,
     /// In MHz or kHz.
     pub(crate) frequency: Option<f64>,
+    pub(crate) width: Option<ChannelWidth>,
     pub(crate) signal_dbm: Option<f64>,
     pub(crate) place: Place,
     pub(crate) marks: Marks,
@@ -79,6 +80,7 @@ impl Draft<'_> {
             device_type: Cow::default(),
             channel: Cow::default(),
             frequency: None,
+            width: None,
             signal_dbm: None,
             place: Place::default(),
             marks: Marks::default(),
@@ -143,7 +145,7 @@ impl Draft<'_> {
                     .filter(|raw| !raw.is_empty())
                     .filter(|raw| raw.len() <= context.bounds.capabilities_bytes_max)
                     .map(Capabilities::from),
-                width: None,
+                width: self.width,
                 center0_mhz: None,
                 center1_mhz: None,
                 ie_tags: None,

@@ -245,6 +245,7 @@ impl Placemark {
             device_type: Cow::default(),
             channel: Cow::Borrowed(self.field(&["channel"])),
             frequency: self.number(&["frequency", "frequency_khz"]),
+            width: None,
             signal_dbm: self.number(&["signal", "maxrssi", "signal_strongest_dbm", "rssi"]),
             place: Place {
                 accuracy_m: self.number(&["accuracy"]),

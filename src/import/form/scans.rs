@@ -7,12 +7,13 @@ use std::io::{BufRead, Read};
 use std::ops::ControlFlow;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::import::lines::Lines;
 use crate::import::rows::{Context, Ending, FileError, Input, Row, Rows};
 use crate::import::values::{Draft, address, find_address, number, text};
 use crate::ingest::ssid_text::unescaped;
-use crate::report::UnixTime;
+use crate::report::{ChannelWidth, UnixTime};
 
 /// The time so many seconds before the capture.
 fn before(context: &Context<'_>, age_s: f64) -> Option<UnixTime> {
@@ -354,6 +355,8 @@ pub(crate) fn read_termux_from(
                 draft.name = Cow::Borrowed(scanned.ssid.as_bytes());
                 draft.capabilities = Cow::Borrowed(&scanned.capabilities);
                 draft.frequency = scanned.frequency_mhz;
+                let width = scanned.channel_bandwidth_mhz.as_str();
+                draft.width = width.and_then(ChannelWidth::from_wire);
                 draft.signal_dbm = scanned.rssi;
                 draft.into_row(context)
             }
@@ -376,6 +379,9 @@ struct Scanned {
     capabilities: String,
     #[serde(default)]
     frequency_mhz: Option<f64>,
+    /// `???` if the phone does not say it.
+    #[serde(default)]
+    channel_bandwidth_mhz: Value,
     #[serde(default)]
     rssi: Option<f64>,
 }

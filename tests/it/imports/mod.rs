@@ -10,6 +10,7 @@ mod disk;
 mod forms;
 mod history;
 mod program;
+mod rules;
 mod sources;
 mod uploaders;
 mod uploads;

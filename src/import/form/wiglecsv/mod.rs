@@ -237,6 +237,7 @@ impl Reader<'_> {
             device_type,
             channel: text(row.get(fields, Column::Channel)),
             frequency: value(Column::Frequency),
+            width: None,
             signal_dbm: value(Column::Rssi),
             place: Place {
                 lat: value(Column::Lat),
