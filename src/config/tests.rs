@@ -416,6 +416,11 @@ fn bounds_of_imports_hold_at_and_one_past() {
         &["\"1ms\"", "\"1h\""],
         &["\"999us\"", "\"1h 1ms\""],
     );
+    check(
+        "import.answer_within",
+        &["\"0s\"", "\"1h\""],
+        &["\"1h 1ms\""],
+    );
 }
 
 /// A list with so many times the same text.

@@ -264,8 +264,16 @@ mod tests {
     fn what_is_too_long_or_too_deep_is_not_kept() {
         let json = format!("[1,\"{}\",2]", "x".repeat(ELEMENT_BYTES_MAX));
         assert_eq!(elements(&json, None).0, ["1", "too long", "2"]);
-        let mut deep = &*"[".repeat(DEPTH_MAX + 1).into_bytes();
-        assert!(each_element(&mut deep, None, &mut |_, _| ControlFlow::Continue(())).is_err());
+        // The quotes count too.
+        let just = format!("[\"{}\"]", "x".repeat(ELEMENT_BYTES_MAX - 2));
+        assert_ne!(elements(&just, None).0, ["too long"]);
+        let past = format!("[\"{}\"]", "x".repeat(ELEMENT_BYTES_MAX - 1));
+        assert_eq!(elements(&past, None).0, ["too long"]);
+        for (past, is_refused) in [(0, false), (1, true)] {
+            let mut deep = &*"[".repeat(DEPTH_MAX + past).into_bytes();
+            let read = each_element(&mut deep, None, &mut |_, _| ControlFlow::Continue(()));
+            assert_eq!(read.is_err(), is_refused);
+        }
     }
 
     proptest! {

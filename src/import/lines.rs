@@ -160,6 +160,14 @@ mod tests {
         let lines = lines(&text, 4096);
         assert_eq!(lines[0].bytes.len(), BYTES_MAX);
         assert!(lines[0].is_too_long);
+        let text = [
+            vec![b'x'; BYTES_MAX],
+            b"\n".to_vec(),
+            vec![b'x'; BYTES_MAX + 1],
+        ]
+        .concat();
+        let at_bound = self::lines(&text, 4096);
+        assert!(!at_bound[0].is_too_long && at_bound[1].is_too_long);
         assert_eq!((lines[1].number, &*lines[1].bytes), (2, &b"next"[..]));
         assert!(!lines[1].is_too_long);
     }

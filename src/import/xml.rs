@@ -552,10 +552,15 @@ mod tests {
 
     #[test]
     fn everything_has_a_bound() {
-        let deep = "<a>".repeat(DEPTH_MAX + 1);
-        assert!(steps(deep.as_bytes(), false).is_err());
-        let wide = format!("<a {}>", "b='1' ".repeat(ATTRIBUTES_MAX + 1));
-        assert!(steps(wide.as_bytes(), false).is_err());
+        for (past, is_refused) in [(0, false), (1, true)] {
+            let deep = "<a>".repeat(DEPTH_MAX + past);
+            assert_eq!(steps(deep.as_bytes(), false).is_err(), is_refused);
+            let wide = format!("<a {}>", "b='1' ".repeat(ATTRIBUTES_MAX + past));
+            assert_eq!(steps(wide.as_bytes(), false).is_err(), is_refused);
+            let text = format!("<a>{}</a>", "x".repeat(TEXT_BYTES_MAX + past));
+            let kept = steps(text.as_bytes(), false).unwrap();
+            assert_eq!(kept.matches('x').count(), TEXT_BYTES_MAX);
+        }
         let long = format!("<a b='{}'/>", "x>".repeat(MARKUP_BYTES_MAX));
         assert!(steps(long.as_bytes(), false).is_err());
         let text = format!("<a>{}</a>", "x".repeat(3 * TEXT_BYTES_MAX));

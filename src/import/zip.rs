@@ -295,10 +295,14 @@ pub(super) mod tests {
 
     #[test]
     fn too_many_entries_are_refused_before_they_are_read() {
-        let many: Vec<_> = (0..11)
-            .map(|number| Entry::stored(&number.to_string(), b""))
-            .collect();
-        let error = read(&zip_of(&many)).unwrap_err().to_string();
+        let entries = |count: u8| -> Vec<_> {
+            let numbers = 0..count;
+            numbers
+                .map(|number| Entry::stored(&number.to_string(), b""))
+                .collect()
+        };
+        assert_eq!(read(&zip_of(&entries(10))).unwrap().len(), 10);
+        let error = read(&zip_of(&entries(11))).unwrap_err().to_string();
         assert!(error.contains("11 entries"), "{error}");
     }
 

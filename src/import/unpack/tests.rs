@@ -122,6 +122,31 @@ fn bombs_are_refused() {
 }
 
 #[test]
+fn the_ratio_of_an_archive_holds_at_and_one_past() {
+    const FREE_BYTES: usize = 1 << 20;
+    let packed = |length: usize| gzip(&vec![0; length]);
+    // A length that is just at the bound, and one byte more is packed to as many bytes.
+    let found = (100..300).find_map(|ratio| {
+        let at_bound = |length: usize| FREE_BYTES + packed(length).len() * ratio;
+        let mut length = FREE_BYTES;
+        while length < at_bound(length) {
+            length = at_bound(length);
+        }
+        (length + 1 > at_bound(length + 1)).then_some((length, ratio))
+    });
+    let (length, ratio) = found.unwrap();
+    let bounds = UnpackBounds {
+        ratio_max: ratio.try_into().unwrap(),
+        ..BOUNDS
+    };
+    let (_folder, unpacked) = unpacked_together(bounds, &[&packed(length), &packed(length + 1)]);
+    assert!(matches!(unpacked[0].as_slice(), [Unpacked::Payload(_)]));
+    let reason = reason(&unpacked[1][0]);
+    let expected = format!("{ratio} times its size, see import.unpacked_ratio_max");
+    assert!(reason.contains(&expected), "{reason}");
+}
+
+#[test]
 fn all_archives_of_an_upload_together_keep_to_the_bound() {
     let half = zip_of(&[Entry::stored("a", &noise(8 << 20))]);
     let rest = zip_of(&[Entry::stored("b", b"1"), Entry::stored("c", b"2")]);

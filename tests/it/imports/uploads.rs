@@ -2,7 +2,9 @@
 
 use reqwest::Method;
 
-use super::{IMPORTS, account, check_counts, mac, reports_and_devices, rows, send, wigle};
+use super::{
+    IMPORTS, account, check_counts, mac, reports_and_devices, rows, send, wigle, with_files,
+};
 use crate::server::{Answer, TestServer, gzip};
 
 #[tokio::test]
@@ -160,22 +162,40 @@ async fn wrong_requests_are_refused() {
 }
 
 #[tokio::test]
-async fn bounds_hold() {
+async fn bounds_hold_at_and_one_past() {
+    let text = wigle(0..20);
     let server = TestServer::start_with(|config| {
-        config.import.body_bytes_max = 2000;
+        config.import.body_bytes_max = text.len();
         config.import.files_max = 2;
     })
     .await;
-    let large = vec![b'x'; 3000];
-    let answer = server.post(IMPORTS, None, large.clone()).await;
-    answer.expect_error(413, "at most 2000 bytes");
-    send(&server, "", &[("a", &large)])
+    let reason = format!("at most {} bytes", text.len());
+    let at_bound = server.post(IMPORTS, None, text.clone()).await;
+    check_counts(
+        &at_bound.expect_status(200).json()["files"][0],
+        [20, 0, 0, 0],
+    );
+    let past = server.post(IMPORTS, None, format!("{text}\n")).await;
+    past.expect_error(413, &reason);
+    // In a form, the lines around the file count too.
+    let send_padded = async |bytes: usize| {
+        let request = with_files(server.request(Method::POST, IMPORTS), &[("a", b"x")]);
+        let body = request.try_clone().unwrap().build().unwrap();
+        let around = body.body().unwrap().as_bytes().unwrap().len() - 1;
+        let file = vec![b'x'; bytes - around];
+        Answer::of(with_files(
+            server.request(Method::POST, IMPORTS),
+            &[("a", &file)],
+        ))
         .await
-        .expect_error(413, "at most 2000 bytes");
-    let three = [("a", b"x".as_slice()), ("b", b"x"), ("c", b"x")];
-    send(&server, "", &three)
-        .await
-        .expect_error(413, "more than 2 files");
+    };
+    send_padded(text.len()).await.expect_error(415, "");
+    send_padded(text.len() + 1).await.expect_error(413, &reason);
+    let one = wigle(0..1);
+    let files = ["a", "b", "c"].map(|name| (name, one.as_bytes()));
+    send(&server, "", &files[..2]).await.expect_status(200);
+    let past = send(&server, "", &files).await;
+    past.expect_error(413, "more than 2 files");
 }
 
 #[tokio::test]
