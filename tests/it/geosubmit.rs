@@ -347,3 +347,90 @@ async fn networks_without_security_information_are_not_open() {
         "{device}"
     );
 }
+
+/// What was seen of a network with these values.
+async fn seen(server: &TestServer, number: usize, mut record: Value, position: Value) -> Value {
+    let address = format!("02:00:5E:30:00:{number:02X}");
+    record["macAddress"] = json!(address);
+    let item = json!({
+        "timestamp": 1_754_040_000_000_u64,
+        "position": position,
+        "wifiAccessPoints": [record],
+    });
+    let document = json!({ "items": [item] });
+    server.post_json(PATH, &document).await.expect_status(200);
+    let path = format!("/api/v1/devices/{address}/observations");
+    server.read(&path).await["observations"][0].clone()
+}
+
+#[tokio::test]
+async fn values_of_records_are_kept_up_to_their_edges() {
+    let server = TestServer::start().await;
+    for (number, (key, value, field, expected)) in [
+        ("frequency", json!(2412), "frequency_khz", json!(2_412_000)),
+        // Ichnaea refuses it.
+        ("frequency", json!(7115), "frequency_khz", json!(7_115_000)),
+        ("frequency", json!(null), "frequency_khz", json!(null)),
+        ("channel", json!(14), "channel", json!("14")),
+        ("channel", json!(0), "channel", json!(null)),
+        ("signalStrength", json!(-127), "signal_dbm", json!(-127)),
+        ("signalStrength", json!(0), "signal_dbm", json!(null)),
+        ("signalStrength", json!(null), "signal_dbm", json!(null)),
+        ("age", json!(-5000), "time", json!(1_754_040_005)),
+        ("age", json!(1), "time", json!(1_754_039_999)),
+        ("age", json!(3_600_000), "time", json!(1_754_036_400)),
+        ("age", json!(3_600_001), "time", json!(1_754_040_000)),
+        ("ssid", json!(null), "ssid", json!("")),
+        ("signalToNoiseRatio", json!(20), "ssid", json!("")),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let record = json!({ key: value });
+        let seen = seen(&server, number, record, json!(null)).await;
+        assert_eq!(seen[field], expected, "{key} = {value}: {seen}");
+    }
+}
+
+#[tokio::test]
+async fn values_of_positions_are_kept_up_to_their_edges() {
+    let server = TestServer::start().await;
+    for (number, (key, value, field, expected)) in [
+        ("latitude", json!(-90), "lat", json!(-90.0)),
+        ("latitude", json!(90.1), "lat", json!(null)),
+        ("longitude", json!(180), "lon", json!(180.0)),
+        ("longitude", json!(-180.1), "lon", json!(null)),
+        ("accuracy", json!(0), "accuracy_m", json!(0.0)),
+        ("accuracy", json!(-1), "accuracy_m", json!(null)),
+        ("accuracy", json!(250.5), "accuracy_m", json!(250.5)),
+        ("speed", json!(10), "speed_km_h", json!(36.0)),
+        ("altitude", json!(-400), "alt_m", json!(-400.0)),
+        ("altitude", json!(null), "alt_m", json!(null)),
+        ("source", json!("nonsense"), "lat", json!(52.5)),
+        ("heading", json!(999), "lat", json!(52.5)),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut position = json!({ "latitude": 52.5, "longitude": 13.25 });
+        position[key] = value.clone();
+        let seen = seen(&server, number, json!({}), position).await;
+        assert_eq!(seen[field], expected, "{key} = {value}: {seen}");
+    }
+}
+
+#[tokio::test]
+async fn an_item_of_nothing_spoils_no_other() {
+    let server = TestServer::start().await;
+    let mut document = document(&["02:00:5e:10:00:01"]);
+    let items = document["items"].as_array_mut().unwrap();
+    items.insert(0, json!({ "timestamp": now_s() * 1000 }));
+    items.push(json!({ "position": { "latitude": 1, "longitude": 1 }, "wifiAccessPoints": [] }));
+    let answer = server.post_json(PATH, &document).await;
+    assert_eq!(answer.expect_status(200).text, "{}");
+    assert_eq!(server.reports_of("02:00:5E:10:00:01").await, 1);
+    // Alone it is no error either.
+    let alone = json!({ "items": [{ "timestamp": now_s() * 1000 }] });
+    server.post_json(PATH, &alone).await.expect_status(200);
+    assert_eq!(server.device_count().await, 1);
+}
