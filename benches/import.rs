@@ -124,8 +124,6 @@ fn rates(rows: u32) -> Result<()> {
     measure("a tenth more rows", &server, &mut grown.as_bytes(), more)?;
     let database = wigle_database(rows, every)?;
     measure("wiglewifi.sqlite", &server, &mut &*database, rows)?;
-    // All of them would make more than an upload may have.
-    let rows = rows.div_ceil(2);
     let database = kismet_database(rows, every)?;
     measure("kismetdb", &server, &mut &*database, rows)
 }
@@ -431,5 +429,5 @@ fn post(server: &ServerProcess, file: &mut dyn Read, length: u64) -> Result<Answ
     stream.read_to_string(&mut answer)?;
     let body = answer.split_once("\r\n\r\n").map(|(_, body)| body);
     let body = body.unwrap_or_default();
-    serde_json::from_str(body).map_err(|_| format!("the server answered {body}").into())
+    serde_json::from_str(body).map_err(|_| format!("the import was refused: {body}").into())
 }

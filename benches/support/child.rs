@@ -31,6 +31,8 @@ use super::server::Variant;
 use super::traffic::{SCAN_REPORT, taken};
 use super::{Result, decode_limits};
 
+/// The largest upload of an import.
+const UPLOAD_BYTES_MAX: usize = 1 << 30;
 /// Most batches in the log in memory.
 const MEMORY_ENTRIES_MAX: usize = 1000;
 /// Size limit of the bounded log, in bytes.
@@ -53,6 +55,8 @@ pub(crate) fn serve(variant: Variant) -> Result<()> {
             Variant::Durable(directory) => {
                 let mut config = config;
                 config.server.data_dir = directory;
+                // A million frames of Kismet are more than an upload may have by default.
+                config.import.body_bytes_max = UPLOAD_BYTES_MAX;
                 scanpost::serve(listener, config, shutdown).await?;
             }
             Variant::Bounded(directory) => {
