@@ -1,10 +1,11 @@
 //! The program is killed in the middle of an import. After the next start each row is there once.
 
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
 
-use super::{IMPORTS, check_counts, wigle, with_files};
+use super::{IMPORTS, check_counts, rows, wigle, with_files};
 use crate::program::{Running, patient_client};
 
 const ROWS: usize = 30_000;
@@ -94,6 +95,41 @@ async fn a_killed_import_goes_on_and_takes_each_row_once() {
     assert_eq!(again["files"][0]["duplicate"], true, "{again}");
     let status = get(&running, "/api/v1/status").await;
     assert_eq!(status["reports"]["wifi"], ROWS + 1, "{status}");
+}
+
+/// How many rows of a file are done, as it is saved.
+fn saved(data: &Path) -> Option<u64> {
+    let state = std::fs::read(data.join("imports/state.json")).ok()?;
+    let state: Value = serde_json::from_slice(&state).unwrap();
+    state["progress"]["sightings"].as_u64()
+}
+
+/// Progress is saved every 100 000 rows, with the rows that are known by then.
+#[tokio::test]
+async fn a_killed_import_of_many_rows_goes_on_where_it_was_saved() {
+    const MANY: usize = 140_000;
+    let text = wigle(0..MANY);
+    let running = Running::start(at_once);
+    let job = post(&running, &text).await;
+    let id = job["id"].as_str().unwrap().to_owned();
+    loop {
+        let (_, is_over) = progress(&running, &id).await;
+        if is_over || saved(running.data()).is_some() {
+            break;
+        }
+    }
+    assert_eq!(saved(running.data()), Some(100_000));
+    let running = Running::start_on(running.kill(), at_the_end);
+    let grown = format!("{text}{}", rows(MANY..MANY + 1));
+    let grown = post(&running, &grown).await;
+    // Each row that was done before the kill is known, and is in the log.
+    let many = u64::try_from(MANY).unwrap();
+    check_counts(&grown["files"][0], [1, many, 0, 0]);
+    let job = get(&running, &format!("{IMPORTS}/{id}")).await;
+    check_counts(&job["files"][0], [many, 0, 0, 0]);
+    let status = get(&running, "/api/v1/status").await;
+    assert_eq!(status["reports"]["wifi"], MANY + 1, "{status}");
+    running.kill();
 }
 
 #[tokio::test]

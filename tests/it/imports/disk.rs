@@ -7,7 +7,7 @@ use reqwest::Client;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{IMPORTS, check_counts, wigle};
+use super::{IMPORTS, check_counts, wigle, with_files};
 use crate::faults::{limit_files, small_disk, unmount};
 use crate::program::{Running, patient_client};
 use crate::server::{WIFI, batch, gzip};
@@ -20,6 +20,12 @@ fn large() -> Vec<u8> {
 async fn post(running: &Running, path: &str, body: Vec<u8>) -> Value {
     let url = format!("http://{}{path}", running.addr);
     let post = patient_client().post(url).body(body);
+    post.send().await.unwrap().json().await.unwrap()
+}
+
+async fn post_files(running: &Running, files: &[(&str, &[u8])]) -> Value {
+    let url = format!("http://{}{IMPORTS}", running.addr);
+    let post = with_files(patient_client().post(url), files);
     post.send().await.unwrap().json().await.unwrap()
 }
 
@@ -117,7 +123,10 @@ async fn waits_and_lets_others_pass(lack: Lack) {
         command.env("SCANPOST_IMPORT__RETRY_DELAY", "1h");
     };
     let mut running = lack.start(data, slow);
-    let id = post(&running, IMPORTS, large()).await["id"].clone();
+    // The first file has room, and is unpacked before the second one has none.
+    let (small, large) = (gzip(wigle(10..20).as_bytes()), large());
+    let files: [(&str, &[u8]); 2] = [("small.csv.gz", &small), ("large.csv.gz", &large)];
+    let id = post_files(&running, &files).await["id"].clone();
     let path = format!("{IMPORTS}/{}", id.as_str().unwrap());
     running.wait_for("an import waits, and is tried again");
     let job = get(&running, &path).await;
@@ -126,7 +135,7 @@ async fn waits_and_lets_others_pass(lack: Lack) {
         (&job["state"], &job["error"]),
         (&"waiting".into(), &reason.into())
     );
-    assert_eq!(spooled(running.data()), ["1-0"]);
+    assert_eq!(spooled(running.data()), ["1-0", "1-1"]);
     expect_reports_are_taken(&running).await;
     let other = post(&running, IMPORTS, wigle(0..3).into()).await["id"].clone();
     running.wait_for("an import has ended");
@@ -140,7 +149,7 @@ async fn waits_and_lets_others_pass(lack: Lack) {
     }
     let mut running = lack.start(data, slow);
     running.wait_for("an import waits, and is tried again");
-    assert_eq!(spooled(running.data()), ["1-0"]);
+    assert_eq!(spooled(running.data()), ["1-0", "1-1"]);
 
     let cancelled = post(&running, &format!("{path}/cancel"), Vec::new()).await;
     assert_eq!(cancelled["state"], "cancelled", "{cancelled}");
@@ -202,6 +211,18 @@ async fn an_import_that_is_stopped_leaves_its_upload_only_and_goes_on() {
     let running = Running::start(answer_within("0s"));
     let upload = gzip(wigle(0..ROWS).as_bytes());
     let id = post(&running, IMPORTS, upload).await["id"].clone();
+    let path = format!("{IMPORTS}/{}", id.as_str().unwrap());
+    loop {
+        // Each answer is a step of the import further. Once it has read rows, the upload is unpacked.
+        let job = get(&running, &path).await;
+        if job["state"] == "done"
+            || job["files"][0]["rows"]
+                .as_u64()
+                .is_some_and(|rows| 0 < rows)
+        {
+            break;
+        }
+    }
     let data = running.stop();
     for name in spooled(data.path()) {
         assert!(!name.contains('.'), "{name} was unpacked");
@@ -209,7 +230,7 @@ async fn an_import_that_is_stopped_leaves_its_upload_only_and_goes_on() {
     let running = Running::start_on(data, answer_within("1h"));
     // Imports are carried out one after the other, so this one ends after the one that was stopped.
     post(&running, IMPORTS, wigle(ROWS..ROWS + 1).into()).await;
-    let job = get(&running, &format!("{IMPORTS}/{}", id.as_str().unwrap())).await;
+    let job = get(&running, &path).await;
     assert_eq!(job["state"], "done", "{job}");
     check_counts(&job["files"][0], [u64::try_from(ROWS).unwrap(), 0, 0, 0]);
     running.kill();
