@@ -22,7 +22,7 @@ pub use self::erasure::erase_from;
 use self::reload::{Reloader, Reloads};
 use crate::alerts::{AlertKeeper, AlertStore, KeeperError};
 use crate::auth::{Access, Credentials, CredentialsError, Policy, SourceOwners};
-use crate::config::{Config, ConfigError, ListenAddress};
+use crate::config::{Config, ConfigError, ListenAddress, RetentionRule};
 use crate::data_dir::DataDir;
 use crate::erase::Eraser;
 use crate::events::Events;
@@ -40,7 +40,9 @@ use crate::http::{self, App, PageFiles, Parts};
 use crate::import::{
     DatabaseBounds, ImportBounds, ImportParts, Importing, SourceRules, UnpackBounds,
 };
-use crate::ingest::housekeeping::{self, HousekeepingHandle, HousekeepingMessages, Schedule};
+use crate::ingest::housekeeping::{
+    self, HousekeepingHandle, HousekeepingMessages, Schedule, SourceRule,
+};
 use crate::ingest::{self, Ingest, Stores, WriterBounds, WriterError};
 use crate::log::{History, Log, LogError, LogOptions};
 use crate::metrics::ConnectionCounts;
@@ -439,6 +441,14 @@ fn schedule(config: &Config) -> Schedule {
         interval: config.snapshots.interval,
         age_max: config.retention.age_max(),
         size_max_bytes: config.retention.size_max_bytes(),
+        rules: config.retention.rules.iter().map(source_rule).collect(),
+    }
+}
+
+fn source_rule(rule: &RetentionRule) -> SourceRule {
+    SourceRule {
+        sources: rule.names().map(str::to_owned).collect(),
+        age_max: rule.age_max(),
     }
 }
 

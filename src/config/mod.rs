@@ -13,6 +13,7 @@ mod limits;
 mod list;
 mod listen;
 mod privacy;
+mod retention;
 mod server;
 mod ui;
 pub(crate) mod webhook;
@@ -27,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::setting_text::{duration_text, size_text, span_text};
+use crate::setting_text::{duration_text, span_text};
 use alerts::Alerts;
 pub use export::Export;
 pub use forward::{Forward, ForwardKind, UnknownSecurity};
@@ -36,6 +37,7 @@ use layers::Layers;
 pub use limits::Limits;
 pub use listen::{BadListen, Listen, ListenAddress};
 pub use privacy::Privacy;
+pub use retention::{Retention, RetentionRule};
 pub use server::Server;
 pub(crate) use server::{SOCKET_PROXY, proxy};
 pub use ui::Ui;
@@ -43,8 +45,6 @@ pub use webhook::{HiddenText, Webhook};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// An empty log takes some 100 KiB, and expiry cannot make it smaller.
-const LOG_BYTES_MIN: u64 = 1 << 20;
 
 /// All settings, one field for each section.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -206,32 +206,6 @@ impl Default for Snapshots {
     }
 }
 
-/// `[retention]`
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Retention {
-    /// Days that reports stay in the log after they arrived. 0 means for ever. Default 0.
-    pub days: u32,
-    /// Largest size of the log in bytes. Past it, the oldest reports are removed. 0 means no limit. Default 0.
-    #[serde(with = "size_text")]
-    pub size: u64,
-    /// How long a device stays without a new report. 0 means for ever. Default 0.
-    #[serde(with = "duration_text")]
-    pub device_timeout: Duration,
-}
-
-impl Retention {
-    /// How long reports stay in the log. `None` means for ever.
-    pub fn age_max(&self) -> Option<Duration> {
-        (0 < self.days).then(|| DAY * self.days)
-    }
-
-    /// Largest size of the log. `None` means no limit.
-    pub fn size_max_bytes(&self) -> Option<u64> {
-        (0 < self.size).then_some(self.size)
-    }
-}
-
 /// Settings from the command line, which win over the file and the environment.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
@@ -354,13 +328,7 @@ impl Config {
         count(ingest.resend_batches_max, 0..=100_000_000)?;
         log_filter(&logging.level)?;
         time(snapshots.interval, Duration::from_millis(1)..=DAY)?;
-        if 36_500 < retention.days {
-            return Err("must be 0 to 36500".to_owned());
-        }
-        if 0 < retention.size && retention.size < LOG_BYTES_MIN {
-            return Err("must be 0 or at least 1MiB".to_owned());
-        }
-        time(retention.device_timeout, Duration::ZERO..=DAY * 36_500)?;
+        retention.check_each()?;
         alerts::check_each(alerts)?;
         import.check_each()?;
         export.check_each()?;

@@ -423,6 +423,95 @@ fn bounds_of_imports_hold_at_and_one_past() {
     );
 }
 
+/// A list of retention rules with one rule.
+fn rule(rest: &str) -> String {
+    format!("[{{ {rest} }}]")
+}
+
+#[test]
+fn bounds_of_retention_hold_at_and_one_past() {
+    check("retention.days", &["0", "36500"], &["36501"]);
+    check("retention.size", &["\"0B\"", "\"1MiB\""], &["\"1048575B\""]);
+    check(
+        "retention.device_timeout",
+        &["\"0s\"", "\"36500days\""],
+        &["\"36500days 1s\""],
+    );
+    let rules = |count| {
+        format!(
+            "[{}]",
+            ["{ keep = \"1s\", source = \"a\" }"; 65][..count].join(", ")
+        )
+    };
+    check(
+        "retention.rules",
+        &["[]", &rules(1), &rules(64)],
+        &[&rules(65)],
+    );
+    for keep in ["0s", "1s", "36500days"] {
+        let rule = rule(&format!("keep = \"{keep}\", source = \"a\""));
+        check("retention.rules", &[&rule], &[]);
+    }
+    for keep in ["1ms", "999ms", "36500days 1s", "soon"] {
+        let rule = rule(&format!("keep = \"{keep}\", source = \"a\""));
+        check("retention.rules", &[], &[&rule]);
+    }
+    let source = |bytes| rule(&format!("keep = \"1s\", source = {:?}", "a".repeat(bytes)));
+    check("retention.rules", &[&source(1024)], &[&source(1025)]);
+    let sources = |count, bytes| {
+        let list = list(&"a".repeat(bytes), count);
+        rule(&format!("keep = \"1s\", sources = {list}"))
+    };
+    check(
+        "retention.rules",
+        &[&sources(64, 1), &sources(1, 1024)],
+        &[&sources(65, 1), &sources(1, 0), &sources(1, 1025)],
+    );
+}
+
+#[test]
+fn a_rule_of_retention_that_is_refused_is_named_with_the_reason() {
+    let load = |text: &str| {
+        from_file(&format!(
+            "[[retention.rules]]\nsource = \"a\"\nkeep = \"1s\"\n{text}"
+        ))
+    };
+    let rules = load("[[retention.rules]]\nsources = [\"b\", \"c\"]\nkeep = \"2days\"").unwrap();
+    let rules = rules.retention.rules;
+    assert_eq!(
+        rules
+            .iter()
+            .flat_map(RetentionRule::names)
+            .collect::<Vec<_>>(),
+        ["a", "b", "c"]
+    );
+    assert_eq!(rules[1].age_max(), Some(DAY * 2));
+    for (rule, reason) in [
+        ("keep = \"1s\"", "`retention.rules[1].source` is missing"),
+        (
+            "source = \"b\"\nsources = [\"c\"]\nkeep = \"1s\"",
+            "`retention.rules[1].sources` must be left out",
+        ),
+        (
+            "source = \"b\"\nkeep = \"1ms\"",
+            "`retention.rules[1].keep` must be 0s or",
+        ),
+        ("source = \"b\"", "missing field `keep`"),
+        (
+            "source = \"b\"\nkeep = \"1s\"\ndays = 1",
+            "unknown field `days`",
+        ),
+        ("source = \"b\"\nkeep = 7", "keep"),
+    ] {
+        let loaded = load(&format!("[[retention.rules]]\n{rule}"));
+        refused(loaded, &["`retention.rules`", reason]);
+    }
+    refused(
+        from_environment("SCANPOST_RETENTION__RULES", "a"),
+        &["SCANPOST_RETENTION__RULES", "`retention.rules`"],
+    );
+}
+
 /// A list with so many times the same text.
 fn list(text: &str, count: usize) -> String {
     format!("[{}]", vec![format!("{text:?}"); count].join(", "))

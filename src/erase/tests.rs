@@ -54,6 +54,7 @@ fn data() -> TempDir {
     }
     let expiry = Expiry {
         received_before: ReceivedAt::from_micros(BATCHES / 2 + 1),
+        by_source: Vec::new(),
         size_max_bytes: u64::MAX,
         observations_min: 0,
         up_to: snapshots.safe_position(),

@@ -507,6 +507,7 @@ fn compare(steps: &[Step]) -> Result<(), TestCaseError> {
                 } = rebuilt.state.as_ref().unwrap();
                 let expiry = Expiry {
                     received_before: ReceivedAt::from_micros((now_s - 4) * 1_000_000),
+                    by_source: Vec::new(),
                     size_max_bytes: u64::MAX,
                     observations_min: 0,
                     is_trial: false,

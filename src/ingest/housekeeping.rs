@@ -1,5 +1,6 @@
 //! Periodic work on a thread of its own: snapshots, and the expiry of old reports.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -10,8 +11,8 @@ use tracing::{debug, info, warn};
 
 use super::Ingest;
 use crate::alerts::AlertStore;
-use crate::log::{Expired, Expiry, LogError, LogPosition};
-use crate::report::ReceivedAt;
+use crate::log::{Expired, Expiry, LogError, LogPosition, SourceExpiry};
+use crate::report::{ReceivedAt, SourceId};
 use crate::snapshot::Snapshots;
 use crate::tracker::Tracker;
 
@@ -21,11 +22,13 @@ const OBSERVATIONS_MIN: u64 = 10_000;
 const EXPIRY_PAUSE_MAX: Duration = Duration::from_millis(100);
 /// The shortest time between two whole snapshots that are written only to let the log delete more.
 const ROLL_INTERVAL: Duration = Duration::from_secs(60 * 60);
+/// How many such snapshots one round of expiry writes. The log deletes what two of them have.
+const ROLLS_MAX: u32 = 2;
 /// Whole snapshots up to this size are written without regard to [`ROLL_INTERVAL`].
 const ROLL_FREE_BYTES: u64 = 64 << 20;
 
 /// The intervals and bounds of the housekeeping.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Schedule {
     /// How often changes are saved to a snapshot, and old reports expire.
     pub interval: Duration,
@@ -33,6 +36,17 @@ pub struct Schedule {
     pub age_max: Option<Duration>,
     /// How large the log may become, in bytes.
     pub size_max_bytes: Option<u64>,
+    /// Sources whose reports stay shorter or longer. The first rule that names a source counts.
+    pub rules: Vec<SourceRule>,
+}
+
+/// How long the reports of some sources stay in the log.
+#[derive(Clone, Debug)]
+pub struct SourceRule {
+    /// The sources, each by its UUID or by its name.
+    pub sources: Vec<String>,
+    /// How long their reports stay. `None` means for ever.
+    pub age_max: Option<Duration>,
 }
 
 /// Starts and stops the work of the thread.
@@ -212,7 +226,33 @@ impl Housekeeper {
     }
 
     fn expires(&self) -> bool {
-        self.schedule.age_max.is_some() || self.schedule.size_max_bytes.is_some()
+        let Schedule {
+            age_max,
+            size_max_bytes,
+            rules,
+            ..
+        } = &self.schedule;
+        let mut ages = rules.iter().map(|rule| rule.age_max);
+        age_max.is_some() || size_max_bytes.is_some() || ages.any(|age| age.is_some())
+    }
+
+    /// The sources of each rule. Names are looked up again each time, because they change.
+    fn sources_of_rules(&self) -> Vec<BTreeSet<SourceId>> {
+        let known = match &*self.schedule.rules {
+            [] => Vec::new(),
+            _ => self.tracker.sources(),
+        };
+        let named = |name: &str| match name.parse::<SourceId>() {
+            Ok(id) => vec![id],
+            Err(_) => {
+                let same = known.iter().filter(|source| *source.name == *name);
+                same.map(|source| source.id).collect()
+            }
+        };
+        let rules = self.schedule.rules.iter();
+        rules
+            .map(|rule| rule.sources.iter().flat_map(|name| named(name)).collect())
+            .collect()
     }
 
     /// Deletes what is due, step by step. Between the steps, the writer appends what has come in.
@@ -222,13 +262,15 @@ impl Housekeeper {
         clock: ExpiryClock,
         messages: &HousekeepingMessages,
     ) {
-        let mut observations = 0;
+        let (mut observations, mut rolls) = (0, 0);
+        let sources = self.sources_of_rules();
         loop {
             let asked = Instant::now();
-            let due = self.due(snapshots, clock);
-            if self.large_expiry != LargeExpiry::Allowed && self.announces(due) {
+            let due = self.due(snapshots, clock, &sources);
+            if self.large_expiry != LargeExpiry::Allowed && self.announces(&due, messages) {
                 return;
             }
+            let up_to = due.up_to;
             let Some(expired) = self.step(due) else {
                 return;
             };
@@ -247,13 +289,14 @@ impl Housekeeper {
                     info!(observations, expired_to = to, "expired old reports");
                 }
                 debug!("nothing more can expire now");
-                if !(expired.is_blocked && self.may_roll(snapshots)) {
+                if !(expired.is_blocked && rolls < ROLLS_MAX && self.may_roll(snapshots)) {
                     return;
                 }
                 // The log may delete only what is in a snapshot that is finished for good.
                 self.snapshot(snapshots, true);
                 self.rolled = Some(Instant::now());
-                if snapshots.safe_position() <= expired.to {
+                rolls += 1;
+                if snapshots.safe_position() <= up_to {
                     return;
                 }
                 observations = 0;
@@ -279,32 +322,55 @@ impl Housekeeper {
     }
 
     /// Logs it if more reports are due than one step deletes. Returns whether it did: then nothing may be deleted yet.
-    fn announces(&mut self, due: Expiry) -> bool {
-        let trial = self.step(Expiry {
-            is_trial: true,
-            ..due
-        });
+    fn announces(&mut self, due: &Expiry, messages: &HousekeepingMessages) -> bool {
+        let trial = loop {
+            let trial = self.step(Expiry {
+                is_trial: true,
+                ..due.clone()
+            });
+            let is_undecided = trial.is_some_and(|trial| trial.is_undecided);
+            if !is_undecided || messages.is_stopping.load(Ordering::Acquire) {
+                break trial;
+            }
+        };
         let is_large = trial.is_some_and(|trial| !trial.is_done);
         if is_large {
             self.large_expiry = LargeExpiry::Announced;
+            let of_rules = due.by_source.iter().map(|rule| rule.received_before);
+            let latest = of_rules.fold(due.received_before, ReceivedAt::max);
             let received_before = humantime::format_rfc3339_seconds(
-                SystemTime::UNIX_EPOCH + Duration::from_micros(due.received_before.micros()),
+                SystemTime::UNIX_EPOCH + Duration::from_micros(latest.micros()),
             );
             warn!(
                 %received_before,
                 snapshots.interval = ?self.schedule.interval,
-                "many reports are due to expire, the first time since the start: they are deleted after the next snapshot; if that is wrong, stop the server and correct the clock, retention.days or retention.size"
+                "many reports are due to expire, the first time since the start: they are deleted after the next snapshot; if that is wrong, stop the server and correct the clock, retention.days, retention.size or retention.rules"
             );
         }
         is_large
     }
 
     /// What may be deleted now. The writer adds which batches are remembered.
-    fn due(&self, snapshots: &Snapshots, clock: ExpiryClock) -> Expiry {
+    fn due(
+        &self,
+        snapshots: &Snapshots,
+        clock: ExpiryClock,
+        sources: &[BTreeSet<SourceId>],
+    ) -> Expiry {
         let now = clock.now();
-        let received_before = self.schedule.age_max.map(|age_max| now.before(age_max));
+        let before = |age_max: Option<Duration>| {
+            let before = age_max.map(|age_max| now.before(age_max));
+            before.unwrap_or_default()
+        };
+        let rules = self.schedule.rules.iter().zip(sources);
         Expiry {
-            received_before: received_before.unwrap_or_default(),
+            received_before: before(self.schedule.age_max),
+            by_source: rules
+                .map(|(rule, sources)| SourceExpiry {
+                    sources: sources.clone(),
+                    received_before: before(rule.age_max),
+                })
+                .collect(),
             size_max_bytes: self.schedule.size_max_bytes.unwrap_or(u64::MAX),
             observations_min: OBSERVATIONS_MIN,
             up_to: snapshots.safe_position(),

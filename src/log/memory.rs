@@ -63,6 +63,7 @@ impl MemoryLog {
             observations: 0,
             to: self.expired_to(),
             is_done: true,
+            is_undecided: false,
             is_blocked: false,
             is_still_too_large: false,
         };
@@ -70,7 +71,7 @@ impl MemoryLog {
         for entry in &self.entries {
             let accepted = count(entry);
             let is_spare = expiry.observations_min + accepted <= remaining;
-            if expiry.received_before <= entry.record.at || !is_spare {
+            if expiry.received_before_of(entry) <= entry.record.at || !is_spare {
                 break;
             }
             expired.is_blocked = expiry.up_to < entry.position;
@@ -86,8 +87,36 @@ impl MemoryLog {
             for _ in 0..due {
                 self.forget_oldest();
             }
+            expired.observations += self.thin(expiry);
         }
         expired
+    }
+
+    /// Removes reports of single sources, also between others that stay.
+    fn thin(&mut self, expiry: &Expiry) -> u64 {
+        if expiry.by_source.is_empty() {
+            return 0;
+        }
+        let (mut newer, mut removed) = (0, 0);
+        for entry in self.entries.iter_mut().rev() {
+            let count = u64::try_from(entry.reports().len()).unwrap_or_default();
+            let stay = if expiry.has_rule_for(entry) {
+                1
+            } else {
+                expiry.observations_min.max(1)
+            };
+            let is_due = entry.record.at < expiry.received_before_of(entry)
+                && entry.position <= expiry.up_to
+                && stay <= newer;
+            match entry.record.batch_mut() {
+                Some(batch) if is_due => {
+                    batch.reports.clear();
+                    removed += count;
+                }
+                _ => newer += count,
+            }
+        }
+        removed
     }
 
     fn forget_oldest(&mut self) {

@@ -163,10 +163,12 @@ pub struct LoggedObservation {
 }
 
 /// Which observations may be deleted.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Expiry {
     /// Observations of batches that were received before this time may be deleted.
     pub received_before: ReceivedAt,
+    /// Sources for which another time holds. If two name the same source, the first one counts.
+    pub by_source: Vec<SourceExpiry>,
     /// While the log is larger than this, in bytes, its oldest observations may be deleted too.
     pub size_max_bytes: u64,
     /// So many of the newest observations stay, however old they are and however large the log is.
@@ -179,15 +181,47 @@ pub struct Expiry {
     pub is_trial: bool,
 }
 
+impl Expiry {
+    /// The rule for the source of a record.
+    fn rule_for(&self, entry: &Entry) -> Option<&SourceExpiry> {
+        let source = entry.record.batch()?.source;
+        self.by_source
+            .iter()
+            .find(|rule| rule.sources.contains(&source))
+    }
+
+    fn has_rule_for(&self, entry: &Entry) -> bool {
+        self.rule_for(entry).is_some()
+    }
+
+    /// The time before which the reports of a record may be deleted.
+    fn received_before_of(&self, entry: &Entry) -> ReceivedAt {
+        let rule = self.rule_for(entry);
+        rule.map_or(self.received_before, |rule| rule.received_before)
+    }
+}
+
+/// Which observations of some sources may be deleted: also those among the newest ones, and those between others that
+/// stay. Only the newest observation of the log stays in any case.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SourceExpiry {
+    /// The sources.
+    pub sources: BTreeSet<SourceId>,
+    /// Observations of batches that were received before this time may be deleted.
+    pub received_before: ReceivedAt,
+}
+
 /// The result of one step of expiry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expired {
     /// How many observations were deleted.
     pub observations: u64,
-    /// The last position whose observations are deleted.
+    /// The last position up to which all observations are deleted.
     pub to: LogPosition,
     /// Whether nothing more may be deleted now.
     pub is_done: bool,
+    /// Whether a trial has found little so far, and has to go on.
+    pub is_undecided: bool,
     /// Whether [`Expiry::up_to`] alone prevents further deletions.
     pub is_blocked: bool,
     /// Whether the log is still larger than [`Expiry::size_max_bytes`], although few observations are left.

@@ -68,6 +68,7 @@ mod reads;
 mod related;
 mod reload;
 mod replay;
+mod retention;
 mod revocation;
 mod rights;
 mod scanners;

@@ -225,12 +225,21 @@ fn begins_after(db: &Connection) -> Result<LogPosition, LogError> {
 /// Compares records with the chain that is stored with them.
 pub(super) struct Check<'d> {
     stored: rusqlite::Statement<'d>,
-    /// The chain up to the last record. `None` if it is unknown because records before it have expired.
+    /// The chain up to the last record. `None` if it is unknown because records before it have expired, or reports of the
+    /// last ones.
     chain: Option<Chain>,
     /// The last record that was compared with a stored chain.
     checked_to: LogPosition,
     begins_after: LogPosition,
     link: Link,
+}
+
+/// What is stored with a record.
+#[derive(Default)]
+struct Stored {
+    chain: Option<Chain>,
+    /// Whether its reports have expired, and the record stays.
+    is_without_reports: bool,
 }
 
 /// A range of records that do not match their chain.
@@ -243,23 +252,28 @@ impl<'d> Check<'d> {
     pub(super) fn new(db: &'d Connection) -> Result<Self, LogError> {
         let (expired_to, begins_after) = (expired_to(db)?, begins_after(db)?);
         let mut check = Self {
-            stored: db.prepare("SELECT chain FROM records WHERE position = ?1")?,
+            stored: db.prepare("SELECT chain, accepted < 0 FROM records WHERE position = ?1")?,
             chain: Some(Chain::START),
             checked_to: begins_after,
             begins_after,
             link: Link::default(),
         };
         if begins_after < expired_to {
-            check.chain = check.stored(expired_to)?;
+            check.chain = check.stored(expired_to)?.chain;
             check.checked_to = expired_to;
         }
         Ok(check)
     }
 
-    fn stored(&mut self, at: LogPosition) -> Result<Option<Chain>, LogError> {
-        let read = |row: &rusqlite::Row<'_>| row.get::<_, Option<[u8; 16]>>(0);
+    fn stored(&mut self, at: LogPosition) -> Result<Stored, LogError> {
+        let read = |row: &rusqlite::Row<'_>| {
+            Ok(Stored {
+                chain: row.get::<_, Option<[u8; 16]>>(0)?.map(Chain),
+                is_without_reports: row.get(1)?,
+            })
+        };
         let found = self.stored.query_row([number(at)], read).optional()?;
-        Ok(found.flatten().map(Chain))
+        Ok(found.unwrap_or_default())
     }
 
     /// Adds the next record. Returns the records since the last stored chain if they do not match the one stored here.
@@ -268,10 +282,22 @@ impl<'d> Check<'d> {
         if at <= self.begins_after {
             return Ok(None);
         }
+        let Stored {
+            chain: stored,
+            is_without_reports,
+        } = self.stored(at)?;
+        if is_without_reports {
+            // Nobody can tell what it was. The next stored chain has it, perhaps its own.
+            self.chain = stored;
+            if stored.is_some() {
+                self.checked_to = at;
+            }
+            return Ok(None);
+        }
         if let Some(chain) = self.chain {
             self.chain = Some(chain.extended_by(entry, &mut self.link)?);
         }
-        let Some(stored) = self.stored(at)? else {
+        let Some(stored) = stored else {
             return Ok(None);
         };
         let is_broken = self.chain.is_some_and(|chain| chain != stored);
@@ -314,10 +340,18 @@ impl<'d> Anew<'d> {
         if at <= check.begins_after {
             return Ok(());
         }
+        let Stored {
+            chain: stored,
+            is_without_reports,
+        } = check.stored(at)?;
+        if is_without_reports {
+            check.chain = stored;
+            return Ok(());
+        }
         if let Some(chain) = check.chain {
             check.chain = Some(chain.extended_by(entry, &mut check.link)?);
         }
-        let Some(stored) = check.stored(at)? else {
+        let Some(stored) = stored else {
             return Ok(());
         };
         match check.chain {

@@ -1,16 +1,18 @@
-//! Deletes old observations, the oldest first, in small steps.
+//! Deletes old observations from the beginning of the log, the oldest first, in small steps. [`thin`](super::thin) deletes
+//! those of single sources between others that stay.
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::read::first_observation_after;
+use super::thin::Cutoffs;
 use super::{number, position, signed, unsigned};
 use crate::log::{Expired, Expiry, LogError, LogPosition};
 use crate::report::ReceivedAt;
 
 /// How many observations one step deletes, which takes some 10 ms.
-const OBSERVATIONS_PER_STEP: u64 = 4096;
+pub(super) const OBSERVATIONS_PER_STEP: u64 = 4096;
 /// How many batches one step reads, and how many of their rows it deletes.
-const BATCHES_PER_STEP: i64 = 1024;
+pub(super) const BATCHES_PER_STEP: i64 = 1024;
 const KEY: &str = "expired_to";
 const CLOCK_KEY: &str = "expired_clock_us";
 
@@ -91,12 +93,21 @@ pub(super) fn expire(
     })
 }
 
-/// How many observations there are. Their row numbers have no gaps.
-pub(super) fn remaining(db: &Connection) -> Result<u64, LogError> {
+/// How many observations there are at most. Single ones may have been erased, and those of single sources may have
+/// expired.
+pub(super) fn remaining_max(db: &Connection) -> Result<u64, LogError> {
     let query =
         "SELECT (SELECT max(id) FROM observations) - (SELECT min(id) FROM observations) + 1";
     let count: Option<i64> = db.query_row(query, [], |row| row.get(0))?;
     unsigned(count.unwrap_or(0))
+}
+
+/// The record that has the oldest of the newest `count` observations. `None` if there are fewer.
+pub(super) fn record_of_newest(db: &Connection, count: u64) -> Result<Option<i64>, LogError> {
+    let query = "SELECT record FROM observations ORDER BY id DESC LIMIT 1 OFFSET ?1";
+    let mut query = db.prepare_cached(query)?;
+    let skipped = signed(count.saturating_sub(1));
+    Ok(query.query_row([skipped], |row| row.get(0)).optional()?)
 }
 
 /// What one step may delete after `from`.
@@ -105,20 +116,27 @@ fn due(db: &Connection, from: LogPosition, expiry: &Expiry) -> Result<Expired, L
         to: from,
         observations: 0,
         is_done: false,
+        is_undecided: false,
         is_blocked: false,
         is_still_too_large: false,
     };
     let is_too_large = expiry.size_max_bytes < used_bytes(db)?;
-    let mut remaining = remaining(db)?;
+    let cutoffs = Cutoffs::of(db, expiry)?;
+    // The newest observations that stay begin in this record.
+    let kept_from = match expiry.observations_min {
+        0 => Some(i64::MAX),
+        count => record_of_newest(db, count)?,
+    };
     let mut query = db.prepare_cached(
-        "SELECT position, accepted, received_at_us FROM records WHERE position > ?1 ORDER BY position LIMIT ?2",
+        "SELECT position, accepted, received_at_us, source FROM records WHERE position > ?1 ORDER BY position LIMIT ?2",
     )?;
     let mut rows = query.query([number(from), BATCHES_PER_STEP])?;
     while let Some(row) = rows.next()? {
         let here = position(row.get(0)?)?;
-        let is_old = row.get::<_, i64>(2)? < signed(expiry.received_before.micros());
-        let accepted = unsigned(row.get(1)?)?;
-        let is_spare = expiry.observations_min + accepted <= remaining;
+        let is_old = row.get::<_, i64>(2)? < cutoffs.of_source(row.get(3)?);
+        // Below zero if they have expired already.
+        let accepted = unsigned(row.get::<_, i64>(1)?.max(0))?;
+        let is_spare = kept_from.is_some_and(|kept_from| accepted == 0 || number(here) < kept_from);
         if !(is_spare && (is_old || is_too_large)) {
             due.is_done = true;
             due.is_still_too_large = is_too_large;
@@ -133,7 +151,6 @@ fn due(db: &Connection, from: LogPosition, expiry: &Expiry) -> Result<Expired, L
         }
         due.to = here;
         due.observations += accepted;
-        remaining = remaining.saturating_sub(accepted);
     }
     due.is_done = due.to == from;
     Ok(due)

@@ -19,6 +19,7 @@ mod reader;
 mod rows;
 mod search;
 mod sweep;
+mod thin;
 mod track;
 mod verify;
 mod write;
@@ -42,6 +43,7 @@ use self::index::BuilderThread;
 pub(crate) use self::index::PART_ROWS_MAX as INDEX_ROWS_MAX;
 pub use self::reader::LogReader;
 pub(crate) use self::reader::open_read_only;
+use self::thin::Thinner;
 pub use self::verify::{Finding, Findings, Verification};
 use self::write::{Dictionaries, Tip};
 use super::{
@@ -73,6 +75,7 @@ pub struct SqliteLog {
     server_uuid: Uuid,
     node: Uuid,
     numbers: Dictionaries,
+    thinner: Thinner,
     syncs: Arc<Histogram>,
     _checkpointer: Checkpointer,
     /// Dropped last, because the files are in use until then.
@@ -132,6 +135,7 @@ impl SqliteLog {
                 chain: chain::last(&db)?,
             },
             numbers: Dictionaries::load(&db)?,
+            thinner: Thinner::default(),
             syncs: Arc::default(),
             _checkpointer: Checkpointer::start(&file, &mut db, checkpoint::PAGES)?,
             index: BuilderThread::start(data, (&file, &db), node, options.index_rows)?,
@@ -201,6 +205,13 @@ impl SqliteLog {
 
     pub(super) fn expire(&mut self, expiry: &Expiry) -> Result<Expired, LogError> {
         let mut expired = expire::expire(&mut self.db, self.tip.at, expiry)?;
+        if expired.is_done {
+            let thinned = self.thinner.step(&mut self.db, expiry)?;
+            expired.observations += thinned.observations;
+            expired.is_done = thinned.is_done;
+            expired.is_undecided = thinned.is_undecided;
+            expired.is_blocked |= thinned.is_blocked;
+        }
         if expiry.is_trial {
             return Ok(expired);
         }
@@ -209,7 +220,7 @@ impl SqliteLog {
         }
         self.numbers.sweep.count(expired.observations);
         if expired.is_done {
-            let remaining = expire::remaining(&self.db)?;
+            let remaining = expire::remaining_max(&self.db)?;
             expired.is_done = !self.numbers.sweep(&mut self.db, remaining)?;
         }
         Ok(expired)

@@ -241,7 +241,9 @@ pub(super) fn receipt(db: &Connection, at: LogPosition) -> Result<Option<StoredR
     let Some((accepted, rejected)) = row.optional()? else {
         return Ok(None);
     };
-    let accepted = usize::try_from(accepted).map_err(|_| damaged("a count is negative"))?;
+    // Below zero if the reports have expired. What was accepted is still told.
+    let accepted =
+        usize::try_from(accepted.unsigned_abs()).map_err(|_| damaged("a count is too large"))?;
     Ok(Some(StoredReceipt {
         position: at,
         accepted,

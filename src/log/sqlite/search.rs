@@ -4,7 +4,12 @@ use rusqlite::{Connection, params};
 
 use super::index::{Index, RowRange, View, bounds};
 use super::signed;
+use super::thin::is_thinned;
 use crate::log::{LogError, ObservationKey};
+
+/// How many keys one search finds at least and at most if rows of some sources were deleted.
+const THINNED_KEYS_MIN: usize = 256;
+const THINNED_KEYS_MAX: usize = 1 << 16;
 
 /// A search for the first keys of a device in some order.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +36,51 @@ pub(super) fn keys(
     search: Search,
     is_unwanted: &dyn Fn() -> bool,
 ) -> Result<Vec<ObservationKey>, LogError> {
+    if !is_thinned(db)? {
+        return first_keys(db, (index, &mut view), search, is_unwanted);
+    }
+    let mut row = db.prepare_cached("SELECT EXISTS (SELECT 1 FROM observations WHERE id = ?1)")?;
+    let mut found = Vec::new();
+    // The index still has rows that are deleted. If there are many, few searches of many keys find the others.
+    let mut next = Search {
+        count: search.count.max(THINNED_KEYS_MIN),
+        ..search
+    };
+    loop {
+        let keys = first_keys(db, (index, &mut view), next, is_unwanted)?;
+        let is_last = keys.len() < next.count;
+        let last = keys.last().copied();
+        for key in keys {
+            if row.query_row([key.id], |row| row.get(0))? {
+                found.push(key);
+            }
+            if search.count <= found.len() {
+                return Ok(found);
+            }
+        }
+        let Some(last) = last.filter(|_| !is_last) else {
+            return Ok(found);
+        };
+        match search.order {
+            Order::NewestFirst => next.before = last,
+            Order::OldestFirst => {
+                next.from = ObservationKey {
+                    id: last.id.saturating_add(1),
+                    ..last
+                }
+            }
+        }
+        next.count = next.count.saturating_mul(4).min(THINNED_KEYS_MAX);
+    }
+}
+
+/// The first keys, also of rows that a rule for their source has deleted.
+fn first_keys(
+    db: &Connection,
+    (index, view): (&Index, &mut View),
+    search: Search,
+    is_unwanted: &dyn Fn() -> bool,
+) -> Result<Vec<ObservationKey>, LogError> {
     let in_log = bounds(db)?;
     let (mut best, gaps) = loop {
         let mut best = Best::new(search);
@@ -40,7 +90,7 @@ pub(super) fn keys(
                 best.offer(key);
             }
         };
-        if let Some(gaps) = index.search(&mut view, in_log, is_unwanted, &mut visit)? {
+        if let Some(gaps) = index.search(view, in_log, is_unwanted, &mut visit)? {
             break (best, gaps);
         }
     };

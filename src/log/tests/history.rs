@@ -55,6 +55,24 @@ fn settle(log: &Log) -> usize {
     log.settle_index()
 }
 
+/// Lets the batches of one source expire that were received before a time.
+fn thin(log: &mut Log, source: u64, received_before: u64) {
+    let rule = SourceExpiry {
+        sources: [wifi_batch(source).source].into(),
+        received_before: ReceivedAt::from_micros(BEGIN + received_before),
+    };
+    let expiry = Expiry {
+        received_before: ReceivedAt::from_micros(0),
+        by_source: vec![rule],
+        size_max_bytes: u64::MAX,
+        observations_min: 0,
+        up_to: LogPosition(u64::MAX),
+        remembered_from: LogPosition(u64::MAX),
+        is_trial: false,
+    };
+    while !log.expire(&expiry).unwrap().is_done {}
+}
+
 fn runs(directory: &Path) -> Vec<PathBuf> {
     let Ok(files) = fs::read_dir(directory.join("history")) else {
         return Vec::new();
@@ -170,6 +188,8 @@ enum Step {
     Append(Vec<Vec<(u8, u32)>>),
     /// Lets batches of so many parts of the log, in percent, expire.
     Expire(u64),
+    /// The same, of one source only.
+    Thin(u64, u64),
     Reopen,
     Settle,
     /// Changes a byte of one of the files.
@@ -185,6 +205,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         10 => batches.prop_map(Step::Append),
         2 => (0..101_u64).prop_map(Step::Expire),
+        3 => (0..3_u64, 0..101_u64).prop_map(|(source, percent)| Step::Thin(source, percent)),
         2 => Just(Step::Reopen),
         4 => Just(Step::Settle),
         1 => (any::<usize>(), any::<u64>()).prop_map(|(file, at)| Step::Damage(file, at)),
@@ -222,6 +243,9 @@ proptest! {
                 }
                 Step::Expire(percent) => {
                     expire(&mut log, number * percent / 100 + 1, u64::MAX, u64::MAX);
+                }
+                Step::Thin(source, percent) => {
+                    thin(&mut log, source, number * percent / 100 + 1);
                 }
                 Step::Reopen => {
                     drop(log);
@@ -396,6 +420,27 @@ fn runs_of_rows_that_have_expired_are_deleted() {
     log.append(batches(30..50)).unwrap();
     expect_sound(&log);
     settle(&log);
+    expect_sound(&log);
+}
+
+#[test]
+fn rows_of_a_source_that_have_expired_are_not_found_and_the_runs_stay() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut log = open(directory.path());
+    log.append(batches(0..900)).unwrap();
+    settle(&log);
+    let before = runs(directory.path());
+    // Two of three rows of each device are gone, also the one that a run is recognised by.
+    for source in [0, 1] {
+        thin(&mut log, source, 10_000);
+    }
+    assert_eq!(slowly(&log, 1).len(), 300);
+    expect_sound(&log);
+    settle(&log);
+    assert_eq!(runs(directory.path()), before);
+    drop(log);
+    let log = open(directory.path());
+    assert_eq!(runs(directory.path()), before);
     expect_sound(&log);
 }
 

@@ -4,6 +4,7 @@ mod encoding;
 #[cfg(unix)]
 mod history;
 mod reader;
+mod retention;
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -239,6 +240,7 @@ fn the_log_on_disk_keeps_the_contract_and_is_the_same_when_opened_again() {
 fn expire(log: &mut Log, received_before: u64, up_to: u64, remembered_from: u64) -> Expired {
     let expiry = Expiry {
         received_before: ReceivedAt::from_micros(1_700_000_000_000_000 + received_before),
+        by_source: Vec::new(),
         size_max_bytes: u64::MAX,
         observations_min: 0,
         up_to: LogPosition(up_to),
@@ -271,6 +273,7 @@ fn expiry(log: &mut Log) {
     // Each batch has two reports. A trial deletes nothing, and the newest reports stay however old they are.
     let newest_stay = |observations_min, is_trial| Expiry {
         received_before: ReceivedAt::from_micros(BEGIN + 100),
+        by_source: Vec::new(),
         size_max_bytes: u64::MAX,
         observations_min,
         up_to: LogPosition(100),
@@ -325,6 +328,7 @@ fn names_go_with_the_last_observation_of_them() {
 
     let expiry = Expiry {
         received_before: ReceivedAt::from_micros(1_700_000_000_000_008),
+        by_source: Vec::new(),
         size_max_bytes: u64::MAX,
         observations_min: 0,
         up_to: LogPosition(100),
@@ -389,6 +393,7 @@ fn a_log_that_is_too_large_lets_its_oldest_reports_go_and_uses_the_room_again() 
         log.append(vec![large(number)]).unwrap();
         let expiry = Expiry {
             received_before: ReceivedAt::from_micros(0),
+            by_source: Vec::new(),
             size_max_bytes: 1 << 20,
             observations_min: 10_000,
             up_to: LogPosition(number),

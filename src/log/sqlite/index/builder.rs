@@ -253,18 +253,14 @@ impl Builder {
         Ok(())
     }
 
-    /// Writes rows to a run, and uses it. Returns `false` if the last row is not in the log with a record.
+    /// Writes rows to a run, and uses it. Returns `false` if none of the rows is in the log with a record.
     fn write(
         &self,
         range: RowRange,
         rows: &[IndexedRow],
         epoch: Epoch,
     ) -> Result<bool, BuildError> {
-        let anchor = match rows.last() {
-            Some(last) => rows::anchor(&self.db, last.id)?,
-            None => None,
-        };
-        let Some(anchor) = anchor else {
+        let Some(anchor) = rows::last_anchor(&self.db, rows)? else {
             return Ok(false);
         };
         let folder = self.index.data.make_history()?;
@@ -424,7 +420,7 @@ fn belongs(run: &Run, db: &Connection, in_log: RowRange) -> Result<bool, LogErro
     Ok(is_within
         && run.range.first <= run.anchor.row
         && run.anchor.row <= run.range.last
-        && rows::anchor(db, run.anchor.row)? == Some(run.anchor))
+        && rows::is_of_log(db, run.anchor)?)
 }
 
 fn refuse(path: &Path, error: &RunError, delete: impl FnOnce() -> io::Result<()>) {

@@ -57,7 +57,7 @@ pub(in crate::log::sqlite) fn bounds(db: &Connection) -> Result<RowRange, LogErr
 }
 
 /// The anchor at a row. `None` if there is no such row.
-pub(super) fn anchor(db: &Connection, row: i64) -> Result<Option<Anchor>, LogError> {
+fn anchor(db: &Connection, row: i64) -> Result<Option<Anchor>, LogError> {
     let mut query = db.prepare_cached(
         "SELECT r.position, r.id FROM observations o JOIN records r ON r.position = o.record WHERE o.id = ?1",
     )?;
@@ -71,6 +71,35 @@ pub(super) fn anchor(db: &Connection, row: i64) -> Result<Option<Anchor>, LogErr
         })
         .optional()?;
     Ok(anchor)
+}
+
+/// Whether an anchor is of this log. Its row may be gone because a rule for its source has deleted it; then its record is
+/// there without any reports.
+pub(super) fn is_of_log(db: &Connection, wanted: Anchor) -> Result<bool, LogError> {
+    if let Some(found) = anchor(db, wanted.row)? {
+        return Ok(found == wanted);
+    }
+    let mut query =
+        db.prepare_cached("SELECT id FROM records WHERE position = ?1 AND accepted < 0")?;
+    let id = query.query_row([wanted.position], |found| {
+        found.get::<_, Option<[u8; 16]>>(0)
+    });
+    Ok(id
+        .optional()?
+        .is_some_and(|id| id.unwrap_or_default() == wanted.record))
+}
+
+/// The anchor at the last of some rows that is in the log. Those after it may have expired meanwhile.
+pub(super) fn last_anchor(
+    db: &Connection,
+    rows: &[IndexedRow],
+) -> Result<Option<Anchor>, LogError> {
+    for row in rows.iter().rev() {
+        if let Some(found) = anchor(db, row.id)? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
 }
 
 /// The first `count` rows of a range.

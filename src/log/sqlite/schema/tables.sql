@@ -48,7 +48,7 @@ CREATE TABLE records (
     phy             TEXT,                -- of all reports, or of a source that it introduces; NULL if the reports differ
     received_at_us  INTEGER NOT NULL,    -- microseconds since 1970, by the server's clock
     identity        BLOB,                -- recognises reports that are resent
-    accepted        INTEGER NOT NULL,    -- number of accepted reports
+    accepted        INTEGER NOT NULL,    -- number of accepted reports; below zero once a rule for the source has removed them
     rejected        TEXT,                -- JSON: the refused reports, each with index and reason
     content         TEXT,                -- JSON: the change, if it is not reports
     kind            TEXT,                -- of record; NULL is reports
