@@ -233,7 +233,7 @@ fn the_log_on_disk_keeps_the_contract_and_is_the_same_when_opened_again() {
     let mut log = Log::in_directory(directory.path()).unwrap();
     assert_eq!(replayed(&log, LogPosition::START), before);
     assert_eq!(log.server_uuid(), server);
-    assert_eq!(log.append(vec![wifi(9)]).unwrap()[0].position.get(), 19);
+    assert_eq!(log.append(vec![wifi(9)]).unwrap()[0].position.get(), 20);
 }
 
 /// Expires until there is nothing left to do.
