@@ -291,6 +291,12 @@ const ROOMS: &[(&str, &[&str])] = &[
         &["outbox", "views", "alerts", "config", "data_dir"],
     ),
     (
+        "erase",
+        &[
+            "forward", "import", "snapshot", "alerts", "tracker", "log", "data_dir",
+        ],
+    ),
+    (
         "forward",
         &[
             "outbox", "export", "privacy", "config", "tracker", "log", "report", "data_dir",
@@ -312,12 +318,6 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "views",
         &["events", "alerts", "tracker", "log", "report", "hex"],
-    ),
-    (
-        "erase",
-        &[
-            "forward", "import", "snapshot", "alerts", "tracker", "log", "data_dir",
-        ],
     ),
     (
         "backup",
