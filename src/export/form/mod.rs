@@ -34,4 +34,4 @@ pub(crate) const FORMS: [&Form; 12] = [
 
 /// The forms that services get.
 pub(super) const WIGLE_CSV: &Form = &wiglecsv::FORM;
-pub(super) const GEOJSON_LINES: &Form = &geojsonseq::FORM;
+pub(super) const GEOJSON: &Form = &geojson::FORM;

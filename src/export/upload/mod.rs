@@ -10,7 +10,7 @@ use uuid::Uuid;
 use self::geosubmit::Geosubmit;
 use self::wardriver::Wardriver;
 use super::facts::Kind;
-use super::form::{GEOJSON_LINES, WIGLE_CSV};
+use super::form::{GEOJSON, WIGLE_CSV};
 use super::{Around, Choices, Form, FormWriter, Hidden, Per, PlaceOf, Row, security};
 use crate::alerts::AlertStore;
 use crate::log::LogPosition;
@@ -25,8 +25,8 @@ pub(crate) enum UploadForm {
     WigleCsv,
     /// `WiGLE` CSV without classic Bluetooth devices.
     WigleCsvWithoutClassic,
-    /// One feature a line, from which another scanpost gets all of an observation.
-    GeojsonLines,
+    /// `GeoJSON`, from which another scanpost gets all of an observation.
+    Geojson,
     /// Ichnaea's interface.
     Geosubmit,
     /// The interface of wardriver.org.
@@ -66,7 +66,7 @@ impl UploadForm {
     pub(crate) const fn states_security(self) -> bool {
         match self {
             Self::WigleCsv | Self::WigleCsvWithoutClassic | Self::Wardriver => true,
-            Self::GeojsonLines | Self::Geosubmit => false,
+            Self::Geojson | Self::Geosubmit => false,
         }
     }
 
@@ -83,7 +83,7 @@ impl UploadForm {
         match self {
             Self::WigleCsv => file(WIGLE_CSV, |_| true),
             Self::WigleCsvWithoutClassic => file(WIGLE_CSV, |row| row.kind() != Kind::Bluetooth),
-            Self::GeojsonLines => file(GEOJSON_LINES, |_| true),
+            Self::Geojson => file(GEOJSON, |_| true),
             Self::Geosubmit => Box::new(Geosubmit::new(bounds)),
             Self::Wardriver => Box::new(Wardriver::new(bounds, server)),
         }

@@ -24,16 +24,16 @@ impl Scanpost {
 
 impl Service for Scanpost {
     fn form(&self) -> UploadForm {
-        UploadForm::GeojsonLines
+        UploadForm::Geojson
     }
 
     fn extension(&self) -> &'static str {
-        "geojsonl"
+        "geojson"
     }
 
     fn send(&self, _part: &Part, body: Bytes) -> Made {
         self.with_key(Request::post(format!("{}/api/v1/imports", self.0.base)))
-            .header(header::CONTENT_TYPE, "application/geo+json-seq")
+            .header(header::CONTENT_TYPE, "application/geo+json")
             .body(Full::new(body))
     }
 
@@ -80,7 +80,8 @@ fn of_import(answer: &ReceiverResponse) -> Verdict {
     let json = json(answer);
     let state = json.get("state").and_then(Value::as_str);
     match state {
-        Some("done") => Verdict::Taken,
+        Some("done") if has_read(&json) => Verdict::Taken,
+        Some("done") => Verdict::Refused(format!("the import took no row{}", first_refusal(&json))),
         Some("waiting" | "running") => match word(&json, &["id"]) {
             Some(id) if is_plain(&id) => Verdict::Job(id),
             _ => Verdict::Wait("answered without the id of the import".to_owned(), None),
@@ -90,4 +91,23 @@ fn of_import(answer: &ReceiverResponse) -> Verdict {
         }
         _ => Verdict::Wait("answered without the state of an import".to_owned(), None),
     }
+}
+
+fn files(json: &Value) -> impl Iterator<Item = &Value> {
+    let files = json.get("files").and_then(Value::as_array);
+    files.into_iter().flatten()
+}
+
+/// Whether any row was not refused. A file that came before is not read again.
+fn has_read(json: &Value) -> bool {
+    let count = |file: &Value, name: &str| file.get(name).and_then(Value::as_u64);
+    files(json).any(|file| {
+        let is_known = file.get("duplicate") == Some(&Value::Bool(true));
+        is_known || count(file, "refused") < count(file, "rows")
+    })
+}
+
+fn first_refusal(json: &Value) -> String {
+    let first = files(json).find_map(|file| file.pointer("/refusals/0/reason")?.as_str());
+    first.map(quoted).unwrap_or_default()
 }

@@ -290,7 +290,10 @@ async fn another_scanpost_is_asked_for_its_import() {
         Reply::Json(200, json!({ "id": "7", "state": "running" })),
         Reply::Json(404, json!({ "status": "no such import" })),
         Reply::Json(202, json!({ "id": "8", "state": "waiting" })),
-        Reply::Json(200, json!({ "id": "8", "state": "done" })),
+        Reply::Json(
+            200,
+            json!({ "id": "8", "state": "done", "files": [{ "rows": 1, "refused": 0 }] }),
+        ),
     ];
     let (server, stub) = sending(ForwardKind::Scanpost, replies, 1).await;
     assert_eq!(run(&server).await["rows"], 1);
@@ -305,6 +308,16 @@ async fn another_scanpost_is_asked_for_its_import() {
     let after = run(&server).await;
     assert_eq!(after["refused_rows"], 1);
     assert_eq!(after["last_error"], "the import is failed: no rows");
+    let refusal = json!({ "line": 1, "reason": "the source is of another" });
+    let refused = json!({ "rows": 1, "refused": 1, "refusals": [refusal] });
+    for (file, error) in [
+        (refused, "the import took no row: the source is of another"),
+        (json!({ "rows": 0, "refused": 0 }), "the import took no row"),
+    ] {
+        let done = json!({ "id": "9", "state": "done", "files": [file] });
+        let (server, _stub) = sending(ForwardKind::Scanpost, vec![Reply::Json(200, done)], 1).await;
+        assert_eq!(run(&server).await["last_error"], error);
+    }
     let (server, _stub) = sending(
         ForwardKind::Scanpost,
         vec![Reply::Json(415, json!({ "status": "no form" }))],
