@@ -132,6 +132,8 @@ impl Runner {
     async fn obey(&mut self, order: Order, next: Option<Instant>) -> Option<Instant> {
         let next = match order {
             Order::Run => {
+                // A run that is under way goes on to the present end.
+                self.is_unkept |= self.progress.run_to.take().is_some();
                 self.phase(Phase::Working, None);
                 Some(Instant::now())
             }
