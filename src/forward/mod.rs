@@ -102,6 +102,8 @@ struct Shared {
     /// Cancelled once the tracker knows all devices. What may leave depends on them.
     ready: CancellationToken,
     stop: CancellationToken,
+    /// Ends also what is under way.
+    cut: CancellationToken,
     tasks: TaskTracker,
 }
 
@@ -109,12 +111,15 @@ struct Running {
     target: Arc<Target>,
     account: Account,
     stop: CancellationToken,
-    task: JoinHandle<()>,
+    task: JoinHandle<Option<()>>,
 }
 
 /// The tasks of the targets.
 #[derive(Debug)]
-pub struct ForwardTasks(TaskTracker);
+pub struct ForwardTasks {
+    tasks: TaskTracker,
+    cut: CancellationToken,
+}
 
 /// Starts the targets. They wait for `ready` to be cancelled, and run until `stop`. `None` for `from` means that nothing
 /// is forwarded, and that the data directory stays as it is.
@@ -138,7 +143,7 @@ pub fn start(
             cursors: Arc::new(cursors),
         }))
     });
-    let tasks = TaskTracker::new();
+    let (tasks, cut) = (TaskTracker::new(), CancellationToken::new());
     // Targets that start later count all the same.
     tasks.close();
     let forwards = Forwards(Arc::new(Shared {
@@ -146,10 +151,11 @@ pub fn start(
         desk: desk.transpose()?,
         ready: ready.clone(),
         stop: stop.clone(),
+        cut: cut.clone(),
         tasks: tasks.clone(),
     }));
     forwards.0.start_all(configured)?;
-    Ok((forwards, ForwardTasks(tasks)))
+    Ok((forwards, ForwardTasks { tasks, cut }))
 }
 
 impl Forwards {
@@ -273,7 +279,7 @@ impl Shared {
         let task = {
             let (target, desk) = (Arc::clone(&target), Arc::clone(desk));
             let (ready, stop) = (self.ready.clone(), stop.clone());
-            async move {
+            self.cut.clone().run_until_cancelled_owned(async move {
                 if let Some(replaced) = replaced {
                     // It failed if it panicked. Its progress is right all the same.
                     replaced.await.ok();
@@ -282,7 +288,7 @@ impl Shared {
                 if stop.run_until_cancelled(ready.cancelled()).await.is_some() {
                     runner.run(orders, stop).await;
                 }
-            }
+            })
         };
         Running {
             target,
@@ -302,10 +308,13 @@ impl fmt::Debug for Forwards {
 }
 
 impl ForwardTasks {
-    /// Waits until all attempts that are under way have ended, but no longer than `grace`. An attempt that is cut off is
-    /// repeated after the next start.
+    /// Waits until all attempts that are under way have ended, but no longer than `grace`. Then it cuts them off, and the
+    /// next start finds out whether they succeeded.
     pub async fn finish(self, grace: Duration) {
-        timeout(grace, self.0.wait()).await.ok();
+        if timeout(grace, self.tasks.wait()).await.is_err() {
+            self.cut.cancel();
+            self.tasks.wait().await;
+        }
     }
 }
 
