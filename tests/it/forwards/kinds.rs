@@ -385,6 +385,6 @@ async fn a_dry_run_writes_files_and_leaves_the_position() {
     assert_eq!(status(&server).await["position"], 0);
     assert_eq!(run(&server).await["rows"], 3);
     assert_eq!(stub.got().len(), 2);
-    let (file, _) = (stub.got()[0].body.to_vec(), ());
-    assert_eq!(file, first, "the service gets what the files have");
+    let sent = &stub.got()[0].body;
+    assert_eq!(*sent, first, "the service gets what the files have");
 }
