@@ -242,12 +242,12 @@ impl Housekeeper {
             [] => Vec::new(),
             _ => self.tracker.sources(),
         };
-        let named = |name: &str| match name.parse::<SourceId>() {
-            Ok(id) => vec![id],
-            Err(_) => {
-                let same = known.iter().filter(|source| *source.name == *name);
-                same.map(|source| source.id).collect()
+        let named = |name: &str| -> Vec<SourceId> {
+            if let Ok(id) = name.parse() {
+                return vec![id];
             }
+            let same = known.iter().filter(|source| *source.name == *name);
+            same.map(|source| source.id).collect()
         };
         let rules = self.schedule.rules.iter();
         rules

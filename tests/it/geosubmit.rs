@@ -349,7 +349,7 @@ async fn networks_without_security_information_are_not_open() {
 }
 
 /// What was seen of a network with these values.
-async fn seen(server: &TestServer, number: usize, mut record: Value, position: Value) -> Value {
+async fn seen(server: &TestServer, number: usize, mut record: Value, position: &Value) -> Value {
     let address = format!("02:00:5E:30:00:{number:02X}");
     record["macAddress"] = json!(address);
     let item = json!({
@@ -387,7 +387,7 @@ async fn values_of_records_are_kept_up_to_their_edges() {
     .enumerate()
     {
         let record = json!({ key: value });
-        let seen = seen(&server, number, record, json!(null)).await;
+        let seen = seen(&server, number, record, &json!(null)).await;
         assert_eq!(seen[field], expected, "{key} = {value}: {seen}");
     }
 }
@@ -414,7 +414,7 @@ async fn values_of_positions_are_kept_up_to_their_edges() {
     {
         let mut position = json!({ "latitude": 52.5, "longitude": 13.25 });
         position[key] = value.clone();
-        let seen = seen(&server, number, json!({}), position).await;
+        let seen = seen(&server, number, json!({}), &position).await;
         assert_eq!(seen[field], expected, "{key} = {value}: {seen}");
     }
 }

@@ -30,8 +30,12 @@ fn with_rules(folder: &TempDir, rules: &str) -> impl Fn(&mut Command) + use<> {
 
 /// Sends a batch with the shared device and another one of the scanner.
 async fn report(running: &Running, source: &str, number: u32) {
-    let name = if source == GUEST { "guest" } else { "own" };
-    let own = format!("0200{}{number:06x}", &source[source.len() - 2..]);
+    let (name, octet) = if source == GUEST {
+        ("guest", "0a")
+    } else {
+        ("own", "0b")
+    };
+    let own = format!("0200{octet}{number:06x}");
     let body = json!({
         "source_uuid": source,
         "source_name": name,

@@ -191,15 +191,14 @@ impl Thinner {
 /// The time before which the reports of a class are deleted out of the middle. `None` if none are.
 fn due_before(expiry: &Expiry, class: Option<usize>) -> Option<i64> {
     let of_others = expiry.received_before;
-    let before = match class {
-        Some(class) => expiry.by_source.get(class)?.received_before,
+    let before = if let Some(class) = class {
+        expiry.by_source.get(class)?.received_before
+    } else {
         // Without a rule that keeps reports longer, nothing is left for this class.
-        None => {
-            let mut rules = expiry.by_source.iter();
-            rules
-                .any(|rule| rule.received_before < of_others)
-                .then_some(of_others)?
-        }
+        let mut rules = expiry.by_source.iter();
+        rules
+            .any(|rule| rule.received_before < of_others)
+            .then_some(of_others)?
     };
     (ReceivedAt::default() < before).then(|| signed(before.micros()))
 }
