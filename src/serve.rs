@@ -49,6 +49,8 @@ use crate::metrics::ConnectionCounts;
 use crate::notify::Notifier;
 use crate::privacy::{self, OptedOut};
 use crate::process::Process;
+use crate::report::ReceivedAt;
+use crate::snapshot::Snapshots;
 use crate::tracker::Tracker;
 use crate::webhook::{self, Deliveries, WebhookError, Webhooks};
 
@@ -235,6 +237,19 @@ pub async fn serve_log(
     ended.map(drop)
 }
 
+/// What to do as soon as the log has been read.
+fn when_read(
+    housekeeper: HousekeepingHandle,
+    notifier: Arc<Notifier>,
+    ready: CancellationToken,
+) -> impl FnOnce(Option<Snapshots>, ReceivedAt) + Send + 'static {
+    move |snapshots, arrived_last| {
+        housekeeper.begin(snapshots, arrived_last);
+        notifier.ready();
+        ready.cancel();
+    }
+}
+
 async fn run(
     listeners: Listeners,
     config: Config,
@@ -273,7 +288,6 @@ async fn run(
     )?;
     let (housekeeper, messages) = housekeeping::channel();
     let notifier = Arc::new(Notifier::of_environment());
-    let (begin, told_when_ready) = (housekeeper.clone(), Arc::clone(&notifier));
     let (ingest, mut writer) = ingest::start(
         Stores {
             log,
@@ -285,11 +299,7 @@ async fn run(
         events.clone(),
         SystemTime::now().into(),
         writer_bounds(&config),
-        move |snapshots, arrived_last| {
-            begin.begin(snapshots, arrived_last);
-            told_when_ready.ready();
-            ready.cancel();
-        },
+        when_read(housekeeper.clone(), Arc::clone(&notifier), ready),
     )
     .map_err(ServeError::Thread)?;
     let housekeeping = start_housekeeping(messages, (&tracker, &ingest, &alerts), &config)?;

@@ -346,7 +346,7 @@ pub(crate) struct Parts {
 }
 
 impl App {
-    pub(crate) fn new(config: &Config, parts: Parts) -> Self {
+    pub(crate) fn new(config: &Config, mut parts: Parts) -> Self {
         let limits = &config.limits;
         let bodies = Bodies::new(body_limits(limits));
         let origins = Origins::new(parts.access.clone(), parts.is_local, &config.server);
@@ -355,30 +355,44 @@ impl App {
         let (requests, refused) = (Arc::<RequestCounts>::default(), RefusedReads::default());
         let maps = BaseMaps::of(parts.data.as_ref());
         maps.log_in_background();
-        let metrics = Metrics::new(metrics::MetricSources {
-            data: parts.data,
-            oldest: OldestReport::new(history.clone()),
-            access: parts.access.clone(),
-            outcomes: outcomes.clone(),
-            requests: Arc::clone(&requests),
-            refused_reads: refused.clone(),
-            health: health.clone(),
-            tracker: Arc::clone(&parts.tracker),
-            ingest: parts.ingest.clone(),
-            imports: parts.imports.clone(),
-            alerts: parts.alerts.clone(),
-            webhooks: parts.webhooks.clone(),
-            forwards: parts.forwards.clone(),
-            connections: parts.connections,
-            process: parts.process.clone(),
-        });
+        let metrics = Metrics::new(metric_sources(
+            &mut parts,
+            history.clone(),
+            (&outcomes, &health),
+            (&requests, &refused),
+        ));
         let places = Places::new(limits.subscribers_max, limits.subscribers_per_client_max);
-        let (alerts, request_limits, started_at) =
-            (parts.alerts.clone(), RequestLimits::of(config), now());
+        let (request_limits, started_at) = (RequestLimits::of(config), now());
         let tracker = Arc::clone(&parts.tracker);
         let sight = common_sight(config, &parts.privacy);
         let pace = Pace::new(parts.ingest.commit_counter(), limits.device_walks_max);
         let tile_index = TileIndex::new(Arc::clone(&tracker), parts.ingest.clone(), pace.clone());
+        let live = Live::new(limits, &pace, places.clone());
+        let page = LivePage::new(
+            limits,
+            PageParts {
+                places,
+                events: parts.events.clone(),
+                tracker: Arc::clone(&tracker),
+                alerts: parts.alerts.clone(),
+                access: parts.access.clone(),
+                pace: pace.clone(),
+                silence: request_limits.silence,
+                started_at,
+                sight: sight.clone(),
+            },
+        );
+        let server = ServerFacts {
+            config: config.server.clone(),
+            uuid: parts.server_uuid,
+            started_at,
+            metrics,
+            requests,
+            refusal_delay: limits.refusal_delay,
+            process: parts.process,
+            samples: Samples::default(),
+            document: OnceLock::new(),
+        };
         Self(Arc::new(Handles {
             origins: Arc::new(origins),
             proxies: Proxies::new(&config.server.proxies),
@@ -388,21 +402,8 @@ impl App {
                 server_uuid: parts.server_uuid,
                 pace: pace.clone(),
             },
-            live: Live::new(limits, &pace, places.clone()),
-            page: LivePage::new(
-                limits,
-                PageParts {
-                    places,
-                    events: parts.events.clone(),
-                    tracker: Arc::clone(&tracker),
-                    alerts: alerts.clone(),
-                    access: parts.access.clone(),
-                    pace: pace.clone(),
-                    silence: request_limits.silence,
-                    started_at,
-                    sight: sight.clone(),
-                },
-            ),
+            live,
+            page,
             logs: Logs::new(history.as_ref(), limits, &refused, &parts.ingest),
             exports: export_queue(limits, &refused),
             scratch: parts.scratch,
@@ -417,17 +418,7 @@ impl App {
             imports: parts.imports.map(|imports| import_service(config, imports)),
             kismet_page: parts.kismet_page,
             web_page: WebPage::new(&config.server.uri_prefix),
-            server: Arc::new(ServerFacts {
-                config: config.server.clone(),
-                uuid: parts.server_uuid,
-                started_at,
-                metrics,
-                requests,
-                refusal_delay: limits.refusal_delay,
-                process: parts.process,
-                samples: Samples::default(),
-                document: OnceLock::new(),
-            }),
+            server: Arc::new(server),
             limits: request_limits,
             guard: Guard {
                 access: parts.access,
@@ -553,6 +544,31 @@ fn import_service(config: &Config, imports: Imports) -> Arc<ImportService> {
         answer_within: config.import.answer_within,
         clock_skew_max: config.ingest.clock_skew_max,
     })
+}
+
+fn metric_sources(
+    parts: &mut Parts,
+    history: Option<Arc<History>>,
+    (outcomes, health): (&Outcomes, &SourceHealth),
+    (requests, refused_reads): (&Arc<RequestCounts>, &RefusedReads),
+) -> metrics::MetricSources {
+    metrics::MetricSources {
+        data: parts.data.take(),
+        oldest: OldestReport::new(history),
+        access: parts.access.clone(),
+        outcomes: outcomes.clone(),
+        requests: Arc::clone(requests),
+        refused_reads: refused_reads.clone(),
+        health: health.clone(),
+        tracker: Arc::clone(&parts.tracker),
+        ingest: parts.ingest.clone(),
+        imports: parts.imports.clone(),
+        alerts: parts.alerts.clone(),
+        webhooks: parts.webhooks.clone(),
+        forwards: parts.forwards.clone(),
+        connections: Arc::clone(&parts.connections),
+        process: parts.process.clone(),
+    }
 }
 
 /// What clients see that are no administrators.

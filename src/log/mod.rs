@@ -213,6 +213,10 @@ pub struct SourceExpiry {
 
 /// The result of one step of expiry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says something else, and most of them may hold together"
+)]
 pub struct Expired {
     /// How many observations were deleted.
     pub observations: u64,

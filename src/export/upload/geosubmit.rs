@@ -144,6 +144,9 @@ impl Geosubmit {
     }
 }
 
+/// The names of both lists, with their brackets, and the comma before the item.
+const LISTS_BYTES: usize = r#","wifiAccessPoints":[],"bluetoothBeacons":[],"#.len();
+
 impl Open {
     fn new(scan: Scan) -> Self {
         let mut open = Self {
@@ -152,9 +155,7 @@ impl Open {
             beacons: Vec::new(),
             bytes: 0,
         };
-        /// The names of both lists, with their brackets, and the comma before the item.
-        const LISTS: usize = r#","wifiAccessPoints":[],"bluetoothBeacons":[],"#.len();
-        open.bytes = open.json().len() + LISTS;
+        open.bytes = open.json().len() + LISTS_BYTES;
         open
     }
 

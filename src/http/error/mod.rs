@@ -243,13 +243,7 @@ impl ApiError {
         match self {
             Self::NoLiveStream(error) => error.status(),
             Self::Body(error) => status_of_body(error),
-            Self::Decode(error) => match error {
-                DecodeError::NotAReport(_) | DecodeError::Source(_) | DecodeError::NoReports(_) => {
-                    StatusCode::BAD_REQUEST
-                }
-                DecodeError::TooManyReports { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-                DecodeError::NothingValid(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            },
+            Self::Decode(error) => status_of_decode(error),
             Self::Ingest(error) => status_of_ingest(error),
             Self::Unauthorised(_) | Self::WrongPassword => StatusCode::UNAUTHORIZED,
             Self::TooManyFailures { .. }
@@ -425,6 +419,16 @@ fn status_of_ingest(error: &IngestError) -> StatusCode {
             AlertOrderError::Limited => StatusCode::TOO_MANY_REQUESTS,
             AlertOrderError::Taken(_) | AlertOrderError::TooMany { .. } => StatusCode::CONFLICT,
         },
+    }
+}
+
+fn status_of_decode(error: &DecodeError) -> StatusCode {
+    match error {
+        DecodeError::NotAReport(_) | DecodeError::Source(_) | DecodeError::NoReports(_) => {
+            StatusCode::BAD_REQUEST
+        }
+        DecodeError::TooManyReports { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        DecodeError::NothingValid(_) => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }
 

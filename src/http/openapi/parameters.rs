@@ -101,7 +101,6 @@ fn meaning(name: &str, around: Surroundings<'_>) -> Option<&'static str> {
         "to" => {
             "`start` of the log, its `end`, or the position of the last record that is not sent again. Default: end"
         }
-        "theme" => "`light` or `dark`. Default: light",
         "path" => "the path of a file, or of a view of the page",
         "version" => "the version of the page's files",
         "new_since" => {
@@ -115,9 +114,6 @@ fn meaning(name: &str, around: Surroundings<'_>) -> Option<&'static str> {
         "hash" => "the hash by which the list of these names one",
         "view" => "`all`, `phydot11_accesspoints`, `phy-IEEE802.11`, `phy-Bluetooth`",
         "phyname" => "`IEEE802.11` or `Bluetooth`, as `phy/all_phys` names them",
-        "z" => "the zoom of a tile",
-        "x" => "the column of a tile, from the west: less than 2 to the power of `z`",
-        "y" => "the row of a tile, from the north: less than 2 to the power of `z`",
         "class" => "a class of logs, of which there is none",
         "kind" => "which of them",
         "timestamp" => "seconds since 1970; negative: seconds before now",
@@ -174,6 +170,16 @@ fn meaning(name: &str, around: Surroundings<'_>) -> Option<&'static str> {
             "`desc` begins with the smallest and `asc` with the largest: Kismet exchanges the words"
         }
         "search" => "a text that one of the `fields` has to hold",
+        _ => return meaning_on_the_map(name),
+    })
+}
+
+fn meaning_on_the_map(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "theme" => "`light` or `dark`. Default: light",
+        "z" => "the zoom of a tile",
+        "x" => "the column of a tile, from the west: less than 2 to the power of `z`",
+        "y" => "the row of a tile, from the north: less than 2 to the power of `z`",
         _ => return None,
     })
 }
