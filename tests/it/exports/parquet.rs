@@ -1,6 +1,7 @@
 //! Parquet: a reader of it, which knows only what the format's description says, compares files with those of other forms.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::Read;
 
 use serde_json::{Value, json};
@@ -297,7 +298,10 @@ fn plain_value(content: &mut Reader<'_>, kind: usize, is_text: bool) -> Value {
 }
 
 fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+    octets.iter().fold(String::new(), |mut text, octet| {
+        write!(text, "{octet:02x}").unwrap();
+        text
+    })
 }
 
 /// The least and the greatest value are as the end of the file says.
