@@ -130,7 +130,7 @@ impl<'b> Reader<'b> {
         let mut numbers = Vec::new();
         while numbers.len() < count {
             let header = self.varint();
-            if header % 2 == 0 {
+            if header.is_multiple_of(2) {
                 let number = self.little_endian(width.div_ceil(8));
                 numbers.extend(std::iter::repeat_n(number, header / 2));
             } else {
