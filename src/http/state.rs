@@ -351,7 +351,7 @@ impl App {
         let bodies = Bodies::new(body_limits(limits));
         let origins = Origins::new(parts.access.clone(), parts.is_local, &config.server);
         let (health, outcomes) = (SourceHealth::new(limits.sources_max), Outcomes::default());
-        let history = parts.history.map(Arc::new);
+        let history = parts.history.take().map(Arc::new);
         let (requests, refused) = (Arc::<RequestCounts>::default(), RefusedReads::default());
         let maps = BaseMaps::of(parts.data.as_ref());
         maps.log_in_background();

@@ -175,7 +175,8 @@ impl World {
 
 fn id_of(row: &Value) -> Id {
     let address = row["address"].as_str().unwrap();
-    let device = u8::from_str_radix(&address[address.len() - 2..], 16).unwrap();
+    let (_, last) = address.rsplit_once(':').unwrap();
+    let device = u8::from_str_radix(last, 16).unwrap();
     (row["phy"] == "IEEE802.11", device)
 }
 

@@ -19,8 +19,15 @@ fn named(number: u64, ssid: &str) -> Value {
 fn addresses(stub: &Stub) -> Vec<String> {
     let got = stub.got();
     let seen = got.iter().flat_map(of_geosubmit);
-    seen.map(|seen| seen.split(' ').next().unwrap()[12..].to_owned())
-        .collect()
+    let address = |seen: String| {
+        seen.split(' ')
+            .next()
+            .unwrap()
+            .get(12..)
+            .unwrap()
+            .to_owned()
+    };
+    seen.map(address).collect()
 }
 
 #[tokio::test]

@@ -152,14 +152,14 @@ pub(super) fn file_of(got: &Got) -> (Vec<u8>, String, Vec<(String, String)>) {
             let (_, after) = head.split_once(&format!(" {key}=\""))?;
             Some(after.split_once('"')?.0.to_owned())
         };
-        match word("filename") {
-            Some(named) => (file, name) = (content[..end].to_vec(), named),
-            None => {
-                let value = String::from_utf8(content[..end].to_vec()).unwrap();
-                fields.push((word("name").unwrap(), value));
-            }
+        let content = content[..end].to_vec();
+        if let Some(named) = word("filename") {
+            (file, name) = (content, named);
+        } else {
+            let value = String::from_utf8(content).unwrap();
+            fields.push((word("name").unwrap(), value));
         }
-        rest = &content[end..];
+        rest = &rest[head_end + 4 + end..];
     }
     (file, name, fields)
 }
