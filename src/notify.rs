@@ -4,8 +4,15 @@ use std::env;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::net::UnixDatagram;
+use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::time::interval;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
+
+/// How often the service manager is told that the server runs, while nothing else tells it.
+const ALIVE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Tells the service manager how the server is. Does nothing where there is none.
 #[derive(Debug, Default)]
@@ -40,6 +47,18 @@ impl Notifier {
         self.send("WATCHDOG=1");
     }
 
+    /// Says each second that the server runs, until what is returned is dropped.
+    pub(crate) fn keep_alive(self: &Arc<Self>) -> AbortOnDropHandle<()> {
+        let notifier = Arc::clone(self);
+        AbortOnDropHandle::new(tokio::spawn(async move {
+            let mut ticks = interval(ALIVE_INTERVAL);
+            loop {
+                ticks.tick().await;
+                notifier.alive();
+            }
+        }))
+    }
+
     /// The server is shutting down.
     pub(crate) fn stopping(&self) {
         self.send("STOPPING=1");
@@ -69,4 +88,23 @@ fn connect(name: &OsString) -> io::Result<UnixDatagram> {
     }
     socket.connect(name)?;
     Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_service_manager_hears_of_it_while_nothing_else_tells() {
+        let (ours, theirs) = UnixDatagram::pair().unwrap();
+        let notifier = Arc::new(Notifier { socket: Some(ours) });
+        let alive = notifier.keep_alive();
+        let heard = tokio::task::spawn_blocking(move || {
+            let mut message = [0; 32];
+            let length = theirs.recv(&mut message).unwrap();
+            message[..length].to_vec()
+        });
+        assert_eq!(heard.await.unwrap(), b"WATCHDOG=1");
+        drop(alive);
+    }
 }

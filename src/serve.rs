@@ -16,6 +16,7 @@ use tokio::sync::mpsc::Receiver;
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
 pub use self::erasure::erase_from;
@@ -154,9 +155,9 @@ pub async fn serve_with(
         index_rows: config.limits.history_memory_rows,
     };
     let (mut config, mut shutdown) = (config, pin!(shutdown));
-    let how = How::new(options);
+    let how = How::new(options, Some(&data));
     loop {
-        erasure::carry_out_waiting(&config, &data).await;
+        erasure::carry_out_waiting(&config, &how.eraser).await;
         let log = Log::in_directory_with(&data, options_of_log)?;
         let stores = (log, Some(data.clone()));
         let listening = listeners.clone();
@@ -179,10 +180,15 @@ enum Ended {
 }
 
 impl Ended {
-    fn tell(self, notifier: &Notifier) {
-        if self == Self::Stopped {
-            info!("shutting down");
-            notifier.stopping();
+    /// Tells the service manager, until what is returned is dropped: the ticks end, but the process may not.
+    fn tell(self, notifier: &Arc<Notifier>) -> Option<AbortOnDropHandle<()>> {
+        match self {
+            Self::Stopped => {
+                info!("shutting down");
+                notifier.stopping();
+                None
+            }
+            Self::ToErase => Some(notifier.keep_alive()),
         }
     }
 }
@@ -192,11 +198,13 @@ struct How {
     accepts_loss: bool,
     sends_nothing: bool,
     reloads: Arc<Mutex<Reloads>>,
+    eraser: Eraser,
 }
 
 impl How {
-    fn new(options: StartOptions) -> Self {
+    fn new(options: StartOptions, data: Option<&Path>) -> Self {
         Self {
+            eraser: Eraser::new(data),
             accepts_loss: options.accepts_loss,
             sends_nothing: options.sends_nothing,
             reloads: Arc::new(Mutex::new(Reloads::new(options.reloads))),
@@ -231,7 +239,7 @@ pub async fn serve_log(
     log: Log,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
-    let how = How::new(StartOptions::default());
+    let how = How::new(StartOptions::default(), None);
     let (listeners, shutdown) = (listeners.into(), pin!(shutdown));
     let ended = run(listeners, config, (log, None), &how, shutdown).await;
     ended.map(drop)
@@ -270,7 +278,7 @@ async fn run(
         (log.server_uuid(), log.history(), log.history());
     let keeper = AlertKeeper::open(data.as_deref(), &config.alerts, server_uuid)?;
     let alerts = keeper.store();
-    let (data_files, eraser) = files_of(data.as_deref());
+    let data_files = data.as_deref().map(DataDir::at);
     let privacy = open_privacy(&config, data_files.as_ref())?;
     let tracker = Arc::new(tracker(&config, &privacy));
     let events = Events::new(config.limits.events_queue_max);
@@ -323,7 +331,7 @@ async fn run(
         webhooks,
         forwards,
         privacy,
-        eraser: eraser.clone(),
+        eraser: how.eraser.clone(),
         connections: Arc::clone(&connections),
         process,
         kismet_page,
@@ -345,10 +353,10 @@ async fn run(
     ));
     let (ended, early) = tokio::select! {
         () = shutdown => (Ended::Stopped, None),
-        () = eraser.begun() => (Ended::ToErase, None),
+        () = how.eraser.begun() => (Ended::ToErase, None),
         ended = writer.ended() => (Ended::Stopped, Some(ended)),
     };
-    ended.tell(&notifier);
+    let _alive = ended.tell(&notifier);
     stop.cancel();
     let sending = finish_sending(deliveries, forwarding, config.server.shutdown_grace);
     tokio::join!(serving, sending).0.ok();
@@ -358,11 +366,6 @@ async fn run(
         None => writer.ended().await?,
     }
     Ok(ended)
-}
-
-/// The data directory, and who may ask for a start that erases from it.
-fn files_of(data: Option<&Path>) -> (Option<DataDir>, Eraser) {
-    (data.map(DataDir::at), Eraser::new(data))
 }
 
 fn start_housekeeping(

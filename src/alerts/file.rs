@@ -332,15 +332,17 @@ pub(crate) fn count_erased(path: &Path, order: &EraseOrder) -> Result<u64, Alert
     Ok(count(&find_erased(&open_read_only(path)?, order)?))
 }
 
-/// What an order concerns: the numbers of alerts, the headers of kinds, and the rows of watched addresses.
+/// What an order concerns: the numbers of alerts, those of alerts that lose their comments only, the headers of kinds, and
+/// the rows of watched addresses.
 struct ErasedRows {
     alerts: Vec<i64>,
+    commented: Vec<i64>,
     kinds: Vec<String>,
     watched: Vec<String>,
 }
 
 fn count(rows: &ErasedRows) -> u64 {
-    let all = rows.alerts.len() + rows.kinds.len() + rows.watched.len();
+    let all = rows.alerts.len() + rows.commented.len() + rows.kinds.len() + rows.watched.len();
     u64::try_from(all).unwrap_or(u64::MAX)
 }
 
@@ -348,6 +350,8 @@ fn erase_rows(db: &Connection, order: &EraseOrder) -> Result<u64, AlertFileError
     let rows = find_erased(db, order)?;
     for number in &rows.alerts {
         db.execute("DELETE FROM alerts WHERE number = ?1", [number])?;
+    }
+    for number in rows.alerts.iter().chain(&rows.commented) {
         db.execute("DELETE FROM handling WHERE number = ?1", [number])?;
     }
     for header in &rows.kinds {
@@ -362,6 +366,7 @@ fn erase_rows(db: &Connection, order: &EraseOrder) -> Result<u64, AlertFileError
 fn find_erased(db: &Connection, order: &EraseOrder) -> Result<ErasedRows, AlertFileError> {
     let mut rows = ErasedRows {
         alerts: Vec::new(),
+        commented: Vec::new(),
         kinds: Vec::new(),
         watched: Vec::new(),
     };
@@ -371,10 +376,10 @@ fn find_erased(db: &Connection, order: &EraseOrder) -> Result<ErasedRows, AlertF
     while let Some(row) = found.next()? {
         let (text, handling): (String, Option<String>) = (row.get(1)?, row.get(2)?);
         let raised: Raised = from_json(&text)?;
-        let is_named = order.is_named_in(&text)
-            || handling.is_some_and(|handling| order.is_named_in(&handling));
-        if is_named || raised.is_erased(order) {
+        if order.is_named_in(&text) || raised.is_erased(order) {
             rows.alerts.push(row.get(0)?);
+        } else if handling.is_some_and(|handling| order.is_named_in(&handling)) {
+            rows.commented.push(row.get(0)?);
         }
     }
     let mut query = db.prepare("SELECT header, definition FROM definitions")?;

@@ -12,9 +12,6 @@ use scanpost::report::{MacAddr, SourceId, UnixTime};
 
 use super::{CommandError, DataArgs, load};
 
-/// The largest radius of an area, in metres: more than half the way around the earth.
-const RADIUS_MAX_M: f64 = 20_100_000.0;
-
 /// What to erase. All of it has to hold.
 #[derive(Debug, Args)]
 #[command(
@@ -89,7 +86,7 @@ fn area(text: &str) -> Result<EraseArea, &'static str> {
         .ok_or(EXPECTED)?;
     let is_allowed = lat.abs() <= 90.0
         && lon.abs() <= 180.0
-        && (1.0..=RADIUS_MAX_M).contains(&radius_m)
+        && (1.0..=f64::from(EraseArea::RADIUS_MAX_M)).contains(&radius_m)
         && radius_m.fract() == 0.0;
     if !is_allowed {
         return Err(EXPECTED);

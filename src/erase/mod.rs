@@ -3,7 +3,7 @@
 //! An order is written to a file before anything is erased, and removed from it when everything is done. Each step can be
 //! repeated, so after a crash the next start carries the order out from its beginning. The steps:
 //!
-//! 1. The history's index is deleted. The server builds it again.
+//! 1. The history's index is deleted, which the server builds again, and what a crash left of an export or an upload.
 //! 2. The log: its rows, what people noted, the names that nothing refers to any more, and free space in the file.
 //! 3. The alerts.
 //! 4. The snapshots. What they have is made again from the log.
@@ -15,9 +15,10 @@ mod tests;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::watch;
 use tracing::info;
 
 use crate::alerts::{self, AlertFileError};
@@ -25,6 +26,7 @@ use crate::data_dir::{self, DataDir};
 use crate::import;
 pub use crate::log::{EraseArea, EraseOrder, Erased};
 use crate::log::{Log, LogError, LogOptions, LogReader};
+use crate::report::MacAddr;
 use crate::snapshot::{self, SnapshotEraseError};
 use crate::tracker::Tracker;
 
@@ -43,6 +45,12 @@ pub enum EraseError {
     /// The order names nothing.
     #[error("name what to erase: an address, an area, a source, or a range of times")]
     Nothing,
+    /// No device has the address.
+    #[error("no device has the address {0}")]
+    NoDevice(MacAddr),
+    /// The range of times is empty.
+    #[error("the range of times ends before it begins")]
+    NoTime,
     /// Too many orders wait.
     #[error("{ORDERS_MAX} orders wait already: start the server, which carries them out")]
     TooMany,
@@ -77,27 +85,53 @@ impl EraseError {
 }
 
 /// Notes orders while a server runs, and makes it start again to carry them out. Cheap to clone.
+///
+/// It outlives each start of the server. A request may note its order while the server has already ended to carry out
+/// another one.
 #[derive(Clone, Debug)]
 pub(crate) struct Eraser {
     /// `None` for a log in memory.
     data: Option<PathBuf>,
-    wanted: CancellationToken,
+    /// Whether the server has to start again. Held by whoever changes the file of orders.
+    wanted: Arc<Mutex<watch::Sender<bool>>>,
+    begun: watch::Receiver<bool>,
 }
 
 impl Eraser {
     pub(crate) fn new(data: Option<&Path>) -> Self {
+        let (wanted, begun) = watch::channel(false);
         Self {
             data: data.map(Path::to_owned),
-            wanted: CancellationToken::new(),
+            wanted: Arc::new(Mutex::new(wanted)),
+            begun,
         }
     }
 
-    /// Notes an order. Returns how many wait.
+    /// Notes an order, and makes the server start again, which carries it out. Returns how many wait.
     pub(crate) fn note(&self, order: &EraseOrder) -> Result<usize, EraseError> {
-        if let Some(data) = &self.data {
-            note(data, order)?;
+        let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(data) = &self.data else {
+            return Ok(0);
+        };
+        let count = note(data, order)?;
+        wanted.send_replace(true);
+        Ok(count)
+    }
+
+    /// Carries out the orders that wait, if there are any. Before the server opens its files. Orders that come meanwhile
+    /// are noted afterwards.
+    pub(crate) fn carry_out(&self, new_tracker: impl Fn() -> Tracker) -> Result<(), EraseError> {
+        let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        wanted.send_replace(false);
+        match &self.data {
+            Some(data) => carry_out_waiting(data, new_tracker),
+            None => Ok(()),
         }
-        self.waiting()
+    }
+
+    /// Whether the server starts again to erase.
+    pub(crate) fn is_wanted(&self) -> bool {
+        *self.begun.borrow()
     }
 
     /// How many orders wait.
@@ -119,14 +153,10 @@ impl Eraser {
         }
     }
 
-    /// Makes the server start again, which carries out the orders.
-    pub(crate) fn begin(&self) {
-        self.wanted.cancel();
-    }
-
     /// Waits until the server has to start again.
     pub(crate) async fn begun(&self) {
-        self.wanted.cancelled().await;
+        // The sender is here, so waiting does not fail.
+        self.begun.clone().wait_for(|wanted| *wanted).await.ok();
     }
 }
 
@@ -136,15 +166,34 @@ impl Eraser {
 ///
 /// If the order names nothing, or if a file cannot be read.
 pub fn count(data: &Path, order: &EraseOrder) -> Result<Erased, EraseError> {
-    if order.is_empty() {
-        return Err(EraseError::Nothing);
-    }
+    check(order)?;
     let log = LogReader::open(data)?.count_erased(order)?;
     let alerts = DataDir::at(data).path_of(data_dir::ALERTS);
     Ok(Erased {
         alerts: alerts::count_erased(&alerts, order)?,
         ..log
     })
+}
+
+/// Whether an order names something that can be there.
+///
+/// # Errors
+///
+/// If it does not.
+pub(crate) fn check(order: &EraseOrder) -> Result<(), EraseError> {
+    if order.is_empty() {
+        return Err(EraseError::Nothing);
+    }
+    if let Some(address) = order.address
+        && (address == MacAddr::ZERO || address == MacAddr::BROADCAST)
+    {
+        // Alerts about scans have it, because frames for everybody have it.
+        return Err(EraseError::NoDevice(address));
+    }
+    match (order.since, order.until) {
+        (Some(since), Some(until)) if until < since => Err(EraseError::NoTime),
+        _ => Ok(()),
+    }
 }
 
 /// Erases from a data directory that no server uses. `new_tracker` makes an empty one.
@@ -166,11 +215,10 @@ pub(crate) fn erase(
     carry_out(data, &mut log, new_tracker)
 }
 
-/// Notes an order, which the next start of the server carries out.
-pub(crate) fn note(data: &Path, order: &EraseOrder) -> Result<(), EraseError> {
-    if order.is_empty() {
-        return Err(EraseError::Nothing);
-    }
+/// Notes an order, which the next start of the server carries out. Returns how many wait. The caller sees to it that
+/// nobody else changes the file.
+fn note(data: &Path, order: &EraseOrder) -> Result<usize, EraseError> {
+    check(order)?;
     let files = DataDir::at(data);
     if import::has_waiting(&files).map_err(EraseError::of(data_dir::IMPORTS))? {
         return Err(EraseError::ImportsWait);
@@ -180,14 +228,11 @@ pub(crate) fn note(data: &Path, order: &EraseOrder) -> Result<(), EraseError> {
         return Err(EraseError::TooMany);
     }
     waiting.orders.push(order.clone());
-    write(&files, &waiting)
+    write(&files, &waiting)?;
+    Ok(waiting.orders.len())
 }
 
-/// Carries out the orders that wait, if there are any. Before the server opens its files.
-pub(crate) fn carry_out_waiting(
-    data: &Path,
-    new_tracker: impl Fn() -> Tracker,
-) -> Result<(), EraseError> {
+fn carry_out_waiting(data: &Path, new_tracker: impl Fn() -> Tracker) -> Result<(), EraseError> {
     if read(&DataDir::at(data))?.orders.is_empty() {
         return Ok(());
     }
@@ -212,6 +257,10 @@ fn carry_out(
         files
             .remove_folder(data_dir::HISTORY)
             .map_err(EraseError::of(data_dir::HISTORY))?;
+        files
+            .remove_folder(data_dir::EXPORTS)
+            .map_err(EraseError::of(data_dir::EXPORTS))?;
+        import::clear_lost(&files).map_err(EraseError::of(data_dir::IMPORTS))?;
         let (mut erased, addresses) = log.erase(order)?;
         erased.alerts = alerts::erase(data, order)?;
         snapshot::erase(data, log, &new_tracker(), (order, &addresses))?;

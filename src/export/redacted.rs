@@ -1,18 +1,24 @@
 //! Rows as a file shows them that is to be shared.
 
-use super::{DeviceOf, ExportError, Observed, Row, RowSource};
+use super::{DeviceOf, ExportError, Hidden, Observed, Row, RowSource};
 use crate::privacy::Redactor;
 use crate::report::Phy;
 
-/// Redacted copies of the rows of another source. That one has chosen them by what they really have.
+/// Redacted copies of the rows of another source. Rows are chosen by what they really have: a place may move out of an area
+/// that is left out, or into it.
 pub(crate) struct Redacted {
     rows: Box<dyn RowSource>,
     redactor: Redactor,
+    hidden: Hidden,
 }
 
 impl Redacted {
-    pub(crate) fn new(rows: Box<dyn RowSource>, redactor: Redactor) -> Self {
-        Self { rows, redactor }
+    pub(crate) fn new(rows: Box<dyn RowSource>, redactor: Redactor, hidden: Hidden) -> Self {
+        Self {
+            rows,
+            redactor,
+            hidden,
+        }
     }
 }
 
@@ -22,8 +28,9 @@ impl RowSource for Redacted {
     }
 
     fn next(&mut self, take: &mut dyn FnMut(&Row<'_>)) -> Result<bool, ExportError> {
-        let redactor = &self.redactor;
+        let (redactor, hidden) = (&self.redactor, &self.hidden);
         self.rows.next(&mut |row| match row {
+            _ if hidden.has(row) => {}
             Row::Device(device) => take(&Row::Device(&redactor.device(device))),
             Row::Observation(observed) => {
                 let entry = redactor.entry(observed.entry, observed.batch);

@@ -47,7 +47,7 @@ pub(crate) use self::copy::{check as check_copy, copy};
 use self::counts::Counts;
 pub(crate) use self::database::DatabaseBounds;
 pub use self::database::{read_database, use_program};
-pub(crate) use self::erase::{has_waiting, rewrite_accounts};
+pub(crate) use self::erase::{clear_lost, has_waiting, rewrite_accounts};
 pub(crate) use self::form::Form;
 pub(crate) use self::job::{Job, Options, State};
 pub(crate) use self::sources::SourceRules;

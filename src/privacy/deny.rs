@@ -180,7 +180,8 @@ impl DenyList {
         self.names.contains(name) || self.patterns.iter().any(|pattern| pattern.fits(name))
     }
 
-    fn has_no_names(&self) -> bool {
+    /// Whether there are neither names nor patterns.
+    pub(super) fn has_no_names(&self) -> bool {
         self.names.is_empty() && self.patterns.is_empty()
     }
 }

@@ -2,9 +2,10 @@
 
 use super::deny::{AddressRange, DenyList, Pattern};
 use super::key::PrivacyKey;
-use super::opt_out::{has_opted_out, says_no};
+use super::opt_out::has_opted_out;
 use super::redact::{Redaction, Redactor};
 use super::zone::{Hole, Zone};
+use crate::report::advertising::{Structure, structures};
 use crate::report::{DeviceId, MacAddr, Position, Report, Sighting};
 use crate::tracker::{Device, Radio};
 
@@ -73,7 +74,8 @@ impl Policy {
             || self.is_in_a_zone(device))
     }
 
-    /// Whether an observation leaves. Of a device that has been evicted, only the observation itself is known.
+    /// Whether an observation leaves. Of a device that has been evicted, only the observation itself is known: it stays if
+    /// there are zones or names, because its device may have had such a place or name.
     pub(crate) fn lets_out_report(
         &self,
         report: &Report,
@@ -83,7 +85,10 @@ impl Policy {
         let is_kept = self.is_report_denied(report)
             || (opted_out == OptedOut::LeftOut && says_no_itself(report))
             || report.position.is_some_and(|position| self.hides(position));
-        !is_kept && device.is_none_or(|device| self.lets_out(device, opted_out))
+        let Some(device) = device else {
+            return !is_kept && self.holes.is_empty() && self.denied.has_no_names();
+        };
+        !is_kept && self.lets_out(device, opted_out)
     }
 
     /// Whether a place is in a hole.
@@ -119,9 +124,16 @@ impl Policy {
                 let mut networks = wifi.ssids.iter();
                 networks.any(|record| self.denied.has_ssid(&record.ssid))
             }
+            Radio::Bluetooth(_) if self.denied.has_no_names() => false,
             Radio::Bluetooth(bluetooth) => {
-                let name = bluetooth.shown_name();
-                name.is_some_and(|name| self.denied.has_name(name.as_bytes()))
+                let said = bluetooth.name.as_ref().map(|name| &name.value);
+                let advertised = bluetooth.advertised_name.as_ref();
+                let advertised = advertised.map(|name| &name.value.text);
+                let mut names = said.into_iter().chain(advertised);
+                names.any(|name| self.denied.has_name(name.as_bytes()))
+                    || bluetooth
+                        .advertising()
+                        .any(|part| self.is_name_denied(&part))
             }
         };
         self.denied.has_address(addr) || is_named()
@@ -130,19 +142,29 @@ impl Policy {
     fn is_report_denied(&self, report: &Report) -> bool {
         let is_named = match &report.sighting {
             Sighting::Wifi(wifi) => self.denied.has_ssid(&wifi.ssid),
+            Sighting::Bluetooth(_) if self.denied.has_no_names() => false,
             Sighting::Bluetooth(bluetooth) => {
                 let name = bluetooth.name.as_deref();
                 name.is_some_and(|name| self.denied.has_name(name.as_bytes()))
+                    || structures(&bluetooth.scan_data).any(|part| self.is_name_denied(&part))
             }
         };
         is_named || self.denied.has_address(report.device().addr)
+    }
+
+    /// Whether a part of advertising data has a name on a list.
+    fn is_name_denied(&self, part: &Structure<'_>) -> bool {
+        match part {
+            Structure::Name(name) => self.denied.has_name(name.text().as_bytes()),
+            _ => false,
+        }
     }
 }
 
 /// Whether the report itself has the name of a network whose owner opted out.
 fn says_no_itself(report: &Report) -> bool {
     match &report.sighting {
-        Sighting::Wifi(wifi) => says_no(wifi.ssid.as_bytes()),
+        Sighting::Wifi(wifi) => wifi.ssid.opts_out(),
         Sighting::Bluetooth(_) => false,
     }
 }

@@ -195,6 +195,19 @@ fn bluetooth_devices_are_named_too() {
         ..Rules::default()
     };
     assert_eq!(leaves(&policy(rules), &reports), (false, vec![false]));
+    // "My Watch" in advertised data, and another name from the scanner.
+    let advertised = format!(
+        r#"{{"timestamp": 1600000000, "btaddr": "{ADDRESS}", "name": "x", "scan_data": "09094D79205761746368"}}"#
+    );
+    let reports = batch(Phy::Bluetooth, &[advertised]);
+    assert_eq!(leaves(&policy(rules), &reports), (false, vec![false]));
+    // The report itself counts, whatever is known of its device.
+    let nameless = format!(r#"{{"timestamp": 1600000000, "btaddr": "{ADDRESS}"}}"#);
+    let nameless = device(&batch(Phy::Bluetooth, &[nameless]));
+    let policy = policy(rules);
+    assert!(policy.lets_out(&nameless, OptedOut::LeftOut));
+    let report = &reports.reports[0];
+    assert!(!policy.lets_out_report(report, Some(&nameless), OptedOut::LeftOut));
 }
 
 #[test]
@@ -214,7 +227,7 @@ fn owners_who_opted_out_are_included_only_if_somebody_asks() {
 }
 
 #[test]
-fn of_an_evicted_device_the_observation_itself_decides() {
+fn of_an_evicted_device_the_observation_itself_decides_if_nothing_else_could() {
     let reports = batch(
         Phy::Wifi,
         &[
@@ -223,9 +236,30 @@ fn of_an_evicted_device_the_observation_itself_decides() {
             seen(3, "b", AWAY),
         ],
     );
-    let of_report = |report| home().lets_out_report(report, None, OptedOut::LeftOut);
-    let leave: Vec<_> = reports.reports.iter().map(of_report).collect();
-    assert_eq!(leave, [false, false, true]);
+    let leave = |rules: Rules<'_>| {
+        let policy = policy(rules);
+        let of_report = |report| policy.lets_out_report(report, None, OptedOut::LeftOut);
+        let reports = reports.reports.iter();
+        reports.map(of_report).collect::<Vec<_>>()
+    };
+    let none = Rules::default();
+    assert_eq!(leave(none), [false, true, true]);
+    let elsewhere = Rules {
+        addresses: &["02:00:00:00:00:02".parse().unwrap()],
+        ..none
+    };
+    assert_eq!(leave(elsewhere), [false, true, true]);
+    // The device may have been in the zone, or had the name.
+    let in_zone = Rules {
+        zones: &["48.2 16.4 100".parse().unwrap()],
+        ..none
+    };
+    assert_eq!(leave(in_zone), [false; 3]);
+    let named = Rules {
+        ssids: &["c".to_owned()],
+        ..none
+    };
+    assert_eq!(leave(named), [false; 3]);
     assert_eq!(
         reports.reports[0].device(),
         DeviceId {

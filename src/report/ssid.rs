@@ -38,6 +38,14 @@ impl Ssid {
         self.length == 0
     }
 
+    /// Whether the owner opted out of maps with this name: it has `_nomap` at its end, or `_optout` anywhere.
+    pub fn opts_out(&self) -> bool {
+        let name = self.as_bytes();
+        // Nearly all names have no such octet.
+        memchr::memchr(b'_', name).is_some()
+            && (name.ends_with(b"_nomap") || memchr::memmem::find(name, b"_optout").is_some())
+    }
+
     /// Whether `name` is this name: its octets, or what is shown of them.
     pub fn is_named(&self, name: &[u8]) -> bool {
         let octets = self.as_bytes();
@@ -130,6 +138,21 @@ impl<'de> Deserialize<'de> for Ssid {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_marks_of_opting_out_count_where_they_are_defined_to() {
+        for (name, is_no) in [
+            ("home_nomap", true),
+            ("_nomap", true),
+            ("a_optout_b", true),
+            ("home_nomap2", false),
+            ("home_NOMAP", false),
+            ("", false),
+        ] {
+            let ssid = Ssid::try_from(name.as_bytes()).unwrap();
+            assert_eq!(ssid.opts_out(), is_no, "{name}");
+        }
+    }
 
     #[track_caller]
     fn check(bytes: &[u8], shown: &str) {

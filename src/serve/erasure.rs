@@ -1,12 +1,14 @@
 //! Erasure before the server opens its files, and while no server runs.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
 use tracing::{error, info};
 
 use crate::config::Config;
-use crate::erase::{self, EraseError, EraseOrder, Erased};
+use crate::erase::{self, EraseError, EraseOrder, Erased, Eraser};
+use crate::notify::Notifier;
 use crate::tracker::{Bounds, Tracker};
 
 /// Erases from a data directory that no server uses.
@@ -21,9 +23,14 @@ pub fn erase_from(config: &Config, data: &Path, order: &EraseOrder) -> Result<Er
 
 /// Carries out the orders that wait. If that fails, the server starts all the same, because it has to take reports, and
 /// the next start tries again.
-pub(super) async fn carry_out_waiting(config: &Config, data: &Path) {
-    let (config, data) = (config.clone(), data.to_owned());
-    let carry_out = move || erase::carry_out_waiting(&data, || empty_tracker(&config));
+pub(super) async fn carry_out_waiting(config: &Config, eraser: &Eraser) {
+    let carry_out = {
+        let (config, eraser) = (config.clone(), eraser.clone());
+        move || eraser.carry_out(|| empty_tracker(&config))
+    };
+    // At the first start, the service manager waits for more than that.
+    let alive = || Arc::new(Notifier::of_environment()).keep_alive();
+    let _alive = eraser.is_wanted().then(alive);
     match spawn_blocking(carry_out).await {
         Ok(Ok(())) => {}
         Ok(Err(failure)) => error!(

@@ -8,9 +8,9 @@ use std::path::Path;
 
 use super::{LogRange, SnapshotError, Snapshots, UNUSABLE};
 use crate::data_dir::{self, DataDir, sync_folder};
-use crate::log::{EraseOrder, Log, LogError, LogPosition};
+use crate::log::{EraseOrder, Log, LogError, LogPosition, What};
 use crate::report::{DeviceId, MacAddr};
-use crate::tracker::{Device, SourceNumber, Tracker};
+use crate::tracker::{Device, ErasedDevice, SourceNumber, Tracker};
 
 /// Why snapshots could not be written anew.
 #[derive(Debug, thiserror::Error)]
@@ -26,8 +26,8 @@ pub enum SnapshotEraseError {
 /// Erases from the snapshots what was erased from the log. `addresses` are those of the devices that had any of it.
 ///
 /// If the log has all reports, the snapshots are deleted: the next start reads the log. Otherwise devices that may have
-/// had any of it are made again from the reports that the log has, and everything is written anew. `tracker` has to be
-/// empty.
+/// had any of it are made again from the reports that the log has, and everything is written anew. Names that people gave
+/// stay. `tracker` has to be empty.
 pub(crate) fn erase(
     data: &Path,
     log: &Log,
@@ -49,11 +49,27 @@ pub(crate) fn erase(
     }
     let mut snapshots = Snapshots::open(data, log.server_uuid(), range)?;
     let position = snapshots.restore(tracker, || true)?.unwrap_or_default();
-    let source = order.source.and_then(|id| tracker.source(id));
-    let source = source.map(|source| source.number);
+    let known = Known {
+        wanted: order
+            .source
+            .and_then(|id| tracker.source(id))
+            .map(|source| source.number),
+        all: tracker
+            .sources()
+            .iter()
+            .map(|source| source.number)
+            .collect(),
+    };
     let erased = tracker.erase_devices(|device| {
-        addresses.contains(&device.id.addr) || may_have(device, order, source)
+        addresses.contains(&device.id.addr) || may_have(device, order, &known)
     });
+    if !order.is_of_address() {
+        tracker.erase_source_places(|source, place| {
+            order.source.is_none_or(|wanted| wanted == source)
+                && order.has_time(place.time)
+                && order.area.is_none_or(|area| area.has(place.value))
+        });
+    }
     if let Some(address) = order.address {
         tracker.erase_gone(|id| id.addr == address);
     }
@@ -63,7 +79,15 @@ pub(crate) fn erase(
         tracker.erase_source(id);
     }
     tracker.erase_source_names(|name| order.is_named_in(name));
-    merge_again(log, tracker, position, &erased.into_iter().collect())?;
+    let ids = erased.iter().map(|device| device.id).collect();
+    merge_again(log, tracker, position, &ids)?;
+    let is_named = |device: &ErasedDevice| {
+        let mut name = device.given_name.iter();
+        name.any(|name| order.is_named_in(name))
+    };
+    for device in erased.into_iter().filter(|device| !is_named(device)) {
+        tracker.name_again(device);
+    }
     // Two, so that both generations are new.
     for _ in 0..super::GENERATIONS {
         snapshots.take(tracker, true, |_| true)?;
@@ -73,7 +97,7 @@ pub(crate) fn erase(
     Ok(())
 }
 
-/// Merges the reports again that the log still has of some devices, up to a position.
+/// Merges the reports again that the log still has of some devices, with names and tags, up to a position.
 fn merge_again(
     log: &Log,
     tracker: &Tracker,
@@ -96,20 +120,37 @@ fn merge_again(
                 tracker.merge_again(&batch);
             }
         }
+        if let What::Annotation(annotation) = &entry.record.what
+            && devices.contains(&annotation.device)
+        {
+            tracker.annotate_again(annotation);
+        }
         ControlFlow::Continue(())
     })
 }
 
+/// The sources that the tracker knows.
+struct Known {
+    /// The one whose reports are erased.
+    wanted: Option<SourceNumber>,
+    all: BTreeSet<SourceNumber>,
+}
+
 /// Whether a device may have had what is erased, as far as it shows.
-fn may_have(device: &Device, order: &EraseOrder, source: Option<SourceNumber>) -> bool {
-    let seen_by = |number| device.seen_by.iter().any(|seen| seen.source == number);
-    let is_seen_by = order.source.is_none() || source.is_some_and(seen_by);
+fn may_have(device: &Device, order: &EraseOrder, sources: &Known) -> bool {
+    let is_seen_by = order.source.is_none() || {
+        // Some of its sources may have been forgotten since, or there was no room for all of them.
+        let mut seen = device.seen_by.iter();
+        let reports: u64 = device.seen_by.iter().map(|seen| seen.reports).sum();
+        seen.any(|seen| sources.wanted == Some(seen.source) || !sources.all.contains(&seen.source))
+            || reports < device.reports
+    };
     let is_near = order.area.is_none_or(|area| {
         device.place.as_deref().is_some_and(|place| {
-            // The nearest point of the rectangle around all places.
-            let lat = area.lat_e7.clamp(place.lat_min_e7, place.lat_max_e7);
-            let lon = area.lon_e7.clamp(place.lon_min_e7, place.lon_max_e7);
-            area.contains(lat, lon)
+            area.may_reach(
+                place.lat_min_e7..=place.lat_max_e7,
+                place.lon_min_e7..=place.lon_max_e7,
+            )
         })
     });
     order

@@ -1,11 +1,20 @@
 //! Removes devices for good, and merges what is left of their reports.
 
-use super::{Contact, Device, Tracker, lock, read, write};
-use crate::report::{Batch, DeviceId, Phy, SourceId};
+use super::{Contact, Device, Latest, Tracker, lock, read, write};
+use crate::report::{Annotation, Batch, DeviceId, Phy, Position, Remark, SourceId};
+
+/// A device that was removed.
+#[derive(Clone, Debug)]
+pub struct ErasedDevice {
+    /// Its identity.
+    pub id: DeviceId,
+    /// The name that a person gave it.
+    pub given_name: Option<Box<str>>,
+}
 
 impl Tracker {
     /// Removes devices, so that no image of the tracker names them any more. Only between a restore and a replay.
-    pub fn erase_devices(&self, is_erased: impl Fn(&Device) -> bool) -> Vec<DeviceId> {
+    pub fn erase_devices(&self, is_erased: impl Fn(&Device) -> bool) -> Vec<ErasedDevice> {
         let mut erased = Vec::new();
         for shard in &self.shards {
             let found: Vec<DeviceId> = {
@@ -13,12 +22,15 @@ impl Tracker {
                 let devices = shard.devices().filter(|device| is_erased(device));
                 devices.map(|device| device.id).collect()
             };
-            for id in &found {
-                if let Some(device) = write(shard).restore_gone(*id) {
+            for id in found {
+                if let Some(device) = write(shard).restore_gone(id) {
                     device.tags.leave(&self.tag_sets);
+                    erased.push(ErasedDevice {
+                        id,
+                        given_name: device.given_name,
+                    });
                 }
             }
-            erased.extend(found);
         }
         self.restored();
         erased
@@ -39,6 +51,26 @@ impl Tracker {
     /// Removes names of sources that somebody gave them, or that they sent.
     pub fn erase_source_names(&self, is_erased: impl Fn(&str) -> bool) {
         write(&self.sources).erase_names(is_erased);
+    }
+
+    /// Forgets where scanners were last.
+    pub fn erase_source_places(&self, is_erased: impl Fn(SourceId, &Latest<Position>) -> bool) {
+        write(&self.sources).forget_places(is_erased);
+    }
+
+    /// Applies a name or tag again, if the device is there.
+    pub fn annotate_again(&self, annotation: &Annotation) {
+        self.annotate(&mut lock(&self.clock), annotation);
+    }
+
+    /// Gives a device that is there again the name that it had.
+    pub fn name_again(&self, erased: ErasedDevice) {
+        if let Some(name) = erased.given_name {
+            self.annotate_again(&Annotation {
+                device: erased.id,
+                remark: Remark::Name(name),
+            });
+        }
     }
 
     /// Merges reports again that were merged before their devices were removed. Their sources know of them already.

@@ -178,14 +178,9 @@ impl Device {
         let is_full = place.is_none() && max <= self.seen_by.len();
         let oldest = self.seen_by.iter().min_by_key(|seen| seen.last_time);
         let gone = oldest.filter(|_| is_full).map(|seen| seen.source);
-        let Some(seen) = find_or_insert(
-            &mut self.seen_by,
-            place,
-            max,
-            time,
-            |seen| seen.last_time,
-            fresh,
-        ) else {
+        let Some(seen) =
+            find_or_insert(&mut self.seen_by, place, max, |seen| seen.last_time, fresh)
+        else {
             return Seers::default();
         };
         seen.first_time = seen.first_time.min(time);
@@ -347,8 +342,8 @@ impl Wifi {
             &mut self.ssids,
             place,
             max,
-            time,
-            |record| record.last_time,
+            // A name with which the owner opted out stays as long as there are others: exports ask for it.
+            |record| (record.ssid.opts_out(), record.last_time),
             fresh,
         ) else {
             return;
@@ -473,29 +468,28 @@ fn offer_service(
     }
 }
 
-/// Returns the element at `place`, or inserts a fresh one. In a full list the fresh one replaces the least recently
-/// seen, unless it is older than that itself.
-fn find_or_insert<A: Array>(
+/// Returns the element at `place`, or inserts a fresh one. In a full list the fresh one replaces the one with the lowest
+/// rank, which is the least recently seen, unless its own is lower.
+fn find_or_insert<A: Array, R: Ord>(
     list: &mut SmallVec<A>,
     place: Option<usize>,
     max: usize,
-    time: UnixTime,
-    last_time: impl Fn(&A::Item) -> UnixTime,
+    rank_of: impl Fn(&A::Item) -> R,
     fresh: impl FnOnce() -> A::Item,
 ) -> Option<&mut A::Item> {
     if let Some(place) = place {
         return list.get_mut(place);
     }
     if max <= list.len() {
-        let (oldest, when) = list
-            .iter()
-            .map(last_time)
-            .enumerate()
-            .min_by_key(|&(_, when)| when)?;
-        if time < when {
+        let fresh = fresh();
+        let ranks = list.iter().map(&rank_of).enumerate();
+        let (lowest, rank) = ranks.min_by(|(_, one), (_, other)| one.cmp(other))?;
+        if rank_of(&fresh) < rank {
             return None;
         }
-        list.remove(oldest);
+        list.remove(lowest);
+        list.push(fresh);
+        return list.last_mut();
     }
     list.push(fresh());
     list.last_mut()

@@ -35,6 +35,7 @@ pub use self::device::{
     Advertised, AdvertisedName, Bluetooth, ChannelLayout, Device, Latest, Peak, PositionStats,
     Radio, SeenBy, SignalRange, SourceNumber, SsidRecord, Tuning, Wifi,
 };
+pub use self::erase::ErasedDevice;
 pub use self::follow::{Changed, Follow};
 use self::image::Images;
 pub use self::image::{Image, ImageHead};

@@ -206,6 +206,16 @@ impl Sources {
         Some(source)
     }
 
+    /// Forgets the latest positions that are named.
+    pub(super) fn forget_places(&mut self, is_named: impl Fn(SourceId, &Latest<Position>) -> bool) {
+        for source in self.by_number.values_mut() {
+            source.place = source
+                .place
+                .take()
+                .filter(|place| !is_named(source.id, place));
+        }
+    }
+
     /// The sources without devices, the one that is silent longest first.
     pub(super) fn unused(&self) -> impl Iterator<Item = SourceId> {
         let numbers = self.unused.iter();

@@ -1,5 +1,7 @@
 //! Erasure: afterwards, nothing of what was erased is in any file of the data directory.
 
+mod imports;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -135,6 +137,19 @@ async fn with_target() -> TestServer {
     let near = json!({ "name": format!("phone near {TARGET}") });
     server.post_json(&path, &near).await.expect_status(200);
     server
+}
+
+/// Waits until a server that was told to erase has started again without a device.
+async fn wait_until_gone(server: &TestServer, address: &str) {
+    // The sockets stay open, and requests wait or are refused until the server is ready again.
+    let url = format!("http://{}/api/v1/devices/{address}", server.addr);
+    let is_gone = async || {
+        let answer = reqwest::get(&url).await;
+        answer.is_ok_and(|answer| answer.status() == 404)
+    };
+    while !is_gone().await {
+        tokio::task::yield_now().await;
+    }
 }
 
 async fn device(server: &TestServer, address: &str) -> Answer {
@@ -297,6 +312,7 @@ async fn an_order_is_refused_while_a_server_runs_and_if_it_names_nothing() {
     for args in [
         ["--area", "91,0,5"],
         ["--area", "0,0,0"],
+        ["--area", "0,0,20000001"],
         ["--since", "yesterday"],
         ["--address", "x"],
     ] {
@@ -324,15 +340,7 @@ async fn a_server_erases_by_request_and_goes_on() {
     let ordered = ordered.expect_status(202).json();
     assert_eq!(ordered["observations"], 51, "{ordered}");
     assert_eq!(ordered["waiting"], 1, "{ordered}");
-    // The sockets stay open, and requests wait or are refused until the server is ready again.
-    let url = format!("http://{}/api/v1/devices/{TARGET}", server.addr);
-    let is_gone = async || {
-        let answer = reqwest::get(&url).await;
-        answer.is_ok_and(|answer| answer.status() == 404)
-    };
-    while !is_gone().await {
-        tokio::task::yield_now().await;
-    }
+    wait_until_gone(&server, TARGET).await;
     let other = device(&server, OTHER).await.expect_status(200).json();
     assert_eq!(other["reports"], 50, "{other}");
     send(&server, WIFI, json!([ap(OTHER, 200)]), "later").await;
@@ -340,6 +348,69 @@ async fn a_server_erases_by_request_and_goes_on() {
     let (data, _) = server.stop().await;
     assert_eq!(found_in(data.path(), &forms()), [""; 0]);
     expect_sound(&data);
+}
+
+#[tokio::test]
+async fn all_orders_of_one_moment_are_carried_out() {
+    const COUNT: u8 = 12;
+    let address = |number: u8| format!("02:00:00:00:01:{number:02X}");
+    let server = TestServer::start().await;
+    let reports: Vec<_> = (0..COUNT).map(|number| ap(&address(number), 1)).collect();
+    send(&server, WIFI, Value::Array(reports), "all").await;
+    let mut orders = tokio::task::JoinSet::new();
+    for number in 0..COUNT {
+        let order = json!({ "address": address(number), "dry_run": false });
+        let request = server.request(Method::POST, ERASE).json(&order);
+        orders.spawn(async move {
+            let answer = request.send().await;
+            (number, answer.map(|answer| answer.status().as_u16()).ok())
+        });
+    }
+    let mut accepted = Vec::new();
+    while let Some(ordered) = orders.join_next().await {
+        match ordered.unwrap() {
+            (number, Some(202)) => accepted.push(number),
+            // The server starts again, and has told nobody that it has the order.
+            (_, None | Some(503)) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(!accepted.is_empty());
+    for number in accepted {
+        wait_until_gone(&server, &address(number)).await;
+    }
+    let (data, _) = server.stop().await;
+    // Nothing is lost, or left over.
+    assert!(!data.path().join("erasures.json").exists());
+    assert!(!data.path().join("erasures.json.new").exists());
+}
+
+#[tokio::test]
+async fn what_people_say_of_other_devices_stays() {
+    let server = with_target().await;
+    let key = "4202770D00000000_020000000002";
+    let path = format!("/devices/by-key/{key}/set_name.cmd");
+    let name = format!("neighbour of {TARGET}");
+    let note = json!({ "username": name });
+    server.post_json(&path, &note).await.expect_status(200);
+    let of_other = async |server: &TestServer| {
+        let alerts = server.read("/api/v1/alerts").await;
+        let mut alerts = alerts["alerts"].as_array().unwrap().iter();
+        let alert = alerts.find(|alert| alert["text"] == format!("door of {OTHER}"));
+        alert.unwrap().clone()
+    };
+    let id = of_other(&server).await["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/v1/alerts/{id}/comments");
+    let comment = json!({ "comment": format!("as {TARGET}") });
+    let alert = server.post_json(&path, &comment).await.expect_status(200);
+    assert!(alert.text.contains(TARGET), "{}", alert.text);
+    let (data, config) = server.stop().await;
+    expect_erased(data.path(), &["--address", TARGET]);
+    let server = TestServer::start_on(data, config).await;
+    let other = device(&server, OTHER).await.expect_status(200).json();
+    assert_eq!(other["name"], name, "{other}");
+    let alert = of_other(&server).await.to_string();
+    assert!(!alert.contains(TARGET), "{alert}");
 }
 
 #[tokio::test]
@@ -357,6 +428,16 @@ async fn a_request_that_names_nothing_or_what_is_not_there_is_refused() {
             json!({ "dry_run": true, "source": "x" }),
             400,
             "source: not a UUID",
+        ),
+        (
+            json!({ "dry_run": true, "address": "FF:FF:FF:FF:FF:FF" }),
+            400,
+            "address: no device has this address",
+        ),
+        (
+            json!({ "dry_run": true, "since": "6", "until": "5" }),
+            400,
+            "since: later than until",
         ),
         (
             json!({ "dry_run": true, "since": "x" }),

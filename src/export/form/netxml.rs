@@ -26,6 +26,7 @@ pub(super) const FORM: Form = Form {
     writer: |choices, _| {
         Box::new(Netxml {
             place: choices.place,
+            shows_area: !choices.hidden.is_some(),
             exported: choices.exported,
             number: 0,
         })
@@ -34,6 +35,8 @@ pub(super) const FORM: Form = Form {
 
 struct Netxml {
     place: PlaceOf,
+    /// Whether the area of all places is written. Its corners may be in what is left out.
+    shows_area: bool,
     exported: UnixTime,
     /// The number of the last network.
     number: u64,
@@ -106,7 +109,16 @@ impl FormWriter for Netxml {
             ),
         );
         signals(out, device);
-        places(out, device, self.place.of_device(device));
+        let place = self.place.of_device(device);
+        if self.shows_area {
+            places(out, device, place);
+        } else {
+            let place = place.map(|place| (place.lat_e7, place.lon_e7, place.alt_mm));
+            put_places(
+                out,
+                &["min", "max", "peak", "avg"].map(|which| (which, place)),
+            );
+        }
         out.extend_from_slice(b"</wireless-network>\n");
         true
     }
@@ -225,8 +237,15 @@ fn places(out: &mut Vec<u8>, device: &Device, peak: Option<Place>) {
         ("peak", peak.map(point)),
         ("avg", average.map(point)),
     ];
+    put_places(out, &all);
+}
+
+/// Latitude, longitude and altitude.
+type Point = (i64, i64, Option<i64>);
+
+fn put_places(out: &mut Vec<u8>, places: &[(&str, Option<Point>); 4]) {
     out.extend_from_slice(b"<gps-info>");
-    for (which, place) in all {
+    for &(which, place) in places {
         // 0/0 stands for none.
         let (lat, lon, alt) = place.unwrap_or_default();
         let (lat, lon, alt) = (Degrees(lat), Degrees(lon), Metres(alt.unwrap_or_default()));

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 use utoipa::ToSchema;
 
-use crate::erase::{EraseArea, EraseError, EraseOrder, Erased, Eraser};
+use crate::erase::{self, EraseArea, EraseError, EraseOrder, Erased, Eraser};
 use crate::http::error::ApiError;
 use crate::http::request::bad_parameter::BadParameter;
 use crate::http::request::body::Bodies;
@@ -16,9 +16,6 @@ use crate::http::request::time::read_time;
 use crate::http::response::json::Json;
 use crate::http::state::HistoryReads;
 use crate::report::UnixTime;
-
-/// The largest radius of an area, in metres.
-const RADIUS_MAX_M: f64 = 20_000_000.0;
 
 /// What to erase. All of it has to hold, and something has to be given.
 #[derive(Default, Deserialize, ToSchema)]
@@ -122,9 +119,6 @@ pub(in crate::http) async fn erase(
         alerts: counted.alerts,
         waiting,
     })?;
-    if !is_trial {
-        eraser.begin();
-    }
     Ok((status, answer).into_response())
 }
 
@@ -163,9 +157,11 @@ fn order(wanted: NewErasure) -> Result<EraseOrder, ApiError> {
         since: time("since", wanted.since)?,
         until: time("until", wanted.until)?,
     };
-    if order.is_empty() {
-        return Err(ApiError::Erase(EraseError::Nothing));
-    }
+    erase::check(&order).map_err(|error| match error {
+        EraseError::NoDevice(_) => bad("address", "no device has this address"),
+        EraseError::NoTime => bad("since", "later than until"),
+        other => ApiError::Erase(other),
+    })?;
     Ok(order)
 }
 
@@ -176,7 +172,7 @@ fn area(circle: Circle) -> Result<EraseArea, BadParameter> {
         ("area.lon", lon.abs() <= 180.0, "-180 to 180 degrees"),
         (
             "area.radius_m",
-            (1.0..=RADIUS_MAX_M).contains(&radius_m),
+            (1.0..=f64::from(EraseArea::RADIUS_MAX_M)).contains(&radius_m),
             "1 to 20000000 metres",
         ),
     ] {

@@ -1,5 +1,6 @@
 //! Files for other programs, of devices or of observations.
 
+use std::mem;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -53,6 +54,9 @@ pub(in crate::http) async fn export(
         let words = FORMS.map(|form| form.word);
         ApiError::NoSuchForm(words.join(", "))
     })?;
+    for name in ["redact", "exclude"] {
+        query.expect_value(name)?;
+    }
     let mut choices = take_choices(&mut query, form)?;
     let opted_out = take_opted_out(&mut query)?;
     let policy = Arc::clone(&reads.privacy);
@@ -110,7 +114,12 @@ pub(in crate::http) async fn export(
         })),
     };
     let rows: Box<dyn RowSource> = match redactor {
-        Some(redactor) => Box::new(Redacted::new(rows, redactor)),
+        // Its places are no longer those to be hidden.
+        Some(redactor) => Box::new(Redacted::new(
+            rows,
+            redactor,
+            mem::take(&mut choices.hidden),
+        )),
         None => rows,
     };
     let file = File {

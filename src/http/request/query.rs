@@ -35,6 +35,16 @@ impl Query {
             .filter(|value| !value.is_empty()))
     }
 
+    /// Refuses a parameter without a value. For parameters that protect something: whoever gives one must not get an answer
+    /// as if it were absent.
+    pub(in crate::http) fn expect_value(&self, name: &str) -> Result<(), BadParameter> {
+        let is_empty = |(known, value): &(String, Vec<u8>)| known == name && value.is_empty();
+        if self.0.iter().any(is_empty) {
+            return Err(BadParameter::new(name, "has no value"));
+        }
+        Ok(())
+    }
+
     /// The values of a parameter that may be given several times. Empty ones are absent.
     pub(in crate::http) fn take_all_octets(&mut self, name: &str) -> Vec<Vec<u8>> {
         let values = self.0.extract_if(.., |(known, _)| known == name);

@@ -145,16 +145,19 @@ fn find_records(db: &Connection, order: &EraseOrder, found: &mut Found) -> Resul
         if !(is_named(&content) || is_named(&source_name) || is_named(&rejected)) {
             continue;
         }
-        let kept = match (&kind, &content) {
-            (Some(kind), Some(content)) if order.is_named_in(content) => {
-                let Some(rest) = without(order, kind, content)? else {
+        let kept = match (&kind, content.clone()) {
+            (Some(kind), Some(content)) if order.is_named_in(&content) => {
+                let Some(rest) = without(order, kind, &content)? else {
                     found.records.push((position, None));
                     continue;
                 };
                 Some(rest)
             }
-            _ => content,
+            (_, content) => content,
         };
+        if kept == content && !is_named(&source_name) && !is_named(&rejected) {
+            continue;
+        }
         let rewritten = Rewritten {
             content: kept,
             source_name: source_name.filter(|name| !order.is_named_in(name)),
@@ -174,8 +177,13 @@ fn without(order: &EraseOrder, kind: &str, content: &str) -> Result<Option<Strin
         // A hash, which only looks like the address.
         return Ok(Some(content.to_owned()));
     }
-    let What::AlertOrder(AlertOrder::Watch(mut watch)) = kinds::read(kind, content)? else {
-        return Ok(None);
+    let mut watch = match kinds::read(kind, content)? {
+        What::AlertOrder(AlertOrder::Watch(watch)) => watch,
+        // What people say of another device belongs to that.
+        What::Annotation(annotation) if order.address != Some(annotation.device.addr) => {
+            return Ok(Some(content.to_owned()));
+        }
+        _ => return Ok(None),
     };
     watch
         .masks

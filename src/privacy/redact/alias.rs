@@ -4,7 +4,6 @@ use uuid::Builder;
 
 use crate::hex::Hex;
 use crate::privacy::key::PrivacyKey;
-use crate::privacy::opt_out::says_no;
 use crate::report::{MacAddr, SourceId, Ssid};
 
 /// Octets of a digest that a name shows. Of ten million names, two share an alias with a chance of 1 in 6.
@@ -26,7 +25,7 @@ pub(super) fn ssid(key: &PrivacyKey, ssid: &Ssid) -> Ssid {
         return *ssid;
     }
     let name = ssid.as_bytes();
-    let mark = if says_no(name) { "_nomap" } else { "" };
+    let mark = if ssid.opts_out() { "_nomap" } else { "" };
     let alias = format!("net-{}{mark}", digits(key, "name", name));
     // The alias has 22 octets at most.
     Ssid::try_from(alias.as_bytes()).unwrap_or_default()

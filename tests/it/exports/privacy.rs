@@ -3,7 +3,7 @@
 use scanpost::config::{Config, Privacy};
 use serde_json::{Value, json};
 
-use super::{FORMS, SEEN, file, readable, send};
+use super::{FORMS, SEEN, file, octets_of, readable, send};
 use crate::mvt;
 use crate::server::{TestServer, WIFI};
 
@@ -138,4 +138,74 @@ async fn the_hole_of_a_zone_is_the_same_after_a_restart_and_has_its_size() {
     let server = server.restart().await;
     assert_eq!(count(&file(&server, csv).await), count(&first));
     assert!(server.data().join("privacy.json").exists());
+}
+
+/// A place in the zone, and one in the area that is left out below.
+const HOME_CORNER: f64 = 48.200_333_3;
+
+/// A device that leaves, and was in the zone at first.
+async fn walk(server: &TestServer) {
+    let at = |time: u64, (lat, lon): (f64, f64), signal: i32| {
+        json!({
+            "timestamp": SEEN + time, "bssid": "02:00:00:00:00:07", "ssid": "walker", "capabilities": "[ESS]",
+            "signal": signal, "lat": lat, "lon": lon,
+        })
+    };
+    let mut reports = vec![at(0, (HOME_CORNER, 16.4), -90)];
+    reports.extend((1..30).map(|time| at(time, AWAY, -30)));
+    send(server, WIFI, Value::Array(reports)).await;
+}
+
+/// Whether a file has a latitude, as a text or as a number of a database.
+fn has_lat(octets: &[u8], lat: f64) -> bool {
+    let text = String::from_utf8_lossy(octets);
+    let number = lat.to_be_bytes();
+    text.contains(&lat.to_string()) || octets.windows(8).any(|window| window == number)
+}
+
+#[tokio::test]
+async fn no_form_has_a_corner_that_is_in_a_zone() {
+    let server = with_rules().await;
+    walk(&server).await;
+    let all = TestServer::start().await;
+    walk(&all).await;
+    let mut with_corners = Vec::new();
+    for (form, _) in FORMS {
+        let whole = octets_of(&all, &format!("{form}?per=device")).await;
+        if has_lat(&whole, HOME_CORNER) {
+            with_corners.push(form);
+        }
+        let near = format!("{form}?per=device&exclude={HOME_CORNER},16.4,100");
+        for octets in [
+            octets_of(&server, &format!("{form}?per=device")).await,
+            octets_of(&all, &near).await,
+        ] {
+            assert!(!has_lat(&octets, HOME_CORNER), "{form}");
+            if matches!(form, "netxml" | "kismetdb") {
+                assert!(
+                    String::from_utf8_lossy(&octets).contains("walker"),
+                    "{form}"
+                );
+            }
+        }
+    }
+    // These show the area of all places, where nothing is left out. So does a track of a scanner.
+    assert_eq!(with_corners, ["gpx", "kismetdb", "netxml"]);
+}
+
+#[tokio::test]
+async fn an_owner_who_opted_out_is_not_forgotten_because_of_other_networks() {
+    let server = TestServer::start_with(|config| config.limits.ssids_per_device_max = 2).await;
+    send(&server, WIFI, json!([ap(5, "home_nomap", AWAY)])).await;
+    for number in 0..3 {
+        let mut other = ap(5, &format!("guest {number}"), AWAY);
+        other["timestamp"] = json!(SEEN + 100 + number);
+        send(&server, WIFI, json!([other])).await;
+    }
+    for per in ["device", "observation"] {
+        let text = file(&server, &format!("csv?per={per}")).await;
+        assert_eq!(text.lines().count(), 1, "{text}");
+    }
+    let text = file(&server, "csv?include=nomap").await;
+    assert!(text.contains("02:00:00:00:00:05"), "{text}");
 }

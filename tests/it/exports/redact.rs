@@ -120,14 +120,47 @@ async fn a_redaction_that_is_not_known_is_refused() {
     let server = TestServer::start().await;
     for (query, reason) in [
         ("redact=some", "redact: expected all"),
+        ("redact=", "redact: has no value"),
+        ("redact", "redact: has no value"),
         ("redact=places:0", "1 to 100000 metres"),
         ("redact=places:100001", "1 to 100000 metres"),
     ] {
         let answer = server.get(&format!("/api/v1/export/csv?{query}")).await;
         answer.expect_error(400, reason);
     }
-    for query in ["redact=places:1", "redact=places:100000", "redact="] {
+    for query in ["redact=places:1", "redact=places:100000"] {
         let answer = server.get(&format!("/api/v1/export/csv?{query}")).await;
         answer.expect_status(200);
+    }
+}
+
+#[tokio::test]
+async fn areas_are_left_out_by_where_things_really_are() {
+    let server = TestServer::start().await;
+    let ap = |number: u8, lat: f64| {
+        json!({
+            "timestamp": SEEN, "bssid": format!("02:00:00:00:00:0{number}"), "ssid": format!("ap {number}"),
+            "capabilities": "[ESS]", "signal": -60, "lat": lat, "lon": 16.4,
+        })
+    };
+    // Both in one cell of 10 km, some 300 m from each other.
+    send(&server, WIFI, json!([ap(1, 48.2), ap(2, 48.203)])).await;
+    for per in ["device", "observation"] {
+        let path = format!("geojson?per={per}&redact=places:10000");
+        let all: serde_json::Value = file(&server, &path).await.parse().unwrap();
+        let cell = |at: usize| all["features"][at]["geometry"]["coordinates"].clone();
+        assert_eq!(cell(0), cell(1));
+        let left = file(&server, &format!("{path}&exclude=48.2,16.4,100")).await;
+        assert!(
+            !left.contains("ap 1") && left.contains("ap 2"),
+            "{per}: {left}"
+        );
+        // The middle of the cell is nobody's place.
+        let (lat, lon) = (&cell(0)[1], &cell(0)[0]);
+        let left = file(&server, &format!("{path}&exclude={lat},{lon},100")).await;
+        assert!(
+            left.contains("ap 1") && left.contains("ap 2"),
+            "{per}: {left}"
+        );
     }
 }

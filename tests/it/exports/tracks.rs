@@ -142,6 +142,7 @@ async fn areas_that_are_none_are_refused() {
         ("52.5,13.4", "exclude: expected lat,lon,radius_m"),
         ("52.5,13.4,-1", "exclude: radius_m is out of range"),
         ("52.5,13.4,1;", "exclude: expected lat,lon,radius_m"),
+        ("", "exclude: has no value"),
     ] {
         let answer = server
             .get(&format!("/api/v1/export/csv?exclude={query}"))

@@ -18,6 +18,7 @@ use serde_json::Value;
 use self::beside::{Ways, write_alerts};
 use self::database::{Database, Finished};
 use self::minimal::minimise;
+use self::record::Shown;
 use crate::alerts::AlertStore;
 use crate::export::number::{degrees, thousandth};
 use crate::export::place::{Place, of_report};
@@ -79,8 +80,8 @@ struct KismetDb {
     alerts: AlertStore,
     hidden: Hidden,
     tracker: Arc<Tracker>,
-    /// Whether devices are written without their places.
-    hides_places: bool,
+    /// Which places of devices are written.
+    shown: Shown,
     progress: Progress,
     /// The JSON of sources, which devices show.
     shown_sources: Sources,
@@ -160,7 +161,12 @@ impl KismetDb {
                 now: choices.exported,
             },
             tracker: Arc::clone(&around.tracker),
-            hides_places: choices.per == Per::Observation && choices.hidden.is_some(),
+            shown: match choices.per {
+                _ if !choices.hidden.is_some() => Shown::All,
+                // The device is there because of observations elsewhere, and may have been inside of what is left out.
+                Per::Observation => Shown::None,
+                Per::Device => Shown::Mean,
+            },
             progress: Progress::Start(around.file.take()),
             shown_sources: Sources::default(),
             devices_shown: 0,
@@ -198,17 +204,21 @@ impl KismetDb {
             }
         }
         let mut record = record::device(device, &self.shown_sources, self.context);
-        // The device is there because of observations elsewhere, and may have been inside of what is left out as well.
-        let is_hidden = self.hides_places;
-        if is_hidden {
-            record::remove_places(&mut record);
-        }
+        record::remove_places(&mut record, self.shown);
         if self.is_minimal {
             minimise(&mut record);
         }
-        let place = device.place.as_deref().filter(|_| !is_hidden);
-        let degrees_of = |e7: Option<i32>| degrees(e7.unwrap_or_default().into());
-        let mean = PlaceOf::Mean.of_device(device).filter(|_| !is_hidden);
+        let mean = PlaceOf::Mean.of_device(device);
+        let mean = mean.filter(|_| self.shown != Shown::None);
+        let mean = mean.map_or((0, 0), |mean| (mean.lat_e7, mean.lon_e7));
+        let place = device.place.as_deref();
+        let (min, max) = match place.filter(|_| self.shown == Shown::All) {
+            Some(place) => (
+                (place.lat_min_e7.into(), place.lon_min_e7.into()),
+                (place.lat_max_e7.into(), place.lon_max_e7.into()),
+            ),
+            None => (mean, mean),
+        };
         let signal = device.signal.map(|signal| signal.max);
         database.run(
             DEVICE,
@@ -219,12 +229,12 @@ impl KismetDb {
                 device.id.phy.name(),
                 device.id.addr.to_string(),
                 signal.map_or(0, Dbm::get),
-                degrees_of(place.map(|place| place.lat_min_e7)),
-                degrees_of(place.map(|place| place.lon_min_e7)),
-                degrees_of(place.map(|place| place.lat_max_e7)),
-                degrees_of(place.map(|place| place.lon_max_e7)),
-                degrees(mean.map_or(0, |mean| mean.lat_e7)),
-                degrees(mean.map_or(0, |mean| mean.lon_e7)),
+                degrees(min.0),
+                degrees(min.1),
+                degrees(max.0),
+                degrees(max.1),
+                degrees(mean.0),
+                degrees(mean.1),
                 type_in(&record),
                 record.to_string().into_bytes(),
             ],

@@ -105,13 +105,33 @@ fn add_coordinates(value: &mut Value) {
     }
 }
 
-/// Removes all places of a device.
-pub(super) fn remove_places(record: &mut Value) {
+/// Which places of devices are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// The mean, the last, the strongest, and the area of all.
+    All,
+    /// The mean only.
+    Mean,
+    None,
+}
+
+/// Removes the places of a device that are not shown.
+pub(super) fn remove_places(record: &mut Value, shown: Shown) {
+    const MEAN: &str = "kismet.common.location.avg_loc";
+    const FIX: &str = "kismet.common.location.loc_fix";
     const LOCATION: &str = "kismet.device.base.location";
     const SIGNAL: &str = "kismet.device.base.signal";
     const PEAK: &str = "kismet.common.signal.peak_loc";
+    if shown == Shown::All {
+        return;
+    }
     if let Some(fields) = record.as_object_mut() {
-        fields.remove(LOCATION);
+        match fields.get_mut(LOCATION).and_then(Value::as_object_mut) {
+            Some(places) if shown == Shown::Mean => {
+                places.retain(|name, _| matches!(name.as_str(), MEAN | FIX));
+            }
+            _ => drop(fields.remove(LOCATION)),
+        }
         if let Some(signal) = fields.get_mut(SIGNAL).and_then(Value::as_object_mut) {
             signal.remove(PEAK);
         }
