@@ -133,7 +133,12 @@ impl Runner {
         let next = match order {
             Order::Run => {
                 // A run that is under way goes on to the present end.
-                self.is_unkept |= self.progress.run_to.take().is_some();
+                if self.progress.run_to.is_some()
+                    && let Ok(end) = self.end().await
+                {
+                    self.progress.run_to = Some(end);
+                    self.is_unkept = true;
+                }
                 self.phase(Phase::Working, None);
                 Some(Instant::now())
             }

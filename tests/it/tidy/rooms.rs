@@ -38,6 +38,8 @@ const ROOMS: &[(&str, &[&str])] = &[
             "notify",
             "erase",
             "privacy",
+            "snapshot",
+            "report",
             "data_dir",
         ],
     ),
@@ -293,7 +295,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "erase",
         &[
-            "forward", "import", "snapshot", "alerts", "tracker", "log", "data_dir",
+            "forward", "import", "snapshot", "alerts", "tracker", "log", "report", "data_dir",
         ],
     ),
     (

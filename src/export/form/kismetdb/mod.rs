@@ -132,7 +132,7 @@ impl FormWriter for KismetDb {
         self.progress = match std::mem::replace(&mut self.progress, Progress::Done) {
             Progress::Failed(failure) => return Err(failure),
             Progress::Writing(database) if is_last => {
-                let is_hidden = |place| self.hides_places || self.hidden.has_position(place);
+                let is_hidden = |place| self.shown != Shown::All || self.hidden.has_position(place);
                 write_alerts(&database, &self.alerts, is_hidden)?;
                 Progress::Sending(database.finish()?)
             }
