@@ -82,13 +82,18 @@ impl Policy {
         device: Option<&Device>,
         opted_out: OptedOut,
     ) -> bool {
-        let is_kept = self.is_report_denied(report)
+        self.lets_out_report_itself(report, opted_out)
+            && match device {
+                Some(device) => self.lets_out(device, opted_out),
+                None => self.holes.is_empty() && self.denied.has_no_names(),
+            }
+    }
+
+    /// Whether an observation leaves, as far as it tells itself. Whether its device does has to be asked besides.
+    pub(super) fn lets_out_report_itself(&self, report: &Report, opted_out: OptedOut) -> bool {
+        !(self.is_report_denied(report)
             || (opted_out == OptedOut::LeftOut && says_no_itself(report))
-            || report.position.is_some_and(|position| self.hides(position));
-        let Some(device) = device else {
-            return !is_kept && self.holes.is_empty() && self.denied.has_no_names();
-        };
-        !is_kept && self.lets_out(device, opted_out)
+            || report.position.is_some_and(|position| self.hides(position)))
     }
 
     /// Whether a place is in a hole.

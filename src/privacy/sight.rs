@@ -35,7 +35,7 @@ impl Sight {
     /// Whether a single report is shown. Whether its device is has to be asked besides.
     pub(crate) fn shows_report(&self, report: &Report) -> bool {
         let policy = self.0.as_ref();
-        policy.is_none_or(|policy| policy.lets_out_report(report, None, OptedOut::LeftOut))
+        policy.is_none_or(|policy| policy.lets_out_report_itself(report, OptedOut::LeftOut))
     }
 
     /// Whether a place is shown.
