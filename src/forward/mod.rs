@@ -4,7 +4,7 @@
 //! part is on disk before it is sent, so each attempt sends the same bytes, also after a crash. The cursor moves when the
 //! service has answered for the part. Whether a part arrived whose answer was lost is asked where the service can tell.
 //!
-//! A service is a file in `service`. The forms of the bodies are in [`export`](crate::export).
+//! A service is a file in `service`. The forms of the bodies are in `export`.
 
 mod gather;
 mod progress;

@@ -1,7 +1,7 @@
 //! What may leave the server: which devices and observations, and in which form.
 //!
-//! [`Policy`] decides what leaves. Everything that gives places to others asks it: exports, tiles, and, if the
-//! configuration says so, the views, by the [`Sight`] of each client. The module knows no files but that of its key, and no HTTP.
+//! `Policy` decides what leaves. Everything that gives places to others asks it: exports, tiles, and, if the
+//! configuration says so, the views, by the `Sight` of each client. The module knows no files but that of its key, and no HTTP.
 
 mod deny;
 mod key;
