@@ -24,7 +24,7 @@ pub(crate) const CREDENTIAL_USES: &str = "auth-uses.json";
 pub(crate) const SOURCE_OWNERS: &str = "source-owners.json";
 /// The progress of each webhook.
 pub(crate) const WEBHOOKS: &str = "webhooks.json";
-/// How far each target of forwarding is.
+/// The position of each forwarding target in the log.
 pub(crate) const FORWARDS: &str = "forwards.json";
 /// The key of zones and of redacted files.
 pub(crate) const PRIVACY_KEY: &str = "privacy.json";

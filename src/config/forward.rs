@@ -37,7 +37,7 @@ pub struct Forward {
     pub sources: Vec<String>,
     /// Whether reports out of imported files are sent too. Default no: whoever made a file may have sent it already.
     pub imported: bool,
-    /// What happens to networks whose security is not known, in forms that state it. Default `skip`.
+    /// Whether networks whose security is not known are sent, in forms that state the security. Default `skip`.
     pub unknown_security: UnknownSecurity,
     /// Lets `WiGLE` use the data commercially. Default no.
     pub donate: bool,
@@ -122,7 +122,7 @@ impl ForwardKind {
     }
 }
 
-/// What happens to networks whose security is not known.
+/// Whether networks whose security is not known are sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum UnknownSecurity {

@@ -41,7 +41,7 @@ impl Privacy {
             }
         }
         let mut names = self.ssids.iter();
-        // What is shown of an octet that is no text has four characters.
+        // An octet that is no text is written with four characters, such as `\xFF`.
         if names.any(|name| name.is_empty() || 4 * Ssid::BYTES_MAX < name.len()) {
             return Err(format!(
                 "must be names of 1 to {} bytes",

@@ -42,7 +42,7 @@ use crate::data_dir;
 use crate::log::LogPosition;
 use crate::outbox::{CaFileError, Client, ClientSettings, CursorError, CursorFile, Cursors};
 
-/// The file with how far each target is.
+/// The file with the position of each target in the log.
 const CURSORS: CursorFile = CursorFile {
     name: data_dir::FORWARDS,
     key: "forwards",
@@ -71,7 +71,7 @@ pub enum ForwardError {
         /// What is wrong with the file.
         reason: String,
     },
-    /// How far the targets are cannot be read or written.
+    /// The file with the positions of the targets cannot be read or written.
     #[error(transparent)]
     Cursors(#[from] CursorError),
     /// The end of the log cannot be read.
@@ -175,7 +175,7 @@ impl Forwards {
         self.0.start_all(configured)
     }
 
-    /// How each target is, in the order of the configuration. Blocks for a moment.
+    /// The status of each target, in the order of the configuration. Blocks for a moment.
     pub fn statuses(&self) -> Vec<ForwardStatus> {
         let end = self.0.end();
         let running = self.0.running();

@@ -178,9 +178,13 @@ impl Device {
         let is_full = place.is_none() && max <= self.seen_by.len();
         let oldest = self.seen_by.iter().min_by_key(|seen| seen.last_time);
         let gone = oldest.filter(|_| is_full).map(|seen| seen.source);
-        let Some(seen) =
-            find_or_insert(&mut self.seen_by, place, max, |seen| seen.last_time, fresh)
-        else {
+        let Some(seen) = find_or_insert(
+            &mut self.seen_by,
+            place,
+            max,
+            |list, fresh| oldest_of(list, fresh, |seen| seen.last_time),
+            fresh,
+        ) else {
             return Seers::default();
         };
         seen.first_time = seen.first_time.min(time);
@@ -338,14 +342,8 @@ impl Wifi {
             .iter()
             .position(|record| record.ssid == sighting.ssid);
         let max = bounds.ssids_per_device_max;
-        let Some(record) = find_or_insert(
-            &mut self.ssids,
-            place,
-            max,
-            // A name with which the owner opted out stays as long as there are others: exports ask for it.
-            |record| (record.ssid.opts_out(), record.last_time),
-            fresh,
-        ) else {
+        let Some(record) = find_or_insert(&mut self.ssids, place, max, oldest_network, fresh)
+        else {
             return;
         };
         record.first_time = record.first_time.min(time);
@@ -468,31 +466,47 @@ fn offer_service(
     }
 }
 
-/// Returns the element at `place`, or inserts a fresh one. In a full list the fresh one replaces the one with the lowest
-/// rank, which is the least recently seen, unless its own is lower.
-fn find_or_insert<A: Array, R: Ord>(
+/// Returns the element at `place`, or inserts a fresh one. If the list is full, `gone` says which goes: the place of one of
+/// them, or the length of the list for the fresh one.
+fn find_or_insert<A: Array>(
     list: &mut SmallVec<A>,
     place: Option<usize>,
     max: usize,
-    rank_of: impl Fn(&A::Item) -> R,
+    gone: impl FnOnce(&[A::Item], &A::Item) -> Option<usize>,
     fresh: impl FnOnce() -> A::Item,
 ) -> Option<&mut A::Item> {
     if let Some(place) = place {
         return list.get_mut(place);
     }
+    let fresh = fresh();
     if max <= list.len() {
-        let fresh = fresh();
-        let ranks = list.iter().map(&rank_of).enumerate();
-        let (lowest, rank) = ranks.min_by(|(_, one), (_, other)| one.cmp(other))?;
-        if rank_of(&fresh) < rank {
+        let gone = gone(list, &fresh)?;
+        if list.len() <= gone {
             return None;
         }
-        list.remove(lowest);
-        list.push(fresh);
-        return list.last_mut();
+        list.remove(gone);
     }
-    list.push(fresh());
+    list.push(fresh);
     list.last_mut()
+}
+
+/// The one that was seen least recently.
+fn oldest_of<T>(list: &[T], fresh: &T, last_time: impl Fn(&T) -> UnixTime) -> Option<usize> {
+    let all = list.iter().chain([fresh]).enumerate();
+    all.min_by_key(|(_, one)| last_time(one)).map(|(at, _)| at)
+}
+
+/// The network that was seen least recently. The newest name with which the owner opted out stays: exports ask for it.
+/// Older ones do not, so that such names cannot keep others out.
+fn oldest_network(list: &[SsidRecord], fresh: &SsidRecord) -> Option<usize> {
+    let all = || list.iter().chain([fresh]).enumerate();
+    let opted_out = all().filter(|(_, record)| record.ssid.opts_out());
+    let kept = opted_out.max_by_key(|(_, record)| record.last_time);
+    let kept = kept.map(|(at, _)| at);
+    let others = all().filter(|(at, _)| Some(*at) != kept);
+    others
+        .min_by_key(|(_, record)| record.last_time)
+        .map(|(at, _)| at)
 }
 
 fn count_frequency(counts: &mut SmallVec<[(Frequency, u32); 1]>, frequency: Frequency, max: usize) {

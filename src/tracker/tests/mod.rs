@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use proptest::prelude::*;
@@ -386,6 +386,34 @@ fn bounds_of_a_device_keep_the_latest() {
         .collect();
     assert_eq!(seen, [2, 3]);
     assert_eq!(folded.device(1).reports, 7);
+}
+
+/// Exports ask for a name with which the owner opted out. More than one of them would keep the other networks out.
+#[test]
+fn of_the_names_that_opt_out_the_newest_stays_in_a_full_list() {
+    let reports = [
+        named(1, 10, "a_nomap", ""),
+        named(1, 20, "b_nomap", ""),
+        named(1, 30, "c", ""),
+        named(1, 40, "d", ""),
+        named(1, 50, "e", ""),
+    ];
+    let orders = [[0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [2, 0, 4, 1, 3]];
+    for order in orders {
+        let mut folded = Folded::new(Bounds {
+            ssids_per_device_max: 3,
+            ..Bounds::FOR_TESTS
+        });
+        for at in order {
+            folded.add(vec![reports[at].clone()]);
+        }
+        let Radio::Wifi(wifi) = folded.device(1).radio else {
+            panic!("not Wi-Fi")
+        };
+        let names: BTreeSet<_> = wifi.ssids.iter().map(|one| one.ssid.to_string()).collect();
+        let expected = ["b_nomap", "d", "e"].map(str::to_owned);
+        assert_eq!(names, BTreeSet::from(expected), "{order:?}");
+    }
 }
 
 #[test]

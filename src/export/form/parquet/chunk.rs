@@ -16,7 +16,7 @@ const RLE: u64 = 3;
 const RLE_DICTIONARY: u64 = 8;
 const ZSTD: u64 = 6;
 
-/// How values are written in a page.
+/// The encoding of the values of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Encoding {
     Plain,

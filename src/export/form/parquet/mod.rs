@@ -57,7 +57,7 @@ struct Parquet {
     /// Of the group that is being written.
     group_rows: u64,
     group_bytes: usize,
-    /// What the end of the file says of the groups that are written.
+    /// The row groups that are written. The end of the file lists them.
     groups: Vec<u8>,
     group_count: usize,
     /// Size of the file so far.
