@@ -64,14 +64,17 @@ impl Wanted {
         }
     }
 
-    fn has_source(&self, id: SourceId, name: Option<&str>) -> bool {
-        let is_named = |wanted: &String| {
+    /// Whether a source is wanted, by the name that counts. What came from the service is known by the sent name, too.
+    fn has_source(&self, id: SourceId, name: Option<&str>, sent_name: Option<&str>) -> bool {
+        let is_named = |wanted: &String, name: Option<&str>| {
             wanted.parse().is_ok_and(|named: SourceId| named == id)
                 || SourceId::of_name(wanted) == id
                 || name.is_some_and(|name| name.eq_ignore_ascii_case(wanted))
         };
-        let is_wanted = self.sources.is_empty() || self.sources.iter().any(is_named);
-        is_wanted && !self.own.iter().any(is_named)
+        let mut wanted = self.sources.iter();
+        let is_wanted = self.sources.is_empty() || wanted.any(|one| is_named(one, name));
+        let mut own = self.own.iter();
+        is_wanted && !own.any(|one| is_named(one, name) || is_named(one, sent_name))
     }
 }
 
@@ -194,7 +197,10 @@ impl Gathering<'_> {
         *self.sources.entry(id).or_insert_with(|| {
             let source = tracker.source(id);
             let known = source.as_ref().map(|source| &*source.name);
-            wanted.has_source(id, known.or(name))
+            let sent = source
+                .as_ref()
+                .and_then(|source| source.sent_name.as_deref());
+            wanted.has_source(id, known.or(name), sent.or(name))
         })
     }
 }

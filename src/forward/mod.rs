@@ -9,6 +9,7 @@
 mod gather;
 mod progress;
 mod runner;
+mod secrets;
 mod sending;
 mod service;
 mod store;
@@ -32,6 +33,7 @@ pub use self::gather::ForwardLog;
 use self::gather::Wanted;
 use self::progress::Place;
 use self::runner::{Desk, Line, Runner};
+use self::secrets::Secrets;
 use self::service::Account;
 use self::store::PartStore;
 pub(crate) use self::store::erase_parts;
@@ -114,6 +116,27 @@ struct Running {
     task: JoinHandle<Option<()>>,
 }
 
+/// The settings of a target, with everything that they name.
+struct Usable<'c> {
+    config: &'c Forward,
+    line: Line,
+    account: Account,
+}
+
+impl<'c> Usable<'c> {
+    fn all_of(configured: &'c [Forward]) -> Result<Vec<Self>, ForwardError> {
+        let usable = configured.iter().map(|config| {
+            let account = account(config)?;
+            Ok(Self {
+                config,
+                line: line(config, account.clone())?,
+                account,
+            })
+        });
+        usable.collect()
+    }
+}
+
 /// The tasks of the targets.
 #[derive(Debug)]
 pub struct ForwardTasks {
@@ -133,6 +156,9 @@ pub fn start(
     ready: &CancellationToken,
     stop: &CancellationToken,
 ) -> Result<(Forwards, ForwardTasks), ForwardError> {
+    // A target that cannot be used must not make the others be forgotten.
+    let usable = from.is_some().then(|| Usable::all_of(configured));
+    let usable = usable.transpose()?;
     let names = configured.iter().map(|config| config.name.as_str());
     let desk = from.map(|(log, data)| {
         let end = log.history.end().map_err(ForwardError::Log)?;
@@ -154,7 +180,7 @@ pub fn start(
         cut: cut.clone(),
         tasks: tasks.clone(),
     }));
-    forwards.0.start_all(configured)?;
+    forwards.0.start_all(usable.unwrap_or_default());
     Ok((forwards, ForwardTasks { tasks, cut }))
 }
 
@@ -169,10 +195,13 @@ impl Forwards {
         let Some(desk) = &self.0.desk else {
             return Ok(());
         };
+        // Before anything changes.
+        let usable = Usable::all_of(configured)?;
         let end = desk.log.history.end().map_err(ForwardError::Log)?;
         let names = configured.iter().map(|config| config.name.as_str());
         desk.cursors.adopt(names, end.get())?;
-        self.0.start_all(configured)
+        self.0.start_all(usable);
+        Ok(())
     }
 
     /// The status of each target, in the order of the configuration. Blocks for a moment.
@@ -234,19 +263,18 @@ impl Shared {
     }
 
     /// Starts the targets of a list, and ends those that are not in it.
-    fn start_all(&self, configured: &[Forward]) -> Result<(), ForwardError> {
+    fn start_all(&self, usable: Vec<Usable<'_>>) {
         let Some(desk) = &self.desk else {
-            return Ok(());
+            return;
         };
-        // All of them, before anything changes.
-        let lines = configured.iter().map(|config| {
-            let account = account(config)?;
-            Ok((config, line(config, account.clone())?, account))
-        });
-        let lines = lines.collect::<Result<Vec<_>, ForwardError>>()?;
         let mut running = self.running.write().unwrap_or_else(PoisonError::into_inner);
         let mut before = mem::take(&mut *running);
-        for (config, line, account) in lines {
+        for Usable {
+            config,
+            line,
+            account,
+        } in usable
+        {
             let place = before
                 .iter()
                 .position(|one| one.target.config.name == config.name);
@@ -259,7 +287,6 @@ impl Shared {
         for gone in before {
             gone.stop.cancel();
         }
-        Ok(())
     }
 
     /// Starts a target. It begins when the one that it replaces has ended.
@@ -363,15 +390,15 @@ fn line(config: &Forward, account: Account) -> Result<Line, ForwardError> {
             path,
             reason,
         })?;
-    let (key, host) = (account.key.clone(), host(&account.base));
+    let (secrets, hosts) = (Secrets::of(&account), hosts(&account.base));
     let service = service::of(config, account);
     let own = service.own_names().iter().copied();
-    let own = own.map(str::to_owned).chain([host]).collect();
+    let own = own.map(str::to_owned).chain(hosts).collect();
     Ok(Line {
         client,
         wanted: Wanted::new(config, service.form(), own),
         service: service.into(),
-        key,
+        secrets,
     })
 }
 
@@ -380,4 +407,11 @@ fn host(base: &str) -> String {
     let uri: Option<Uri> = base.parse().ok();
     let authority = uri.as_ref().and_then(Uri::authority);
     authority.map_or_else(String::new, ToString::to_string)
+}
+
+/// The host of a URL, with its port and without.
+fn hosts(base: &str) -> Vec<String> {
+    let uri: Option<Uri> = base.parse().ok();
+    let alone = uri.as_ref().and_then(Uri::host).map(str::to_owned);
+    alone.into_iter().chain([host(base)]).collect()
 }

@@ -48,6 +48,9 @@ pub(super) struct Part {
     pub(super) to: Place,
     pub(super) rows: u64,
     pub(super) bytes: u64,
+    /// Stands for the service and the rules by which it was made. If they change, the part is made again.
+    #[serde(default)]
+    pub(super) made_for: String,
     /// Whether it may have arrived: it was sent, and no answer says that it was not taken.
     pub(super) is_tried: bool,
     /// What the service calls the work on it, if it works on it still.

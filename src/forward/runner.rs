@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
@@ -14,11 +15,15 @@ use uuid::Uuid;
 
 use super::gather::{ForwardLog, Wanted};
 use super::progress::{Part, Place, Progress};
+use super::secrets::Secrets;
 use super::service::Service;
 use super::store::PartStore;
 use super::target::{Order, Phase, Target};
+use crate::config::Forward;
+use crate::hex::Hex;
 use crate::log::LogPosition;
 use crate::outbox::{Client, Cursors, Retry};
+use crate::privacy::Policy;
 
 /// The longest pause between two questions for work that the service does.
 const JOB_PAUSE: Duration = Duration::from_secs(5);
@@ -53,8 +58,10 @@ pub(super) struct Runner {
     pub(super) client: Client,
     pub(super) service: Arc<dyn Service>,
     pub(super) wanted: Arc<Wanted>,
-    /// Is taken out of texts of the service.
-    key: String,
+    /// Are taken out of texts of the service.
+    pub(super) secrets: Secrets,
+    /// What parts are made for, see [`Part::made_for`].
+    pub(super) made_for: String,
     pub(super) progress: Progress,
     /// Whether the progress is not on disk.
     pub(super) is_unkept: bool,
@@ -69,30 +76,36 @@ pub(super) struct Line {
     pub(super) client: Client,
     pub(super) service: Arc<dyn Service>,
     pub(super) wanted: Wanted,
-    pub(super) key: String,
+    pub(super) secrets: Secrets,
 }
 
 impl Runner {
     pub(super) fn new(target: Arc<Target>, desk: Arc<Desk>, line: Line) -> Self {
         let progress = desk.cursors.get(&target.config.name);
+        let made_for = made_for(&target.config, &desk.log.privacy);
         let mut runner = Self {
             target,
             desk,
             client: line.client,
             service: line.service,
             wanted: Arc::new(line.wanted),
-            key: line.key,
+            secrets: line.secrets,
+            made_for,
             progress,
             is_unkept: false,
             rows_max: 0,
             body: None,
         };
         runner.rows_max = runner.configured_rows();
-        // A part that was never sent is made again, because what may leave may have changed. A dry run cannot know whether
-        // a part arrived.
-        let is_kept = |part: &Part| part.is_tried && !runner.target.is_dry_run();
+        // What is not sent yet is made again, because devices may have changed. What was made for another service, or by
+        // other rules, never leaves. A dry run cannot know whether a part arrived.
+        let is_kept = |part: &Part| {
+            part.is_tried && part.made_for == runner.made_for && !runner.target.is_dry_run()
+        };
         if !runner.progress.part.as_ref().is_none_or(is_kept) {
             runner.progress.part = None;
+            // The run goes on with the next part.
+            runner.is_unkept = true;
         }
         runner.show();
         runner
@@ -143,22 +156,35 @@ impl Runner {
                 Some(Instant::now())
             }
             Order::Reset(place) => {
-                let end = self.end().await.unwrap_or_default();
-                self.progress.place = place.min(Place::after(end));
-                self.progress.part = None;
-                self.progress.run_to = None;
-                self.is_unkept = true;
-                self.keep().await.ok();
-                info!(
-                    forward.name = self.name(),
-                    position = self.progress.place.done().get(),
-                    "the target was reset"
-                );
+                self.reset(place).await;
                 next
             }
         };
         self.target.change(|state| state.orders += 1);
         next
+    }
+
+    async fn reset(&mut self, place: Place) {
+        // Without its end, nobody knows what is in the log.
+        let end = match self.end().await {
+            Ok(end) => end,
+            Err(error) => {
+                let reason = format!("cannot read the log, so the target was not reset: {error}");
+                warn!(forward.name = self.name(), reason);
+                self.target.change(|state| state.last_error = Some(reason));
+                return;
+            }
+        };
+        self.progress.place = place.min(Place::after(end));
+        self.progress.part = None;
+        self.progress.run_to = None;
+        self.is_unkept = true;
+        self.keep().await.ok();
+        info!(
+            forward.name = self.name(),
+            position = self.progress.place.done().get(),
+            "the target was reset"
+        );
     }
 
     /// When the next step is due.
@@ -298,15 +324,29 @@ impl Runner {
     }
 
     pub(super) fn without_key(&self, text: &str) -> String {
-        match self.key.as_str() {
-            "" => text.to_owned(),
-            key => text.replace(key, "(key)"),
-        }
+        self.secrets.hide_in(text)
     }
 
     pub(super) fn name(&self) -> &str {
         &self.target.config.name
     }
+}
+
+/// What decides what is in a part, and who gets it, as a short text.
+fn made_for(config: &Forward, privacy: &Policy) -> String {
+    let Forward {
+        kind,
+        sources,
+        imported,
+        unknown_security,
+        ..
+    } = config;
+    let rules = privacy.fingerprint();
+    let all = format!(
+        "{kind:?} {} {sources:?} {imported} {unknown_security:?} {rules}",
+        config.base()
+    );
+    Hex(Sha256::digest(all).as_slice()).to_string()
 }
 
 pub(super) async fn blocking<T: Send + 'static>(

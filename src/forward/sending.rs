@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use hyper::StatusCode;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use uuid::Uuid;
@@ -15,7 +16,7 @@ use super::runner::{Runner, Step, blocking};
 use super::service::{Made, Verdict};
 use crate::data_dir::DataDir;
 use crate::export::UploadBounds;
-use crate::outbox::ReceiverResponse;
+use crate::outbox::{ReceiverResponse, SendError};
 
 /// How many bytes of an answer are read. Lists of uploads are long.
 const ANSWER_BYTES_MAX: usize = 256 << 10;
@@ -55,6 +56,7 @@ impl Runner {
             to: gathered.to,
             rows: gathered.rows,
             bytes: 0,
+            made_for: self.made_for.clone(),
             is_tried: false,
             job: None,
         };
@@ -91,7 +93,7 @@ impl Runner {
         let verdict = match asked {
             Some(question) => match self.send(question).await {
                 Ok(answer) => self.service.learn(&part, &answer),
-                Err(reason) => return Ok(Step::Failed(reason, None)),
+                Err(error) => return Ok(Step::Failed(error.to_string(), None)),
             },
             None => Verdict::Missing,
         };
@@ -112,9 +114,14 @@ impl Runner {
             part.job = None;
         });
         self.keep().await?;
-        let verdict = match self.send(self.service.send(&part, body)).await {
+        let sent = self.send(self.service.send(&part, body)).await;
+        if has_not_arrived(&sent) {
+            // What was not known before this attempt is not known now.
+            self.change_part(|now| now.is_tried = part.is_tried);
+        }
+        let verdict = match sent {
             Ok(answer) => self.service.judge(&answer),
-            Err(reason) => return Ok(Step::Failed(reason, None)),
+            Err(error) => return Ok(Step::Failed(error.to_string(), None)),
         };
         self.judged(&part, verdict).await
     }
@@ -146,10 +153,10 @@ impl Runner {
                     .await?
             }
             Verdict::Refused(reason) => self.refused(part, &reason).await?,
-            Verdict::Stop(reason) => {
-                self.change_part(|part| part.is_tried = false);
-                Step::Stopped(reason)
+            Verdict::Partly { refused, reason } => {
+                self.partly_taken(part, refused, &reason).await?
             }
+            Verdict::Stop(reason) => Step::Stopped(reason),
             Verdict::Wait(reason, asked) => Step::Failed(reason, asked),
         })
     }
@@ -175,6 +182,25 @@ impl Runner {
                 failures, "the service takes parts again"
             );
         }
+    }
+
+    /// The service has refused some of the observations. The part is set aside, so that nothing is lost.
+    async fn partly_taken(&mut self, part: &Part, refused: u64, reason: &str) -> io::Result<Step> {
+        let reason = self.without_key(reason);
+        warn!(
+            forward.name = self.name(),
+            rows = part.rows,
+            refused,
+            reason,
+            "the service refused some observations: the part is kept in the data directory, and the next one is sent"
+        );
+        let (desk, target, id) = (Arc::clone(&self.desk), Arc::clone(&self.target), part.id);
+        blocking(move || desk.store.refuse(&target.config.name, id)).await?;
+        self.taken(part);
+        self.progress.rows = self.progress.rows.saturating_sub(refused);
+        self.progress.refused_rows += refused;
+        self.target.change(|state| state.last_error = Some(reason));
+        Ok(Step::More)
     }
 
     /// Sets the part aside, and goes on with the next one.
@@ -221,12 +247,30 @@ impl Runner {
         Ok(body)
     }
 
-    /// Sends a request. An error is the reason why there is no answer.
-    async fn send(&self, request: Made) -> Result<ReceiverResponse, String> {
+    /// Sends a request. The answer has the key nowhere.
+    async fn send(&self, request: Made) -> Result<ReceiverResponse, SendError> {
         // A text of an error of these could have the key in it.
-        let request = request.map_err(|_| "the key or the URL is not usable".to_owned())?;
-        let sent = self.client.send_for(request, ANSWER_BYTES_MAX).await;
-        sent.map_err(|error| error.to_string())
+        let not_usable = |_| SendError::NotConnected("the key or the URL is not usable".to_owned());
+        let request = request.map_err(not_usable)?;
+        let answer = self.client.send_for(request, ANSWER_BYTES_MAX).await?;
+        Ok(ReceiverResponse {
+            excerpt: self.without_key(&answer.excerpt),
+            ..answer
+        })
+    }
+}
+
+/// Whether it is certain that the service has not taken what was sent.
+fn has_not_arrived(sent: &Result<ReceiverResponse, SendError>) -> bool {
+    match sent {
+        Ok(answer) => matches!(
+            answer.status,
+            StatusCode::UNAUTHORIZED
+                | StatusCode::FORBIDDEN
+                | StatusCode::TOO_MANY_REQUESTS
+                | StatusCode::SERVICE_UNAVAILABLE
+        ),
+        Err(error) => matches!(error, SendError::NotConnected(_)),
     }
 }
 

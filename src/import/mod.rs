@@ -9,6 +9,7 @@ mod capture;
 mod clock;
 mod copy;
 mod counts;
+mod courtesy;
 pub(crate) mod database;
 mod erase;
 mod folder;

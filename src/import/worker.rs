@@ -11,6 +11,7 @@ use tracing::{error, warn};
 
 use super::account::FileAccount;
 use super::capture::{Captures, reading_order};
+use super::courtesy::Courtesy;
 use super::form::{Class, Form};
 use super::identity::RowIndex;
 use super::job::{Job, State};
@@ -449,6 +450,7 @@ impl Worker {
             sources: &mut self.sources,
             job: job.id,
             on_the_way: VecDeque::new(),
+            courtesy: Courtesy::new(&self.ingest),
         };
         let (saved, store) = (&mut self.saved, &self.shared.store);
         let mut checkpoint = |index: &mut RowIndex, read: u64, account: &FileAccount| {
@@ -497,6 +499,7 @@ impl Worker {
                 sources: &mut self.sources,
                 job: job.id,
                 on_the_way: VecDeque::new(),
+                courtesy: Courtesy::new(&self.ingest),
             };
             submit.hand_over(What::Import(Import {
                 file: account.name.as_str().into(),
@@ -585,6 +588,7 @@ struct ToLog<'w> {
     sources: &'w mut Sources,
     job: u64,
     on_the_way: VecDeque<HandedIn>,
+    courtesy: Courtesy<'w>,
 }
 
 impl ToLog<'_> {
@@ -612,6 +616,10 @@ fn interrupted_by(error: &IngestError) -> Interrupted {
 
 impl Submit for ToLog<'_> {
     fn hand_over(&mut self, what: What) -> Result<(), Interrupted> {
+        if self.courtesy.is_due() {
+            self.settle()?;
+            self.courtesy.rest();
+        }
         if ON_THE_WAY_MAX <= self.on_the_way.len() {
             self.wait_for_oldest()?;
         }

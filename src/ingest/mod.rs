@@ -64,6 +64,7 @@ pub struct Ingest {
     node: Uuid,
     ready: Arc<AtomicBool>,
     commits: Arc<AtomicU64>,
+    submitted: Arc<AtomicU64>,
     times: Arc<Times>,
 }
 
@@ -168,6 +169,7 @@ impl Ingest {
         }
         let (done, receipt) = oneshot::channel();
         let record = Record::new(self.node, at, what);
+        self.submitted.fetch_add(1, Ordering::Relaxed);
         self.queue_up(Work::Write(Job { record, done }))?;
         // An orderly shutdown writes everything in the queue, so a missing answer means a failure.
         receipt.await.unwrap_or(Err(IngestError::Unknown))
@@ -234,6 +236,11 @@ impl Ingest {
     /// How many times the log was committed since the start. One commit syncs all batches that waited.
     pub fn commits(&self) -> u64 {
         self.commits.load(Ordering::Relaxed)
+    }
+
+    /// How many changes were submitted by those who do not block, such as scanners, since the start.
+    pub(crate) fn submitted(&self) -> u64 {
+        self.submitted.load(Ordering::Relaxed)
     }
 
     /// How many tasks wait for the writer.
@@ -370,6 +377,7 @@ pub fn start(
         node: log.node(),
         ready: Arc::clone(&is_ready),
         commits: Arc::clone(&commits),
+        submitted: Arc::default(),
         times: Arc::clone(&times),
     };
     thread::Builder::new()

@@ -156,6 +156,7 @@ fn a_full_queue_takes_nothing() {
         node: Uuid::nil(),
         ready: Arc::new(AtomicBool::new(true)),
         commits: Arc::default(),
+        submitted: Arc::default(),
         times: Arc::default(),
     };
     let (done, _) = oneshot::channel();

@@ -68,7 +68,10 @@ pub enum SendError {
     /// There was no response in time.
     #[error("no answer within {}", humantime::format_duration(*.0))]
     TimedOut(Duration),
-    /// The connection could not be made, or was closed.
+    /// There was no connection, so the receiver has nothing of the request.
+    #[error("{0}")]
+    NotConnected(String),
+    /// The connection was closed.
     #[error("{0}")]
     Failed(String),
 }
@@ -121,6 +124,9 @@ impl Client {
         request.headers_mut().insert(header::USER_AGENT, user_agent);
         let response = match timeout_at(deadline, self.http.request(request)).await {
             Ok(Ok(response)) => response,
+            Ok(Err(error)) if error.is_connect() => {
+                return Err(SendError::NotConnected(in_full(&error)));
+            }
             Ok(Err(error)) => return Err(SendError::Failed(in_full(&error))),
             Err(_) => return Err(SendError::TimedOut(self.timeout)),
         };

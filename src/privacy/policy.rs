@@ -5,6 +5,7 @@ use super::key::PrivacyKey;
 use super::opt_out::has_opted_out;
 use super::redact::{Redaction, Redactor};
 use super::zone::{Hole, Zone};
+use crate::hex::Hex;
 use crate::report::advertising::{Structure, structures};
 use crate::report::{DeviceId, MacAddr, Position, Report, Sighting};
 use crate::tracker::{Device, Radio};
@@ -38,6 +39,7 @@ pub(crate) enum OptedOut {
 #[derive(Debug)]
 pub(crate) struct Policy {
     key: PrivacyKey,
+    fingerprint: String,
     holes: Vec<Hole>,
     denied: DenyList,
 }
@@ -50,11 +52,18 @@ impl Policy {
             ssid_patterns,
             addresses,
         } = rules;
+        let text = format!("{rules:?}");
         Self {
             key: key.clone(),
+            fingerprint: Hex(&key.digest("rules", text.as_bytes())).to_string(),
             holes: zones.iter().map(|zone| zone.hole(key)).collect(),
             denied: DenyList::new(ssids, ssid_patterns, addresses),
         }
+    }
+
+    /// Stands for the rules: others have another one.
+    pub(crate) fn fingerprint(&self) -> &str {
+        &self.fingerprint
     }
 
     /// Makes redacted copies of what leaves.

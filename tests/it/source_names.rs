@@ -149,6 +149,14 @@ async fn names_are_bounded_and_any_text_is_a_name() {
         ),
         (json!({ "name": "a\nb" }), "name: has control characters"),
         (json!({ "name": "a\u{0}b" }), "name: has control characters"),
+        (
+            json!({ "name": "a\u{202e}b" }),
+            "name: has control characters",
+        ),
+        (
+            json!({ "name": "a\u{200b}b" }),
+            "characters that nobody sees",
+        ),
         (json!({}), "name: missing"),
         (json!({ "name": null }), "name: missing"),
         (json!({ "name": 5 }), "expected a string"),

@@ -19,6 +19,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::progress::Part;
+use crate::auth::shown_name;
 use crate::config::{Forward, ForwardKind};
 use crate::export::UploadForm;
 use crate::outbox::ReceiverResponse;
@@ -41,6 +42,12 @@ pub(super) enum Verdict {
     Missing,
     /// The part has to be smaller.
     TooLarge,
+    /// The part is there, but for some of its observations.
+    Partly {
+        /// How many.
+        refused: u64,
+        reason: String,
+    },
     /// The service will never take this part.
     Refused(String),
     /// Nothing will be taken until somebody changes something.
@@ -149,7 +156,8 @@ fn quoted(text: &str) -> String {
     let plain: String = plain
         .map(|mark| if mark.is_control() { ' ' } else { mark })
         .collect();
-    format!(": {plain}")
+    // It is shown to people.
+    format!(": {}", shown_name(&plain))
 }
 
 /// The answer as JSON, or null.

@@ -80,8 +80,16 @@ fn of_import(answer: &ReceiverResponse) -> Verdict {
     let json = json(answer);
     let state = json.get("state").and_then(Value::as_str);
     match state {
-        Some("done") if has_read(&json) => Verdict::Taken,
-        Some("done") => Verdict::Refused(format!("the import took no row{}", first_refusal(&json))),
+        Some("done") if !has_read(&json) => {
+            Verdict::Refused(format!("the import took no row{}", first_refusal(&json)))
+        }
+        Some("done") => match refused(&json) {
+            0 => Verdict::Taken,
+            refused => Verdict::Partly {
+                refused,
+                reason: format!("the import refused {refused} rows{}", first_refusal(&json)),
+            },
+        },
         Some("waiting" | "running") => match word(&json, &["id"]) {
             Some(id) if is_plain(&id) => Verdict::Job(id),
             _ => Verdict::Wait("answered without the id of the import".to_owned(), None),
@@ -105,6 +113,12 @@ fn has_read(json: &Value) -> bool {
         let is_known = file.get("duplicate") == Some(&Value::Bool(true));
         is_known || count(file, "refused") < count(file, "rows")
     })
+}
+
+/// How many rows were refused.
+fn refused(json: &Value) -> u64 {
+    let counts = files(json).filter_map(|file| file.get("refused")?.as_u64());
+    counts.sum()
 }
 
 fn first_refusal(json: &Value) -> String {

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use crate::forward::{ForwardStatus, Forwards, PartStatus, ResetTo};
 use crate::http::error::ApiError;
+use crate::http::request::bad_parameter::BadParameter;
 use crate::http::request::path::Argument;
 use crate::http::request::query::Query;
 use crate::http::response::json::Json;
@@ -126,13 +127,15 @@ pub(in crate::http) async fn reset(
     let to = query.take_with("to", |text| match text {
         "start" => Ok(ResetTo::Start),
         "end" => Ok(ResetTo::End),
-        _ => match text.parse() {
-            Ok(position) => Ok(ResetTo::After(LogPosition::new(position))),
-            Err(_) => Err("expected start, end, or the position of a record"),
+        _ => match text.parse::<u64>() {
+            Ok(position) if position.to_string() == text => {
+                Ok(ResetTo::After(LogPosition::new(position)))
+            }
+            _ => Err("expected start, end, or the position of a record"),
         },
     })?;
     query.finish()?;
-    let to = to.unwrap_or(ResetTo::End);
+    let to = to.ok_or_else(|| BadParameter::new("to", "missing: start, end, or a position"))?;
     order(&forwards, name, |forwards, name| forwards.reset(name, to)).await
 }
 

@@ -6,6 +6,7 @@ use axum::extract::{Request, State};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::auth::shown_name;
 use crate::http::clock::now;
 use crate::http::error::ApiError;
 use crate::http::request::bad_parameter::BadParameter;
@@ -85,8 +86,9 @@ fn checked(name: Option<&str>, bytes_max: usize) -> Result<Box<str>, BadParamete
             format!("longer than {bytes_max} bytes, which is limits.source_name_bytes_max");
         return Err(BadParameter::new(NAME, &reason));
     }
-    if name.contains(char::is_control) {
-        return Err(BadParameter::new(NAME, "has control characters"));
+    if shown_name(name) != name {
+        let reason = "has control characters, or characters that nobody sees";
+        return Err(BadParameter::new(NAME, reason));
     }
     Ok(name.into())
 }

@@ -99,7 +99,7 @@ fn meaning(name: &str, around: Surroundings<'_>) -> Option<&'static str> {
             "the name of a webhook or a forward, as the configuration has it, or of a base map"
         }
         "to" => {
-            "`start` of the log, its `end`, or the position of the last record that is not sent again. Default: end"
+            "`start` of the log, its `end`, or the position of the last record that is not sent again"
         }
         "path" => "the path of a file, or of a view of the page",
         "version" => "the version of the page's files",

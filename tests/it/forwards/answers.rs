@@ -353,6 +353,9 @@ async fn orders_name_a_target_and_a_place() {
     order(&server, "reset?to=nowhere")
         .await
         .expect_error(400, "expected start, end");
+    for what in ["reset", "reset?to=", "reset?to=%2B1"] {
+        order(&server, what).await.expect_error(400, "to: ");
+    }
     order(&server, "run?to=start").await.expect_error(400, "to");
     run(&server).await;
     for (to, position) in [("start", 0), ("1", 1), ("0", 0), ("99", 1), ("end", 1)] {

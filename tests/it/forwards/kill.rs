@@ -117,7 +117,7 @@ fn config(kind: &str, addr: std::net::SocketAddr, folder: &TempDir) -> PathBuf {
     file
 }
 
-async fn report(running: &Running, numbers: std::ops::Range<u64>) {
+pub(super) async fn report(running: &Running, numbers: std::ops::Range<u64>) {
     let reports: Vec<_> = numbers.map(wifi).collect();
     let body = json!({ "source_uuid": SOURCE, "source_name": "walker", "reports": reports });
     let url = format!("http://{}{WIFI}", running.addr);

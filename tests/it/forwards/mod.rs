@@ -1,6 +1,7 @@
 //! Forwarding to services: real requests to stubs of them.
 
 mod answers;
+mod changes;
 mod cli;
 mod kill;
 mod kinds;

@@ -301,7 +301,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "forward",
         &[
-            "outbox", "export", "privacy", "config", "tracker", "log", "report", "data_dir",
+            "outbox", "export", "privacy", "auth", "config", "tracker", "log", "report", "hex",
+            "data_dir",
         ],
     ),
     ("outbox", &["data_dir"]),
