@@ -133,7 +133,7 @@ async fn names_are_bounded_and_any_text_is_a_name() {
     for name in [
         &"x".repeat(64),
         "<img src=x onerror=alert(1)>",
-        "=1+1 \"'&\u{202e}\u{200b}é🛰",
+        "=1+1 \"'&é🛰",
         "44444444-0000-0000-0000-000000000009",
     ] {
         assert_eq!(rename(&server, name).await["name"], name);

@@ -346,7 +346,7 @@ async fn a_schedule_runs_by_itself() {
 async fn orders_name_a_target_and_a_place() {
     let (server, _stub) = sending(ForwardKind::Geosubmit, vec![], 1).await;
     let post = |path: &str| server.request(reqwest::Method::POST, path);
-    for what in ["run", "reset"] {
+    for what in ["run", "reset?to=start"] {
         let unknown = crate::server::Answer::of(post(&format!("/api/v1/forwards/x/{what}"))).await;
         unknown.expect_error(404, "no forward has the name `x`");
     }
