@@ -331,6 +331,8 @@ async function begin() {
 
 begin();
 
+const isDialogOpen = () => document.querySelector("dialog[open], dialog:popover-open") !== null;
+
 // Single keys for people who would rather not reach for the mouse. They can be turned off in the settings.
 
 /** @param {{isOn: () => boolean}} options */
@@ -341,7 +343,7 @@ function listen({ isOn }) {
     const isTyping = target instanceof HTMLElement && target.matches("input, textarea, select, [contenteditable]");
     if (event.key === "Escape" && isTyping && target.id === "search") target.blur();
     const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey;
-    if (!isOn() || isTyping || !isPlain || event.defaultPrevented || document.querySelector("dialog[open]")) return;
+    if (!isOn() || isTyping || !isPlain || event.defaultPrevented || isDialogOpen()) return;
     const name = Date.now() < waitsUntil ? VIEW_KEYS[/** @type {"o"} */ (event.key)] : undefined;
     waitsUntil = 0;
     if (name) go(href(name));
@@ -383,5 +385,6 @@ function help() {
           </tbody>
         </table>
         <p>${t("help.off")}</p>`,
+    { asks: false },
   );
 }

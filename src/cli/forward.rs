@@ -132,6 +132,12 @@ pub(super) fn run(command: &ForwardCommand) -> Result<ExitCode, CommandError> {
         }
     };
     let mut out = io::stdout().lock();
+    if forwards.is_empty() {
+        writeln!(
+            out,
+            "nothing is forwarded: the configuration has no [[forward]]"
+        )?;
+    }
     for forward in &forwards {
         print(&mut out, forward)?;
     }

@@ -41,7 +41,7 @@ use crate::views::list::Texts;
 use crate::views::native::Utc;
 
 /// Least size of a piece of a file, except the last.
-const PIECE_BYTES_MIN: usize = 64 * 1024;
+const PIECE_BYTES_MIN: usize = 128 * 1024;
 /// After so many steps without enough rows for a piece, others have their turn.
 const STEPS_MAX: usize = 16;
 /// The same after so many rows, which a form may put elsewhere than into the piece.
@@ -293,6 +293,8 @@ pub(crate) trait FormWriter: Send {
 pub(crate) enum ExportError {
     #[error("cannot read the log: {0}")]
     Log(#[from] LogError),
+    #[error("the thread that reads the log does not run: {0}")]
+    Thread(std::io::Error),
     #[error("cannot compress the file: {0}")]
     Compress(#[from] std::io::Error),
     #[error("the archive is larger than 4 GiB, which its form cannot hold: narrow the filter")]
@@ -359,6 +361,10 @@ impl Export {
             Progress::Head => {
                 self.writer.head(&mut piece);
                 self.begin(0, &mut piece);
+                // The client sees at once that the file has begun, however long the first rows take.
+                if !piece.is_empty() {
+                    return self.writer.finish(piece, false).map(Some);
+                }
                 0
             }
         };
@@ -396,6 +402,11 @@ impl Export {
         self.rows.begin(phy);
         self.writer.begin(pass, piece);
         self.progress = Progress::Rows(pass);
+    }
+
+    /// How many threads make the file.
+    pub(crate) fn threads(&self) -> u32 {
+        self.rows.threads()
     }
 
     pub(crate) const fn counts(&self) -> Counts {

@@ -23,6 +23,10 @@ impl Redacted {
 }
 
 impl RowSource for Redacted {
+    fn threads(&self) -> u32 {
+        self.rows.threads()
+    }
+
     fn begin(&mut self, phy: Option<Phy>) {
         self.rows.begin(phy);
     }

@@ -1,11 +1,14 @@
 //! Where the rows of a file come from.
 
 use std::cell::OnceCell;
+use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
 
 use super::{ExportError, Observed, Row};
-use crate::log::{Entry, History, LogPosition};
+use crate::log::{Entry, History, LogError, LogPosition};
 use crate::report::{Batch, DeviceId, Phy, Report};
 use crate::tracker::{Device, Tracker, Walk};
 
@@ -13,9 +16,16 @@ use crate::tracker::{Device, Tracker, Walk};
 const DEVICES_PER_STEP: usize = 64;
 /// Observations that are read at a time. The last record is read whole.
 const OBSERVATIONS_PER_STEP: usize = 2048;
+/// How often so many observations may wait for being written.
+const STEPS_AHEAD: usize = 1;
 
 /// Gives rows, in the same order in each pass.
 pub(crate) trait RowSource: Send {
+    /// How many threads the rows need, with the one that takes them.
+    fn threads(&self) -> u32 {
+        1
+    }
+
     /// Begins a pass over the rows of a radio technology, or of all.
     fn begin(&mut self, phy: Option<Phy>);
 
@@ -71,8 +81,8 @@ pub(crate) struct Observations<F> {
     end: LogPosition,
     wanted: F,
     phy: Option<Phy>,
-    after: LogPosition,
     tracker: Arc<Tracker>,
+    reader: Option<Reader>,
 }
 
 impl<F: Fn(&Batch, &Report, Option<&Device>) -> bool> Observations<F> {
@@ -87,62 +97,137 @@ impl<F: Fn(&Batch, &Report, Option<&Device>) -> bool> Observations<F> {
             end,
             wanted,
             phy: None,
-            after: LogPosition::START,
             tracker,
+            reader: None,
         }
     }
 }
 
 impl<F: Fn(&Batch, &Report, Option<&Device>) -> bool + Send> RowSource for Observations<F> {
+    fn threads(&self) -> u32 {
+        2
+    }
+
     fn begin(&mut self, phy: Option<Phy>) {
         self.phy = phy;
-        self.after = LogPosition::START;
+        self.reader = None;
     }
 
     fn next(&mut self, take: &mut dyn FnMut(&Row<'_>)) -> Result<bool, ExportError> {
-        let (mut after, mut read, mut has_more) = (self.after, 0, false);
-        self.history.records(self.after, &mut |entry| {
-            if self.end < entry.position {
-                return ControlFlow::Break(());
-            }
-            after = entry.position;
-            give(&entry, self.phy, &self.tracker, &self.wanted, take);
-            read += 1 + entry.reports().len();
-            if read < OBSERVATIONS_PER_STEP {
-                return ControlFlow::Continue(());
-            }
-            has_more = true;
-            ControlFlow::Break(())
-        })?;
-        self.after = after;
-        Ok(has_more)
+        let reader = match &self.reader {
+            Some(reader) => reader,
+            None => self
+                .reader
+                .insert(Reader::start(Arc::clone(&self.history), self.end)?),
+        };
+        let Some(entries) = reader.next()? else {
+            return Ok(false);
+        };
+        give(&entries, self.phy, &self.tracker, &self.wanted, take);
+        Ok(true)
     }
 }
 
-/// Gives the observations of a record that are wanted.
+/// A thread that reads records a little ahead, because reading takes as long as writing.
+struct Reader(Receiver<Step>);
+
+/// The next records. No records are the end.
+type Step = Result<Vec<Entry>, LogError>;
+
+impl Reader {
+    fn start(history: Arc<History>, end: LogPosition) -> Result<Self, ExportError> {
+        let (ahead, steps) = sync_channel(STEPS_AHEAD);
+        let read = move || read_ahead(&history, end, &ahead);
+        thread::Builder::new()
+            .name("export".to_owned())
+            .spawn(read)
+            .map_err(ExportError::Thread)?;
+        Ok(Self(steps))
+    }
+
+    fn next(&self) -> Result<Option<Vec<Entry>>, ExportError> {
+        let stopped = |_| ExportError::Thread(io::Error::other("it stopped"));
+        let entries = self.0.recv().map_err(stopped)??;
+        Ok((!entries.is_empty()).then_some(entries))
+    }
+}
+
+/// Reads until the end, an error, or nobody takes the records any more.
+fn read_ahead(history: &History, end: LogPosition, ahead: &SyncSender<Step>) {
+    let mut after = LogPosition::START;
+    loop {
+        let step = read_step(history, after, end);
+        let last = step.as_ref().ok().and_then(|entries| entries.last());
+        let last = last.map(|entry| entry.position);
+        if ahead.send(step).is_err() {
+            return;
+        }
+        match last {
+            Some(position) => after = position,
+            None => return,
+        }
+    }
+}
+
+fn read_step(history: &History, after: LogPosition, end: LogPosition) -> Step {
+    let (mut entries, mut read) = (Vec::new(), 0);
+    history.records(after, &mut |entry| {
+        if end < entry.position {
+            return ControlFlow::Break(());
+        }
+        read += 1 + entry.reports().len();
+        entries.push(entry);
+        if read < OBSERVATIONS_PER_STEP {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
+    })?;
+    Ok(entries)
+}
+
+/// Gives the observations of records that are wanted.
 fn give(
-    entry: &Entry,
+    entries: &[Entry],
     phy: Option<Phy>,
     tracker: &Tracker,
     wanted: &impl Fn(&Batch, &Report, Option<&Device>) -> bool,
     take: &mut dyn FnMut(&Row<'_>),
 ) {
-    let Some(batch) = entry.record.batch() else {
-        return;
-    };
-    for (index, report) in batch.reports.iter().enumerate() {
-        let id = report.device();
-        if phy.is_some_and(|phy| phy != id.phy)
-            || !tracker.look(id, |device| wanted(batch, report, device))
+    let batches = entries
+        .iter()
+        .filter_map(|entry| Some((entry, entry.record.batch()?)));
+    let observed = batches.flat_map(|(entry, batch)| {
+        let reports = batch.reports.iter().enumerate();
+        reports.map(move |(index, report)| (entry, batch, index, report))
+    });
+    let is_asked = |report: &Report| phy.is_none_or(|phy| phy == report.device().phy);
+    let observed: Vec<_> = observed
+        .filter(|(_, _, _, report)| is_asked(report))
+        .collect();
+    let ids: Vec<_> = observed
+        .iter()
+        .map(|(.., report)| report.device())
+        .collect();
+    let mut is_wanted = vec![false; ids.len()];
+    tracker.look_at_each(&ids, |place, device| {
+        if let (Some(is_wanted), Some((_, batch, _, report))) =
+            (is_wanted.get_mut(place), observed.get(place))
         {
-            continue;
+            *is_wanted = wanted(batch, report, device);
         }
+    });
+    for ((entry, batch, index, report), _) in observed
+        .into_iter()
+        .zip(is_wanted)
+        .filter(|&(_, is_wanted)| is_wanted)
+    {
         take(&Row::Observation(Observed {
             entry,
             batch,
             report,
             index,
-            device: &DeviceOf::tracked(tracker, id),
+            device: &DeviceOf::tracked(tracker, report.device()),
         }));
     }
 }

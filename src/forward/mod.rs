@@ -20,7 +20,7 @@ use std::fs::File;
 use std::io::Read;
 use std::mem;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use hyper::Uri;
@@ -99,6 +99,8 @@ pub struct Forwards(Arc<Shared>);
 struct Shared {
     /// In the order of the configuration.
     running: RwLock<Vec<Running>>,
+    /// Targets that are not configured any more, and may still wait for an answer.
+    leaving: Mutex<Vec<Running>>,
     /// `None` if nothing can be forwarded.
     desk: Option<Arc<Desk>>,
     /// Cancelled once the tracker knows all devices. What may leave depends on them.
@@ -174,6 +176,7 @@ pub fn start(
     tasks.close();
     let forwards = Forwards(Arc::new(Shared {
         running: RwLock::default(),
+        leaving: Mutex::default(),
         desk: desk.transpose()?,
         ready: ready.clone(),
         stop: stop.clone(),
@@ -269,23 +272,26 @@ impl Shared {
         };
         let mut running = self.running.write().unwrap_or_else(PoisonError::into_inner);
         let mut before = mem::take(&mut *running);
+        let mut leaving = self.leaving.lock().unwrap_or_else(PoisonError::into_inner);
+        leaving.retain(|gone| !gone.task.is_finished());
         for Usable {
             config,
             line,
             account,
         } in usable
         {
-            let place = before
-                .iter()
-                .position(|one| one.target.config.name == config.name);
-            let next = match place.map(|place| before.swap_remove(place)) {
+            let next = match take(&mut before, &config.name) {
                 Some(same) if same.target.config == *config && same.account == account => same,
-                replaced => self.start_one(config, desk, (line, account), replaced),
+                replaced => {
+                    let replaced = replaced.or_else(|| take(&mut leaving, &config.name));
+                    self.start_one(config, desk, (line, account), replaced)
+                }
             };
             running.push(next);
         }
         for gone in before {
             gone.stop.cancel();
+            leaving.push(gone);
         }
     }
 
@@ -343,6 +349,14 @@ impl ForwardTasks {
             self.tasks.wait().await;
         }
     }
+}
+
+/// Takes the target of a name out of a list.
+fn take(targets: &mut Vec<Running>, name: &str) -> Option<Running> {
+    let place = targets
+        .iter()
+        .position(|one| one.target.config.name == name)?;
+    Some(targets.swap_remove(place))
 }
 
 fn account(config: &Forward) -> Result<Account, ForwardError> {

@@ -19,7 +19,7 @@ use crate::export::UploadBounds;
 use crate::outbox::{ReceiverResponse, SendError};
 
 /// How many bytes of an answer are read. Lists of uploads are long.
-const ANSWER_BYTES_MAX: usize = 256 << 10;
+const ANSWER_BYTES_MAX: usize = 1 << 20;
 
 impl Runner {
     /// Reads what is next, and keeps it as a part.

@@ -493,6 +493,28 @@ impl Tracker {
         ask(shard.get(id))
     }
 
+    /// Asks something about many devices, each by its place in the list. As [`look`](Self::look), but those of a shard are
+    /// asked for together: then the processor waits for the memory of several of them at once.
+    pub(crate) fn look_at_each(
+        &self,
+        ids: &[DeviceId],
+        mut ask: impl FnMut(usize, Option<&Device>),
+    ) {
+        let by_shard = ids.iter().enumerate();
+        let by_shard = by_shard.map(|(place, &id)| (shard_index(id), place, id));
+        let mut by_shard: Vec<_> = by_shard.collect();
+        by_shard.sort_unstable_by_key(|&(shard, place, _)| (shard, place));
+        for run in by_shard.chunk_by(|(one, ..), (other, ..)| one == other) {
+            let Some(&(_, _, first)) = run.first() else {
+                continue;
+            };
+            let shard = read(self.shard_of(first));
+            for &(_, place, id) in run {
+                ask(place, shard.get(id));
+            }
+        }
+    }
+
     /// Devices with this address, of any radio technology.
     pub fn devices_by_addr(&self, addr: MacAddr) -> Vec<Device> {
         Phy::ALL

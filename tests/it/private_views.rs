@@ -31,13 +31,14 @@ const STREAMS: [&str; 6] = [
 ];
 
 /// Routes that show administrators something that others do not see: if one stops, the test of the others shows nothing.
-const SHOWING: [&str; 31] = [
+const SHOWING: [&str; 32] = [
     "/alerts/alerts_view.{format}",
     "/alerts/all_alerts.{format}",
     "/alerts/by-id/{hash}/alert.{format}",
     "/alerts/last-time/{timestamp}/alerts.{format}",
     "/alerts/wrapped/last-time/{timestamp}/alerts.{format}",
     "/api/v1/alerts",
+    "/api/v1/alerts/rules",
     "/api/v1/devices",
     "/api/v1/devices/{mac}",
     "/api/v1/devices/{mac}/history",
@@ -112,6 +113,7 @@ fn with_rules(config: &mut Config) {
     config.privacy.ssids = vec![name(2).to_owned()];
     config.privacy.addresses = vec![address(4).parse().unwrap()];
     config.privacy.views = true;
+    config.alerts.devicelost_addresses = vec![address(4)];
 }
 
 impl Served {

@@ -18,6 +18,7 @@ const runs = Number(values.runs);
 const SOURCE = { id: "6e6d010f-5ca9-4000-8000-0000000000c1", name: "load" };
 const BATCH = 2000;
 const INGEST_MS = 10_000;
+const SETTLED_MS = 1000;
 /** An old phone in a slow network. */
 const SLOW = { cpu: 4, bytesPerSecond: 1_600_000 / 8, latencyMs: 150 };
 
@@ -191,6 +192,9 @@ for (const slow of [false, true]) {
     await list.page.goto(`${server.url}/ui/devices`);
     await overview.page.goto(`${server.url}/ui/`);
     await overview.page.locator("main .card").first().waitFor();
+    await list.page.locator("main tbody tr").nth(99).waitFor();
+    // Opening them is measured above; this is about pages that are open.
+    await list.page.waitForTimeout(SETTLED_MS);
     watched.push(await ingest(server.url, INGEST_MS));
     await list.context.close();
     await overview.context.close();

@@ -105,7 +105,7 @@ export function table({ caption, hiddenCaption = false, columns, rows, sorted, s
     return html`<th
       scope="col"
       role="columnheader"
-      class=${column.numeric ? "numeric" : ""}
+      class=${`col-${column.key} ${column.numeric ? "numeric" : ""}`}
       aria-sort=${order ?? nothing}
     >
       ${
@@ -121,7 +121,7 @@ export function table({ caption, hiddenCaption = false, columns, rows, sorted, s
   const cell = (row, column) => {
     const content = column.cell(row);
     const isBlank = content === nothing || content === "" || content === undefined || content === null;
-    const classes = `${column.numeric ? "numeric" : ""} ${isBlank ? "blank" : ""}`;
+    const classes = `col-${column.key} ${column.numeric ? "numeric" : ""} ${isBlank ? "blank" : ""}`;
     return column.heading
       ? html`<th scope="row" role="rowheader" class=${classes} data-label=${column.label}><div>${content}</div></th>`
       : html`<td role="cell" class=${classes} data-label=${column.label}><div>${content}</div></td>`;
@@ -167,25 +167,33 @@ export function moveRow(step) {
   if (target instanceof HTMLElement) target.focus();
 }
 
-/** @type {HTMLDialogElement | undefined} */
-let dialog;
+/** Closes the dialog that is open. @type {(() => void) | undefined} */
+let closeDialog;
 
 /**
  * Opens a dialog. Escape and its button close it, and the focus goes back to where it was.
  * @param {string} title
  * @param {(close: () => void) => Template} body
- * @param {{onClose?: () => void}} [options]
+ * @param {object} [options]
+ * @param {() => void} [options.onClose]
+ * @param {boolean} [options.asks] Whether it has to be answered before anything else. What only tells something opens much
+ *   faster without this, because the browser need not shut off each element of the page.
  */
-export function openDialog(title, body, { onClose } = {}) {
-  dialog?.close();
+export function openDialog(title, body, { onClose, asks = true } = {}) {
+  closeDialog?.();
   const opened = document.createElement("dialog");
-  dialog = opened;
   opened.setAttribute("aria-labelledby", "dialog-title");
-  const close = () => opened.close();
-  opened.addEventListener("close", () => {
+  if (!asks) opened.popover = "auto";
+  const close = () => (asks ? opened.close() : opened.hidePopover());
+  closeDialog = close;
+  const closed = () => {
     opened.remove();
-    if (dialog === opened) dialog = undefined;
+    if (closeDialog === close) closeDialog = undefined;
     onClose?.();
+  };
+  opened.addEventListener("close", closed);
+  opened.addEventListener("toggle", ({ newState }) => {
+    if (!asks && newState === "closed") closed();
   });
   document.body.append(opened);
   const update = () =>
@@ -198,7 +206,8 @@ export function openDialog(title, body, { onClose } = {}) {
       opened,
     );
   update();
-  opened.showModal();
+  if (asks) opened.showModal();
+  else opened.showPopover();
   return { close, update };
 }
 

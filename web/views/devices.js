@@ -32,6 +32,9 @@ export default {
   },
 };
 
+/** @param {{by: string, descending: boolean}} order */
+const orderName = ({ by, descending }) => `${by}.${descending ? "desc" : "asc"}`;
+
 class DevicesView {
   /** @param {HTMLElement} root @param {Context} context */
   constructor(root, context) {
@@ -54,8 +57,7 @@ class DevicesView {
     /** @type {{filter: import("./filters.js").Chip, count: number}[]} */
     this.trials = [];
     this.showsOwn = false;
-    /** How many of one's own are left out. */
-    this.hidden = 0;
+    this.hidden = 0; // How many of one's own are left out.
     this.asked = "";
     /** @type {AbortController | undefined} */
     this.reading = undefined;
@@ -139,7 +141,6 @@ class DevicesView {
     const { signal } = reading;
     Object.assign(this, { isLoading: true, error: undefined, fresh: 0, trials: [], total: undefined, hidden: 0 });
     this.draw();
-    void this.count(signal);
     try {
       // Whoever clicks sees at once that something happens, and the rows after that.
       const reads = get("/api/v1/devices", { ...this.params, limit: PAGE }, { signal });
@@ -150,6 +151,8 @@ class DevicesView {
       this.isLoading = false;
       this.draw();
       announce(t("devices.shown", { n: page.devices.length }));
+      // Counting a million devices would keep the server and the browser from the rows.
+      void painted().then(() => this.count(signal));
       if (page.devices.length === 0) await this.tryFilters(signal);
     } catch (error) {
       this.failed(error, signal);
@@ -259,6 +262,9 @@ class DevicesView {
   draw() {
     if (this.context.signal.aborted) return;
     render(this.template(), this.root);
+    // An attribute of an option would make the browser lay out the list at once, twice for each change.
+    const select = this.root.querySelector("#sort");
+    if (select instanceof HTMLSelectElement) select.value = orderName(this.order);
   }
 
   template() {
@@ -287,8 +293,6 @@ class DevicesView {
   }
 
   options() {
-    const { by, descending } = this.order;
-    const chosen = `${by}.${descending ? "desc" : "asc"}`;
     const orders = Object.keys(SORTS).flatMap((name) => [`${name}.desc`, `${name}.asc`]);
     const sort = (/** @type {Event} */ event) => {
       const [name = "", order] = /** @type {HTMLSelectElement} */ (event.target).value.split(".");
@@ -297,11 +301,8 @@ class DevicesView {
     return html`<div class="options">
       <label class="inline"
         >${t("devices.sort")}
-        <select @change=${sort}>
-          ${orders.map(
-            (order) =>
-              html`<option value=${order} ?selected=${order === chosen}>${t(`devices.sort.${order}`)}</option>`,
-          )}
+        <select id="sort" @change=${sort}>
+          ${orders.map((order) => html`<option value=${order}>${t(`devices.sort.${order}`)}</option>`)}
         </select></label
       >
       ${columnChooser(this.columns, (name) => this.toggleColumn(name))} ${savedViews(this.context.query.toString())}
@@ -328,8 +329,8 @@ class DevicesView {
     if (!this.rows) return loading();
     const { rows, hidden } = this;
     if (rows.length === 0 && !hidden) return this.isLoading ? loading() : this.nothingFound(choice);
-    const { by, descending } = this.order;
-    const order = t(`devices.sort.${by}.${descending ? "desc" : "asc"}`);
+    const sorted = this.order;
+    const order = t(`devices.sort.${orderName(sorted)}`);
     return html`<div aria-busy=${this.isLoading}>
         ${
           rows.length === 0
@@ -339,7 +340,7 @@ class DevicesView {
                 hiddenCaption: true,
                 columns: columnsOf(this.columns),
                 rows,
-                sorted: { by, descending },
+                sorted,
                 sort: (name) => this.sortBy(name),
                 shows: [rows, String(this.columns), language(), settings.demo, Math.floor(Date.now() / AGES_MS)],
               })

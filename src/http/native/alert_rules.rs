@@ -9,6 +9,7 @@ use crate::alerts::{AlertStore, RuleState};
 use crate::http::error::ApiError;
 use crate::http::request::query::Query;
 use crate::http::response::json::Json;
+use crate::privacy::Sight;
 use crate::report::ReceivedAt;
 use crate::views::native::Utc;
 
@@ -45,7 +46,7 @@ struct RuleRow {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     phy: Option<&'static str>,
-    /// Its further settings, by their keys in `[alerts]`.
+    /// Its further settings, by their keys in `[alerts]`. Empty for those who do not see everything.
     #[schema(value_type = std::collections::BTreeMap<String, Value>)]
     settings: Map<String, Value>,
     /// How many of the stored alerts it raised.
@@ -97,11 +98,16 @@ impl RuleRow {
 /// `GET /api/v1/alerts/rules`: the built-in rules.
 pub(in crate::http) async fn list(
     State(store): State<AlertStore>,
+    sight: Sight,
     query: Query,
 ) -> Result<Json, ApiError> {
     query.finish()?;
     let raised = store.times_by_kind();
-    let row = |state: RuleState| {
+    let row = |mut state: RuleState| {
+        // They have names and addresses, of which some may be those that are not shown.
+        if !sight.is_of_everything() {
+            state.settings.clear();
+        }
         let of_rule = raised.get(state.rule.header());
         RuleRow::of(state, of_rule.map_or(&[], Vec::as_slice))
     };

@@ -311,6 +311,10 @@ struct File {
 impl Pieces for File {
     type Error = ExportError;
 
+    fn threads(&self) -> u32 {
+        self.export.threads()
+    }
+
     fn next(&mut self) -> Result<Option<Vec<u8>>, ExportError> {
         let form = self.form.word;
         let piece = self.export.piece();

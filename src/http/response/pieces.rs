@@ -8,7 +8,8 @@ use std::time::Instant;
 use axum::BoxError;
 use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::Frame;
-use tokio::task::spawn_blocking;
+use tokio::task::{spawn, spawn_blocking};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::heavy::ReadPlace;
 use super::pace::YieldToIngest;
@@ -20,11 +21,16 @@ pub(in crate::http) trait Pieces: Send + 'static {
     /// Why the body ends early. The connection breaks then, so that the client notices.
     type Error: Error + Send + Sync + 'static;
 
+    /// How many threads make pieces, counting those that work ahead of [`next`](Self::next).
+    fn threads(&self) -> u32 {
+        1
+    }
+
     /// The next piece. `None` is the end. An empty piece is not the end: others have their turn first.
     fn next(&mut self) -> Result<Option<Vec<u8>>, Self::Error>;
 }
 
-/// A body. Nothing is made before the client takes it.
+/// A body. Nothing is made before the client takes it, and then at most one piece ahead.
 pub(in crate::http) fn body<P: Pieces>(pieces: P, turns: YieldToIngest, place: ReadPlace) -> Body {
     let maker = Maker {
         pieces,
@@ -89,7 +95,7 @@ impl<P: Pieces> Maker<P> {
                 let started = Instant::now();
                 let piece = self.pieces.next();
                 // Here, so that the turn ends even if nobody waits for the piece any more.
-                self.turns.count(started.elapsed());
+                self.turns.count(started.elapsed() * self.pieces.threads());
                 (self, piece)
             });
             match made.await {
@@ -120,7 +126,9 @@ impl<P: Pieces> HttpBody for PieceBody<P> {
         Poll::Ready(match made {
             Ok(None) => None,
             Ok(Some((piece, maker))) => {
-                self.making = Some(Box::pin(maker.make()));
+                // While this piece is sent. If the client leaves, that ends.
+                let ahead = AbortOnDropHandle::new(spawn(maker.make()));
+                self.making = Some(Box::pin(async { ahead.await? }));
                 Some(Ok(Frame::data(piece.into())))
             }
             Err(error) => Some(Err(error)),

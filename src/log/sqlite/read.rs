@@ -49,10 +49,10 @@ pub(super) fn replay(
     after: LogPosition,
     visit: &mut dyn FnMut(Entry) -> ControlFlow<()>,
 ) -> Result<(), LogError> {
-    let mut records = db.prepare(&format!(
+    let mut records = db.prepare_cached(&format!(
         "{SELECT_RECORD} WHERE r.position > ?1 ORDER BY r.position"
     ))?;
-    let mut observations = db.prepare(&format!(
+    let mut observations = db.prepare_cached(&format!(
         "{SELECT_OBSERVATION} WHERE o.id >= ?1 ORDER BY o.id"
     ))?;
     let after = after.max(expired_to(db)?);
@@ -366,7 +366,7 @@ fn read_report(row: &Row<'_>, of_record: Option<Phy>) -> Result<Report, LogError
     let address: i64 = row.get(1)?;
     let addr =
         MacAddr::from_u64(unsigned(address)?).ok_or_else(|| damaged("an address is too long"))?;
-    let channel: Option<String> = row.get(4)?;
+    let channel = text(row.get_ref(4)?)?;
     let place: (Option<i32>, Option<i32>) = (row.get(7)?, row.get(8)?);
     let (tags, sighting) = match phy {
         Phy::Bluetooth => {
@@ -375,14 +375,15 @@ fn read_report(row: &Row<'_>, of_record: Option<Phy>) -> Result<Report, LogError
             extra.bluetooth(addr)?
         }
         Phy::Wifi => {
-            let ssid: Option<Vec<u8>> = row.get(2)?;
-            let capabilities: Option<String> = row.get(3)?;
+            let ssid = row.get_ref(2)?.as_bytes_or_null();
+            let ssid = ssid.map_err(|_| damaged("an SSID is not bytes"))?;
+            let capabilities = text(row.get_ref(3)?)?;
             extra.wifi(WifiSighting {
                 bssid: Bssid::try_from(addr)
                     .map_err(|_| damaged("an address is not the address of a station"))?,
-                ssid: Ssid::try_from(ssid.unwrap_or_default().as_slice())
+                ssid: Ssid::try_from(ssid.unwrap_or_default())
                     .map_err(|_| damaged("an SSID is too long"))?,
-                capabilities: capabilities.map(|text| Capabilities::from(text.as_str())),
+                capabilities: capabilities.map(Capabilities::from),
                 width: None,
                 center0_mhz: None,
                 center1_mhz: None,
@@ -398,7 +399,7 @@ fn read_report(row: &Row<'_>, of_record: Option<Phy>) -> Result<Report, LogError
             None => None,
             // As it was sent: the checksums are of that text.
             Some(text) => Some(
-                Channel::from_stored_text(&text)
+                Channel::from_stored_text(text)
                     .map_err(|_| damaged("a channel is empty or too long"))?,
             ),
         },
@@ -422,6 +423,12 @@ fn read_report(row: &Row<'_>, of_record: Option<Phy>) -> Result<Report, LogError
         tags,
         sighting,
     })
+}
+
+fn text(value: ValueRef<'_>) -> Result<Option<&str>, LogError> {
+    value
+        .as_str_or_null()
+        .map_err(|_| damaged("what should be a text is none"))
 }
 
 fn read_with<T, E>(

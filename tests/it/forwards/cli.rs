@@ -9,6 +9,15 @@ use crate::program::{run, scanpost};
 use crate::server::WIFI;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_nothing_is_forwarded_the_status_says_so() {
+    let server = crate::server::TestServer::start().await;
+    let url = format!("http://{}", server.addr);
+    let (code, out, _) = run(scanpost().args(["forward", "status", "--url", &url]));
+    assert_eq!(code, Some(0));
+    assert!(out.starts_with("nothing is forwarded"), "{out}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn targets_are_shown_and_steered() {
     let stub = Stub::answering(vec![]).await;
     let server = server(ForwardKind::Geosubmit, &stub, |_| {}).await;
