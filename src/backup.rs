@@ -193,7 +193,7 @@ fn copy_until_consistent(
         snapshot::copy(data, copy).map_err(&failed)?;
         copy_alerts(data, copy, &failed)?;
         let log = LogReader::open(from)?;
-        let deleted_to = log.expired_to()?;
+        let deleted_to = log.deleted_to()?;
         let snapshot = position_of_snapshots(copy, &log, &failed)?;
         if deleted_to <= snapshot {
             return Ok(log);
@@ -241,7 +241,7 @@ pub fn check(folder: &Path) -> Result<Checked, BackupError> {
     let data = DataDir::at(folder);
     let log = LogReader::open(folder)?;
     let verification = log.verify()?;
-    let (end, deleted_to) = (log.end()?, log.expired_to()?);
+    let (end, deleted_to) = (log.end()?, log.deleted_to()?);
     let mut problems = Vec::new();
     let snapshot = match log.server_uuid()? {
         Some(server) => snapshot::newest(&data, server, end),

@@ -82,7 +82,7 @@ fn data() -> TempDir {
 
 fn open_snapshots(data: &Path, log: &Log) -> Snapshots {
     let range = LogRange {
-        deleted_to: log.expired_to().unwrap(),
+        deleted_to: log.deleted_to().unwrap(),
         end: log.last(),
     };
     Snapshots::open(data, log.server_uuid(), range).unwrap()

@@ -293,6 +293,8 @@ pub(crate) trait FormWriter: Send {
 pub(crate) enum ExportError {
     #[error("cannot read the log: {0}")]
     Log(#[from] LogError),
+    #[error("observations that come next expired meanwhile: begin anew, or take the file faster")]
+    Expired,
     #[error("the thread that reads the log does not run: {0}")]
     Thread(std::io::Error),
     #[error("cannot compress the file: {0}")]

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use super::{ExportError, Observed, Row};
-use crate::log::{Entry, History, LogError, LogPosition};
+use crate::log::{Entry, History, LogPosition};
 use crate::report::{Batch, DeviceId, Phy, Report};
 use crate::tracker::{Device, Tracker, Walk};
 
@@ -132,7 +132,7 @@ impl<F: Fn(&Batch, &Report, Option<&Device>) -> bool + Send> RowSource for Obser
 struct Reader(Receiver<Step>);
 
 /// The next records. No records are the end.
-type Step = Result<Vec<Entry>, LogError>;
+type Step = Result<Vec<Entry>, ExportError>;
 
 impl Reader {
     fn start(history: Arc<History>, end: LogPosition) -> Result<Self, ExportError> {
@@ -171,7 +171,7 @@ fn read_ahead(history: &History, end: LogPosition, ahead: &SyncSender<Step>) {
 
 fn read_step(history: &History, after: LogPosition, end: LogPosition) -> Step {
     let (mut entries, mut read) = (Vec::new(), 0);
-    history.records(after, &mut |entry| {
+    let began = history.records(after, &mut |entry| {
         if end < entry.position {
             return ControlFlow::Break(());
         }
@@ -183,6 +183,10 @@ fn read_step(history: &History, after: LogPosition, end: LogPosition) -> Step {
             ControlFlow::Break(())
         }
     })?;
+    // The file has a beginning already. A hole in it would look as if nobody had seen anything.
+    if LogPosition::START < after && after < began {
+        return Err(ExportError::Expired);
+    }
     Ok(entries)
 }
 

@@ -33,12 +33,12 @@ pub(crate) fn recover(
     now: ReceivedAt,
     is_wanted: impl Fn() -> bool,
 ) -> Result<Option<Recovered>, WriterError> {
-    let (last, expired_to) = (log.last(), log.expired_to()?);
+    let (last, deleted_to) = (log.last(), log.deleted_to()?);
     let range = LogRange {
         deleted_to: if accepts_loss {
             LogPosition::START
         } else {
-            expired_to
+            deleted_to
         },
         end: last,
     };
@@ -53,10 +53,10 @@ pub(crate) fn recover(
             None => return Ok(None),
         },
     };
-    if from < expired_to {
+    if from < deleted_to {
         error!(
             snapshot.position = from.get(),
-            expired_to = expired_to.get(),
+            deleted_to = deleted_to.get(),
             "reports were deleted from the log that no readable snapshot contains: devices seen only in those are missing"
         );
     }

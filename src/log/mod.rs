@@ -383,6 +383,15 @@ impl Log {
         }
     }
 
+    /// The last position from which observations are missing, because they are expired or erased by a rule for their
+    /// source. Without a snapshot that contains it, devices are missing too.
+    pub fn deleted_to(&self) -> Result<LogPosition, LogError> {
+        match self {
+            Self::Memory(log) => Ok(log.expired_to()),
+            Self::Sqlite(log) => log.deleted_to(),
+        }
+    }
+
     /// Calls `visit` with each record after `after`, in order, until it breaks. Skips expired records.
     pub fn replay(
         &self,

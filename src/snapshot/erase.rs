@@ -35,7 +35,7 @@ pub(crate) fn erase(
     (order, addresses): (&EraseOrder, &BTreeSet<MacAddr>),
 ) -> Result<(), SnapshotEraseError> {
     let range = LogRange {
-        deleted_to: log.expired_to()?,
+        deleted_to: log.deleted_to()?,
         end: log.last(),
     };
     let folder = DataDir::at(data).path_of(data_dir::SNAPSHOTS);

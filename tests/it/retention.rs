@@ -119,6 +119,47 @@ async fn a_scanner_that_is_named_keeps_its_reports_for_less_time_than_the_others
     running.kill();
 }
 
+/// The log begins with reports that stay, so nothing says of its beginning that it is gone.
+#[tokio::test]
+async fn what_only_snapshots_have_outlives_an_erasure_and_a_start_needs_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let short = "[[retention.rules]]\nsource = \"guest\"\nkeep = \"1s\"\n";
+    let mut running = Running::start(with_rules(&folder, short));
+    report(&running, OWN, 0).await;
+    for number in 1..6 {
+        report(&running, GUEST, number).await;
+    }
+    report(&running, OWN, 6).await;
+    while in_log(running.data())[0] != 0 {
+        running.wait_for("expired old reports");
+    }
+    let data = running.stop();
+    let (code, _, err) = run(scanpost()
+        .args(["erase", "--address", "02:00:0b:00:00:06", "--data-dir"])
+        .arg(data.path()));
+    assert_eq!(code, Some(0), "{err}");
+    let running = Running::start_on(data, with_rules(&folder, short));
+    let list = get(&running, "/api/v1/devices").await;
+    let addresses = list["devices"].as_array().unwrap().iter();
+    let mut addresses: Vec<_> = addresses
+        .map(|device| device["address"].as_str().unwrap().to_lowercase())
+        .collect();
+    addresses.sort();
+    let mut expected: Vec<_> = (1..6)
+        .map(|number| format!("02:00:0a:00:00:0{number}"))
+        .collect();
+    expected.insert(0, SHARED.to_owned());
+    expected.push("02:00:0b:00:00:00".to_owned());
+    assert_eq!(addresses, expected);
+    let data = running.kill();
+    std::fs::remove_dir_all(data.path().join("snapshots")).unwrap();
+    let (code, log) = Running::fail_to_start(data.path());
+    assert!(
+        code == Some(1) && log.contains("would lose devices"),
+        "{log}"
+    );
+}
+
 #[tokio::test]
 async fn kills_at_any_time_leave_each_report_or_none_of_a_batch() {
     let folder = tempfile::tempdir().unwrap();

@@ -139,7 +139,7 @@ pub(in crate::http) async fn export(
     ];
     let turns = pace.of_one_answer();
     let body = match form.made {
-        Made::Streamed => pieces::body(file, turns, place),
+        Made::Streamed => pieces::body(file, turns, place, reads.hang_up()),
         Made::InMemory | Made::OnDisk => pieces::begun(file, turns, place, reads.hang_up()).await?,
     };
     Ok((headers, body).into_response())

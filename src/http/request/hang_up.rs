@@ -25,6 +25,8 @@ const PATIENCE: Duration = Duration::from_millis(250);
 struct Line {
     is_watched: AtomicBool,
     is_closed: AtomicBool,
+    /// Whether an answer has begun whose end only its maker knows.
+    is_unfinished: AtomicBool,
     changed: Notify,
 }
 
@@ -47,6 +49,20 @@ impl HangUp {
             line.is_closed.store(true, Ordering::Release);
             line.changed.notify_waiters();
         }
+    }
+
+    /// An answer has begun that may break off, or is complete.
+    pub(in crate::http) fn set_unfinished(&self, is_unfinished: bool) {
+        if let Some(line) = &self.0 {
+            line.is_unfinished.store(is_unfinished, Ordering::Release);
+        }
+    }
+
+    /// Whether an answer has begun and is not complete. For HTTP/1.0 the end of the connection is that of the answer, so the
+    /// connection must not end in an orderly way then.
+    pub(in crate::http) fn is_unfinished(&self) -> bool {
+        let line = self.0.as_ref();
+        line.is_some_and(|line| line.is_unfinished.load(Ordering::Acquire))
     }
 
     /// Waits until the client has hung up, and a little longer.

@@ -31,7 +31,12 @@ pub(in crate::http) trait Pieces: Send + 'static {
 }
 
 /// A body. Nothing is made before the client takes it, and then at most one piece ahead.
-pub(in crate::http) fn body<P: Pieces>(pieces: P, turns: YieldToIngest, place: ReadPlace) -> Body {
+pub(in crate::http) fn body<P: Pieces>(
+    pieces: P,
+    turns: YieldToIngest,
+    place: ReadPlace,
+    hang_up: &HangUp,
+) -> Body {
     let maker = Maker {
         pieces,
         turns,
@@ -39,6 +44,7 @@ pub(in crate::http) fn body<P: Pieces>(pieces: P, turns: YieldToIngest, place: R
     };
     Body::new(PieceBody {
         making: Some(Box::pin(maker.make())),
+        hang_up: hang_up.clone(),
     })
 }
 
@@ -69,6 +75,7 @@ where
     })?;
     Ok(Body::new(PieceBody {
         making: Some(Box::pin(async move { Ok(made) })),
+        hang_up: hang_up.clone(),
     }))
 }
 
@@ -85,6 +92,7 @@ type Made<P> = Result<Option<(Vec<u8>, Maker<P>)>, BoxError>;
 struct PieceBody<P: Pieces> {
     /// `None` after the end.
     making: Option<Pin<Box<dyn Future<Output = Made<P>> + Send>>>,
+    hang_up: HangUp,
 }
 
 impl<P: Pieces> Maker<P> {
@@ -118,13 +126,18 @@ impl<P: Pieces> HttpBody for PieceBody<P> {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        let Some(making) = &mut self.making else {
+        let Self { making, hang_up } = &mut *self;
+        let Some(making) = making else {
             return Poll::Ready(None);
         };
+        hang_up.set_unfinished(true);
         let made = ready!(making.as_mut().poll(context));
         self.making = None;
         Poll::Ready(match made {
-            Ok(None) => None,
+            Ok(None) => {
+                self.hang_up.set_unfinished(false);
+                None
+            }
             Ok(Some((piece, maker))) => {
                 // While this piece is sent. If the client leaves, that ends.
                 let ahead = AbortOnDropHandle::new(spawn(maker.make()));
@@ -171,7 +184,7 @@ mod tests {
         let place = queue.admit(&reader(1)).await.unwrap();
         let turns = Pace::new(Arc::default(), 1).of_one_answer();
         let pieces = vec!["c", "", "b", "a"];
-        body(Given { pieces, breaks }, turns, place)
+        body(Given { pieces, breaks }, turns, place, &HangUp::default())
     }
 
     #[tokio::test]

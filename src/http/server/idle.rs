@@ -146,6 +146,17 @@ impl AsyncWrite for IdleTimeout {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.hang_up.is_unfinished() {
+            return Poll::Ready(Ok(()));
+        }
         Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+impl Drop for IdleTimeout {
+    fn drop(&mut self) {
+        if self.hang_up.is_unfinished() {
+            self.stream.break_off();
+        }
     }
 }

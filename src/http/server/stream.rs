@@ -14,6 +14,14 @@ pub(super) enum Stream {
 }
 
 impl Stream {
+    /// Makes the end of the connection one that no client takes for an orderly one. Unix domain sockets have no such end.
+    pub(super) fn break_off(&self) {
+        if let Self::Tcp(stream) = self {
+            // Otherwise it is gone already.
+            stream.set_zero_linger().ok();
+        }
+    }
+
     /// Whether the other end has closed its side. Otherwise `context` is woken by what arrives next.
     pub(super) fn poll_hang_up(&mut self, context: &mut Context<'_>) -> bool {
         match self {

@@ -149,19 +149,20 @@ impl History {
     }
 
     /// Calls `visit` with each record after `after`, in order, until it breaks. Whoever reads a long log comes back for
-    /// each part: a read that lasts long would keep the writer from emptying its write-ahead log.
+    /// each part: a read that lasts long would keep the writer from emptying its write-ahead log. Returns where it began,
+    /// which is later than `after` if what follows has expired.
     pub fn records(
         &self,
         after: LogPosition,
         visit: &mut dyn FnMut(Entry) -> ControlFlow<()>,
-    ) -> Result<(), LogError> {
+    ) -> Result<LogPosition, LogError> {
         let db = self.connection()?;
-        {
+        let began = {
             let transaction = db.unchecked_transaction()?;
-            read::replay(&transaction, after, visit)?;
-        }
+            read::replay(&transaction, after, visit)?
+        };
         self.keep(db);
-        Ok(())
+        Ok(began)
     }
 
     /// Counts what an order would erase. Goes through the whole log. Fails soon after `is_unwanted` returns true, which it is

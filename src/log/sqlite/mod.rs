@@ -247,12 +247,16 @@ impl SqliteLog {
         expire::expired_to(&self.db)
     }
 
+    pub(super) fn deleted_to(&self) -> Result<LogPosition, LogError> {
+        thin::deleted_to(&self.db)
+    }
+
     pub(super) fn replay(
         &self,
         after: LogPosition,
         visit: &mut dyn FnMut(Entry) -> ControlFlow<()>,
     ) -> Result<(), LogError> {
-        read::replay(&self.db, after, visit)
+        read::replay(&self.db, after, visit).map(drop)
     }
 
     pub(super) fn resendable(&self, count: usize) -> Result<Resendable, LogError> {

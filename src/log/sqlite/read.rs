@@ -43,12 +43,13 @@ const SELECT_OBSERVATION: &str =
      FROM observations o LEFT JOIN ssids s ON s.id = o.ssid
           LEFT JOIN capabilities c ON c.id = o.capabilities LEFT JOIN channels n ON n.id = o.channel";
 
-/// Calls `visit` with each record after `after`, in order, until it breaks.
+/// Calls `visit` with each record after `after`, in order, until it breaks. Returns where it began: later, if what follows
+/// has expired.
 pub(super) fn replay(
     db: &Connection,
     after: LogPosition,
     visit: &mut dyn FnMut(Entry) -> ControlFlow<()>,
-) -> Result<(), LogError> {
+) -> Result<LogPosition, LogError> {
     let mut records = db.prepare_cached(&format!(
         "{SELECT_RECORD} WHERE r.position > ?1 ORDER BY r.position"
     ))?;
@@ -74,11 +75,11 @@ pub(super) fn replay(
             next = rows.next()?;
         }
         if visit(entry).is_break() {
-            return Ok(());
+            return Ok(after);
         }
     }
     match next {
-        None => Ok(()),
+        None => Ok(after),
         Some(_) => Err(damaged(STRAY)),
     }
 }

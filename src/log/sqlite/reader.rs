@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::migrate::{VERSION, VERSION_OF_CHAIN, migrate, read_as_current};
 use super::verify::{self, Verification};
-use super::{SERVER_UUID, copy_database, damaged, erase, expire, position, read};
+use super::{SERVER_UUID, copy_database, damaged, erase, position, read, thin};
 use crate::data_dir::{self, DataDir, with_suffix};
 use crate::log::{Entry, EraseOrder, Erased, LogError, LogPosition};
 
@@ -97,7 +97,8 @@ impl LogReader {
             return Err(error);
         }
         self.still_at_rest()?;
-        Ok(read?)
+        read?;
+        Ok(())
     }
 
     /// Reads the whole log, and returns its size and its problems.
@@ -122,9 +123,9 @@ impl LogReader {
         position(self.db.query_row(query, [], |row| row.get(0))?)
     }
 
-    /// The last position whose observations are deleted.
-    pub(crate) fn expired_to(&self) -> Result<LogPosition, LogError> {
-        expire::expired_to(&self.db)
+    /// The last position from which observations are missing.
+    pub(crate) fn deleted_to(&self) -> Result<LogPosition, LogError> {
+        thin::deleted_to(&self.db)
     }
 
     /// The identity of the server. A log whose first start was cut short may have none.

@@ -10,7 +10,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::expire::{BATCHES_PER_STEP, OBSERVATIONS_PER_STEP, expired_to, record_of_newest};
 use super::read::first_observation_after;
@@ -27,6 +27,25 @@ const KEY: &str = "thinned";
 pub(super) fn is_thinned(db: &Connection) -> Result<bool, LogError> {
     let mut query = db.prepare_cached("SELECT EXISTS (SELECT 1 FROM meta WHERE key = ?1)")?;
     Ok(query.query_row([KEY], |row| row.get(0))?)
+}
+
+/// The last position from which observations are missing, alone or with all before it.
+pub(super) fn deleted_to(db: &Connection) -> Result<LogPosition, LogError> {
+    Ok(expired_to(db)?.max(thinned_to(db)?))
+}
+
+/// The last position from which observations are missing between others. Logs of before this was kept say 1.
+fn thinned_to(db: &Connection) -> Result<LogPosition, LogError> {
+    let mut query = db.prepare_cached("SELECT value FROM meta WHERE key = ?1")?;
+    let text: Option<String> = query.query_row([KEY], |row| row.get(0)).optional()?;
+    match text {
+        None => Ok(LogPosition::START),
+        Some(text) => {
+            position(text.parse().map_err(|_| {
+                LogError::Damaged("meta: the value of thinned is not a number".into())
+            })?)
+        }
+    }
 }
 
 /// For each source, the time before which its reports may be deleted, in microseconds.
@@ -282,8 +301,9 @@ fn delete(db: &mut Connection, records: &[i64]) -> Result<u64, LogError> {
         [from, to],
     )?;
     step.execute(
-        "INSERT OR IGNORE INTO meta (key, value) VALUES (?1, '1')",
-        [KEY],
+        "INSERT INTO meta (key, value) VALUES (?1, CAST(?2 AS TEXT)) ON CONFLICT (key) DO UPDATE
+             SET value = CAST(max(CAST(value AS INTEGER), ?2) AS TEXT)",
+        params![KEY, last],
     )?;
     step.commit()?;
     unsigned(signed(deleted))
