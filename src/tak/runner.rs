@@ -170,8 +170,14 @@ impl Runner {
             min: config.retry_min,
             max: config.retry_max,
         };
+        // The system tells of a datagram that nobody took when the next one is sent, and the receiver may be back by then.
+        let in_a_row = if self.way.is_connection() {
+            failures
+        } else {
+            1
+        };
         // Without randomness, all targets wait the shortest time.
-        let pause = retry.delay(failures, getrandom::u32().unwrap_or_default(), None);
+        let pause = retry.delay(in_a_row, getrandom::u32().unwrap_or_default(), None);
         let name = &config.name;
         if failures == 1 {
             warn!(
