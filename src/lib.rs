@@ -29,6 +29,7 @@
 //! | [`outbox`] | deliveries to others: durable cursors, queues, retries, the client | what is sent |
 //! | [`webhook`] | alerts as signed requests for the outbox | who raises them, HTTP routes |
 //! | [`forward`] | observations as uploads to services: parts, cursors over the log | HTTP routes |
+//! | [`tak`] | reported devices as live events for TAK programs: queues, connections | HTTP routes |
 //! | [`auth`] | users, keys, logins, roles | HTTP |
 //! | `http` | routes and the roles they require, limits, errors to statuses | how anything is stored |
 //! | [`backup`] | consistent copies of a data directory, and their check | how anything is stored |
@@ -44,7 +45,7 @@
 //! | [`config`] | file, environment and flags to one checked value | what it is for |
 //!
 //! Dependencies point one way:
-//! `http → {auth, ingest, views, webhook, forward} → {fold, snapshot} → events → alerts → tracker → log → report`.
+//! `http → {auth, ingest, views, webhook, forward, tak} → {fold, snapshot} → events → alerts → tracker → log → report`.
 //!
 //! # What holds everywhere
 //!
@@ -93,6 +94,7 @@ pub mod report;
 mod serve;
 mod setting_text;
 pub mod snapshot;
+pub mod tak;
 pub mod tracker;
 pub mod views;
 pub mod webhook;

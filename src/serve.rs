@@ -52,6 +52,7 @@ use crate::privacy::{self, OptedOut};
 use crate::process::Process;
 use crate::report::ReceivedAt;
 use crate::snapshot::Snapshots;
+use crate::tak::{self, LivePicture, TakError, TakTasks};
 use crate::tracker::Tracker;
 use crate::webhook::{self, Deliveries, WebhookError, Webhooks};
 
@@ -85,6 +86,9 @@ pub enum ServeError {
     /// What is to be forwarded cannot be.
     #[error(transparent)]
     Forward(#[from] ForwardError),
+    /// What is to be shown to TAK programs cannot be.
+    #[error(transparent)]
+    Tak(#[from] TakError),
     /// A listener has no local address.
     #[error("a listener has no address")]
     Address(#[source] io::Error),
@@ -226,6 +230,20 @@ impl How {
             server: log.server_uuid(),
         })
     }
+
+    /// What TAK programs are shown. `None` if nothing is sent.
+    fn live_picture(
+        &self,
+        events: &Events,
+        tracker: &Arc<Tracker>,
+        privacy: &Arc<privacy::Policy>,
+    ) -> Option<LivePicture> {
+        (!self.sends_nothing).then(|| LivePicture {
+            tracker: Arc::clone(tracker),
+            privacy: Arc::clone(privacy),
+            seen: Arc::clone(events.seen_devices()),
+        })
+    }
 }
 
 /// Like [`serve`], but with a log that is open already, and without snapshots.
@@ -288,12 +306,11 @@ async fn run(
     let (webhooks, deliveries) =
         start_webhooks(&config, !how.sends_nothing, &alerts, data.as_deref(), &stop)?;
     let forwarded = how.forward_log(&log, &tracker, &privacy);
-    let (forwards, forwarding) = forward::start(
-        &config.forward,
-        forwarded.zip(data.as_deref()),
-        &ready,
-        &stop,
-    )?;
+    let forwarded = forwarded.zip(data.as_deref());
+    let (forwards, forwarding) = forward::start(&config.forward, forwarded, &ready, &stop)?;
+    let picture = how.live_picture(&events, &tracker, &privacy);
+    let (tak, showing) = tak::start(&config.tak, picture, &stop)?;
+    let sending = (deliveries, forwarding, showing);
     let (housekeeper, messages) = housekeeping::channel();
     let notifier = Arc::new(Notifier::of_environment());
     let (ingest, mut writer) = ingest::start(
@@ -314,7 +331,8 @@ async fn run(
     let rules = source_rules(&config, &tracker, owners.as_ref(), history_of_imports);
     let importing = start_imports(&config, data_files.as_ref(), (&ingest, &events), rules)?;
     let connections = Arc::<ConnectionCounts>::default();
-    let reloader = Reloader::new(&config, tls.as_ref(), (&webhooks, &forwards), &alerts);
+    let senders = (&webhooks, &forwards, &tak);
+    let reloader = Reloader::new(&config, tls.as_ref(), senders, &alerts);
     let parts = Parts {
         scratch: open_scratch(&config, data_files.as_ref())?,
         access,
@@ -330,6 +348,7 @@ async fn run(
         history,
         webhooks,
         forwards,
+        tak,
         privacy,
         eraser: how.eraser.clone(),
         connections: Arc::clone(&connections),
@@ -358,8 +377,8 @@ async fn run(
     };
     let _alive = ended.tell(&notifier);
     stop.cancel();
-    let sending = finish_sending(deliveries, forwarding, config.server.shutdown_grace);
-    tokio::join!(serving, sending).0.ok();
+    let sent = finish_sending(sending, config.server.shutdown_grace);
+    tokio::join!(serving, sent).0.ok();
     finish(importing, (housekeeper, housekeeping), access_at_end).await;
     match early {
         Some(ended) => ended?,
@@ -379,8 +398,15 @@ fn start_housekeeping(
 }
 
 /// Waits until the requests to others that are under way have ended, but not for long.
-async fn finish_sending(deliveries: Deliveries, forwarding: ForwardTasks, grace: Duration) {
-    tokio::join!(deliveries.finish(grace), forwarding.finish(grace));
+async fn finish_sending(
+    (deliveries, forwarding, showing): (Deliveries, ForwardTasks, TakTasks),
+    grace: Duration,
+) {
+    tokio::join!(
+        deliveries.finish(grace),
+        forwarding.finish(grace),
+        showing.finish(grace)
+    );
 }
 
 /// Ends what still works after the last connection.

@@ -271,7 +271,8 @@ pub(crate) fn key(text: &str) -> Result<(), String> {
     ))
 }
 
-fn sources(sources: &[String]) -> Result<(), String> {
+/// Checks a list of sources.
+pub(super) fn sources(sources: &[String]) -> Result<(), String> {
     let is_name = |source: &String| (1..=SOURCE_BYTES_MAX).contains(&source.len());
     if sources.len() <= SOURCES_MAX && sources.iter().all(is_name) {
         return Ok(());

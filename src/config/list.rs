@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
 use super::layers::{self, Key};
-use super::{ConfigError, Forward, Webhook};
+use super::{ConfigError, Forward, Tak, Webhook};
 
 /// A key with an invalid value, and the reason.
 pub(super) type Fault = (&'static str, String);
@@ -31,6 +31,7 @@ pub(super) trait Entry: Default + Serialize + DeserializeOwned {
 pub(super) fn check(origin: &str, section: &str, list: &Value) -> Result<(), ConfigError> {
     match section {
         Forward::SECTION => check_entries::<Forward>(origin, list),
+        Tak::SECTION => check_entries::<Tak>(origin, list),
         _ => check_entries::<Webhook>(origin, list),
     }
 }

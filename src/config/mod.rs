@@ -15,6 +15,7 @@ mod listen;
 mod privacy;
 mod retention;
 mod server;
+pub(crate) mod tak;
 mod ui;
 pub(crate) mod webhook;
 
@@ -40,6 +41,7 @@ pub use privacy::Privacy;
 pub use retention::{Retention, RetentionRule};
 pub use server::Server;
 pub(crate) use server::{SOCKET_PROXY, proxy};
+pub use tak::{PhyWord, SecurityWord, Tak};
 pub use ui::Ui;
 pub use webhook::{HiddenText, Webhook};
 
@@ -78,6 +80,8 @@ pub struct Config {
     pub webhooks: Vec<Webhook>,
     /// Services that get what is new in the log.
     pub forward: Vec<Forward>,
+    /// TAK programs that are shown devices as they are reported.
+    pub tak: Vec<Tak>,
 }
 
 /// `[auth]`
@@ -280,7 +284,7 @@ impl Config {
         layers.into_config().overridden(flags)
     }
 
-    /// The keys whose values differ, such as `limits.connections_max`. Webhooks and forwards are not among them.
+    /// The keys whose values differ, such as `limits.connections_max`. Webhooks, forwards and TAK targets are not among them.
     pub fn differing_keys(&self, other: &Self) -> Vec<String> {
         layers::differing_keys(self, other)
     }
@@ -313,6 +317,7 @@ impl Config {
             ui: _,       // The start checks the folder.
             webhooks: _, // `list::check` checks them: its errors name the entry and the key.
             forward: _,
+            tak: _,
         } = self;
         server.check_each()?;
         time(auth.session_timeout, Duration::from_secs(1)..=DAY * 365)?;

@@ -5,6 +5,7 @@
 //! reads the rest from the tracker.
 
 mod messages;
+mod seen;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,6 +13,7 @@ use tokio::sync::broadcast;
 
 use self::messages::Messages;
 pub use self::messages::{MESSAGES_KEPT, Message, Severity};
+pub(crate) use self::seen::SeenDevices;
 use crate::alerts::Alert;
 use crate::log::Import;
 use crate::report::{DeviceId, Phy, ReceivedAt, SourceId};
@@ -58,6 +60,7 @@ pub struct EndedImport {
 pub struct Events {
     listeners: broadcast::Sender<Event>,
     messages: Arc<Mutex<Messages>>,
+    seen: Arc<SeenDevices>,
 }
 
 impl Events {
@@ -66,12 +69,18 @@ impl Events {
         Self {
             listeners: broadcast::Sender::new(queue_max),
             messages: Arc::default(),
+            seen: Arc::default(),
         }
     }
 
     /// Subscribes to events from now on.
     pub fn listen(&self) -> broadcast::Receiver<Event> {
         self.listeners.subscribe()
+    }
+
+    /// The devices that scanners report, for one reader.
+    pub(crate) fn seen_devices(&self) -> &Arc<SeenDevices> {
+        &self.seen
     }
 
     /// Emits a message of the server, unless the second has too many of its severity.
@@ -116,6 +125,7 @@ impl Events {
             is_heard: 0 < self.listeners.receiver_count(),
             messages_left: None,
             pending: Vec::new(),
+            seen: self.seen.is_watched().then(Vec::new),
         }
     }
 
@@ -139,6 +149,8 @@ pub struct BatchEvents<'e> {
     /// How many more messages this second has room for. Not read before the first message.
     messages_left: Option<usize>,
     pending: Vec<Pending>,
+    /// Reported devices, if somebody wants them.
+    seen: Option<Vec<DeviceId>>,
 }
 
 #[derive(Debug)]
@@ -193,8 +205,18 @@ impl BatchEvents<'_> {
         }
     }
 
+    /// Notes the device of a report.
+    pub fn saw(&mut self, id: DeviceId) {
+        if let Some(seen) = &mut self.seen {
+            seen.push(id);
+        }
+    }
+
     /// Emits all of them.
     pub fn emit(self) {
+        if let Some(seen) = self.seen {
+            self.events.seen.add(&seen);
+        }
         for pending in self.pending {
             match pending {
                 Pending::Event(event) => self.events.emit(event),

@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-pub(crate) use self::form::FORMS;
+pub(crate) use self::form::{FORMS, live_event};
 pub(crate) use self::hidden::Hidden;
 pub(crate) use self::parts::PartBounds;
 use self::parts::Parts;

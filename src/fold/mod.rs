@@ -54,6 +54,9 @@ impl<'b> Observer<'b> for Observers<'_, 'b> {
         if !self.is_history {
             self.alerts.look(before, report);
         }
+        if let Some(events) = &mut self.events {
+            events.saw(report.device());
+        }
     }
 
     fn changed(&mut self, change: Change<'b>) {

@@ -66,11 +66,7 @@ impl Wanted {
 
     /// Whether a source is wanted, by the name that counts. What came from the service is known by the sent name, too.
     fn has_source(&self, id: SourceId, name: Option<&str>, sent_name: Option<&str>) -> bool {
-        let is_named = |wanted: &String, name: Option<&str>| {
-            wanted.parse().is_ok_and(|named: SourceId| named == id)
-                || SourceId::of_name(wanted) == id
-                || name.is_some_and(|name| name.eq_ignore_ascii_case(wanted))
-        };
+        let is_named = |wanted: &String, name: Option<&str>| id.is_meant_by(wanted, name);
         let mut wanted = self.sources.iter();
         let is_wanted = self.sources.is_empty() || wanted.any(|one| is_named(one, name));
         let mut own = self.own.iter();

@@ -53,6 +53,7 @@ use crate::page::WebPage;
 use crate::privacy::{Policy, Sight};
 use crate::process::Process;
 use crate::report::{Phy, ReceivedAt};
+use crate::tak::TakTargets;
 use crate::tracker::{SilenceRule, Tracker};
 use crate::webhook::Webhooks;
 
@@ -75,6 +76,7 @@ struct Handles {
     events: Events,
     webhooks: Webhooks,
     forwards: Forwards,
+    tak: TakTargets,
     /// Reads of the log have places of their own, because they take longer than those of devices.
     logs: Logs,
     heavy_reads: HeavyReads,
@@ -336,6 +338,7 @@ pub(crate) struct Parts {
     pub(crate) history: Option<History>,
     pub(crate) webhooks: Webhooks,
     pub(crate) forwards: Forwards,
+    pub(crate) tak: TakTargets,
     /// What may leave.
     pub(crate) privacy: Arc<Policy>,
     pub(crate) eraser: Eraser,
@@ -442,6 +445,7 @@ impl App {
             events: parts.events,
             webhooks: parts.webhooks,
             forwards: parts.forwards,
+            tak: parts.tak,
         }))
     }
 }
@@ -566,6 +570,7 @@ fn metric_sources(
         alerts: parts.alerts.clone(),
         webhooks: parts.webhooks.clone(),
         forwards: parts.forwards.clone(),
+        tak: parts.tak.clone(),
         connections: Arc::clone(&parts.connections),
         process: parts.process.clone(),
     }
@@ -637,6 +642,7 @@ part!(RequestLimits, app => app.limits);
 part!(SourceHealth, app => app.intake.health.clone());
 part!(TileIndex, app => app.tile_index.clone());
 part!(Forwards, app => app.forwards.clone());
+part!(TakTargets, app => app.tak.clone());
 part!(Webhooks, app => app.webhooks.clone());
 part!(Feed, app => Feed {
     live: app.live.clone(),

@@ -27,6 +27,7 @@ use crate::ingest::outcomes::Outcomes;
 use crate::outbox::DestinationStatus;
 use crate::process::Process;
 use crate::report::Phy;
+use crate::tak::{TakStatus, TakTargets};
 use crate::tracker::{PhyTotals, Tracker};
 use crate::webhook::Webhooks;
 
@@ -224,6 +225,18 @@ metrics! {
     FORWARD_FAILURES: Gauge "scanpost_forward_failures",
         "Failed attempts in a row, by target of forwarding; 0 after a part was taken.",
         Read::Each(&["forward"], |of| of.by_forward(|status| status.failures.into()));
+    TAK_EVENTS: Counter "scanpost_tak_events_total",
+        "Events that were sent, by TAK target.",
+        Read::Each(&["tak"], |of| of.by_tak(|status| status.events));
+    TAK_LEFT_OUT: Counter "scanpost_tak_devices_left_out_total",
+        "How many times a device was left out because too many waited, by TAK target.",
+        Read::Each(&["tak"], |of| of.by_tak(|status| status.left_out));
+    TAK_WAITING: Gauge "scanpost_tak_devices_waiting",
+        "Devices that wait to be sent, by TAK target.",
+        Read::Each(&["tak"], |of| of.by_tak(|status| count(status.waiting)));
+    TAK_FAILURES: Gauge "scanpost_tak_failures",
+        "Failed attempts in a row, by TAK target; 0 after an event was sent.",
+        Read::Each(&["tak"], |of| of.by_tak(|status| status.failures.into()));
     MEMORY: Gauge "process_resident_memory_bytes",
         "Memory in use by the process, in bytes; 0 where the system does not tell.",
         Read::One(|of| of.process.memory_bytes());
@@ -275,6 +288,7 @@ pub(crate) struct MetricSources {
     pub(crate) alerts: AlertStore,
     pub(crate) webhooks: Webhooks,
     pub(crate) forwards: Forwards,
+    pub(crate) tak: TakTargets,
     pub(crate) connections: Arc<ConnectionCounts>,
     pub(crate) process: Process,
 }
@@ -367,6 +381,14 @@ impl MetricSources {
 
     fn by_forward(&self, number: fn(&ForwardStatus) -> u64) -> BTreeMap<String, u64> {
         let statuses = self.forwards.statuses();
+        let numbers = statuses.iter();
+        numbers
+            .map(|status| (status.name.clone(), number(status)))
+            .collect()
+    }
+
+    fn by_tak(&self, number: fn(&TakStatus) -> u64) -> BTreeMap<String, u64> {
+        let statuses = self.tak.statuses();
         let numbers = statuses.iter();
         numbers
             .map(|status| (status.name.clone(), number(status)))

@@ -157,6 +157,16 @@ async fn excerpt(response: Response<Incoming>, deadline: Instant, bytes_max: usi
 
 /// Trusts the roots that browsers trust, and those of the operator.
 fn tls(ca_file: &Path) -> Result<ClientConfig, CaFileError> {
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("ring has what TLS 1.2 and 1.3 need")
+        .with_root_certificates(trusted_roots(ca_file)?)
+        .with_no_client_auth();
+    Ok(config)
+}
+
+/// The roots that browsers trust, and those of the operator. `ca_file` may be empty.
+pub(crate) fn trusted_roots(ca_file: &Path) -> Result<RootCertStore, CaFileError> {
     let mut roots = RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
     };
@@ -166,12 +176,7 @@ fn tls(ca_file: &Path) -> Result<ClientConfig, CaFileError> {
             reason,
         })?;
     }
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("ring has what TLS 1.2 and 1.3 need")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(config)
+    Ok(roots)
 }
 
 fn add_roots(roots: &mut RootCertStore, path: &Path) -> Result<(), String> {

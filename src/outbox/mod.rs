@@ -26,6 +26,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub(crate) use self::client::trusted_roots;
 pub use self::client::{CaFileError, Client, ClientSettings, ReceiverResponse, SendError};
 use self::cursor::Progress;
 pub(crate) use self::cursor::{Cursor, Cursors};

@@ -44,6 +44,13 @@ impl SourceId {
         Self::of_text(&format!("source:{name}"))
     }
 
+    /// Whether a text of the configuration means this scanner: its UUID, or its name.
+    pub fn is_meant_by(self, text: &str, name: Option<&str>) -> bool {
+        text.parse().is_ok_and(|id: Self| id == self)
+            || Self::of_name(text) == self
+            || name.is_some_and(|name| name.eq_ignore_ascii_case(text))
+    }
+
     /// The identity as a UUID.
     pub const fn uuid(self) -> Uuid {
         self.0

@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::forward::Forwards;
 use crate::http::App;
 use crate::http::server::tls::Tls;
+use crate::tak::TakTargets;
 use crate::webhook::{self, Webhooks};
 
 /// What changes settings while the server runs.
@@ -38,6 +39,7 @@ pub(super) struct Reloader {
     tls: Option<Arc<Tls>>,
     webhooks: Webhooks,
     forwards: Forwards,
+    tak: TakTargets,
     alerts: AlertStore,
 }
 
@@ -45,7 +47,7 @@ impl Reloader {
     pub(super) fn new(
         config: &Config,
         tls: Option<&Arc<Tls>>,
-        (webhooks, forwards): (&Webhooks, &Forwards),
+        (webhooks, forwards, tak): (&Webhooks, &Forwards, &TakTargets),
         alerts: &AlertStore,
     ) -> Self {
         Self {
@@ -53,6 +55,7 @@ impl Reloader {
             tls: tls.cloned(),
             webhooks: webhooks.clone(),
             forwards: forwards.clone(),
+            tak: tak.clone(),
             alerts: alerts.clone(),
         }
     }
@@ -79,6 +82,7 @@ impl Reloader {
             // The file of a secret may have changed.
             self.replace_webhooks(&current).await;
             self.replace_forwards(&current).await;
+            self.replace_tak(&current).await;
             *changed = Some(self.with_changes(&current));
             if is_new {
                 self.warn_of_other_changes(&current);
@@ -115,11 +119,25 @@ impl Reloader {
         }
     }
 
+    async fn replace_tak(&self, config: &Config) {
+        let (tak, configured) = (self.tak.clone(), config.tak.clone());
+        let replaced = spawn_blocking(move || tak.replace(&configured)).await;
+        match replaced {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => error!(
+                error = &error as &(dyn std::error::Error + 'static),
+                "the TAK targets stay as they were, the new ones cannot be used"
+            ),
+            Err(error) => error!(%error, "the TAK targets stay as they were"),
+        }
+    }
+
     /// The configuration of the start, with the settings that can change while the server runs.
     fn with_changes(&self, current: &Config) -> Config {
         let mut config = self.started.clone();
         config.webhooks.clone_from(&current.webhooks);
         config.forward.clone_from(&current.forward);
+        config.tak.clone_from(&current.tak);
         config.logging.level.clone_from(&current.logging.level);
         let (server, current) = (&mut config.server, &current.server);
         server.cors_origins.clone_from(&current.cors_origins);

@@ -140,7 +140,7 @@ async fn with_target() -> TestServer {
 }
 
 /// Waits until a server that was told to erase has started again without a device.
-async fn wait_until_gone(server: &TestServer, address: &str) {
+pub(crate) async fn wait_until_gone(server: &TestServer, address: &str) {
     // The sockets stay open, and requests wait or are refused until the server is ready again.
     let url = format!("http://{}/api/v1/devices/{address}", server.addr);
     let is_gone = async || {

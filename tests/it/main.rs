@@ -84,6 +84,7 @@ mod sources;
 mod stored;
 mod streams;
 mod summary;
+mod tak;
 mod tidy;
 mod tiles;
 mod tls;

@@ -1,4 +1,4 @@
-// The services that reports are passed on to: how each of them is, and orders to them.
+// The services that reports are passed on to: how each of them is, and orders to them. TAK programs are shown devices.
 import { html, nothing } from "../vendor/lit.js";
 import { ApiError, get, isAborted, send } from "../lib/api.js";
 import { dateTime, shownText, when } from "../lib/format.js";
@@ -14,6 +14,13 @@ const STATES = {
   working: ["upload", "state-up"],
   waiting: ["clock", "state-paused"],
   stopped: ["warning", "state-silent"],
+};
+
+/** The same of TAK targets. @type {Record<string, [string, string]>} */
+const TAK_STATES = {
+  connecting: ["clock", "state-paused"],
+  sending: ["ok", "state-up"],
+  failed: ["warning", "state-silent"],
 };
 
 /** The names of the services. */
@@ -173,4 +180,76 @@ function state(row) {
 function taken(row) {
   return html`${number(row.rows)}
   ${row.last_taken === undefined ? nothing : html`<span class="muted">${when(row.last_taken)}</span>`}`;
+}
+
+/**
+ * The TAK programs that are shown devices while they are reported: how each of them is.
+ * @param {AbortSignal} gone
+ * @param {() => void} draw
+ */
+export function tak(gone, draw) {
+  /** @type {any[]} */
+  let list = [];
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  let timer;
+
+  const read = async () => {
+    try {
+      // There are few targets, so that they come without pages.
+      list = (await get("/api/v1/tak", {}, { signal: gone })).tak;
+    } catch (failure) {
+      // What is shown stays. Servers of earlier versions have no such targets.
+      if (isAborted(failure)) return;
+    }
+    if (list.length && timer === undefined && !gone.aborted) {
+      timer = setInterval(() => {
+        if (!document.hidden) void read();
+      }, REFRESH_MS);
+    }
+    draw();
+  };
+
+  /** @type {() => import("../lib/ui.js").Column<any>[]} */
+  const columns = () => [
+    { key: "name", label: t("forwards.name"), cell: (row) => shownText(row.name), heading: true },
+    { key: "url", label: t("tak.url"), cell: (row) => shownText(row.url) },
+    { key: "state", label: t("forwards.state"), cell: takState },
+    { key: "events", label: t("tak.events"), cell: (row) => number(row.events), numeric: true },
+    { key: "waiting", label: t("tak.waiting"), cell: (row) => number(row.waiting), numeric: true },
+    {
+      key: "left_out",
+      label: t("tak.left_out"),
+      cell: (row) => (row.left_out + row.stale ? number(row.left_out + row.stale) : nothing),
+      numeric: true,
+    },
+    {
+      key: "error",
+      label: t("forwards.error"),
+      cell: (row) => (row.last_error === undefined ? nothing : shownText(row.last_error)),
+    },
+  ];
+
+  return {
+    read,
+    stop: () => clearInterval(timer),
+    template() {
+      if (!list.length) return nothing;
+      return html`<section class="panel" aria-labelledby="tak">
+        <h2 id="tak">${t("tak.title")}</h2>
+        ${table({ caption: t("tak.caption"), columns: columns(), rows: list })}
+      </section>`;
+    },
+  };
+}
+
+/** How a target is, as icon and words, since when, and when it goes on. @param {any} row */
+function takState(row) {
+  const [picture, style] = TAK_STATES[row.state] ?? ["question", "state-paused"];
+  return html`<span class=${style}>${icon(picture)} ${t(`tak.state.${row.state}`)}</span>
+    <span class="muted">${when(row.since)}</span>
+    ${
+      row.next_try === undefined
+        ? nothing
+        : html`<span class="muted">${t("forwards.next", { time: dateTime(row.next_try) })}</span>`
+    }`;
 }

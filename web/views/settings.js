@@ -6,7 +6,7 @@ import { t } from "../lib/i18n.js";
 import { change, onChange, OWN_MAX, settings } from "../lib/settings.js";
 import { qr, serverAddress } from "../lib/start.js";
 import { copyButton, failed, loading, openDialog, reason, table } from "../lib/ui.js";
-import { forwards } from "./forwards.js";
+import { forwards, tak } from "./forwards.js";
 
 /** @typedef {import("../lib/settings.js").Settings} Settings */
 
@@ -18,13 +18,14 @@ export default {
     let status;
     const keyPart = keys(gone, () => draw());
     const forwardPart = forwards(gone, () => draw());
+    const takPart = tak(gone, () => draw());
     const draw = () => {
       if (gone.aborted) return;
       render(
         html`
           <div class="grid">${display()} ${networks()}</div>
           ${mayManage() ? keyPart.template() : nothing} ${mayWrite() ? forwardPart.template() : nothing}
-          ${server(status)}
+          ${mayWrite() ? takPart.template() : nothing} ${server(status)}
         `,
         root,
       );
@@ -34,12 +35,14 @@ export default {
       onSession(() => {
         if (mayManage()) keyPart.read();
         if (mayWrite()) void forwardPart.read();
+        if (mayWrite()) void takPart.read();
         draw();
       }),
     ];
     draw();
     if (mayManage()) keyPart.read();
     if (mayWrite()) void forwardPart.read();
+    if (mayWrite()) void takPart.read();
     if (mayRead()) {
       get("/api/v1/status", {}, { signal: gone })
         .then((read) => {
@@ -55,6 +58,7 @@ export default {
       unmount() {
         for (const stop of stops) stop();
         forwardPart.stop();
+        takPart.stop();
       },
     };
   },

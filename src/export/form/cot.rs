@@ -6,12 +6,13 @@ use crate::export::security::Generation;
 use crate::export::text::{element, is_not_xml, put, shown, xml};
 use crate::export::{Form, FormWriter, Made, Per, PlaceOf, Row};
 use crate::report::UnixTime;
+use crate::tracker::Device;
 use crate::views::native::Utc;
 
 use super::gpx::line_about;
 
-/// How long a mark stays.
-const STALE_AFTER_S: u32 = 86_400;
+/// How long a mark out of a file stays.
+pub(super) const STALE_AFTER_S: u32 = 86_400;
 /// Stands for an unknown height or error. Heights of scanners are mostly above the sea, and here they count from the
 /// ellipsoid, so none is written.
 const UNKNOWN: &str = "9999999.0";
@@ -44,7 +45,7 @@ impl FormWriter for Cot {
     }
 
     fn row(&mut self, row: &Row<'_>, out: &mut Vec<u8>) -> bool {
-        event(out, row, self.place)
+        event(out, row, self.place, STALE_AFTER_S)
     }
 
     fn tail(&mut self, out: &mut Vec<u8>) {
@@ -57,8 +58,16 @@ pub(super) fn uid(row: &Row<'_>) -> String {
     format!("scanpost-{}", row.id().key())
 }
 
+/// The event of a device, as it is sent while the device is there. `None` without a place.
+pub(crate) fn live_event(device: &Device, stale_after_s: u32) -> Option<Vec<u8>> {
+    let mut event_text = Vec::new();
+    let place = PlaceOf::default();
+    let is_written = event(&mut event_text, &Row::Device(device), place, stale_after_s);
+    is_written.then(|| event_text.trim_ascii_end().to_vec())
+}
+
 /// Appends the event of a device. `false` without a place.
-pub(super) fn event(out: &mut Vec<u8>, row: &Row<'_>, place: PlaceOf) -> bool {
+pub(super) fn event(out: &mut Vec<u8>, row: &Row<'_>, place: PlaceOf, stale_after_s: u32) -> bool {
     let Row::Device(device) = row else {
         return false;
     };
@@ -66,7 +75,7 @@ pub(super) fn event(out: &mut Vec<u8>, row: &Row<'_>, place: PlaceOf) -> bool {
         return false;
     };
     let seen = device.last_time;
-    let stale = UnixTime::new(seen.seconds().saturating_add(STALE_AFTER_S));
+    let stale = UnixTime::new(seen.seconds().saturating_add(stale_after_s));
     let generation = Generation::of(device.security());
     let colour = colour(row.kind(), generation);
     let (lat, lon) = (Degrees(place.lat_e7), Degrees(place.lon_e7));

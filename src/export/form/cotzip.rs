@@ -5,7 +5,7 @@ use std::io::Write;
 use flate2::write::DeflateEncoder;
 use flate2::{Compression, Crc};
 
-use super::cot::{event, uid};
+use super::cot::{STALE_AFTER_S, event, uid};
 use crate::export::text::put;
 use crate::export::zip::{self, Directory, Member, size};
 use crate::export::{ExportError, Form, FormWriter, Made, Per, PlaceOf, Row};
@@ -65,7 +65,7 @@ impl FormWriter for Package {
 
     fn row(&mut self, row: &Row<'_>, _out: &mut Vec<u8>) -> bool {
         let mut document = b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_vec();
-        if self.failure.is_some() || !event(&mut document, row, self.place) {
+        if self.failure.is_some() || !event(&mut document, row, self.place, STALE_AFTER_S) {
             return false;
         }
         if self.devices_max <= self.devices {

@@ -14,6 +14,7 @@ mod parquet;
 mod tracks;
 mod wiglecsv;
 
+pub(crate) use self::cot::live_event;
 use super::Form;
 
 /// All forms.

@@ -19,6 +19,7 @@ mod source_name;
 pub(super) mod sources;
 pub(super) mod status;
 pub(super) mod summary;
+pub(super) mod tak;
 pub(super) mod tile_index;
 pub(super) mod tiles;
 mod track;
@@ -303,6 +304,7 @@ fn routes_of_server() -> Vec<Route> {
         )
         .asks(&["to"])
         .explained(RESET),
+        tak_list(),
         erase_route(),
         read(
             "/api/v1/status",
@@ -401,6 +403,17 @@ fn forward_list() -> Route {
         forwards::list,
         "How each target of forwarding is",
         Answer::Json(Described::of::<forwards::List<'static>>()),
+    )
+    .asks(PAGE)
+    .needs(Admin)
+}
+
+fn tak_list() -> Route {
+    read(
+        "/api/v1/tak",
+        tak::list,
+        "How each TAK target is",
+        Answer::Json(Described::of::<tak::List<'static>>()),
     )
     .asks(PAGE)
     .needs(Admin)

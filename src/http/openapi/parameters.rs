@@ -127,7 +127,7 @@ fn meaning(name: &str, around: Surroundings<'_>) -> Option<&'static str> {
         }
         "points_max" => "largest number of places. Default: 1 000",
         "limit" => {
-            "largest number of items on a page. Default: 100, but all sources, webhooks and forwards"
+            "largest number of items on a page. Default: 100, but all sources, webhooks, forwards and TAK targets"
         }
         "cursor" => "`next_cursor` of the page before",
         "page" => "which page, from 0; without one, everything",

@@ -6,7 +6,7 @@ use super::{SEEN, file, send, xml};
 use crate::server::{TestServer, WIFI};
 
 /// Names, with `@XX` for an octet that is not UTF-8.
-const NAMES: [&str; 22] = [
+pub(crate) const NAMES: [&str; 22] = [
     "]]>",
     "</name>",
     "&#0;",

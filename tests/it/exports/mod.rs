@@ -3,7 +3,7 @@
 mod cut;
 mod exact;
 mod forms;
-mod hostile;
+pub(crate) mod hostile;
 mod kismetdb;
 mod packages;
 mod parquet;
@@ -14,7 +14,7 @@ mod rights;
 mod rows;
 mod tracks;
 mod trips;
-mod xml;
+pub(crate) mod xml;
 
 use serde_json::{Value, json};
 

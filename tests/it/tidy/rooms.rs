@@ -23,6 +23,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "http::server",
             "webhook",
             "forward",
+            "tak",
             "export",
             "import",
             "ingest",
@@ -118,6 +119,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "metrics",
             "webhook",
             "forward",
+            "tak",
             "export",
             "views",
             "import",
@@ -200,6 +202,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "metrics",
             "webhook",
             "forward",
+            "tak",
             "export",
             "import",
             "ingest",
@@ -275,6 +278,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "webhook",
             "forward",
+            "tak",
             "outbox",
             "import",
             "ingest",
@@ -303,6 +307,12 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "outbox", "export", "privacy", "auth", "config", "tracker", "log", "report", "hex",
             "data_dir",
+        ],
+    ),
+    (
+        "tak",
+        &[
+            "outbox", "export", "privacy", "config", "events", "tracker", "report",
         ],
     ),
     ("outbox", &["data_dir"]),

@@ -1,0 +1,202 @@
+//! The task of a target: connects, sends one event at a time, and tries again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::yield_now;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use super::LivePicture;
+use super::link::{Link, Way, Writer};
+use super::sorter::now;
+use super::target::{Phase, Target};
+use super::wanted::Verdict;
+use crate::export::live_event;
+use crate::outbox::Retry;
+use crate::privacy::OptedOut;
+use crate::report::DeviceId;
+
+/// A connection that lasted so long worked. One that ends earlier counts as a failure after the ones before it, so that a
+/// receiver that closes each connection is not asked again and again.
+const STABLE_AFTER: Duration = Duration::from_secs(10);
+
+/// The task of a target.
+pub(super) struct Runner {
+    pub(super) target: Arc<Target>,
+    pub(super) picture: LivePicture,
+    pub(super) way: Way,
+    /// When the next event may be sent. Holds across connections.
+    pub(super) next_at: Instant,
+}
+
+/// Why a connection is over.
+enum Ended {
+    Stopped,
+    Failed(String),
+}
+
+impl Runner {
+    /// Runs until `stop`. Finishes the event that is under way.
+    pub(super) async fn run(mut self, stop: CancellationToken) {
+        let mut failures = 0_u32;
+        loop {
+            self.target.enter(Phase::Connecting);
+            let Some(connected) = stop.run_until_cancelled(self.way.connect()).await else {
+                return;
+            };
+            let reason = match connected {
+                Err(reason) => reason,
+                Ok(link) => {
+                    let began = Instant::now();
+                    match self.serve(link, &stop).await {
+                        Ended::Stopped => return,
+                        Ended::Failed(reason) => {
+                            if STABLE_AFTER <= began.elapsed() {
+                                failures = 0;
+                            }
+                            reason
+                        }
+                    }
+                }
+            };
+            failures = failures.saturating_add(1);
+            let pause = self.fail(reason, failures);
+            if stop.run_until_cancelled(sleep(pause)).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    async fn serve(&mut self, link: Link, stop: &CancellationToken) -> Ended {
+        let Link { mut writer, reader } = link;
+        info!(
+            tak.name = self.target.config.name,
+            "sending to a TAK target"
+        );
+        self.target.enter(Phase::Sending);
+        if self.way.is_connection() {
+            self.target.queue().forget_sent();
+        }
+        let ended = tokio::select! {
+            ended = self.send_all(&mut writer, stop) => ended,
+            reason = reader.until_closed() => Ended::Failed(reason),
+        };
+        // What was being sent may have arrived or not. A mark that is sent twice is the same mark.
+        self.target.queue().put_back();
+        if matches!(ended, Ended::Stopped) {
+            writer.close().await;
+        }
+        ended
+    }
+
+    async fn send_all(&mut self, writer: &mut Writer, stop: &CancellationToken) -> Ended {
+        let target = Arc::clone(&self.target);
+        let write_timeout = target.config.write_timeout;
+        loop {
+            let Some(id) = stop.run_until_cancelled(self.next()).await else {
+                return Ended::Stopped;
+            };
+            let Some(event) = self.event(id) else {
+                target.queue().skip();
+                // Many in a row must not keep others from their turn.
+                yield_now().await;
+                continue;
+            };
+            match timeout(write_timeout, writer.send(&event)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return Ended::Failed(error.to_string()),
+                Err(_) => {
+                    let within = humantime::format_duration(write_timeout);
+                    return Ended::Failed(format!("the receiver took nothing within {within}"));
+                }
+            }
+            let sent_at = Instant::now();
+            self.next_at = sent_at + gap(target.config.events_per_second_max);
+            target.queue().sent(sent_at);
+            target.count_event();
+        }
+    }
+
+    /// Waits until an event may be sent, and then for a device.
+    async fn next(&self) -> DeviceId {
+        sleep_until(self.next_at).await;
+        loop {
+            let wakes_at = {
+                let mut queue = self.target.queue();
+                if let Some(id) = queue.take(Instant::now()) {
+                    return id;
+                }
+                queue.wakes_at()
+            };
+            let rested = async {
+                match wakes_at {
+                    Some(at) => sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = self.target.arrived.notified() => {}
+                () = rested => {}
+            }
+        }
+    }
+
+    /// The event of a device as it is now. `None` if it may not be sent any more, or is not wanted any more.
+    fn event(&self, id: DeviceId) -> Option<Vec<u8>> {
+        let LivePicture {
+            tracker, privacy, ..
+        } = &self.picture;
+        let wanted = &self.target.wanted;
+        let device = tracker.device(id)?;
+        if !privacy.lets_out(&device, OptedOut::LeftOut) {
+            return None;
+        }
+        match wanted.verdict(&device, &wanted.sources(tracker), now()) {
+            Verdict::Send => live_event(&device, wanted.stale_after_s),
+            Verdict::Drop => None,
+            Verdict::Stale => {
+                self.target.count_stale(1);
+                None
+            }
+        }
+    }
+
+    /// Notes a failure, and returns the pause before the next attempt.
+    fn fail(&self, reason: String, failures: u32) -> Duration {
+        let config = &self.target.config;
+        let retry = Retry {
+            min: config.retry_min,
+            max: config.retry_max,
+        };
+        // The system tells of a datagram that nobody took when the next one is sent, and the receiver may be back by then.
+        let in_a_row = if self.way.is_connection() {
+            failures
+        } else {
+            1
+        };
+        // Without randomness, all targets wait the shortest time.
+        let pause = retry.delay(in_a_row, getrandom::u32().unwrap_or_default(), None);
+        let name = &config.name;
+        if failures == 1 {
+            warn!(
+                tak.name = name,
+                reason, "cannot send to a TAK target; it is tried again"
+            );
+        } else {
+            debug!(
+                tak.name = name,
+                reason, failures, "cannot send to a TAK target"
+            );
+        }
+        self.target.fail(reason, failures, pause);
+        pause
+    }
+}
+
+/// The least time between two events.
+fn gap(events_per_second_max: usize) -> Duration {
+    let events = u32::try_from(events_per_second_max).unwrap_or(u32::MAX);
+    Duration::from_secs(1) / events.max(1)
+}
