@@ -122,7 +122,7 @@ enum Named {
 /// The addresses that a text names, with `:`, `-`, dots or nothing between their digits. In a longer row of pairs each
 /// six are taken for one.
 fn addresses_in(text: &str) -> impl Iterator<Item = Named> {
-    (0..text.len()).filter_map(|at| address_at(text, at))
+    (0..text.len()).filter_map(move |at| address_at(text, at))
 }
 
 fn address_at(text: &str, at: usize) -> Option<Named> {
@@ -138,9 +138,9 @@ fn address_at(text: &str, at: usize) -> Option<Named> {
         return Some(Named::Plainly(addr));
     }
     // Twelve digits of a longer number are no address.
-    let is_digit = |octet: &u8| octet.is_ascii_hexdigit();
     let before = at.checked_sub(1).and_then(|before| octets.get(before));
-    if before.is_some_and(is_digit) || octets.get(end).is_some_and(is_digit) {
+    let around = [before, octets.get(end)];
+    if around.into_iter().flatten().any(u8::is_ascii_hexdigit) {
         return None;
     }
     let uuid = at.checked_sub(UUID_BEFORE_LENGTH);
@@ -225,7 +225,7 @@ mod tests {
             "12:30:00",
             "2026-01-31T12:30:00",
         ] {
-            assert_eq!(found(text), [], "{text}");
+            assert!(found(text).is_empty(), "{text}");
         }
     }
 
