@@ -1,6 +1,6 @@
 //! Lists of networks and devices that do not leave.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -116,6 +116,14 @@ impl Pattern {
     }
 }
 
+impl Pattern {
+    /// The form of all that begins with a name of this form.
+    fn and_more(&self) -> Self {
+        let Self(form) = self;
+        Self(format!("{form}*").into())
+    }
+}
+
 impl FromStr for Pattern {
     type Err = BadPattern;
 
@@ -144,7 +152,11 @@ impl<'de> Deserialize<'de> for Pattern {
 #[derive(Debug, Default)]
 pub(super) struct DenyList {
     names: HashSet<Box<[u8]>>,
+    /// How long these names are.
+    lengths: BTreeSet<usize>,
     patterns: Vec<Pattern>,
+    /// The patterns for what begins with such a name.
+    beginnings: Vec<Pattern>,
     addresses: HashSet<MacAddr>,
     ranges: Vec<AddressRange>,
 }
@@ -155,7 +167,9 @@ impl DenyList {
         let wide = ranges.iter().filter(|range| range.single().is_none());
         Self {
             names: names.iter().map(|name| name.as_bytes().into()).collect(),
+            lengths: names.iter().map(String::len).collect(),
             patterns: patterns.to_vec(),
+            beginnings: patterns.iter().map(Pattern::and_more).collect(),
             addresses: singles.collect(),
             ranges: wide.copied().collect(),
         }
@@ -180,10 +194,34 @@ impl DenyList {
         self.names.contains(name) || self.patterns.iter().any(|pattern| pattern.fits(name))
     }
 
+    /// Whether a text may have such a name in it. A name has no end that could be told in a text, so this errs on the
+    /// side of yes.
+    pub(super) fn may_be_in(&self, text: &str) -> bool {
+        // `windows` does not take a length of 0.
+        let mut lengths = self.lengths.iter().filter(|length| 0 < **length);
+        let octets = text.as_bytes();
+        lengths.any(|length| {
+            let mut parts = octets.windows(*length);
+            parts.any(|part| self.names.contains(part))
+        }) || (!self.beginnings.is_empty()
+            && rests(text).any(|rest| self.beginnings.iter().any(|form| form.fits(rest))))
+    }
+
     /// Whether there are neither names nor patterns.
     pub(super) fn has_no_names(&self) -> bool {
         self.names.is_empty() && self.patterns.is_empty()
     }
+}
+
+/// What follows in a text from each place at which a name may begin: everywhere but within a word.
+fn rests(text: &str) -> impl Iterator<Item = &[u8]> {
+    let mut is_in_word = false;
+    text.char_indices().filter_map(move |(at, character)| {
+        let is_of_word = character.is_alphanumeric();
+        let was_in_word = std::mem::replace(&mut is_in_word, is_of_word);
+        let rest = text.as_bytes().get(at..)?;
+        (!(was_in_word && is_of_word)).then_some(rest)
+    })
 }
 
 #[cfg(test)]

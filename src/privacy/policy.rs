@@ -2,7 +2,7 @@
 
 use super::deny::{AddressRange, DenyList, Pattern};
 use super::key::PrivacyKey;
-use super::opt_out::has_opted_out;
+use super::opt_out::{self, has_opted_out};
 use super::redact::{Redaction, Redactor};
 use super::zone::{Hole, Zone};
 use crate::hex::Hex;
@@ -129,6 +129,11 @@ impl Policy {
     /// Whether an address is on the list.
     pub(super) fn denies(&self, addr: MacAddr) -> bool {
         self.denied.has_address(addr)
+    }
+
+    /// Whether a text may have a name on a list, or one by which an owner opted out.
+    pub(super) fn denies_text(&self, text: &str) -> bool {
+        opt_out::may_be_in(text) || self.denied.may_be_in(text)
     }
 
     fn is_denied(&self, device: &Device) -> bool {

@@ -432,6 +432,30 @@ impl PositionStats {
         (rounded_quotient(i128::from(self.lat_sum_e7), fixes), lon_e7)
     }
 
+    /// The same mean and the same latest fix, without the area of all fixes: both corners are the mean. An altitude
+    /// that some fixes lack is left out, because it could be that of a single fix.
+    pub(crate) fn without_area(&self) -> Self {
+        let (lat_sum_e7, lon_sum_e7) = self.mean_e7();
+        let short = |value: i64| i32::try_from(value).unwrap_or_default();
+        let (lat_e7, lon_e7) = (short(lat_sum_e7), short(lon_sum_e7));
+        let mean_alt_mm = self.mean_alt_mm();
+        let alt_mm = mean_alt_mm.filter(|_| self.fixes_3d == self.fixes);
+        Self {
+            lat_min_e7: lat_e7,
+            lat_max_e7: lat_e7,
+            lon_min_e7: lon_e7,
+            lon_max_e7: lon_e7,
+            alt_range_mm: alt_mm.map(|alt_mm| (short(alt_mm), short(alt_mm))),
+            last: self.last,
+            lat_sum_e7,
+            lon_sum_e7,
+            alt_sum_mm: alt_mm.unwrap_or_default(),
+            fixes: 1,
+            fixes_3d: u32::from(alt_mm.is_some()),
+            fixes_west: u32::from(lon_e7 < 0),
+        }
+    }
+
     /// Mean altitude of the 3D fixes, in m.
     pub fn mean_alt_m(&self) -> Option<f64> {
         let mean_mm = self.mean_alt_mm()?;

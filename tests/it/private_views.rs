@@ -19,6 +19,10 @@ const AWAY: (f64, f64) = (49.25, 16.4);
 const SEEN: u64 = 1_700_000_000;
 const PUBLIC: u8 = 5;
 const HIDDEN: [u8; 5] = [1, 2, 3, 4, 7];
+/// A device that was seen once at home, and much more often elsewhere.
+const PASSING: u8 = 6;
+/// Of the home of these tests, in metres.
+const HOME_ALT_M: &str = "777.25";
 
 /// Streams do not end. They have tests of their own.
 const STREAMS: [&str; 6] = [
@@ -168,6 +172,50 @@ impl Served {
         self.order("/devices/alerts/mac/both/add.cmd", json!({ "macs": all }))
             .await;
     }
+
+    /// The device that was once at home, and weak there.
+    async fn pass(&self) {
+        let at_home = json!({
+            "timestamp": SEEN - 200, "bssid": address(PASSING), "ssid": "passing", "capabilities": "[ESS]",
+            "channel": "6", "signal": -90, "lat": HOME.0, "lon": HOME.1, "alt": 777.25,
+        });
+        let elsewhere = (0..40).map(|second| {
+            json!({
+                "timestamp": SEEN - 100 + second, "bssid": address(PASSING), "ssid": "passing",
+                "capabilities": "[ESS]", "channel": "6", "signal": -50, "lat": AWAY.0, "lon": AWAY.1,
+            })
+        });
+        let reports: Vec<_> = std::iter::once(at_home).chain(elsewhere).collect();
+        self.order(WIFI, batch(json!(reports))).await;
+    }
+
+    /// Alerts about the public device, whose texts and comments name others.
+    async fn gossip(&self) {
+        let dashed = address(4).replace(':', "-");
+        let plain = address(1).replace(':', "");
+        for text in [
+            format!("beside the network '{}'", name(2)),
+            format!("beside {}", name(3)),
+            format!("beside {dashed}"),
+            format!("beside {}", plain.to_lowercase()),
+            "has a comment".to_owned(),
+        ] {
+            let alert = json!({ "name": "DOOR", "text": text, "bssid": address(PUBLIC) });
+            self.order("/alerts/raise_alerts.cmd", alert).await;
+        }
+        let list = self.read(&self.admin, "/api/v1/alerts").await;
+        let alerts = list["alerts"].as_array().unwrap();
+        let commented = alerts
+            .iter()
+            .find(|alert| alert["text"] == "has a comment")
+            .unwrap();
+        let path = format!(
+            "/api/v1/alerts/{}/comments",
+            commented["id"].as_str().unwrap()
+        );
+        self.order(&path, json!({ "comment": format!("it is {plain}") }))
+            .await;
+    }
 }
 
 /// What the answer to a path shows of what is hidden. The path itself may name a device.
@@ -176,9 +224,12 @@ fn leaks(path: &str, text: &str) -> Vec<String> {
     let of_device = HIDDEN.into_iter().flat_map(|number| {
         let (address, key) = (address(number), device_key(number));
         let is_asked = path.contains(&address) || path.contains(&key);
-        [address, key].into_iter().filter(move |_| !is_asked)
+        let (dashed, plain) = (address.replace(':', "-"), address.replace(':', ""));
+        [address, dashed, plain, key]
+            .into_iter()
+            .filter(move |_| !is_asked)
     });
-    let others = ["kept by", "33.765", "151.123"].map(str::to_owned);
+    let others = ["kept by", "33.765", "151.123", HOME_ALT_M].map(str::to_owned);
     of_device
         .chain(others)
         .filter(|secret| small.contains(&secret.to_lowercase()))
@@ -187,7 +238,7 @@ fn leaks(path: &str, text: &str) -> Vec<String> {
 
 /// The paths of a route, about everything that there is.
 fn paths(route: Expected, hashes: &BTreeSet<String>) -> Vec<String> {
-    let numbers = || HIDDEN.into_iter().chain([PUBLIC]);
+    let numbers = || HIDDEN.into_iter().chain([PUBLIC, PASSING]);
     let mut paths = vec![route.path.to_owned()];
     for (parameter, values) in [
         ("{mac}", numbers().map(address).collect::<Vec<_>>()),
@@ -220,6 +271,8 @@ fn paths(route: Expected, hashes: &BTreeSet<String>) -> Vec<String> {
 async fn no_route_shows_a_reader_what_does_not_leave() {
     let served = Served::start().await;
     served.fill().await;
+    served.pass().await;
+    served.gossip().await;
     let mut hashes = BTreeSet::new();
     for (list, field) in [
         (
@@ -238,8 +291,9 @@ async fn no_route_shows_a_reader_what_does_not_leave() {
     }
     // Two alerts may share one.
     assert!(5 < hashes.len(), "{hashes:?}");
-    let devices: Vec<_> = HIDDEN.map(address).into();
-    let keys: Vec<_> = HIDDEN.map(device_key).into();
+    let asked = || HIDDEN.into_iter().chain([PASSING]);
+    let devices: Vec<_> = asked().map(address).collect();
+    let keys: Vec<_> = asked().map(device_key).collect();
     let mut showing = BTreeSet::new();
     let routes = expected()
         .filter(|route| route.demand == Demand::Readonly && !STREAMS.contains(&route.path));
@@ -270,6 +324,87 @@ async fn no_route_shows_a_reader_what_does_not_leave() {
         silent.is_empty(),
         "administrators see nothing at {silent:?}"
     );
+}
+
+#[tokio::test]
+async fn no_area_tells_a_reader_where_a_device_was_in_passing() {
+    const LOCATION: &str = "kismet.device.base.location";
+    const CORNER: &str = "kismet.device.base.location/kismet.common.location.min_loc";
+    let served = Served::start().await;
+    served.pass().await;
+    let (mac, key) = (address(PASSING), device_key(PASSING));
+    let get = |path: String| (Method::GET, path, None);
+    let post = |path: &str, body: Value| (Method::POST, path.to_owned(), Some(body));
+    for (method, path, body) in [
+        get(format!("/api/v1/devices/{mac}")),
+        get("/devices/views/all/devices.json".to_owned()),
+        get("/devices/all_devices.json".to_owned()),
+        get("/devices/last-time/0/devices.json".to_owned()),
+        get(format!("/devices/by-mac/{mac}/devices.json")),
+        get(format!("/devices/by-key/{key}/device.json")),
+        get(format!("/devices/by-key/{key}/device.json/{LOCATION}")),
+        get(format!("/phy/phy80211/related-to/{key}/devices.json")),
+        post(
+            "/devices/multimac/devices.json",
+            json!({ "devices": [&mac] }),
+        ),
+        post(
+            "/devices/multikey/devices.json",
+            json!({ "devices": [&key] }),
+        ),
+        post(
+            "/devices/multikey/as-object/devices.json",
+            json!({ "devices": [&key] }),
+        ),
+        post(
+            "/devices/views/all/devices.json",
+            json!({ "fields": [[CORNER, "corner"]] }),
+        ),
+    ] {
+        let ask = async |key| served.ask(key, method.clone(), &path, body.as_ref()).await;
+        let whole = ask(&served.admin).await.expect_status(200).text;
+        assert!(whole.contains("33.765"), "{path}: {whole}");
+        let shown = ask(&served.reader).await.expect_status(200).text;
+        let found = leaks(&path, &shown);
+        assert!(found.is_empty(), "{path} shows {found:?}: {shown}");
+        // The mean of its places.
+        assert!(shown.contains("47.225"), "{path}: {shown}");
+        let has_corner = |text: &str| text.contains("min_loc") || text.contains("corner");
+        assert_eq!(has_corner(&shown), has_corner(&whole), "{path}: {shown}");
+    }
+    let path = format!("{MONITOR}?KISMET={}", served.reader);
+    let mut monitor = Subscriber::connect(&served.server, &path).await;
+    let watch = json!({ "monitor": mac, "request": 1, "rate": 0.1 });
+    monitor.say(&watch).await;
+    let seen = monitor.hear().await.to_string();
+    let found = leaks("", &seen);
+    assert!(found.is_empty(), "{found:?}: {seen}");
+    assert!(seen.contains("min_loc"), "{seen}");
+}
+
+#[tokio::test]
+async fn a_reader_sees_no_alert_that_names_what_is_denied() {
+    let served = Served::start().await;
+    served.fill().await;
+    served.gossip().await;
+    for (key, count) in [(&served.admin, 11), (&served.reader, 1)] {
+        let list = served.read(key, "/api/v1/alerts").await;
+        let alerts = list["alerts"].as_array().unwrap();
+        let of_doors = alerts.iter().filter(|alert| alert["rule"] == "DOOR");
+        assert_eq!(of_doors.count(), count, "{list}");
+        let list = served.read(key, "/alerts/all_alerts.json").await;
+        let alerts = list.as_array().unwrap();
+        let of_doors = alerts
+            .iter()
+            .filter(|alert| alert["kismet.alert.header"] == "DOOR");
+        assert_eq!(of_doors.count(), count, "{list}");
+    }
+    let table = served.server.request(Method::GET, "/api/v1/alerts");
+    let table = table.header("authorization", format!("Bearer {}", served.reader));
+    let table = Answer::of(table.header("accept", "text/csv")).await;
+    let text = table.expect_status(200).text;
+    assert!(leaks("", &text).is_empty(), "{text}");
+    assert!(text.contains(&address(PUBLIC)), "{text}");
 }
 
 #[tokio::test]
@@ -377,6 +512,7 @@ async fn live_streams_show_a_reader_only_the_rest() {
     )
     .await;
     served.fill().await;
+    served.gossip().await;
     // The last thing that happens, to see that everything before it has been told.
     let end = json!({ "name": "DOOR", "text": "the end", "bssid": address(PUBLIC) });
     served.order("/alerts/raise_alerts.cmd", end).await;

@@ -38,7 +38,8 @@ where
     }
 }
 
-/// Whether a client sees an alert: it is about no device and no place that the client does not see, and names none.
+/// Whether a client sees an alert: it is about no device and no place that the client does not see, and neither it nor a
+/// comment on it names what the client does not see.
 pub(in crate::http) fn shows_alert(sight: &Sight, alert: &Alert, tracker: &Tracker) -> bool {
     if sight.is_of_everything() {
         return true;
@@ -51,12 +52,14 @@ pub(in crate::http) fn shows_alert(sight: &Sight, alert: &Alert, tracker: &Track
         other,
     } = raised.addresses;
     let mut addresses = [transmitter, source, dest, other].into_iter();
+    let mut comments = alert.handling.comments.iter();
     raised.location.is_none_or(|place| sight.shows_place(place))
         && raised
             .device
             .is_none_or(|device| sight.shows_address(device.addr, tracker))
         && addresses.all(|addr| !sight.hides_address(addr, tracker))
         && sight.shows_text(&raised.text, tracker)
+        && comments.all(|comment| sight.shows_text(&comment.text, tracker))
 }
 
 /// Whether the client is an administrator. Where no credentials are required, everybody is.

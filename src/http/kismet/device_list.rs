@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::command::{Arrangement, Brackets, Format, Shape};
+use super::command::{Arrangement, Brackets, Format, Read, Shape};
 use super::records::Records;
 use crate::http::response::stream::{ListStream, Listed, Walked};
+use crate::privacy::Sight;
 use crate::report::DeviceId;
 use crate::tracker::{Device, Tracker, Walk};
 use crate::views::Spreader;
@@ -15,6 +16,8 @@ use crate::views::list::ListWriter;
 pub(super) struct KismetList {
     tracker: Arc<Tracker>,
     shape: Shape,
+    /// What the client sees.
+    sight: Sight,
     context: Context,
     sources: Sources,
     /// Which devices are in the list, by what stands in their records.
@@ -26,8 +29,10 @@ pub(super) struct KismetList {
 }
 
 impl KismetList {
-    pub(super) fn new(records: &Records, shape: Shape) -> Self {
+    pub(super) fn new(records: &Records, read: &Read) -> Self {
+        let shape = read.shape();
         Self {
+            sight: read.sight.clone(),
             tracker: Arc::clone(&records.tracker),
             spreader: (shape.format == Format::Pretty).then(Spreader::default),
             sources: records.sources(shape.format.style()),
@@ -101,7 +106,10 @@ impl ListWriter<Device> for KismetList {
         out.extend_from_slice(self.brackets.open);
     }
 
-    fn prepare(&mut self, devices: &[Device]) {
+    fn prepare(&mut self, devices: &mut [Device]) {
+        for device in &mut *devices {
+            self.sight.cover(device);
+        }
         self.sources.add(devices, &self.tracker, self.context);
     }
 

@@ -160,8 +160,8 @@ pub(in crate::http) async fn related_to(
 ) -> Result<Json, ApiError> {
     let key: DeviceKey = key.parse()?;
     let device = records.device(key, &read.sight)?;
-    let mut related = records.tracker.related_to(&device);
-    related.retain(|device| read.sight.shows(device));
+    let related = records.tracker.related_to(&device).into_iter();
+    let related = related.filter_map(|device| read.sight.shown(device));
     let devices: Vec<_> = std::iter::once(device).chain(related).collect();
     Ok(with_records(&records, &devices, &read, |records| {
         read.list(records)
@@ -214,7 +214,7 @@ async fn with_addresses(
             .into_iter()
             .filter(|addr| seen.insert(*addr))
             .flat_map(|addr| records.tracker.devices_by_addr(addr))
-            .filter(|device| read.sight.shows(device))
+            .filter_map(|device| read.sight.shown(device))
             .collect();
         return Ok(
             with_records(records, &devices, &read, |records| read.list(records)).into_response(),
@@ -225,7 +225,7 @@ async fn with_addresses(
         wanted.iter().any(|mask| mask.fits(device.id.addr)) && sight.shows(device)
     };
     let place = walks.admit().await?;
-    let list = KismetList::new(records, read.shape()).of_walk(records, Walk::over_all(), fits);
+    let list = KismetList::new(records, &read).of_walk(records, Walk::over_all(), fits);
     Ok(list.beginning_in(place).into_response())
 }
 
@@ -241,19 +241,24 @@ async fn listed(
     let wanted = move |device: &Device| view.lists(device) && sight.shows(device);
     if arrangement.is_plain() {
         let place = walks.admit().await?;
-        let list = KismetList::new(records, read.shape()).of_wanted(arrangement);
+        let list = KismetList::new(records, &read).of_wanted(arrangement);
         let list = list.of_walk(records, walk, wanted);
         return Ok(list.beginning_in(place).into_response());
     }
     let whole = walks.admit_whole_list(arrangement.is_large()).await?;
-    let walked = records.clone();
+    let (walked, sight) = (records.clone(), read.sight.clone());
     let page = walks.walk(move |paced| {
         let (context, records) = (walked.context(), walked);
         let (mut rows, mut sources) = (Rows::new(arrangement), records.sources(Style::default()));
-        while let Some(devices) = records
-            .tracker
-            .next_devices(&mut walk, DEVICES_PER_STEP, &wanted)
+        while let Some(mut devices) =
+            records
+                .tracker
+                .next_devices(&mut walk, DEVICES_PER_STEP, &wanted)
         {
+            // The order of a list tells of what it goes by.
+            for device in &mut devices {
+                sight.cover(device);
+            }
             sources.add(&devices, &records.tracker, context);
             for device in &devices {
                 let record = DeviceRecord {
@@ -268,7 +273,7 @@ async fn listed(
         Ok(rows.page())
     });
     let page = page.await?;
-    let list = KismetList::new(records, read.shape()).within(page.before, page.after);
+    let list = KismetList::new(records, &read).within(page.before, page.after);
     let list = list.of_ids(records, page.rows).staying_in(whole);
     Ok(list.into_response())
 }

@@ -32,10 +32,10 @@ impl Records {
         }
     }
 
-    /// A device that the client sees.
+    /// A device as the client sees it, if it does.
     pub(super) fn device(&self, key: DeviceKey, sight: &Sight) -> Result<Device, ApiError> {
         let device = self.tracker.device(key.device());
-        let shown = device.filter(|device| sight.shows(device));
+        let shown = device.and_then(|device| sight.shown(device));
         shown.ok_or(ApiError::NoSuchDevice(key))
     }
 

@@ -142,13 +142,12 @@ pub(in crate::http) async fn one(
 ) -> Result<Json, ApiError> {
     query.finish()?;
     let addr: MacAddr = address.parse()?;
-    let devices = tracker.devices_by_addr(addr);
+    let devices = tracker.devices_by_addr(addr).into_iter();
     let parts: Vec<_> = devices
-        .iter()
-        .filter(|device| sight.shows(device))
+        .filter_map(|device| sight.shown(device))
         .map(|device| {
-            let sources = SourceNames::of(device, &tracker);
-            let mut related = tracker.related_to(device);
+            let sources = SourceNames::of(&device, &tracker);
+            let mut related = tracker.related_to(&device);
             related.retain(|device| sight.shows(device));
             (device, sources, related)
         })

@@ -190,12 +190,12 @@ where
             }
         }
         while piece.len() < PIECE_BYTES_MIN && started.elapsed() < LOOKING_MAX {
-            let Some(items) = self.supply.next() else {
+            let Some(mut items) = self.supply.next() else {
                 self.writer.after(&mut piece);
                 self.progress = Progress::Done;
                 break;
             };
-            self.writer.prepare(&items);
+            self.writer.prepare(&mut items);
             for item in items {
                 if !self.writer.wants(&item) {
                     continue;

@@ -23,8 +23,8 @@ pub trait ListWriter<T> {
     fn before(&mut self, _out: &mut Vec<u8>) {}
 
     /// Is called with the next items before any of them is written, for writers that look something up for several
-    /// items at once.
-    fn prepare(&mut self, _items: &[T]) {}
+    /// items at once or change what is shown of them.
+    fn prepare(&mut self, _items: &mut [T]) {}
 
     /// Whether an item is in the list.
     fn wants(&self, _item: &T) -> bool {
@@ -100,7 +100,7 @@ impl<T, W: ListWriter<T> + ?Sized> ListWriter<T> for Box<W> {
         (**self).before(out);
     }
 
-    fn prepare(&mut self, items: &[T]) {
+    fn prepare(&mut self, items: &mut [T]) {
         (**self).prepare(items);
     }
 

@@ -210,7 +210,7 @@ impl Subscriptions {
     fn frame_of_device(&self, feed: &Feed, id: DeviceId) -> Option<Vec<u8>> {
         let shape = self.shape_of(NEW_DEVICE)?;
         let device = feed.records.tracker.device(id);
-        let device = device.filter(|device| self.sight.shows(device))?;
+        let device = device.and_then(|device| self.sight.shown(device))?;
         let context = feed.records.context();
         let mut sources = feed.records.sources(shape.format.style());
         sources.add(

@@ -202,7 +202,10 @@ impl Monitor {
     fn step(&mut self, feed: &Feed, shown: &Watchable) -> Vec<Vec<u8>> {
         let now = Instant::now();
         let began = *self.began.get_or_insert(now);
-        let (devices, skipped, is_done) = self.watched.next(feed, shown);
+        let (mut devices, skipped, is_done) = self.watched.next(feed, shown);
+        for device in &mut devices {
+            shown.sight.cover(device);
+        }
         if is_done {
             self.began = None;
             self.due = now.max(began + self.rate);
