@@ -26,6 +26,9 @@ use crate::export::UploadForm;
 
 /// Longest text of an answer that is kept.
 const TEXT_CHARS_MAX: usize = 200;
+/// Longest text of an answer in which the key is searched. So much more than is kept, that what is after it would be kept
+/// only if nearly all of it were keys.
+const SEARCHED_CHARS_MAX: usize = 16 << 10;
 
 pub(super) type Made = http::Result<Request<Full<Bytes>>>;
 
@@ -165,7 +168,8 @@ impl Answer {
     /// The same of a text in the answer.
     fn quoted_text(&self, said: &str) -> String {
         // A part of a key, which a cut leaves, would not be found.
-        let said = self.secrets.hide_in(said.trim());
+        let searched: String = said.trim().chars().take(SEARCHED_CHARS_MAX).collect();
+        let said = self.secrets.hide_in(&searched);
         if said.is_empty() {
             return String::new();
         }
