@@ -19,10 +19,12 @@ use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::mem;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use hyper::Uri;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -115,7 +117,14 @@ struct Running {
     target: Arc<Target>,
     account: Account,
     stop: CancellationToken,
-    task: JoinHandle<Option<()>>,
+    task: JoinHandle<()>,
+}
+
+impl Running {
+    /// Whether it can go on with these settings. A task that has ended cannot.
+    fn goes_on_with(&self, config: &Forward, account: &Account) -> bool {
+        !self.task.is_finished() && self.target.config == *config && self.account == *account
+    }
 }
 
 /// The settings of a target, with everything that they name.
@@ -281,7 +290,7 @@ impl Shared {
         } in usable
         {
             let next = match take(&mut before, &config.name) {
-                Some(same) if same.target.config == *config && same.account == account => same,
+                Some(same) if same.goes_on_with(config, &account) => same,
                 replaced => {
                     let replaced = replaced.or_else(|| take(&mut leaving, &config.name));
                     self.start_one(config, desk, (line, account), replaced)
@@ -314,7 +323,7 @@ impl Shared {
             let (ready, stop) = (self.ready.clone(), stop.clone());
             self.cut.clone().run_until_cancelled_owned(async move {
                 if let Some(replaced) = replaced {
-                    // It failed if it panicked. Its progress is right all the same.
+                    // Also if it failed, its progress is right.
                     replaced.await.ok();
                 }
                 let runner = Runner::new(target, desk, line);
@@ -323,11 +332,14 @@ impl Shared {
                 }
             })
         };
+        let task = self
+            .tasks
+            .spawn(watched(Arc::clone(&target), task, stop.clone()));
         Running {
             target,
             account,
             stop,
-            task: self.tasks.spawn(task),
+            task,
         }
     }
 }
@@ -348,6 +360,25 @@ impl ForwardTasks {
             self.cut.cancel();
             self.tasks.wait().await;
         }
+    }
+}
+
+/// Does the work of a target, and shows people if it ends although nobody has stopped it. `None` for what the work comes
+/// to means that it was cut off.
+async fn watched(
+    target: Arc<Target>,
+    work: impl Future<Output = Option<()>>,
+    stop: CancellationToken,
+) {
+    // Nobody sees what it leaves behind: the next task begins with the progress on disk.
+    let ended = AssertUnwindSafe(work).catch_unwind().await;
+    let is_in_order = match ended {
+        Ok(Some(())) => stop.is_cancelled(),
+        Ok(None) => true,
+        Err(_) => false,
+    };
+    if !is_in_order {
+        target.has_failed();
     }
 }
 
@@ -428,4 +459,71 @@ fn hosts(base: &str) -> Vec<String> {
     let uri: Option<Uri> = base.parse().ok();
     let alone = uri.as_ref().and_then(Uri::host).map(str::to_owned);
     alone.into_iter().chain([host(base)]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target() -> Arc<Target> {
+        // Nobody gives it orders.
+        let (target, _) = Target::new(&Forward::default(), String::new());
+        Arc::new(target)
+    }
+
+    async fn shown_after(
+        work: impl Future<Output = Option<()>>,
+        is_stopped: bool,
+    ) -> ForwardStatus {
+        let (target, stop) = (target(), CancellationToken::new());
+        if is_stopped {
+            stop.cancel();
+        }
+        watched(Arc::clone(&target), work, stop).await;
+        target.status(LogPosition::START)
+    }
+
+    #[tokio::test]
+    async fn a_task_that_ends_by_itself_is_shown() {
+        let panics = async || {
+            assert_eq!(1, 2, "a bug of a test");
+            Some(())
+        };
+        for status in [
+            shown_after(panics(), false).await,
+            shown_after(panics(), true).await,
+            shown_after(async { Some(()) }, false).await,
+        ] {
+            assert_eq!((status.phase, status.failures), (Phase::Stopped, 1));
+            let error = status.last_error.unwrap();
+            assert!(error.contains("ended by itself"), "{error}");
+        }
+        for status in [
+            shown_after(async { Some(()) }, true).await,
+            shown_after(async { None }, false).await,
+        ] {
+            assert_eq!((status.phase, status.failures), (Phase::Starting, 0));
+            assert_eq!(status.last_error, None);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_task_that_has_ended_goes_on_with_no_settings() {
+        let account = account(&Forward::default()).unwrap();
+        let mut running = Running {
+            target: target(),
+            account: account.clone(),
+            stop: CancellationToken::new(),
+            task: tokio::spawn(std::future::pending()),
+        };
+        let other = Forward {
+            name: "other".to_owned(),
+            ..Forward::default()
+        };
+        assert!(running.goes_on_with(&Forward::default(), &account));
+        assert!(!running.goes_on_with(&other, &account));
+        running.task.abort();
+        (&mut running.task).await.unwrap_err();
+        assert!(!running.goes_on_with(&Forward::default(), &account));
+    }
 }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::gather::gather;
 use super::progress::{Part, Place};
 use super::runner::{Runner, Step, blocking};
-use super::service::{Made, Verdict};
+use super::service::{Answer, Made, Verdict};
 use crate::data_dir::DataDir;
 use crate::export::UploadBounds;
 use crate::outbox::{ReceiverResponse, SendError};
@@ -120,7 +120,7 @@ impl Runner {
             self.change_part(|now| now.is_tried = part.is_tried);
         }
         let verdict = match sent {
-            Ok(answer) => self.service.judge(&answer),
+            Ok(answer) => self.service.judge(&part, &answer),
             Err(error) => return Ok(Step::Failed(error.to_string(), None)),
         };
         self.judged(&part, verdict).await
@@ -131,6 +131,10 @@ impl Runner {
             Verdict::Taken => {
                 self.taken(part);
                 Step::More
+            }
+            // It would be kept.
+            Verdict::Job(job) if self.without_key(&job) != job => {
+                Step::Failed("the name of the work has the key in it".to_owned(), None)
             }
             Verdict::Job(job) => {
                 self.change_part(|part| part.job = Some(job));
@@ -169,7 +173,7 @@ impl Runner {
 
     fn taken(&mut self, part: &Part) {
         self.end_part(part);
-        self.progress.rows += part.rows;
+        self.progress.rows = self.progress.rows.saturating_add(part.rows);
         self.progress.parts += 1;
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         self.progress.last_taken = now.ok().map(|since| since.as_secs());
@@ -187,6 +191,8 @@ impl Runner {
     /// The service has refused some of the observations. The part is set aside, so that nothing is lost.
     async fn partly_taken(&mut self, part: &Part, refused: u64, reason: &str) -> io::Result<Step> {
         let reason = self.without_key(reason);
+        // No service can refuse more than it got.
+        let refused = refused.min(part.rows);
         warn!(
             forward.name = self.name(),
             rows = part.rows,
@@ -198,7 +204,7 @@ impl Runner {
         blocking(move || desk.store.refuse(&target.config.name, id)).await?;
         self.taken(part);
         self.progress.rows = self.progress.rows.saturating_sub(refused);
-        self.progress.refused_rows += refused;
+        self.progress.refused_rows = self.progress.refused_rows.saturating_add(refused);
         self.target.change(|state| state.last_error = Some(reason));
         Ok(Step::More)
     }
@@ -215,7 +221,7 @@ impl Runner {
         let (desk, target, id) = (Arc::clone(&self.desk), Arc::clone(&self.target), part.id);
         blocking(move || desk.store.refuse(&target.config.name, id)).await?;
         self.end_part(part);
-        self.progress.refused_rows += part.rows;
+        self.progress.refused_rows = self.progress.refused_rows.saturating_add(part.rows);
         self.progress.refused_parts += 1;
         self.target.change(|state| state.last_error = Some(reason));
         Ok(Step::More)
@@ -247,21 +253,27 @@ impl Runner {
         Ok(body)
     }
 
-    /// Sends a request. The answer has the key nowhere.
-    async fn send(&self, request: Made) -> Result<ReceiverResponse, SendError> {
+    /// Sends a request.
+    async fn send(&self, request: Made) -> Result<Answer, SendError> {
         // A text of an error of these could have the key in it.
         let not_usable = |_| SendError::NotConnected("the key or the URL is not usable".to_owned());
         let request = request.map_err(not_usable)?;
-        let answer = self.client.send_for(request, ANSWER_BYTES_MAX).await?;
-        Ok(ReceiverResponse {
-            excerpt: self.without_key(&answer.excerpt),
-            ..answer
+        let ReceiverResponse {
+            status,
+            retry_after,
+            excerpt,
+        } = self.client.send_for(request, ANSWER_BYTES_MAX).await?;
+        Ok(Answer {
+            status,
+            retry_after,
+            excerpt,
+            secrets: self.secrets.clone(),
         })
     }
 }
 
 /// Whether it is certain that the service has not taken what was sent.
-fn has_not_arrived(sent: &Result<ReceiverResponse, SendError>) -> bool {
+fn has_not_arrived(sent: &Result<Answer, SendError>) -> bool {
     match sent {
         Ok(answer) => matches!(
             answer.status,

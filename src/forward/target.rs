@@ -3,10 +3,14 @@
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::{mpsc, watch};
+use tracing::error;
 
 use super::progress::{Place, Progress};
 use crate::config::{Forward, ForwardKind};
 use crate::log::LogPosition;
+
+/// What is shown of a target whose task has ended without an order to.
+const FAILED: &str = "its task ended by itself, which is a bug: SIGHUP or the next start of the server starts it again";
 
 /// How many orders of people wait at most.
 const ORDERS_MAX: usize = 8;
@@ -54,7 +58,8 @@ pub enum Phase {
     Working,
     /// An attempt failed, or the service works on the last part. It goes on later.
     Waiting,
-    /// The service refuses the credentials or the address. Nothing is sent until somebody changes something.
+    /// The service refuses the credentials or the address, or the task of the target has ended by itself. Nothing is sent
+    /// until somebody changes something.
     Stopped,
 }
 
@@ -125,6 +130,21 @@ impl Target {
     /// Gives an order. It is carried out after the attempt that is under way. `false` if too many wait.
     pub(super) fn order(&self, order: Order) -> bool {
         self.orders.try_send(order).is_ok()
+    }
+
+    /// Shows that its task has ended although nobody stopped it.
+    pub(super) fn has_failed(&self) {
+        error!(
+            forward.name = self.config.name.as_str(),
+            reason = FAILED,
+            "nothing is forwarded"
+        );
+        self.change(|state| {
+            state.phase = Phase::Stopped;
+            state.failures = state.failures.saturating_add(1);
+            state.last_error = Some(FAILED.to_owned());
+            state.next_try = None;
+        });
     }
 
     pub(super) fn change(&self, change: impl FnOnce(&mut State)) {

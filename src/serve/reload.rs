@@ -80,56 +80,72 @@ impl Reloader {
             }
             app.allow_origins(&current.server.cors_origins);
             // The file of a secret may have changed.
-            self.replace_webhooks(&current).await;
-            self.replace_forwards(&current).await;
-            self.replace_tak(&current).await;
+            let are_used = [
+                self.replace_webhooks(&current).await,
+                self.replace_forwards(&current).await,
+                self.replace_tak(&current).await,
+            ];
+            let are_all_used = are_used.into_iter().all(|is_used| is_used);
             *changed = Some(self.with_changes(&current));
             if is_new {
                 self.warn_of_other_changes(&current);
+            }
+            if is_new && are_all_used {
                 info!("the changed settings are in use");
-            } else {
+            } else if are_all_used {
                 info!("only the files that the settings name were read again");
+            } else {
+                warn!("not all settings could be used: the rest is in use");
             }
         }
     }
 
-    async fn replace_webhooks(&self, config: &Config) {
+    /// Whether the webhooks of the configuration are in use then.
+    async fn replace_webhooks(&self, config: &Config) -> bool {
         let (webhooks, configured) = (self.webhooks.clone(), config.webhooks.clone());
         let replaced = spawn_blocking(move || webhooks.replace(&configured)).await;
         match replaced {
-            Ok(Ok(())) => webhook::warn_of_missing_rules(&config.webhooks, &self.alerts),
+            Ok(Ok(())) => {
+                webhook::warn_of_missing_rules(&config.webhooks, &self.alerts);
+                return true;
+            }
             Ok(Err(error)) => error!(
                 error = &error as &(dyn std::error::Error + 'static),
                 "the webhooks stay as they were, the new ones cannot be used"
             ),
             Err(error) => error!(%error, "the webhooks stay as they were"),
         }
+        false
     }
 
-    async fn replace_forwards(&self, config: &Config) {
+    /// Whether the forwards of the configuration are in use then.
+    async fn replace_forwards(&self, config: &Config) -> bool {
         let (forwards, configured) = (self.forwards.clone(), config.forward.clone());
         let replaced = spawn_blocking(move || forwards.replace(&configured)).await;
         match replaced {
-            Ok(Ok(())) => {}
+            Ok(Ok(())) => return true,
             Ok(Err(error)) => error!(
                 error = &error as &(dyn std::error::Error + 'static),
                 "the forwards stay as they were, the new ones cannot be used"
             ),
             Err(error) => error!(%error, "the forwards stay as they were"),
         }
+        false
     }
 
-    async fn replace_tak(&self, config: &Config) {
+    /// Whether the TAK targets of the configuration are in use then.
+    async fn replace_tak(&self, config: &Config) -> bool {
         let (tak, configured) = (self.tak.clone(), config.tak.clone());
         let replaced = spawn_blocking(move || tak.replace(&configured)).await;
         match replaced {
-            Ok(Ok(())) => {}
+            Ok(Ok(())) => return true,
             Ok(Err(error)) => error!(
                 error = &error as &(dyn std::error::Error + 'static),
                 "the TAK targets stay as they were, the new ones cannot be used"
             ),
             Err(error) => error!(%error, "the TAK targets stay as they were"),
         }
+        false
     }
 
     /// The configuration of the start, with the settings that can change while the server runs.

@@ -6,10 +6,9 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Request, StatusCode, header};
 
-use super::{Account, Made, Service, Verdict, gzip, judge, quoted};
+use super::{Account, Answer, Made, Service, Verdict, gzip, judge};
 use crate::export::UploadForm;
 use crate::forward::progress::Part;
-use crate::outbox::ReceiverResponse;
 
 pub(super) struct Geosubmit(pub(super) Account);
 
@@ -41,11 +40,11 @@ impl Service for Geosubmit {
             .body(Full::new(body))
     }
 
-    fn judge(&self, answer: &ReceiverResponse) -> Verdict {
+    fn judge(&self, _part: &Part, answer: &Answer) -> Verdict {
         match answer.status {
             // The limit of a day, in Ichnaea.
             StatusCode::FORBIDDEN => Verdict::Wait(
-                format!("answered {}{}", answer.status, quoted(&answer.excerpt)),
+                format!("answered {}{}", answer.status, answer.quoted()),
                 answer.retry_after,
             ),
             _ => judge(answer),

@@ -19,15 +19,28 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::progress::Part;
+use super::secrets::Secrets;
 use crate::auth::shown_name;
 use crate::config::{Forward, ForwardKind};
 use crate::export::UploadForm;
-use crate::outbox::ReceiverResponse;
 
 /// Longest text of an answer that is kept.
 const TEXT_CHARS_MAX: usize = 200;
+/// Longest text of an answer in which the key is searched. So much more than is kept, that what is after it would be kept
+/// only if nearly all of it were keys.
+const SEARCHED_CHARS_MAX: usize = 16 << 10;
 
 pub(super) type Made = http::Result<Request<Full<Bytes>>>;
+
+/// The answer to a request. Services may repeat the key in it: what is shown or kept of it goes through [`Answer::quoted`].
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    /// How long the service asks to wait.
+    pub(super) retry_after: Option<Duration>,
+    /// The beginning of the body, as it came.
+    pub(super) excerpt: String,
+    pub(super) secrets: Secrets,
+}
 
 /// What an answer means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +96,7 @@ pub(super) trait Service: Send + Sync {
     fn send(&self, part: &Part, body: Bytes) -> Made;
 
     /// What the answer to it means.
-    fn judge(&self, answer: &ReceiverResponse) -> Verdict {
+    fn judge(&self, _part: &Part, answer: &Answer) -> Verdict {
         judge(answer)
     }
 
@@ -94,7 +107,7 @@ pub(super) trait Service: Send + Sync {
     }
 
     /// What the answer to it means.
-    fn learn(&self, _part: &Part, answer: &ReceiverResponse) -> Verdict {
+    fn learn(&self, _part: &Part, answer: &Answer) -> Verdict {
         judge(answer)
     }
 
@@ -123,9 +136,9 @@ pub(super) fn of(config: &Forward, account: Account) -> Box<dyn Service> {
 }
 
 /// What an answer means where the service has no meaning of its own for it.
-fn judge(answer: &ReceiverResponse) -> Verdict {
+fn judge(answer: &Answer) -> Verdict {
     let status = answer.status;
-    let text = || format!("answered {status}{}", quoted(&answer.excerpt));
+    let text = || format!("answered {status}{}", answer.quoted());
     match status {
         _ if status.is_success() => Verdict::Taken,
         StatusCode::PAYLOAD_TOO_LARGE => Verdict::TooLarge,
@@ -139,29 +152,38 @@ fn judge(answer: &ReceiverResponse) -> Verdict {
     }
 }
 
-/// The beginning of a text from a service, for errors.
-fn quoted(text: &str) -> String {
-    let json: Option<Value> = serde_json::from_str(text).ok();
-    let said = json.as_ref().and_then(|json| {
-        let names = ["message", "status", "error", "detail"];
-        names
-            .iter()
-            .find_map(|name| json.get(name).and_then(Value::as_str))
-    });
-    let said = said.unwrap_or(text).trim();
-    if said.is_empty() {
-        return String::new();
+impl Answer {
+    /// The beginning of what the service says, for errors, and without the key.
+    fn quoted(&self) -> String {
+        let json: Option<Value> = serde_json::from_str(&self.excerpt).ok();
+        let said = json.as_ref().and_then(|json| {
+            let names = ["message", "status", "error", "detail"];
+            names
+                .iter()
+                .find_map(|name| json.get(name).and_then(Value::as_str))
+        });
+        self.quoted_text(said.unwrap_or(&self.excerpt))
     }
-    let plain = said.chars().take(TEXT_CHARS_MAX);
-    let plain: String = plain
-        .map(|mark| if mark.is_control() { ' ' } else { mark })
-        .collect();
-    // It is shown to people.
-    format!(": {}", shown_name(&plain))
+
+    /// The same of a text in the answer.
+    fn quoted_text(&self, said: &str) -> String {
+        // A part of a key, which a cut leaves, would not be found.
+        let searched: String = said.trim().chars().take(SEARCHED_CHARS_MAX).collect();
+        let said = self.secrets.hide_in(&searched);
+        if said.is_empty() {
+            return String::new();
+        }
+        let plain = said.chars().take(TEXT_CHARS_MAX);
+        let plain: String = plain
+            .map(|mark| if mark.is_control() { ' ' } else { mark })
+            .collect();
+        // It is shown to people.
+        format!(": {}", shown_name(&plain))
+    }
 }
 
 /// The answer as JSON, or null.
-fn json(answer: &ReceiverResponse) -> Value {
+fn json(answer: &Answer) -> Value {
     serde_json::from_str(&answer.excerpt).unwrap_or_default()
 }
 

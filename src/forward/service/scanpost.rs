@@ -6,10 +6,9 @@ use hyper::http::request::Builder;
 use hyper::{Request, StatusCode, header};
 use serde_json::Value;
 
-use super::{Account, Made, Service, Verdict, is_plain, json, judge, quoted, word};
+use super::{Account, Answer, Made, Service, Verdict, is_plain, json, judge, word};
 use crate::export::UploadForm;
 use crate::forward::progress::Part;
-use crate::outbox::ReceiverResponse;
 
 pub(super) struct Scanpost(pub(super) Account);
 
@@ -37,15 +36,13 @@ impl Service for Scanpost {
             .body(Full::new(body))
     }
 
-    fn judge(&self, answer: &ReceiverResponse) -> Verdict {
+    fn judge(&self, part: &Part, answer: &Answer) -> Verdict {
         match answer.status {
-            StatusCode::OK | StatusCode::ACCEPTED => of_import(answer),
+            StatusCode::OK | StatusCode::ACCEPTED => of_import(part, answer),
             // It is too old to know this form.
-            StatusCode::UNSUPPORTED_MEDIA_TYPE | StatusCode::NOT_FOUND => Verdict::Stop(format!(
-                "answered {}{}",
-                answer.status,
-                quoted(&answer.excerpt)
-            )),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE | StatusCode::NOT_FOUND => {
+                Verdict::Stop(format!("answered {}{}", answer.status, answer.quoted()))
+            }
             _ => judge(answer),
         }
     }
@@ -56,14 +53,14 @@ impl Service for Scanpost {
         Some(self.with_key(Request::get(uri)).body(Full::default()))
     }
 
-    fn learn(&self, _part: &Part, answer: &ReceiverResponse) -> Verdict {
+    fn learn(&self, part: &Part, answer: &Answer) -> Verdict {
         match answer.status {
-            StatusCode::OK => of_import(answer),
+            StatusCode::OK => of_import(part, answer),
             StatusCode::NOT_FOUND => Verdict::Missing,
             _ => match judge(answer) {
                 stopped @ Verdict::Stop(_) => stopped,
                 _ => Verdict::Wait(
-                    format!("answered {}{}", answer.status, quoted(&answer.excerpt)),
+                    format!("answered {}{}", answer.status, answer.quoted()),
                     answer.retry_after,
                 ),
             },
@@ -76,18 +73,22 @@ impl Service for Scanpost {
 }
 
 /// What the state of an import means.
-fn of_import(answer: &ReceiverResponse) -> Verdict {
+fn of_import(part: &Part, answer: &Answer) -> Verdict {
     let json = json(answer);
     let state = json.get("state").and_then(Value::as_str);
     match state {
-        Some("done") if !has_read(&json) => {
-            Verdict::Refused(format!("the import took no row{}", first_refusal(&json)))
-        }
-        Some("done") => match refused(&json) {
+        Some("done") if !has_read(&json) => Verdict::Refused(format!(
+            "the import took no row{}",
+            first_refusal(answer, &json)
+        )),
+        Some("done") => match refused(&json).min(part.rows) {
             0 => Verdict::Taken,
             refused => Verdict::Partly {
                 refused,
-                reason: format!("the import refused {refused} rows{}", first_refusal(&json)),
+                reason: format!(
+                    "the import refused {refused} rows{}",
+                    first_refusal(answer, &json)
+                ),
             },
         },
         Some("waiting" | "running") => match word(&json, &["id"]) {
@@ -95,7 +96,7 @@ fn of_import(answer: &ReceiverResponse) -> Verdict {
             _ => Verdict::Wait("answered without the id of the import".to_owned(), None),
         },
         Some(state @ ("failed" | "cancelled")) => {
-            Verdict::Refused(format!("the import is {state}{}", quoted(&answer.excerpt)))
+            Verdict::Refused(format!("the import is {state}{}", answer.quoted()))
         }
         _ => Verdict::Wait("answered without the state of an import".to_owned(), None),
     }
@@ -115,13 +116,13 @@ fn has_read(json: &Value) -> bool {
     })
 }
 
-/// How many rows were refused.
+/// How many rows were refused, as the service says. It may say anything.
 fn refused(json: &Value) -> u64 {
     let counts = files(json).filter_map(|file| file.get("refused")?.as_u64());
-    counts.sum()
+    counts.fold(0, u64::saturating_add)
 }
 
-fn first_refusal(json: &Value) -> String {
+fn first_refusal(answer: &Answer, json: &Value) -> String {
     let first = files(json).find_map(|file| file.pointer("/refusals/0/reason")?.as_str());
-    first.map(quoted).unwrap_or_default()
+    first.map_or_else(String::new, |first| answer.quoted_text(first))
 }

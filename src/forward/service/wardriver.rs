@@ -4,10 +4,9 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Request, StatusCode, header};
 
-use super::{Account, Made, Service, Verdict, judge};
+use super::{Account, Answer, Made, Service, Verdict, judge};
 use crate::export::UploadForm;
 use crate::forward::progress::Part;
-use crate::outbox::ReceiverResponse;
 
 pub(super) struct Wardriver(pub(super) Account);
 
@@ -28,7 +27,7 @@ impl Service for Wardriver {
             .body(Full::new(body))
     }
 
-    fn judge(&self, answer: &ReceiverResponse) -> Verdict {
+    fn judge(&self, _part: &Part, answer: &Answer) -> Verdict {
         match answer.status {
             // No other part has this transfer's id.
             StatusCode::CONFLICT => Verdict::Taken,

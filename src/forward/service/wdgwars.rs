@@ -8,12 +8,11 @@ use hyper::{Request, StatusCode, header};
 use serde_json::Value;
 
 use super::{
-    Account, Made, Service, Verdict, file_name, form, form_type, is_plain, json, judge, quoted,
+    Account, Answer, Made, Service, Verdict, file_name, form, form_type, is_plain, json, judge,
     word,
 };
 use crate::export::UploadForm;
 use crate::forward::progress::Part;
-use crate::outbox::ReceiverResponse;
 
 const KEY: &str = "x-api-key";
 
@@ -44,10 +43,10 @@ impl Service for Wdgwars {
             .body(Full::new(body))
     }
 
-    fn judge(&self, answer: &ReceiverResponse) -> Verdict {
+    fn judge(&self, _part: &Part, answer: &Answer) -> Verdict {
         let json = json(answer);
         let said = answer.excerpt.as_str();
-        let text = || format!("answered {}{}", answer.status, quoted(said));
+        let text = || format!("answered {}{}", answer.status, answer.quoted());
         match answer.status {
             StatusCode::CONFLICT if said.contains("duplicate_upload") => Verdict::Taken,
             StatusCode::ACCEPTED => match word(&json, &["job_id", "job", "id"]) {
@@ -79,8 +78,8 @@ impl Service for Wdgwars {
         Some(request)
     }
 
-    fn learn(&self, _part: &Part, answer: &ReceiverResponse) -> Verdict {
-        let text = || format!("answered {}{}", answer.status, quoted(&answer.excerpt));
+    fn learn(&self, _part: &Part, answer: &Answer) -> Verdict {
+        let text = || format!("answered {}{}", answer.status, answer.quoted());
         match answer.status {
             StatusCode::NOT_FOUND => return Verdict::Missing,
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => return Verdict::Stop(text()),
@@ -89,9 +88,7 @@ impl Service for Wdgwars {
         }
         match word(&json(answer), &["status", "state"]).as_deref() {
             Some("done") => Verdict::Taken,
-            Some("failed") => {
-                Verdict::Refused(format!("the upload failed{}", quoted(&answer.excerpt)))
-            }
+            Some("failed") => Verdict::Refused(format!("the upload failed{}", answer.quoted())),
             _ => Verdict::Working,
         }
     }

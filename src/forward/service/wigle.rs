@@ -9,11 +9,10 @@ use hyper::{Request, StatusCode, header};
 use serde_json::Value;
 
 use super::{
-    Account, Made, Service, Verdict, file_name, form, form_type, gzip, json, judge, quoted,
+    Account, Answer, Made, Service, Verdict, file_name, form, form_type, gzip, json, judge,
 };
 use crate::export::UploadForm;
 use crate::forward::progress::Part;
-use crate::outbox::ReceiverResponse;
 
 /// How many of the newest uploads are looked at.
 const UPLOADS: u32 = 100;
@@ -62,7 +61,7 @@ impl Service for Wigle {
             .body(Full::new(body))
     }
 
-    fn judge(&self, answer: &ReceiverResponse) -> Verdict {
+    fn judge(&self, _part: &Part, answer: &Answer) -> Verdict {
         match is_good(answer) {
             Some(true) => Verdict::Taken,
             Some(false) => not_done(answer),
@@ -82,7 +81,7 @@ impl Service for Wigle {
         Some(request)
     }
 
-    fn learn(&self, part: &Part, answer: &ReceiverResponse) -> Verdict {
+    fn learn(&self, part: &Part, answer: &Answer) -> Verdict {
         match is_good(answer) {
             Some(true) => {}
             Some(false) => return not_done(answer),
@@ -110,16 +109,16 @@ impl Service for Wigle {
 }
 
 /// What an answer of 200 says of its success. `None` for others.
-fn is_good(answer: &ReceiverResponse) -> Option<bool> {
+fn is_good(answer: &Answer) -> Option<bool> {
     let is_ok = answer.status == StatusCode::OK;
     is_ok.then(|| json(answer).get("success") == Some(&Value::Bool(true)))
 }
 
-fn not_done(answer: &ReceiverResponse) -> Verdict {
+fn not_done(answer: &Answer) -> Verdict {
     let text = format!(
         "answered {} without success{}",
         answer.status,
-        quoted(&answer.excerpt)
+        answer.quoted()
     );
     Verdict::Wait(text, answer.retry_after)
 }

@@ -1,13 +1,15 @@
 //! Parts that wait while something changes: the service, the rules of what may leave, the credentials, the configuration.
 
 use std::fs;
+use std::mem;
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use scanpost::config::{Config, Forward, ForwardKind};
 use serde_json::{Value, json};
 
-use super::kill::report;
+use super::kill::{order_run, report};
 use super::stub::{Reply, Stub, file_of, of_geosubmit};
 use super::{order, run, server, status, target, until, wifis};
 use crate::exports::send;
@@ -126,6 +128,23 @@ async fn rows_that_another_scanpost_refuses_are_set_aside() {
     assert_eq!(files.len(), 1);
 }
 
+/// Other servers may say anything.
+#[tokio::test]
+async fn no_more_rows_are_refused_than_were_sent() {
+    let files = [2, u64::MAX].map(|refused| json!({ "rows": 3, "refused": refused }));
+    let reply = Reply::Json(200, json!({ "state": "done", "files": files }));
+    let stub = Stub::answering(vec![reply]).await;
+    let server = server(ForwardKind::Scanpost, &stub, |_| {}).await;
+    send(&server, WIFI, wifis(1..2)).await;
+    let after = run(&server).await;
+    assert_eq!(
+        (&after["rows"], &after["refused_rows"], &after["behind"]),
+        (&json!(0), &json!(1), &json!(0)),
+        "{after}"
+    );
+    assert_eq!(after["last_error"], "the import refused 1 rows");
+}
+
 #[tokio::test]
 async fn a_key_comes_back_in_no_answer() {
     let key = "a/b+c=";
@@ -141,6 +160,110 @@ async fn a_key_comes_back_in_no_answer() {
         after["last_error"],
         "answered 400 Bad Request: no ?key=(key), no (key)"
     );
+}
+
+/// The last error after an answer that says this.
+async fn error_of(key: &str, said: Value) -> String {
+    let stub = Stub::answering(vec![Reply::Json(400, said)]).await;
+    let server = server(ForwardKind::Geosubmit, &stub, |target| {
+        target.key = key.to_owned().into();
+    })
+    .await;
+    send(&server, WIFI, wifis(1..2)).await;
+    let after = run(&server).await;
+    after["last_error"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_key_comes_back_in_no_spelling() {
+    let key = r#"ab/cd&ef"gh+ij="#;
+    let filler = "x".repeat(185);
+    for (said, shown) in [
+        (json!({ "message": format!("{filler} {key}") }), "(key)"),
+        (
+            json!({ "message": format!("{filler} {}", key.get(..10).unwrap()) }),
+            "(key)",
+        ),
+        // Go's JSON, in JSON.
+        (
+            json!({ "error": r#"{"key":"ab/cd\u0026ef\"gh+ij="}"# }),
+            "(key)",
+        ),
+        (
+            json!({ "detail": "?key=ab%2fcd%26ef%22gh%2bij%3d" }),
+            "?key=(key)",
+        ),
+        (
+            json!({ "detail": "?key=ab/cd%26ef%22gh+ij=" }),
+            "?key=(key)",
+        ),
+        (
+            json!({ "status": "<p>ab/cd&amp;ef&#34;gh+ij=</p>" }),
+            "<p>(key)</p>",
+        ),
+        // `:` and the key.
+        (
+            json!({ "error": "Basic OmFiL2NkJmVmImdoK2lqPQ" }),
+            "Basic (key)",
+        ),
+        // In a field that nobody knows.
+        (json!({ "other": key }), r#"{"other":"(key)"}"#),
+    ] {
+        let error = error_of(key, said.clone()).await;
+        assert!(error.contains(shown), "{said}: {error}");
+        for left in ["ab/cd", "cd&ef", "gh+ij", "cd%26ef"] {
+            assert!(!error.contains(left), "{said}: {error}");
+        }
+    }
+}
+
+/// A target that was removed while its request hangs, and is there again, has no two requests at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_target_that_comes_back_waits_for_its_old_request() {
+    let (arrived, arrival) = sync_channel(1);
+    let (release, released) = sync_channel(1);
+    let mut is_first = true;
+    let stub = Stub::start(move |_| {
+        if mem::take(&mut is_first) {
+            arrived.send(()).unwrap();
+            tokio::task::block_in_place(|| released.recv().unwrap());
+        }
+        Reply::ok()
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("scanpost.toml");
+    let url = format!("http://{}", stub.addr);
+    let target = format!("[[forward]]\nname = \"t\"\nkind = \"geosubmit\"\nurl = \"{url}\"\n");
+    fs::write(&file, &target).unwrap();
+    let mut running = Running::start(|command| {
+        command.arg("--config").arg(&file);
+    });
+    report(&running, 1..3).await;
+    order_run(&running).await;
+    arrival.recv().unwrap();
+
+    for text in ["", target.as_str()] {
+        fs::write(&file, text).unwrap();
+        running.signal("HUP");
+        running.wait_for("the changed settings are in use");
+    }
+    // It is another target now, which begins with what comes.
+    report(&running, 3..4).await;
+    let url = format!("http://{}/api/v1/forwards", running.addr);
+    let all: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
+    assert_eq!(all["forwards"][0]["state"], "starting", "{all}");
+
+    release.send(()).unwrap();
+    order_run(&running).await;
+    stub.until(|got| got.len() == 2).await;
+    let parts: Vec<_> = stub.got().iter().map(of_geosubmit).collect();
+    assert_eq!(parts[0].len(), 2, "{parts:?}");
+    assert!(
+        parts[1].len() == 1 && parts[1][0].contains("00:03"),
+        "{parts:?}"
+    );
+    running.stop();
 }
 
 /// A configuration whose targets cannot be used changes nothing, also not on disk.
@@ -161,6 +284,8 @@ async fn a_reload_that_fails_forgets_no_position() {
     running.signal("HUP");
     let line = running.wait_for("the forwards stay as they were");
     assert!(line.contains("key"), "{line}");
+    // In place of the line that all is in use.
+    running.wait_for("not all settings could be used");
     write("name = \"t\"");
     running.signal("HUP");
     running.wait_for("the changed settings are in use");

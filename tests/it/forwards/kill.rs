@@ -125,7 +125,7 @@ pub(super) async fn report(running: &Running, numbers: std::ops::Range<u64>) {
     assert_eq!(answer.status(), 200);
 }
 
-async fn order_run(running: &Running) {
+pub(super) async fn order_run(running: &Running) {
     let url = format!("http://{}/api/v1/forwards/t/run", running.addr);
     let answer = patient_client().post(url).send().await.unwrap();
     assert_eq!(answer.status(), 200);
