@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
 use super::{ExportError, Observed, Row};
@@ -13,7 +13,9 @@ use crate::report::{Batch, DeviceId, Phy, Report};
 use crate::tracker::{Device, Tracker, Walk};
 
 /// Devices that are copied out at a time.
-const DEVICES_PER_STEP: usize = 64;
+const DEVICES_PER_COPY: usize = 64;
+/// How often devices are copied before they are handed over.
+const COPIES_PER_STEP: usize = 8;
 /// Observations that are read at a time. The last record is read whole.
 const OBSERVATIONS_PER_STEP: usize = 2048;
 /// How often so many observations may wait for being written.
@@ -36,36 +38,60 @@ pub(crate) trait RowSource: Send {
 /// The devices of a tracker that are wanted.
 pub(crate) struct Devices<F> {
     tracker: Arc<Tracker>,
-    wanted: F,
+    wanted: Arc<F>,
     phy: Option<Phy>,
-    walk: Walk,
+    reader: Option<Reader<Device>>,
 }
 
-impl<F: Fn(&Device) -> bool> Devices<F> {
+impl<F: Fn(&Device) -> bool + Send + Sync + 'static> Devices<F> {
     pub(crate) fn new(tracker: Arc<Tracker>, wanted: F) -> Self {
         Self {
             tracker,
-            wanted,
+            wanted: Arc::new(wanted),
             phy: None,
-            walk: Walk::over_all(),
+            reader: None,
         }
+    }
+
+    fn read(&self) -> Result<Reader<Device>, ExportError> {
+        let (tracker, wanted, phy) = (
+            Arc::clone(&self.tracker),
+            Arc::clone(&self.wanted),
+            self.phy,
+        );
+        let mut walk = Walk::over_all();
+        Reader::start(move || {
+            let is_wanted =
+                |device: &Device| phy.is_none_or(|phy| phy == device.id.phy) && wanted(device);
+            let mut devices = Vec::new();
+            for _ in 0..COPIES_PER_STEP {
+                match tracker.next_devices(&mut walk, DEVICES_PER_COPY, is_wanted) {
+                    Some(copied) => devices.extend(copied),
+                    None if devices.is_empty() => return Ok(None),
+                    None => break,
+                }
+            }
+            Ok(Some(devices))
+        })
     }
 }
 
-impl<F: Fn(&Device) -> bool + Send> RowSource for Devices<F> {
+impl<F: Fn(&Device) -> bool + Send + Sync + 'static> RowSource for Devices<F> {
+    fn threads(&self) -> u32 {
+        2
+    }
+
     fn begin(&mut self, phy: Option<Phy>) {
         self.phy = phy;
-        self.walk = Walk::over_all();
+        self.reader = None;
     }
 
     fn next(&mut self, take: &mut dyn FnMut(&Row<'_>)) -> Result<bool, ExportError> {
-        let wanted = |device: &Device| {
-            self.phy.is_none_or(|phy| phy == device.id.phy) && (self.wanted)(device)
+        let reader = match self.reader.take() {
+            Some(reader) => reader,
+            None => self.read()?,
         };
-        let devices = self
-            .tracker
-            .next_devices(&mut self.walk, DEVICES_PER_STEP, wanted);
-        let Some(devices) = devices else {
+        let Some(devices) = self.reader.insert(reader).next()? else {
             return Ok(false);
         };
         for device in &devices {
@@ -82,7 +108,7 @@ pub(crate) struct Observations<F> {
     wanted: F,
     phy: Option<Phy>,
     tracker: Arc<Tracker>,
-    reader: Option<Reader>,
+    reader: Option<Reader<Entry>>,
 }
 
 impl<F: Fn(&Batch, &Report, Option<&Device>) -> bool> Observations<F> {
@@ -101,6 +127,19 @@ impl<F: Fn(&Batch, &Report, Option<&Device>) -> bool> Observations<F> {
             reader: None,
         }
     }
+
+    fn read(&self) -> Result<Reader<Entry>, ExportError> {
+        let (history, end) = (Arc::clone(&self.history), self.end);
+        let mut after = LogPosition::START;
+        Reader::start(move || {
+            let entries = read_step(&history, after, end)?;
+            let Some(last) = entries.last() else {
+                return Ok(None);
+            };
+            after = last.position;
+            Ok(Some(entries))
+        })
+    }
 }
 
 impl<F: Fn(&Batch, &Report, Option<&Device>) -> bool + Send> RowSource for Observations<F> {
@@ -114,13 +153,11 @@ impl<F: Fn(&Batch, &Report, Option<&Device>) -> bool + Send> RowSource for Obser
     }
 
     fn next(&mut self, take: &mut dyn FnMut(&Row<'_>)) -> Result<bool, ExportError> {
-        let reader = match &self.reader {
+        let reader = match self.reader.take() {
             Some(reader) => reader,
-            None => self
-                .reader
-                .insert(Reader::start(Arc::clone(&self.history), self.end)?),
+            None => self.read()?,
         };
-        let Some(entries) = reader.next()? else {
+        let Some(entries) = self.reader.insert(reader).next()? else {
             return Ok(false);
         };
         give(&entries, self.phy, &self.tracker, &self.wanted, take);
@@ -128,48 +165,43 @@ impl<F: Fn(&Batch, &Report, Option<&Device>) -> bool + Send> RowSource for Obser
     }
 }
 
-/// A thread that reads records a little ahead, because reading takes as long as writing.
-struct Reader(Receiver<Step>);
+/// A thread that reads a little ahead, because reading takes as long as writing.
+struct Reader<T>(Receiver<Step<T>>);
 
-/// The next records. No records are the end.
-type Step = Result<Vec<Entry>, ExportError>;
+/// What comes next. Nothing is not the end, but `None` is.
+type Step<T> = Result<Option<Vec<T>>, ExportError>;
 
-impl Reader {
-    fn start(history: Arc<History>, end: LogPosition) -> Result<Self, ExportError> {
+impl<T: Send + 'static> Reader<T> {
+    /// Reads until the end, an error, or nobody takes what was read any more.
+    fn start(mut read: impl FnMut() -> Step<T> + Send + 'static) -> Result<Self, ExportError> {
         let (ahead, steps) = sync_channel(STEPS_AHEAD);
-        let read = move || read_ahead(&history, end, &ahead);
+        let read_all = move || {
+            loop {
+                let step = read();
+                let is_last = !matches!(step, Ok(Some(_)));
+                if ahead.send(step).is_err() || is_last {
+                    return;
+                }
+            }
+        };
         thread::Builder::new()
             .name("export".to_owned())
-            .spawn(read)
+            .spawn(read_all)
             .map_err(ExportError::Thread)?;
         Ok(Self(steps))
     }
 
-    fn next(&self) -> Result<Option<Vec<Entry>>, ExportError> {
+    fn next(&self) -> Step<T> {
         let stopped = |_| ExportError::Thread(io::Error::other("it stopped"));
-        let entries = self.0.recv().map_err(stopped)??;
-        Ok((!entries.is_empty()).then_some(entries))
+        self.0.recv().map_err(stopped)?
     }
 }
 
-/// Reads until the end, an error, or nobody takes the records any more.
-fn read_ahead(history: &History, end: LogPosition, ahead: &SyncSender<Step>) {
-    let mut after = LogPosition::START;
-    loop {
-        let step = read_step(history, after, end);
-        let last = step.as_ref().ok().and_then(|entries| entries.last());
-        let last = last.map(|entry| entry.position);
-        if ahead.send(step).is_err() {
-            return;
-        }
-        match last {
-            Some(position) => after = position,
-            None => return,
-        }
-    }
-}
-
-fn read_step(history: &History, after: LogPosition, end: LogPosition) -> Step {
+fn read_step(
+    history: &History,
+    after: LogPosition,
+    end: LogPosition,
+) -> Result<Vec<Entry>, ExportError> {
     let (mut entries, mut read) = (Vec::new(), 0);
     let began = history.records(after, &mut |entry| {
         if end < entry.position {

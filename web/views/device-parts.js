@@ -33,6 +33,9 @@ export const SORTS = /** @type {Record<string, "asc" | "desc">} */ ({
   changed: "asc",
 });
 
+/** How an order is called. @param {{by: string, descending: boolean}} order */
+export const orderName = ({ by, descending }) => `${by}.${descending ? "desc" : "asc"}`;
+
 /** @type {Record<string, (row: any) => unknown>} */
 const CELLS = {
   address: (row) => html`<span class="mono">${shownAddress(row.address)}</span>`,

@@ -8,11 +8,12 @@ import { href } from "../lib/router.js";
 import { onChange, remember, remembered, settings, withoutOwn } from "../lib/settings.js";
 import { SourceNames } from "../lib/sources.js";
 import { announce, debounce, empty, failed, icon, loading, painted, reason, table } from "../lib/ui.js";
-import { columnChooser, columnsOf, DEFAULT_COLUMNS, isOwn, savedViews, SORTS } from "./device-parts.js";
+import { columnChooser, columnsOf, DEFAULT_COLUMNS, isOwn, orderName, savedViews, SORTS } from "./device-parts.js";
 import { exporter, exportMenu } from "./export.js";
 import { changed, chips, chipsOf, FIELDS, filtersOf, noneLeft, panel, wants } from "./filters.js";
 
 const PAGE = 100;
+const FIRST = 20;
 const ROWS_MAX = 500;
 /** How many filters are taken away one by one to find the one that leaves nothing. */
 const TRIALS_MAX = 6;
@@ -31,9 +32,6 @@ export default {
     return { update: () => void view.load(), unmount: () => view.stop() };
   },
 };
-
-/** @param {{by: string, descending: boolean}} order */
-const orderName = ({ by, descending }) => `${by}.${descending ? "desc" : "asc"}`;
 
 class DevicesView {
   /** @param {HTMLElement} root @param {Context} context */
@@ -146,13 +144,18 @@ class DevicesView {
       const reads = get("/api/v1/devices", { ...this.params, limit: PAGE }, { signal });
       const [page] = await Promise.all([reads, painted()]);
       if (signal.aborted) return;
-      this.rows = page.devices;
       this.cursor = page.next_cursor;
       this.isLoading = false;
-      this.draw();
+      // Those on the screen first, so that what somebody does meanwhile need not wait for all of them.
+      for (const count of [FIRST, PAGE]) {
+        this.rows = page.devices.slice(0, count);
+        this.draw();
+        await painted();
+        if (signal.aborted) return;
+      }
       announce(t("devices.shown", { n: page.devices.length }));
       // Counting a million devices would keep the server and the browser from the rows.
-      void painted().then(() => this.count(signal));
+      void this.count(signal);
       if (page.devices.length === 0) await this.tryFilters(signal);
     } catch (error) {
       this.failed(error, signal);
@@ -328,6 +331,10 @@ class DevicesView {
     if (this.error) return html`${failed(this.error, () => this.load(true))}${this.wrongFilter()}`;
     if (!this.rows) return loading();
     const { rows, hidden } = this;
+    const showOwn = () => {
+      this.showsOwn = true;
+      void this.load();
+    };
     if (rows.length === 0 && !hidden) return this.isLoading ? loading() : this.nothingFound(choice);
     const sorted = this.order;
     const order = t(`devices.sort.${orderName(sorted)}`);
@@ -350,24 +357,17 @@ class DevicesView {
         hidden
           ? html`<p class="muted">
               ${t("devices.own_hidden", { n: hidden })}
-              <button type="button" class="plain" @click=${() => this.showOwn()}>${t("devices.own_show")}</button>
+              <button type="button" class="plain" @click=${showOwn}>${t("devices.own_show")}</button>
             </p>`
           : nothing
       }
       ${this.footer(rows.length)}`;
   }
 
-  showOwn() {
-    this.showsOwn = true;
-    void this.load();
-  }
-
   /** @param {number} shown */
   footer(shown) {
     if (!this.cursor) return html`<p class="muted">${t("devices.shown", { n: shown })}</p>`;
-    if (ROWS_MAX <= (this.rows?.length ?? 0)) {
-      return html`<p class="muted">${t("devices.more_limit", { n: number(ROWS_MAX) })}</p>`;
-    }
+    if (ROWS_MAX <= shown) return html`<p class="muted">${t("devices.more_limit", { n: number(ROWS_MAX) })}</p>`;
     return html`<p class="more">
       <button type="button" ?disabled=${this.isLoading} @click=${() => this.more()}>${t("devices.more")}</button>
       <span class="muted">${t("devices.shown", { n: shown })}</span>
