@@ -23,8 +23,8 @@ use crate::outbox::{CaFileError, trusted_roots};
 
 /// A receiver that does not read is noticed when some dozens of events wait in the system, and not after megabytes.
 const SEND_BUFFER_BYTES: u32 = 16 << 10;
-/// The longest time that the end of a connection takes.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+/// The longest time that the end of a connection takes, or of an event that was being sent.
+pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A file of a target cannot be used: the key of the configuration, and the reason.
 pub(super) type FileFault = (&'static str, String);

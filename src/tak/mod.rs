@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::link::Way;
-use self::runner::Runner;
+use self::runner::{Runner, gap};
 use self::target::Target;
 pub use self::target::{Phase, TakStatus};
 use crate::config::Tak;
@@ -186,6 +186,8 @@ impl Shared {
             replaced.stop.cancel();
             replaced.task
         });
+        // The rate holds for the target, however often its settings change.
+        let pause = replaced.as_ref().map(|_| gap(config.events_per_second_max));
         let target = Arc::new(Target::new(config, way.address.to_string()));
         let stop = self.stop.child_token();
         let task = {
@@ -195,7 +197,7 @@ impl Shared {
                     target: Arc::clone(&target),
                     picture: picture.clone(),
                     way: way.clone(),
-                    next_at: Instant::now(),
+                    next_at: Instant::now() + pause.unwrap_or_default(),
                 },
             );
             self.cut.clone().run_until_cancelled_owned(async move {

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::LivePicture;
-use super::link::{Link, Way, Writer};
+use super::link::{CLOSE_TIMEOUT, Link, Way, Writer};
 use super::sorter::now;
 use super::target::{Phase, Target};
 use super::wanted::Verdict;
@@ -50,7 +50,7 @@ impl Runner {
                 Err(reason) => reason,
                 Ok(link) => {
                     let began = Instant::now();
-                    match self.serve(link, &stop).await {
+                    match self.serve(link, failures, &stop).await {
                         Ended::Stopped => return,
                         Ended::Failed(reason) => {
                             if STABLE_AFTER <= began.elapsed() {
@@ -69,12 +69,15 @@ impl Runner {
         }
     }
 
-    async fn serve(&mut self, link: Link, stop: &CancellationToken) -> Ended {
+    async fn serve(&mut self, link: Link, failures: u32, stop: &CancellationToken) -> Ended {
         let Link { mut writer, reader } = link;
-        info!(
-            tak.name = self.target.config.name,
-            "sending to a TAK target"
-        );
+        let name = &self.target.config.name;
+        // As with failures: a receiver that closes each connection must not fill the log.
+        if failures == 0 {
+            info!(tak.name = name, "sending to a TAK target");
+        } else {
+            debug!(tak.name = name, "sending to a TAK target");
+        }
         self.target.enter(Phase::Sending);
         if self.way.is_connection() {
             self.target.queue().forget_sent();
@@ -104,7 +107,11 @@ impl Runner {
                 yield_now().await;
                 continue;
             };
-            match timeout(write_timeout, writer.send(&event)).await {
+            let sending = timeout(write_timeout, writer.send(&event));
+            let Some(sent) = until_late(stop, sending).await else {
+                return Ended::Stopped;
+            };
+            match sent {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => return Ended::Failed(error.to_string()),
                 Err(_) => {
@@ -195,8 +202,21 @@ impl Runner {
     }
 }
 
+/// Does something, but gives it up a little after `stop`: a receiver that does not read must not keep the server from
+/// stopping, or another target from its place.
+async fn until_late<T>(stop: &CancellationToken, work: impl Future<Output = T>) -> Option<T> {
+    let late = async {
+        stop.cancelled().await;
+        sleep(CLOSE_TIMEOUT).await;
+    };
+    tokio::select! {
+        done = work => Some(done),
+        () = late => None,
+    }
+}
+
 /// The least time between two events.
-fn gap(events_per_second_max: usize) -> Duration {
+pub(super) fn gap(events_per_second_max: usize) -> Duration {
     let events = u32::try_from(events_per_second_max).unwrap_or(u32::MAX);
     Duration::from_secs(1) / events.max(1)
 }

@@ -13,7 +13,6 @@ import { exporter, exportMenu } from "./export.js";
 import { changed, chips, chipsOf, FIELDS, filtersOf, noneLeft, panel, wants } from "./filters.js";
 
 const PAGE = 100;
-const FIRST = 20;
 const ROWS_MAX = 500;
 /** How many filters are taken away one by one to find the one that leaves nothing. */
 const TRIALS_MAX = 6;
@@ -144,18 +143,13 @@ class DevicesView {
       const reads = get("/api/v1/devices", { ...this.params, limit: PAGE }, { signal });
       const [page] = await Promise.all([reads, painted()]);
       if (signal.aborted) return;
+      this.rows = page.devices;
       this.cursor = page.next_cursor;
       this.isLoading = false;
-      // Those on the screen first, so that what somebody does meanwhile need not wait for all of them.
-      for (const count of [FIRST, PAGE]) {
-        this.rows = page.devices.slice(0, count);
-        this.draw();
-        await painted();
-        if (signal.aborted) return;
-      }
+      this.draw();
       announce(t("devices.shown", { n: page.devices.length }));
       // Counting a million devices would keep the server and the browser from the rows.
-      void this.count(signal);
+      void painted().then(() => this.count(signal));
       if (page.devices.length === 0) await this.tryFilters(signal);
     } catch (error) {
       this.failed(error, signal);
