@@ -46,7 +46,12 @@ pub(super) fn in_path(name: &str, around: Surroundings<'_>) -> Parameter {
 }
 
 pub(super) fn in_query(name: &str, around: Surroundings<'_>) -> Parameter {
-    parameter(name, ParameterIn::Query, Required::False, around)
+    let required = match name {
+        // Where a target begins anew.
+        "to" => Required::True,
+        _ => Required::False,
+    };
+    parameter(name, ParameterIn::Query, required, around)
 }
 
 fn parameter(
@@ -238,6 +243,7 @@ fn schema(name: &str, around: Surroundings<'_>) -> Schema {
         "format" => one_of(FORMATS),
         "mac" | "address" => text(patterns::ADDRESS),
         "key" => text(patterns::KEY),
+        "to" => text("^(start|end|0|[1-9][0-9]{0,17})$"),
         "uuid" => text(patterns::UUID),
         "name" => text("^[A-Za-z0-9_-]{1,64}$"),
         "id" => text("^[A-Za-z0-9-]{1,128}$"),
