@@ -14,11 +14,11 @@ use crate::tracker::{Device, Tracker, Walk};
 
 /// Devices that are copied out at a time.
 const DEVICES_PER_COPY: usize = 64;
-/// How often devices are copied before they are handed over.
+/// Copies in one step of the thread that reads.
 const COPIES_PER_STEP: usize = 8;
 /// Observations that are read at a time. The last record is read whole.
 const OBSERVATIONS_PER_STEP: usize = 2048;
-/// How often so many observations may wait for being written.
+/// Steps that may wait until they are written.
 const STEPS_AHEAD: usize = 1;
 
 /// Gives rows, in the same order in each pass.

@@ -60,7 +60,7 @@ pub(super) struct Runner {
     pub(super) wanted: Arc<Wanted>,
     /// Are taken out of texts of the service.
     pub(super) secrets: Secrets,
-    /// What parts are made for, see [`Part::made_for`].
+    /// Stands for the service and the rules of now, see [`Part::made_for`].
     pub(super) made_for: String,
     pub(super) progress: Progress,
     /// Whether the progress is not on disk.
@@ -97,8 +97,8 @@ impl Runner {
             body: None,
         };
         runner.rows_max = runner.configured_rows();
-        // What is not sent yet is made again, because devices may have changed. What was made for another service, or by
-        // other rules, never leaves. A dry run cannot know whether a part arrived.
+        // A part that was never sent is made again, because devices may have changed since. So is a part for another service
+        // or by older rules: it must not leave. A dry run cannot know whether a part arrived.
         let is_kept = |part: &Part| {
             part.is_tried && part.made_for == runner.made_for && !runner.target.is_dry_run()
         };
@@ -332,7 +332,7 @@ impl Runner {
     }
 }
 
-/// What decides what is in a part, and who gets it, as a short text.
+/// A short text that changes with each setting that decides what is in a part, or who gets it.
 fn made_for(config: &Forward, privacy: &Policy) -> String {
     let Forward {
         kind,

@@ -13,7 +13,7 @@ use super::service::Account;
 const INSTEAD: &str = "(key)";
 /// Fewer characters of a key in a row say little of it, and may be an ordinary word.
 const RUN: usize = 8;
-/// How deep escapes are in each other, such as JSON in a text in JSON.
+/// How many times a text may be escaped. JSON in a string of JSON is escaped twice.
 const DEPTH: usize = 3;
 /// With what escapes begin.
 const INTRODUCERS: [char; 3] = ['%', '\\', '&'];
@@ -71,7 +71,7 @@ pub(super) struct Secrets(Vec<Form>);
 #[derive(Clone)]
 struct Form {
     marks: Vec<char>,
-    /// How many of the marks in a row are hidden.
+    /// So many of the marks in a row are hidden, and more; fewer tell nothing.
     least: usize,
 }
 

@@ -116,7 +116,7 @@ impl Runner {
         self.keep().await?;
         let sent = self.send(self.service.send(&part, body)).await;
         if has_not_arrived(&sent) {
-            // What was not known before this attempt is not known now.
+            // This attempt tells nothing of whether earlier ones arrived.
             self.change_part(|now| now.is_tried = part.is_tried);
         }
         let verdict = match sent {

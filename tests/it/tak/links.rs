@@ -94,6 +94,36 @@ async fn a_program_that_never_reads_is_left_and_nobody_waits_for_it() {
     other.until_named("net300").await;
 }
 
+/// The event that is under way gets a moment, and not the time that a write may take.
+#[tokio::test]
+async fn a_stop_does_not_wait_for_a_program_that_never_reads() {
+    let listener = TcpSocket::new_v4().unwrap();
+    listener.set_recv_buffer_size(4096).unwrap();
+    listener.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = listener.listen(1).unwrap();
+    let mut deaf = target(&Program::tcp().await);
+    deaf.url = format!("tcp://{}", listener.local_addr().unwrap()).into();
+    deaf.write_timeout = Duration::from_secs(600);
+    deaf.every = Duration::ZERO;
+    let server = TestServer::start_with(|config| {
+        config.tak = vec![deaf];
+        config.server.shutdown_grace = Duration::from_secs(3600);
+    })
+    .await;
+    let _connection = listener.accept().await.unwrap();
+    let (mut events, mut rounds) = (json!(0), 0);
+    // So many rounds without an event: the buffers are full.
+    while rounds < 50 {
+        send(&server, WIFI, wifis(0..50)).await;
+        let now = status(&server).await;
+        let is_stuck = now["events"] == events && now["waiting"] != 0;
+        rounds = if is_stuck { rounds + 1 } else { 0 };
+        events = now["events"].clone();
+    }
+    let stopped = tokio::time::timeout(PATIENCE, server.restart()).await;
+    assert!(stopped.is_ok(), "the server waits for the program");
+}
+
 #[tokio::test]
 async fn a_target_that_cannot_be_reached_tells_why() {
     let program = Program::tcp().await;
