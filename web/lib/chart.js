@@ -68,14 +68,12 @@ export function chart(host) {
   /** @type {any} */
   let plot;
   let isGone = false;
-  host.setAttribute("role", "img");
 
   const draw = async () => {
     const UPlot = await library();
     plot?.destroy();
     plot = undefined;
     if (isGone || !data || host.clientWidth === 0) return;
-    host.setAttribute("aria-label", data.label);
     plot = new UPlot(optionsOf(host, data), columnsOf(data), host);
   };
   const redraw = () => void draw().catch(() => host.classList.add("chart-failed"));
@@ -95,6 +93,9 @@ export function chart(host) {
     /** @param {ChartData} next */
     show(next) {
       data = next;
+      // At once, not with the drawing: the library may still be on its way, and an image needs its text.
+      host.setAttribute("role", "img");
+      host.setAttribute("aria-label", next.label);
       redraw();
     },
     destroy() {
