@@ -5,12 +5,13 @@
 //! the state of the imports, which is replaced as a whole. So the rows and the progress of a job change together, and a
 //! crash takes back both.
 
-use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::ops::BitOr;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use hashbrown::HashSet;
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_128;
 
@@ -163,22 +164,23 @@ impl RowIndex {
         self.unsaved.len()
     }
 
-    /// Writes the rows that are not saved, and returns what the state has to say of them. They count once that is on disk;
-    /// then [`Self::saved`] has to be called.
-    pub(super) fn save(&mut self) -> io::Result<RowState> {
+    /// Writes the first `count` of the rows that are not saved, and returns what the state has to say of them. They count
+    /// once that is on disk; then [`Self::saved`] has to be called.
+    pub(super) fn save(&mut self, count: usize) -> io::Result<RowState> {
+        let later = self.unsaved.split_off(count.min(self.unsaved.len()));
+        let now = std::mem::replace(&mut self.unsaved, later);
         if FRESH_MAX < self.fresh.len() {
             self.make_run()?;
-        } else if !self.unsaved.is_empty() {
+        } else if !now.is_empty() {
             let journal = private().open(self.folder.join(JOURNAL))?;
             let mut out = BufWriter::new(journal);
             out.seek(SeekFrom::Start(self.state.journal * bytes_of(1)))?;
-            for hash in &self.unsaved {
+            for hash in &now {
                 out.write_all(&hash.to_be_bytes())?;
             }
             out.into_inner()?.sync_data()?;
-            self.state.journal += u64::try_from(self.unsaved.len()).unwrap_or_default();
+            self.state.journal += u64::try_from(now.len()).unwrap_or_default();
         }
-        self.unsaved.clear();
         Ok(self.state.clone())
     }
 
@@ -193,9 +195,12 @@ impl RowIndex {
         Ok(())
     }
 
-    /// Sorts the hashes in memory into a run, merged with the runs that are not much larger.
+    /// Sorts the hashes in memory but for those that are not saved into a run, merged with the runs that are not much
+    /// larger.
     fn make_run(&mut self) -> io::Result<()> {
-        let mut hashes: Vec<RowHash> = self.fresh.iter().copied().collect();
+        let later: HashSet<RowHash> = self.unsaved.iter().copied().collect();
+        let is_saved = |hash: &RowHash| !later.contains(hash);
+        let mut hashes: Vec<RowHash> = self.fresh.iter().copied().filter(is_saved).collect();
         hashes.sort_unstable();
         let mut count = hashes.len();
         let mut merged = Vec::new();
@@ -208,13 +213,13 @@ impl RowIndex {
         }
         let number = self.state.next;
         let path = run_path(&self.folder, number);
-        write_run(&path, hashes, &merged)?;
+        let run = write_run(&path, hashes, &merged)?;
         sync_folder(&self.folder)?;
-        self.runs.push(Run::open(&path)?);
+        self.runs.push(run);
         self.state.runs.push(number);
         self.state.next += 1;
         self.state.journal = 0;
-        self.fresh = HashSet::new();
+        self.fresh = later;
         Ok(())
     }
 }
@@ -239,9 +244,10 @@ fn each_hash(mut from: impl Read, mut visit: impl FnMut(RowHash)) -> io::Result<
 }
 
 /// Merges sorted hashes with sorted runs, into a new file.
-fn write_run(path: &Path, hashes: Vec<RowHash>, runs: &[Run]) -> io::Result<()> {
+fn write_run(path: &Path, hashes: Vec<RowHash>, runs: &[Run]) -> io::Result<Run> {
     type Hashes = Box<dyn Iterator<Item = io::Result<RowHash>>>;
     remove_if_there(path)?;
+    let count = runs.iter().map(|run| run.count).sum::<usize>() + hashes.len();
     let mut inputs: Vec<std::iter::Peekable<Hashes>> = Vec::with_capacity(runs.len() + 1);
     let fresh: Hashes = Box::new(hashes.into_iter().map(Ok));
     inputs.push(fresh.peekable());
@@ -257,7 +263,8 @@ fn write_run(path: &Path, hashes: Vec<RowHash>, runs: &[Run]) -> io::Result<()> 
         }));
         inputs.push(read.peekable());
     }
-    let file = private().create_new(true).open(path)?;
+    let file = private().read(true).create_new(true).open(path)?;
+    let mut run = Run::of(path, file.try_clone()?, count);
     let mut out = BufWriter::with_capacity(1 << 18, file);
     loop {
         let value = |input: &mut std::iter::Peekable<Hashes>| match input.peek() {
@@ -273,10 +280,13 @@ fn write_run(path: &Path, hashes: Vec<RowHash>, runs: &[Run]) -> io::Result<()> 
             break;
         };
         if let Some(hash) = least.next() {
-            out.write_all(&hash?.to_be_bytes())?;
+            let hash = hash?;
+            run.note(hash);
+            out.write_all(&hash.to_be_bytes())?;
         }
     }
-    out.into_inner()?.sync_all()
+    out.into_inner()?.sync_all()?;
+    Ok(run)
 }
 
 /// A sorted file of hashes.
@@ -285,9 +295,11 @@ struct Run {
     path: PathBuf,
     file: File,
     count: usize,
+    noted: usize,
     /// The first hash of each block, its upper half.
     firsts: Vec<u64>,
-    /// A Bloom filter, with two bits for a hash: most rows of a new file are in no run, and cost no read.
+    /// A Bloom filter with 8 to 16 bits for a hash: most rows of a new file are in no run, and cost no read. The bits of a
+    /// hash are in one word, so that a hash costs one access to memory.
     filter: Vec<u64>,
 }
 
@@ -295,49 +307,51 @@ impl Run {
     fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let bytes = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
-        let count = bytes / HASH_BYTES;
-        let words = (count.saturating_mul(8) / 64).next_power_of_two();
-        let mut run = Self {
-            path: path.to_owned(),
-            file: file.try_clone()?,
-            count,
-            firsts: Vec::with_capacity(count.div_ceil(BLOCK_HASHES)),
-            filter: vec![0; words],
-        };
-        let mut at = 0;
+        let mut run = Self::of(path, file.try_clone()?, bytes / HASH_BYTES);
         each_hash(BufReader::with_capacity(1 << 18, file), |hash| {
-            if at % BLOCK_HASHES == 0 {
-                run.firsts.push(upper(hash));
-            }
-            for (word, bit) in run.bits(hash) {
-                if let Some(word) = run.filter.get_mut(word) {
-                    *word |= bit;
-                }
-            }
-            at += 1;
+            run.note(hash);
         })?;
         Ok(run)
     }
 
-    /// The places of a hash in the filter: the word, and the bit in it.
-    fn bits(&self, hash: RowHash) -> [(usize, u64); 2] {
-        let mask = u64::try_from(self.filter.len() * 64 - 1).unwrap_or(u64::MAX);
+    /// A run of so many hashes. Each has to be noted, in their order.
+    fn of(path: &Path, file: File, count: usize) -> Self {
+        Self {
+            path: path.to_owned(),
+            file,
+            count,
+            noted: 0,
+            firsts: Vec::with_capacity(count.div_ceil(BLOCK_HASHES)),
+            filter: vec![0; (count.saturating_mul(8) / 64).next_power_of_two()],
+        }
+    }
+
+    fn note(&mut self, hash: RowHash) {
+        if self.noted.is_multiple_of(BLOCK_HASHES) {
+            self.firsts.push(upper(hash));
+        }
+        self.noted += 1;
+        let (place, bits) = self.bits(hash);
+        if let Some(word) = self.filter.get_mut(place) {
+            *word |= bits;
+        }
+    }
+
+    /// The bits of a hash in the filter: their word, and three bits in it.
+    fn bits(&self, hash: RowHash) -> (usize, u64) {
         // The lower half: the runs are sorted by the upper one.
         let lower = lower(hash);
-        [lower, lower.rotate_left(32)].map(|part| {
-            let place = part & mask;
-            (
-                usize::try_from(place / 64).unwrap_or_default(),
-                1 << (place % 64),
-            )
-        })
+        let word = usize::try_from(lower >> 18).unwrap_or_default() & (self.filter.len() - 1);
+        let bits = [0, 6, 12].map(|from| 1 << (lower >> from & 63));
+        (word, bits.into_iter().fold(0, u64::bitor))
     }
 
     /// Whether the filter excludes that the run has a hash.
     fn excludes(&self, hash: RowHash) -> bool {
-        let has =
-            |(word, bit): (usize, u64)| self.filter.get(word).is_some_and(|word| word & bit != 0);
-        !self.bits(hash).into_iter().all(has)
+        let (place, bits) = self.bits(hash);
+        self.filter
+            .get(place)
+            .is_none_or(|word| word & bits != bits)
     }
 
     /// Notes which of the hashes are in the run.
@@ -398,7 +412,7 @@ mod tests {
     }
 
     fn save(index: &mut RowIndex) -> RowState {
-        let state = index.save().unwrap();
+        let state = index.save(usize::MAX).unwrap();
         index.saved().unwrap();
         state
     }
@@ -436,6 +450,33 @@ mod tests {
     }
 
     #[test]
+    fn only_the_rows_that_are_in_the_log_are_saved() {
+        // Before the hashes in memory become a run, and when they do.
+        for many in [1000, 300_000] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut index = RowIndex::open(folder.path(), &RowState::default()).unwrap();
+            count_new(&mut index, 0..many);
+            let in_log = usize::try_from(many).unwrap() - 100;
+            let state = index.save(in_log).unwrap();
+            assert_eq!(index.unsaved(), 100);
+            assert_eq!(count_new(&mut index, 0..many), 0, "here all are known");
+            let mut crashed = RowIndex::open(folder.path(), &state).unwrap();
+            assert_eq!(count_new(&mut crashed, 0..many), 100, "of {many}");
+        }
+    }
+
+    #[test]
+    fn a_saved_index_goes_on_with_the_rows_that_came_meanwhile() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut index = RowIndex::open(folder.path(), &RowState::default()).unwrap();
+        count_new(&mut index, 0..300_000);
+        index.save(200_000).unwrap();
+        let state = save(&mut index);
+        let mut again = RowIndex::open(folder.path(), &state).unwrap();
+        assert_eq!(count_new(&mut again, 0..300_000), 0);
+    }
+
+    #[test]
     fn a_crash_takes_back_what_came_after_the_last_state() {
         let folder = tempfile::tempdir().unwrap();
         let mut index = RowIndex::open(folder.path(), &RowState::default()).unwrap();
@@ -443,7 +484,7 @@ mod tests {
         let state = save(&mut index);
         // A run and a longer journal, of which the state knows nothing.
         count_new(&mut index, 100..300_000);
-        index.save().unwrap();
+        index.save(usize::MAX).unwrap();
         drop(index);
         let mut index = RowIndex::open(folder.path(), &state).unwrap();
         assert_eq!(count_new(&mut index, 0..200), 100);

@@ -32,6 +32,9 @@ pub(super) trait Submit {
     /// Hands a batch over. It may still be on its way when this returns.
     fn hand_over(&mut self, what: What) -> Result<(), Interrupted>;
 
+    /// How many batches were handed over, and how many of them, from the first one on, are known to be in the log.
+    fn on_the_way(&self) -> OnTheWay;
+
     /// Waits until everything that was handed over is in the log.
     fn settle(&mut self) -> Result<(), Interrupted>;
 
@@ -43,6 +46,25 @@ pub(super) trait Submit {
 
     /// The rules of sources.
     fn sources(&mut self) -> &mut Sources;
+}
+
+/// Counts of batches.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct OnTheWay {
+    pub(super) handed_over: u64,
+    pub(super) in_log: u64,
+}
+
+/// How far a file is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reached {
+    /// How many of the rows that the index has not saved belong to it.
+    pub(super) unsaved: usize,
+    pub(super) sightings: u64,
+    pub(super) taken: u64,
+    pub(super) duplicates: u64,
+    /// How many batches were handed over up to there.
+    batches: u64,
 }
 
 /// A source of the file.
@@ -110,8 +132,7 @@ pub(super) struct Task<'t> {
 }
 
 /// Notes how far a file is, with everything up to there in the log.
-pub(super) type Checkpoint<'c> =
-    dyn FnMut(&mut RowIndex, u64, &FileAccount) -> Result<(), Interrupted> + 'c;
+pub(super) type Checkpoint<'c> = dyn FnMut(&mut RowIndex, Reached) -> Result<(), Interrupted> + 'c;
 
 /// A sink for the rows of one file.
 pub(super) struct Taking<'t> {
@@ -131,11 +152,13 @@ pub(super) struct Taking<'t> {
     hashes: Vec<RowHash>,
     /// How many sightings were read.
     read: u64,
+    /// The next checkpoint, which waits until everything up to there is in the log.
+    due: Option<Reached>,
     stopped: Option<Interrupted>,
 }
 
-/// How many rows may be in the log and not in the index on disk. After a crash so many are read again, and the log
-/// recognises their batches.
+/// After how many new rows there is a checkpoint. After a crash so many are read again, and those of the batches that were
+/// on their way. The log recognises their batches.
 const UNSAVED_MAX: usize = 100_000;
 
 impl<'t> Taking<'t> {
@@ -163,6 +186,7 @@ impl<'t> Taking<'t> {
             chunk: VecDeque::new(),
             hashes: Vec::new(),
             read: 0,
+            due: None,
             stopped: None,
         };
         let name = taking.task.form.word().into();
@@ -321,12 +345,30 @@ impl<'t> Taking<'t> {
                     self.submit.hand_over(batch)?;
                 }
             }
-            if UNSAVED_MAX <= self.index.unsaved() {
-                self.submit.settle()?;
-                (self.checkpoint)(self.index, self.read, &self.account)?;
-            }
+            self.checkpoint()?;
         }
         self.submit.show(&self.account);
+        Ok(())
+    }
+
+    /// Makes a checkpoint once everything up to there is in the log. Nobody waits for that: reading and writing go on.
+    fn checkpoint(&mut self) -> Result<(), Interrupted> {
+        let OnTheWay {
+            handed_over,
+            in_log,
+        } = self.submit.on_the_way();
+        if let Some(due) = self.due.take_if(|due| due.batches <= in_log) {
+            (self.checkpoint)(self.index, due)?;
+        }
+        if self.due.is_none() && UNSAVED_MAX <= self.index.unsaved() {
+            self.due = Some(Reached {
+                unsaved: self.index.unsaved(),
+                sightings: self.read,
+                taken: self.account.taken,
+                duplicates: self.account.duplicates,
+                batches: handed_over,
+            });
+        }
         Ok(())
     }
 

@@ -19,7 +19,7 @@ use super::recognise::recognise;
 use super::rows::{Bounds, Companion, Context, Ending, FileError, Input, Reader, Rows};
 use super::sources::Sources;
 use super::store::{Progress, SavedState};
-use super::taking::{Interrupted, Points, Submit, Taking, Task};
+use super::taking::{Interrupted, OnTheWay, Points, Reached, Submit, Taking, Task};
 use super::track::Track;
 use super::unpack::{Allowance, Payload, Stop, Unpacked, unpack};
 use super::zone::Zone;
@@ -444,23 +444,16 @@ impl Worker {
         };
         let refusals = self.shared.store.new_refusals(job.id, number)?;
         self.sources.begin_file();
-        let mut submit = ToLog {
-            ingest: &self.ingest,
-            shared: &self.shared,
-            sources: &mut self.sources,
-            job: job.id,
-            on_the_way: VecDeque::new(),
-            courtesy: Courtesy::new(&self.ingest),
-        };
+        let mut submit = ToLog::new(&self.ingest, &self.shared, &mut self.sources, job.id);
         let (saved, store) = (&mut self.saved, &self.shared.store);
-        let mut checkpoint = |index: &mut RowIndex, read: u64, account: &FileAccount| {
-            saved.rows = index.save()?;
+        let mut checkpoint = |index: &mut RowIndex, reached: Reached| {
+            saved.rows = index.save(reached.unsaved)?;
             saved.progress = Some(Progress {
                 job: job.id,
                 file: number,
-                sightings: read,
-                taken: account.taken,
-                duplicates: account.duplicates,
+                sightings: reached.sightings,
+                taken: reached.taken,
+                duplicates: reached.duplicates,
             });
             store.save_state(saved)?;
             Ok(index.saved()?)
@@ -493,14 +486,7 @@ impl Worker {
         account: &FileAccount,
     ) -> Result<(), Interrupted> {
         if 0 < account.taken {
-            let mut submit = ToLog {
-                ingest: &self.ingest,
-                shared: &self.shared,
-                sources: &mut self.sources,
-                job: job.id,
-                on_the_way: VecDeque::new(),
-                courtesy: Courtesy::new(&self.ingest),
-            };
+            let mut submit = ToLog::new(&self.ingest, &self.shared, &mut self.sources, job.id);
             submit.hand_over(What::Import(Import {
                 file: account.name.as_str().into(),
                 format: account.form.map_or("", Form::word).into(),
@@ -524,7 +510,7 @@ impl Worker {
         store.note_accounts(job.id, self.noted, unnoted)?;
         self.noted = job.files.len() + 1;
         if let Some(index) = &mut self.index {
-            self.saved.rows = index.save()?;
+            self.saved.rows = index.save(usize::MAX)?;
             self.saved.progress = Some(Progress {
                 job: job.id,
                 file: next,
@@ -588,10 +574,23 @@ struct ToLog<'w> {
     sources: &'w mut Sources,
     job: u64,
     on_the_way: VecDeque<HandedIn>,
+    handed_over: u64,
     courtesy: Courtesy<'w>,
 }
 
-impl ToLog<'_> {
+impl<'w> ToLog<'w> {
+    fn new(ingest: &'w Ingest, shared: &'w Shared, sources: &'w mut Sources, job: u64) -> Self {
+        Self {
+            ingest,
+            shared,
+            sources,
+            job,
+            on_the_way: VecDeque::new(),
+            handed_over: 0,
+            courtesy: Courtesy::new(ingest),
+        }
+    }
+
     fn wait_for_oldest(&mut self) -> Result<(), Interrupted> {
         match self.on_the_way.pop_front().map(HandedIn::wait) {
             None | Some(Ok(_)) => Ok(()),
@@ -626,7 +625,16 @@ impl Submit for ToLog<'_> {
         let handed = self.ingest.hand_in(SystemTime::now().into(), what);
         self.on_the_way
             .push_back(handed.map_err(|error| interrupted_by(&error))?);
+        self.handed_over += 1;
         Ok(())
+    }
+
+    fn on_the_way(&self) -> OnTheWay {
+        let waiting = u64::try_from(self.on_the_way.len()).unwrap_or(u64::MAX);
+        OnTheWay {
+            handed_over: self.handed_over,
+            in_log: self.handed_over.saturating_sub(waiting),
+        }
     }
 
     fn settle(&mut self) -> Result<(), Interrupted> {

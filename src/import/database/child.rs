@@ -12,8 +12,8 @@ use crate::import::rows::{Bounds, Context, Ending, FileError, Rows};
 
 /// Longest question in bytes.
 const QUESTION_BYTES_MAX: u64 = 64 << 10;
-/// Standard input, output and error, a second handle of the output, and the database.
-const OPEN_FILES_MAX: u64 = 5;
+/// Standard input, output and error, a second handle of the output, and the database twice.
+const OPEN_FILES_MAX: u64 = 6;
 
 /// Reads the database that the question on standard input names, and writes its rows to standard output. The program
 /// calls this when the server has started it for a database.

@@ -3,12 +3,13 @@
 //! The rules follow "Defense Against The Dark Arts" of sqlite.org. Only plain tables are read, with statements that are
 //! fixed here, and each value is taken as what it is rather than what its column says.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rusqlite::config::DbConfig;
@@ -33,10 +34,17 @@ const DAMAGES_MAX: u32 = 1_000;
 /// The longest text or blob that is a name, an address or the like, in bytes.
 const SHORT_BYTES_MAX: usize = 4096;
 
+/// Memory that the search for damage keeps of the file, in KiB. It reads each page once.
+const CHECK_CACHE_KIB: u32 = 2048;
+const CHECK_STACK_BYTES: usize = 512 << 10;
+
 /// A stranger's database.
 #[derive(Debug)]
 pub(crate) struct Database {
     connection: Connection,
+    /// For the search for damage, until it begins.
+    unchecked: RefCell<Option<Connection>>,
+    check: RefCell<Option<JoinHandle<bool>>>,
     /// Whether the file is shorter than its header says.
     is_cut: bool,
     is_damaged: Cell<bool>,
@@ -62,11 +70,15 @@ impl Database {
     ) -> Result<Self, FileError> {
         let is_cut = is_cut(path)?;
         let mut connection = open_file(path).map_err(unreadable)?;
+        let mut unchecked = open_file(path).map_err(unreadable)?;
         opened()?;
         let is_sealed = Arc::<AtomicBool>::default();
         harden(&mut connection, is_cut, &is_sealed).map_err(unreadable)?;
+        harden(&mut unchecked, is_cut, &Arc::default()).map_err(unreadable)?;
         Ok(Self {
             connection,
+            unchecked: RefCell::new(Some(unchecked)),
+            check: RefCell::default(),
             is_cut,
             is_damaged: Cell::new(false),
             is_sealed,
@@ -126,19 +138,20 @@ impl Database {
         self.table(name)?.ok_or_else(missing)
     }
 
-    /// Looks for damage in these tables. From then on only plain reads are possible.
-    pub(crate) fn seal<'t>(&self, tables: impl IntoIterator<Item = &'t Table>) {
-        for table in tables {
-            let check = format!("PRAGMA quick_check(\"{}\")", table.name);
-            let found = self
-                .connection
-                .query_row(&check, [], |row| row.get::<_, String>(0));
-            // If the check itself fails, the damage is worse.
-            if found.map_or(true, |found| found != "ok") {
-                self.is_damaged.set(true);
-            }
+    /// Begins to look for damage in these tables, which goes on while they are read. From then on only plain reads are
+    /// possible.
+    pub(crate) fn seal<'t>(
+        &self,
+        tables: impl IntoIterator<Item = &'t Table>,
+    ) -> Result<(), FileError> {
+        let names: Vec<&'static str> = tables.into_iter().map(|table| table.name).collect();
+        if let Some(connection) = self.unchecked.take() {
+            let thread = thread::Builder::new().stack_size(CHECK_STACK_BYTES);
+            let check = thread.spawn(move || is_any_damaged(&connection, &names))?;
+            self.check.replace(Some(check));
         }
         self.is_sealed.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Reads all rows of a table in the order of their numbers. A column that the table lacks is null. The reading ends when
@@ -224,14 +237,30 @@ impl Database {
         }
     }
 
-    /// How the reading ended.
+    /// How the reading ended. Waits until all tables have been searched for damage.
     pub(crate) fn ending(&self) -> Ending {
+        if let Some(check) = self.check.take()
+            && check.join().unwrap_or(true)
+        {
+            self.is_damaged.set(true);
+        }
         Ending {
             is_cut: self.is_cut,
             is_damaged: self.is_damaged.get(),
             ..Ending::default()
         }
     }
+}
+
+fn is_any_damaged(connection: &Connection, tables: &[&str]) -> bool {
+    let cache = format!("PRAGMA cache_size = -{CHECK_CACHE_KIB}");
+    connection.execute_batch(&cache).is_err()
+        || tables.iter().any(|table| {
+            let check = format!("PRAGMA quick_check(\"{table}\")");
+            let found = connection.query_row(&check, [], |row| row.get::<_, String>(0));
+            // If the check itself fails, the damage is worse.
+            found.map_or(true, |found| found != "ok")
+        })
 }
 
 /// Why reading stopped.

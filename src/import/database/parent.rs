@@ -21,6 +21,9 @@ use crate::import::rows::{Context, Ending, FileError, Input, Rows};
 const COMMAND: &str = "read-database";
 /// This program, also after its file was replaced.
 const THIS_PROGRAM: &str = "/proc/self/exe";
+/// What Linux grants every user.
+#[cfg(target_os = "linux")]
+const PIPE_BYTES: usize = 1 << 20;
 /// How often to ask whether the rows are still wanted while the child is silent.
 const ASK_INTERVAL: Timespec = Timespec {
     tv_sec: 0,
@@ -95,9 +98,20 @@ fn start(question: &[u8]) -> io::Result<(Reading, ChildStdout)> {
     if let Some(mut input) = child.0.stdin.take() {
         input.write_all(question)?;
     }
-    let output = child.0.stdout.take();
-    Ok((child, output.ok_or(ErrorKind::BrokenPipe)?))
+    let output = child.0.stdout.take().ok_or(ErrorKind::BrokenPipe)?;
+    widen(&output);
+    Ok((child, output))
 }
+
+/// Makes room for rows in the pipe, so that the child goes on while the server is busy with earlier ones.
+#[cfg(target_os = "linux")]
+fn widen(output: &ChildStdout) {
+    // A system may grant less.
+    rustix::pipe::fcntl_setpipe_size(output, PIPE_BYTES).ok();
+}
+
+#[cfg(not(target_os = "linux"))]
+fn widen(_: &ChildStdout) {}
 
 /// Waits until the child writes or ends, or nobody wants its rows.
 fn wait(output: &ChildStdout, rows: &mut dyn Rows) -> io::Result<ControlFlow<()>> {

@@ -90,7 +90,7 @@ pub(super) fn read(
     let report = database.needed_table("Report")?;
     let position = either("PositionEntity", "Position")?;
     if context.points_only {
-        database.seal([&report].into_iter().chain(&position));
+        database.seal([&report].into_iter().chain(&position))?;
         give_points(database, (&report, position.as_ref()), rows)?;
         return Ok(database.ending());
     }
@@ -98,7 +98,7 @@ pub(super) fn read(
     let bluetooth = either("BluetoothBeaconEntity", "BluetoothBeacon")?;
     let cell = either("CellTowerEntity", "CellTower")?;
     let optional = [&position, &wifi, &bluetooth, &cell];
-    database.seal([&report].into_iter().chain(optional.into_iter().flatten()));
+    database.seal([&report].into_iter().chain(optional.into_iter().flatten()))?;
     rows.origin(&Origin::Program {
         name: "NeoStumbler".into(),
     });

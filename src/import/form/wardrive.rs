@@ -27,7 +27,7 @@ pub(super) fn read(
                 let reason = "networks: not the table of Wardrive, it lacks bssid or timestamp";
                 return Err(FileError::refused(reason));
             }
-            database.seal([&networks]);
+            database.seal([&networks])?;
             rows.origin(&origin);
             let columns = [NETWORK.as_slice(), &SIGHTING].concat();
             database.rows(&networks, &columns, |number, fields| {
@@ -52,7 +52,7 @@ fn read_spots(
     if !wifi.is_found_by("_id") {
         return Err(FileError::refused("wifi: _id is not the primary key"));
     }
-    database.seal([&wifi, &spots]);
+    database.seal([&wifi, &spots])?;
     rows.origin(origin);
     let mut known = BoundedMap::<i64, Option<Network>>::new(NETWORKS_MAX);
     let columns = [SIGHTING.as_slice(), &["fk_wifi"]].concat();

@@ -85,7 +85,7 @@ pub(super) fn read(
 ) -> Result<Ending, FileError> {
     let route = database.table("route")?;
     if context.points_only {
-        database.seal(&route);
+        database.seal(&route)?;
         give_route(database, route.as_ref(), rows)?;
         return Ok(database.ending());
     }
@@ -94,7 +94,7 @@ pub(super) fn read(
     if !network.is_found_by("bssid") {
         return Err(FileError::refused("network: bssid is not the primary key"));
     }
-    database.seal([&network, &location].into_iter().chain(&route));
+    database.seal([&network, &location].into_iter().chain(&route))?;
     rows.origin(&Origin::Program {
         name: "WiGLE".into(),
     });

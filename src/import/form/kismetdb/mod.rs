@@ -108,7 +108,7 @@ pub(super) fn read(
         [&version, &devices]
             .into_iter()
             .chain(optional.into_iter().flatten()),
-    );
+    )?;
     let mut reading = Reading {
         context,
         rows,

@@ -17,7 +17,7 @@ pub(super) fn read(
 ) -> Result<Ending, FileError> {
     let snapshots = database.table("snapshots")?;
     let messages = database.table("messages")?;
-    database.seal([version].into_iter().chain(&snapshots).chain(&messages));
+    database.seal([version].into_iter().chain(&snapshots).chain(&messages))?;
     let scale = scale(database, version)?;
     let mut give = |fields: &Fields<'_, '_>| {
         let point = point(fields, scale);
