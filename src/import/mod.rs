@@ -4,6 +4,7 @@
 //! contact of its source.
 
 mod account;
+mod ahead;
 mod board;
 mod capture;
 mod clock;

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use tracing::{error, warn};
 
 use super::account::FileAccount;
+use super::ahead::read_ahead;
 use super::capture::{Captures, reading_order};
 use super::courtesy::Courtesy;
 use super::form::{Class, Form};
@@ -467,7 +468,10 @@ impl Worker {
             refusals,
         );
         let mut taking = taking?;
-        let read = read_file(reader, payload, context, &mut taking);
+        let read = read_ahead(
+            |rows| read_file(reader, payload, context, rows),
+            &mut taking,
+        );
         let (mut account, stopped) = taking.finish();
         match read {
             Ok(ending) => account.end(ending),
