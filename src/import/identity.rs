@@ -198,7 +198,8 @@ impl RowIndex {
     /// Sorts the hashes in memory but for those that are not saved into a run, merged with the runs that are not much
     /// larger.
     fn make_run(&mut self) -> io::Result<()> {
-        let later: HashSet<RowHash> = self.unsaved.iter().copied().collect();
+        let mut later = HashSet::with_capacity(FRESH_MAX);
+        later.extend(&self.unsaved);
         let is_saved = |hash: &RowHash| !later.contains(hash);
         let mut hashes: Vec<RowHash> = self.fresh.iter().copied().filter(is_saved).collect();
         hashes.sort_unstable();
@@ -233,60 +234,76 @@ fn bytes_of(hashes: usize) -> u64 {
 }
 
 fn each_hash(mut from: impl Read, mut visit: impl FnMut(RowHash)) -> io::Result<()> {
+    while let Some(hash) = next_hash(&mut from)? {
+        visit(hash);
+    }
+    Ok(())
+}
+
+fn next_hash(from: &mut impl Read) -> io::Result<Option<RowHash>> {
     let mut hash = [0; HASH_BYTES];
-    loop {
-        match from.read_exact(&mut hash) {
-            Ok(()) => visit(RowHash::from_be_bytes(hash)),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
-            Err(error) => return Err(error),
-        }
+    match from.read_exact(&mut hash) {
+        Ok(()) => Ok(Some(RowHash::from_be_bytes(hash))),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
 /// Merges sorted hashes with sorted runs, into a new file.
 fn write_run(path: &Path, hashes: Vec<RowHash>, runs: &[Run]) -> io::Result<Run> {
-    type Hashes = Box<dyn Iterator<Item = io::Result<RowHash>>>;
     remove_if_there(path)?;
     let count = runs.iter().map(|run| run.count).sum::<usize>() + hashes.len();
-    let mut inputs: Vec<std::iter::Peekable<Hashes>> = Vec::with_capacity(runs.len() + 1);
-    let fresh: Hashes = Box::new(hashes.into_iter().map(Ok));
-    inputs.push(fresh.peekable());
+    let mut inputs = Vec::with_capacity(runs.len() + 1);
+    inputs.push(Sorted::of(Hashes::Memory(hashes.into_iter()))?);
     for run in runs {
-        let mut from = BufReader::with_capacity(1 << 18, File::open(&run.path)?);
-        let read: Hashes = Box::new(std::iter::from_fn(move || {
-            let mut hash = [0; HASH_BYTES];
-            match from.read_exact(&mut hash) {
-                Ok(()) => Some(Ok(RowHash::from_be_bytes(hash))),
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => None,
-                Err(error) => Some(Err(error)),
-            }
-        }));
-        inputs.push(read.peekable());
+        let file = File::open(&run.path)?;
+        let from = Hashes::File(BufReader::with_capacity(1 << 18, file));
+        inputs.push(Sorted::of(from)?);
     }
     let file = private().read(true).create_new(true).open(path)?;
     let mut run = Run::of(path, file.try_clone()?, count);
     let mut out = BufWriter::with_capacity(1 << 18, file);
-    loop {
-        let value = |input: &mut std::iter::Peekable<Hashes>| match input.peek() {
-            None => RowHash::MAX,
-            // An error comes first, and ends the merge.
-            Some(read) => read.as_ref().map_or(0, |hash| *hash),
-        };
-        let live = inputs.iter_mut().filter_map(|input| {
-            input.peek()?;
-            Some((value(input), input))
-        });
-        let Some((_, least)) = live.min_by_key(|(hash, _)| *hash) else {
-            break;
-        };
-        if let Some(hash) = least.next() {
-            let hash = hash?;
-            run.note(hash);
-            out.write_all(&hash.to_be_bytes())?;
-        }
+    let first = |inputs: &mut Vec<Sorted>| {
+        let live = inputs.iter_mut();
+        let live = live.filter_map(|input| Some((input.first?, input)));
+        let (hash, input) = live.min_by_key(|(hash, _)| *hash)?;
+        Some(input.advance().map(|()| hash))
+    };
+    while let Some(hash) = first(&mut inputs) {
+        let hash = hash?;
+        run.note(hash);
+        out.write_all(&hash.to_be_bytes())?;
     }
     out.into_inner()?.sync_all()?;
     Ok(run)
+}
+
+/// Hashes in their order.
+struct Sorted {
+    /// `None` at the end.
+    first: Option<RowHash>,
+    from: Hashes,
+}
+
+enum Hashes {
+    Memory(std::vec::IntoIter<RowHash>),
+    File(BufReader<File>),
+}
+
+impl Sorted {
+    fn of(from: Hashes) -> io::Result<Self> {
+        let mut sorted = Self { first: None, from };
+        sorted.advance()?;
+        Ok(sorted)
+    }
+
+    fn advance(&mut self) -> io::Result<()> {
+        self.first = match &mut self.from {
+            Hashes::Memory(hashes) => hashes.next(),
+            Hashes::File(file) => next_hash(file)?,
+        };
+        Ok(())
+    }
 }
 
 /// A sorted file of hashes.

@@ -330,9 +330,12 @@ impl<'t> Taking<'t> {
         };
         self.account.taken += count(true);
         self.account.duplicates += count(false);
+        let mut room = self.chunk.len();
         let mut of_sources: Vec<Vec<Report>> = vec![Vec::new(); self.sources.len()];
         for ((source, report), is_new) in self.chunk.drain(..).zip(is_new) {
             if let Some(reports) = of_sources.get_mut(source).filter(|_| is_new) {
+                // Most chunks have one source.
+                reports.reserve_exact(std::mem::take(&mut room));
                 reports.push(report);
             }
         }

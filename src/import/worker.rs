@@ -30,7 +30,7 @@ use crate::log::{Import, What};
 use crate::setting_text::span_text;
 
 /// How many batches may be on their way to the log.
-const ON_THE_WAY_MAX: usize = 4;
+const ON_THE_WAY_MAX: usize = 8;
 /// A job that finds no room for its files fails after so many tries without progress.
 const TRIES_MAX: u32 = 8;
 /// The longest pause before a job is tried again, in first pauses.

@@ -7,9 +7,10 @@ mod crypt;
 mod points;
 mod scan;
 
+use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashMap};
 
+use hashbrown::HashMap;
 use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
