@@ -4,6 +4,7 @@
 //! report. The sorter puts those that a target wants into its queue, and its task sends them, no faster than the target
 //! allows. A device that waits is there once, and is sent as it is when its turn comes. Imports name no devices.
 
+mod history;
 mod link;
 mod queue;
 mod runner;

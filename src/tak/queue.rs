@@ -1,24 +1,35 @@
 //! The devices that wait to be sent to one target, and those that were sent a moment ago.
 //!
 //! It has names of devices only: the state of a device is read when its turn comes, so the newest one is sent.
+//!
+//! Two kinds of devices wait: those that were never sent, and those that were sent before. The kinds take turns, and each
+//! has half of the room for sure. So many new devices do not keep the known ones from being sent again, and the known
+//! ones do not keep a new one from being sent at all.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::history::History;
 use crate::report::DeviceId;
 
-/// Devices in the order in which they are sent. Each is in it once.
+/// Devices in the order in which they are sent. Each waits once.
 #[derive(Debug)]
 pub(super) struct Queue {
     waiting_max: usize,
     every: Duration,
-    waiting: VecDeque<DeviceId>,
+    /// Those that were never sent. The one that was reported first is the first.
+    fresh: VecDeque<DeviceId>,
+    /// Those that were sent before, by the number of their last event. The one that was sent longest ago is the first.
+    known: BTreeMap<u64, DeviceId>,
+    /// Whether the next one is of those that were sent before, if one of them waits.
+    is_turn_of_known: bool,
+    history: History,
     /// Those that were sent, with the time from which they may be sent again. The time only grows. A device rests at most
     /// for `every`, so there are no more of them than events in this time.
     resting: VecDeque<(Instant, DeviceId)>,
-    known: HashMap<DeviceId, Turn>,
+    turns: HashMap<DeviceId, Turn>,
     /// How many resting devices were reported meanwhile.
     changed: usize,
     taken: Option<DeviceId>,
@@ -44,9 +55,12 @@ impl Queue {
         Self {
             waiting_max,
             every,
-            waiting: VecDeque::new(),
+            fresh: VecDeque::new(),
+            known: BTreeMap::new(),
+            is_turn_of_known: false,
+            history: History::default(),
             resting: VecDeque::new(),
-            known: HashMap::new(),
+            turns: HashMap::new(),
             changed: 0,
             taken: None,
             left_out: 0,
@@ -55,7 +69,7 @@ impl Queue {
 
     /// How many devices wait.
     pub(super) fn waiting(&self) -> usize {
-        self.waiting.len()
+        self.fresh.len() + self.known.len()
     }
 
     /// How many times a device had no room.
@@ -70,7 +84,7 @@ impl Queue {
 
     /// A device was reported.
     pub(super) fn add(&mut self, id: DeviceId) {
-        match self.known.get_mut(&id) {
+        match self.turns.get_mut(&id) {
             None => self.push(id),
             Some(Turn::Waiting) => {}
             Some(Turn::Taken { has_changed }) => *has_changed = true,
@@ -81,12 +95,20 @@ impl Queue {
         }
     }
 
-    /// Takes the device that waits longest. It has to be followed by [`sent`](Self::sent), [`skip`](Self::skip) or
+    /// Takes the device whose turn it is. It has to be followed by [`sent`](Self::sent), [`skip`](Self::skip) or
     /// [`put_back`](Self::put_back).
     pub(super) fn take(&mut self, now: Instant) -> Option<DeviceId> {
         self.wake(now);
-        let id = self.waiting.pop_front()?;
-        self.known.insert(id, Turn::Taken { has_changed: false });
+        let known = if self.is_turn_of_known || self.fresh.is_empty() {
+            self.known.pop_first()
+        } else {
+            None
+        };
+        let id = match known {
+            Some((_, id)) => id,
+            None => self.fresh.pop_front()?,
+        };
+        self.turns.insert(id, Turn::Taken { has_changed: false });
         self.taken = Some(id);
         Some(id)
     }
@@ -99,11 +121,15 @@ impl Queue {
 
     /// The device that was taken is sent.
     pub(super) fn sent(&mut self, now: Instant) {
+        if let Some(id) = self.taken {
+            self.is_turn_of_known = self.history.last(id).is_none();
+            self.history.note(id);
+        }
         if self.every.is_zero() {
             return self.skip();
         }
         if let Some((id, has_changed)) = self.release() {
-            self.known.insert(id, Turn::Resting { has_changed });
+            self.turns.insert(id, Turn::Resting { has_changed });
             self.changed += usize::from(has_changed);
             self.resting.push_back((now + self.every, id));
         }
@@ -112,7 +138,7 @@ impl Queue {
     /// The device that was taken is not wanted as it is. If it was reported meanwhile, it waits again.
     pub(super) fn skip(&mut self) {
         if let Some((id, has_changed)) = self.release() {
-            self.known.remove(&id);
+            self.turns.remove(&id);
             if has_changed {
                 self.push(id);
             }
@@ -122,8 +148,13 @@ impl Queue {
     /// The device that was taken, if there is one, is the next again.
     pub(super) fn put_back(&mut self) {
         if let Some((id, _)) = self.release() {
-            self.known.insert(id, Turn::Waiting);
-            self.waiting.push_front(id);
+            self.turns.insert(id, Turn::Waiting);
+            match self.history.last(id) {
+                Some(number) => {
+                    self.known.insert(number, id);
+                }
+                None => self.fresh.push_front(id),
+            }
         }
     }
 
@@ -144,25 +175,49 @@ impl Queue {
     }
 
     fn end_rest(&mut self, id: DeviceId) {
-        if let Some(Turn::Resting { has_changed: true }) = self.known.remove(&id) {
+        if let Some(Turn::Resting { has_changed: true }) = self.turns.remove(&id) {
             self.changed -= 1;
             self.push(id);
         }
     }
 
-    /// Whoever comes last has no room, because those that wait are sent with their newest state in any case.
     fn push(&mut self, id: DeviceId) {
-        if self.waiting_max <= self.waiting.len() {
+        let last = self.history.last(id);
+        if self.waiting_max <= self.waiting() {
             self.left_out += 1;
-        } else {
-            self.known.insert(id, Turn::Waiting);
-            self.waiting.push_back(id);
+            let Some(gone) = self.make_room(last) else {
+                return;
+            };
+            self.turns.remove(&gone);
+        }
+        self.turns.insert(id, Turn::Waiting);
+        match last {
+            Some(number) => {
+                self.known.insert(number, id);
+            }
+            None => self.fresh.push_back(id),
+        }
+    }
+
+    /// Takes out the device that has to give way to another one, whose last event has this number. `None` if the other
+    /// one has no more right to the place than those that wait.
+    fn make_room(&mut self, last: Option<u64>) -> Option<DeviceId> {
+        let known_min = self.waiting_max / 2;
+        let fresh_min = self.waiting_max - known_min;
+        match last {
+            None if self.fresh.len() < fresh_min => self.known.pop_last().map(|(_, id)| id),
+            Some(_) if self.known.len() < known_min => self.fresh.pop_back(),
+            None => None,
+            Some(last) => {
+                let latest = self.known.last_entry()?;
+                (last < *latest.key()).then(|| latest.remove())
+            }
         }
     }
 
     fn release(&mut self) -> Option<(DeviceId, bool)> {
         let id = self.taken.take()?;
-        let has_changed = matches!(self.known.get(&id), Some(Turn::Taken { has_changed: true }));
+        let has_changed = matches!(self.turns.get(&id), Some(Turn::Taken { has_changed: true }));
         Some((id, has_changed))
     }
 }
@@ -201,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_is_first_and_each_is_there_once() {
+    fn the_first_report_is_first_and_each_device_is_there_once() {
         let (mut queue, now) = (Queue::new(10, EVERY), Instant::now());
         add(&mut queue, [1, 2, 1, 3, 2]);
         assert_eq!(queue.waiting(), 3);
@@ -231,7 +286,7 @@ mod tests {
         assert_eq!(send_all(&mut queue, start + EVERY), [2]);
         assert_eq!(queue.wakes_at(), None);
         assert_eq!(send_all(&mut queue, start + EVERY * 3), [0; 0]);
-        assert!(queue.known.is_empty() && queue.resting.is_empty());
+        assert!(queue.turns.is_empty() && queue.resting.is_empty());
     }
 
     #[test]
@@ -242,7 +297,7 @@ mod tests {
         add(&mut queue, [1]);
         queue.sent(now);
         assert_eq!(send_all(&mut queue, now), [1]);
-        assert!(queue.known.is_empty());
+        assert!(queue.turns.is_empty());
     }
 
     #[test]
@@ -282,6 +337,48 @@ mod tests {
         assert_eq!(send_all(&mut queue, now), [2, 3]);
     }
 
+    /// Reports the same devices in the same order again and again, and sends one device after each report.
+    fn rounds(queue: &mut Queue, devices: u8, count: usize) -> Vec<u8> {
+        let now = Instant::now();
+        let sent = (0..count).map(|_| {
+            add(queue, 0..devices);
+            let id = queue.take(now).unwrap();
+            queue.sent(now);
+            let [.., number] = id.addr.octets();
+            number
+        });
+        sent.collect()
+    }
+
+    #[test]
+    fn with_too_little_room_each_device_has_its_turn() {
+        for waiting_max in 1..=5 {
+            let mut queue = Queue::new(waiting_max, Duration::ZERO);
+            // Each second turn is of a device that was never sent.
+            let mut first = rounds(&mut queue, 10, 20);
+            first.sort_unstable();
+            first.dedup();
+            assert_eq!(first.len(), 10, "{waiting_max}: {first:?}");
+            let mut again = rounds(&mut queue, 10, 10);
+            again.sort_unstable();
+            assert!(again.into_iter().eq(0..10), "{waiting_max}");
+        }
+    }
+
+    #[test]
+    fn new_devices_and_known_ones_take_turns() {
+        let (mut queue, now) = (Queue::new(4, Duration::ZERO), Instant::now());
+        add(&mut queue, [1, 2]);
+        assert_eq!(send_all(&mut queue, now), [1, 2]);
+        // Neither kind takes more than its half.
+        add(&mut queue, [2, 1, 3, 4, 5]);
+        assert_eq!((queue.waiting(), queue.left_out()), (4, 1));
+        assert_eq!(send_all(&mut queue, now), [1, 3, 2, 4]);
+        add(&mut queue, [10, 11, 12, 13, 1, 2, 3]);
+        assert_eq!((queue.waiting(), queue.left_out()), (4, 4));
+        assert_eq!(send_all(&mut queue, now), [1, 10, 3, 11]);
+    }
+
     proptest! {
         #[test]
         fn it_stays_small_and_true_to_itself(steps in proptest::collection::vec((0_u8..6, 0_u8..8), 0..200)) {
@@ -301,10 +398,10 @@ mod tests {
                 }
                 let resting = queue.resting.len();
                 let taken = usize::from(queue.taken.is_some());
-                prop_assert_eq!(queue.known.len(), queue.waiting() + resting + taken);
+                prop_assert_eq!(queue.turns.len(), queue.waiting() + resting + taken);
                 // One that is put back may be one too many.
                 prop_assert!(queue.waiting() <= 4);
-                let changed = queue.known.values().filter(|turn| **turn == Turn::Resting { has_changed: true });
+                let changed = queue.turns.values().filter(|turn| **turn == Turn::Resting { has_changed: true });
                 prop_assert_eq!(queue.changed, changed.count());
             }
         }

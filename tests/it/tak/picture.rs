@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::program::{Files, Program, attribute};
+use super::program::{Files, PATIENCE, Program, attribute};
 use super::{named, server, target, until, wifi, wifis, with};
 use crate::exports::hostile::NAMES;
 use crate::exports::{file, send, xml};
@@ -127,6 +127,25 @@ async fn past_the_bound_devices_are_left_out_and_counted() {
     send(&server, WIFI, json!([wifi(9)])).await;
     program.until_named("net9").await;
     assert_eq!(program.got().events.len(), 3);
+}
+
+/// Each report has the same devices in the same order, and there is room for few of them.
+#[tokio::test]
+async fn with_too_little_room_each_device_has_its_turn() {
+    let program = Program::tcp().await;
+    let server = server(&program, |target| {
+        target.queue_max = 2;
+        target.every = Duration::ZERO;
+    })
+    .await;
+    let start = Instant::now();
+    let is_there = |number: u64| program.names().contains(&format!("net{number}"));
+    while !(0..8).all(is_there) {
+        assert!(start.elapsed() < PATIENCE, "{:?}", program.names());
+        send(&server, WIFI, wifis(0..8)).await;
+    }
+    let status = until(&server, |_| true).await;
+    assert!(0 < status["left_out"].as_u64().unwrap(), "{status}");
 }
 
 #[tokio::test]
