@@ -235,7 +235,7 @@ metrics! {
         "Devices that wait to be sent, by TAK target.",
         Read::Each(&["tak"], |of| of.by_tak(|status| count(status.waiting)));
     TAK_FAILURES: Gauge "scanpost_tak_failures",
-        "Failed attempts in a row, by TAK target; 0 after an event was sent.",
+        "Failed attempts in a row, by TAK target; 0 after it has worked for 10 seconds.",
         Read::Each(&["tak"], |of| of.by_tak(|status| status.failures.into()));
     MEMORY: Gauge "process_resident_memory_bytes",
         "Memory in use by the process, in bytes; 0 where the system does not tell.",

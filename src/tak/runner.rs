@@ -18,8 +18,9 @@ use crate::outbox::Retry;
 use crate::privacy::OptedOut;
 use crate::report::DeviceId;
 
-/// A connection that lasted so long worked. One that ends earlier counts as a failure after the ones before it, so that a
-/// receiver that closes each connection is not asked again and again.
+/// A connection that lasted so long works, and so does one that took an event so long after another. One that ends
+/// earlier counts as a failure after the ones before it, so that a receiver that closes each connection is not asked again
+/// and again. A single datagram tells nothing: the system learns that nobody takes it after it is sent.
 const STABLE_AFTER: Duration = Duration::from_secs(10);
 
 /// The task of a target.
@@ -40,7 +41,6 @@ enum Ended {
 impl Runner {
     /// Runs until `stop`. Finishes the event that is under way.
     pub(super) async fn run(mut self, stop: CancellationToken) {
-        let mut failures = 0_u32;
         loop {
             self.target.enter(Phase::Connecting);
             let Some(connected) = stop.run_until_cancelled(self.way.connect()).await else {
@@ -48,46 +48,47 @@ impl Runner {
             };
             let reason = match connected {
                 Err(reason) => reason,
-                Ok(link) => {
-                    let began = Instant::now();
-                    match self.serve(link, failures, &stop).await {
-                        Ended::Stopped => return,
-                        Ended::Failed(reason) => {
-                            if STABLE_AFTER <= began.elapsed() {
-                                failures = 0;
-                            }
-                            reason
-                        }
-                    }
-                }
+                Ok(link) => match self.serve(link, &stop).await {
+                    Ended::Stopped => return,
+                    Ended::Failed(reason) => reason,
+                },
             };
-            failures = failures.saturating_add(1);
-            let pause = self.fail(reason, failures);
+            let pause = self.fail(reason);
             if stop.run_until_cancelled(sleep(pause)).await.is_none() {
                 return;
             }
         }
     }
 
-    async fn serve(&mut self, link: Link, failures: u32, stop: &CancellationToken) -> Ended {
+    async fn serve(&mut self, link: Link, stop: &CancellationToken) -> Ended {
         let Link { mut writer, reader } = link;
-        let name = &self.target.config.name;
+        let target = Arc::clone(&self.target);
+        let name = &target.config.name;
         // As with failures: a receiver that closes each connection must not fill the log.
-        if failures == 0 {
+        if target.failures() == 0 {
             info!(tak.name = name, "sending to a TAK target");
         } else {
             debug!(tak.name = name, "sending to a TAK target");
         }
-        self.target.enter(Phase::Sending);
-        if self.way.is_connection() {
-            self.target.queue().forget_sent();
+        target.enter(Phase::Sending);
+        let is_connection = self.way.is_connection();
+        if is_connection {
+            target.queue().forget_sent();
         }
+        let lasts = async {
+            if is_connection {
+                sleep(STABLE_AFTER).await;
+                target.forget_failures();
+            }
+            std::future::pending::<Ended>().await
+        };
         let ended = tokio::select! {
             ended = self.send_all(&mut writer, stop) => ended,
             reason = reader.until_closed() => Ended::Failed(reason),
+            never = lasts => never,
         };
         // What was being sent may have arrived or not. A mark that is sent twice is the same mark.
-        self.target.queue().put_back();
+        target.queue().put_back();
         if matches!(ended, Ended::Stopped) {
             writer.close().await;
         }
@@ -97,6 +98,7 @@ impl Runner {
     async fn send_all(&mut self, writer: &mut Writer, stop: &CancellationToken) -> Ended {
         let target = Arc::clone(&self.target);
         let write_timeout = target.config.write_timeout;
+        let mut first_at = None;
         loop {
             let Some(id) = stop.run_until_cancelled(self.next()).await else {
                 return Ended::Stopped;
@@ -123,6 +125,9 @@ impl Runner {
             self.next_at = sent_at + gap(target.config.events_per_second_max);
             target.queue().sent(sent_at);
             target.count_event();
+            if is_proof(*first_at.get_or_insert(sent_at), sent_at) {
+                target.forget_failures();
+            }
         }
     }
 
@@ -171,8 +176,9 @@ impl Runner {
     }
 
     /// Notes a failure, and returns the pause before the next attempt.
-    fn fail(&self, reason: String, failures: u32) -> Duration {
+    fn fail(&self, reason: String) -> Duration {
         let config = &self.target.config;
+        let failures = self.target.failures().saturating_add(1);
         let retry = Retry {
             min: config.retry_min,
             max: config.retry_max,
@@ -202,6 +208,11 @@ impl Runner {
     }
 }
 
+/// Whether two events, of which the first was sent at `first_at`, show that the receiver is there.
+fn is_proof(first_at: Instant, sent_at: Instant) -> bool {
+    STABLE_AFTER <= sent_at.saturating_duration_since(first_at)
+}
+
 /// Does something, but gives it up a little after `stop`: a receiver that does not read must not keep the server from
 /// stopping, or another target from its place.
 async fn until_late<T>(stop: &CancellationToken, work: impl Future<Output = T>) -> Option<T> {
@@ -219,4 +230,18 @@ async fn until_late<T>(stop: &CancellationToken, work: impl Future<Output = T>) 
 pub(super) fn gap(events_per_second_max: usize) -> Duration {
     let events = u32::try_from(events_per_second_max).unwrap_or(u32::MAX);
     Duration::from_secs(1) / events.max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_event_long_after_the_first_is_a_proof() {
+        let first_at = Instant::now();
+        assert!(!is_proof(first_at, first_at));
+        let at = first_at + STABLE_AFTER;
+        assert!(!is_proof(first_at, at - Duration::from_millis(1)));
+        assert!(is_proof(first_at, at));
+    }
 }

@@ -64,7 +64,7 @@ pub struct TakStatus {
     pub left_out: u64,
     /// How many times a device was left out because it was seen too long ago.
     pub stale: u64,
-    /// How many attempts failed in a row.
+    /// How many attempts failed in a row. 0 again after it has worked for a while.
     pub failures: u32,
     /// What went wrong last.
     pub last_error: Option<String>,
@@ -107,9 +107,17 @@ impl Target {
 
     /// An event was sent.
     pub(super) fn count_event(&self) {
-        let mut state = self.state();
-        state.events += 1;
-        state.failures = 0;
+        self.state().events += 1;
+    }
+
+    /// How many attempts failed in a row.
+    pub(super) fn failures(&self) -> u32 {
+        self.state().failures
+    }
+
+    /// It has worked for a while.
+    pub(super) fn forget_failures(&self) {
+        self.state().failures = 0;
     }
 
     /// Devices were left out because they were seen too long ago.

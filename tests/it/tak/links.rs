@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use scanpost::config::Tak;
 use serde_json::json;
 use tokio::net::TcpSocket;
 
@@ -150,6 +151,39 @@ async fn a_target_that_cannot_be_reached_tells_why() {
     let waiting = until(&server, |status| status["waiting"] == 1).await;
     assert_eq!(waiting["events"], 0, "{waiting}");
     server.stop().await;
+}
+
+/// Sends until so many attempts have failed, and looks whether the count has ever become smaller.
+async fn fails_more_and_more(server: &TestServer) {
+    let (mut failures, mut events) = (0, 0);
+    let start = Instant::now();
+    while failures < 3 || events < 3 {
+        assert!(start.elapsed() < PATIENCE, "{failures} {events}");
+        send(server, WIFI, wifis(0..4)).await;
+        let status = status(server).await;
+        let now = status["failures"].as_u64().unwrap();
+        assert!(failures <= now, "{failures} before {status}");
+        (failures, events) = (now, status["events"].as_u64().unwrap());
+    }
+    let metrics = server.get("/metrics").await.text;
+    let line = r#"scanpost_tak_failures{tak="t"} "#;
+    let (_, rest) = metrics.split_once(line).unwrap();
+    let shown = rest.lines().next().unwrap().parse::<u64>().unwrap();
+    assert!(failures <= shown, "{failures} before {shown}");
+}
+
+/// An event that could be sent is no sign that somebody takes it.
+#[tokio::test]
+async fn failures_in_a_row_stay_while_events_go_nowhere() {
+    let closing = Program::closing_after(1).await;
+    let without_pause = |target: &mut Tak| target.every = Duration::ZERO;
+    fails_more_and_more(&server(&closing, without_pause).await).await;
+    let nobody = server(&closing, |target| {
+        without_pause(target);
+        target.url = "udp://127.0.0.1:1".to_owned().into();
+    })
+    .await;
+    fails_more_and_more(&nobody).await;
 }
 
 #[tokio::test]
