@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest};
 use tokio::net::{TcpSocket, TcpStream, UdpSocket, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -42,7 +42,8 @@ pub(super) struct Way {
 /// An open way.
 pub(super) struct Link {
     pub(super) writer: Writer,
-    pub(super) reader: Reader,
+    /// Datagrams have none.
+    pub(super) reader: Option<Reader>,
 }
 
 /// Sends events.
@@ -51,8 +52,12 @@ pub(super) enum Writer {
     Stream(Box<dyn AsyncWrite + Send + Unpin>),
 }
 
-/// Reads what the receiver sends, which nobody wants. Datagrams have none.
-pub(super) struct Reader(Option<Box<dyn AsyncRead + Send + Unpin>>);
+/// Reads what the receiver sends, which nobody wants, and notices when it is gone.
+pub(super) struct Reader {
+    stream: Box<dyn AsyncRead + Send + Unpin>,
+    /// The same connection. It tells of errors when there is nothing to read any more.
+    socket: TcpStream,
+}
 
 impl Way {
     /// Reads the files of a target. Blocks.
@@ -119,13 +124,16 @@ impl Way {
     }
 
     async fn around(&self, stream: TcpStream) -> io::Result<Link> {
+        let stream = stream.into_std()?;
+        let socket = TcpStream::from_std(stream.try_clone()?)?;
+        let stream = TcpStream::from_std(stream)?;
         let Some((connector, name)) = &self.tls else {
             let (reader, writer) = stream.into_split();
-            return Ok(Link::of_stream(reader, writer));
+            return Ok(Link::of_stream(socket, reader, writer));
         };
         let stream = connector.connect(name.clone(), stream).await?;
         let (reader, writer) = tokio::io::split(stream);
-        Ok(Link::of_stream(reader, writer))
+        Ok(Link::of_stream(socket, reader, writer))
     }
 }
 
@@ -133,17 +141,21 @@ impl Link {
     fn of_datagrams(socket: UdpSocket) -> Self {
         Self {
             writer: Writer::Datagrams(socket),
-            reader: Reader(None),
+            reader: None,
         }
     }
 
     fn of_stream(
+        socket: TcpStream,
         reader: impl AsyncRead + Send + Unpin + 'static,
         writer: impl AsyncWrite + Send + Unpin + 'static,
     ) -> Self {
         Self {
             writer: Writer::Stream(Box::new(writer)),
-            reader: Reader(Some(Box::new(reader))),
+            reader: Some(Reader {
+                stream: Box::new(reader),
+                socket,
+            }),
         }
     }
 }
@@ -170,18 +182,29 @@ impl Writer {
 }
 
 impl Reader {
-    /// Drops what the receiver sends, so that it never waits for this server. Ends with the reason when it closes.
-    pub(super) async fn until_closed(self) -> String {
-        let Some(mut stream) = self.0 else {
-            return std::future::pending().await;
-        };
+    /// Drops what the receiver sends, so that it never waits for this server. Ends when the receiver sends nothing more,
+    /// which does not mean that it reads nothing more.
+    pub(super) async fn until_silent(&mut self) -> Result<(), String> {
         let mut dropped = [0; 1024];
         loop {
-            match stream.read(&mut dropped).await {
-                Ok(0) => return "the receiver closed the connection".to_owned(),
+            match self.stream.read(&mut dropped).await {
+                Ok(0) => return Ok(()),
                 Ok(_) => {}
-                Err(error) => return error.to_string(),
+                Err(error) => return Err(error.to_string()),
             }
+        }
+    }
+
+    /// Ends with the reason when nothing can be sent any more. The system knows it when a receiver that is gone was sent
+    /// something.
+    pub(super) async fn until_gone(self) -> String {
+        let failed = match self.socket.ready(Interest::ERROR).await {
+            Ok(_) => self.socket.take_error(),
+            Err(error) => Err(error),
+        };
+        match failed {
+            Ok(Some(error)) | Err(error) => error.to_string(),
+            Ok(None) => "the receiver closed the connection".to_owned(),
         }
     }
 }

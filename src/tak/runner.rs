@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::LivePicture;
-use super::link::{CLOSE_TIMEOUT, Link, Way, Writer};
+use super::link::{CLOSE_TIMEOUT, Link, Reader, Way, Writer};
 use super::sorter::now;
 use super::target::{Phase, Target};
 use super::wanted::Verdict;
@@ -71,21 +71,18 @@ impl Runner {
             debug!(tak.name = name, "sending to a TAK target");
         }
         target.enter(Phase::Sending);
-        let is_connection = self.way.is_connection();
-        if is_connection {
+        if self.way.is_connection() {
             target.queue().forget_sent();
         }
-        let lasts = async {
-            if is_connection {
-                sleep(STABLE_AFTER).await;
-                target.forget_failures();
+        let gone = async {
+            match reader {
+                Some(reader) => listen(reader, &target).await,
+                None => std::future::pending().await,
             }
-            std::future::pending::<Ended>().await
         };
         let ended = tokio::select! {
             ended = self.send_all(&mut writer, stop) => ended,
-            reason = reader.until_closed() => Ended::Failed(reason),
-            never = lasts => never,
+            reason = gone => Ended::Failed(reason),
         };
         // What was being sent may have arrived or not. A mark that is sent twice is the same mark.
         target.queue().put_back();
@@ -205,6 +202,22 @@ impl Runner {
         }
         self.target.fail(reason, failures, pause);
         pause
+    }
+}
+
+/// Listens to the receiver. Ends with the reason when it is gone.
+async fn listen(mut reader: Reader, target: &Target) -> String {
+    let silent = match timeout(STABLE_AFTER, reader.until_silent()).await {
+        Ok(silent) => silent,
+        Err(_) => {
+            target.forget_failures();
+            reader.until_silent().await
+        }
+    };
+    match silent {
+        // Only what is sent to it shows whether it is still there.
+        Ok(()) => reader.until_gone().await,
+        Err(reason) => reason,
     }
 }
 

@@ -58,6 +58,29 @@ async fn a_connection_that_ends_begins_again() {
     assert!(3 <= program.got().connections);
 }
 
+/// It reads all the same.
+#[tokio::test]
+async fn a_program_that_sends_nothing_more_is_not_gone() {
+    let files = Files::new();
+    let (plain, encrypted) = (Program::mute(None).await, Program::mute(Some(&files)).await);
+    let mut second = target(&encrypted);
+    second.name = "u".to_owned();
+    files.give(&mut second);
+    let server = TestServer::start_with(with(vec![target(&plain), second])).await;
+    for number in 1..=3 {
+        send(&server, WIFI, json!([wifi(number)])).await;
+        for program in [&plain, &encrypted] {
+            let name = format!("net{number}");
+            assert_eq!(program.until_named(&name).await.connections, 1);
+        }
+    }
+    server.stop().await;
+    for program in [&plain, &encrypted] {
+        let got = program.until(|got| !got.ended.is_empty()).await;
+        assert_eq!((got.ended, got.connections), (vec![String::new()], 1));
+    }
+}
+
 #[tokio::test]
 async fn a_program_that_never_reads_is_left_and_nobody_waits_for_it() {
     let socket = TcpSocket::new_v4().unwrap();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use scanpost::config::Tak;
 use tempfile::TempDir;
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
@@ -37,13 +37,15 @@ pub(super) struct Program {
     gate: Arc<watch::Sender<bool>>,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Default)]
 struct Manner {
     tls: Option<TlsAcceptor>,
     /// Closes a connection after so many events.
     closes_after: Option<usize>,
+    /// Whether it closes its sending half at once.
+    is_mute: bool,
     got: Arc<watch::Sender<Got>>,
-    gate: watch::Receiver<bool>,
+    gate: Option<watch::Receiver<bool>>,
 }
 
 impl Program {
@@ -63,36 +65,50 @@ impl Program {
     }
 
     pub(super) async fn tcp() -> Self {
-        Self::listen(None, None, true).await
+        Self::listen(Manner::default(), true).await
     }
 
     pub(super) async fn closing_after(events: usize) -> Self {
-        Self::listen(None, Some(events), true).await
+        let manner = Manner {
+            closes_after: Some(events),
+            ..Manner::default()
+        };
+        Self::listen(manner, true).await
+    }
+
+    /// Closes its sending half at once, and reads on. Speaks TLS if it has files.
+    pub(super) async fn mute(files: Option<&Files>) -> Self {
+        let manner = Manner {
+            tls: files.map(Files::acceptor),
+            is_mute: true,
+            ..Manner::default()
+        };
+        Self::listen(manner, true).await
     }
 
     /// Speaks TLS once it is [opened](Self::open). Until then, nothing can be sent to it.
     pub(super) async fn tls(files: &Files) -> Self {
-        Self::listen(Some(files.acceptor()), None, false).await
+        let manner = Manner {
+            tls: Some(files.acceptor()),
+            ..Manner::default()
+        };
+        Self::listen(manner, false).await
     }
 
-    async fn listen(tls: Option<TlsAcceptor>, closes_after: Option<usize>, is_open: bool) -> Self {
+    async fn listen(mut manner: Manner, is_open: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
-        let scheme = if tls.is_some() { "tls" } else { "tcp" };
-        let (sender, got) = watch::channel(Got::default());
+        let scheme = if manner.tls.is_some() { "tls" } else { "tcp" };
+        let got = manner.got.subscribe();
         let gate = Arc::new(watch::Sender::new(is_open));
-        let manner = Manner {
-            tls,
-            closes_after,
-            got: Arc::new(sender),
-            gate: gate.subscribe(),
-        };
+        manner.gate = Some(gate.subscribe());
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let mut manner = manner.clone();
                 manner.got.send_modify(|got| got.connections += 1);
                 tokio::spawn(async move {
-                    let is_open = manner.gate.wait_for(|is_open| *is_open).await.is_ok();
+                    let mut gate = manner.gate.take().unwrap();
+                    let is_open = gate.wait_for(|is_open| *is_open).await.is_ok();
                     match manner.tls.clone() {
                         None => manner.read(stream).await,
                         // An error means that the server is gone, or that one of both trusts the other not.
@@ -145,7 +161,10 @@ impl Program {
 }
 
 impl Manner {
-    async fn read(&self, mut stream: impl AsyncRead + Unpin) {
+    async fn read(&self, mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+        if self.is_mute {
+            stream.shutdown().await.unwrap();
+        }
         let (mut rest, mut piece, mut taken) = (Vec::new(), [0; 4096], 0);
         while let Ok(length @ 1..) = stream.read(&mut piece).await {
             rest.extend(&piece[..length]);
