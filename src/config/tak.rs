@@ -52,7 +52,7 @@ pub struct Tak {
     pub phys: Vec<PhyWord>,
     /// Security of the devices that are sent. Empty means any.
     pub security: Vec<SecurityWord>,
-    /// Sources whose devices are sent, by UUID or by name. Empty means all.
+    /// Sources whose reports are the occasion to send a device, by UUID or by name. Empty means all.
     pub sources: Vec<String>,
     /// Names of the networks that are sent: `*` stands for any characters, `?` for one byte. Empty means all.
     pub ssids: Vec<Pattern>,

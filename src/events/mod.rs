@@ -13,7 +13,7 @@ use tokio::sync::broadcast;
 
 use self::messages::Messages;
 pub use self::messages::{MESSAGES_KEPT, Message, Severity};
-pub(crate) use self::seen::SeenDevices;
+pub(crate) use self::seen::{SeenDevice, SeenDevices};
 use crate::alerts::Alert;
 use crate::log::Import;
 use crate::report::{DeviceId, Phy, ReceivedAt, SourceId};
@@ -150,7 +150,7 @@ pub struct BatchEvents<'e> {
     messages_left: Option<usize>,
     pending: Vec<Pending>,
     /// Reported devices, if somebody wants them.
-    seen: Option<Vec<DeviceId>>,
+    seen: Option<Vec<SeenDevice>>,
 }
 
 #[derive(Debug)]
@@ -205,10 +205,10 @@ impl BatchEvents<'_> {
         }
     }
 
-    /// Notes the device of a report.
-    pub fn saw(&mut self, id: DeviceId) {
+    /// Notes the device of a report, and who reported it.
+    pub fn saw(&mut self, device: DeviceId, source: SourceId) {
         if let Some(seen) = &mut self.seen {
-            seen.push(id);
+            seen.push(SeenDevice { device, source });
         }
     }
 

@@ -1,7 +1,7 @@
 //! The devices that scanners report, for those who pass them on at once.
 //!
-//! Each device waits once, however often it is reported: whoever takes it reads its newest state from the tracker. The
-//! writer never waits, so past a bound devices are only counted.
+//! Each device waits once for each source, however often that source reports it: whoever takes it reads its newest state
+//! from the tracker. The writer never waits, so past a bound devices are only counted.
 
 use std::collections::HashSet;
 use std::mem;
@@ -10,10 +10,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::report::DeviceId;
+use crate::report::{DeviceId, SourceId};
 
 /// The most devices that wait to be taken. They are taken several times a second.
 const WAITING_MAX: usize = 65_536;
+
+/// A device, and the source that reported it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct SeenDevice {
+    pub(crate) device: DeviceId,
+    pub(crate) source: SourceId,
+}
 
 /// Devices that were reported and not taken yet. It has one reader.
 #[derive(Debug, Default)]
@@ -27,9 +34,9 @@ pub(crate) struct SeenDevices {
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     /// In the order of their first report since then.
-    pub(crate) devices: Vec<DeviceId>,
+    pub(crate) devices: Vec<SeenDevice>,
     /// The same devices.
-    known: HashSet<DeviceId>,
+    known: HashSet<SeenDevice>,
     /// How many times a device had no room.
     pub(crate) left_out: u64,
 }
@@ -47,7 +54,7 @@ impl SeenDevices {
         self.is_watched.load(Ordering::Relaxed)
     }
 
-    pub(super) fn add(&self, devices: &[DeviceId]) {
+    pub(super) fn add(&self, devices: &[SeenDevice]) {
         if devices.is_empty() {
             return;
         }
@@ -72,7 +79,7 @@ impl SeenDevices {
 }
 
 impl Seen {
-    fn add(&mut self, devices: &[DeviceId]) {
+    fn add(&mut self, devices: &[SeenDevice]) {
         for &device in devices {
             if WAITING_MAX <= self.devices.len() {
                 self.left_out += u64::from(!self.known.contains(&device));
@@ -88,12 +95,26 @@ mod tests {
     use super::*;
     use crate::report::{MacAddr, Phy};
 
-    fn device(number: usize) -> DeviceId {
+    fn device(number: usize) -> SeenDevice {
         let [.., a, b, c] = number.to_be_bytes();
-        DeviceId {
-            phy: Phy::Wifi,
-            addr: MacAddr::new([2, 0, 0, a, b, c]),
+        SeenDevice {
+            device: DeviceId {
+                phy: Phy::Wifi,
+                addr: MacAddr::new([2, 0, 0, a, b, c]),
+            },
+            source: SourceId::of_name("phone"),
         }
+    }
+
+    #[test]
+    fn a_device_waits_once_for_each_source() {
+        let other = SeenDevice {
+            source: SourceId::of_name("board"),
+            ..device(0)
+        };
+        let mut seen = Seen::default();
+        seen.add(&[device(0), other, device(0), other]);
+        assert_eq!(seen.devices, [device(0), other]);
     }
 
     #[test]

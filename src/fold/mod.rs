@@ -16,7 +16,7 @@ pub use self::receipts::{Receipt, Waiting};
 use crate::alerts::{AlertKeeper, AlertOrderError};
 use crate::events::{BatchEvents, Events};
 use crate::log::{Entry, Log, LogError, LogPosition, What};
-use crate::report::{ReceivedAt, Report};
+use crate::report::{ReceivedAt, Report, SourceId};
 use crate::tracker::{Change, Device, Observer, Tracker};
 
 /// Number of the log's last batches from which the pace of sources is restored.
@@ -45,6 +45,8 @@ pub struct Fold {
 struct Observers<'o, 'e> {
     alerts: &'o mut AlertKeeper,
     events: Option<&'o mut BatchEvents<'e>>,
+    /// Who sent the reports, if there are any.
+    source: Option<SourceId>,
     /// Whether the reports come out of a file. The rules do not look at those.
     is_history: bool,
 }
@@ -54,8 +56,8 @@ impl<'b> Observer<'b> for Observers<'_, 'b> {
         if !self.is_history {
             self.alerts.look(before, report);
         }
-        if let Some(events) = &mut self.events {
-            events.saw(report.device());
+        if let (Some(events), Some(source)) = (&mut self.events, self.source) {
+            events.saw(report.device(), source);
         }
     }
 
@@ -96,6 +98,10 @@ impl Fold {
         let mut observers = Observers {
             alerts: &mut self.alerts,
             events: events.as_mut(),
+            source: match &entry.record.what {
+                What::Reports(batch) => Some(batch.source),
+                _ => None,
+            },
             is_history,
         };
         let applied = self.tracker.apply_observed(entry, &mut observers);

@@ -162,7 +162,7 @@ impl Runner {
         if !privacy.lets_out(&device, OptedOut::LeftOut) {
             return None;
         }
-        match wanted.verdict(&device, &wanted.sources(tracker), now()) {
+        match wanted.verdict(&device, now()) {
             Verdict::Send => live_event(&device, wanted.stale_after_s),
             Verdict::Drop => None,
             Verdict::Stale => {

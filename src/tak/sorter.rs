@@ -9,8 +9,9 @@ use tokio::time::sleep;
 use super::LivePicture;
 use super::target::Target;
 use super::wanted::{Verdict, WantedSources};
+use crate::events::SeenDevice;
 use crate::privacy::OptedOut;
-use crate::report::{DeviceId, ReceivedAt, UnixTime};
+use crate::report::{ReceivedAt, UnixTime};
 
 /// The pause between two looks. Most reports of a second are about the same devices, so a pause spares work. A target
 /// sends few events a second, so nobody notices it.
@@ -37,8 +38,8 @@ pub(super) async fn sort(picture: LivePicture, targets: impl Fn() -> Vec<Arc<Tar
         let mut asking: Vec<_> = asking.collect();
         let now = now();
         for devices in seen.devices.chunks(DEVICES_PER_STEP) {
-            for &id in devices {
-                offer(&picture, id, now, &mut asking);
+            for &seen in devices {
+                offer(&picture, seen, now, &mut asking);
             }
             yield_now().await;
         }
@@ -51,14 +52,22 @@ pub(super) async fn sort(picture: LivePicture, targets: impl Fn() -> Vec<Arc<Tar
     }
 }
 
-fn offer(picture: &LivePicture, id: DeviceId, now: UnixTime, asking: &mut [Asking]) {
+fn offer(picture: &LivePicture, seen: SeenDevice, now: UnixTime, asking: &mut [Asking]) {
+    let SeenDevice { device: id, source } = seen;
     picture.tracker.look(id, |device| {
         let device = device.filter(|device| picture.privacy.lets_out(device, OptedOut::LeftOut));
         let Some(device) = device else {
             return;
         };
         for one in asking {
-            match one.target.wanted.verdict(device, &one.sources, now) {
+            if one
+                .sources
+                .as_ref()
+                .is_some_and(|wanted| !wanted.contains(&source))
+            {
+                continue;
+            }
+            match one.target.wanted.verdict(device, now) {
                 Verdict::Send => one.target.queue().add(id),
                 Verdict::Stale => one.stale += 1,
                 Verdict::Drop => {}

@@ -5,10 +5,11 @@ use std::collections::HashSet;
 use crate::config::Tak;
 use crate::privacy::{AddressRange, Pattern};
 use crate::report::capabilities::{Security, SecurityClass};
-use crate::report::{Phy, UnixTime};
-use crate::tracker::{Device, Radio, Source, SourceNumber, Tracker};
+use crate::report::{Phy, SourceId, UnixTime};
+use crate::tracker::{Device, Radio, Source, Tracker};
 
-/// The filter of a target. All of it has to hold; of several values of one part, any.
+/// The filter of a target. All of it has to hold; of several values of one part, any. The sources are those of the report
+/// that is the occasion, and the rest is about the device.
 #[derive(Clone, Debug)]
 pub(super) struct Wanted {
     phys: Vec<Phy>,
@@ -20,7 +21,7 @@ pub(super) struct Wanted {
 }
 
 /// The sources of a filter, as the tracker knows them now. `None` if all are wanted.
-pub(super) type WantedSources = Option<HashSet<SourceNumber>>;
+pub(super) type WantedSources = Option<HashSet<SourceId>>;
 
 /// What to do with a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,16 +55,11 @@ impl Wanted {
             |text: &String, source: &Source| source.id.is_meant_by(text, Some(&source.name));
         let sources =
             sources.filter(|source| self.sources.iter().any(|text| is_meant(text, source)));
-        Some(sources.map(|source| source.number).collect())
+        Some(sources.map(|source| source.id).collect())
     }
 
-    pub(super) fn verdict(
-        &self,
-        device: &Device,
-        sources: &WantedSources,
-        now: UnixTime,
-    ) -> Verdict {
-        if device.place.is_none() || !self.has(device, sources) {
+    pub(super) fn verdict(&self, device: &Device, now: UnixTime) -> Verdict {
+        if device.place.is_none() || !self.has(device) {
             return Verdict::Drop;
         }
         let stale = device
@@ -76,7 +72,7 @@ impl Wanted {
         Verdict::Send
     }
 
-    fn has(&self, device: &Device, sources: &WantedSources) -> bool {
+    fn has(&self, device: &Device) -> bool {
         let addr = device.id.addr;
         has_one(&self.phys, |phy| *phy == device.id.phy)
             && has_one(&self.classes, |class| {
@@ -84,10 +80,6 @@ impl Wanted {
                 *class == device.security().map(Security::class).unwrap_or_default()
             })
             && has_one(&self.addresses, |range| range.contains(addr))
-            && sources.as_ref().is_none_or(|sources| {
-                let mut seers = device.seen_by.iter();
-                seers.any(|seen| sources.contains(&seen.source))
-            })
             && has_one(&self.ssids, |pattern| is_named(device, pattern))
     }
 }

@@ -227,6 +227,33 @@ async fn only_what_fits_the_filter_is_sent() {
     assert_eq!(program.names(), ["net1", "net6"]);
 }
 
+/// Two sources see the same device, and one of them is wanted.
+#[tokio::test]
+async fn only_reports_of_the_sources_are_an_occasion() {
+    let program = Program::tcp().await;
+    let server = server(&program, |target| {
+        target.every = Duration::ZERO;
+        target.sources = vec!["PHONE".to_owned()];
+    })
+    .await;
+    let board = async |reports: Value| {
+        let batch = json!({
+            "source_uuid": "44444444-0000-0000-0000-000000000002", "source_name": "board", "reports": reports
+        });
+        server.post_json(WIFI, &batch).await.expect_status(200);
+    };
+    board(json!([wifi(1), wifi(2)])).await;
+    send(&server, WIFI, json!([wifi(1)])).await;
+    program.until_named("net1").await;
+    board(wifis(1..4)).await;
+    send(&server, WIFI, json!([wifi(4)])).await;
+    program.until_named("net4").await;
+    board(wifis(1..4)).await;
+    send(&server, WIFI, json!([wifi(3)])).await;
+    program.until_named("net3").await;
+    assert_eq!(program.names(), ["net1", "net4", "net3"]);
+}
+
 #[tokio::test]
 async fn imports_and_old_reports_are_history() {
     let program = Program::tcp().await;
