@@ -1,6 +1,7 @@
 //! `[[tak]]`: TAK programs that are shown devices as they are reported.
 
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -233,6 +234,10 @@ impl Tak {
             }
             return Ok(());
         }
+        if self.server_name.is_empty() && address.host.contains('%') {
+            let reason = "must be set, because no certificate has an address with a zone";
+            return Err(("server_name", reason.to_owned()));
+        }
         if ServerName::try_from(self.certified_name(address)).is_err() {
             let key = if self.server_name.is_empty() {
                 "url"
@@ -281,10 +286,15 @@ fn address(text: &str) -> Result<TakAddress, &'static str> {
     }
     let authority: Authority = rest.parse().map_err(|_| "it is not a valid address")?;
     let host = authority.host();
-    let host = host
+    let in_brackets = host
         .strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'))
-        .unwrap_or(host);
+        .and_then(|host| host.strip_suffix(']'));
+    if let Some(host) = in_brackets {
+        check_v6(scheme, host)?;
+    } else if let Ok(address) = host.parse() {
+        check_ip(scheme, address)?;
+    }
+    let host = in_brackets.unwrap_or(host);
     if host.is_empty() {
         return Err("it has no host");
     }
@@ -294,6 +304,46 @@ fn address(text: &str) -> Result<TakAddress, &'static str> {
         host: host.to_owned(),
         port: port.ok_or("its port is missing, or is not 1 to 65535")?,
     })
+}
+
+/// Checks an address of IPv6, with its zone if it has one.
+fn check_v6(scheme: TakScheme, host: &str) -> Result<(), &'static str> {
+    let (address, zone) = match host.split_once('%') {
+        Some((address, zone)) => (address, Some(zone)),
+        None => (host, None),
+    };
+    let address: Ipv6Addr = address
+        .parse()
+        .map_err(|_| "it has no valid address of IPv6 in its brackets")?;
+    // The system takes a zone for these alone, and does not reach them without one.
+    match (is_link_local(address), zone) {
+        (true, None) => Err(
+            "a link-local address needs the zone in which it is, such as udp://[fe80::1%eth0]:6969",
+        ),
+        (true, Some(zone)) if zone.is_empty() || zone.contains('%') || zone.starts_with("25") => {
+            Err("its zone must be the name of an interface, behind a single %")
+        }
+        (false, Some(_)) => Err("only a link-local address has a zone"),
+        _ => check_ip(scheme, address.into()),
+    }
+}
+
+/// Whether the address means something on one link only.
+fn is_link_local(address: Ipv6Addr) -> bool {
+    // Groups whose scope is an interface or a link.
+    let [first, ..] = address.segments();
+    address.is_unicast_link_local() || matches!(first & 0xff0f, 0xff01 | 0xff02)
+}
+
+fn check_ip(scheme: TakScheme, address: IpAddr) -> Result<(), &'static str> {
+    let address = address.to_canonical();
+    if address == Ipv4Addr::BROADCAST {
+        return Err("events are not broadcast: use a multicast group, such as 239.2.3.1");
+    }
+    if address.is_multicast() && scheme != TakScheme::Udp {
+        return Err("a multicast group is reached by udp:// only");
+    }
+    Ok(())
 }
 
 impl TakScheme {
@@ -469,6 +519,43 @@ mod tests {
                 "\"tls://a_b!:1\"",
             ],
         );
+    }
+
+    #[test]
+    fn an_address_that_cannot_be_reached_is_refused_with_the_reason() {
+        check(
+            "url",
+            &[
+                "\"udp://255.255.255.254:1\"",
+                "\"udp://239.2.3.1:1\"",
+                "\"udp://[ff0e::1]:1\"",
+                "\"udp://[ff02::1%eth0]:1\"",
+                "\"tcp://[fe80::1%eth0]:1\"",
+                "\"tcp://[2001:db8::1]:1\"",
+            ],
+            &[],
+        );
+        for (url, reason) in [
+            ("udp://255.255.255.255:1", "broadcast"),
+            ("tcp://255.255.255.255:1", "broadcast"),
+            ("udp://[::ffff:255.255.255.255]:1", "broadcast"),
+            ("tcp://239.2.3.1:1", "by udp://"),
+            ("tls://224.0.0.1:1", "by udp://"),
+            ("tcp://[ff0e::1]:1", "by udp://"),
+            ("tls://[ff02::1%eth0]:1", "by udp://"),
+            ("udp://[fe80::1]:1", "needs the zone"),
+            ("udp://[ff02::1]:1", "needs the zone"),
+            ("udp://[fe80::1%]:1", "name of an interface"),
+            ("udp://[fe80::1%25eth0]:1", "name of an interface"),
+            ("udp://[2001:db8::1%eth0]:1", "only a link-local"),
+            ("udp://[tak.example]:1", "in its brackets"),
+        ] {
+            let text = entry(&[("url", &format!("{url:?}"))]);
+            refused(&text, &["`tak[0].url`", reason]);
+        }
+        let zoned = ("url", "\"tls://[fe80::1%eth0]:1\"");
+        refused(&entry(&[zoned]), &["`tak[0].server_name`", "zone"]);
+        load(&entry(&[zoned, ("server_name", "\"tak.example\"")])).unwrap();
     }
 
     #[test]
