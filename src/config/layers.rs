@@ -8,6 +8,7 @@ use std::fmt::{self, Display};
 use std::fs;
 use std::path::Path;
 
+use toml::de::DeTable;
 use toml::{Table, Value};
 
 use super::{Config, ConfigError, list};
@@ -45,10 +46,7 @@ impl Layers {
     }
 
     pub(super) fn add_text(&mut self, path: &Path, text: &str) -> Result<(), ConfigError> {
-        let table: Table = text.parse().map_err(|source| ConfigError::Syntax {
-            path: path.to_owned(),
-            source: Box::new(source),
-        })?;
+        let table: Table = text.parse().map_err(|error| syntax(path, text, &error))?;
         let origin = path.display().to_string();
         for (section, value) in table {
             match value {
@@ -143,6 +141,28 @@ impl Layers {
             key: key.to_owned(),
             nearest: nearest(key, self.keys(), spelling),
         }
+    }
+}
+
+/// Tells what is wrong in a text, and where, without showing anything of it.
+fn syntax(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
+    // The parser's own errors have fixed texts. One that comes later may have the value that does not fit.
+    let reason = match DeTable::parse(text) {
+        Err(error) => error.message().to_owned(),
+        Ok(_) => "a value is out of range".to_owned(),
+    };
+    let start = error.span().map_or(0, |span| span.start);
+    let before = text.get(..start).unwrap_or(text);
+    let (line_start, line) = match before.rfind('\n') {
+        Some(end) => (end + 1, before.matches('\n').count() + 1),
+        None => (0, 1),
+    };
+    let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
+    ConfigError::Syntax {
+        path: path.to_owned(),
+        line,
+        column,
+        reason,
     }
 }
 

@@ -100,7 +100,15 @@ fn check_keys<E: Entry>(origin: &str, place: &str, keys: &Table) -> Result<(), C
             .map_err(|error| ConfigError::BadValue {
                 origin: origin.to_owned(),
                 value: shown::<E>(name, Some(value)),
-                reason: error.message().to_owned(),
+                reason: if E::SECRET.contains(&name.as_str()) {
+                    // The error of the type has the value.
+                    format!(
+                        "must be of type string, but it is of type {}",
+                        value.type_str()
+                    )
+                } else {
+                    error.message().to_owned()
+                },
                 key,
             })?;
     }

@@ -230,13 +230,17 @@ pub enum ConfigError {
         /// Error of the operating system.
         source: io::Error,
     },
-    /// The file is not valid TOML.
-    #[error("{} is not valid TOML", path.display())]
+    /// The file is not valid TOML. The line itself is not shown, because it may have a secret.
+    #[error("{} is not valid TOML: line {line}, column {column}: {reason}", path.display())]
     Syntax {
         /// Path of the file.
         path: PathBuf,
-        /// The parser's error, with the line.
-        source: Box<toml::de::Error>,
+        /// Number of the line, from 1.
+        line: usize,
+        /// Number of the character in the line, from 1.
+        column: usize,
+        /// What is wrong, without anything of the file.
+        reason: String,
     },
     /// A key does not exist.
     #[error("{origin}: unknown key `{key}`; did you mean `{nearest}`?")]

@@ -270,8 +270,43 @@ fn a_bad_value_names_its_key_its_value_and_the_reason() {
     );
     refused(
         from_file("[limits"),
-        &["scanpost.toml is not valid TOML", "line 1"],
+        &["scanpost.toml is not valid TOML", "line 1, column 8: "],
     );
+}
+
+#[test]
+fn no_error_of_the_file_shows_a_secret() {
+    let secret = "77777777777777777777";
+    let file = |line: &str| {
+        format!(
+            "[server]\nname = \"ü\"\n[[forward]]\nname = \"a\"\n{}\n",
+            line.replace("SECRET", secret)
+        )
+    };
+    for (line, place) in [
+        ("key = \"SECRET", "line 5, column "),
+        ("key = SECRET\"", "line 5, column "),
+        ("key = \"\\SECRET\"", "line 5, column "),
+        ("key = \"x\" SECRET", "line 5, column 11: "),
+        ("key = \"ü\"\nkey = \"SECRET\"", "line 6, column 1: "),
+        ("SECRET", "line 5, column "),
+        ("key = pass_SECRET", "line 5, column "),
+        ("key = SECRET", "line 5, column 7: a value is out of range"),
+        ("key = [\"SECRET\"", "line "),
+        ("key = { SECRET", "line "),
+        ("key = 7777777777777777", "`forward[0].key`"),
+        ("url = [\"SECRET\"]", "`forward[0].url`"),
+    ] {
+        let error = from_file(&file(line)).unwrap_err();
+        let mut shown = format!("{error} {error:?}");
+        let mut cause = std::error::Error::source(&error);
+        while let Some(error) = cause {
+            shown = format!("{shown} {error} {error:?}");
+            cause = error.source();
+        }
+        assert!(shown.contains(place), "{line}: {shown}");
+        assert!(!shown.contains("7777"), "{line}: {shown}");
+    }
 }
 
 #[test]

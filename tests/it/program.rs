@@ -472,7 +472,7 @@ async fn a_hangup_changes_settings_and_never_ends_the_program() {
             "take effect at the next start",
             "limits.connections_max, server.name",
         ),
-        ("nonsense", kept, "is not valid TOML"),
+        ("nonsense", kept, "is not valid TOML: line 1, column 9: "),
         (
             "[limits]\nconnections_max = 0\n",
             kept,
