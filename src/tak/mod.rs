@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::link::Way;
-use self::runner::{Runner, gap};
+use self::runner::Runner;
 use self::target::Target;
 pub use self::target::{Phase, TakStatus};
 use crate::config::Tak;
@@ -73,7 +73,8 @@ struct Running {
     target: Arc<Target>,
     way: Way,
     stop: CancellationToken,
-    task: JoinHandle<Option<()>>,
+    /// Tells when it sent the last event. `None` if it was cut off.
+    task: JoinHandle<Option<Option<Instant>>>,
 }
 
 /// The tasks of the targets.
@@ -187,26 +188,24 @@ impl Shared {
             replaced.stop.cancel();
             replaced.task
         });
-        // The rate holds for the target, however often its settings change.
-        let pause = replaced.as_ref().map(|_| gap(config.events_per_second_max));
         let target = Arc::new(Target::new(config, way.address.to_string()));
         let stop = self.stop.child_token();
         let task = {
-            let (ends, runner) = (
+            let (ends, mut runner) = (
                 stop.clone(),
                 Runner {
                     target: Arc::clone(&target),
                     picture: picture.clone(),
                     way: way.clone(),
-                    next_at: Instant::now() + pause.unwrap_or_default(),
+                    sent_at: None,
                 },
             );
             self.cut.clone().run_until_cancelled_owned(async move {
                 if let Some(replaced) = replaced {
                     // It failed if it panicked, which is no reason to send nothing.
-                    replaced.await.ok();
+                    runner.sent_at = replaced.await.ok().flatten().flatten();
                 }
-                runner.run(ends).await;
+                runner.run(ends).await
             })
         };
         Running {

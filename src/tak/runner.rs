@@ -28,8 +28,8 @@ pub(super) struct Runner {
     pub(super) target: Arc<Target>,
     pub(super) picture: LivePicture,
     pub(super) way: Way,
-    /// When the next event may be sent. Holds across connections.
-    pub(super) next_at: Instant,
+    /// When the last event was sent, if there was one. The rate holds across connections and changes of the settings.
+    pub(super) sent_at: Option<Instant>,
 }
 
 /// Why a connection is over.
@@ -39,8 +39,13 @@ enum Ended {
 }
 
 impl Runner {
-    /// Runs until `stop`. Finishes the event that is under way.
-    pub(super) async fn run(mut self, stop: CancellationToken) {
+    /// Runs until `stop`. Finishes the event that is under way, and tells when the last one was sent.
+    pub(super) async fn run(mut self, stop: CancellationToken) -> Option<Instant> {
+        self.send_until(&stop).await;
+        self.sent_at
+    }
+
+    async fn send_until(&mut self, stop: &CancellationToken) {
         loop {
             self.target.enter(Phase::Connecting);
             let Some(connected) = stop.run_until_cancelled(self.way.connect()).await else {
@@ -48,7 +53,7 @@ impl Runner {
             };
             let reason = match connected {
                 Err(reason) => reason,
-                Ok(link) => match self.serve(link, &stop).await {
+                Ok(link) => match self.serve(link, stop).await {
                     Ended::Stopped => return,
                     Ended::Failed(reason) => reason,
                 },
@@ -119,7 +124,7 @@ impl Runner {
                 }
             }
             let sent_at = Instant::now();
-            self.next_at = sent_at + gap(target.config.events_per_second_max);
+            self.sent_at = Some(sent_at);
             target.queue().sent(sent_at);
             target.count_event();
             if is_proof(*first_at.get_or_insert(sent_at), sent_at) {
@@ -130,7 +135,9 @@ impl Runner {
 
     /// Waits until an event may be sent, and then for a device.
     async fn next(&self) -> DeviceId {
-        sleep_until(self.next_at).await;
+        if let Some(sent_at) = self.sent_at {
+            sleep_until(sent_at + gap(self.target.config.events_per_second_max)).await;
+        }
         loop {
             let wakes_at = {
                 let mut queue = self.target.queue();
@@ -240,7 +247,7 @@ async fn until_late<T>(stop: &CancellationToken, work: impl Future<Output = T>) 
 }
 
 /// The least time between two events.
-pub(super) fn gap(events_per_second_max: usize) -> Duration {
+fn gap(events_per_second_max: usize) -> Duration {
     let events = u32::try_from(events_per_second_max).unwrap_or(u32::MAX);
     Duration::from_secs(1) / events.max(1)
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use reqwest::Client;
 use scanpost::config::Config;
@@ -60,6 +61,11 @@ fn write(file: &Path, targets: &[(&str, &Program)]) {
     fs::write(file, targets.collect::<String>()).unwrap();
 }
 
+fn hang_up(running: &mut Running) {
+    running.signal("HUP");
+    running.wait_for("the changed settings are in use");
+}
+
 async fn report(running: &Running, number: u64) {
     let url = format!("http://{}{WIFI}", running.addr);
     let body = batch(json!([wifi(number)]));
@@ -76,10 +82,6 @@ async fn a_hangup_replaces_targets() {
     let mut running = Running::start(|command| {
         command.arg("--config").arg(&file);
     });
-    let hang_up = |running: &mut Running| {
-        running.signal("HUP");
-        running.wait_for("the changed settings are in use");
-    };
     report(&running, 1).await;
     write(&file, &[("a", &first)]);
     hang_up(&mut running);
@@ -121,5 +123,74 @@ async fn a_hangup_replaces_targets() {
     addr.parse::<SocketAddr>().unwrap();
     assert_eq!(first.names(), ["net2", "net3"]);
     assert_eq!(second.names(), ["net3", "net4"]);
+    running.stop();
+}
+
+/// Programs that listen over TCP and over TLS have an open connection each.
+#[tokio::test]
+async fn a_target_that_is_removed_closes_its_connection() {
+    let files = Files::new();
+    let (plain, encrypted) = (Program::tcp().await, Program::tls(&files).await);
+    encrypted.open();
+    let mut second = target(&encrypted);
+    files.give(&mut second);
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("scanpost.toml");
+    let first = format!("[[tak]]\nname = \"a\"\nurl = \"{}\"\n", plain.url);
+    let second = format!(
+        "[[tak]]\nname = \"b\"\nurl = \"{}\"\nserver_name = \"{}\"\nca_file = {:?}\ncert_file = {:?}\nkey_file = {:?}\n",
+        encrypted.url, second.server_name, second.ca_file, second.cert_file, second.key_file
+    );
+    fs::write(&file, format!("{first}{second}")).unwrap();
+    let mut running = Running::start(|command| {
+        command.arg("--config").arg(&file);
+    });
+    report(&running, 1).await;
+    for program in [&plain, &encrypted] {
+        program.until_named("net1").await;
+    }
+    for (left, gone, stays) in [(second, &plain, 1), (String::new(), &encrypted, 0)] {
+        fs::write(&file, left).unwrap();
+        hang_up(&mut running);
+        let got = gone.until(|got| !got.ended.is_empty()).await;
+        // The end of it is in order, and no other connection follows.
+        assert_eq!((got.ended, got.connections), (vec![String::new()], 1));
+        let url = format!("http://{}/api/v1/tak", running.addr);
+        let list: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
+        assert_eq!(list["tak"].as_array().unwrap().len(), stays, "{list}");
+    }
+    running.stop();
+}
+
+#[tokio::test]
+async fn the_rate_holds_however_often_the_settings_change() {
+    let program = Program::tcp().await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("scanpost.toml");
+    let write = |queue_max: u64| {
+        let url = &program.url;
+        let text = format!(
+            "[[tak]]\nname = \"a\"\nurl = \"{url}\"\nevents_per_second_max = 1\nqueue_max = {queue_max}\n"
+        );
+        fs::write(&file, text).unwrap();
+    };
+    write(1);
+    let mut running = Running::start(|command| {
+        command.arg("--config").arg(&file);
+    });
+    let start = Instant::now();
+    for number in 1..=4 {
+        report(&running, number).await;
+        program.until_named(&format!("net{number}")).await;
+        write(1 + number);
+        hang_up(&mut running);
+    }
+    // A slow machine only takes longer.
+    assert!(
+        Duration::from_secs(3) <= start.elapsed(),
+        "{:?}",
+        start.elapsed()
+    );
+    assert_eq!(program.names(), ["net1", "net2", "net3", "net4"]);
     running.stop();
 }
