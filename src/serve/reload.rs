@@ -80,12 +80,7 @@ impl Reloader {
             }
             app.allow_origins(&current.server.cors_origins);
             // The file of a secret may have changed.
-            let are_used = [
-                self.replace_webhooks(&current).await,
-                self.replace_forwards(&current).await,
-                self.replace_tak(&current).await,
-            ];
-            let are_all_used = are_used.into_iter().all(|is_used| is_used);
+            let are_all_used = self.replace_lists(&current).await;
             *changed = Some(self.with_changes(&current));
             if is_new {
                 self.warn_of_other_changes(&current);
@@ -100,52 +95,18 @@ impl Reloader {
         }
     }
 
-    /// Whether the webhooks of the configuration are in use then.
-    async fn replace_webhooks(&self, config: &Config) -> bool {
+    /// Uses the webhooks, forwards and TAK targets of the configuration. Whether all of them are in use then.
+    async fn replace_lists(&self, config: &Config) -> bool {
         let (webhooks, configured) = (self.webhooks.clone(), config.webhooks.clone());
-        let replaced = spawn_blocking(move || webhooks.replace(&configured)).await;
-        match replaced {
-            Ok(Ok(())) => {
-                webhook::warn_of_missing_rules(&config.webhooks, &self.alerts);
-                return true;
-            }
-            Ok(Err(error)) => error!(
-                error = &error as &(dyn std::error::Error + 'static),
-                "the webhooks stay as they were, the new ones cannot be used"
-            ),
-            Err(error) => error!(%error, "the webhooks stay as they were"),
+        let has_webhooks = replace("webhooks", move || webhooks.replace(&configured)).await;
+        if has_webhooks {
+            webhook::warn_of_missing_rules(&config.webhooks, &self.alerts);
         }
-        false
-    }
-
-    /// Whether the forwards of the configuration are in use then.
-    async fn replace_forwards(&self, config: &Config) -> bool {
         let (forwards, configured) = (self.forwards.clone(), config.forward.clone());
-        let replaced = spawn_blocking(move || forwards.replace(&configured)).await;
-        match replaced {
-            Ok(Ok(())) => return true,
-            Ok(Err(error)) => error!(
-                error = &error as &(dyn std::error::Error + 'static),
-                "the forwards stay as they were, the new ones cannot be used"
-            ),
-            Err(error) => error!(%error, "the forwards stay as they were"),
-        }
-        false
-    }
-
-    /// Whether the TAK targets of the configuration are in use then.
-    async fn replace_tak(&self, config: &Config) -> bool {
+        let has_forwards = replace("forwards", move || forwards.replace(&configured)).await;
         let (tak, configured) = (self.tak.clone(), config.tak.clone());
-        let replaced = spawn_blocking(move || tak.replace(&configured)).await;
-        match replaced {
-            Ok(Ok(())) => return true,
-            Ok(Err(error)) => error!(
-                error = &error as &(dyn std::error::Error + 'static),
-                "the TAK targets stay as they were, the new ones cannot be used"
-            ),
-            Err(error) => error!(%error, "the TAK targets stay as they were"),
-        }
-        false
+        let has_tak = replace("TAK targets", move || tak.replace(&configured)).await;
+        has_webhooks && has_forwards && has_tak
     }
 
     /// The configuration of the start, with the settings that can change while the server runs.
@@ -183,4 +144,23 @@ impl Reloader {
             );
         }
     }
+}
+
+/// Uses another list. Whether it is in use then.
+async fn replace<E>(
+    what: &'static str,
+    replace: impl FnOnce() -> Result<(), E> + Send + 'static,
+) -> bool
+where
+    E: std::error::Error + Send + 'static,
+{
+    match spawn_blocking(replace).await {
+        Ok(Ok(())) => return true,
+        Ok(Err(error)) => error!(
+            error = &error as &(dyn std::error::Error + 'static),
+            "the {what} stay as they were, the new ones cannot be used"
+        ),
+        Err(error) => error!(%error, "the {what} stay as they were"),
+    }
+    false
 }
