@@ -29,7 +29,7 @@ use crate::erase::Eraser;
 use crate::events::Events;
 use crate::export::Scratch;
 use crate::fold::ResendWindow;
-use crate::forward::{self, ForwardError, ForwardLog, ForwardTasks};
+use crate::forward::{self, ForwardError, ForwardLog, TargetTasks};
 pub use crate::http::PageError;
 use crate::http::server::lease::ConnectionLimits;
 use crate::http::server::listener;
@@ -52,7 +52,7 @@ use crate::privacy::{self, OptedOut};
 use crate::process::Process;
 use crate::report::ReceivedAt;
 use crate::snapshot::Snapshots;
-use crate::tak::{self, LivePicture, TakError, TakTasks};
+use crate::tak::{self, LivePicture, TakError};
 use crate::tracker::Tracker;
 use crate::webhook::{self, Deliveries, WebhookError, Webhooks};
 
@@ -399,7 +399,7 @@ fn start_housekeeping(
 
 /// Waits until the requests to others that are under way have ended, but not for long.
 async fn finish_sending(
-    (deliveries, forwarding, showing): (Deliveries, ForwardTasks, TakTasks),
+    (deliveries, forwarding, showing): (Deliveries, TargetTasks, TargetTasks),
     grace: Duration,
 ) {
     tokio::join!(

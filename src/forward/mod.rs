@@ -18,18 +18,11 @@ mod target;
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
-use std::mem;
-use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
-use std::time::Duration;
+use std::sync::Arc;
 
-use futures_util::FutureExt;
 use hyper::Uri;
-use tokio::task::JoinHandle;
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 pub use self::gather::ForwardLog;
 use self::gather::Wanted;
@@ -44,7 +37,10 @@ use self::target::{Order, Target};
 use crate::config::{Forward, forward};
 use crate::data_dir;
 use crate::log::LogPosition;
-use crate::outbox::{CaFileError, Client, ClientSettings, CursorError, CursorFile, Cursors};
+pub use crate::outbox::TargetTasks;
+use crate::outbox::{
+    self, CaFileError, Client, ClientSettings, CursorError, CursorFile, Cursors, Targets,
+};
 
 /// The file with the position of each target in the log.
 const CURSORS: CursorFile = CursorFile {
@@ -99,31 +95,26 @@ pub enum ResetTo {
 pub struct Forwards(Arc<Shared>);
 
 struct Shared {
-    /// In the order of the configuration.
-    running: RwLock<Vec<Running>>,
-    /// Targets that are not configured any more, and may still wait for an answer.
-    leaving: Mutex<Vec<Running>>,
+    targets: Targets<Running>,
     /// `None` if nothing can be forwarded.
     desk: Option<Arc<Desk>>,
     /// Cancelled once the tracker knows all devices. What may leave depends on them.
     ready: CancellationToken,
-    stop: CancellationToken,
-    /// Ends also what is under way.
-    cut: CancellationToken,
-    tasks: TaskTracker,
 }
 
+/// A target, and the account that its task uses.
 struct Running {
     target: Arc<Target>,
     account: Account,
-    stop: CancellationToken,
-    task: JoinHandle<()>,
 }
 
-impl Running {
-    /// Whether it can go on with these settings. A task that has ended cannot.
-    fn goes_on_with(&self, config: &Forward, account: &Account) -> bool {
-        !self.task.is_finished() && self.target.config == *config && self.account == *account
+impl outbox::Target for Running {
+    fn name(&self) -> &str {
+        &self.target.config.name
+    }
+
+    fn has_failed(&self) {
+        self.target.has_failed();
     }
 }
 
@@ -148,13 +139,6 @@ impl<'c> Usable<'c> {
     }
 }
 
-/// The tasks of the targets.
-#[derive(Debug)]
-pub struct ForwardTasks {
-    tasks: TaskTracker,
-    cut: CancellationToken,
-}
-
 /// Starts the targets. They wait for `ready` to be cancelled, and run until `stop`. `None` for `from` means that nothing
 /// is forwarded, and that the data directory stays as it is.
 ///
@@ -166,7 +150,7 @@ pub fn start(
     from: Option<(ForwardLog, &Path)>,
     ready: &CancellationToken,
     stop: &CancellationToken,
-) -> Result<(Forwards, ForwardTasks), ForwardError> {
+) -> Result<(Forwards, TargetTasks), ForwardError> {
     // A target that cannot be used must not make the others be forgotten.
     let usable = from.is_some().then(|| Usable::all_of(configured));
     let usable = usable.transpose()?;
@@ -180,20 +164,14 @@ pub fn start(
             cursors: Arc::new(cursors),
         }))
     });
-    let (tasks, cut) = (TaskTracker::new(), CancellationToken::new());
-    // Targets that start later count all the same.
-    tasks.close();
     let forwards = Forwards(Arc::new(Shared {
-        running: RwLock::default(),
-        leaving: Mutex::default(),
+        targets: Targets::new(stop),
         desk: desk.transpose()?,
         ready: ready.clone(),
-        stop: stop.clone(),
-        cut: cut.clone(),
-        tasks: tasks.clone(),
     }));
     forwards.0.start_all(usable.unwrap_or_default());
-    Ok((forwards, ForwardTasks { tasks, cut }))
+    let tasks = forwards.0.targets.tasks();
+    Ok((forwards, tasks))
 }
 
 impl Forwards {
@@ -219,8 +197,8 @@ impl Forwards {
     /// The status of each target, in the order of the configuration. Blocks for a moment.
     pub fn statuses(&self) -> Vec<ForwardStatus> {
         let end = self.0.end();
-        let running = self.0.running();
-        running.iter().map(|one| one.target.status(end)).collect()
+        let targets = self.0.targets.all().into_iter();
+        targets.map(|one| one.target.status(end)).collect()
     }
 
     /// Asks a target to send what is new. `None` if there is none with this name, `false` if too many wait.
@@ -257,17 +235,12 @@ impl Forwards {
     }
 
     fn find(&self, name: &str) -> Option<Arc<Target>> {
-        let running = self.0.running();
-        let found = running.iter().find(|one| one.target.config.name == name);
-        found.map(|one| Arc::clone(&one.target))
+        let found = self.0.targets.find(name)?;
+        Some(Arc::clone(&found.target))
     }
 }
 
 impl Shared {
-    fn running(&self) -> RwLockReadGuard<'_, Vec<Running>> {
-        self.running.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn end(&self) -> LogPosition {
         let desk = self.desk.as_ref();
         let end = desk.and_then(|desk| desk.log.history.end().ok());
@@ -279,115 +252,42 @@ impl Shared {
         let Some(desk) = &self.desk else {
             return;
         };
-        let mut running = self.running.write().unwrap_or_else(PoisonError::into_inner);
-        let mut before = mem::take(&mut *running);
-        let mut leaving = self.leaving.lock().unwrap_or_else(PoisonError::into_inner);
-        leaving.retain(|gone| !gone.task.is_finished());
-        for Usable {
-            config,
-            line,
-            account,
-        } in usable
-        {
-            let next = match take(&mut before, &config.name) {
-                Some(same) if same.goes_on_with(config, &account) => same,
-                replaced => {
-                    let replaced = replaced.or_else(|| take(&mut leaving, &config.name));
-                    self.start_one(config, desk, (line, account), replaced)
-                }
-            };
-            running.push(next);
-        }
-        for gone in before {
-            gone.stop.cancel();
-            leaving.push(gone);
-        }
-    }
-
-    /// Starts a target. It begins when the one that it replaces has ended.
-    fn start_one(
-        &self,
-        config: &Forward,
-        desk: &Arc<Desk>,
-        (line, account): (Line, Account),
-        replaced: Option<Running>,
-    ) -> Running {
-        let replaced = replaced.map(|replaced| {
-            replaced.stop.cancel();
-            replaced.task
-        });
-        let (target, orders) = Target::new(config, host(&account.base));
-        let (target, stop) = (Arc::new(target), self.stop.child_token());
-        let task = {
-            let (target, desk) = (Arc::clone(&target), Arc::clone(desk));
-            let (ready, stop) = (self.ready.clone(), stop.clone());
-            self.cut.clone().run_until_cancelled_owned(async move {
-                if let Some(replaced) = replaced {
-                    // Also if it failed, its progress is right.
-                    replaced.await.ok();
-                }
-                let runner = Runner::new(target, desk, line);
-                if stop.run_until_cancelled(ready.cancelled()).await.is_some() {
-                    runner.run(orders, stop).await;
-                }
-            })
+        let goes_on = |running: &Running, usable: &Usable<'_>| {
+            running.target.config == *usable.config && running.account == usable.account
         };
-        let task = self
-            .tasks
-            .spawn(watched(Arc::clone(&target), task, stop.clone()));
-        Running {
-            target,
-            account,
-            stop,
-            task,
-        }
+        self.targets.replace(
+            usable,
+            |usable| &usable.config.name,
+            goes_on,
+            |usable, _, stop| {
+                let Usable {
+                    config,
+                    line,
+                    account,
+                } = usable;
+                let (target, orders) = Target::new(config, host(&account.base));
+                let target = Arc::new(target);
+                let (desk, ready) = (Arc::clone(desk), self.ready.clone());
+                let running = Running {
+                    target: Arc::clone(&target),
+                    account,
+                };
+                let work = async move {
+                    let runner = Runner::new(target, desk, line);
+                    if stop.run_until_cancelled(ready.cancelled()).await.is_some() {
+                        runner.run(orders, stop).await;
+                    }
+                };
+                (running, work)
+            },
+        );
     }
 }
 
 impl fmt::Debug for Forwards {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let running = self.0.running();
-        let names = running.iter().map(|one| &one.target.config.name);
-        f.debug_list().entries(names).finish()
+        fmt::Debug::fmt(&self.0.targets, f)
     }
-}
-
-impl ForwardTasks {
-    /// Waits until all attempts that are under way have ended, but no longer than `grace`. Then it cuts them off, and the
-    /// next start finds out whether they succeeded.
-    pub async fn finish(self, grace: Duration) {
-        if timeout(grace, self.tasks.wait()).await.is_err() {
-            self.cut.cancel();
-            self.tasks.wait().await;
-        }
-    }
-}
-
-/// Does the work of a target, and shows people if it ends although nobody has stopped it. `None` for what the work comes
-/// to means that it was cut off.
-async fn watched(
-    target: Arc<Target>,
-    work: impl Future<Output = Option<()>>,
-    stop: CancellationToken,
-) {
-    // Nobody sees what it leaves behind: the next task begins with the progress on disk.
-    let ended = AssertUnwindSafe(work).catch_unwind().await;
-    let is_in_order = match ended {
-        Ok(Some(())) => stop.is_cancelled(),
-        Ok(None) => true,
-        Err(_) => false,
-    };
-    if !is_in_order {
-        target.has_failed();
-    }
-}
-
-/// Takes the target of a name out of a list.
-fn take(targets: &mut Vec<Running>, name: &str) -> Option<Running> {
-    let place = targets
-        .iter()
-        .position(|one| one.target.config.name == name)?;
-    Some(targets.swap_remove(place))
 }
 
 fn account(config: &Forward) -> Result<Account, ForwardError> {
@@ -459,71 +359,4 @@ fn hosts(base: &str) -> Vec<String> {
     let uri: Option<Uri> = base.parse().ok();
     let alone = uri.as_ref().and_then(Uri::host).map(str::to_owned);
     alone.into_iter().chain([host(base)]).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn target() -> Arc<Target> {
-        // Nobody gives it orders.
-        let (target, _) = Target::new(&Forward::default(), String::new());
-        Arc::new(target)
-    }
-
-    async fn shown_after(
-        work: impl Future<Output = Option<()>>,
-        is_stopped: bool,
-    ) -> ForwardStatus {
-        let (target, stop) = (target(), CancellationToken::new());
-        if is_stopped {
-            stop.cancel();
-        }
-        watched(Arc::clone(&target), work, stop).await;
-        target.status(LogPosition::START)
-    }
-
-    #[tokio::test]
-    async fn a_task_that_ends_by_itself_is_shown() {
-        let panics = async || {
-            assert_eq!(1, 2, "a bug of a test");
-            Some(())
-        };
-        for status in [
-            shown_after(panics(), false).await,
-            shown_after(panics(), true).await,
-            shown_after(async { Some(()) }, false).await,
-        ] {
-            assert_eq!((status.phase, status.failures), (Phase::Stopped, 1));
-            let error = status.last_error.unwrap();
-            assert!(error.contains("ended by itself"), "{error}");
-        }
-        for status in [
-            shown_after(async { Some(()) }, true).await,
-            shown_after(async { None }, false).await,
-        ] {
-            assert_eq!((status.phase, status.failures), (Phase::Starting, 0));
-            assert_eq!(status.last_error, None);
-        }
-    }
-
-    #[tokio::test]
-    async fn a_task_that_has_ended_goes_on_with_no_settings() {
-        let account = account(&Forward::default()).unwrap();
-        let mut running = Running {
-            target: target(),
-            account: account.clone(),
-            stop: CancellationToken::new(),
-            task: tokio::spawn(std::future::pending()),
-        };
-        let other = Forward {
-            name: "other".to_owned(),
-            ..Forward::default()
-        };
-        assert!(running.goes_on_with(&Forward::default(), &account));
-        assert!(!running.goes_on_with(&other, &account));
-        running.task.abort();
-        (&mut running.task).await.unwrap_err();
-        assert!(!running.goes_on_with(&Forward::default(), &account));
-    }
 }

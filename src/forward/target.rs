@@ -8,9 +8,7 @@ use tracing::error;
 use super::progress::{Place, Progress};
 use crate::config::{Forward, ForwardKind};
 use crate::log::LogPosition;
-
-/// What is shown of a target whose task has ended without an order to.
-const FAILED: &str = "its task ended by itself, which is a bug: SIGHUP or the next start of the server starts it again";
+use crate::outbox::ENDED_BY_ITSELF;
 
 /// How many orders of people wait at most.
 const ORDERS_MAX: usize = 8;
@@ -136,13 +134,13 @@ impl Target {
     pub(super) fn has_failed(&self) {
         error!(
             forward.name = self.config.name.as_str(),
-            reason = FAILED,
+            reason = ENDED_BY_ITSELF,
             "nothing is forwarded"
         );
         self.change(|state| {
             state.phase = Phase::Stopped;
             state.failures = state.failures.saturating_add(1);
-            state.last_error = Some(FAILED.to_owned());
+            state.last_error = Some(ENDED_BY_ITSELF.to_owned());
             state.next_try = None;
         });
     }

@@ -9,6 +9,7 @@ mod cursor;
 mod deliver;
 mod feed;
 mod retry;
+mod targets;
 
 use std::fmt;
 use std::io;
@@ -33,6 +34,8 @@ pub(crate) use self::cursor::{Cursor, Cursors};
 use self::deliver::Deliverer;
 pub use self::feed::{Feed, FeedError};
 pub(crate) use self::retry::Retry;
+pub use self::targets::TargetTasks;
+pub(crate) use self::targets::{ENDED_BY_ITSELF, Target, Targets};
 
 /// An item that is sent.
 pub trait Item: Clone + Send + Sync + 'static {

@@ -13,14 +13,9 @@ mod target;
 mod wanted;
 
 use std::fmt;
-use std::mem;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
-use std::time::Duration;
+use std::sync::Arc;
 
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use self::link::Way;
 use self::runner::Runner;
@@ -28,6 +23,7 @@ use self::target::Target;
 pub use self::target::{Phase, TakStatus};
 use crate::config::Tak;
 use crate::events::SeenDevices;
+use crate::outbox::{self, TargetTasks, Targets};
 use crate::privacy::Policy;
 use crate::tracker::Tracker;
 
@@ -59,29 +55,25 @@ pub struct LivePicture {
 pub struct TakTargets(Arc<Shared>);
 
 struct Shared {
-    /// In the order of the configuration.
-    running: RwLock<Vec<Running>>,
+    targets: Targets<Running>,
     /// `None` if nothing is sent.
     picture: Option<LivePicture>,
-    stop: CancellationToken,
-    /// Ends also what is under way.
-    cut: CancellationToken,
-    tasks: TaskTracker,
 }
 
+/// A target, and how its task reaches it.
 struct Running {
     target: Arc<Target>,
     way: Way,
-    stop: CancellationToken,
-    /// Tells when it sent the last event. `None` if it was cut off.
-    task: JoinHandle<Option<Option<Instant>>>,
 }
 
-/// The tasks of the targets.
-#[derive(Debug)]
-pub struct TakTasks {
-    tasks: TaskTracker,
-    cut: CancellationToken,
+impl outbox::Target for Running {
+    fn name(&self) -> &str {
+        &self.target.config.name
+    }
+
+    fn has_failed(&self) {
+        self.target.has_failed();
+    }
 }
 
 /// Starts the targets. They run until `stop`. Without a picture, nothing is sent.
@@ -93,24 +85,19 @@ pub fn start(
     configured: &[Tak],
     picture: Option<LivePicture>,
     stop: &CancellationToken,
-) -> Result<(TakTargets, TakTasks), TakError> {
-    let (tasks, cut) = (TaskTracker::new(), CancellationToken::new());
-    // Targets that start later count all the same.
-    tasks.close();
+) -> Result<(TakTargets, TargetTasks), TakError> {
     let targets = TakTargets(Arc::new(Shared {
-        running: RwLock::default(),
+        targets: Targets::new(stop),
         picture: picture.clone(),
-        stop: stop.clone(),
-        cut: cut.clone(),
-        tasks: tasks.clone(),
     }));
     targets.replace(configured)?;
     if let Some(picture) = picture {
         let sorted = targets.clone();
-        let sort = sorter::sort(picture, move || sorted.0.targets());
-        tasks.spawn(stop.clone().run_until_cancelled_owned(sort));
+        let sort = sorter::sort(picture, move || sorted.0.all());
+        targets.0.targets.spawn_for_all(sort);
     }
-    Ok((targets, TakTasks { tasks, cut }))
+    let tasks = targets.0.targets.tasks();
+    Ok((targets, tasks))
 }
 
 impl TakTargets {
@@ -141,96 +128,51 @@ impl TakTargets {
 
     /// The status of each target, in the order of the configuration.
     pub fn statuses(&self) -> Vec<TakStatus> {
-        let running = self.0.running();
-        running.iter().map(|one| one.target.status()).collect()
+        let targets = self.0.all().into_iter();
+        targets.map(|target| target.status()).collect()
     }
 }
 
 impl Shared {
-    fn running(&self) -> RwLockReadGuard<'_, Vec<Running>> {
-        self.running.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn targets(&self) -> Vec<Arc<Target>> {
-        let running = self.running();
-        let targets = running.iter().map(|one| Arc::clone(&one.target));
-        targets.collect()
+    fn all(&self) -> Vec<Arc<Target>> {
+        let running = self.targets.all().into_iter();
+        running.map(|one| Arc::clone(&one.target)).collect()
     }
 
     /// Starts the targets of a list, and ends those that are not in it.
     fn start_all(&self, usable: Vec<(&Tak, Way)>, picture: &LivePicture) {
-        let mut running = self.running.write().unwrap_or_else(PoisonError::into_inner);
-        let mut before = mem::take(&mut *running);
-        for (config, way) in usable {
-            let place = before
-                .iter()
-                .position(|one| one.target.config.name == config.name);
-            let next = match place.map(|place| before.swap_remove(place)) {
-                Some(same) if same.target.config == *config && same.way.has_files_of(&way) => same,
-                replaced => self.start_one(config, way, picture, replaced),
-            };
-            running.push(next);
-        }
-        for gone in before {
-            gone.stop.cancel();
-        }
-    }
-
-    /// Starts a target. It begins when the one that it replaces has ended.
-    fn start_one(
-        &self,
-        config: &Tak,
-        way: Way,
-        picture: &LivePicture,
-        replaced: Option<Running>,
-    ) -> Running {
-        let replaced = replaced.map(|replaced| {
-            replaced.stop.cancel();
-            replaced.task
-        });
-        let target = Arc::new(Target::new(config, way.address.to_string()));
-        let stop = self.stop.child_token();
-        let task = {
-            let (ends, mut runner) = (
-                stop.clone(),
-                Runner {
+        let goes_on = |running: &Running, (config, way): &(&Tak, Way)| {
+            running.target.config == **config && running.way.has_files_of(way)
+        };
+        self.targets.replace(
+            usable,
+            |(config, _)| &config.name,
+            goes_on,
+            |(config, way), replaced, stop| {
+                let target = Arc::new(Target::new(config, way.address.to_string()));
+                let running = Running {
+                    target: Arc::clone(&target),
+                    way: way.clone(),
+                };
+                let runner = Runner {
                     target: Arc::clone(&target),
                     picture: picture.clone(),
-                    way: way.clone(),
-                    sent_at: None,
-                },
-            );
-            self.cut.clone().run_until_cancelled_owned(async move {
-                if let Some(replaced) = replaced {
-                    // It failed if it panicked, which is no reason to send nothing.
-                    runner.sent_at = replaced.await.ok().flatten().flatten();
-                }
-                runner.run(ends).await
-            })
-        };
-        Running {
-            target,
-            way,
-            stop,
-            task: self.tasks.spawn(task),
-        }
+                    way,
+                };
+                let work = async move {
+                    if let Some(replaced) = replaced {
+                        target.follow(&replaced.target);
+                    }
+                    runner.run(stop).await;
+                };
+                (running, work)
+            },
+        );
     }
 }
 
 impl fmt::Debug for TakTargets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let running = self.0.running();
-        let names = running.iter().map(|one| &one.target.config.name);
-        f.debug_list().entries(names).finish()
-    }
-}
-
-impl TakTasks {
-    /// Waits until the events that are under way are sent, but no longer than `grace`.
-    pub async fn finish(self, grace: Duration) {
-        if timeout(grace, self.tasks.wait()).await.is_err() {
-            self.cut.cancel();
-            self.tasks.wait().await;
-        }
+        fmt::Debug::fmt(&self.0.targets, f)
     }
 }

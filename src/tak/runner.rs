@@ -28,8 +28,6 @@ pub(super) struct Runner {
     pub(super) target: Arc<Target>,
     pub(super) picture: LivePicture,
     pub(super) way: Way,
-    /// When the last event was sent, if there was one. The rate holds across connections and changes of the settings.
-    pub(super) sent_at: Option<Instant>,
 }
 
 /// Why a connection is over.
@@ -39,13 +37,8 @@ enum Ended {
 }
 
 impl Runner {
-    /// Runs until `stop`. Finishes the event that is under way, and tells when the last one was sent.
-    pub(super) async fn run(mut self, stop: CancellationToken) -> Option<Instant> {
-        self.send_until(&stop).await;
-        self.sent_at
-    }
-
-    async fn send_until(&mut self, stop: &CancellationToken) {
+    /// Runs until `stop`. Finishes the event that is under way.
+    pub(super) async fn run(self, stop: CancellationToken) {
         loop {
             self.target.enter(Phase::Connecting);
             let Some(connected) = stop.run_until_cancelled(self.way.connect()).await else {
@@ -53,7 +46,7 @@ impl Runner {
             };
             let reason = match connected {
                 Err(reason) => reason,
-                Ok(link) => match self.serve(link, stop).await {
+                Ok(link) => match self.serve(link, &stop).await {
                     Ended::Stopped => return,
                     Ended::Failed(reason) => reason,
                 },
@@ -65,7 +58,7 @@ impl Runner {
         }
     }
 
-    async fn serve(&mut self, link: Link, stop: &CancellationToken) -> Ended {
+    async fn serve(&self, link: Link, stop: &CancellationToken) -> Ended {
         let Link { mut writer, reader } = link;
         let target = Arc::clone(&self.target);
         let name = &target.config.name;
@@ -97,7 +90,7 @@ impl Runner {
         ended
     }
 
-    async fn send_all(&mut self, writer: &mut Writer, stop: &CancellationToken) -> Ended {
+    async fn send_all(&self, writer: &mut Writer, stop: &CancellationToken) -> Ended {
         let target = Arc::clone(&self.target);
         let write_timeout = target.config.write_timeout;
         let mut first_at = None;
@@ -124,9 +117,8 @@ impl Runner {
                 }
             }
             let sent_at = Instant::now();
-            self.sent_at = Some(sent_at);
             target.queue().sent(sent_at);
-            target.count_event();
+            target.count_event(sent_at);
             if is_proof(*first_at.get_or_insert(sent_at), sent_at) {
                 target.forget_failures();
             }
@@ -135,7 +127,7 @@ impl Runner {
 
     /// Waits until an event may be sent, and then for a device.
     async fn next(&self) -> DeviceId {
-        if let Some(sent_at) = self.sent_at {
+        if let Some(sent_at) = self.target.sent_at() {
             sleep_until(sent_at + gap(self.target.config.events_per_second_max)).await;
         }
         loop {

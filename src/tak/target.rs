@@ -4,10 +4,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
+use tracing::error;
 
 use super::queue::Queue;
 use super::wanted::Wanted;
 use crate::config::Tak;
+use crate::outbox::ENDED_BY_ITSELF;
 
 /// A target.
 #[derive(Debug)]
@@ -32,6 +35,8 @@ struct State {
     failures: u32,
     last_error: Option<String>,
     next_try: Option<SystemTime>,
+    /// When the last event was sent, if there was one.
+    sent_at: Option<Instant>,
 }
 
 /// What a target does.
@@ -88,6 +93,7 @@ impl Target {
                 failures: 0,
                 last_error: None,
                 next_try: None,
+                sent_at: None,
             }),
         }
     }
@@ -106,8 +112,34 @@ impl Target {
     }
 
     /// An event was sent.
-    pub(super) fn count_event(&self) {
-        self.state().events += 1;
+    pub(super) fn count_event(&self, sent_at: Instant) {
+        let mut state = self.state();
+        state.events += 1;
+        state.sent_at = Some(sent_at);
+    }
+
+    /// When the last event was sent, by this target or the one that it follows.
+    pub(super) fn sent_at(&self) -> Option<Instant> {
+        self.state().sent_at
+    }
+
+    /// It takes the place of another one. The rate holds for both together.
+    pub(super) fn follow(&self, other: &Self) {
+        let sent_at = other.sent_at();
+        self.state().sent_at = sent_at;
+    }
+
+    /// Shows that its task has ended although nobody stopped it.
+    pub(super) fn has_failed(&self) {
+        error!(
+            tak.name = self.config.name.as_str(),
+            reason = ENDED_BY_ITSELF,
+            "nothing is sent to a TAK target"
+        );
+        self.enter(Phase::Failed);
+        let mut state = self.state();
+        state.failures = state.failures.saturating_add(1);
+        state.last_error = Some(ENDED_BY_ITSELF.to_owned());
     }
 
     /// How many attempts failed in a row.
@@ -146,6 +178,7 @@ impl Target {
             failures,
             last_error,
             next_try,
+            sent_at: _,
         } = self.state().clone();
         TakStatus {
             name: self.config.name.clone(),
