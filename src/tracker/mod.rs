@@ -509,8 +509,9 @@ impl Tracker {
                 continue;
             };
             let shard = read(self.shard_of(first));
-            for &(_, place, id) in run {
-                ask(place, shard.get(id));
+            let devices = shard.get_each(run.iter().map(|&(.., id)| id));
+            for (&(_, place, _), device) in run.iter().zip(devices) {
+                ask(place, device);
             }
         }
     }

@@ -167,6 +167,29 @@ impl Shard {
         self.device(self.find(id)?)
     }
 
+    /// Many devices, in the order of their ids.
+    ///
+    /// A search waits for memory again and again: for the table, then for the device. So all read the table first, and
+    /// the processor waits for many of them at once.
+    pub(super) fn get_each(&self, ids: impl Iterator<Item = DeviceId>) -> Vec<Option<&Device>> {
+        let likely: Vec<_> = ids
+            .map(|id| {
+                let hash = self.hasher.hash_one(id);
+                (id, self.by_id.iter_hash(hash).next().copied())
+            })
+            .collect();
+        let found = likely.into_iter().map(|(id, slot)| {
+            let device = self.device(slot?)?;
+            // The table has few bits of each hash, so the first one may be another device.
+            if device.id == id {
+                Some(device)
+            } else {
+                self.get(id)
+            }
+        });
+        found.collect()
+    }
+
     /// Changes a device and makes it the most recently changed one. `fresh` creates it if it is new. `change` is told
     /// whether it is new.
     pub(super) fn change<T>(

@@ -15,6 +15,7 @@ use crate::views::to_json;
 
 mod bluetooth;
 mod follow;
+mod look;
 mod places;
 mod recent;
 mod related;
