@@ -30,11 +30,8 @@ pub(super) fn expired_clock(db: &Connection) -> Result<ReceivedAt, LogError> {
 
 /// The last position whose observations are deleted.
 pub(super) fn expired_to(db: &Connection) -> Result<LogPosition, LogError> {
-    let text: Option<String> = db
-        .query_row("SELECT value FROM meta WHERE key = ?1", [KEY], |row| {
-            row.get(0)
-        })
-        .optional()?;
+    let mut value = db.prepare_cached("SELECT value FROM meta WHERE key = ?1")?;
+    let text: Option<String> = value.query_row([KEY], |row| row.get(0)).optional()?;
     match text {
         None => Ok(LogPosition::START),
         Some(text) => position(text.parse().map_err(|_| {

@@ -19,6 +19,7 @@ mod reader;
 mod rows;
 mod search;
 mod sweep;
+mod texts;
 mod thin;
 mod track;
 mod verify;

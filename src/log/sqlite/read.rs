@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::expire::{expired_clock, expired_to};
 use super::extra::Extra;
 use super::kinds;
+use super::texts::Texts;
 use super::write::number_of_phy;
 use super::{NODE_UUID, SERVER_UUID, damaged, number, position, signed, unsigned};
 use crate::log::{
@@ -18,8 +19,8 @@ use crate::log::{
     Resendable, SeenBatch, StoredReceipt, What,
 };
 use crate::report::{
-    Accuracy, Batch, BatchIdentity, BluetoothAddr, Bssid, Capabilities, Channel, Dbm, Frequency,
-    MacAddr, Phy, Position, ReceivedAt, Rejected, Report, SourceId, Ssid, UnixTime, WifiSighting,
+    Accuracy, Batch, BatchIdentity, BluetoothAddr, Bssid, Dbm, Frequency, MacAddr, Phy, Position,
+    ReceivedAt, Rejected, Report, Sighting, SourceId, Ssid, UnixTime, WifiSighting,
 };
 
 /// The column of the record's position in [`SELECT_OBSERVATION`].
@@ -38,10 +39,9 @@ const SELECT_RECORD: &str =
 
 /// The columns that [`read_report`] reads, and last the position of the record.
 const SELECT_OBSERVATION: &str =
-    "SELECT o.time, o.address, s.ssid, c.text, n.text, o.frequency_khz, o.signal_dbm,
+    "SELECT o.time, o.address, s.ssid, o.capabilities, o.channel, o.frequency_khz, o.signal_dbm,
             o.lat_e7, o.lon_e7, o.alt_mm, o.speed_m_h, o.extra, o.phy, o.accuracy_mm, o.record
-     FROM observations o LEFT JOIN ssids s ON s.id = o.ssid
-          LEFT JOIN capabilities c ON c.id = o.capabilities LEFT JOIN channels n ON n.id = o.channel";
+     FROM observations o LEFT JOIN ssids s ON s.id = o.ssid";
 
 /// Calls `visit` with each record after `after`, in order, until it breaks. Returns where it began: later, if what follows
 /// has expired.
@@ -61,6 +61,7 @@ pub(super) fn replay(
     let mut next = rows.next()?;
     let mut record_rows = records.query([number(after)])?;
     let owner = Owner::read(db)?;
+    let mut texts = Texts::of(db);
     while let Some(row) = record_rows.next()? {
         let (mut entry, phy) = owner.read_record(row)?;
         let here = number(entry.position);
@@ -71,7 +72,9 @@ pub(super) fn replay(
                 Ordering::Greater => break,
             }
             let batch = entry.record.batch_mut().ok_or_else(|| damaged(STRAY))?;
-            batch.reports.push(read_report(observation, phy)?);
+            batch
+                .reports
+                .push(read_report(observation, phy, &mut texts)?);
             next = rows.next()?;
         }
         if visit(entry).is_break() {
@@ -103,11 +106,10 @@ pub(super) fn first_observation_after(
     after: LogPosition,
 ) -> Result<i64, LogError> {
     let bounds = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
-    let (first, last): (Option<i64>, Option<i64>) = db.query_row(
+    let mut ends = db.prepare_cached(
         "SELECT (SELECT min(id) FROM observations), (SELECT max(id) FROM observations)",
-        [],
-        bounds,
     )?;
+    let (first, last): (Option<i64>, Option<i64>) = ends.query_row([], bounds)?;
     let (Some(mut low), Some(last)) = (first, last) else {
         return Ok(0);
     };
@@ -136,6 +138,7 @@ pub(super) fn observations(
     let mut observation = db.prepare_cached(&format!("{SELECT_OBSERVATION} WHERE o.id = ?1"))?;
     let mut record = db.prepare_cached(&format!("{SELECT_RECORD} WHERE r.position = ?1"))?;
     let owner = Owner::read(db)?;
+    let mut texts = Texts::of(db);
     let mut read = Vec::with_capacity(keys.len());
     for key in keys {
         let mut rows = observation.query([key.id])?;
@@ -145,7 +148,7 @@ pub(super) fn observations(
         let mut records = record.query([row.get::<_, i64>(RECORD)?])?;
         let (mut entry, phy) = owner.read_record(records.next()?.ok_or_else(|| damaged(STRAY))?)?;
         let batch = entry.record.batch_mut().ok_or_else(|| damaged(STRAY))?;
-        let report = read_report(row, phy)?;
+        let report = read_report(row, phy, &mut texts)?;
         if report.device().addr != addr {
             return Ok(None);
         }
@@ -262,7 +265,8 @@ impl Owner {
     fn read(db: &Connection) -> Result<Self, LogError> {
         let read = |key| {
             let query = "SELECT value FROM meta WHERE key = ?1";
-            let text: Option<String> = db.query_row(query, [key], |row| row.get(0)).optional()?;
+            let mut query = db.prepare_cached(query)?;
+            let text: Option<String> = query.query_row([key], |row| row.get(0)).optional()?;
             Ok::<_, LogError>(text.and_then(|text| text.parse().ok()))
         };
         // An old log has no node until a server of a version with records opens it.
@@ -357,53 +361,59 @@ pub(super) fn phy_of_report(number: Option<i64>, of_record: Option<Phy>) -> Resu
     }
 }
 
-fn read_report(row: &Row<'_>, of_record: Option<Phy>) -> Result<Report, LogError> {
+fn read_report(
+    row: &Row<'_>,
+    of_record: Option<Phy>,
+    texts: &mut Texts<'_>,
+) -> Result<Report, LogError> {
     let phy = phy_of_report(row.get(12)?, of_record)?;
-    let extra = Extra::from_text(
-        row.get_ref(11)?
-            .as_str_or_null()
-            .map_err(|_| damaged("observations: the value of extra is not a text"))?,
-    )?;
+    let extra = row
+        .get_ref(11)?
+        .as_str_or_null()
+        .map_err(|_| damaged("observations: the value of extra is not a text"))?;
     let address: i64 = row.get(1)?;
     let addr =
         MacAddr::from_u64(unsigned(address)?).ok_or_else(|| damaged("an address is too long"))?;
-    let channel = text(row.get_ref(4)?)?;
+    let channel = match row.get(4)? {
+        None => None,
+        Some(number) => texts.channel(number)?,
+    };
     let place: (Option<i32>, Option<i32>) = (row.get(7)?, row.get(8)?);
     let (tags, sighting) = match phy {
         Phy::Bluetooth => {
             let addr = BluetoothAddr::try_from(addr)
                 .map_err(|_| damaged("an address is not the address of a station"))?;
-            extra.bluetooth(addr)?
+            Extra::from_text(extra)?.bluetooth(addr)?
         }
         Phy::Wifi => {
             let ssid = row.get_ref(2)?.as_bytes_or_null();
             let ssid = ssid.map_err(|_| damaged("an SSID is not bytes"))?;
-            let capabilities = text(row.get_ref(3)?)?;
-            extra.wifi(WifiSighting {
+            let capabilities = match row.get(3)? {
+                None => None,
+                Some(number) => texts.capabilities(number)?,
+            };
+            let columns = WifiSighting {
                 bssid: Bssid::try_from(addr)
                     .map_err(|_| damaged("an address is not the address of a station"))?,
                 ssid: Ssid::try_from(ssid.unwrap_or_default())
                     .map_err(|_| damaged("an SSID is too long"))?,
-                capabilities: capabilities.map(Capabilities::from),
+                capabilities,
                 width: None,
                 center0_mhz: None,
                 center1_mhz: None,
                 ie_tags: None,
-            })
+            };
+            match extra {
+                None => (Vec::new(), Sighting::Wifi(columns)),
+                Some(_) => Extra::from_text(extra)?.wifi(columns),
+            }
         }
     };
     Ok(Report {
         time: UnixTime::new(row.get(0)?),
         signal: row.get::<_, Option<f64>>(6)?.and_then(Dbm::from_wire),
         frequency: read_with(row.get::<_, Option<f64>>(5)?, Frequency::from_wire)?,
-        channel: match channel {
-            None => None,
-            // As it was sent: the checksums are of that text.
-            Some(text) => Some(
-                Channel::from_stored_text(text)
-                    .map_err(|_| damaged("a channel is empty or too long"))?,
-            ),
-        },
+        channel,
         position: match place {
             (Some(lat_e7), Some(lon_e7)) => {
                 let (alt_mm, speed_m_h) = (
@@ -424,12 +434,6 @@ fn read_report(row: &Row<'_>, of_record: Option<Phy>) -> Result<Report, LogError
         tags,
         sighting,
     })
-}
-
-fn text(value: ValueRef<'_>) -> Result<Option<&str>, LogError> {
-    value
-        .as_str_or_null()
-        .map_err(|_| damaged("what should be a text is none"))
 }
 
 fn read_with<T, E>(
