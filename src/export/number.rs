@@ -69,24 +69,23 @@ pub(super) fn write_number(out: &mut Vec<u8>, number: i64) {
 
 /// Appends a number whose last digits are decimals.
 fn write_fixed(out: &mut Vec<u8>, number: i64, decimals: usize) {
+    /// As many as any number needs, which has at most 20 digits.
+    const ZEROS: &[u8] = b"00000000000000000000";
     if number < 0 {
         out.push(b'-');
     }
-    let start = out.len();
-    let (mut left, mut digits) = (number.unsigned_abs(), 0);
-    // The last digit comes first, until all are turned around.
-    while 0 < left || digits <= decimals {
-        if 0 < digits && digits == decimals {
-            out.push(b'.');
-        }
-        let [digit, ..] = (left % 10).to_le_bytes();
-        out.push(b'0' + digit);
-        left /= 10;
-        digits += 1;
+    let mut buffer = itoa::Buffer::new();
+    let digits = buffer.format(number.unsigned_abs()).as_bytes();
+    if decimals == 0 {
+        out.extend_from_slice(digits);
+        return;
     }
-    if let Some(written) = out.get_mut(start..) {
-        written.reverse();
-    }
+    let (whole, rest) = digits.split_at(digits.len().saturating_sub(decimals));
+    out.extend_from_slice(if whole.is_empty() { b"0" } else { whole });
+    out.push(b'.');
+    let missing = decimals.saturating_sub(rest.len());
+    out.extend_from_slice(ZEROS.get(..missing).unwrap_or(ZEROS));
+    out.extend_from_slice(rest);
 }
 
 const fn sign(number: i64) -> &'static str {
