@@ -185,8 +185,16 @@ const fn digits() -> [u16; 256] {
 /// Uppercase digits with colons, as Kismet writes addresses.
 impl fmt::Display for MacAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, e, g] = self.0;
-        write!(f, "{a:02X}:{b:02X}:{c:02X}:{d:02X}:{e:02X}:{g:02X}")
+        const UPPER: [u8; 16] = *b"0123456789ABCDEF";
+        let digit = |half: u8| UPPER.get(usize::from(half)).copied().unwrap_or_default();
+        // Lists have millions of addresses, so they are not formatted octet by octet.
+        let mut text = [b':'; 17];
+        for (octet, place) in self.0.into_iter().zip(text.chunks_mut(3)) {
+            if let [high, low, ..] = place {
+                (*high, *low) = (digit(octet >> 4), digit(octet & 0xF));
+            }
+        }
+        f.write_str(str::from_utf8(&text).unwrap_or_default())
     }
 }
 
