@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::Row;
+use crate::bounded::BoundedMap;
 use crate::report::capabilities::{Security, SecurityClass};
 use crate::report::{Capabilities, Sighting};
 use crate::tracker::{Device, Radio};
@@ -102,6 +103,35 @@ pub(super) fn capabilities<'r>(row: &Row<'r>) -> Cow<'r, str> {
     {
         return Cow::Borrowed(stated.raw());
     }
-    let known = of_row(row).filter(|security| security.class() != SecurityClass::Unknown);
-    Cow::Owned(known.map(Security::to_android).unwrap_or_default())
+    Cow::Owned(of_row(row).map(text_of).unwrap_or_default())
+}
+
+fn text_of(security: Security) -> String {
+    match security.class() {
+        SecurityClass::Unknown => String::new(),
+        _ => security.to_android(),
+    }
+}
+
+/// The [`capabilities`] of devices, kept for the next ones: very many devices share few.
+#[derive(Debug)]
+pub(super) struct KeptCapabilities(BoundedMap<Security, Box<str>>);
+
+impl KeptCapabilities {
+    /// A region has some hundred.
+    const MAX: usize = 256;
+
+    pub(super) fn of(&mut self, device: &Device) -> &str {
+        let Some(security) = device.security() else {
+            return "";
+        };
+        self.0
+            .get_or_insert_with(security, || text_of(security).into())
+    }
+}
+
+impl Default for KeptCapabilities {
+    fn default() -> Self {
+        Self(BoundedMap::new(Self::MAX))
+    }
 }

@@ -1,13 +1,13 @@
 //! GeoJSON (RFC 7946): one collection, with one feature a line.
 
 use crate::export::number::{Degrees, Metres};
-use crate::export::security;
+use crate::export::security::KeptCapabilities;
 use crate::export::text::{put, shown};
-use crate::export::{Form, FormWriter, Made, Per, PlaceOf, Row};
+use crate::export::{Form, FormWriter, Made, Observed, Per, PlaceOf, Row};
 use crate::hex::Hex;
 use crate::report::Sighting;
-use crate::tracker::Radio;
-use crate::views::native::DeviceRow;
+use crate::tracker::{Device, Radio};
+use crate::views::native::{DeviceRow, json_text};
 use crate::views::{GEO_JSON, ObservationRecord};
 
 pub(super) const FORM: Form = Form {
@@ -23,14 +23,14 @@ pub(super) const FORM: Form = Form {
     has_minimal: false,
     writer: |choices, _| {
         Box::new(Collection {
-            place: choices.place,
+            features: Features::new(choices.place),
             has_features: false,
         })
     },
 };
 
 struct Collection {
-    place: PlaceOf,
+    features: Features,
     has_features: bool,
 }
 
@@ -44,7 +44,7 @@ impl FormWriter for Collection {
             out.push(b',');
         }
         out.push(b'\n');
-        feature(out, row, self.place);
+        self.features.write(out, row);
         true
     }
 
@@ -53,82 +53,95 @@ impl FormWriter for Collection {
     }
 }
 
-/// Appends a feature, without a line end.
-pub(super) fn feature(out: &mut Vec<u8>, row: &Row<'_>, place: PlaceOf) {
-    out.extend_from_slice(b"{\"type\":\"Feature\",\"id\":\"");
-    match row {
-        Row::Device(device) => put(out, format_args!("{}", device.id.key())),
-        Row::Observation(observed) => {
-            let position = observed.entry.position.get();
-            put(out, format_args!("{position}-{}", observed.index));
-        }
-    }
-    out.extend_from_slice(b"\",\"geometry\":");
-    match place.of(row) {
-        None => out.extend_from_slice(b"null"),
-        Some(place) => {
-            out.extend_from_slice(b"{\"type\":\"Point\",\"coordinates\":[");
-            Degrees(place.lon_e7).write(out);
-            out.push(b',');
-            Degrees(place.lat_e7).write(out);
-            if let Some(alt_mm) = place.alt_mm {
-                out.push(b',');
-                Metres(alt_mm).write(out);
-            }
-            out.extend_from_slice(b"]}");
-        }
-    }
-    out.extend_from_slice(b",\"properties\":");
-    properties(out, row);
-    out.push(b'}');
+/// Writes features.
+pub(super) struct Features {
+    place: PlaceOf,
+    capabilities: KeptCapabilities,
 }
 
-/// The columns of the list. Those of the place are the geometry. Each tag and each service of an observation is a property of
-/// its own, because GIS programs cannot use what has parts; of a device, such things are left out.
-fn properties(out: &mut Vec<u8>, row: &Row<'_>) {
-    // Writing to memory does not fail, and rows have texts for keys.
-    match row {
-        Row::Device(device) => {
-            serde_json::to_writer(&mut *out, &DeviceRow::of(device).without_place()).ok();
-        }
-        Row::Observation(observed) => {
-            let record = ObservationRecord::of(observed.entry, observed.batch, observed.report);
-            serde_json::to_writer(&mut *out, &record.flat()).ok();
+impl Features {
+    pub(super) fn new(place: PlaceOf) -> Self {
+        Self {
+            place,
+            capabilities: KeptCapabilities::default(),
         }
     }
-    // More properties follow. Each row has some already.
-    out.pop();
-    let mut property = |name: &str, text: &str| {
-        out.push(b',');
-        serde_json::to_writer(&mut *out, name).ok();
-        out.push(b':');
-        serde_json::to_writer(&mut *out, text).ok();
-    };
-    if let Row::Observation(observed) = row {
-        for tag in &observed.report.tags {
-            property(&format!("tag:{}", tag.name), &tag.value);
-        }
-        if let Sighting::Bluetooth(bluetooth) = &observed.report.sighting {
-            for data in &bluetooth.service_data {
-                let name = format!("service_data:{}", data.service);
-                property(&name, &Hex(&data.bytes).to_string());
+
+    /// Appends a feature, without a line end.
+    pub(super) fn write(&mut self, out: &mut Vec<u8>, row: &Row<'_>) {
+        out.extend_from_slice(b"{\"type\":\"Feature\",\"id\":\"");
+        match row {
+            Row::Device(device) => put(out, format_args!("{}", device.id.key())),
+            Row::Observation(observed) => {
+                let position = observed.entry.position.get();
+                put(out, format_args!("{position}-{}", observed.index));
             }
         }
+        out.extend_from_slice(b"\",\"geometry\":");
+        match self.place.of(row) {
+            None => out.extend_from_slice(b"null"),
+            Some(place) => {
+                out.extend_from_slice(b"{\"type\":\"Point\",\"coordinates\":[");
+                Degrees(place.lon_e7).write(out);
+                out.push(b',');
+                Degrees(place.lat_e7).write(out);
+                if let Some(alt_mm) = place.alt_mm {
+                    out.push(b',');
+                    Metres(alt_mm).write(out);
+                }
+                out.extend_from_slice(b"]}");
+            }
+        }
+        out.extend_from_slice(b",\"properties\":");
+        // More properties follow. Each row has some already.
+        match row {
+            Row::Device(device) => self.properties_of_device(out, row, device),
+            Row::Observation(observed) => properties_of_report(out, observed),
+        }
+        if !shown(row.name(), |_| false).is_exact {
+            property(out, "ssid_hex", &Hex(row.name()).to_string());
+        }
+        out.extend_from_slice(b"}}");
     }
-    if let Row::Device(device) = row
-        && let Radio::Wifi(_) = &device.radio
-    {
-        let capabilities = security::capabilities(row);
+
+    /// The columns of the list. Those of the place are the geometry. GIS programs cannot use what has parts, so such things
+    /// are left out.
+    fn properties_of_device(&mut self, out: &mut Vec<u8>, row: &Row<'_>, device: &Device) {
+        DeviceRow::of(device).write_without_place(out);
+        if !matches!(device.radio, Radio::Wifi(_)) {
+            return;
+        }
+        let capabilities = self.capabilities.of(device);
         if !capabilities.is_empty() {
-            property("capabilities", &capabilities);
+            property(out, "capabilities", capabilities);
         }
         // A name that a person gave stands in place of the network's.
         if device.given_name.is_some() && !row.name().is_empty() {
-            property("ssid", &shown(row.name(), |_| false).text);
+            property(out, "ssid", &shown(row.name(), |_| false).text);
         }
     }
-    if !shown(row.name(), |_| false).is_exact {
-        property("ssid_hex", &Hex(row.name()).to_string());
+}
+
+/// Each tag and each service is a property of its own, because GIS programs cannot use what has parts.
+fn properties_of_report(out: &mut Vec<u8>, observed: &Observed<'_>) {
+    let record = ObservationRecord::of(observed.entry, observed.batch, observed.report);
+    // Writing to memory does not fail, and rows have texts for keys.
+    serde_json::to_writer(&mut *out, &record.flat()).ok();
+    out.pop();
+    for tag in &observed.report.tags {
+        property(out, &format!("tag:{}", tag.name), &tag.value);
     }
-    out.push(b'}');
+    if let Sighting::Bluetooth(bluetooth) = &observed.report.sighting {
+        for data in &bluetooth.service_data {
+            let name = format!("service_data:{}", data.service);
+            property(out, &name, &Hex(&data.bytes).to_string());
+        }
+    }
+}
+
+fn property(out: &mut Vec<u8>, name: &str, text: &str) {
+    out.push(b',');
+    json_text(out, name);
+    out.push(b':');
+    json_text(out, text);
 }

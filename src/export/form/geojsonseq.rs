@@ -1,7 +1,7 @@
 //! GeoJSON, one feature a line and no collection: tippecanoe, `DuckDB` and jq read it without keeping it in memory.
 
-use super::geojson::feature;
-use crate::export::{Form, FormWriter, Made, Per, PlaceOf, Row};
+use super::geojson::Features;
+use crate::export::{Form, FormWriter, Made, Per, Row};
 
 /// Stands before each feature in text sequences (RFC 8142).
 const RECORD_SEPARATOR: u8 = 0x1E;
@@ -19,14 +19,14 @@ pub(super) const FORM: Form = Form {
     has_minimal: false,
     writer: |choices, _| {
         Box::new(Sequence {
-            place: choices.place,
+            features: Features::new(choices.place),
             has_separators: choices.has("rs"),
         })
     },
 };
 
 struct Sequence {
-    place: PlaceOf,
+    features: Features,
     has_separators: bool,
 }
 
@@ -35,7 +35,7 @@ impl FormWriter for Sequence {
         if self.has_separators {
             out.push(RECORD_SEPARATOR);
         }
-        feature(out, row, self.place);
+        self.features.write(out, row);
         out.push(b'\n');
         true
     }

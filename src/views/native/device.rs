@@ -43,66 +43,66 @@ pub const COLUMNS: [&str; 24] = [
 #[schema(as = DeviceRow)]
 pub struct DeviceRow<'d> {
     /// `IEEE802.11` or `Bluetooth`.
-    phy: &'static str,
+    pub(super) phy: &'static str,
     /// `AA:BB:CC:DD:EE:FF`.
     #[schema(value_type = String)]
-    address: MacAddr,
+    pub(super) address: MacAddr,
     /// The device's name in Kismet's paths.
     #[schema(value_type = String)]
-    key: DeviceKey,
+    pub(super) key: DeviceKey,
     /// What somebody named it, else its network's name or its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    name: Option<Cow<'d, str>>,
+    pub(super) name: Option<Cow<'d, str>>,
     /// The class of its security, such as `open` or `wpa2-personal`; Wi-Fi only.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    security: Option<&'static str>,
+    pub(super) security: Option<&'static str>,
     /// The same, for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    security_label: Option<&'static str>,
+    pub(super) security_label: Option<&'static str>,
     /// The latest channel, as sent or as it follows from the frequency, in Kismet's notation.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, nullable = false)]
-    channel: Option<Channel>,
+    pub(super) channel: Option<Channel>,
     /// The latest frequency, in kHz. Absent if the latest channel is another one, reported without a frequency.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    frequency_khz: Option<u64>,
+    pub(super) frequency_khz: Option<u64>,
     /// Its band in GHz: `2.4`, `5`, `6` or `60`. Without a frequency it follows from the channel.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    band_ghz: Option<&'static str>,
+    pub(super) band_ghz: Option<&'static str>,
     #[serde(flatten)]
-    signals: Signals,
+    pub(super) signals: Signals,
     #[serde(flatten)]
-    seen: Times,
+    pub(super) seen: Times,
     /// When a report changed it last, by the server's clock, in seconds since 1970.
-    changed: u64,
+    pub(super) changed: u64,
     /// The same, in ISO 8601.
     #[schema(value_type = String)]
-    changed_utc: Utc,
+    pub(super) changed_utc: Utc,
     /// How many reports there were of it.
-    reports: u64,
+    pub(super) reports: u64,
     /// How many scanners are known to have seen it.
-    sources: u64,
+    pub(super) sources: u64,
     /// Mean of where scanners stood, in degrees.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    lat: Option<f64>,
+    pub(super) lat: Option<f64>,
     /// Mean of where scanners stood, in degrees.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    lon: Option<f64>,
+    pub(super) lon: Option<f64>,
     /// Who made it, by the listings of the IEEE.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    manufacturer: Option<&'static str>,
+    pub(super) manufacturer: Option<&'static str>,
     /// Whether no maker gave the address; absent where one did.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    randomised: Option<bool>,
+    pub(super) randomised: Option<bool>,
 }
 
 /// What a device is called: the name that somebody gave it, else its network's or its own.
@@ -113,7 +113,10 @@ pub fn name_of(device: &Device) -> Option<Cow<'_, str>> {
     match &device.radio {
         Radio::Wifi(_) => {
             let named = device.main_ssid().filter(|record| !record.ssid.is_hidden());
-            named.map(|record| Cow::Owned(record.ssid.to_string()))
+            named.map(|record| match str::from_utf8(record.ssid.as_bytes()) {
+                Ok(text) => Cow::Borrowed(text),
+                Err(_) => Cow::Owned(record.ssid.to_string()),
+            })
         }
         Radio::Bluetooth(bluetooth) => bluetooth.shown_name().map(Cow::Borrowed),
     }

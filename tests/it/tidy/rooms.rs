@@ -325,7 +325,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "export",
         &[
-            "views", "privacy", "alerts", "tracker", "log", "report", "hex", "data_dir",
+            "views", "privacy", "alerts", "tracker", "log", "report", "hex", "bounded", "data_dir",
         ],
     ),
     (
