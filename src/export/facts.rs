@@ -183,13 +183,13 @@ pub(super) fn write_small(out: &mut Vec<u8>, address: MacAddr) {
             b'a' + half - 10
         }
     };
-    for (index, octet) in address.octets().into_iter().enumerate() {
-        if 0 < index {
-            out.push(b':');
+    let mut text = [b':'; 17];
+    for (octet, place) in address.octets().into_iter().zip(text.chunks_mut(3)) {
+        if let [high, low, ..] = place {
+            (*high, *low) = (digit(octet >> 4), digit(octet & 0xF));
         }
-        out.push(digit(octet >> 4));
-        out.push(digit(octet & 0xF));
     }
+    out.extend_from_slice(&text);
 }
 
 /// An address in small letters.

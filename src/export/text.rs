@@ -106,6 +106,18 @@ pub(super) fn csv_field(out: &mut Vec<u8>, field: &str) {
     out.push(b'"');
 }
 
+/// Appends octets as a field of a table that is read line by line.
+pub(super) fn csv_octets(out: &mut Vec<u8>, octets: &[u8]) {
+    // Nearly all are plain. All of them are looked at, because the processor does that for many at once.
+    let is_plain = |byte| matches!(byte, b' '..=b'~') && !matches!(byte, b',' | b'"');
+    let are_plain = octets.iter().fold(true, |all, &byte| all & is_plain(byte));
+    if are_plain && !matches!(octets, [b' ' | b'#', ..] | [.., b' ']) {
+        out.extend_from_slice(octets);
+    } else {
+        csv_field(out, &shown(octets, breaks_lines).text);
+    }
+}
+
 /// Appends formatted text.
 pub(super) fn put(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
     // Writing to memory does not fail.
@@ -168,7 +180,37 @@ mod tests {
         assert_eq!(out, expected);
     }
 
+    #[track_caller]
+    fn check_octets(octets: &[u8]) {
+        let (mut quick, mut general) = (Vec::new(), Vec::new());
+        csv_octets(&mut quick, octets);
+        csv_field(&mut general, &shown(octets, breaks_lines).text);
+        assert_eq!(quick, general, "{}", octets.escape_ascii());
+    }
+
+    #[test]
+    fn plain_octets_become_the_same_field() {
+        for octet in 0..=u8::MAX {
+            for octets in [
+                [octet].as_slice(),
+                &[octet, b'a'],
+                &[b'a', octet],
+                &[b'a', octet, b'a'],
+                &[b'\\', octet, b'4'],
+            ] {
+                check_octets(octets);
+            }
+        }
+        check_octets(b"");
+        check_octets("Caf\u{e9}, \u{2028}".as_bytes());
+    }
+
     proptest! {
+        #[test]
+        fn octets_become_the_same_field(octets in prop::collection::vec(any::<u8>(), 0..=32)) {
+            check_octets(&octets);
+        }
+
         #[test]
         fn xml_can_hold_every_name_and_exact_texts_are_the_name(octets in prop::collection::vec(any::<u8>(), 0..=32)) {
             let shown = shown(&octets, is_not_xml);

@@ -3,7 +3,7 @@
 use crate::export::facts::{Kind, write_small};
 use crate::export::number::{Degrees, Metres, write_number};
 use crate::export::security;
-use crate::export::text::{breaks_lines, csv_field, put, shown};
+use crate::export::text::{csv_octets, put};
 use crate::export::{Form, FormWriter, Made, Per, PlaceOf, Row};
 use crate::report::{Accuracy, Dbm, UnixTime};
 use crate::views::native::Utc;
@@ -69,12 +69,12 @@ impl FormWriter for WigleCsv {
         let kind = row.kind();
         write_small(out, row.id().addr);
         out.push(b',');
-        csv_field(out, &shown(row.name(), breaks_lines).text);
+        csv_octets(out, row.name());
         out.push(b',');
         match kind {
             Kind::Wifi => {
                 let stated = security::capabilities(row);
-                csv_field(out, &shown(stated.as_bytes(), breaks_lines).text);
+                csv_octets(out, stated.as_bytes());
             }
             Kind::Bluetooth => out.extend_from_slice(b"Misc [BT]"),
             Kind::LowEnergy => out.extend_from_slice(b"Misc [LE]"),
