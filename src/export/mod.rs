@@ -42,6 +42,8 @@ use crate::views::native::Utc;
 
 /// Least size of a piece of a file, except the last.
 const PIECE_BYTES_MIN: usize = 128 * 1024;
+/// Room for most pieces, so that they are not moved while they grow. The last step may be much longer than a piece.
+const PIECE_BYTES_USUAL: usize = 512 * 1024;
 /// After so many steps without enough rows for a piece, others have their turn.
 const STEPS_MAX: usize = 16;
 /// The same after so many rows, which a form may put elsewhere than into the piece.
@@ -349,7 +351,7 @@ enum Progress {
 impl Export {
     /// The next piece. `None` is the end. An empty piece is not the end: no row was found yet.
     pub(crate) fn piece(&mut self) -> Result<Option<Vec<u8>>, ExportError> {
-        let mut piece = Vec::with_capacity(2 * PIECE_BYTES_MIN);
+        let mut piece = Vec::with_capacity(PIECE_BYTES_USUAL);
         let mut pass = match self.progress {
             Progress::Done => return Ok(None),
             Progress::Rest => {
