@@ -291,7 +291,7 @@ fn no_error_of_the_file_shows_a_secret() {
         ("key = \"ü\"\nkey = \"SECRET\"", "line 6, column 1: "),
         ("SECRET", "line 5, column "),
         ("key = pass_SECRET", "line 5, column "),
-        ("key = SECRET", "line 5, column 7: a value is out of range"),
+        ("key = SECRET", ": a value is out of range"),
         ("key = [\"SECRET\"", "line "),
         ("key = { SECRET", "line "),
         ("key = 7777777777777777", "`forward[0].key`"),

@@ -214,7 +214,7 @@ mod tests {
     }
 
     impl Target for Named {
-        fn name(&self) -> &str {
+        fn name(&self) -> &'static str {
             "a"
         }
 

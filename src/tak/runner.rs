@@ -206,12 +206,11 @@ impl Runner {
 
 /// Listens to the receiver. Ends with the reason when it is gone.
 async fn listen(mut reader: Reader, target: &Target) -> String {
-    let silent = match timeout(STABLE_AFTER, reader.until_silent()).await {
-        Ok(silent) => silent,
-        Err(_) => {
-            target.forget_failures();
-            reader.until_silent().await
-        }
+    let silent = if let Ok(silent) = timeout(STABLE_AFTER, reader.until_silent()).await {
+        silent
+    } else {
+        target.forget_failures();
+        reader.until_silent().await
     };
     match silent {
         // Only what is sent to it shows whether it is still there.

@@ -161,11 +161,11 @@ mod tests {
         }
     }
 
-    fn row<'d>(
+    fn row(
         octets: [u8; 6],
-        (name, channel): (Option<&'d str>, Option<Channel>),
+        (name, channel): (Option<&str>, Option<Channel>),
         (numbers, dbm): ([u32; 5], Option<i16>),
-    ) -> DeviceRow<'d> {
+    ) -> DeviceRow<'_> {
         let id = DeviceId {
             phy: Phy::Wifi,
             addr: MacAddr::new(octets),
