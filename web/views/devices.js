@@ -56,6 +56,8 @@ class DevicesView {
     this.showsOwn = false;
     this.hidden = 0; // How many of one's own are left out.
     this.asked = "";
+    /** What was counted last. */
+    this.counted = "";
     /** @type {AbortController | undefined} */
     this.reading = undefined;
     this.export = exporter(() => this.draw());
@@ -136,7 +138,10 @@ class DevicesView {
     const reading = new AbortController();
     this.reading = reading;
     const { signal } = reading;
-    Object.assign(this, { isLoading: true, error: undefined, fresh: 0, trials: [], total: undefined, hidden: 0 });
+    const counted = JSON.stringify(this.wanted);
+    // In another order there are as many.
+    if (counted !== this.counted) Object.assign(this, { counted, total: undefined, hidden: 0 });
+    Object.assign(this, { isLoading: true, error: undefined, fresh: 0, trials: [] });
     this.draw();
     try {
       // Whoever clicks sees at once that something happens, and the rows after that.
@@ -186,6 +191,7 @@ class DevicesView {
   }
 
   async more() {
+    if (this.isLoading) return;
     const signal = this.reading?.signal ?? this.context.signal;
     const before = this.rows?.length ?? 0;
     this.isLoading = true;
@@ -332,7 +338,7 @@ class DevicesView {
     if (rows.length === 0 && !hidden) return this.isLoading ? loading() : this.nothingFound(choice);
     const sorted = this.order;
     const order = t(`devices.sort.${orderName(sorted)}`);
-    return html`<div aria-busy=${this.isLoading}>
+    return html`<div class="busy-line" aria-busy=${this.isLoading}>
         ${
           rows.length === 0
             ? empty(t("devices.only_own"))
@@ -363,7 +369,7 @@ class DevicesView {
     if (!this.cursor) return html`<p class="muted">${t("devices.shown", { n: shown })}</p>`;
     if (ROWS_MAX <= shown) return html`<p class="muted">${t("devices.more_limit", { n: number(ROWS_MAX) })}</p>`;
     return html`<p class="more">
-      <button type="button" ?disabled=${this.isLoading} @click=${() => this.more()}>${t("devices.more")}</button>
+      <button type="button" @click=${() => this.more()}>${t("devices.more")}</button>
       <span class="muted">${t("devices.shown", { n: shown })}</span>
     </p>`;
   }

@@ -315,7 +315,7 @@ function list(options) {
     </li>`;
   };
   const n = isArea ? (rows?.length ?? 0) : Math.max(count, rows?.length ?? 0);
-  return html`<section class="map-list" aria-labelledby="map-list" aria-busy=${busy ? "true" : "false"}>
+  return html`<section class="map-list busy-line" aria-labelledby="map-list" aria-busy=${busy ? "true" : "false"}>
     <div class="row map-list-head">
       <h2 id="map-list">${t(isArea ? "map.list.area" : "map.list.view", { n })}</h2>
       ${closeArea ? html`<button type="button" @click=${closeArea}>${icon("close")} ${t("map.area.close")}</button>` : nothing}

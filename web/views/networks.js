@@ -180,7 +180,7 @@ class NetworksView {
       return hasFilters ? noneLeft(choice, this.trials) : empty(t("ssids.none"), html`<p>${t("ssids.none_hint")}</p>`);
     }
     const { rows } = this;
-    return html`<div aria-busy=${this.isLoading}>
+    return html`<div class="busy-line" aria-busy=${this.isLoading}>
         ${table({ caption: t("ssids.caption"), hiddenCaption: true, columns: this.columns(), rows })}
       </div>
       <p class="more">
