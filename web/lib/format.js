@@ -33,10 +33,8 @@ export function signalText(dbm) {
 export function signal(dbm) {
   if (dbm === undefined || dbm === null) return nothing;
   const { bars, label } = strength(dbm);
-  const bar = (/** @type {number} */ at) => html`<i class=${at < bars ? "bar bar-on" : "bar"}></i>`;
-  return html`<span class="signal" title=${label}
-    ><span class="bars" aria-hidden="true">${[0, 1, 2, 3].map(bar)}</span><span class="number">${signalText(dbm)}</span>
-    <span class="sr">${label}</span></span
+  return html`<span class="signal bars-${bars}" title=${label}
+    >${signalText(dbm)} <span class="sr">${label}</span></span
   >`;
 }
 

@@ -40,10 +40,18 @@ export function format(Format, options) {
   return made;
 }
 
+/** The locale, and the setting that it was chosen by: each number and each time asks for it, and the browser is slow to tell. */
+const chosen = { by: "", locale: "" };
+addEventListener("languagechange", () => (chosen.by = ""));
+
 /** The locale for numbers and dates: the browser's, if it is one of the language of the texts. */
 export function locale() {
-  const chosen = language();
-  return navigator.languages.find((tag) => tag.split("-")[0] === chosen) ?? chosen;
+  if (chosen.by !== settings.language) {
+    const wanted = language();
+    chosen.by = settings.language;
+    chosen.locale = navigator.languages.find((tag) => tag.split("-")[0] === wanted) ?? wanted;
+  }
+  return chosen.locale;
 }
 
 /**
@@ -51,12 +59,12 @@ export function locale() {
  * @param {string} name
  */
 export async function loadTexts(name) {
-  const chosen = language();
-  document.documentElement.lang = chosen;
-  plural = new Intl.PluralRules(chosen);
-  const key = `${chosen}/${name}`;
+  const spoken = language();
+  document.documentElement.lang = spoken;
+  plural = new Intl.PluralRules(spoken);
+  const key = `${spoken}/${name}`;
   if (loaded.has(key)) return;
-  const file = name === "common" ? `../lang/${chosen}.json` : `../lang/${key}.json`;
+  const file = name === "common" ? `../lang/${spoken}.json` : `../lang/${key}.json`;
   const response = await fetch(new URL(file, import.meta.url));
   if (!response.ok) throw new Error(`${file}: ${response.status}`);
   Object.assign(texts, await response.json());

@@ -56,13 +56,15 @@ const STYLES = ["map", "device", "devices", "locate", "channels", "ssids", "sour
  * @param {Record<string, string | number | readonly string[] | null | undefined> | URLSearchParams} [query]
  */
 export function href(name, param = "", query = {}) {
+  const path = name === "overview" ? "/ui/" : `/ui/${name}${param && `/${encodeURIComponent(param)}`}`;
   const entries = query instanceof URLSearchParams ? [...query] : Object.entries(query);
+  // Lists have many links without a query.
+  if (entries.length === 0) return prefix + path;
   const kept = new URLSearchParams();
   for (const [key, value] of entries) {
     if (value === null || value === undefined || value === "") continue;
     kept.append(key, String(value));
   }
-  const path = name === "overview" ? "/ui/" : `/ui/${name}${param && `/${encodeURIComponent(param)}`}`;
   const text = kept.toString();
   return prefix + path + (text && `?${text}`);
 }

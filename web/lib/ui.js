@@ -1,5 +1,5 @@
 // Parts that several views show.
-import { guard, html, nothing, render, svg } from "../vendor/lit.js";
+import { html, nothing, ref, render, svg } from "../vendor/lit.js";
 import { ApiError } from "./api.js";
 import { security, shownText } from "./format.js";
 import { has, t } from "./i18n.js";
@@ -77,7 +77,7 @@ export function chip(label, remove) {
  * @typedef {object} Column
  * @property {string} key
  * @property {string} label
- * @property {(row: Row) => Template} cell what is unknown is `nothing` or ""
+ * @property {(row: Row) => Template} [cell] what is unknown is `nothing` or "". Tables that write their rows have none
  * @property {boolean} [numeric]
  * @property {boolean} [heading] whether its cells are the headings of their rows
  * @property {string} [sort] what sorting by it is called. Without this the column cannot be sorted
@@ -94,9 +94,9 @@ export function chip(label, remove) {
  * @param {{by: string, descending: boolean}} [options.sorted]
  * @param {(by: string) => void} [options.sort]
  * @param {(row: Row) => string} [options.rowClass]
- * @param {unknown[]} [options.shows] What the rows depend on. They are written anew only if one of these is another one.
+ * @param {(body: Element | undefined) => void} [options.body] Gets the empty body of the table, and writes the rows itself
  */
-export function table({ caption, hiddenCaption = false, columns, rows, sorted, sort, rowClass, shows }) {
+export function table({ caption, hiddenCaption = false, columns, rows, sorted, sort, rowClass, body }) {
   /** @param {Column<Row>} column */
   const head = (column) => {
     const isSorted = sorted !== undefined && column.sort === sorted.by;
@@ -119,20 +119,17 @@ export function table({ caption, hiddenCaption = false, columns, rows, sorted, s
   };
   /** @param {Row} row @param {Column<Row>} column */
   const cell = (row, column) => {
-    const content = column.cell(row);
+    const content = column.cell?.(row);
     const isBlank = content === nothing || content === "" || content === undefined || content === null;
     const classes = `col-${column.key} ${column.numeric ? "numeric" : ""} ${isBlank ? "blank" : ""}`;
     return column.heading
       ? html`<th scope="row" role="rowheader" class=${classes} data-label=${column.label}><div>${content}</div></th>`
       : html`<td role="cell" class=${classes} data-label=${column.label}><div>${content}</div></td>`;
   };
-  const body = () =>
-    rows.map(
-      (row) =>
-        html`<tr role="row" class=${rowClass?.(row) ?? ""}>
-          ${columns.map((column) => cell(row, column))}
-        </tr>`,
-    );
+  const line = (/** @type {Row} */ row) =>
+    html`<tr role="row" class=${rowClass?.(row) ?? ""}>
+      ${columns.map((column) => cell(row, column))}
+    </tr>`;
   // The roles are those that the elements have anyway: some browsers forget them where rows are shown as cards.
   return html`<div class="table-frame">
     <table class="cards" role="table">
@@ -144,9 +141,13 @@ export function table({ caption, hiddenCaption = false, columns, rows, sorted, s
           ${columns.map(head)}
         </tr>
       </thead>
-      <tbody role="rowgroup">
-        ${shows ? guard(shows, body) : body()}
-      </tbody>
+      ${
+        body
+          ? html`<tbody role="rowgroup" ${ref(body)}></tbody>`
+          : html`<tbody role="rowgroup">
+              ${rows.map(line)}
+            </tbody>`
+      }
     </table>
   </div>`;
 }
@@ -309,11 +310,16 @@ const PATHS = {
   trash: "M4 6h16M9 6V3h6v3M6 6l1 15h10l1-15",
 };
 
+/** The lines of a picture. @param {string} name */
+export function iconPath(name) {
+  return PATHS[name] ?? PATHS.question ?? "";
+}
+
 /**
  * @param {string} name
  */
 export function icon(name) {
   return html`<svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">
-    ${svg`<path d=${PATHS[name] ?? PATHS.question ?? ""}></path>`}
+    ${svg`<path d=${iconPath(name)}></path>`}
   </svg>`;
 }

@@ -1,10 +1,10 @@
 // Parts of devices that several views show: name, link, maker, and the columns of their table.
 import { html, live, nothing } from "../vendor/lit.js";
-import { channel, place, shownAddress, shownName, shownText, signal, when } from "../lib/format.js";
+import { shownName, shownText } from "../lib/format.js";
 import { number, t } from "../lib/i18n.js";
 import { href } from "../lib/router.js";
 import { remember, remembered, settings } from "../lib/settings.js";
-import { announce, icon, securityChip } from "../lib/ui.js";
+import { announce, icon } from "../lib/ui.js";
 
 /** Columns of the table that can be chosen, in their order. The name always comes first. */
 export const COLUMNS = /** @type {const} */ ([
@@ -36,25 +36,10 @@ export const SORTS = /** @type {Record<string, "asc" | "desc">} */ ({
 /** How an order is called. @param {{by: string, descending: boolean}} order */
 export const orderName = ({ by, descending }) => `${by}.${descending ? "desc" : "asc"}`;
 
-/** @type {Record<string, (row: any) => unknown>} */
-const CELLS = {
-  address: (row) => html`<span class="mono">${shownAddress(row.address)}</span>`,
-  maker,
-  security: (row) => (row.security ? securityChip(row.security) : nothing),
-  channel: (row) => channel(row),
-  signal: (row) => signal(row.signal_dbm),
-  strongest: (row) => signal(row.signal_strongest_dbm),
-  last_seen: (row) => when(row.last_seen),
-  first_seen: (row) => when(row.first_seen, { exact: true }),
-  reports: (row) => number(row.reports),
-  sources: (row) => number(row.sources),
-  position: (row) => (row.lat === undefined ? nothing : place(row.lat, row.lon)),
-};
-
 const NUMERIC = ["reports", "sources"];
 
 /**
- * The columns of a table of devices.
+ * The columns of the list of devices, which writes its cells itself.
  * @param {readonly string[]} chosen
  * @returns {import("../lib/ui.js").Column<any>[]}
  */
@@ -62,11 +47,10 @@ export function columnsOf(chosen) {
   const others = COLUMNS.filter((name) => chosen.includes(name)).map((name) => ({
     key: name,
     label: t(`devices.column.${name}`),
-    cell: CELLS[name] ?? (() => nothing),
     numeric: NUMERIC.includes(name),
     sort: name in SORTS ? name : undefined,
   }));
-  const name = { key: "name", label: t("devices.column.name"), cell: deviceLink, heading: true, sort: "name" };
+  const name = { key: "name", label: t("devices.column.name"), heading: true, sort: "name" };
   return [name, ...others];
 }
 
@@ -156,12 +140,6 @@ export function maker(row) {
 export function deviceName(row) {
   if (row.name) return shownName(row.name);
   return row.phy === "Bluetooth" ? t("devices.unnamed") : t("devices.hidden");
-}
-
-/** @param {any} row */
-export function deviceLink(row) {
-  const classes = row.name ? "name" : "name muted";
-  return html`<a class=${classes} href=${href("device", row.address)}>${deviceName(row)}</a>`;
 }
 
 /**

@@ -1,6 +1,6 @@
 // The list of devices: filters, order and columns are in the address. Rows come in pages from the server, and never
 // jump: new devices are counted, and shown on request.
-import { html, nothing, render } from "../vendor/lit.js";
+import { guard, html, nothing, render } from "../vendor/lit.js";
 import { ApiError, get, isAborted } from "../lib/api.js";
 import { language, loadTexts, number, t } from "../lib/i18n.js";
 import { on } from "../lib/live.js";
@@ -9,6 +9,7 @@ import { onChange, remember, remembered, settings, withoutOwn } from "../lib/set
 import { SourceNames } from "../lib/sources.js";
 import { announce, debounce, empty, failed, icon, loading, painted, reason, table } from "../lib/ui.js";
 import { columnChooser, columnsOf, DEFAULT_COLUMNS, isOwn, orderName, savedViews, SORTS } from "./device-parts.js";
+import { DeviceRows } from "./device-rows.js";
 import { exporter, exportMenu } from "./export.js";
 import { changed, chips, chipsOf, FIELDS, filtersOf, noneLeft, panel, wants } from "./filters.js";
 
@@ -17,8 +18,6 @@ const ROWS_MAX = 500;
 /** How many filters are taken away one by one to find the one that leaves nothing. */
 const TRIALS_MAX = 6;
 const DRAW_MS = 250;
-/** How often ages are written anew. */
-const AGES_MS = 10_000;
 
 /** @typedef {import("../lib/router.js").Context} Context */
 
@@ -56,10 +55,10 @@ class DevicesView {
     this.showsOwn = false;
     this.hidden = 0; // How many of one's own are left out.
     this.asked = "";
-    /** What was counted last. */
-    this.counted = "";
+    this.counted = ""; // The filters of what was counted last.
     /** @type {AbortController | undefined} */
     this.reading = undefined;
+    this.lines = new DeviceRows();
     this.export = exporter(() => this.draw());
     this.drawSoon = debounce(() => this.draw(), DRAW_MS);
     this.ends = [
@@ -135,9 +134,7 @@ class DevicesView {
     if (asked === this.asked && !again) return this.draw();
     this.asked = asked;
     this.reading?.abort();
-    const reading = new AbortController();
-    this.reading = reading;
-    const { signal } = reading;
+    const { signal } = (this.reading = new AbortController());
     const counted = JSON.stringify(this.wanted);
     // In another order there are as many.
     if (counted !== this.counted) Object.assign(this, { counted, total: undefined, hidden: 0 });
@@ -268,6 +265,7 @@ class DevicesView {
     // An attribute of an option would make the browser lay out the list at once, twice for each change.
     const select = this.root.querySelector("#sort");
     if (select instanceof HTMLSelectElement) select.value = orderName(this.order);
+    this.lines.write(this.rows ?? [], this.columns);
   }
 
   template() {
@@ -277,12 +275,14 @@ class DevicesView {
       sources: this.sources,
       apply: (/** @type {Record<string, string>} */ filters) => this.apply(filters),
     };
+    // Most draws change none of its many fields, and whoever clicks need not wait until all are compared.
+    const chosen = [JSON.stringify(this.filters), this.summary, this.sources.size, language(), settings.demo];
     return html`<div class="toolbar">
         <p class="total">${this.total === undefined ? nothing : t("devices.count", { n: this.total })}</p>
         <a class="button" href=${href("map", "", this.filters)}>${icon("pin")} ${t("devices.map")}</a>
         ${settings.demo ? nothing : this.export.button("/api/v1/devices", { ...this.wanted, sort: "address" }, "devices")}
       </div>
-      ${panel(choice)} ${this.options()} ${chips(choice)}
+      ${guard(chosen, () => panel(choice))} ${this.options()} ${chips(choice)}
       ${
         this.fresh
           ? html`<p class="fresh">
@@ -337,19 +337,18 @@ class DevicesView {
     };
     if (rows.length === 0 && !hidden) return this.isLoading ? loading() : this.nothingFound(choice);
     const sorted = this.order;
-    const order = t(`devices.sort.${orderName(sorted)}`);
     return html`<div class="busy-line" aria-busy=${this.isLoading}>
         ${
           rows.length === 0
             ? empty(t("devices.only_own"))
             : table({
-                caption: t("devices.caption", { order }),
+                caption: t("devices.caption", { order: t(`devices.sort.${orderName(sorted)}`) }),
                 hiddenCaption: true,
                 columns: columnsOf(this.columns),
                 rows,
                 sorted,
                 sort: (name) => this.sortBy(name),
-                shows: [rows, String(this.columns), language(), settings.demo, Math.floor(Date.now() / AGES_MS)],
+                body: this.lines.take,
               })
         }
       </div>

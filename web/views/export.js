@@ -1,8 +1,8 @@
 // The CSV of a list: the pages that the server writes, put together. The browser keeps them as parts of one file, and
 // never as one text.
-import { html, nothing } from "../vendor/lit.js";
+import { guard, html, nothing } from "../vendor/lit.js";
 import { address, ApiError, isAborted } from "../lib/api.js";
-import { t } from "../lib/i18n.js";
+import { language, t } from "../lib/i18n.js";
 import { settings } from "../lib/settings.js";
 import { announce, icon, reason } from "../lib/ui.js";
 
@@ -182,11 +182,13 @@ export function exportMenu(params, note = nothing) {
       >
       <span class="muted">${t(`export.form.${name}.about`)}</span>
     </li>`;
-  return html`<details class="columns export-menu">
-    <summary>${t("export.menu")}</summary>
-    <ul>
-      ${forms.map(entry)}
-    </ul>
-    <p class="muted">${note} ${t("export.note")} ${redact ? t("export.demo_files") : nothing}</p>
-  </details>`;
+  const menu = () =>
+    html`<details class="columns export-menu">
+      <summary>${t("export.menu")}</summary>
+      <ul>
+        ${forms.map(entry)}
+      </ul>
+      <p class="muted">${note} ${t("export.note")} ${redact ? t("export.demo_files") : nothing}</p>
+    </details>`;
+  return guard([JSON.stringify(params), settings.demo, language(), note], menu);
 }
