@@ -150,7 +150,16 @@ impl RowIndex {
 
     /// Adds rows. Returns for each whether it is new.
     pub(super) fn add(&mut self, hashes: &[RowHash]) -> io::Result<Vec<bool>> {
-        let mut is_new: Vec<bool> = hashes.iter().map(|hash| self.fresh.insert(*hash)).collect();
+        // Each hash is somewhere else in memory. A look at all of them lets the processor wait for many at once, and what
+        // is inserted then is near.
+        let known = hashes.iter().filter(|hash| self.fresh.contains(*hash));
+        let known = known.count();
+        let mut is_new = Vec::with_capacity(hashes.len());
+        if known == hashes.len() {
+            is_new.resize(known, false);
+        } else {
+            is_new.extend(hashes.iter().map(|hash| self.fresh.insert(*hash)));
+        }
         for run in &self.runs {
             run.find(hashes, &mut is_new)?;
         }

@@ -26,6 +26,7 @@ mod store;
 mod taking;
 mod track;
 mod unpack;
+mod upload;
 mod values;
 mod worker;
 mod xml;
@@ -33,7 +34,6 @@ mod zip;
 pub(crate) mod zone;
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -57,6 +57,7 @@ use self::store::{Progress, Store};
 use self::taking::Interrupted;
 use self::unpack::remove_if_there;
 pub(crate) use self::unpack::{UnpackBounds, shown_name};
+pub(crate) use self::upload::Upload;
 pub(crate) use self::zone::Zone;
 use crate::data_dir::{DataDir, private};
 use crate::events::{EndedImport, Event, Events};
@@ -128,10 +129,10 @@ impl Arrival {
     }
 
     /// The file `number` of the upload, to be written.
-    pub(crate) fn new_file(&self, number: usize) -> io::Result<File> {
+    pub(crate) fn new_file(&self, number: usize) -> io::Result<Upload> {
         let path = self.imports.0.store.spool(self.id, number);
         remove_if_there(&path)?;
-        private().create_new(true).open(path)
+        Ok(Upload::to(private().create_new(true).open(path)?))
     }
 
     /// Adds the import, whose files are written.

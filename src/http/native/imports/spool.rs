@@ -1,6 +1,5 @@
 //! An upload on its way to files, where the import finds them.
 
-use std::fs::File;
 use std::io::{self, Write};
 use std::sync::Arc;
 
@@ -15,7 +14,7 @@ use super::ImportService;
 use crate::http::error::ApiError;
 use crate::http::request::body::Bodies;
 use crate::http::request::multipart::{BadMultipart, Event, Multipart, PartHead, disposition};
-use crate::import::{Arrival, shown_name};
+use crate::import::{Arrival, Upload, shown_name};
 
 /// How many pieces of a body may wait to be written.
 const PIECES_MAX: usize = 16;
@@ -111,7 +110,7 @@ struct Writer {
     fields_max: usize,
     /// Number of fields so far, without files.
     fields: usize,
-    file: Option<File>,
+    file: Option<Upload>,
     /// The field that is being read, if it is not a file.
     field: Option<(String, Vec<u8>)>,
     spooled: Spooled,
@@ -196,7 +195,7 @@ impl Writer {
     fn end(&mut self) -> Result<(), SpoolError> {
         if let Some(file) = self.file.take() {
             // An import that was answered with 202 survives a power cut too.
-            file.sync_data()?;
+            file.end()?;
         }
         if let Some((name, value)) = self.field.take() {
             let value = String::from_utf8_lossy(&value).into_owned();
