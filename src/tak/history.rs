@@ -65,7 +65,7 @@ mod tests {
         // Its first event is forgotten, and its last one is not.
         history.note(device(0));
         assert!(history.last(device(1)) < history.last(device(0)));
-        assert_eq!(history.last.len(), EVENTS_MAX - 1);
+        assert_eq!(history.last.len(), EVENTS_MAX);
         assert_eq!(history.events.len(), EVENTS_MAX);
     }
 }

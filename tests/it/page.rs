@@ -14,7 +14,7 @@ use scanpost::config::AuthMode;
 
 use crate::server::TestServer;
 
-const MODULES_MAX: usize = 41;
+const MODULES_MAX: usize = 42;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("web")
