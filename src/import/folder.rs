@@ -138,7 +138,7 @@ impl Watcher {
         let mut spool = arrival.new_file(0)?;
         let mut file = File::open(self.folder.join(name))?;
         let uploaded_bytes = io::copy(&mut file, &mut spool)?;
-        spool.end()?;
+        let sha256 = spool.end()?;
         let created = ReceivedAt::from(SystemTime::now()).time().seconds();
         let skew_s = u32::try_from(self.skew_max.as_secs()).unwrap_or(u32::MAX);
         let job = Job {
@@ -150,6 +150,7 @@ impl Watcher {
                 ..Options::default()
             },
             uploads: vec![name.to_owned()],
+            uploads_sha256: vec![sha256],
             uploaded_bytes,
             ..Job::default()
         };

@@ -142,6 +142,8 @@ pub(crate) struct Job {
     pub(crate) options: Options,
     /// The names of the uploaded files, whose contents wait to be read.
     pub(crate) uploads: Vec<String>,
+    /// The SHA-256 of each of them. Imports of earlier versions have none.
+    pub(crate) uploads_sha256: Vec<String>,
     /// Their bytes, as sent.
     pub(crate) uploaded_bytes: u64,
     /// The accounts of the files that are done, and last that of the file that is being read.

@@ -4,12 +4,18 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::thread::{self, JoinHandle};
 
+use sha2::{Digest, Sha256};
+
+use crate::hex::Hex;
+
 /// After so much of a file, what there is of it is brought to disk while more arrives, so that little is left at its end.
 const SYNC_BYTES: usize = 16 << 20;
 
 /// A new file. It survives a power cut once [`Self::end`] has returned.
 pub(crate) struct Upload {
     file: File,
+    /// Of what was written. Whoever reads the file next needs it, and would have to read all of the file for it.
+    sha256: Sha256,
     unsynced_bytes: usize,
     syncing: Option<JoinHandle<io::Result<()>>>,
 }
@@ -18,15 +24,17 @@ impl Upload {
     pub(super) fn to(file: File) -> Self {
         Self {
             file,
+            sha256: Sha256::new(),
             unsynced_bytes: 0,
             syncing: None,
         }
     }
 
-    /// Brings all of the file to disk.
-    pub(crate) fn end(mut self) -> io::Result<()> {
+    /// Brings all of the file to disk, and returns its SHA-256.
+    pub(crate) fn end(mut self) -> io::Result<String> {
         self.synced()?;
-        self.file.sync_data()
+        self.file.sync_data()?;
+        Ok(Hex(&self.sha256.finalize()).to_string())
     }
 
     /// The system tells of an error once, so it must not be lost here.
@@ -55,6 +63,7 @@ impl Upload {
 impl Write for Upload {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         let written = self.file.write(data)?;
+        self.sha256.update(data.get(..written).unwrap_or_default());
         self.unsynced_bytes = self.unsynced_bytes.saturating_add(written);
         self.sync_meanwhile()?;
         Ok(written)
@@ -83,8 +92,9 @@ mod tests {
             all.extend(piece);
         }
         assert!(upload.syncing.is_some());
-        upload.end().unwrap();
+        let sha256 = upload.end().unwrap();
         assert!(fs::read(&path).unwrap() == all);
+        assert_eq!(sha256, Hex(&Sha256::digest(&all)).to_string());
     }
 
     #[test]

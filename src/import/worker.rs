@@ -259,7 +259,8 @@ impl Worker {
                 let reason = format!("the upload {name} is not on disk any more: send it again");
                 return Err(Interrupted::Failed(reason));
             }
-            for unpacked in unpack(&packed, name, &mut allowance)? {
+            let sha256 = job.uploads_sha256.get(number).map(String::as_str);
+            for unpacked in unpack(&packed, name, sha256, &mut allowance)? {
                 files.push(match unpacked {
                     Unpacked::Refused { name, reason } => JobFile {
                         name,

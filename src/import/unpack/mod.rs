@@ -76,10 +76,12 @@ impl From<Interrupted> for UnpackError {
     }
 }
 
-/// Unpacks an uploaded file. The files that it makes lie beside `packed`, and their names begin with that name.
+/// Unpacks an uploaded file. The files that it makes lie beside `packed`, and their names begin with that name. `sha256` is
+/// that of the file, if it is known.
 pub(super) fn unpack(
     packed: &Path,
     name: &str,
+    sha256: Option<&str>,
     allowance: &mut Allowance<'_>,
 ) -> Result<Vec<Unpacked>, Interrupted> {
     let mut file = File::open(packed)?;
@@ -104,7 +106,10 @@ pub(super) fn unpack(
             unpack_zip(&mut file, packed, &name, allowance)
         }
         _ => {
-            let sha256 = hash(&mut file, allowance.stop)?;
+            let sha256 = match sha256 {
+                Some(sha256) => sha256.into(),
+                None => hash(&mut file, allowance.stop)?,
+            };
             let payload = Payload {
                 name: name.into(),
                 path: packed.to_owned(),

@@ -34,7 +34,7 @@ fn unpacked_together(bounds: UnpackBounds, files: &[&[u8]]) -> (TempDir, Vec<Vec
     let unpacked = files.iter().enumerate().map(|(number, bytes)| {
         let packed = folder.path().join(format!("1-{number}"));
         fs::write(&packed, bytes).unwrap();
-        unpack(&packed, "folder/drive.csv.gz", &mut allowance).unwrap()
+        unpack(&packed, "folder/drive.csv.gz", None, &mut allowance).unwrap()
     });
     let unpacked = unpacked.collect();
     (folder, unpacked)
@@ -222,7 +222,7 @@ fn unpacking_stops_in_the_middle_and_leaves_nothing() {
             (10 < asked.get()).then_some(Interrupted::Cancelled)
         };
         let mut allowance = Allowance::new(BOUNDS, 1, folder.path(), &stop);
-        let stopped = unpack(&packed, "drive.csv", &mut allowance);
+        let stopped = unpack(&packed, "drive.csv", None, &mut allowance);
         assert_eq!(stopped.unwrap_err(), Interrupted::Cancelled);
         assert_eq!(
             (asked.get(), names_in(&folder)),

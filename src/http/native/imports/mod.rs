@@ -106,13 +106,14 @@ async fn upload(
     let added = spooled.and_then(|spooled| {
         let Spooled {
             names,
+            sha256,
             fields,
             bytes,
         } = spooled;
         given.take_fields(fields)?;
-        Ok((names, bytes, given))
+        Ok((names, sha256, bytes, given))
     });
-    let (names, uploaded_bytes, given) = match added {
+    let (names, uploads_sha256, uploaded_bytes, given) = match added {
         Ok(added) => added,
         Err(refused) => {
             // Removing the files may take a moment.
@@ -133,6 +134,7 @@ async fn upload(
         latest: Some(UnixTime::new(created.saturating_add(skew_s))),
         options,
         uploads: names,
+        uploads_sha256,
         uploaded_bytes,
         ..Job::default()
     };

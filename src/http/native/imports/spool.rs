@@ -27,6 +27,8 @@ const FIELD_NAME_BYTES_MAX: usize = 256;
 #[derive(Debug, Default)]
 pub(super) struct Spooled {
     pub(super) names: Vec<String>,
+    /// The SHA-256 of each file.
+    pub(super) sha256: Vec<String>,
     pub(super) fields: Vec<(String, String)>,
     pub(super) bytes: u64,
 }
@@ -195,7 +197,7 @@ impl Writer {
     fn end(&mut self) -> Result<(), SpoolError> {
         if let Some(file) = self.file.take() {
             // An import that was answered with 202 survives a power cut too.
-            file.end()?;
+            self.spooled.sha256.push(file.end()?);
         }
         if let Some((name, value)) = self.field.take() {
             let value = String::from_utf8_lossy(&value).into_owned();
