@@ -63,7 +63,7 @@ struct Arguments {
     #[arg(long)]
     only: Option<Part>,
     /// Size of the files for the memory.
-    #[arg(long, default_value_t = 2040)]
+    #[arg(long, default_value_t = 2000)]
     memory_mib: u64,
     /// Passed by `cargo bench`.
     #[arg(long, hide = true)]
