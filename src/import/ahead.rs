@@ -12,7 +12,7 @@ use super::rows::{Ending, FileError, Origin, Point, Row, Rows};
 const ITEMS_AT_ONCE: usize = 500;
 /// How many such lists may wait.
 const LISTS_MAX: usize = 4;
-/// How often to ask whether the rows are still wanted while none come.
+/// While no rows come: how often to ask whether they are still wanted.
 const ASK_INTERVAL: Duration = Duration::from_millis(100);
 
 enum Item {

@@ -7,13 +7,13 @@ use std::io::{self, BufWriter, ErrorKind, Write};
 use std::ops::ControlFlow;
 
 use super::account::FileAccount;
+use super::checkpoint::{Checkpoints, OnTheWay, Reached};
 use super::form::{Class, Form};
 use super::identity::{RowHash, RowIndex, hash_of};
 use super::job::Options;
 use super::rows::{Origin, Point, Row, Rows, Sighting};
 use super::sources::{Live, NOT_COMPARED, Sources};
 use super::track::Track;
-use super::unpack::Stop;
 use crate::log::{ImportedReports, LogError, What};
 use crate::report::{Batch, BatchIdentity, Report, SourceId, UnixTime, source_name};
 
@@ -21,7 +21,7 @@ use crate::report::{Batch, BatchIdentity, Report, SourceId, UnixTime, source_nam
 /// file again makes the same batches.
 const CHUNK: u64 = 2000;
 /// After how many rows without a sighting to ask whether the job has to stop.
-const ROWS_BETWEEN_QUESTIONS: u64 = 10_000;
+pub(super) const ROWS_BETWEEN_QUESTIONS: u64 = 10_000;
 /// Longest name of a source that a file gives.
 const SOURCE_NAME_BYTES_MAX: usize = 256;
 /// How many refused rows the list of a file has.
@@ -46,25 +46,6 @@ pub(super) trait Submit {
 
     /// The rules of sources.
     fn sources(&mut self) -> &mut Sources;
-}
-
-/// Counts of batches.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct OnTheWay {
-    pub(super) handed_over: u64,
-    pub(super) in_log: u64,
-}
-
-/// How far a file is.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Reached {
-    /// How many of the rows that the index has not saved belong to it.
-    pub(super) unsaved: usize,
-    pub(super) sightings: u64,
-    pub(super) taken: u64,
-    pub(super) duplicates: u64,
-    /// How many batches were handed over up to there.
-    batches: u64,
 }
 
 /// A source of the file.
@@ -152,14 +133,9 @@ pub(super) struct Taking<'t> {
     hashes: Vec<RowHash>,
     /// How many sightings were read.
     read: u64,
-    /// The next checkpoint, which waits until everything up to there is in the log.
-    due: Option<Reached>,
+    checkpoints: Checkpoints,
     stopped: Option<Interrupted>,
 }
-
-/// After how many new rows there is a checkpoint. After a crash so many are read again, and those of the batches that were
-/// on their way. The log recognises their batches.
-const UNSAVED_MAX: usize = 100_000;
 
 impl<'t> Taking<'t> {
     pub(super) fn new(
@@ -186,7 +162,7 @@ impl<'t> Taking<'t> {
             chunk: VecDeque::new(),
             hashes: Vec::new(),
             read: 0,
-            due: None,
+            checkpoints: Checkpoints::default(),
             stopped: None,
         };
         let name = taking.task.form.word().into();
@@ -354,25 +330,19 @@ impl<'t> Taking<'t> {
         Ok(())
     }
 
-    /// Makes a checkpoint once everything up to there is in the log. Nobody waits for that: reading and writing go on.
+    /// Makes a checkpoint if one is due. Nobody waits for the log here: reading and writing go on.
     fn checkpoint(&mut self) -> Result<(), Interrupted> {
-        let OnTheWay {
-            handed_over,
-            in_log,
-        } = self.submit.on_the_way();
-        if let Some(due) = self.due.take_if(|due| due.batches <= in_log) {
-            (self.checkpoint)(self.index, due)?;
+        let on_the_way = self.submit.on_the_way();
+        let reached = Reached {
+            unsaved: self.index.unsaved(),
+            sightings: self.read,
+            taken: self.account.taken,
+            duplicates: self.account.duplicates,
+        };
+        match self.checkpoints.due(on_the_way, reached) {
+            Some(reached) => (self.checkpoint)(self.index, reached),
+            None => Ok(()),
         }
-        if self.due.is_none() && UNSAVED_MAX <= self.index.unsaved() {
-            self.due = Some(Reached {
-                unsaved: self.index.unsaved(),
-                sightings: self.read,
-                taken: self.account.taken,
-                duplicates: self.account.duplicates,
-                batches: handed_over,
-            });
-        }
-        Ok(())
     }
 
     /// Rows that their source reported live are not new.
@@ -449,60 +419,4 @@ impl Rows for Taking<'_> {
             self.last_origin = Some(origin.clone());
         }
     }
-}
-
-/// Collects the points of a file, and nothing else.
-pub(super) struct Points<'s> {
-    pub(super) list: Vec<Point>,
-    pub(super) rows: u64,
-    /// Why the reading stopped early.
-    pub(super) stopped: Option<Interrupted>,
-    stop: &'s Stop<'s>,
-    unasked: u64,
-}
-
-impl<'s> Points<'s> {
-    pub(super) const fn new(stop: &'s Stop<'s>) -> Self {
-        Self {
-            list: Vec::new(),
-            rows: 0,
-            stopped: None,
-            stop,
-            unasked: 0,
-        }
-    }
-
-    fn go_on(&mut self) -> ControlFlow<()> {
-        self.unasked += 1;
-        if self.unasked < ROWS_BETWEEN_QUESTIONS {
-            return ControlFlow::Continue(());
-        }
-        self.still_wanted()
-    }
-}
-
-impl Rows for Points<'_> {
-    fn row(&mut self, _: u64, _: Row) -> ControlFlow<()> {
-        self.rows += 1;
-        self.go_on()
-    }
-
-    fn point(&mut self, point: Point) -> ControlFlow<()> {
-        if Track::POINTS_MAX <= self.list.len() {
-            return ControlFlow::Break(());
-        }
-        self.list.push(point);
-        self.go_on()
-    }
-
-    fn still_wanted(&mut self) -> ControlFlow<()> {
-        self.unasked = 0;
-        self.stopped = (self.stop)();
-        match self.stopped {
-            None => ControlFlow::Continue(()),
-            Some(_) => ControlFlow::Break(()),
-        }
-    }
-
-    fn origin(&mut self, _: &Origin) {}
 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::report::DeviceId;
 
-/// How many events are remembered. A device whose last event is older counts as one that was never sent.
+/// How many events are remembered. A device that is in none of them counts as never sent.
 const EVENTS_MAX: usize = 65_536;
 
 /// The devices of the last events to one target.

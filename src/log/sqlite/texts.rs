@@ -26,7 +26,7 @@ impl<'t> Texts<'t> {
         }
     }
 
-    /// The capabilities with this number. `None` if there are none.
+    /// The capabilities in the row with this number. `None` if the table has no such row.
     pub(super) fn capabilities(&mut self, number: i64) -> Result<Option<Capabilities>, LogError> {
         let db = self.db;
         self.capabilities.get(number, || {
@@ -35,7 +35,7 @@ impl<'t> Texts<'t> {
         })
     }
 
-    /// The channel with this number. `None` if there is none.
+    /// The channel in the row with this number. `None` if the table has no such row.
     pub(super) fn channel(&mut self, number: i64) -> Result<Option<Channel>, LogError> {
         let db = self.db;
         self.channels.get(number, || {
@@ -66,7 +66,7 @@ fn look_up<T>(
 fn text(value: ValueRef<'_>) -> Result<Option<&str>, LogError> {
     value
         .as_str_or_null()
-        .map_err(|_| damaged("what should be a text is none"))
+        .map_err(|_| damaged("a value that has to be a text is of another type"))
 }
 
 /// Values by number. Each has one place, which it shares with others.
