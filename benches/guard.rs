@@ -2,7 +2,7 @@
 //! machine.
 //!
 //! ```text
-//! cargo bench --bench guard
+//! cargo bench -p scanpost-guard
 //! ```
 //!
 //! Needs valgrind. The parts `request` and `single` are a batch of 100 reports and of one from the socket to the answer: HTTP, authentication,
@@ -14,8 +14,20 @@
 )]
 #![expect(clippy::print_stdout, reason = "the table is the result")]
 
+/// What this bench needs of the parts that the benches share, so that its package needs few others.
 #[allow(dead_code, reason = "each bench needs a part of it")]
-mod support;
+mod support {
+    pub(crate) mod access_point;
+    pub(crate) mod fill;
+    pub(crate) mod parts;
+    pub(crate) mod random;
+    pub(crate) mod requests;
+    pub(crate) mod response;
+    pub(crate) mod set_up;
+    pub(crate) mod traffic;
+
+    pub(crate) use set_up::{Result, data_directory, decode_limits, tracker};
+}
 
 use std::env;
 use std::hint::black_box;
