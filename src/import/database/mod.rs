@@ -7,6 +7,7 @@
 mod child;
 mod message;
 mod open;
+mod order;
 mod parent;
 #[cfg(test)]
 mod tests;

@@ -19,6 +19,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, ToSql};
 
 use super::MEMORY_SHORT;
+use super::order::Order;
 use crate::import::rows::{Ending, FileError};
 
 /// Characters of a path that need no escape in a URI.
@@ -28,7 +29,7 @@ const PATH: AsciiSet = NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'.');
 /// Rows of one query. The next query begins behind them, so damage costs no more than the rest of one query.
-const ROWS_AT_ONCE: i64 = 10_000;
+const ROWS_AT_ONCE: usize = 10_000;
 /// How many damaged places of one table are skipped.
 const DAMAGES_MAX: u32 = 1_000;
 /// The longest text or blob that is a name, an address or the like, in bytes.
@@ -166,44 +167,45 @@ impl Database {
         let query = format!(
             "SELECT rowid, {listed} FROM \"{name}\" WHERE rowid > ?1 ORDER BY rowid LIMIT {ROWS_AT_ONCE}"
         );
-        let (mut last, mut damages, mut step) = (i64::MIN, 0, 1);
+        let (mut order, mut damages) = (Order::new(), 0);
+        let mut numbers = Vec::new();
         loop {
-            let (start, mut count, mut is_wanted) = (last, 0, true);
+            let mut is_wanted = true;
+            numbers.clear();
             let mut read = || -> Result<(), Stop> {
                 let mut statement = self.connection.prepare_cached(&query)?;
-                let mut rows = statement.query([last])?;
+                let mut rows = statement.query([order.start()])?;
                 while let Some(row) = rows.next()? {
                     let number: i64 = row.get(0)?;
-                    // SQLite does not check the order of the pages.
-                    last = last.max(number);
-                    count += 1;
-                    if !each(number, &Fields { row, first: 1 })? {
+                    numbers.push(number);
+                    if order.is_new(number) && !each(number, &Fields { row, first: 1 })? {
                         is_wanted = false;
                         break;
                     }
                 }
                 Ok(())
             };
-            match read() {
+            let ended = read();
+            if order.is_broken() {
+                self.is_damaged.set(true);
+            }
+            match ended {
                 Ok(()) if !is_wanted => return Ok(false),
-                Ok(()) if count < ROWS_AT_ONCE => return Ok(true),
-                Ok(()) if start < last => {}
+                Ok(()) if numbers.len() < ROWS_AT_ONCE => return Ok(true),
+                Ok(()) => {}
                 Err(Stop::File(error)) => return Err(error),
                 Err(Stop::Database(error)) if !is_damage(&error) => {
                     return Err(unreadable(error));
                 }
-                // The same rows would come again.
-                Ok(()) | Err(Stop::Database(_)) => {
-                    self.is_damaged.set(true);
-                    damages += 1;
-                    // Nobody knows how many rows the damaged place has.
-                    step = if 0 < count { 1 } else { step * 2 };
-                    let next = last.max(0).checked_add(step);
-                    match next.filter(|_| damages < DAMAGES_MAX && step < i64::MAX / 2) {
-                        Some(next) => last = next,
-                        None => return Ok(true),
-                    }
-                }
+                Err(Stop::Database(_)) => self.is_damaged.set(true),
+            }
+            if order.end_query(&numbers) {
+                continue;
+            }
+            self.is_damaged.set(true);
+            damages += 1;
+            if DAMAGES_MAX <= damages || order.skip().is_none() {
+                return Ok(true);
             }
         }
     }

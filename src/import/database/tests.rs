@@ -321,6 +321,27 @@ fn files_that_are_cut_or_damaged_are_read_as_far_as_they_go() {
     assert!((4000..5000).contains(&count), "{count}");
 }
 
+/// The number of one row is wrong, and much larger than those of all others.
+#[test]
+fn one_wrong_row_number_costs_no_other_row() {
+    let folder = made(&many(60_000));
+    let file = folder.path().join("db");
+    let mut bytes = fs::read(&file).unwrap();
+    // The number 25000 as SQLite writes it, before the header of its row.
+    let number = [0x81, 0xc3, 0x28];
+    let at: Vec<usize> = (0..bytes.len() - 3)
+        .filter(|at| bytes[*at..].starts_with(&number) && bytes[at + 3] == 7)
+        .collect();
+    let [at] = at[..] else {
+        panic!("{at:?}");
+    };
+    bytes[at] = 0xff;
+    fs::write(&file, bytes).unwrap();
+    let read = read_file(Form::WigleSqlite, &file).unwrap();
+    assert!(read.ending.is_damaged);
+    assert_eq!(read.rows.len(), 60_000);
+}
+
 #[test]
 fn rows_in_no_order_come_to_an_end() {
     const PAGE_BYTES: usize = 4096;
