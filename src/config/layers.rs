@@ -49,6 +49,7 @@ impl Layers {
         let table: Table = text.parse().map_err(|error| syntax(path, text, &error))?;
         let origin = path.display().to_string();
         for (section, value) in table {
+            refuse_dates(&origin, &section, &value)?;
             match value {
                 entries if self.defaults.get(&section).is_some_and(Value::is_array) => {
                     list::check(&origin, &section, &entries)?;
@@ -141,6 +142,28 @@ impl Layers {
             key: key.to_owned(),
             nearest: nearest(key, self.keys(), spelling),
         }
+    }
+}
+
+/// No key is a date, and the types of texts take one for a text.
+fn refuse_dates(origin: &str, key: &str, value: &Value) -> Result<(), ConfigError> {
+    match value {
+        Value::Datetime(_) => Err(ConfigError::BadValue {
+            origin: origin.to_owned(),
+            key: key.to_owned(),
+            // It may be a secret.
+            value: "a date".to_owned(),
+            reason: "must not be a date: put it in quotes if it is a text".to_owned(),
+        }),
+        Value::Array(values) => (0..)
+            .zip(values)
+            .try_for_each(|(place, value): (usize, _)| {
+                refuse_dates(origin, &format!("{key}[{place}]"), value)
+            }),
+        Value::Table(values) => values
+            .iter()
+            .try_for_each(|(name, value)| refuse_dates(origin, &format!("{key}.{name}"), value)),
+        _ => Ok(()),
     }
 }
 

@@ -275,6 +275,25 @@ fn a_bad_value_names_its_key_its_value_and_the_reason() {
 }
 
 #[test]
+fn a_date_is_no_text() {
+    for (text, key) in [
+        ("[server]\nname = 1979-05-27", "`server.name`"),
+        (
+            "[server]\ncors_origins = [\"a\", 1979-05-27]",
+            "`server.cors_origins[1]`",
+        ),
+        (
+            "[[forward]]\nname = \"a\"\nkey = 1979-05-27T07:32:00Z",
+            "`forward[0].key`",
+        ),
+    ] {
+        refused(from_file(text), &[key, "must not be a date"]);
+        let error = from_file(text).unwrap_err().to_string();
+        assert!(!error.contains("1979"), "{error}");
+    }
+}
+
+#[test]
 fn no_error_of_the_file_shows_a_secret() {
     let secret = "77777777777777777777";
     let file = |line: &str| {
