@@ -308,7 +308,11 @@ fn key(config: &Forward) -> Result<String, String> {
     let (variable, file) = (&config.key_env, &config.key_file);
     let text = if !variable.is_empty() {
         std::env::var(variable)
-            .map_err(|error| format!("cannot read the environment variable {variable}: {error}"))?
+            // Somebody may have put the key itself there.
+            .map_err(|_| {
+                "the environment variable that `key_env` names is not set, or is no Unicode text"
+                    .to_owned()
+            })?
     } else if file.as_os_str().is_empty() {
         return Ok(config.key.reveal().to_owned());
     } else {

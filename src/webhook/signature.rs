@@ -53,7 +53,11 @@ fn text(webhook: &Webhook) -> Result<String, String> {
     let (variable, file) = (&webhook.secret_env, &webhook.secret_file);
     if !variable.is_empty() {
         return std::env::var(variable)
-            .map_err(|error| format!("cannot read the environment variable {variable}: {error}"));
+            // Somebody may have put the secret itself there.
+            .map_err(|_| {
+                "the environment variable that `secret_env` names is not set, or is no Unicode text"
+                    .to_owned()
+            });
     }
     if file.as_os_str().is_empty() {
         return Ok(webhook.secret.reveal().to_owned());
