@@ -98,7 +98,10 @@ impl Features {
             Row::Device(device) => self.properties_of_device(out, row, device),
             Row::Observation(observed) => properties_of_report(out, observed),
         }
-        if !shown(row.name(), |_| false).is_exact {
+        let name = shown(row.name(), |_| false);
+        // Readers take a name of blanks for none.
+        let looks_hidden = !row.name().is_empty() && name.text.trim().is_empty();
+        if !name.is_exact || looks_hidden {
             property(out, "ssid_hex", &Hex(row.name()).to_string());
         }
         out.extend_from_slice(b"}}");

@@ -6,7 +6,7 @@ use super::{SEEN, file, send, xml};
 use crate::server::{TestServer, WIFI};
 
 /// Names, with `@XX` for an octet that is not UTF-8.
-pub(crate) const NAMES: [&str; 22] = [
+pub(crate) const NAMES: [&str; 25] = [
     "]]>",
     "</name>",
     "&#0;",
@@ -19,6 +19,9 @@ pub(crate) const NAMES: [&str; 22] = [
     "\"",
     "a,b",
     "  both ends  ",
+    " ",
+    "\n\t",
+    "\u{2028}",
     "=1+1",
     "'",
     "line\u{2028}separator",
