@@ -12,8 +12,9 @@ use super::taking::{Interrupted, Submit};
 use crate::ingest::{HandedIn, Ingest, IngestError};
 use crate::log::What;
 
-/// How many batches may be on their way to the log.
-const ON_THE_WAY_MAX: usize = 8;
+/// How many batches may be on their way to the log: those of a commit, those that are merged meanwhile, and those for the next
+/// commit.
+const ON_THE_WAY_MAX: usize = 12;
 
 /// Hands batches to the writer, a few at a time, so that reading and writing go on at once.
 pub(super) struct ToLog<'w> {

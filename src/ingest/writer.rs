@@ -23,6 +23,8 @@ const GROUP_MAX: usize = 256;
 /// A commit takes no further batch once it has this many reports: enough to amortise the sync, few enough that the
 /// first sender is answered soon.
 const GROUP_REPORTS: usize = 2000;
+/// So many rows of files count as one report there: nobody waits for the answer to each batch of a file.
+const ROWS_PER_REPORT: usize = 4;
 /// How many groups may be on disk and not folded yet.
 const UNMERGED_MAX: usize = 2;
 
@@ -258,8 +260,13 @@ impl WriterLoop {
 fn gather(queue: &mut mpsc::Receiver<Work>) -> Option<Vec<Work>> {
     let (mut work, mut reports) = (vec![queue.blocking_recv()?], 0);
     while work.len() < GROUP_MAX {
-        if let Some(Work::Write(job)) = work.last() {
-            reports += job.record.batch().map_or(0, |batch| batch.reports.len());
+        if let Some(Work::Write(Job { record, .. })) = work.last() {
+            let count = record.batch().map_or(0, |batch| batch.reports.len());
+            reports += if record.is_history() {
+                count / ROWS_PER_REPORT
+            } else {
+                count
+            };
         }
         if GROUP_REPORTS <= reports {
             break;
