@@ -11,7 +11,7 @@ use super::rows::{Ending, FileError, Origin, Point, Row, Rows};
 /// How many rows go from thread to thread at once.
 const ITEMS_AT_ONCE: usize = 500;
 /// How many such lists may wait.
-const LISTS_MAX: usize = 4;
+const LISTS_MAX: usize = 8;
 /// While no rows come: how often to ask whether they are still wanted.
 const ASK_INTERVAL: Duration = Duration::from_millis(100);
 

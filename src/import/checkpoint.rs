@@ -1,11 +1,11 @@
 //! When the progress of a file is written.
 //!
-//! A checkpoint says that rows are imported, so all of them have to be in the log before. While the log takes them, later
-//! rows are read and handed over, and the checkpoint waits.
+//! A checkpoint says that rows are imported, so all of them have to be in the log before. While the log takes them, and while
+//! the checkpoint itself is written, later rows are read and handed over.
 
 /// After how many new rows there is a checkpoint. After a crash so many are read again, and those of the batches that were
 /// on their way. The log recognises their batches.
-const UNSAVED_MAX: usize = 100_000;
+pub(super) const UNSAVED_MAX: usize = 100_000;
 
 /// Counts of batches.
 #[derive(Clone, Copy, Debug, Default)]
@@ -30,17 +30,27 @@ pub(super) struct Reached {
 pub(super) struct Checkpoints {
     /// The next one, with the number of batches that have to be in the log before.
     next: Option<(u64, Reached)>,
+    /// The one that is being written.
+    present: Option<Reached>,
 }
 
 impl Checkpoints {
-    /// The checkpoint that can be written now, if there is one.
-    pub(super) fn due(&mut self, on_the_way: OnTheWay, reached: Reached) -> Option<Reached> {
-        let is_in_log = |(batches, _): &mut (u64, Reached)| *batches <= on_the_way.in_log;
-        let due = self.next.take_if(is_in_log).map(|(_, reached)| reached);
+    /// The checkpoint that can be written now, if there is one. [`Self::end`] has to be called once it is written.
+    pub(super) fn begin(&mut self, on_the_way: OnTheWay, reached: Reached) -> Option<Reached> {
+        let is_due = |(batches, _): &mut (u64, Reached)| {
+            self.present.is_none() && *batches <= on_the_way.in_log
+        };
+        let due = self.next.take_if(is_due).map(|(_, reached)| reached);
         if due.is_none() && self.next.is_none() && UNSAVED_MAX <= reached.unsaved {
             self.next = Some((on_the_way.handed_over, reached));
         }
+        self.present = self.present.or(due);
         due
+    }
+
+    /// The checkpoint that was being written is.
+    pub(super) fn end(&mut self) -> Option<Reached> {
+        self.present.take()
     }
 }
 
@@ -60,18 +70,33 @@ mod tests {
     #[test]
     fn a_checkpoint_waits_for_the_batches_up_to_it_and_not_for_later_ones() {
         let mut checkpoints = Checkpoints::default();
-        let mut due = |handed_over, in_log, unsaved| {
+        let mut begin = |handed_over, in_log, unsaved| {
             let on_the_way = OnTheWay {
                 handed_over,
                 in_log,
             };
-            checkpoints.due(on_the_way, after(unsaved))
+            checkpoints.begin(on_the_way, after(unsaved))
         };
-        assert_eq!(due(50, 50, UNSAVED_MAX - 1), None);
-        assert_eq!(due(51, 47, UNSAVED_MAX), None);
-        assert_eq!(due(54, 50, UNSAVED_MAX + 6000), None);
-        assert_eq!(due(55, 51, UNSAVED_MAX + 8000), Some(after(UNSAVED_MAX)));
+        assert_eq!(begin(50, 50, UNSAVED_MAX - 1), None);
+        assert_eq!(begin(51, 47, UNSAVED_MAX), None);
+        assert_eq!(begin(54, 50, UNSAVED_MAX + 6000), None);
+        assert_eq!(begin(55, 51, UNSAVED_MAX + 8000), Some(after(UNSAVED_MAX)));
         // Those of the rows that came meanwhile are too few for another one.
-        assert_eq!(due(56, 56, 10_000), None);
+        assert_eq!(begin(56, 56, 10_000), None);
+    }
+
+    #[test]
+    fn a_checkpoint_waits_for_the_one_before() {
+        let mut checkpoints = Checkpoints::default();
+        let all = OnTheWay::default();
+        assert_eq!(checkpoints.begin(all, after(UNSAVED_MAX)), None);
+        let first = Some(after(UNSAVED_MAX));
+        assert_eq!(checkpoints.begin(all, after(UNSAVED_MAX + 1)), first);
+        let second = after(UNSAVED_MAX + 2);
+        for _ in 0..3 {
+            assert_eq!(checkpoints.begin(all, second), None);
+        }
+        assert_eq!(checkpoints.end(), first);
+        assert_eq!(checkpoints.begin(all, after(UNSAVED_MAX + 3)), Some(second));
     }
 }

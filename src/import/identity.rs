@@ -10,6 +10,7 @@ use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::ops::BitOr;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::thread::{self, JoinHandle};
 
 use hashbrown::HashSet;
 use serde::{Deserialize, Serialize};
@@ -24,10 +25,12 @@ use crate::report::{Dbm, Report, Sighting, SourceId};
 pub(super) type RowHash = u128;
 
 const HASH_BYTES: usize = size_of::<RowHash>();
-/// How many hashes are in memory before they become a run.
-const FRESH_MAX: usize = 1 << 18;
+/// How many hashes the journal has at most. More become a run.
+const JOURNAL_MAX: usize = 1 << 18;
 /// How many hashes a block of a run has. A block is read at once.
 const BLOCK_HASHES: usize = 256;
+/// Files of hashes are read and written in such pieces.
+const FILE_BUFFER_BYTES: usize = 1 << 18;
 const JOURNAL: &str = "journal";
 
 /// The hash of an imported row. It leaves out what a later export of the same sighting may change: the security, and in
@@ -109,10 +112,93 @@ pub(super) struct RowIndex {
     folder: PathBuf,
     state: RowState,
     runs: Vec<Run>,
-    /// The hashes of the journal, and those that are not in it yet.
+    /// The hashes that are in no run.
     fresh: HashSet<RowHash>,
-    /// The hashes since the last checkpoint.
+    /// Those of them that are in the journal.
+    journal: Vec<RowHash>,
+    /// The hashes that come after those that are being saved.
     unsaved: Vec<RowHash>,
+    saving: Option<Saving>,
+    /// Runs that were merged. They are needed until the new state is on disk.
+    merged: Vec<PathBuf>,
+}
+
+/// Hashes on their way to disk, on a thread of their own: reading goes on meanwhile. Whoever drops this waits for the
+/// thread, so that nobody else opens the files while it writes.
+#[derive(Debug)]
+struct Saving(Option<JoinHandle<io::Result<Written>>>);
+
+impl Saving {
+    fn is_over(&self) -> bool {
+        self.0.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    fn end(mut self) -> io::Result<Written> {
+        let failed = || io::Error::other("the thread that saves hashes of rows failed");
+        let ended = self.0.take().map(JoinHandle::join);
+        ended.ok_or_else(failed)?.map_err(|_| failed())?
+    }
+}
+
+impl Drop for Saving {
+    fn drop(&mut self) {
+        // Who drops it wants nothing of it.
+        self.0.take().map(JoinHandle::join);
+    }
+}
+
+/// What has to be written so that some hashes are saved.
+#[derive(Debug)]
+enum ToWrite {
+    Journal {
+        path: PathBuf,
+        from: u64,
+        hashes: Vec<RowHash>,
+    },
+    /// A run of hashes, and of runs that become parts of it.
+    Run {
+        path: PathBuf,
+        hashes: Vec<RowHash>,
+        merged: Vec<(PathBuf, usize)>,
+    },
+}
+
+/// What has been written.
+#[derive(Debug)]
+enum Written {
+    Journal(Vec<RowHash>),
+    Run { run: Run, merged: Vec<PathBuf> },
+}
+
+impl ToWrite {
+    fn write(self) -> io::Result<Written> {
+        match self {
+            Self::Journal { hashes, .. } if hashes.is_empty() => Ok(Written::Journal(hashes)),
+            Self::Journal { path, from, hashes } => {
+                let journal = private().open(path)?;
+                let mut out = BufWriter::with_capacity(FILE_BUFFER_BYTES, journal);
+                out.seek(SeekFrom::Start(from))?;
+                for hash in &hashes {
+                    out.write_all(&hash.to_be_bytes())?;
+                }
+                out.into_inner()?.sync_data()?;
+                Ok(Written::Journal(hashes))
+            }
+            Self::Run {
+                path,
+                mut hashes,
+                merged,
+            } => {
+                hashes.sort_unstable();
+                let run = write_run(&path, hashes, &merged)?;
+                if let Some(folder) = path.parent() {
+                    sync_folder(folder)?;
+                }
+                let merged = merged.into_iter().map(|(path, _)| path).collect();
+                Ok(Written::Run { run, merged })
+            }
+        }
+    }
 }
 
 impl RowIndex {
@@ -129,22 +215,23 @@ impl RowIndex {
                 fs::remove_file(path)?;
             }
         }
-        let mut fresh = HashSet::new();
-        let journal = private()
+        let file = private()
             .read(true)
             .create(true)
             .truncate(false)
             .open(folder.join(JOURNAL))?;
-        journal.set_len(state.journal * bytes_of(1))?;
-        each_hash(BufReader::new(journal), |hash| {
-            fresh.insert(hash);
-        })?;
+        file.set_len(state.journal * bytes_of(1))?;
+        let mut journal = Vec::new();
+        each_hash(BufReader::new(file), |hash| journal.push(hash))?;
         Ok(Self {
             folder: folder.to_owned(),
             state: state.clone(),
             runs,
-            fresh,
+            fresh: journal.iter().copied().collect(),
+            journal,
             unsaved: Vec::new(),
+            saving: None,
+            merged: Vec::new(),
         })
     }
 
@@ -173,64 +260,91 @@ impl RowIndex {
         self.unsaved.len()
     }
 
-    /// Writes the first `count` of the rows that are not saved, and returns what the state has to say of them. They count
-    /// once that is on disk; then [`Self::saved`] has to be called.
-    pub(super) fn save(&mut self, count: usize) -> io::Result<RowState> {
-        let later = self.unsaved.split_off(count.min(self.unsaved.len()));
-        let now = std::mem::replace(&mut self.unsaved, later);
-        if FRESH_MAX < self.fresh.len() {
-            self.make_run()?;
-        } else if !now.is_empty() {
-            let journal = private().open(self.folder.join(JOURNAL))?;
-            let mut out = BufWriter::new(journal);
-            out.seek(SeekFrom::Start(self.state.journal * bytes_of(1)))?;
-            for hash in &now {
-                out.write_all(&hash.to_be_bytes())?;
-            }
-            out.into_inner()?.sync_data()?;
-            self.state.journal += u64::try_from(now.len()).unwrap_or_default();
+    /// Begins to write the first `count` of the rows that are not saved. [`Self::saved_meanwhile`] tells of the end.
+    pub(super) fn save_meanwhile(&mut self, count: usize) -> io::Result<()> {
+        let to_write = self.to_write(count);
+        let thread = thread::Builder::new().name("import-rows".into());
+        let handle = thread.spawn(move || to_write.write())?;
+        self.saving = Some(Saving(Some(handle)));
+        Ok(())
+    }
+
+    /// What the state has to say of the rows, once those are written that [`Self::save_meanwhile`] was told to write. `None`
+    /// before, and if none are being written. They count once the state is on disk. It has to be there before anything else
+    /// is saved; then [`Self::saved`] has to be called.
+    pub(super) fn saved_meanwhile(&mut self, waits: bool) -> io::Result<Option<RowState>> {
+        match self.saving.take_if(|saving| waits || saving.is_over()) {
+            Some(saving) => Ok(Some(self.note(saving.end()?))),
+            None => Ok(None),
         }
-        Ok(self.state.clone())
+    }
+
+    /// Writes all rows that are not saved, while none are being written, and returns what the state has to say of them. They
+    /// count once that is on disk; then [`Self::saved`] has to be called.
+    pub(super) fn save(&mut self) -> io::Result<RowState> {
+        let written = self.to_write(usize::MAX).write()?;
+        Ok(self.note(written))
     }
 
     /// The state is on disk: removes the runs that it does not name.
     pub(super) fn saved(&mut self) -> io::Result<()> {
-        let named = &self.state.runs;
-        for number in 0..self.state.next {
-            if !named.contains(&number) {
-                remove_if_there(&run_path(&self.folder, number))?;
-            }
+        for path in self.merged.drain(..) {
+            remove_if_there(&path)?;
         }
         Ok(())
     }
 
-    /// Sorts the hashes in memory but for those that are not saved into a run, merged with the runs that are not much
-    /// larger.
-    fn make_run(&mut self) -> io::Result<()> {
-        let mut later = HashSet::with_capacity(FRESH_MAX);
-        later.extend(&self.unsaved);
-        let is_saved = |hash: &RowHash| !later.contains(hash);
-        let mut hashes: Vec<RowHash> = self.fresh.iter().copied().filter(is_saved).collect();
-        hashes.sort_unstable();
-        let mut count = hashes.len();
-        let mut merged = Vec::new();
-        while let Some(last) = self.runs.last()
-            && last.count <= count.saturating_mul(2)
-        {
-            count += last.count;
-            merged.extend(self.runs.pop());
-            self.state.runs.pop();
+    /// The first `count` of the rows that are not saved go to the journal, or with all of the journal to a run, merged with
+    /// the runs that are not much larger.
+    fn to_write(&mut self, count: usize) -> ToWrite {
+        let later = self.unsaved.split_off(count.min(self.unsaved.len()));
+        let now = std::mem::replace(&mut self.unsaved, later);
+        if self.journal.len() + now.len() <= JOURNAL_MAX {
+            return ToWrite::Journal {
+                path: self.folder.join(JOURNAL),
+                from: self.state.journal * bytes_of(1),
+                hashes: now,
+            };
         }
-        let number = self.state.next;
-        let path = run_path(&self.folder, number);
-        let run = write_run(&path, hashes, &merged)?;
-        sync_folder(&self.folder)?;
-        self.runs.push(run);
-        self.state.runs.push(number);
-        self.state.next += 1;
-        self.state.journal = 0;
-        self.fresh = later;
-        Ok(())
+        let mut hashes = std::mem::take(&mut self.journal);
+        hashes.extend(now);
+        let mut size = hashes.len();
+        let mut merged = Vec::new();
+        for run in self.runs.iter().rev() {
+            if size.saturating_mul(2) < run.count {
+                break;
+            }
+            size += run.count;
+            merged.push((run.path.clone(), run.count));
+        }
+        ToWrite::Run {
+            path: run_path(&self.folder, self.state.next),
+            hashes,
+            merged,
+        }
+    }
+
+    /// Notes what has been written.
+    fn note(&mut self, written: Written) -> RowState {
+        match written {
+            Written::Journal(hashes) => {
+                self.state.journal += u64::try_from(hashes.len()).unwrap_or_default();
+                self.journal.extend(hashes);
+            }
+            Written::Run { run, merged } => {
+                let left = self.runs.len().saturating_sub(merged.len());
+                self.runs.truncate(left);
+                self.state.runs.truncate(left);
+                self.runs.push(run);
+                self.state.runs.push(self.state.next);
+                self.state.next += 1;
+                self.state.journal = 0;
+                self.merged.extend(merged);
+                self.fresh.clear();
+                self.fresh.extend(&self.unsaved);
+            }
+        }
+        self.state.clone()
     }
 }
 
@@ -259,19 +373,19 @@ fn next_hash(from: &mut impl Read) -> io::Result<Option<RowHash>> {
 }
 
 /// Merges sorted hashes with sorted runs, into a new file.
-fn write_run(path: &Path, hashes: Vec<RowHash>, runs: &[Run]) -> io::Result<Run> {
+fn write_run(path: &Path, hashes: Vec<RowHash>, runs: &[(PathBuf, usize)]) -> io::Result<Run> {
     remove_if_there(path)?;
-    let count = runs.iter().map(|run| run.count).sum::<usize>() + hashes.len();
+    let count = runs.iter().map(|(_, count)| count).sum::<usize>() + hashes.len();
     let mut inputs = Vec::with_capacity(runs.len() + 1);
     inputs.push(Sorted::of(Hashes::Memory(hashes.into_iter()))?);
-    for run in runs {
-        let file = File::open(&run.path)?;
-        let from = Hashes::File(BufReader::with_capacity(1 << 18, file));
+    for (path, _) in runs {
+        let file = File::open(path)?;
+        let from = Hashes::File(BufReader::with_capacity(FILE_BUFFER_BYTES, file));
         inputs.push(Sorted::of(from)?);
     }
     let file = private().read(true).create_new(true).open(path)?;
     let mut run = Run::of(path, file.try_clone()?, count);
-    let mut out = BufWriter::with_capacity(1 << 18, file);
+    let mut out = BufWriter::with_capacity(FILE_BUFFER_BYTES, file);
     let first = |inputs: &mut Vec<Sorted>| {
         let live = inputs.iter_mut();
         let live = live.filter_map(|input| Some((input.first?, input)));
@@ -324,7 +438,7 @@ struct Run {
     noted: usize,
     /// The first hash of each block, its upper half.
     firsts: Vec<u64>,
-    /// A Bloom filter with 8 to 16 bits for a hash: most rows of a new file are in no run, and cost no read. The bits of a
+    /// A Bloom filter with 8 bits for a hash: most rows of a new file are in no run, and cost no read. The bits of a
     /// hash are in one word, so that a hash costs one access to memory.
     filter: Vec<u64>,
 }
@@ -334,7 +448,7 @@ impl Run {
         let file = File::open(path)?;
         let bytes = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
         let mut run = Self::of(path, file.try_clone()?, bytes / HASH_BYTES);
-        each_hash(BufReader::with_capacity(1 << 18, file), |hash| {
+        each_hash(BufReader::with_capacity(FILE_BUFFER_BYTES, file), |hash| {
             run.note(hash);
         })?;
         Ok(run)
@@ -348,7 +462,7 @@ impl Run {
             count,
             noted: 0,
             firsts: Vec::with_capacity(count.div_ceil(BLOCK_HASHES)),
-            filter: vec![0; (count.saturating_mul(8) / 64).next_power_of_two()],
+            filter: vec![0; count.div_ceil(8)],
         }
     }
 
@@ -367,7 +481,8 @@ impl Run {
     fn bits(&self, hash: RowHash) -> (usize, u64) {
         // The lower half: the runs are sorted by the upper one.
         let lower = lower(hash);
-        let word = usize::try_from(lower >> 18).unwrap_or_default() & (self.filter.len() - 1);
+        let words = u128::try_from(self.filter.len()).unwrap_or_default();
+        let word = usize::try_from((u128::from(lower) * words) >> 64).unwrap_or_default();
         let bits = [0, 6, 12].map(|from| 1 << (lower >> from & 63));
         (word, bits.into_iter().fold(0, u64::bitor))
     }
@@ -438,7 +553,7 @@ mod tests {
     }
 
     fn save(index: &mut RowIndex) -> RowState {
-        let state = index.save(usize::MAX).unwrap();
+        let state = index.save().unwrap();
         index.saved().unwrap();
         state
     }
@@ -483,7 +598,8 @@ mod tests {
             let mut index = RowIndex::open(folder.path(), &RowState::default()).unwrap();
             count_new(&mut index, 0..many);
             let in_log = usize::try_from(many).unwrap() - 100;
-            let state = index.save(in_log).unwrap();
+            index.save_meanwhile(in_log).unwrap();
+            let state = index.saved_meanwhile(true).unwrap().unwrap();
             assert_eq!(index.unsaved(), 100);
             assert_eq!(count_new(&mut index, 0..many), 0, "here all are known");
             let mut crashed = RowIndex::open(folder.path(), &state).unwrap();
@@ -496,10 +612,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut index = RowIndex::open(folder.path(), &RowState::default()).unwrap();
         count_new(&mut index, 0..300_000);
-        index.save(200_000).unwrap();
+        index.save_meanwhile(200_000).unwrap();
+        count_new(&mut index, 300_000..400_000);
+        index.saved_meanwhile(true).unwrap().unwrap();
         let state = save(&mut index);
         let mut again = RowIndex::open(folder.path(), &state).unwrap();
-        assert_eq!(count_new(&mut again, 0..300_000), 0);
+        assert_eq!(count_new(&mut again, 0..400_000), 0);
     }
 
     #[test]
@@ -510,7 +628,7 @@ mod tests {
         let state = save(&mut index);
         // A run and a longer journal, of which the state knows nothing.
         count_new(&mut index, 100..300_000);
-        index.save(usize::MAX).unwrap();
+        index.save().unwrap();
         drop(index);
         let mut index = RowIndex::open(folder.path(), &state).unwrap();
         assert_eq!(count_new(&mut index, 0..200), 100);

@@ -1,15 +1,15 @@
 //! Takes the rows of one file: fills in what they lack, leaves out those that were imported before, and hands the others
 //! to the log.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::ops::ControlFlow;
 
 use super::account::FileAccount;
-use super::checkpoint::{Checkpoints, OnTheWay, Reached};
+use super::checkpoint::{Checkpoints, OnTheWay, Reached, UNSAVED_MAX};
 use super::form::{Class, Form};
-use super::identity::{RowHash, RowIndex, hash_of};
+use super::identity::{RowHash, RowIndex, RowState, hash_of};
 use super::job::Options;
 use super::rows::{Origin, Point, Row, Rows, Sighting};
 use super::sources::{Live, NOT_COMPARED, Sources};
@@ -19,7 +19,7 @@ use crate::report::{Batch, BatchIdentity, Report, SourceId, UnixTime, source_nam
 
 /// How many sightings make a batch. All sightings of the file count, also duplicates and refused ones, so that reading the
 /// file again makes the same batches.
-const CHUNK: u64 = 2000;
+const CHUNK: u16 = 2000;
 /// After how many rows without a sighting to ask whether the job has to stop.
 pub(super) const ROWS_BETWEEN_QUESTIONS: u64 = 10_000;
 /// Longest name of a source that a file gives.
@@ -112,8 +112,9 @@ pub(super) struct Task<'t> {
     pub(super) done: u64,
 }
 
-/// Notes how far a file is, with everything up to there in the log.
-pub(super) type Checkpoint<'c> = dyn FnMut(&mut RowIndex, Reached) -> Result<(), Interrupted> + 'c;
+/// Notes how far a file is, with everything up to there in the log, and its rows saved.
+pub(super) type Checkpoint<'c> =
+    dyn FnMut(&mut RowIndex, RowState, Reached) -> Result<(), Interrupted> + 'c;
 
 /// A sink for the rows of one file.
 pub(super) struct Taking<'t> {
@@ -128,8 +129,10 @@ pub(super) struct Taking<'t> {
     source: usize,
     last_origin: Option<Origin>,
     last_time: Option<UnixTime>,
-    /// The sightings of the present chunk, each with the place of its source.
-    chunk: VecDeque<(usize, Report)>,
+    /// The sightings of the present chunk.
+    chunk: Vec<Report>,
+    /// The place of the source of each of them.
+    places: Vec<usize>,
     hashes: Vec<RowHash>,
     /// How many sightings were read.
     read: u64,
@@ -159,7 +162,8 @@ impl<'t> Taking<'t> {
             source: 0,
             last_origin: None,
             last_time: None,
-            chunk: VecDeque::new(),
+            chunk: Vec::new(),
+            places: Vec::new(),
             hashes: Vec::new(),
             read: 0,
             checkpoints: Checkpoints::default(),
@@ -178,10 +182,11 @@ impl<'t> Taking<'t> {
         }
         self.refusals.flush().ok();
         // What was handed over before somebody cancelled counts.
-        if matches!(self.stopped, None | Some(Interrupted::Cancelled))
-            && let Err(stopped) = self.submit.settle()
-        {
-            self.stopped = Some(stopped);
+        if matches!(self.stopped, None | Some(Interrupted::Cancelled)) {
+            let settled = self.submit.settle();
+            if let Err(stopped) = settled.and_then(|()| self.end_checkpoint(true)) {
+                self.stopped = Some(stopped);
+            }
         }
         self.submit.show(&self.account);
         (self.account, self.stopped)
@@ -265,7 +270,7 @@ impl<'t> Taking<'t> {
                 return;
             }
         }
-        if self.task.done < self.read && self.read.is_multiple_of(CHUNK) {
+        if self.task.done < self.read && self.read.is_multiple_of(CHUNK.into()) {
             self.end_chunk();
         }
     }
@@ -284,7 +289,11 @@ impl<'t> Taking<'t> {
             &report,
             has_name,
         ));
-        self.chunk.push_back((self.source, report));
+        if self.chunk.is_empty() {
+            self.chunk.reserve_exact(CHUNK.into());
+        }
+        self.chunk.push(report);
+        self.places.push(self.source);
     }
 
     fn end_chunk(&mut self) {
@@ -297,8 +306,8 @@ impl<'t> Taking<'t> {
         if let Some(interrupted) = self.submit.interrupted() {
             return Err(interrupted);
         }
-        let hashes = std::mem::take(&mut self.hashes);
-        let mut is_new = self.index.add(&hashes)?;
+        let mut is_new = self.index.add(&self.hashes)?;
+        self.hashes.clear();
         self.leave_out_live(&mut is_new)?;
         let count = |wanted: bool| {
             let counted = is_new.iter().filter(|is_new| **is_new == wanted);
@@ -306,20 +315,14 @@ impl<'t> Taking<'t> {
         };
         self.account.taken += count(true);
         self.account.duplicates += count(false);
-        let mut room = self.chunk.len();
-        let mut of_sources: Vec<Vec<Report>> = vec![Vec::new(); self.sources.len()];
-        for ((source, report), is_new) in self.chunk.drain(..).zip(is_new) {
-            if let Some(reports) = of_sources.get_mut(source).filter(|_| is_new) {
-                // Most chunks have one source.
-                reports.reserve_exact(std::mem::take(&mut room));
-                reports.push(report);
-            }
-        }
+        let chunk = std::mem::take(&mut self.chunk);
+        let new = new_of_sources(chunk, &self.places, &is_new);
+        self.places.clear();
         // The first chunk of a file has the number 0.
-        let number = self.read.div_ceil(CHUNK).saturating_sub(1);
+        let number = self.read.div_ceil(CHUNK.into()).saturating_sub(1);
         if !self.task.options.dry_run {
-            for (reports, source) in of_sources.into_iter().zip(&self.sources) {
-                if !reports.is_empty() {
+            for (place, reports) in new {
+                if let Some(source) = self.sources.get(place) {
                     let batch = self.batch(source.id, source.name.clone(), number, reports);
                     self.submit.hand_over(batch)?;
                 }
@@ -330,8 +333,9 @@ impl<'t> Taking<'t> {
         Ok(())
     }
 
-    /// Makes a checkpoint if one is due. Nobody waits for the log here: reading and writing go on.
+    /// Begins a checkpoint if one is due. Nobody waits for the log or the disk here: reading and writing go on.
     fn checkpoint(&mut self) -> Result<(), Interrupted> {
+        self.end_checkpoint(UNSAVED_MAX <= self.index.unsaved())?;
         let on_the_way = self.submit.on_the_way();
         let reached = Reached {
             unsaved: self.index.unsaved(),
@@ -339,16 +343,26 @@ impl<'t> Taking<'t> {
             taken: self.account.taken,
             duplicates: self.account.duplicates,
         };
-        match self.checkpoints.due(on_the_way, reached) {
-            Some(reached) => (self.checkpoint)(self.index, reached),
+        match self.checkpoints.begin(on_the_way, reached) {
+            Some(reached) => Ok(self.index.save_meanwhile(reached.unsaved)?),
             None => Ok(()),
         }
+    }
+
+    /// Notes the checkpoint whose rows are saved, if there is one.
+    fn end_checkpoint(&mut self, waits: bool) -> Result<(), Interrupted> {
+        if let Some(rows) = self.index.saved_meanwhile(waits)?
+            && let Some(reached) = self.checkpoints.end()
+        {
+            (self.checkpoint)(self.index, rows, reached)?;
+        }
+        Ok(())
     }
 
     /// Rows that their source reported live are not new.
     fn leave_out_live(&mut self, is_new: &mut [bool]) -> Result<(), Interrupted> {
         let has_name = self.task.form.names_identify();
-        for ((place, report), is_new) in self.chunk.iter().zip(is_new) {
+        for ((place, report), is_new) in self.places.iter().zip(&self.chunk).zip(is_new) {
             let source = self.sources.get(*place);
             let live = source.filter(|source| source.met.as_ref().is_some_and(|met| met.is_live));
             if let Some(source) = live.filter(|_| *is_new) {
@@ -385,6 +399,28 @@ impl<'t> Taking<'t> {
             Some(_) => ControlFlow::Break(()),
         }
     }
+}
+
+/// The new reports of a chunk by the place of their source, in the order of the places.
+fn new_of_sources(
+    chunk: Vec<Report>,
+    places: &[usize],
+    is_new: &[bool],
+) -> BTreeMap<usize, Vec<Report>> {
+    // Most chunks have one source and new rows alone, and moving them costs.
+    if let Some((first, others)) = places.split_first()
+        && others.iter().all(|place| place == first)
+        && is_new.iter().all(|is_new| *is_new)
+    {
+        return BTreeMap::from([(*first, chunk)]);
+    }
+    let mut of_sources = BTreeMap::<_, Vec<_>>::new();
+    for ((report, place), is_new) in chunk.into_iter().zip(places).zip(is_new) {
+        if *is_new {
+            of_sources.entry(*place).or_default().push(report);
+        }
+    }
+    of_sources
 }
 
 impl Rows for Taking<'_> {

@@ -13,7 +13,7 @@ use super::ahead::read_ahead;
 use super::capture::{Captures, reading_order};
 use super::checkpoint::Reached;
 use super::form::{Class, Form};
-use super::identity::RowIndex;
+use super::identity::{RowIndex, RowState};
 use super::job::{Job, State};
 use super::points::Points;
 use super::recognise::recognise;
@@ -447,8 +447,8 @@ impl Worker {
         self.sources.begin_file();
         let mut submit = ToLog::new(&self.ingest, &self.shared, &mut self.sources, job.id);
         let (saved, store) = (&mut self.saved, &self.shared.store);
-        let mut checkpoint = |index: &mut RowIndex, reached: Reached| {
-            saved.rows = index.save(reached.unsaved)?;
+        let mut checkpoint = |index: &mut RowIndex, rows: RowState, reached: Reached| {
+            saved.rows = rows;
             saved.progress = Some(Progress {
                 job: job.id,
                 file: number,
@@ -514,7 +514,7 @@ impl Worker {
         store.note_accounts(job.id, self.noted, unnoted)?;
         self.noted = job.files.len() + 1;
         if let Some(index) = &mut self.index {
-            self.saved.rows = index.save(usize::MAX)?;
+            self.saved.rows = index.save()?;
             self.saved.progress = Some(Progress {
                 job: job.id,
                 file: next,
