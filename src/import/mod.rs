@@ -56,7 +56,7 @@ pub(crate) use self::erase::{clear_lost, has_waiting, rewrite_accounts};
 pub(crate) use self::form::Form;
 pub(crate) use self::job::{Job, Options, State};
 pub(crate) use self::sources::SourceRules;
-use self::store::{Progress, Store};
+use self::store::{Progress, Store, Unlinked};
 use self::taking::Interrupted;
 use self::unpack::remove_if_there;
 pub(crate) use self::unpack::{UnpackBounds, shown_name};
@@ -437,9 +437,9 @@ impl Shared {
     /// Ends a job. If that cannot be written, the job is carried out again after the next start, and finds its rows taken.
     fn end(&self, mut job: Job) {
         job.ended = Some(now_s());
-        if let Err(error) = self.write_end(&job) {
+        let unlinked = self.write_end(&job).inspect_err(|error| {
             error!(import.id = job.id, %error, "the end of an import cannot be written");
-        }
+        });
         let sum = |count: fn(&FileAccount) -> u64| job.files.iter().map(count).sum::<u64>();
         info!(
             import.id = job.id,
@@ -461,10 +461,12 @@ impl Shared {
             files: job.files.len(),
             taken: sum(|file| if file.duplicate { 0 } else { file.taken }),
         })));
+        // Nobody waits for this.
+        drop(unlinked);
         self.remove_old();
     }
 
-    fn write_end(&self, job: &Job) -> io::Result<()> {
+    fn write_end(&self, job: &Job) -> io::Result<Unlinked> {
         if self.store.save_job(job).is_err() {
             // A full disk has room again without the files.
             self.store.clear_spool(job.id)?;

@@ -52,6 +52,22 @@ pub(crate) struct Store {
     root: PathBuf,
 }
 
+/// Files that have no name any more. Dropping it frees their space, which takes a while for large ones.
+#[derive(Debug, Default)]
+pub(super) struct Unlinked(Vec<File>);
+
+impl Unlinked {
+    /// How many files are held open. Most uploads have fewer.
+    const FILES_MAX: usize = 16;
+
+    fn hold(&mut self, path: &Path) {
+        if self.0.len() < Self::FILES_MAX {
+            // One that cannot be opened is freed when it is removed.
+            self.0.extend(File::open(path));
+        }
+    }
+}
+
 impl Store {
     pub(super) fn open(data: &DataDir) -> io::Result<Self> {
         let root = data.make_folder_of(IMPORTS)?;
@@ -238,33 +254,39 @@ impl Store {
     }
 
     /// Removes the files of a job, and what was unpacked from them.
-    pub(super) fn clear_spool(&self, job: u64) -> io::Result<()> {
+    pub(super) fn clear_spool(&self, job: u64) -> io::Result<Unlinked> {
         self.clear_spool_unless(|spooled| spooled.is_none_or(|spooled| spooled.job != job))
     }
 
     /// Removes what was unpacked from the files of a job.
     pub(super) fn clear_unpacked(&self, job: u64) -> io::Result<()> {
-        self.clear_spool_unless(|spooled| {
+        let removed = self.clear_spool_unless(|spooled| {
             spooled.is_none_or(|spooled| spooled.job != job || spooled.is_upload)
-        })
+        });
+        removed.map(drop)
     }
 
     /// Removes the files of all jobs but these, and what was unpacked. A crash may leave files of an upload that never
     /// became a job.
     pub(super) fn clear_spool_except(&self, live: &BTreeMap<u64, Job>) -> io::Result<()> {
-        self.clear_spool_unless(|spooled| {
+        let removed = self.clear_spool_unless(|spooled| {
             spooled.is_some_and(|spooled| spooled.is_upload && live.contains_key(&spooled.job))
-        })
+        });
+        removed.map(drop)
     }
 
-    fn clear_spool_unless(&self, stays: impl Fn(Option<Spooled>) -> bool) -> io::Result<()> {
+    fn clear_spool_unless(&self, stays: impl Fn(Option<Spooled>) -> bool) -> io::Result<Unlinked> {
+        let mut unlinked = Unlinked::default();
         for entry in fs::read_dir(self.spool_folder())? {
             let entry = entry?;
             if !stays(entry.file_name().to_str().and_then(Spooled::of)) {
+                if entry.file_type()?.is_file() {
+                    unlinked.hold(&entry.path());
+                }
                 remove_if_there(&entry.path())?;
             }
         }
-        Ok(())
+        Ok(unlinked)
     }
 
     /// The list of all refused rows of a file.
