@@ -186,6 +186,9 @@ fn bluetooth_name(octets: &[u8]) -> Option<Box<str>> {
 
 /// A number, also with a decimal comma or a plus sign. `None` for anything else.
 pub(crate) fn number(text: &[u8]) -> Option<f64> {
+    if let Some(number) = plain_number(text) {
+        return Some(number);
+    }
     let text = std::str::from_utf8(text).ok()?;
     if let Ok(number) = text.parse::<f64>() {
         return number.is_finite().then_some(number);
@@ -194,9 +197,45 @@ pub(crate) fn number(text: &[u8]) -> Option<f64> {
     read.unit.is_empty().then_some(read.value)
 }
 
+/// A number of few digits with at most one point, as nearly all are. `None` for every other text.
+fn plain_number(text: &[u8]) -> Option<f64> {
+    /// So many digits are an integer that `f64` has exactly. So is this power of ten, and a quotient of two such numbers is
+    /// rounded as the decimal number would be.
+    const DIGITS_MAX: usize = 15;
+    const POWERS: [f64; DIGITS_MAX + 1] = [
+        1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+    ];
+    let (is_negative, digits) = match text.strip_prefix(b"-") {
+        Some(digits) => (true, digits),
+        None => (false, text),
+    };
+    let (mut integer, mut count, mut point) = (0_u64, 0, None);
+    for octet in digits {
+        match octet {
+            b'0'..=b'9' if count < DIGITS_MAX => {
+                integer = integer * 10 + u64::from(octet - b'0');
+                count += 1;
+            }
+            b'.' if point.is_none() => point = Some(count),
+            _ => return None,
+        }
+    }
+    if count == 0 {
+        return None;
+    }
+    let power = POWERS.get(count - point.unwrap_or(count))?;
+    #[expect(clippy::cast_precision_loss, reason = "15 digits are exact")]
+    let number = integer as f64 / power;
+    Some(if is_negative { -number } else { number })
+}
+
 /// A text that may have octets which are no UTF-8.
 pub(crate) fn text(octets: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(octets)
+    // Nearly all texts are UTF-8, which is found out faster this way.
+    match std::str::from_utf8(octets) {
+        Ok(text) => text.into(),
+        Err(_) => String::from_utf8_lossy(octets),
+    }
 }
 
 /// Reads a field that holds an address and nothing else.
@@ -219,6 +258,8 @@ pub(crate) fn find_address(text: &[u8]) -> Option<(usize, MacAddr)> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -229,6 +270,36 @@ mod tests {
         assert_eq!(khz(58_320.0), Some(58_320_000));
         for number in [0.0, 7936.0, 1.0, -5.0, 850_000.0] {
             assert_eq!(khz(number), None, "{number}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn plain_numbers_are_those_of_the_standard_library(text in "-?[0-9]{0,9}[.]?[0-9]{0,8}") {
+            let expected = text.parse::<f64>().ok();
+            if let Some(number) = plain_number(text.as_bytes()) {
+                prop_assert_eq!(Some(number.to_bits()), expected.map(f64::to_bits));
+            }
+            prop_assert_eq!(number(text.as_bytes()), expected);
+        }
+    }
+
+    #[test]
+    fn numbers_are_plain_up_to_fifteen_digits() {
+        assert_eq!(plain_number(b"-0.00000012345678"), Some(-1.234_567_8e-7));
+        assert_eq!(plain_number(b"123456789.012345"), Some(123_456_789.012_345));
+        for text in [
+            "1234567890.123456",
+            "",
+            "-",
+            ".",
+            "-.",
+            "1e3",
+            "+1",
+            " 1",
+            "1.2.3",
+        ] {
+            assert_eq!(plain_number(text.as_bytes()), None, "{text}");
         }
     }
 
