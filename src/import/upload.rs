@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::hex::Hex;
 
 /// After so much of a file, what there is of it is brought to disk while more arrives, so that little is left at its end.
-const SYNC_BYTES: usize = 16 << 20;
+const SYNC_BYTES: usize = 4 << 20;
 
 /// A new file. It survives a power cut once [`Self::end`] has returned.
 pub(crate) struct Upload {
