@@ -40,7 +40,7 @@ fn main() -> Result<()> {
     }
     println!("{REPORTS} reports of {DEVICES} access points, one thread.");
     let without_ns = measure(&entries, || {
-        let tracker = support::tracker();
+        let tracker = support::set_up::tracker();
         Ok(move |entry: &Entry| {
             tracker.apply(entry);
         })
@@ -53,7 +53,7 @@ fn main() -> Result<()> {
     ] {
         let ns = measure(&entries, || {
             let alerts = AlertKeeper::open(None, &config, uuid::Uuid::nil())?;
-            let mut fold = Fold::new(Arc::new(support::tracker()), alerts, Events::new(1));
+            let mut fold = Fold::new(Arc::new(support::set_up::tracker()), alerts, Events::new(1));
             Ok(move |entry: &Entry| {
                 fold.apply(entry);
                 fold.settle(entry.position);

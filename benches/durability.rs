@@ -194,7 +194,7 @@ fn measure_history(server: &ServerProcess) -> Result<()> {
 fn measure_stall() -> Result<()> {
     let data = data_directory()?;
     let mut log = Log::in_memory(0);
-    let tracker = support::tracker();
+    let tracker = support::set_up::tracker();
     let mut number = 0;
     let mut merge = |until: &dyn Fn() -> bool| -> Result<Latencies> {
         let mut waits_us = Vec::new();

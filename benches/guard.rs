@@ -26,7 +26,7 @@ mod support {
     pub(crate) mod set_up;
     pub(crate) mod traffic;
 
-    pub(crate) use set_up::{Result, data_directory, decode_limits, tracker};
+    pub(crate) use set_up::{Result, data_directory, decode_limits};
 }
 
 use std::env;
@@ -120,7 +120,7 @@ fn run(part: &str, runs: u32) -> Result<()> {
         "single" => return send(&requests::singles(&bodies)?, runs),
         _ => {}
     }
-    let tracker = support::tracker();
+    let tracker = support::set_up::tracker();
     for entry in parts::entries(parts::batches(now, &bodies)?)? {
         tracker.apply(&entry);
     }

@@ -42,7 +42,7 @@ fn main() -> Result<()> {
 
 /// Measures pages. `at` gives the time at which the device with a number was heard.
 fn measure(at: impl Fn(u32) -> SystemTime) -> Result<()> {
-    let tracker = support::tracker();
+    let tracker = support::set_up::tracker();
     let mut log = Log::in_memory(0);
     for first in (0..DEVICES).step_by(fill::REPORTS_PER_BATCH as usize) {
         for entry in log.append(vec![fill::batch_at(at(first), first, DEVICES)?])? {

@@ -56,7 +56,7 @@ fn main() -> Result<()> {
         return Ok(());
     }
     let count = arguments.count;
-    let (tracker, mut log) = (support::tracker(), Log::in_memory(0));
+    let (tracker, mut log) = (support::set_up::tracker(), Log::in_memory(0));
     let filled = Instant::now();
     report(&tracker, &mut log, 0..count)?;
     let reports_per_s = f64::from(count) / filled.elapsed().as_secs_f64();

@@ -65,7 +65,7 @@ fn batches(criterion: &mut Criterion) {
     group.bench_function("decode", |bencher| {
         bencher.iter(|| fill::decode(now, next.next().unwrap()).unwrap());
     });
-    let tracker = support::tracker();
+    let tracker = support::set_up::tracker();
     for entry in &entries {
         tracker.apply(entry);
     }

@@ -19,4 +19,4 @@ pub(crate) mod socket;
 pub(crate) mod stats;
 pub(crate) mod traffic;
 
-pub(crate) use set_up::{Result, data_directory, decode_limits, tracker};
+pub(crate) use set_up::{Result, data_directory, decode_limits};

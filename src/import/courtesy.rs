@@ -5,9 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::ingest::Ingest;
 
-/// While scanners report, an import rests so many times as long as it has worked. So it takes at most a quarter of the
-/// time.
-const REST_PER_WORK: u32 = 3;
+/// While scanners report, an import rests so many times as long as it has worked. So it takes at most a fifth of the time.
+const REST_PER_WORK: u32 = 4;
 /// The longest rest for a report, so that a scanner that reports now and then hardly slows an import down.
 const REST_PER_REPORT: Duration = Duration::from_millis(20);
 /// The longest rest, so that an import that waited for something goes on soon.
@@ -57,9 +56,9 @@ mod tests {
     #[test]
     fn a_rest_is_longer_than_the_work_and_has_bounds() {
         let ms = Duration::from_millis;
-        assert_eq!(rest_after(ms(10), 2), ms(30));
-        assert_eq!(rest_after(ms(166), 25), ms(498));
-        assert_eq!(rest_after(ms(167), 25), ms(500));
+        assert_eq!(rest_after(ms(10), 2), ms(40));
+        assert_eq!(rest_after(ms(124), 25), ms(496));
+        assert_eq!(rest_after(ms(126), 26), ms(500));
         assert_eq!(rest_after(Duration::MAX, u64::MAX), ms(500));
     }
 
