@@ -94,15 +94,12 @@ impl Order {
     pub(super) fn skip(&mut self) -> Option<()> {
         let start = self.start.max(0);
         let is_near = |last: &i64| start < *last && last.saturating_sub(start) <= NEAR;
-        let from = match self.last.take().filter(is_near) {
-            Some(last) => {
-                self.step = 1;
-                last
-            }
-            None => {
-                self.step = self.step.saturating_mul(2);
-                start
-            }
+        let from = if let Some(last) = self.last.take().filter(is_near) {
+            self.step = 1;
+            last
+        } else {
+            self.step = self.step.saturating_mul(2);
+            start
         };
         self.start = from.checked_add(self.step)?;
         self.reached = self.start;

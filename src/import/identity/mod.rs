@@ -8,7 +8,7 @@
 mod run;
 mod saving;
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
@@ -184,7 +184,7 @@ impl RowIndex {
 
     /// Begins to write the first `count` of the rows that are not saved. [`Self::saved_meanwhile`] tells of the end.
     pub(super) fn save_meanwhile(&mut self, count: usize) -> io::Result<()> {
-        let to_write = self.to_write(count);
+        let to_write = self.take_unsaved(count);
         self.saving = Some(Saving::begin(to_write)?);
         Ok(())
     }
@@ -202,7 +202,7 @@ impl RowIndex {
     /// Writes all rows that are not saved, while none are being written, and returns what the state has to say of them. They
     /// count once that is on disk; then [`Self::saved`] has to be called.
     pub(super) fn save(&mut self) -> io::Result<RowState> {
-        let written = self.to_write(usize::MAX).write()?;
+        let written = self.take_unsaved(usize::MAX).write()?;
         Ok(self.note(written))
     }
 
@@ -216,7 +216,7 @@ impl RowIndex {
 
     /// The first `count` of the rows that are not saved go to the journal, or with all of the journal to a run, merged with
     /// the runs that are not much larger.
-    fn to_write(&mut self, count: usize) -> ToWrite {
+    fn take_unsaved(&mut self, count: usize) -> ToWrite {
         let later = self.unsaved.split_off(count.min(self.unsaved.len()));
         let now = std::mem::replace(&mut self.unsaved, later);
         if self.journal.len() + now.len() <= JOURNAL_MAX {
