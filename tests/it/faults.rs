@@ -514,7 +514,8 @@ async fn a_full_disk_is_not_ready_until_there_is_room() {
     std::fs::write(&ballast, vec![0; 5 << 20]).unwrap_err();
     expect_not_ready(readiness(&running).await, "the disk is full");
     std::fs::remove_file(&ballast).unwrap();
-    assert_eq!(readiness(&running).await.0, 200);
+    let (status, text) = readiness(&running).await;
+    assert_eq!(status, 200, "{text}");
     unmount(&running.kill());
 }
 

@@ -128,8 +128,9 @@ fn errors_at_the_start_name_the_webhook() {
     let given = format!("secret = {SECRET:?}\nca_file = {secret:?}");
     for (keys, words) in [
         (
-            "secret_env = \"NOT_THERE\"".to_owned(),
-            ["webhook `home`", "NOT_THERE"],
+            // Somebody may have put the secret itself there.
+            "secret_env = \"hunter4\"".to_owned(),
+            ["webhook `home`", "`secret_env`"],
         ),
         (
             format!("secret_file = {secret:?}"),
