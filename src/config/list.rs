@@ -9,6 +9,9 @@ use toml::{Table, Value};
 use super::layers::{self, Key};
 use super::{ConfigError, Forward, Tak, Webhook};
 
+/// What errors show in place of a secret.
+const HIDDEN: &str = "(not shown)";
+
 /// A key with an invalid value, and the reason.
 pub(super) type Fault = (&'static str, String);
 
@@ -95,22 +98,23 @@ fn check_keys<E: Entry>(origin: &str, place: &str, keys: &Table) -> Result<(), C
             });
         }
         let alone = Table::from_iter([(name.clone(), value.clone())]);
-        alone
-            .try_into::<E>()
-            .map_err(|error| ConfigError::BadValue {
+        alone.try_into::<E>().map_err(|error| {
+            // What should be a text may be a secret, or was meant for a key beside it.
+            let hides = defaults.get(name).is_some_and(Value::is_str) && !value.is_str();
+            let (value, reason) = if hides || E::SECRET.contains(&name.as_str()) {
+                let found = value.type_str();
+                let reason = format!("must be of type string, but it is of type {found}");
+                (HIDDEN.to_owned(), reason)
+            } else {
+                (shown::<E>(name, Some(value)), error.message().to_owned())
+            };
+            ConfigError::BadValue {
                 origin: origin.to_owned(),
-                value: shown::<E>(name, Some(value)),
-                reason: if E::SECRET.contains(&name.as_str()) {
-                    // The error of the type has the value.
-                    format!(
-                        "must be of type string, but it is of type {}",
-                        value.type_str()
-                    )
-                } else {
-                    error.message().to_owned()
-                },
                 key,
-            })?;
+                value,
+                reason,
+            }
+        })?;
     }
     Ok(())
 }
@@ -118,7 +122,7 @@ fn check_keys<E: Entry>(origin: &str, place: &str, keys: &Table) -> Result<(), C
 /// Formats a value for an error, without secrets.
 fn shown<E: Entry>(key: &str, value: Option<&Value>) -> String {
     match value {
-        Some(_) if E::SECRET.contains(&key) => "(not shown)".to_owned(),
+        Some(_) if E::SECRET.contains(&key) => HIDDEN.to_owned(),
         Some(value) => value.to_string(),
         None => "\"\"".to_owned(),
     }

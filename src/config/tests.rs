@@ -314,6 +314,8 @@ fn no_error_of_the_file_shows_a_secret() {
         ("key = [\"SECRET\"", "line "),
         ("key = { SECRET", "line "),
         ("key = 7777777777777777", "`forward[0].key`"),
+        ("key_env = 7777777777777777", "`forward[0].key_env`"),
+        ("key_file = [\"SECRET\"]", "`forward[0].key_file`"),
         ("url = [\"SECRET\"]", "`forward[0].url`"),
     ] {
         let error = from_file(&file(line)).unwrap_err();

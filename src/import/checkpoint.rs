@@ -3,6 +3,8 @@
 //! A checkpoint says that rows are imported, so all of them have to be in the log before. While the log takes them, and while
 //! the checkpoint itself is written, later rows are read and handed over.
 
+use crate::log::LogPosition;
+
 /// After how many new rows there is a checkpoint. After a crash so many are read again, and those of the batches that were
 /// on their way. The log recognises their batches.
 pub(super) const UNSAVED_MAX: usize = 100_000;
@@ -13,6 +15,8 @@ pub(super) struct OnTheWay {
     pub(super) handed_over: u64,
     /// How many of them are known to be in the log, counted from the first one.
     pub(super) in_log: u64,
+    /// The position of the last of these.
+    pub(super) position: Option<LogPosition>,
 }
 
 /// What of a file was read and handed over.
@@ -23,6 +27,8 @@ pub(super) struct Reached {
     pub(super) sightings: u64,
     pub(super) taken: u64,
     pub(super) duplicates: u64,
+    /// Up to here, the rows of all batches in the log are among those that the index saves.
+    pub(super) position: Option<LogPosition>,
 }
 
 /// The checkpoints of a file.
@@ -64,6 +70,7 @@ mod tests {
             sightings: 7,
             taken: 5,
             duplicates: 2,
+            position: None,
         }
     }
 
@@ -74,6 +81,7 @@ mod tests {
             let on_the_way = OnTheWay {
                 handed_over,
                 in_log,
+                position: None,
             };
             checkpoints.begin(on_the_way, after(unsaved))
         };

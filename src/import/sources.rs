@@ -2,12 +2,14 @@
 //! report live too.
 
 use std::collections::{HashMap, HashSet};
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::form::Form;
-use super::identity::hash_of;
+use super::identity::{RowHash, hash_of};
 use super::job::Options;
+use super::taking::Interrupted;
 use crate::auth::{NotYours, SourceOwners};
 use crate::log::{History, HistoryQuery, LogError, LogPosition};
 use crate::report::{Report, SourceId};
@@ -209,6 +211,38 @@ impl Sources {
                     && reports.any(|report| hash_of(source, report, has_name) == row)
             })
         }))
+    }
+
+    /// The end of the log. `None` for a log without a file.
+    pub(super) fn end_of_log(&self) -> Result<Option<LogPosition>, LogError> {
+        self.rules.history.as_ref().map(History::end).transpose()
+    }
+
+    /// The hashes of the rows that were imported after a position. With a form these are the hashes of its rows, else those
+    /// with and without names, because nobody knows the form.
+    pub(super) fn imported_after(
+        &self,
+        after: LogPosition,
+        form: Option<Form>,
+        visit: &mut dyn FnMut(&[RowHash]) -> io::Result<()>,
+    ) -> Result<(), Interrupted> {
+        let Some(history) = &self.rules.history else {
+            return Ok(());
+        };
+        let mut visited = Ok(());
+        history.imported(after, &mut |batch| {
+            for has_name in [true, false] {
+                if form.is_none_or(|form| form.names_identify() == has_name) {
+                    let reports = batch.reports.iter();
+                    let hashes = reports.map(|report| hash_of(batch.source, report, has_name));
+                    let hashes: Vec<_> = hashes.collect();
+                    if visited.is_ok() {
+                        visited = visit(&hashes);
+                    }
+                }
+            }
+        })?;
+        Ok(visited?)
     }
 }
 

@@ -23,15 +23,34 @@ use super::identity::{RowIndex, RowState};
 use super::job::Job;
 use super::unpack::remove_if_there;
 use crate::data_dir::{DataDir, IMPORTS, private};
+use crate::log::LogPosition;
 
 const STATE: &str = "state.json";
 
 /// The state of the imports. It is replaced as a whole, so that rows and progress change together.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct SavedState {
     pub(super) rows: RowState,
     pub(super) progress: Option<Progress>,
+    /// All rows that the log has up to here are among `rows`. Later ones are not, if the server crashed or the job was
+    /// cancelled while it waited to go on. `None` in states of earlier versions, whose log cannot be searched for them.
+    #[serde(default = "unknown")]
+    pub(super) log: Option<LogPosition>,
+}
+
+const fn unknown() -> Option<LogPosition> {
+    None
+}
+
+impl Default for SavedState {
+    fn default() -> Self {
+        Self {
+            rows: RowState::default(),
+            progress: None,
+            log: Some(LogPosition::START),
+        }
+    }
 }
 
 /// The progress of the running job. The rest of its account is counted again when the file is read again.

@@ -342,6 +342,7 @@ impl<'t> Taking<'t> {
             sightings: self.read,
             taken: self.account.taken,
             duplicates: self.account.duplicates,
+            position: on_the_way.position,
         };
         match self.checkpoints.begin(on_the_way, reached) {
             Some(reached) => Ok(self.index.save_meanwhile(reached.unsaved)?),

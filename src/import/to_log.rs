@@ -10,7 +10,7 @@ use super::courtesy::Courtesy;
 use super::sources::Sources;
 use super::taking::{Interrupted, Submit};
 use crate::ingest::{HandedIn, Ingest, IngestError};
-use crate::log::What;
+use crate::log::{LogPosition, What};
 
 /// How many batches may be on their way to the log: those of a commit, those that are merged meanwhile, and those for the next
 /// commit.
@@ -24,6 +24,8 @@ pub(super) struct ToLog<'w> {
     job: u64,
     on_the_way: VecDeque<HandedIn>,
     handed_over: u64,
+    /// The position of the last batch that is known to be in the log.
+    position: Option<LogPosition>,
     courtesy: Courtesy<'w>,
 }
 
@@ -41,13 +43,18 @@ impl<'w> ToLog<'w> {
             job,
             on_the_way: VecDeque::new(),
             handed_over: 0,
+            position: None,
             courtesy: Courtesy::new(ingest),
         }
     }
 
     fn wait_for_oldest(&mut self) -> Result<(), Interrupted> {
         match self.on_the_way.pop_front().map(HandedIn::wait) {
-            None | Some(Ok(_)) => Ok(()),
+            None => Ok(()),
+            Some(Ok(receipt)) => {
+                self.position = self.position.max(Some(receipt.stored.position));
+                Ok(())
+            }
             Some(Err(error)) => Err(interrupted_by(&error)),
         }
     }
@@ -88,6 +95,7 @@ impl Submit for ToLog<'_> {
         OnTheWay {
             handed_over: self.handed_over,
             in_log: self.handed_over.saturating_sub(waiting),
+            position: self.position,
         }
     }
 

@@ -13,7 +13,7 @@ use super::ahead::read_ahead;
 use super::capture::{Captures, reading_order};
 use super::checkpoint::Reached;
 use super::form::{Class, Form};
-use super::identity::{RowIndex, RowState};
+use super::identity::{RowHash, RowIndex, RowState};
 use super::job::{Job, State};
 use super::points::Points;
 use super::recognise::recognise;
@@ -46,6 +46,7 @@ pub(super) fn start(shared: Arc<Shared>, parts: ImportParts) -> io::Result<JoinH
             sources: Sources::new(parts.sources),
             index: None,
             saved: SavedState::default(),
+            is_unsure: true,
             noted: 0,
             is_reading: false,
         };
@@ -60,6 +61,8 @@ struct Worker {
     /// The rows, once a job has needed them.
     index: Option<RowIndex>,
     saved: SavedState,
+    /// Whether the state on disk may be another one than `saved`, or not be durable.
+    is_unsure: bool,
     /// How many accounts of the job that runs are on disk.
     noted: usize,
     /// Whether that job reads rows, so that some may be in the log.
@@ -128,6 +131,7 @@ impl Worker {
             if carried_out.is_err() {
                 // Rows that were added without being saved do not count.
                 self.index = None;
+                self.is_unsure = true;
             }
             match carried_out {
                 Ok(()) => self.end(job),
@@ -198,10 +202,78 @@ impl Worker {
         let id = job.id;
         self.shared.end(job);
         // Progress of a job that is over says nothing, so this may fail.
-        self.saved.progress = None;
-        if let Err(error) = self.shared.store.save_state(&self.saved) {
+        if let Err(error) = self.forget_progress() {
+            self.is_unsure = true;
             error!(import.id = id, %error, "the state of imports cannot be written");
         }
+    }
+
+    fn forget_progress(&mut self) -> io::Result<()> {
+        self.make_sure()?;
+        self.saved.progress = None;
+        self.shared.store.save_state(&self.saved)
+    }
+
+    /// Reads the state that is on disk, and makes it durable. Rows are opened after that alone: what the state does not name
+    /// is removed then.
+    fn make_sure(&mut self) -> io::Result<()> {
+        if self.is_unsure {
+            self.saved = self.shared.store.state()?;
+            self.shared.store.save_state(&self.saved)?;
+            self.is_unsure = false;
+        }
+        Ok(())
+    }
+
+    /// The rows that were imported before a file of a job is read.
+    fn open_rows(&mut self, job: &Job) -> Result<RowIndex, Interrupted> {
+        if let Some(index) = self.index.take() {
+            return Ok(index);
+        }
+        self.make_sure()?;
+        let mut index = self.shared.store.rows(&self.saved.rows)?;
+        // A job that goes on reads its rows again, and the log recognises them.
+        let goes_on = self.saved.progress.is_some_and(|saved| saved.job == job.id);
+        if !goes_on && let Some(after) = self.saved.log {
+            let mut add = |hashes: &[RowHash]| index.add(hashes).map(drop);
+            self.sources.imported_after(after, None, &mut add)?;
+        }
+        Ok(index)
+    }
+
+    /// Writes that a job has begun, with all rows that were imported before it.
+    fn begin(&mut self, job: &Job, number: usize, index: &mut RowIndex) -> Result<(), Interrupted> {
+        if self.saved.progress.is_some_and(|saved| saved.job == job.id) {
+            return Ok(());
+        }
+        self.saved.log = self.sources.end_of_log()?;
+        self.saved.rows = index.save()?;
+        self.saved.progress = Some(Progress {
+            job: job.id,
+            file: number,
+            ..Progress::default()
+        });
+        self.shared.store.save_state(&self.saved)?;
+        Ok(index.saved()?)
+    }
+
+    /// Adds the rows of a job that was cancelled, and that the log has from an earlier run of it.
+    fn catch_up(&mut self, account: &mut FileAccount) -> Result<(), Interrupted> {
+        let (Some(index), Some(after)) = (&mut self.index, self.saved.log) else {
+            return Ok(());
+        };
+        let mut taken = 0;
+        let mut add = |hashes: &[RowHash]| {
+            taken += index
+                .add(hashes)?
+                .into_iter()
+                .filter(|is_new| *is_new)
+                .count();
+            Ok(())
+        };
+        self.sources.imported_after(after, account.form, &mut add)?;
+        account.taken += u64::try_from(taken).unwrap_or_default();
+        Ok(())
     }
 
     fn carry_out(&mut self, job: &mut Job) -> Result<(), Interrupted> {
@@ -379,9 +451,17 @@ impl Worker {
         match stopped {
             None => {}
             Some(Interrupted::Cancelled) => {
+                if job.options.dry_run {
+                    self.index = None;
+                } else {
+                    self.catch_up(&mut account)?;
+                }
                 // The rows of the chunk that was being read are nowhere.
                 account.rows = account.taken + account.duplicates + account.other + account.refused;
-                self.save(job, number, u64::MAX, &account)?;
+                if !job.options.dry_run {
+                    // After a crash before its end, the job goes on at its last checkpoint.
+                    self.save(job, self.saved.progress, &account)?;
+                }
                 return Ok((account, Some(Interrupted::Cancelled)));
             }
             Some(stopped) => return Err(stopped),
@@ -439,16 +519,17 @@ impl Worker {
         (reader, payload, context): (Reader, &Payload, &Context<'_>),
         task: Task<'_>,
     ) -> Result<(FileAccount, Option<Interrupted>), Interrupted> {
-        let mut index = match self.index.take() {
-            Some(index) => index,
-            None => self.shared.store.rows(&self.saved.rows)?,
-        };
+        let mut index = self.open_rows(job)?;
+        if !job.options.dry_run {
+            self.begin(job, number, &mut index)?;
+        }
         let refusals = self.shared.store.new_refusals(job.id, number)?;
         self.sources.begin_file();
         let mut submit = ToLog::new(&self.ingest, &self.shared, &mut self.sources, job.id);
         let (saved, store) = (&mut self.saved, &self.shared.store);
         let mut checkpoint = |index: &mut RowIndex, rows: RowState, reached: Reached| {
             saved.rows = rows;
+            saved.log = saved.log.max(reached.position);
             saved.progress = Some(Progress {
                 job: job.id,
                 file: number,
@@ -498,15 +579,19 @@ impl Worker {
             }))?;
             submit.settle()?;
         }
-        self.save(job, number + 1, 0, account)
+        let next = Progress {
+            job: job.id,
+            file: number + 1,
+            ..Progress::default()
+        };
+        self.save(job, Some(next), account)
     }
 
-    /// Saves the account of a file behind those of the job, the rows, and that the job goes on with the file `next`.
+    /// Saves the account of a file behind those of the job, all rows in the log, and where the job goes on.
     fn save(
         &mut self,
         job: &Job,
-        next: usize,
-        sightings: u64,
+        progress: Option<Progress>,
         account: &FileAccount,
     ) -> Result<(), Interrupted> {
         let unnoted = job.files.iter().skip(self.noted).chain([account]);
@@ -514,14 +599,10 @@ impl Worker {
         store.note_accounts(job.id, self.noted, unnoted)?;
         self.noted = job.files.len() + 1;
         if let Some(index) = &mut self.index {
+            self.saved.log = self.sources.end_of_log()?;
             self.saved.rows = index.save()?;
-            self.saved.progress = Some(Progress {
-                job: job.id,
-                file: next,
-                sightings,
-                ..Progress::default()
-            });
-            self.shared.store.save_state(&self.saved)?;
+            self.saved.progress = progress;
+            store.save_state(&self.saved)?;
             index.saved()?;
         }
         Ok(())

@@ -15,9 +15,9 @@ use super::read;
 use super::search::{self, Order, Search};
 use crate::log::{
     Entry, EraseOrder, Erased, HistoryPoint, HistoryQuery, LogError, LogPosition,
-    LoggedObservation, ObservationKey, PointQuery,
+    LoggedObservation, ObservationKey, PointQuery, What,
 };
-use crate::report::{MacAddr, ReceivedAt, SourceId, UnixTime};
+use crate::report::{Batch, MacAddr, ReceivedAt, SourceId, UnixTime};
 
 /// How many idle connections are kept for the next reads.
 const IDLE_MAX: usize = 2;
@@ -208,6 +208,44 @@ impl History {
         }
         self.keep(db);
         Ok(at)
+    }
+
+    /// Calls `visit` with each batch of reports out of a file after `after`, in order.
+    pub(crate) fn imported(
+        &self,
+        after: LogPosition,
+        visit: &mut dyn FnMut(&Batch),
+    ) -> Result<(), LogError> {
+        /// Records of one read. One that lasts long would keep the writer from emptying its write-ahead log.
+        const RECORDS: u32 = 1000;
+        let mut at = after;
+        while let Some(next) = self.next_imported(at)? {
+            // The record itself is the first one of this read.
+            let before = LogPosition::new(next.get().saturating_sub(1));
+            // If it has expired meanwhile, the search goes on behind it.
+            at = next;
+            let mut left = RECORDS;
+            self.records(before, &mut |entry| {
+                at = at.max(entry.position);
+                if let What::ImportedReports(imported) = &entry.record.what {
+                    visit(&imported.batch);
+                }
+                left -= 1;
+                if left == 0 {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    fn next_imported(&self, after: LogPosition) -> Result<Option<LogPosition>, LogError> {
+        let db = self.connection()?;
+        let next = read::next_imported(&db, after)?;
+        self.keep(db);
+        Ok(next)
     }
 
     /// Whether searches find nearly all rows by the index, so that they are quick.

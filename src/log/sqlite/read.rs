@@ -230,6 +230,18 @@ pub(super) fn add_sources(
     Ok(())
 }
 
+/// The position of the first record after `after` that has reports out of a file.
+pub(super) fn next_imported(
+    db: &Connection,
+    after: LogPosition,
+) -> Result<Option<LogPosition>, LogError> {
+    let mut query =
+        db.prepare_cached("SELECT min(position) FROM records WHERE ?1 < position AND kind = ?2")?;
+    let found: Option<i64> =
+        query.query_row((number(after), kinds::IMPORTED_REPORTS), |row| row.get(0))?;
+    found.map(super::position).transpose()
+}
+
 fn read_source(row: &Row<'_>, column: usize) -> Result<SourceId, LogError> {
     let source: String = row.get(column)?;
     let source = source.parse();

@@ -20,7 +20,7 @@ fn import(running: &Running, content: &str) -> String {
     out
 }
 
-fn backup(data: &Path, folder: &Path) {
+pub(super) fn backup(data: &Path, folder: &Path) {
     let (code, _, err) = run(scanpost()
         .arg("backup")
         .arg(folder)

@@ -12,23 +12,23 @@ const ROWS: usize = 30_000;
 const KILLS: u64 = 4;
 
 /// Answers uploads at once.
-fn at_once(command: &mut Command) {
+pub(super) fn at_once(command: &mut Command) {
     command.env("SCANPOST_IMPORT__ANSWER_WITHIN", "0s");
     command.env("SCANPOST_SNAPSHOTS__INTERVAL", "20ms");
 }
 
 /// Waits for the end of imports before it answers.
-fn at_the_end(command: &mut Command) {
+pub(super) fn at_the_end(command: &mut Command) {
     command.env("SCANPOST_IMPORT__ANSWER_WITHIN", "1h");
 }
 
-async fn get(running: &Running, path: &str) -> Value {
+pub(super) async fn get(running: &Running, path: &str) -> Value {
     let url = format!("http://{}{path}", running.addr);
     let answer = patient_client().get(url).send().await.unwrap();
     answer.json().await.unwrap()
 }
 
-async fn post(running: &Running, text: &str) -> Value {
+pub(super) async fn post(running: &Running, text: &str) -> Value {
     let url = format!("http://{}{IMPORTS}", running.addr);
     let post = patient_client().post(url).body(text.to_owned());
     post.send().await.unwrap().json().await.unwrap()
@@ -45,7 +45,7 @@ async fn post_two(running: &Running, first: &str, second: &str) -> Value {
 }
 
 /// How many rows of the first file an import has read, and whether it is over.
-async fn progress(running: &Running, id: &str) -> (u64, bool) {
+pub(super) async fn progress(running: &Running, id: &str) -> (u64, bool) {
     let job = get(running, &format!("{IMPORTS}/{id}")).await;
     let is_over = !matches!(job["state"].as_str(), Some("waiting" | "running"));
     (
@@ -101,7 +101,9 @@ async fn a_killed_import_goes_on_and_takes_each_row_once() {
 fn saved(data: &Path) -> Option<u64> {
     let state = std::fs::read(data.join("imports/state.json")).ok()?;
     let state: Value = serde_json::from_slice(&state).unwrap();
-    state["progress"]["sightings"].as_u64()
+    state["progress"]["sightings"]
+        .as_u64()
+        .filter(|rows| 0 < *rows)
 }
 
 /// Progress is saved every 100 000 rows, with the rows that are known by then.

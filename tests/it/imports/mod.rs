@@ -9,6 +9,7 @@ mod databases;
 mod disk;
 mod forms;
 mod history;
+mod interrupted;
 mod program;
 mod rules;
 mod sources;
