@@ -23,6 +23,7 @@ mod lines;
 mod points;
 mod recognise;
 pub(crate) mod rows;
+mod saved;
 mod sources;
 mod store;
 mod taking;

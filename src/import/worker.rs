@@ -13,13 +13,14 @@ use super::ahead::read_ahead;
 use super::capture::{Captures, reading_order};
 use super::checkpoint::Reached;
 use super::form::{Class, Form};
-use super::identity::{RowHash, RowIndex, RowState};
+use super::identity::{RowIndex, RowState};
 use super::job::{Job, State};
 use super::points::Points;
 use super::recognise::recognise;
 use super::rows::{Bounds, Companion, Context, Ending, FileError, Input, Reader, Rows};
+use super::saved::Saved;
 use super::sources::Sources;
-use super::store::{Progress, SavedState};
+use super::store::Progress;
 use super::taking::{Interrupted, Submit, Taking, Task};
 use super::to_log::ToLog;
 use super::track::Track;
@@ -40,15 +41,24 @@ const READY_INTERVAL: Duration = Duration::from_millis(50);
 /// Starts the thread. It ends after [`super::Importing::stop`].
 pub(super) fn start(shared: Arc<Shared>, parts: ImportParts) -> io::Result<JoinHandle<()>> {
     thread::Builder::new().name("import".into()).spawn(move || {
+        while !parts.ingest.is_ready() {
+            if shared.pause(READY_INTERVAL) {
+                return;
+            }
+        }
+        let saved = match Saved::open(shared.store.clone()) {
+            Ok(saved) => saved,
+            Err(error) => {
+                error!(%error, "imports do not run: their state cannot be read");
+                return;
+            }
+        };
         let mut worker = Worker {
             shared,
             ingest: parts.ingest,
             sources: Sources::new(parts.sources),
-            index: None,
-            saved: SavedState::default(),
-            is_unsure: true,
+            saved,
             noted: 0,
-            is_reading: false,
         };
         worker.run();
     })
@@ -58,15 +68,9 @@ struct Worker {
     shared: Arc<Shared>,
     ingest: Ingest,
     sources: Sources,
-    /// The rows, once a job has needed them.
-    index: Option<RowIndex>,
-    saved: SavedState,
-    /// Whether the state on disk may be another one than `saved`, or not be durable.
-    is_unsure: bool,
+    saved: Saved,
     /// How many accounts of the job that runs are on disk.
     noted: usize,
-    /// Whether that job reads rows, so that some may be in the log.
-    is_reading: bool,
 }
 
 /// Removes what was unpacked for a job, however the job stops.
@@ -114,24 +118,10 @@ impl JobFile {
 
 impl Worker {
     fn run(&mut self) {
-        while !self.ingest.is_ready() {
-            if self.shared.pause(READY_INTERVAL) {
-                return;
-            }
-        }
-        match self.shared.store.state() {
-            Ok(saved) => self.saved = saved,
-            Err(error) => {
-                error!(%error, "imports do not run: their state cannot be read");
-                return;
-            }
-        }
         while let Some(mut job) = self.shared.next_job() {
             let carried_out = self.carry_out(&mut job);
             if carried_out.is_err() {
-                // Rows that were added without being saved do not count.
-                self.index = None;
-                self.is_unsure = true;
+                self.saved.doubt();
             }
             match carried_out {
                 Ok(()) => self.end(job),
@@ -169,7 +159,7 @@ impl Worker {
             job.state = State::Cancelled;
             return self.end(job);
         }
-        let progress = self.saved.progress.filter(|saved| saved.job == job.id);
+        let progress = self.saved.progress_of(job.id);
         let tries = self.shared.count_try(job.id, progress);
         if let Some(advice) = advice
             && TRIES_MAX <= tries
@@ -183,8 +173,7 @@ impl Worker {
         let id = job.id;
         job.state = State::Waiting;
         job.error = Some(format!("{reason}; tried again after {}", span_text(pause)));
-        let has_progress = progress.is_some() || (self.is_reading && !job.options.dry_run);
-        self.shared.postpone(job, pause, has_progress);
+        self.shared.postpone(job, pause, progress.is_some());
         // Who reads it finds the job waiting.
         warn!(
             import.id = id,
@@ -202,84 +191,14 @@ impl Worker {
         let id = job.id;
         self.shared.end(job);
         // Progress of a job that is over says nothing, so this may fail.
-        if let Err(error) = self.forget_progress() {
-            self.is_unsure = true;
+        if let Err(error) = self.saved.forget_progress() {
             error!(import.id = id, %error, "the state of imports cannot be written");
         }
-    }
-
-    fn forget_progress(&mut self) -> io::Result<()> {
-        self.make_sure()?;
-        self.saved.progress = None;
-        self.shared.store.save_state(&self.saved)
-    }
-
-    /// Reads the state that is on disk, and makes it durable. Rows are opened after that alone: what the state does not name
-    /// is removed then.
-    fn make_sure(&mut self) -> io::Result<()> {
-        if self.is_unsure {
-            self.saved = self.shared.store.state()?;
-            self.shared.store.save_state(&self.saved)?;
-            self.is_unsure = false;
-        }
-        Ok(())
-    }
-
-    /// The rows that were imported before a file of a job is read.
-    fn open_rows(&mut self, job: &Job) -> Result<RowIndex, Interrupted> {
-        if let Some(index) = self.index.take() {
-            return Ok(index);
-        }
-        self.make_sure()?;
-        let mut index = self.shared.store.rows(&self.saved.rows)?;
-        // A job that goes on reads its rows again, and the log recognises them.
-        let goes_on = self.saved.progress.is_some_and(|saved| saved.job == job.id);
-        if !goes_on && let Some(after) = self.saved.log {
-            let mut add = |hashes: &[RowHash]| index.add(hashes).map(drop);
-            self.sources.imported_after(after, None, &mut add)?;
-        }
-        Ok(index)
-    }
-
-    /// Writes that a job has begun, with all rows that were imported before it.
-    fn begin(&mut self, job: &Job, number: usize, index: &mut RowIndex) -> Result<(), Interrupted> {
-        if self.saved.progress.is_some_and(|saved| saved.job == job.id) {
-            return Ok(());
-        }
-        self.saved.log = self.sources.end_of_log()?;
-        self.saved.rows = index.save()?;
-        self.saved.progress = Some(Progress {
-            job: job.id,
-            file: number,
-            ..Progress::default()
-        });
-        self.shared.store.save_state(&self.saved)?;
-        Ok(index.saved()?)
-    }
-
-    /// Adds the rows of a job that was cancelled, and that the log has from an earlier run of it.
-    fn catch_up(&mut self, account: &mut FileAccount) -> Result<(), Interrupted> {
-        let (Some(index), Some(after)) = (&mut self.index, self.saved.log) else {
-            return Ok(());
-        };
-        let mut taken = 0;
-        let mut add = |hashes: &[RowHash]| {
-            taken += index
-                .add(hashes)?
-                .into_iter()
-                .filter(|is_new| *is_new)
-                .count();
-            Ok(())
-        };
-        self.sources.imported_after(after, account.form, &mut add)?;
-        account.taken += u64::try_from(taken).unwrap_or_default();
-        Ok(())
     }
 
     fn carry_out(&mut self, job: &mut Job) -> Result<(), Interrupted> {
         job.state = State::Running;
         job.error = None;
-        self.is_reading = false;
         self.shared.show(job);
         let _unpacked = UnpackedFiles {
             shared: Arc::clone(&self.shared),
@@ -287,16 +206,12 @@ impl Worker {
         };
         let files = self.unpack_all(job)?;
         job.files_total = files.len();
-        let progress = self
-            .saved
-            .progress
-            .filter(|progress| progress.job == job.id);
+        let progress = self.saved.progress_of(job.id);
         let first = progress.map_or(0, |progress| progress.file);
         job.files.truncate(first);
         self.noted = job.files.len();
         self.shared.show(job);
         let track = self.track(job, &files)?;
-        self.is_reading = true;
         let mut captures = Captures::default();
         job.files.iter().for_each(|account| captures.add(account));
         for (number, file) in files.iter().enumerate().skip(job.files.len()) {
@@ -452,22 +367,18 @@ impl Worker {
             None => {}
             Some(Interrupted::Cancelled) => {
                 if job.options.dry_run {
-                    self.index = None;
+                    self.saved.discard_rows();
                 } else {
-                    self.catch_up(&mut account)?;
+                    self.saved.cancel(&mut account, &self.sources)?;
                 }
                 // The rows of the chunk that was being read are nowhere.
                 account.rows = account.taken + account.duplicates + account.other + account.refused;
-                if !job.options.dry_run {
-                    // After a crash before its end, the job goes on at its last checkpoint.
-                    self.save(job, self.saved.progress, &account)?;
-                }
                 return Ok((account, Some(Interrupted::Cancelled)));
             }
             Some(stopped) => return Err(stopped),
         }
         if job.options.dry_run {
-            self.index = None;
+            self.saved.discard_rows();
         } else {
             self.end_file(job, number, &account)?;
             // A file that broke off may come again in one piece, which has another hash.
@@ -519,26 +430,24 @@ impl Worker {
         (reader, payload, context): (Reader, &Payload, &Context<'_>),
         task: Task<'_>,
     ) -> Result<(FileAccount, Option<Interrupted>), Interrupted> {
-        let mut index = self.open_rows(job)?;
+        let mut index = self.saved.take_rows(job.id, &self.sources)?;
         if !job.options.dry_run {
-            self.begin(job, number, &mut index)?;
+            let place = (job.id, number);
+            self.saved.begin(place, &mut index, &self.sources)?;
         }
         let refusals = self.shared.store.new_refusals(job.id, number)?;
         self.sources.begin_file();
         let mut submit = ToLog::new(&self.ingest, &self.shared, &mut self.sources, job.id);
-        let (saved, store) = (&mut self.saved, &self.shared.store);
+        let saved = &mut self.saved;
         let mut checkpoint = |index: &mut RowIndex, rows: RowState, reached: Reached| {
-            saved.rows = rows;
-            saved.log = saved.log.max(reached.position);
-            saved.progress = Some(Progress {
+            let progress = Progress {
                 job: job.id,
                 file: number,
                 sightings: reached.sightings,
                 taken: reached.taken,
                 duplicates: reached.duplicates,
-            });
-            store.save_state(saved)?;
-            Ok(index.saved()?)
+            };
+            saved.checkpoint(progress, (rows, reached.position), index)
         };
         let taking = Taking::new(
             task,
@@ -559,7 +468,7 @@ impl Worker {
             Err(FileError::Refused(reason)) => account.error = Some(reason),
             Err(FileError::Io(error)) => return Err(error.into()),
         }
-        self.index = Some(index);
+        self.saved.put_back(index);
         Ok((account, stopped))
     }
 
@@ -579,33 +488,12 @@ impl Worker {
             }))?;
             submit.settle()?;
         }
-        let next = Progress {
-            job: job.id,
-            file: number + 1,
-            ..Progress::default()
-        };
-        self.save(job, Some(next), account)
-    }
-
-    /// Saves the account of a file behind those of the job, all rows in the log, and where the job goes on.
-    fn save(
-        &mut self,
-        job: &Job,
-        progress: Option<Progress>,
-        account: &FileAccount,
-    ) -> Result<(), Interrupted> {
         let unnoted = job.files.iter().skip(self.noted).chain([account]);
-        let store = &self.shared.store;
-        store.note_accounts(job.id, self.noted, unnoted)?;
+        self.shared
+            .store
+            .note_accounts(job.id, self.noted, unnoted)?;
         self.noted = job.files.len() + 1;
-        if let Some(index) = &mut self.index {
-            self.saved.log = self.sources.end_of_log()?;
-            self.saved.rows = index.save()?;
-            self.saved.progress = progress;
-            store.save_state(&self.saved)?;
-            index.saved()?;
-        }
-        Ok(())
+        self.saved.end_file((job.id, number + 1), &self.sources)
     }
 }
 
