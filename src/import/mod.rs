@@ -314,6 +314,8 @@ impl Imports {
         let withdrawn = self.0.lock().cancel(id);
         if let Some(mut job) = withdrawn {
             job.state = State::Cancelled;
+            // It says when the job would have been tried again.
+            job.error = None;
             self.0.end(job);
         }
     }
