@@ -44,8 +44,10 @@ async fn check_grown(running: &Running) {
 async fn a_dry_run_that_is_cancelled_changes_nothing() {
     let running = Running::start(at_once);
     let id = begin(&running, "?dry_run=true").await;
-    let job = cancel(&running, &id).await;
-    assert_ne!(job["state"], "done", "{job}");
+    cancel(&running, &id).await;
+    while !progress(&running, &id).await.1 {}
+    let job = get(&running, &format!("{IMPORTS}/{id}")).await;
+    assert_eq!(job["state"], "cancelled", "{job}");
     let running = Running::start_on(running.kill(), at_the_end);
     let job = post(&running, &wigle(0..ROWS)).await;
     check_counts(&job["files"][0], [u64::try_from(ROWS).unwrap(), 0, 0, 0]);
