@@ -41,7 +41,7 @@ const MIB: f64 = 1_048_576.0;
 const ASK_INTERVAL: Duration = Duration::from_millis(20);
 /// How often to look at the memory of processes.
 const SAMPLES_EVERY: Duration = Duration::from_millis(20);
-/// How much of a file is sent at once.
+/// A file is sent in pieces of this size, in bytes.
 const SENT_BYTES: usize = 1 << 18;
 /// Live reports beside an import: runs with and without one, in turns.
 const ROUNDS: u64 = 5;

@@ -7,6 +7,7 @@
 use std::io;
 
 use super::account::FileAccount;
+use super::checkpoint::UNSAVED_MAX;
 use super::identity::{RowHash, RowIndex, RowState};
 use super::sources::Sources;
 use super::store::{Progress, SavedState, Store};
@@ -44,7 +45,7 @@ impl Saved {
         self.index = None;
     }
 
-    /// How far a job is, if rows of it may be in the log.
+    /// The progress of a job. `None` if the log can have no rows of it.
     pub(super) fn progress_of(&self, job: u64) -> Option<Progress> {
         self.state.progress.filter(|progress| progress.job == job)
     }
@@ -83,7 +84,16 @@ impl Saved {
         if self.progress_of(job).is_none()
             && let Some(after) = self.state.log
         {
-            let mut add = |hashes: &[RowHash]| index.add(hashes).map(drop);
+            let mut add = |hashes: &[RowHash]| {
+                index.add(hashes)?;
+                // There are many of them if the state was lost, and memory is bounded.
+                if UNSAVED_MAX <= index.unsaved() {
+                    self.state.rows = index.save()?;
+                    self.store.save_state(&self.state)?;
+                    index.saved()?;
+                }
+                Ok(())
+            };
             sources.imported_after(after, None, &mut add)?;
         }
         Ok(index)
@@ -179,5 +189,18 @@ impl Saved {
         self.write(progress, rows, &mut index)?;
         self.index = Some(index);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_is_searched_without_a_state_and_not_with_one_of_an_earlier_version() {
+        assert_eq!(SavedState::default().log, Some(LogPosition::START));
+        let earlier = r#"{"rows":{"runs":[1],"journal":2,"next":3},"progress":null}"#;
+        let state: SavedState = serde_json::from_str(earlier).unwrap();
+        assert_eq!(state.log, None);
     }
 }

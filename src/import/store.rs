@@ -35,12 +35,8 @@ pub(super) struct SavedState {
     pub(super) progress: Option<Progress>,
     /// All rows that the log has up to here are among `rows`. Later ones are not, if the server crashed or the job was
     /// cancelled while it waited to go on. `None` in states of earlier versions, whose log cannot be searched for them.
-    #[serde(default = "unknown")]
+    #[serde(default)]
     pub(super) log: Option<LogPosition>,
-}
-
-const fn unknown() -> Option<LogPosition> {
-    None
 }
 
 impl Default for SavedState {
@@ -76,7 +72,7 @@ pub(crate) struct Store {
 pub(super) struct Unlinked(Vec<File>);
 
 impl Unlinked {
-    /// How many files are held open. Most uploads have fewer.
+    /// The most files that are held open. Most uploads have fewer.
     const FILES_MAX: usize = 16;
 
     fn hold(&mut self, path: &Path) {

@@ -37,7 +37,7 @@ impl Drop for Saving {
     }
 }
 
-/// What has to be written so that some hashes are saved.
+/// A file that is to be written, so that the hashes in it are saved.
 #[derive(Debug)]
 pub(super) enum ToWrite {
     Journal {
